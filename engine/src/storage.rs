@@ -124,17 +124,12 @@ async fn copy_pieces<E>(
     }
 }
 
-/// Copies a file to a place where none is yet, while others have their turns: none before its end where the system copies.
+/// Copies a file to a place where none is yet, while others have their turns. Not by the system's own copy, which does not say which of the
+/// two failed.
 ///
 /// # Errors
 /// One cannot be read, or the other takes no more, whichever it is by its path.
 pub(crate) async fn copy_file_in_turns(from: &Path, to: &Path, turns: &Turns) -> Result<()> {
-    if files::COPIED_BY_SYSTEM && files::copy(from, to).is_ok() {
-        turns.give().await;
-        return Ok(());
-    }
-    // The system does not say which of them failed: it is tried by hand. What it left may not be written to where the source may not.
-    files::remove_file(to).ok();
     let mut source = File::open(from).map_err(Error::io(from))?;
     let mut copy = File::create(to).map_err(Error::io(to))?;
     let [unread, unwritten] = [from, to].map(|path| move |cause| Error::Io { path: path.to_owned(), cause });
@@ -304,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_copied_by_the_system_and_whichever_fails_is_named() {
+    fn a_file_is_copied_once_and_whichever_fails_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let [from, to, missing] = ["from", "to", "missing/to"].map(|name| folder.path().join(name));
         let turns = Turns::none();
@@ -313,7 +308,7 @@ mod tests {
         std::fs::write(&from, &content).unwrap();
         copy(&from, &to).unwrap();
         assert!(std::fs::read(&to).unwrap() == content);
-        assert_eq!(turns.asked(), 1, "not by pieces");
+        assert_eq!(turns.asked(), 3);
         let failed = |from: &Path, to: &Path| match copy(from, to) {
             Err(Error::Io { path, .. }) => path,
             other => panic!("{other:?}"),
@@ -321,10 +316,11 @@ mod tests {
         assert_eq!(failed(&from, &missing), missing);
         // On some systems a folder is opened as a file is, and cannot be read.
         assert_eq!(failed(folder.path(), &folder.path().join("copy")), folder.path());
-        let pieces =
-            at_once(copy_pieces(&mut &content[..], &mut std::io::sink(), (identity, identity), &turns));
-        pieces.unwrap();
-        assert_eq!(turns.asked(), 4);
+        // Nothing is tried again where there is no more room.
+        let mut room = vec![0_u8; PIECE];
+        let sides = (|_: std::io::Error| "unread", |_: std::io::Error| "unwritten");
+        let copied = at_once(copy_pieces(&mut &content[..], &mut &mut room[..], sides, &turns));
+        assert_eq!((copied, turns.asked()), (Err("unwritten"), 4));
     }
 
     #[test]

@@ -6,6 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { event, losses, ready, send, tiny, until } from "./site.mjs";
+import { FULL, patched, storage } from "./storage.mjs";
 
 /** Waits until the service worker has a whole version. */
 const installed = (page) => page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
@@ -169,33 +170,8 @@ export async function a_lost_engine_is_started_again_and_training_goes_on(site) 
   assert.deepEqual(steps.map(Number), [run.step + 1, run.step + 2, run.step + 3]);
 }
 
-/** Lets the browser's storage of a context be full while `storage(page, "full")` holds: what the worker is told and can write. */
-async function bounded(context) {
-  const script = `{
-    let full = false;
-    new BroadcastChannel("test-storage").onmessage = ({ data }) => { full = data === "full"; };
-    const { estimate } = StorageManager.prototype;
-    StorageManager.prototype.estimate = async function () {
-      const real = await estimate.call(this);
-      return full ? { usage: real.usage, quota: real.usage + 1234 } : real;
-    };
-    const { write } = FileSystemSyncAccessHandle.prototype;
-    FileSystemSyncAccessHandle.prototype.write = function (...given) {
-      if (full) throw new DOMException("no room", "QuotaExceededError");
-      return write.apply(this, given);
-    };
-  }\n`;
-  await context.route("**/worker.js", async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: script + (await response.text()) });
-  });
-}
-
-const storage = (page, state) => page.evaluate((state) => new BroadcastChannel("test-storage").postMessage(state), state);
-
 export async function a_full_storage_is_told_ends_nothing_and_catches_up(site) {
-  const context = await site.profile({ serviceWorkers: "block" });
-  await bounded(context);
+  const context = await patched(site, FULL);
   const page = await site.tab(context);
   await send(page, { command: "create_project", name: "Bounded" });
   await storage(page, "full");

@@ -2,16 +2,7 @@
 
 import assert from "node:assert/strict";
 import { event, ready, send, tiny, until } from "./site.mjs";
-
-/** A context whose engines run `script` first. */
-async function patched(site, script) {
-  const context = await site.profile({ serviceWorkers: "block" });
-  await context.route("**/worker.js", async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, body: script + (await response.text()) });
-  });
-  return context;
-}
+import { FULL, patched, storage } from "./storage.mjs";
 
 const listed = async (page) => event(await send(page, { command: "list_projects" }), "projects").projects;
 
@@ -92,24 +83,12 @@ export async function a_tab_that_dies_while_it_replaces_a_record_is_mended_by_an
   await send(other, { command: "open_project", id });
 }
 
-/** Storage that takes nothing more while it is told to be full. */
-const FULL = `{
-  let full = false;
-  new BroadcastChannel("test-storage").onmessage = ({ data }) => { full = data === "full"; };
-  const { write } = FileSystemSyncAccessHandle.prototype;
-  FileSystemSyncAccessHandle.prototype.write = function (...given) {
-    if (full) throw new DOMException("no room", "QuotaExceededError");
-    return write.apply(this, given);
-  };
-}\n`;
-
 export async function a_large_project_is_deleted_where_storage_is_full_and_the_rest_is_saved_after(site) {
   const context = await patched(site, FULL);
   const page = await site.tab(context);
   const large = await made(page, "Large");
   await send(page, { command: "create_project", name: "Next" });
-  const say = (state) => page.evaluate((state) => new BroadcastChannel("test-storage").postMessage(state), state);
-  await say("full");
+  await storage(page, "full");
   const add = { command: "add_documents", names: ["new.txt"] };
   await page.evaluate((add) => globalThis.glasshouse.send(add, [new TextEncoder().encode("A new text. ".repeat(50))]), add);
   await until(page, ({ messages }) => messages.some(({ kind }) => kind === "storage_full"), "the full storage to be told");
@@ -122,7 +101,7 @@ export async function a_large_project_is_deleted_where_storage_is_full_and_the_r
     assert(trial < 40, "the other tab learns of it");
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  await say("room");
+  await storage(page, "room");
   await send(page, { command: "list_runs" });
   await page.reload();
   await ready(page);

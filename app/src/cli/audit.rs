@@ -5,7 +5,7 @@ use super::driver::drive;
 use super::settings::checked_device;
 use super::{bar, report, trained};
 use anyhow::{Context as _, Result};
-use glasshouse_engine::protocol::{Audit, AuditSettings, Command, Event, WeightSource};
+use glasshouse_engine::protocol::{Audit, AuditSettings, Command, Event};
 use glasshouse_engine::session;
 
 pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
@@ -25,9 +25,7 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
     let device = checked_device(device)?.to_owned();
     let options = session::Options { device, threads: *threads, ..session::Options::default() };
     drive(options, async |engine| {
-        trained::use_project(engine, &model.project, false).await?;
-        let (run, _) = trained::settings_of(engine, model.run.clone()).await?;
-        let source = WeightSource::Checkpoint { run, checkpoint: model.checkpoint.clone() };
+        let source = trained::source(engine, model).await?;
         let bar = bar::bar(1, "{bar:30} {pos}/{len} · {wide_msg}");
         let show = |event| {
             match event {

@@ -15,10 +15,7 @@ const AT_ONCE: usize = 64;
 
 pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
-        let model = &arguments.model;
-        trained::use_project(engine, &model.project, false).await?;
-        let (run, _) = trained::settings_of(engine, model.run.clone()).await?;
-        let source = WeightSource::Checkpoint { run, checkpoint: model.checkpoint.clone() };
+        let source = trained::source(engine, &arguments.model).await?;
         let mut told = ClassificationOutput { json: arguments.json, right: 0, labelled: 0 };
         let mut waiting = Vec::new();
         for row in rows(arguments)? {

@@ -25,6 +25,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("with the objective chat", "--objective chat"),
     ("train a run on texts with labels", "--objective classify"),
     ("give it a task of texts and labels", "--task"),
+    ("since no file of rows is given", "--data"),
     ("export the adapter by itself", "--format peft"),
     ("of that peak", "--utilization"),
     ("yours may be another", "--price"),

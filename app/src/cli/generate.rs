@@ -1,7 +1,7 @@
 //! `glasshouse generate`: one text from a trained model, or several at once.
 
 use super::arguments::{GenerateArguments, SamplingArguments};
-use super::driver::drive;
+use super::driver::{Engine, drive};
 use super::moderate::moderation;
 use super::settings::{checked_device, usage};
 use super::{interrupt, samples, trained};
@@ -38,6 +38,16 @@ pub(super) fn session_options(sampling: &SamplingArguments, device: &str) -> Res
     Ok(session::Options { device, autotune: !sampling.no_autotune, ..session::Options::default() })
 }
 
+/// Has a signal to end stop what is written.
+pub(super) fn stop_by_signal(engine: &Engine) -> Result<&'static interrupt::Flags> {
+    let signals = interrupt::flags("stopping; press Ctrl-C again to stop at once")?;
+    let sender = engine.sender();
+    signals.when_raised(move |_| {
+        sender.send(Command::StopWriting { request: 0 });
+    });
+    Ok(signals)
+}
+
 pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     let config = generate_config(&arguments.sampling)?;
     let options = session_options(&arguments.sampling, &arguments.device)?;
@@ -46,11 +56,7 @@ pub(super) fn generate(arguments: &GenerateArguments) -> Result<()> {
     }
     drive(options, async |engine| {
         let model = trained::open(engine, &arguments.model, config.precision).await?;
-        let signals = interrupt::flags("stopping; press Ctrl-C again to stop at once")?;
-        let sender = engine.sender();
-        signals.when_raised(move |_| {
-            sender.send(Command::StopWriting { request: 0 });
-        });
+        let signals = stop_by_signal(engine)?;
         let (prompt, json) = (&arguments.prompt, arguments.json);
         let mut tokens = 0;
         let sender = engine.sender();

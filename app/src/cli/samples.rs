@@ -2,11 +2,12 @@
 
 use super::arguments::GenerateArguments;
 use super::driver::drive;
+use super::generate::stop_by_signal;
 use super::output::rate;
-use super::{interrupt, trained};
+use super::trained;
 use anyhow::Result;
 use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::{Command, Event, GenerateConfig, WeightSource};
+use glasshouse_engine::protocol::{Command, Event, GenerateConfig};
 use glasshouse_engine::session;
 use std::collections::BTreeMap;
 
@@ -17,14 +18,8 @@ pub(super) fn samples(
     count: usize,
 ) -> Result<()> {
     drive(options, async |engine| {
-        trained::use_project(engine, &arguments.model.project, false).await?;
-        let (run, _) = trained::settings_of(engine, arguments.model.run.clone()).await?;
-        let source = WeightSource::Checkpoint { run, checkpoint: arguments.model.checkpoint.clone() };
-        let signals = interrupt::flags("stopping; press Ctrl-C again to stop at once")?;
-        let sender = engine.sender();
-        signals.when_raised(move |_| {
-            sender.send(Command::StopWriting { request: 0 });
-        });
+        let source = trained::source(engine, &arguments.model).await?;
+        stop_by_signal(engine)?;
         let (prompt, json) = (&arguments.prompt, arguments.json);
         let (mut model, mut ended, mut shown) = (serde_json::Value::Null, BTreeMap::new(), 0);
         let show = |event| {

@@ -16,9 +16,6 @@ use std::path::Path;
 /// What less than this is short of, is right: shares of parts are not exact.
 const RIGHT: f64 = 1.0 - 1e-9;
 
-/// What the engine says at the end of a notice where a run has no rows of its own to be measured by.
-const GENERATED: &str = "it is measured by generated ones";
-
 /// What rows came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Score {
@@ -129,9 +126,6 @@ impl ScoringOptions<'_> {
             let hear = |event| {
                 match event {
                     Event::Evaluated { evaluation } => found = evaluation.tasks.into_iter().next(),
-                    Event::Notice { text } if text.ends_with(GENERATED) => {
-                        tell!("note: {text}; --data names others");
-                    }
                     event => trained::note(&event),
                 }
                 Ok(())
@@ -201,12 +195,6 @@ mod tests {
         assert_eq!(score.words("question"), "2 of 4 questions right (50.0 %), 0.625 in the mean of all");
         let whole = Score { rows: 1, right: 1, score: 1.0 };
         assert_eq!(whole.words("text"), "1 of 1 text right (100.0 %)");
-    }
-
-    #[test]
-    fn the_engine_ends_the_notice_with_these_words() {
-        let engine = include_str!("../../../engine/src/session/evaluating.rs");
-        assert!(engine.contains(&format!("{GENERATED}\",")));
     }
 
     #[test]

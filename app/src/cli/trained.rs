@@ -34,6 +34,13 @@ pub(super) async fn settings_of(engine: &mut Engine, run: Option<String>) -> Res
     settings.context("the engine told no settings")
 }
 
+/// Has the engine use the project of the arguments, and what it asks for their model by.
+pub(super) async fn source(engine: &mut Engine, arguments: &ModelArguments) -> Result<WeightSource> {
+    use_project(engine, &arguments.project, false).await?;
+    let (run, _) = settings_of(engine, arguments.run.clone()).await?;
+    Ok(WeightSource::Checkpoint { run, checkpoint: arguments.checkpoint.clone() })
+}
+
 /// A model that the engine has open.
 pub(super) struct OpenedModel {
     /// What it is asked for by.
@@ -54,9 +61,7 @@ pub(super) async fn open(
     arguments: &ModelArguments,
     precision: Precision,
 ) -> Result<OpenedModel> {
-    use_project(engine, &arguments.project, false).await?;
-    let (run, _) = settings_of(engine, arguments.run.clone()).await?;
-    let source = WeightSource::Checkpoint { run, checkpoint: arguments.checkpoint.clone() };
+    let source = source(engine, arguments).await?;
     let mut opened = None;
     let ask = engine.ask(Command::OpenModel { source: source.clone(), precision }, |event| {
         match event {

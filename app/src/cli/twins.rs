@@ -7,20 +7,14 @@ use super::train;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::SystemFiles;
 use glasshouse_corpus::twins;
-use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
-use glasshouse_engine::data::{self, Prepared, Split};
 use glasshouse_engine::evaluation::comparison::{MAX_PAIRS, compare_runs};
-use glasshouse_engine::executor::Executor;
-use glasshouse_engine::gpu::Tuning;
-use glasshouse_engine::model::training_graphs;
-use glasshouse_engine::optimizer::Optimizer;
-use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::RunSummary;
 use glasshouse_engine::protocol::evaluation::Better;
 use glasshouse_engine::protocol::quantity::things;
-use glasshouse_engine::step::MicroBatch;
+use glasshouse_engine::train::held_out_loss;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Steps of each run unless said otherwise.
 const STEPS: u64 = 300;
@@ -119,7 +113,7 @@ fn pair(
         }
         let run = project.run(&name)?;
         for (losses, folder) in pair.losses.iter_mut().zip(measured) {
-            let loss = pollster::block_on(loss_on(&run, project.folder(), folder))?;
+            let loss = pollster::block_on(held_out_loss(&run, folder))?;
             if let Some(own) = losses.get_mut(side) {
                 *own = loss;
             }
@@ -129,44 +123,6 @@ fn pair(
         }
     }
     Ok(Some(pair))
-}
-
-/// The mean loss of a run's last weights on all that a folder holds out.
-async fn loss_on(run: &Run, project: &Path, folder: &Path) -> Result<f64> {
-    let mut config = run.config()?;
-    config.data.paths = vec![folder.display().to_string()];
-    let prepared: Prepared = data::prepare(&config, project, &mut |_| {})?;
-    let graphs = training_graphs(&config.model, &config.train)?;
-    let optimizer = Optimizer::of(&config.train);
-    let opened = Executor::open_tuned(&config.device, &graphs, optimizer, None, &Tuning::Default).await?;
-    let mut executor = opened.executor;
-    let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-    let loaded = checkpoints.load(Which::Latest, &graphs.train.parameters, Content::WeightsAndMoments)?;
-    let loaded = loaded.with_context(|| format!("run {} ended without a checkpoint", run.name()))?;
-    executor.set_state(&loaded.state).await?;
-    let batches = prepared.batches(&config)?;
-    let mut all = batches.full(Split::Validation).peekable();
-    let (mut sum, mut rows) = (0.0, 0.0);
-    while all.peek().is_some() {
-        let chunk = all.by_ref().take(executor.batches_at_once());
-        let chunk = chunk
-            .map(|batch| {
-                batch.map(|batch| MicroBatch {
-                    tokens: batch.tokens,
-                    targets: batch.targets,
-                    starts: batch.starts,
-                    seed: [0, 0],
-                    counted: None,
-                    scores: None,
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        for (loss, count) in executor.evaluate(&chunk).await? {
-            sum += f64::from(loss) * f64::from(count);
-            rows += f64::from(count);
-        }
-    }
-    Ok(sum / rows)
 }
 
 /// What the pairs show on each held-out text.

@@ -14,7 +14,7 @@ use super::examples::{BatchSettings, ExampleBatches, PairBatches};
 use super::prompts::{PromptSettings, Prompts};
 use super::read::{self, Problems, TextPiece};
 use super::rewards::Judge;
-use super::store::{INDEX_FILE, Index, Split, SplitRecord, TokenStore, Writer};
+use super::store::{INDEX_FILE, Index, Split, TokenStore, Writer};
 use super::windows::Windows;
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once};
@@ -472,6 +472,19 @@ fn checksum(tokenizer: &Tokenizer) -> Result<u32> {
     tokenizer.to_json().map(|json| crc32c::crc32c(json.as_bytes()))
 }
 
+/// What the index of a store says before anything is counted, whatever an objective makes of the corpus.
+fn index(corpus: &Corpus, tokenizer: &Tokenizer, recipe: &str, problems: &Problems) -> Result<Index> {
+    Ok(Index {
+        vocabulary: tokenizer.vocabulary_size(),
+        end_of_text: tokenizer.end_of_text(),
+        tokenizer_crc32c: checksum(tokenizer)?,
+        recipe: recipe.to_owned(),
+        sources: corpus.records(),
+        problems: problems.list(),
+        ..Index::default()
+    })
+}
+
 /// Sixteen hexadecimal digits that stand for a recipe.
 fn folder_name(recipe: &str) -> String {
     let hash = recipe.bytes().fold(0, |hash, byte| split_mix(hash ^ u64::from(byte)));
@@ -581,24 +594,13 @@ async fn encode(
         return Err(Error::Refused("the text changed while it was being read; run again".to_owned()));
     }
     queue.writer.finish(Index {
-        format: 0,
-        element_bytes: 0,
-        vocabulary: tokenizer.vocabulary_size(),
         end_of_text,
         ends_within: queue.ends_within,
-        tokenizer_crc32c: checksum(tokenizer)?,
-        recipe: recipe.to_owned(),
-        sources: corpus.records(),
         mixture: corpus.mixture().clone(),
         documents: count.documents,
         characters: count.characters,
         bytes: count.bytes,
-        prompt: None,
-        problems: problems.list(),
-        labels: Vec::new(),
-        plain: false,
-        train: SplitRecord::default(),
-        validation: SplitRecord::default(),
+        ..index(corpus, tokenizer, recipe, problems)?
     })?;
     Ok(())
 }

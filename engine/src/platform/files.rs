@@ -20,9 +20,6 @@ pub use std::fs::Metadata;
 
 use std::path::Path;
 
-/// Whether [`copy`] is the system's own, which may let both files share their bytes, and holds up no thread but its own.
-pub const COPIED_BY_SYSTEM: bool = cfg!(not(target_arch = "wasm32"));
-
 /// Removes a folder in which nothing is.
 #[cfg(not(target_arch = "wasm32"))]
 pub use std::fs::remove_dir;

@@ -174,20 +174,32 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// # Errors
 /// The system gives no thread, or the work panicked.
 pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    aside_while_wanted(move |_| Some(work())).await
+    aside_in_turns(async move |_| work()).await
 }
 
-/// The same of work that hears whether anybody still waits for it, and is done with nothing where nobody does.
-async fn aside_while_wanted<T: Send + 'static>(
-    work: impl FnOnce(&dyn Fn() -> bool) -> Option<T> + Send + 'static,
+/// Does work that takes long and gives turns: on a thread of its own, where it is dropped at one of them once nobody waits for it.
+///
+/// # Errors
+/// As [`aside`].
+pub async fn aside_in_turns<T: Send + 'static>(
+    work: impl AsyncFnOnce(Turns) -> T + Send + 'static,
 ) -> Result<T> {
     let (done, answers) = async_channel::unbounded();
     let (works, ended) = std::sync::mpsc::channel::<()>();
     let glances = done.clone();
     thread_beside(move || {
-        // Nobody takes an answer that is not wanted any more: it goes, with what it holds.
-        if let Some(answer) = work(&|| !done.is_closed()) {
-            done.try_send(Some(answer)).ok();
+        let mut work = pin!(work(Turns::new()));
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            match work.as_mut().poll(&mut context) {
+                Poll::Ready(answer) => {
+                    // Nobody takes an answer that is not wanted any more: it goes, with what it holds.
+                    done.try_send(Some(answer)).ok();
+                    break;
+                }
+                Poll::Pending if done.is_closed() => break,
+                Poll::Pending => {}
+            }
         }
         drop(works);
     })?;
@@ -204,26 +216,6 @@ async fn aside_while_wanted<T: Send + 'static>(
         }
     }
     Err(Error::Internal("work on a thread beside ended early".to_owned()))
-}
-
-/// Does work that takes long and gives turns: on a thread of its own, where it is dropped at one of them once nobody waits for it.
-///
-/// # Errors
-/// As [`aside`].
-pub async fn aside_in_turns<T: Send + 'static>(
-    work: impl AsyncFnOnce(Turns) -> T + Send + 'static,
-) -> Result<T> {
-    aside_while_wanted(move |wanted| {
-        let mut work = pin!(work(Turns::new()));
-        let mut context = Context::from_waker(Waker::noop());
-        while wanted() {
-            if let Poll::Ready(done) = work.as_mut().poll(&mut context) {
-                return Some(done);
-            }
-        }
-        None
-    })
-    .await
 }
 
 fn thread_beside(work: impl FnOnce() + Send + 'static) -> Result<()> {

@@ -259,7 +259,7 @@ impl Session {
             return Ok(own);
         }
         self.outlet.notice(format!(
-            "{} learned no rows of the recipe {}: it is measured by generated ones",
+            "{} learned no rows of the recipe {}: it is measured by generated ones, since no file of rows is given",
             run.name(),
             recipe.name
         ));

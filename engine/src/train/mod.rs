@@ -15,4 +15,4 @@ mod trainer;
 pub use event::{Progress, SampleRequest, TrainEvent};
 pub use sample::PendingSample;
 pub(crate) use trainer::step_input;
-pub use trainer::{Fault, Options, Trainer};
+pub use trainer::{Fault, Options, Trainer, held_out_loss};

@@ -1,13 +1,13 @@
 //! What an audit found: each part with the size of its sample, and with what it cannot show.
 
 use super::cards::metrics_ui;
-use super::section::{Head, look_with, section_ui};
+use super::section::{Head, look_with, section_ui, tables_ui};
 use super::source_evaluated;
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
 use crate::theme::space;
-use crate::widgets::{self, hint_line, report_csv, report_table};
+use crate::widgets::{self, hint_line, report_csv};
 use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::Audit;
@@ -44,16 +44,9 @@ fn part_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit, part: &AuditSe
     if !part.metrics.is_empty() {
         metrics_ui(ui, &part.metrics);
     }
-    for table in &part.tables {
-        ui.add_space(space::SMALL);
-        head(ui, &table.title);
-        if !table.about.is_empty() {
-            caption(ui, &table.about);
-        }
-        if let Some(passage) = report_table(ui, table) {
-            let source = source_evaluated(context.state, &audit.run, &audit.checkpoint);
-            look_with(context, source, passage.prompt);
-        }
+    if let Some(passage) = tables_ui(ui, &part.tables) {
+        let source = source_evaluated(context.state, &audit.run, &audit.checkpoint);
+        look_with(context, source, passage.prompt);
     }
     limits_ui(ui, "What this cannot show", &part.limits);
 }

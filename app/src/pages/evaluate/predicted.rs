@@ -1,15 +1,13 @@
 //! How well the text is predicted: beside baselines, by what tokens have in common, as sure as it is right or not, and where it errs.
 
 use super::choosing::measured;
-use super::section::{Head, section_ui};
+use super::section::{Head, section_ui, table_ui};
 use super::{look, same_text, text};
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Breakpoint, called, caption, column, run_colour};
 use crate::theme::{self, Palette, space};
-use crate::widgets::{
-    self, Measured, columns_fit, diagram, interval_plot, interval_rows, report_csv, report_table,
-};
+use crate::widgets::{self, Measured, columns_fit, diagram, interval_plot, interval_rows, report_csv};
 use egui::{Label, RichText, Ui};
 use glasshouse_protocol::evaluation::{Calibration, Likelihood, LossBy, Metric};
 use glasshouse_protocol::{Evaluation, RunSummary};
@@ -51,10 +49,7 @@ pub(super) fn predicted_ui(
         let note = format::counted(table.rows.len() as u64, "row");
         let head = Head { key: &key, title: &table.title, note: &note, open: true };
         section_ui(ui, context, head, Some(&|| report_csv(table)), |ui, context| {
-            if !table.about.is_empty() {
-                caption(ui, &table.about);
-            }
-            if let Some(passage) = report_table(ui, table) {
+            if let Some(passage) = table_ui(ui, table) {
                 look(context, evaluation, passage);
             }
         });

@@ -3,11 +3,13 @@
 use crate::asks::{self, Capture};
 use crate::format;
 use crate::pages::inspect::Wish;
+use crate::pages::parts::{caption, head};
 use crate::pages::{Context, PageName};
 use crate::theme::space;
-use crate::widgets;
+use crate::widgets::{self, report_table};
 use egui::Ui;
 use egui_material_icons::icons;
+use glasshouse_protocol::evaluation::{Passage, Table};
 use glasshouse_protocol::{View, WeightSource};
 
 /// A part's heads: what the preferences remember it by, its title, what stands at the right of it, and whether it is open at first.
@@ -62,6 +64,25 @@ pub(super) fn section_ui(
         }
         context.asks.capture = Some(Capture { rect: seen, name: format::file_name(title, "png") });
     }
+}
+
+/// Draws tables under their titles; the passage of the row that was pressed comes back.
+pub(super) fn tables_ui(ui: &mut Ui, tables: &[Table]) -> Option<Passage> {
+    let mut pressed = None;
+    for table in tables {
+        ui.add_space(space::SMALL);
+        head(ui, &table.title);
+        pressed = table_ui(ui, table).or(pressed);
+    }
+    pressed
+}
+
+/// The same of one, without its title.
+pub(super) fn table_ui(ui: &mut Ui, table: &Table) -> Option<Passage> {
+    if !table.about.is_empty() {
+        caption(ui, &table.about);
+    }
+    report_table(ui, table)
 }
 
 /// Opens the page Inspect with a model at work on a text.

@@ -2,7 +2,7 @@
 
 use super::EvaluatePage;
 use super::cards::{contamination_ui, metric_of, metrics_ui};
-use super::section::{Head, look_with, section_ui};
+use super::section::{Head, look_with, section_ui, tables_ui};
 use super::suite;
 use super::{look, source_evaluated};
 use crate::format;
@@ -88,15 +88,8 @@ impl EvaluatePage {
                 if let Some(contamination) = &task.contamination {
                     contamination_ui(ui, context.palette, "row", contamination);
                 }
-                for table in &task.tables {
-                    ui.add_space(space::SMALL);
-                    head(ui, &table.title);
-                    if !table.about.is_empty() {
-                        caption(ui, &table.about);
-                    }
-                    if let Some(passage) = report_table(ui, table) {
-                        look(context, evaluation, passage);
-                    }
+                if let Some(passage) = tables_ui(ui, &task.tables) {
+                    look(context, evaluation, passage);
                 }
                 answers_ui(ui, context, (evaluation, task), filter);
             });

@@ -66,17 +66,8 @@ mod tests {
     use crate::graph::ParameterId;
     use crate::model::{Purpose, build, parameters};
     use glasshouse_protocol::presets::preset;
+    use pollster::block_on;
     use std::cell::Cell;
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
-    /// Work that waits for nothing.
-    fn at_once<T>(work: impl Future<Output = T>) -> T {
-        match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(done) => done,
-            Poll::Pending => panic!("nothing to wait for"),
-        }
-    }
 
     #[test]
     fn an_adapter_is_added_to_the_weights_that_it_adapts_and_to_no_others() {
@@ -87,7 +78,7 @@ mod tests {
         let plain = build(&run.model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
         let (from, to) = (ArenaLayout::of_parameters(&parameters), ArenaLayout::of_parameters(&plain));
         let values: Vec<f32> = (0..from.length).map(|at| ((at * 31 % 101) as f32 - 50.0) * 0.01).collect();
-        let merged = at_once(merged(&parameters, run.train.adapter.as_ref(), values.clone(), &async || ()));
+        let merged = block_on(merged(&parameters, run.train.adapter.as_ref(), values.clone(), &async || ()));
         assert_eq!(merged.len(), to.length);
         let pairs = lora_pairs(&parameters);
         assert_eq!(pairs.len(), 8);
@@ -117,7 +108,7 @@ mod tests {
         let [plain, transposed] = [false, true].map(|transposed| {
             let mut weight = vec![1.0; rows * columns];
             let give = async || turns.set(turns.get() + 1);
-            at_once(add_product(&mut weight, [&a, &b], rank, (2.0, transposed), &give));
+            block_on(add_product(&mut weight, [&a, &b], rank, (2.0, transposed), &give));
             weight
         });
         // Of 2.4 million multiplications each.

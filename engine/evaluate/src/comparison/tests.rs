@@ -1,9 +1,10 @@
-use crate::statistics::{BOOTSTRAP, Bootstrap, at_once, uniform};
+use crate::statistics::{BOOTSTRAP, Bootstrap, uniform};
 use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::{Comparison, Evaluation};
+use pollster::block_on;
 
 fn compare(first: &Evaluation, second: &Evaluation, bootstrap: &Bootstrap) -> Vec<Comparison> {
-    at_once(super::compare(first, second, bootstrap, &async || ()))
+    block_on(super::compare(first, second, bootstrap, &async || ()))
 }
 
 fn evaluation(run: &str, tokenizer: u32, bits: impl Fn(usize) -> f64) -> Evaluation {

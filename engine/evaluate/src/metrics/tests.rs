@@ -4,7 +4,8 @@ use super::classification::{Averages, Tally};
 use super::entities::Scheme;
 use super::lcs::Pattern;
 use super::*;
-use crate::statistics::{Bootstrap, at_once};
+use crate::statistics::Bootstrap;
+use pollster::block_on;
 use proptest::prelude::*;
 
 fn near(found: f64, expected: f64) {
@@ -68,9 +69,9 @@ fn bleu_and_chrf_are_sacrebleus() {
     assert_eq!(bleu(&rows[1..]).signature, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
     assert_eq!((bleu(&[]).score, chrf(&[]).score), (0.0, 0.0));
     let give = async || ();
-    let interval = at_once(found.interval(&Bootstrap::default(), &give)).unwrap();
+    let interval = block_on(found.interval(&Bootstrap::default(), &give)).unwrap();
     assert!(interval[0] <= found.score && found.score <= interval[1], "{interval:?}");
-    assert_eq!(at_once(bleu(&rows[..1]).interval(&Bootstrap::default(), &give)), None);
+    assert_eq!(block_on(bleu(&rows[..1]).interval(&Bootstrap::default(), &give)), None);
 }
 
 #[test]
@@ -146,7 +147,7 @@ weighted avg       0.28      0.33      0.30         6
     let many: Vec<(String, String)> = (0..=1000).map(|row| (row.to_string(), row.to_string())).collect();
     assert_eq!(classification(&many).confusion(), None);
     let of = |averages: &Averages| averages.macro_average.f1;
-    let interval = at_once(found.interval(&Bootstrap::default(), of, &async || ())).unwrap();
+    let interval = block_on(found.interval(&Bootstrap::default(), of, &async || ())).unwrap();
     assert!(interval[0] < 0.225 && interval[1] > 0.225, "{interval:?}");
 }
 

@@ -1,6 +1,6 @@
 //! How right a moderation is on rows whose labels are known.
 
-use crate::statistics::{Bootstrap, wilson};
+use crate::statistics::{Bootstrap, share};
 use glasshouse_protocol::evaluation::{Better, Metric, RESAMPLES};
 
 /// Rows by what they are and what was said of them.
@@ -23,15 +23,6 @@ pub fn figures(rows: &[(bool, bool)], seed: u64) -> Figures {
     let count = |row: (bool, bool)| rows.iter().filter(|own| **own == row).count() as u64;
     let (found, missed) = (count((true, true)), count((true, false)));
     let (alarms, passed) = (count((false, true)), count((false, false)));
-    let share = |name: &str, right: u64, count: u64, of: &str, better: Better| Metric {
-        name: name.to_owned(),
-        value: (count > 0).then(|| right as f64 / count as f64),
-        interval: (count > 0).then(|| wilson(right, count)),
-        better,
-        count,
-        of: of.to_owned(),
-        signature: None,
-    };
     let f1 =
         |found: f64, wrong: f64| if found + wrong > 0.0 { 2.0 * found / (2.0 * found + wrong) } else { 0.0 };
     let of_drawn = |drawn: &[u32]| {

@@ -5,9 +5,9 @@
 mod tests;
 
 #[cfg(test)]
-pub(crate) use tests::{BOOTSTRAP, at_once, uniform};
+pub(crate) use tests::{BOOTSTRAP, uniform};
 
-use glasshouse_protocol::evaluation::RESAMPLES;
+use glasshouse_protocol::evaluation::{Better, Metric, RESAMPLES};
 use glasshouse_protocol::random::{nth, split_mix};
 
 /// Blocks of items that are drawn at most: more items than that are drawn in blocks of neighbours, so that 10,000 resamples of any number of
@@ -233,6 +233,19 @@ fn percentiles(mut values: Vec<f64>) -> Option<[f64; 2]> {
         values[below] + (values[above] - values[below]) * (place - below as f64)
     };
     Some([at(0.025), at(0.975)])
+}
+
+/// A share of things of which `right` of `count` were counted, with [`wilson`]'s interval; no value where nothing was.
+pub fn share(name: &str, right: u64, count: u64, of: &str, better: Better) -> Metric {
+    Metric {
+        name: name.to_owned(),
+        value: (count > 0).then(|| right as f64 / count as f64),
+        interval: (count > 0).then(|| wilson(right, count)),
+        better,
+        count,
+        of: of.to_owned(),
+        signature: None,
+    }
 }
 
 /// The interval of a share of which `right` of `count` were counted (Wilson 1927), 95 %; all of 0 to 1 where nothing was.

@@ -1,14 +1,4 @@
 use super::*;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
-/// Work that waits for nothing.
-pub(crate) fn at_once<T>(work: impl Future<Output = T>) -> T {
-    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(done) => done,
-        Poll::Pending => panic!("nothing to wait for"),
-    }
-}
 
 pub(crate) const BOOTSTRAP: Bootstrap = Bootstrap { resamples: 2000, seed: 3 };
 

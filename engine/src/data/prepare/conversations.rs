@@ -2,9 +2,9 @@
 
 use super::corpus::Corpus;
 use super::split::HeldOut;
-use super::{ENCODE_BYTES, Progress, checksum};
+use super::{ENCODE_BYTES, Progress, index};
 use crate::data::read::{self, Problems, RowLocation};
-use crate::data::store::{Index, Split, SplitRecord, Writer};
+use crate::data::store::{Index, Split, Writer};
 use crate::error::{Error, Result};
 use crate::platform::{ChatRenderer, Turns};
 use crate::tokenizer::{EncodedText, TokenizerFiles, template_fails};
@@ -80,24 +80,12 @@ pub(super) async fn encode(
         return Err(fault.unwrap_or(Error::Refused(missing)));
     }
     writer.finish(Index {
-        format: 0,
-        element_bytes: 0,
-        vocabulary: files.tokenizer.vocabulary_size(),
-        end_of_text: files.tokenizer.end_of_text(),
-        ends_within: 0,
-        tokenizer_crc32c: checksum(&files.tokenizer)?,
-        recipe: recipe.to_owned(),
-        sources: corpus.records(),
-        mixture: Default::default(),
         documents,
         characters,
         bytes,
         prompt,
-        problems: problems.list(),
-        labels: Vec::new(),
         plain,
-        train: SplitRecord::default(),
-        validation: SplitRecord::default(),
+        ..index(corpus, &files.tokenizer, recipe, problems)?
     })?;
     Ok(())
 }

@@ -3,9 +3,9 @@
 
 use super::corpus::Corpus;
 use super::split::HeldOut;
-use super::{ENCODE_BYTES, Progress, checksum};
+use super::{ENCODE_BYTES, Progress, index};
 use crate::data::read::{LabelledText, Problems, RowLocation, SourceFile, labelled_texts};
-use crate::data::store::{Index, SplitRecord, Writer};
+use crate::data::store::{Index, Writer};
 use crate::error::{Error, Result};
 use crate::platform::Turns;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
@@ -78,24 +78,12 @@ pub(super) async fn encode(
         )));
     }
     writer.finish(Index {
-        format: 0,
-        element_bytes: 0,
         vocabulary: size,
-        end_of_text: tokenizer.end_of_text(),
-        ends_within: 0,
-        tokenizer_crc32c: checksum(tokenizer)?,
-        recipe: recipe.to_owned(),
-        sources: corpus.records(),
-        mixture: Default::default(),
         documents: train + held_out,
         characters,
         bytes,
-        prompt: None,
-        problems: problems.list(),
         labels,
-        plain: false,
-        train: SplitRecord::default(),
-        validation: SplitRecord::default(),
+        ..index(corpus, tokenizer, recipe, problems)?
     })?;
     Ok(())
 }

@@ -4,10 +4,10 @@
 use super::conversations::{missing, template_fault};
 use super::corpus::Corpus;
 use super::split::HeldOut;
-use super::{ENCODE_BYTES, Progress, checksum};
+use super::{ENCODE_BYTES, Progress, index};
 use crate::data::read::{self, Problems, RowLocation};
 use crate::data::rewards::{Judge, Judged};
-use crate::data::store::{Index, Split, SplitRecord, Writer};
+use crate::data::store::{Index, Split, Writer};
 use crate::error::{Error, Result};
 use crate::platform::Turns;
 use crate::tokenizer::TokenizerFiles;
@@ -83,24 +83,11 @@ pub(super) async fn encode(
         return Err(fault.unwrap_or(Error::Refused(missing)));
     }
     writer.finish(Index {
-        format: 0,
-        element_bytes: 0,
-        vocabulary: files.tokenizer.vocabulary_size(),
-        end_of_text: files.tokenizer.end_of_text(),
-        ends_within: 0,
-        tokenizer_crc32c: checksum(&files.tokenizer)?,
-        recipe: recipe.to_owned(),
-        sources: corpus.records(),
-        mixture: Default::default(),
         documents: counts.iter().sum(),
         characters,
         bytes,
         prompt: asked,
-        problems: problems.list(),
-        labels: Vec::new(),
-        plain: false,
-        train: SplitRecord::default(),
-        validation: SplitRecord::default(),
+        ..index(corpus, &files.tokenizer, recipe, problems)?
     })?;
     Ok(())
 }

@@ -15,7 +15,7 @@ pub(super) const FORMAT: u32 = 1;
 const MAX_INDEX_BYTES: u64 = 64 << 20;
 
 /// What a store holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Index {
     /// The layout's version.

@@ -14,7 +14,7 @@ pub(super) mod texts;
 use super::{Subject, Tell};
 use crate::error::{Error, Result};
 use crate::evaluation::bias::PairFile;
-use crate::evaluation::statistics::{Bootstrap, wilson};
+use crate::evaluation::statistics::{Bootstrap, share};
 use crate::generate::Decoder;
 use crate::inspect::Indices;
 use crate::platform::Turns;
@@ -116,19 +116,6 @@ fn of_sampled(
         tables: tables.into_iter().flatten().collect(),
         limits,
         skipped: None,
-    }
-}
-
-/// A share of things, with Wilson's interval.
-fn share(name: &str, right: u64, count: u64, of: &str, better: Better) -> Metric {
-    Metric {
-        name: name.to_owned(),
-        value: (count > 0).then(|| right as f64 / count as f64),
-        interval: (count > 0).then(|| wilson(right, count)),
-        better,
-        count,
-        of: of.to_owned(),
-        signature: None,
     }
 }
 

@@ -1,16 +1,12 @@
 //! Evaluation: the mean loss over fixed batches of both splits, or over the whole validation split.
 
-use super::{Action, GROUP_SECONDS, Trainer, unless_stopped};
-use crate::data::{Batch, Batches, IGNORED, Split};
+use super::loss::Evaluator;
+use super::{Action, Trainer};
+use crate::data::{Batch, Batches, Split};
 use crate::error::Result;
 use crate::model::{LossForm, loss_form};
 use crate::protocol::PreferenceMetrics;
-use crate::step::MicroBatch;
 use crate::train::TrainEvent;
-use web_time::Instant;
-
-/// Most batches handed to the executor at once; fewer where they take long, since a request to stop waits for them.
-const MAX_CHUNK: f64 = 64.0;
 
 impl<'data> Trainer<'data> {
     /// The batches that a split is evaluated on.
@@ -69,7 +65,7 @@ impl Trainer<'_> {
             LossForm::Preference(op) => {
                 Ok(self.preferences(op, batches).await?.map(|(loss, found)| (loss, Some(found))))
             }
-            _ => Ok(self.mean_loss(batches).await?.map(|loss| (loss, None))),
+            _ => Ok(self.evaluator().mean_loss(batches).await?.map(|loss| (loss as f32, None))),
         }
     }
 
@@ -87,70 +83,22 @@ impl Trainer<'_> {
         best
     }
 
-    /// Mean loss over the targets that count; `None` where a stop came first.
-    async fn mean_loss(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Option<f32>> {
-        let (mut sum, mut count) = (0.0, 0.0);
-        let took = |(loss, rows): (f32, f32)| {
-            sum += f64::from(loss) * f64::from(rows);
-            count += f64::from(rows);
-        };
-        Ok(self.losses(batches, took).await?.map(|()| (sum / count) as f32))
+    /// What batches are evaluated by.
+    fn evaluator(&mut self) -> Evaluator<'_> {
+        Evaluator {
+            executor: &mut self.executor,
+            train: &self.config.train,
+            stop: &self.options.stop,
+            pace: &mut self.pace.evaluation_seconds,
+        }
     }
 
     /// Hands on the (mean loss, targets that count) of each batch; `None` where a stop came first.
     pub(super) async fn losses(
         &mut self,
         batches: impl Iterator<Item = Result<Batch>>,
-        mut take: impl FnMut((f32, f32)),
+        take: impl FnMut((f32, f32)),
     ) -> Result<Option<()>> {
-        // The graph passes over one id, which the configuration may name.
-        let ignored = self.config.train.ignored_target().unwrap_or(IGNORED);
-        let mut batches = batches.peekable();
-        let fewest = self.executor.batches_at_once();
-        let mut chunk_size = fewest;
-        while batches.peek().is_some() {
-            if self.stop_requested() {
-                return Ok(None);
-            }
-            let chunk = batches
-                .by_ref()
-                .take(chunk_size)
-                .map(|batch| {
-                    batch.map(|mut batch| {
-                        for target in &mut batch.targets {
-                            if *target == IGNORED {
-                                *target = ignored;
-                            }
-                        }
-                        MicroBatch {
-                            tokens: batch.tokens,
-                            targets: batch.targets,
-                            starts: batch.starts,
-                            seed: [0, 0],
-                            counted: None,
-                            scores: None,
-                        }
-                    })
-                })
-                .collect::<Result<Vec<_>>>()?;
-            let began = Instant::now();
-            let losses = if self.executor.can_give_up() {
-                match unless_stopped(&self.options.stop, self.executor.evaluate(&chunk)).await {
-                    Some(losses) => losses?,
-                    None => return Ok(None),
-                }
-            } else {
-                self.executor.evaluate(&chunk).await?
-            };
-            losses.into_iter().for_each(&mut take);
-            let seconds = began.elapsed().as_secs_f64().max(1e-6);
-            let (before, batches) = self.pace.evaluation_seconds.unwrap_or_default();
-            self.pace.evaluation_seconds = Some((before + seconds, batches + chunk.len() as f64));
-            let seconds = seconds / chunk.len() as f64;
-            let fitting = (GROUP_SECONDS / seconds).clamp(fewest as f64, MAX_CHUNK) as usize;
-            // As many for each of those that compute them at once.
-            chunk_size = fitting / fewest * fewest;
-        }
-        Ok(Some(()))
+        self.evaluator().losses(batches, take).await
     }
 }

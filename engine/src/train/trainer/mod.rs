@@ -8,12 +8,14 @@ mod change;
 mod evaluate;
 mod fault;
 mod guard;
+mod loss;
 mod preference;
 mod reference;
 mod reward;
 mod save;
 
 pub use fault::Fault;
+pub use loss::held_out_loss;
 pub(super) use reference::{REFERENCE_FILE, REWARD_MODEL_FILE, TEACHER_FILE};
 pub(super) use reward::ROUND_FILE;
 

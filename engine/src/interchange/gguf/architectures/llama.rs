@@ -152,7 +152,7 @@ pub(super) fn slower(model: &ModelConfig) -> Option<Vec<f32>> {
 }
 
 /// What all of them write alike.
-pub(super) fn shared_settings(model: &ModelConfig) -> Settings {
+fn shared_settings(model: &ModelConfig) -> Settings {
     let mut settings = vec![
         ("vocab_size", count(model.vocabulary)),
         ("block_count", count(model.layers)),

@@ -1,7 +1,7 @@
 //! Qwen2 and Qwen2.5 (Yang et al. 2024): Llama with biases on queries, keys and values, whose channels are stored as ours are.
 
+use super::Architecture;
 use super::llama::{self, Order};
-use super::{Architecture, exactly};
 use crate::error::Result;
 use crate::interchange::gguf::facts::Facts;
 use glasshouse_protocol::{Bias, ModelConfig};
@@ -9,10 +9,8 @@ use glasshouse_protocol::{Bias, ModelConfig};
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     name: "qwen2",
     read,
-    write: llama::shared_settings,
     tensors: |model, table| llama::shared_tensors(model, table, Order::Halves),
-    padded_biases: |bias| (bias, false),
-    nearly: exactly,
+    ..llama::ARCHITECTURE
 };
 
 fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {

@@ -1,7 +1,7 @@
 //! Qwen3 (Yang et al. 2025): Llama with RMSNorm on the heads of queries and keys, whose channels are stored as ours are.
 
+use super::Architecture;
 use super::llama::{self, Order};
-use super::{Architecture, exactly};
 use crate::error::Result;
 use crate::interchange::gguf::facts::Facts;
 use glasshouse_protocol::ModelConfig;
@@ -9,10 +9,8 @@ use glasshouse_protocol::ModelConfig;
 pub(super) const ARCHITECTURE: Architecture = Architecture {
     name: "qwen3",
     read,
-    write: llama::shared_settings,
     tensors: |model, table| llama::shared_tensors(model, table, Order::Halves),
-    padded_biases: |bias| (bias, false),
-    nearly: exactly,
+    ..llama::ARCHITECTURE
 };
 
 fn read(facts: &mut Facts<'_>) -> Result<ModelConfig> {

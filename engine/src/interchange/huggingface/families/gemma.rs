@@ -11,11 +11,9 @@ pub(super) const FAMILY: Family = Family {
     model_type: "gemma",
     class: "GemmaForCausalLM",
     layer_class: "GemmaDecoderLayer",
-    prefix: "model.",
     read,
     write,
-    tensors: llama::tensors,
-    padded_biases: |bias| (bias, false),
+    ..llama::FAMILY
 };
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {

@@ -125,7 +125,7 @@ pub(super) fn shared_fields(model: &ModelConfig) -> Map<String, Value> {
 }
 
 /// The tensors of all of them.
-pub(super) fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
+fn tensors(model: &ModelConfig, table: &mut TensorTable<'_>) {
     let (queries, keys) = (model.heads * model.head_size, model.kv_heads * model.head_size);
     let hidden = model.mlp.hidden;
     table.whole("model.embed_tokens.weight", "embedding.tokens");

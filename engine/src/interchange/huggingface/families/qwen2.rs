@@ -11,11 +11,10 @@ pub(super) const FAMILY: Family = Family {
     model_type: "qwen2",
     class: "Qwen2ForCausalLM",
     layer_class: "Qwen2DecoderLayer",
-    prefix: "model.",
     read,
     write,
-    tensors: llama::tensors,
     padded_biases: |bias| (Bias { qkv: true, ..bias }, false),
+    ..llama::FAMILY
 };
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {

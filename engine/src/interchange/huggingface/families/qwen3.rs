@@ -12,11 +12,9 @@ pub(super) const FAMILY: Family = Family {
     model_type: "qwen3",
     class: "Qwen3ForCausalLM",
     layer_class: "Qwen3DecoderLayer",
-    prefix: "model.",
     read,
     write,
-    tensors: llama::tensors,
-    padded_biases: |bias| (bias, false),
+    ..llama::FAMILY
 };
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {

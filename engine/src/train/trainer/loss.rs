@@ -1,0 +1,129 @@
+//! The mean loss of batches on an executor: what a run's evaluations and whoever measures a run afterwards have in common.
+
+use super::{GROUP_SECONDS, unless_stopped};
+use crate::checkpoint::{Checkpoints, Content};
+use crate::data::prepare::prepare_in_turns;
+use crate::data::{Batch, IGNORED, Split};
+use crate::error::{Error, Result};
+use crate::executor::Executor;
+use crate::model::training_graphs;
+use crate::optimizer::Optimizer;
+use crate::platform::Turns;
+use crate::project::Run;
+use crate::protocol::TrainConfig;
+use crate::step::MicroBatch;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use web_time::Instant;
+
+/// Most batches handed to the executor at once; fewer where they take long, since a request to stop waits for them.
+const MAX_CHUNK: f64 = 64.0;
+
+/// An executor of a run's training graphs, by which batches are evaluated.
+pub(super) struct Evaluator<'a> {
+    pub(super) executor: &'a mut Executor,
+    pub(super) train: &'a TrainConfig,
+    /// Set it to give up.
+    pub(super) stop: &'a AtomicBool,
+    /// Seconds that batches took, and how many these are.
+    pub(super) pace: &'a mut Option<(f64, f64)>,
+}
+
+impl Evaluator<'_> {
+    /// Mean loss over the targets that count; `None` where a stop came first.
+    pub(super) async fn mean_loss(
+        &mut self,
+        batches: impl Iterator<Item = Result<Batch>>,
+    ) -> Result<Option<f64>> {
+        let (mut sum, mut count) = (0.0, 0.0);
+        let took = |(loss, rows): (f32, f32)| {
+            sum += f64::from(loss) * f64::from(rows);
+            count += f64::from(rows);
+        };
+        Ok(self.losses(batches, took).await?.map(|()| sum / count))
+    }
+
+    /// Hands on the (mean loss, targets that count) of each batch; `None` where a stop came first.
+    pub(super) async fn losses(
+        &mut self,
+        batches: impl Iterator<Item = Result<Batch>>,
+        mut take: impl FnMut((f32, f32)),
+    ) -> Result<Option<()>> {
+        // The graph passes over one id, which the configuration may name.
+        let ignored = self.train.ignored_target().unwrap_or(IGNORED);
+        let mut batches = batches.peekable();
+        let fewest = self.executor.batches_at_once();
+        let mut chunk_size = fewest;
+        while batches.peek().is_some() {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let chunk = batches
+                .by_ref()
+                .take(chunk_size)
+                .map(|batch| {
+                    batch.map(|mut batch| {
+                        for target in &mut batch.targets {
+                            if *target == IGNORED {
+                                *target = ignored;
+                            }
+                        }
+                        MicroBatch {
+                            tokens: batch.tokens,
+                            targets: batch.targets,
+                            starts: batch.starts,
+                            ..MicroBatch::default()
+                        }
+                    })
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let began = Instant::now();
+            let losses = if self.executor.can_give_up() {
+                match unless_stopped(self.stop, self.executor.evaluate(&chunk)).await {
+                    Some(losses) => losses?,
+                    None => return Ok(None),
+                }
+            } else {
+                self.executor.evaluate(&chunk).await?
+            };
+            losses.into_iter().for_each(&mut take);
+            let seconds = began.elapsed().as_secs_f64().max(1e-6);
+            let (before, batches) = self.pace.unwrap_or_default();
+            *self.pace = Some((before + seconds, batches + chunk.len() as f64));
+            let seconds = seconds / chunk.len() as f64;
+            let fitting = (GROUP_SECONDS / seconds).clamp(fewest as f64, MAX_CHUNK) as usize;
+            // As many for each of those that compute them at once.
+            chunk_size = fitting / fewest * fewest;
+        }
+        Ok(Some(()))
+    }
+}
+
+/// The mean loss of a run's latest weights on all that a folder's text holds out, in nats per token, on the device of the run's settings. The
+/// text is prepared by these settings, in the run's project, as if the run had learned it: runs with a vocabulary that follows from no text
+/// (bytes) are comparable by it.
+///
+/// # Errors
+/// The text cannot be prepared, the run has no checkpoint, or the device fails.
+pub async fn held_out_loss(run: &Run, folder: &Path) -> Result<f64> {
+    let mut config = run.config()?;
+    config.data.paths = vec![folder.display().to_string()];
+    let (project, turns) = (run.project()?, Turns::new());
+    let prepared = prepare_in_turns(&config, None, project.folder(), &mut |_| {}, &turns).await?;
+    let graphs = training_graphs(&config.model, &config.train)?;
+    let optimizer = Optimizer::of(&config.train);
+    let (mut executor, _) = Executor::open(&config.device, &graphs, optimizer, None).await?;
+    let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+    let parameters = &graphs.train.parameters;
+    let loaded = checkpoints.load_named_in_turns("latest", parameters, Content::Weights, &turns).await?;
+    executor.set_state(&loaded.state).await?;
+    let batches = prepared.batches(&config)?;
+    let mut evaluator = Evaluator {
+        executor: &mut executor,
+        train: &config.train,
+        stop: &AtomicBool::new(false),
+        pace: &mut None,
+    };
+    let loss = evaluator.mean_loss(batches.full(Split::Validation)).await?;
+    loss.ok_or_else(|| Error::Internal("an evaluation that nobody can stop was stopped".to_owned()))
+}
