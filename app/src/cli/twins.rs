@@ -9,6 +9,7 @@ use glasshouse_corpus::SystemFiles;
 use glasshouse_corpus::twins;
 use glasshouse_engine::checkpoint::{Checkpoints, Content, Which};
 use glasshouse_engine::data::{self, Prepared, Split};
+use glasshouse_engine::evaluation::card::number;
 use glasshouse_engine::evaluation::comparison::{MAX_PAIRS, compare_runs};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
@@ -192,9 +193,8 @@ fn tell(arguments: &DataCompareArguments, pairs: &[RunPair]) -> Result<()> {
         }
         say!("\n  {title}")?;
         say!("    trained on raw {raw:.4}, on clean {clean:.4}")?;
-        say!(
-            "    raw − clean {difference:+.4}, 95 % confidence interval {low:+.4} to {high:+.4} (paired t)"
-        )?;
+        let [difference, low, high] = [difference, low, high].map(number);
+        say!("    raw − clean {difference}, 95 % confidence interval {low} to {high} (paired t)")?;
         say!("    {}", found.verdict)?;
     }
     if arguments.json {
