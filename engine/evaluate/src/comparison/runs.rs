@@ -78,10 +78,8 @@ mod tests {
 
     #[test]
     fn a_verdict_writes_numbers_as_cards_and_command_lines_do() {
-        let pair = Pair {
-            names: ["a", "b"].map(str::to_owned),
-            bootstrap: &crate::statistics::Bootstrap { resamples: 0, seed: 0 },
-        };
+        let pair =
+            Pair { names: ["a", "b"].map(str::to_owned), bootstrap: &Bootstrap { resamples: 0, seed: 0 } };
         let metric = Metric { better: Better::Lower, ..Metric::default() };
         let verdict = |value, interval| {
             let values = Values { values: [value, 0.0], interval: Some(interval), count: 9 };
