@@ -223,6 +223,9 @@ impl App {
                 recorder.write(LogMessage::Report(Box::new(report.body.clone())));
             }
             self.asks.hear(&report.body);
+            if self.gives_up_import(&report.body) {
+                self.outbox.send(Command::ForgetModel);
+            }
             self.state.apply(report);
         }
         if self.state.lost.is_none() {

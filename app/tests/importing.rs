@@ -13,7 +13,9 @@ use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_engine::session;
 use glasshouse_protocol::cluster::ClusterPlan;
-use glasshouse_protocol::{Command, ErrorKind, Event, FoundModel, ModelSource, Parcel, Report, Request};
+use glasshouse_protocol::{
+    Command, ErrorKind, ErrorReport, Event, FoundModel, ModelSource, Parcel, Report, Request,
+};
 use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -147,6 +149,39 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
         assert!(error.contains(reason), "{wrong}: {error}");
         assert!(!folder.join("none").exists());
     }
+}
+
+#[test]
+fn what_was_looked_at_is_there_until_it_is_forgotten() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    // No other test has a file of this name.
+    let name = format!("forgotten-{}.gguf", std::process::id());
+    succeed(folder, &["export", "--project", "first", "--format", "gguf", "--to", &name]);
+    let server = serve(folder.to_owned(), Odd::Nothing);
+    let look = Command::LookAtModel { from: address(format!("{server}/{name}")) };
+    let commands = (1..).zip([look, Command::ForgetModel]);
+    let mut commands = commands.map(|(id, command)| Parcel::plain(Request { id, command }));
+    let (requests, inbox) = async_channel::unbounded();
+    requests.try_send(commands.next().unwrap()).unwrap();
+    let left = RefCell::new(commands);
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let ear = heard.clone();
+    let tell = move |parcel: Parcel<Report>| match parcel.body.event {
+        Event::Failed { error } => panic!("{}", error.message),
+        Event::Finished => {
+            ear.borrow_mut().push(passing(&name).len());
+            match left.borrow_mut().next() {
+                Some(next) => requests.try_send(next).unwrap(),
+                None => assert!(requests.close()),
+            }
+        }
+        _ => {}
+    };
+    let options =
+        session::Options { shelf: folder.to_owned(), device: "cpu".to_owned(), ..Default::default() };
+    pollster::block_on(session::run(options, inbox, tell));
+    assert_eq!(heard.take(), [1, 0]);
 }
 
 #[test]
@@ -396,6 +431,13 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     let import = Command::ImportModel { from: ModelSource::Looked { number: 7 }, context_length: Some(2048) };
     assert!(sent(window.state_mut()).contains(&import));
     assert!(!is_shown(&window, "Import Owl-1M"));
+    assert!(!sent(window.state_mut()).contains(&Command::ForgetModel));
+    // Nobody is asked about it again, so what was fetched goes with an import that is cancelled.
+    let error = ErrorReport::new(ErrorKind::Cancelled, "cancelled".to_owned());
+    let cancelled = Event::Failed { error };
+    answer(window.state_mut(), |command| matches!(command, Command::ImportModel { .. }), [cancelled]);
+    window.run_steps(2);
+    assert!(sent(window.state_mut()).contains(&Command::ForgetModel), "what was fetched is kept");
 
     // Whoever does not want it leaves it.
     let file = Chosen { name: "/models/owl.gguf".to_owned(), bytes: None };

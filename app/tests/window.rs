@@ -274,11 +274,20 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
         path.display().to_string()
     };
     let (program, readme) = (put("program", b"\x7fELF\x02\x01\0"), put("README", b"An owl."));
-    let sentence = format!("program was not taken. {}", glasshouse::app::ACCEPTED);
-    forget(window.state_mut());
-    drop_file(&mut window, &program);
-    assert_eq!(sent(window.state_mut()), [], "a project was made for nothing");
-    assert!(window.query_by_label(&sentence).is_some());
+    let key = b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n";
+    let private = format!("It is {}.", glasshouse_protocol::file_kind::PRIVATE_KEY);
+    for (path, reason) in [
+        (&program, glasshouse::app::ACCEPTED),
+        (&put("id_rsa", key), private.as_str()),
+        (&put("key.txt", key), private.as_str()),
+    ] {
+        let name = path.rsplit(['/', '\\']).next().unwrap();
+        let sentence = format!("{name} was not taken. {reason}");
+        forget(window.state_mut());
+        drop_file(&mut window, path);
+        assert_eq!(sent(window.state_mut()), [], "a project was made for nothing");
+        assert!(window.query_by_label(&sentence).is_some(), "{sentence}");
+    }
 
     window.input_mut().dropped_files = vec![
         std::sync::Arc::new(Dropped(readme.clone().into())),

@@ -10,7 +10,7 @@ use crate::widgets::{self, plain, primary, quiet_text};
 use egui::{Key, ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::quantity::bytes as size;
-use glasshouse_protocol::{Command, FoundModel, ModelSource};
+use glasshouse_protocol::{Command, Event, FoundModel, ModelSource, Report};
 use std::path::{Path, PathBuf};
 
 /// Files that are named one by one.
@@ -68,6 +68,19 @@ impl App {
         } else if let Importing::Found { .. } = importing {
             self.outbox.send(Command::ForgetModel);
         }
+    }
+
+    /// Whether the import of a model that was looked at failed or was cancelled: no dialog asks for it again, and in a tab its files are
+    /// memory. The look at another one makes room by itself.
+    pub(super) fn gives_up_import(&self, report: &Report) -> bool {
+        let waiting = &self.state.waiting;
+        let asked = report.request.and_then(|id| waiting.get(&id));
+        let imports = |command: &Command| {
+            matches!(command, Command::ImportModel { from: ModelSource::Looked { .. }, .. })
+        };
+        matches!(report.event, Event::Failed { .. })
+            && asked.is_some_and(imports)
+            && !waiting.values().any(|command| matches!(command, Command::LookAtModel { .. }))
     }
 
     fn agree(&mut self, importing: Importing) {

@@ -175,12 +175,15 @@ impl App {
                     self.page = PageName::Home;
                 }
                 FileKind::Text => texts.push(file),
-                FileKind::Other => refused = Some(file.name),
+                FileKind::PrivateKey => {
+                    refused = Some((file.name, format!("It is {}.", file_kind::PRIVATE_KEY)));
+                }
+                FileKind::Other => refused = Some((file.name, ACCEPTED.to_owned())),
             }
         }
-        if let Some(name) = refused {
+        if let Some((name, reason)) = refused {
             let name = Path::new(&name).file_name().map_or(name.clone(), |name| name.display().to_string());
-            self.state.say(None, ErrorKind::Refused, format!("{name} was not taken. {ACCEPTED}"));
+            self.state.say(None, ErrorKind::Refused, format!("{name} was not taken. {reason}"));
         }
         let Some(first) = texts.first() else { return };
         if self.page == PageName::Home || self.state.projects.open.is_none() {
@@ -203,6 +206,7 @@ impl App {
 enum FileKind {
     Text,
     Project,
+    PrivateKey,
     Other,
 }
 
@@ -210,21 +214,24 @@ enum FileKind {
 fn kind(file: &Chosen) -> FileKind {
     let path = Path::new(&file.name);
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    match ending.as_deref() {
-        Some("glasshouse") => FileKind::Project,
-        _ if link::is_document(&file.name) => FileKind::Text,
+    let (is_document, has_ending) =
+        (link::is_document(&file.name), !matches!(ending.as_deref(), None | Some("")));
+    match first_bytes(file) {
+        _ if ending.as_deref() == Some("glasshouse") => FileKind::Project,
         _ if file.bytes.is_none() && path.is_dir() => FileKind::Text,
-        None | Some("") if begins_as_document(file) => FileKind::Text,
+        Ok(head) if file_kind::is_private_key(&head) => FileKind::PrivateKey,
+        Ok(head) if is_document || (!has_ending && file_kind::is_read(&head)) => FileKind::Text,
+        // The engine says why a file cannot be looked into.
+        Err(_) if is_document || !has_ending => FileKind::Text,
         _ => FileKind::Other,
     }
 }
 
-/// Whether a file without an ending is read. The engine, which would refuse all for one that is not, says why where it cannot be looked into.
-fn begins_as_document(file: &Chosen) -> bool {
+/// What of a file tells its kind, where its name does not.
+fn first_bytes(file: &Chosen) -> Result<Vec<u8>, String> {
     let most = file_kind::HEAD as usize;
     let head = file.bytes.as_ref().map(|bytes| bytes[..bytes.len().min(most)].to_vec());
-    let head = link::bytes_of(Chosen { name: file.name.clone(), bytes: head }, most);
-    head.map_or(true, |head| file_kind::is_read(&head))
+    link::bytes_of(Chosen { name: file.name.clone(), bytes: head }, most)
 }
 
 /// A part of a picture of the window as PNG.

@@ -7,6 +7,7 @@ use super::train;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::SystemFiles;
 use glasshouse_corpus::twins;
+use glasshouse_engine::evaluation::card::number;
 use glasshouse_engine::evaluation::comparison::{MAX_PAIRS, compare_runs};
 use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::RunSummary;
@@ -148,9 +149,8 @@ fn tell(arguments: &DataCompareArguments, pairs: &[RunPair]) -> Result<()> {
         }
         say!("\n  {title}")?;
         say!("    trained on raw {raw:.4}, on clean {clean:.4}")?;
-        say!(
-            "    raw − clean {difference:+.4}, 95 % confidence interval {low:+.4} to {high:+.4} (paired t)"
-        )?;
+        let [difference, low, high] = [difference, low, high].map(number);
+        say!("    raw − clean {difference}, 95 % confidence interval {low} to {high} (paired t)")?;
         say!("    {}", found.verdict)?;
     }
     if arguments.json {

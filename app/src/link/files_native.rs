@@ -16,6 +16,10 @@ pub const FOLDERS: bool = true;
 /// Where the work is done.
 pub const HERE: &str = "this machine";
 
+/// Endings of the filter for all files. A portal takes `*` for every name, and Windows `*.*`; zenity is given each behind `*.`, which hides
+/// a README, and takes what stands behind a space for one more pattern.
+const ANY: &[&str] = if cfg!(windows) { &["*"] } else { &["*", "* *"] };
+
 type Picking = Pin<Box<dyn Future<Output = Vec<FileHandle>> + Send>>;
 
 /// Asks the person for files, and answers when they were picked.
@@ -33,7 +37,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
             // A README has no ending. macOS has one filter for all, which would hide it.
             let dialog = match cfg!(target_os = "macos") {
                 true => dialog,
-                false => dialog.add_filter("Documents", &endings).add_filter("All files", &["*"]),
+                false => dialog.add_filter("Documents", &endings).add_filter("All files", ANY),
             };
             Box::pin(async move { dialog.pick_files().await.unwrap_or_default() })
         }
@@ -217,6 +221,15 @@ fn await_in_thread(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As `rfd` writes a filter for zenity, which cuts it at spaces.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_filter_for_all_files_shows_those_without_an_ending_in_zenity_too() {
+        let patterns = ANY.iter().map(|ending| format!("*.{ending}")).collect::<Vec<_>>().join(" ");
+        assert!(patterns.split(' ').any(|pattern| pattern == "*"), "{patterns}");
+        assert!(ANY.contains(&"*"), "a portal knows it alone");
+    }
 
     #[test]
     fn a_typed_path_may_begin_at_home_and_what_is_saved_there_replaces_nothing() {

@@ -17,12 +17,12 @@ const SOURCES: [(&str, u64, u64); 3] =
     [("harbour-museum", 9_412, 5_870), ("ships-logs", 3_120, 3_054), ("forum", 2_208, 1_377)];
 
 /// A stage: name, group, title, sentence, paper, whether it works.
-type Made = (&'static str, &'static str, &'static str, &'static str, &'static str, bool);
+type Made = (&'static str, Group, &'static str, &'static str, &'static str, bool);
 
 const STAGES: [Made; 9] = [
     (
         "language",
-        "Quality rules",
+        Group::Rules,
         "Language",
         "Keeps texts in the languages that you list. A small model learns one language from what would only hint at five.",
         "whatlang, after Cavnar and Trenkle 1994",
@@ -30,7 +30,7 @@ const STAGES: [Made; 9] = [
     ),
     (
         "gopher-repetition",
-        "Quality rules",
+        Group::Rules,
         "Repetition (Gopher)",
         "Drops texts that say the same lines, paragraphs or phrases again and again: a model picks up loops first of all.",
         "Gopher, Rae et al. 2021, table A1",
@@ -38,7 +38,7 @@ const STAGES: [Made; 9] = [
     ),
     (
         "gopher-quality",
-        "Quality rules",
+        Group::Rules,
         "Prose (Gopher)",
         "Drops texts that do not look like prose: too few words, odd word lengths, mostly symbols, bullets or cut-off lines.",
         "Gopher, Rae et al. 2021, appendix A1.1",
@@ -46,7 +46,7 @@ const STAGES: [Made; 9] = [
     ),
     (
         "c4-quality",
-        "Quality rules",
+        Group::Rules,
         "Sentences (C4)",
         "Takes away lines that are no sentences, and drops texts with too few sentences left.",
         "C4, Raffel et al. 2020, section 2.2",
@@ -54,7 +54,7 @@ const STAGES: [Made; 9] = [
     ),
     (
         "fineweb-quality",
-        "Quality rules",
+        Group::Rules,
         "Lists and menus (FineWeb)",
         "Drops texts that are lists rather than writing.",
         "FineWeb, Penedo et al. 2024, section 3.3",
@@ -62,7 +62,7 @@ const STAGES: [Made; 9] = [
     ),
     (
         "personal-data",
-        "Personal data",
+        Group::Personal,
         "Personal data",
         "Finds addresses, numbers and secrets of people and puts a placeholder in their place.",
         "",
@@ -70,7 +70,7 @@ const STAGES: [Made; 9] = [
     ),
     (
         "exact-duplicates",
-        "Duplicates",
+        Group::Duplicates,
         "Exact duplicates",
         "Keeps the first of documents with the same words: what is read twice is learned by heart.",
         "",
@@ -78,7 +78,7 @@ const STAGES: [Made; 9] = [
     ),
     (
         "near-duplicates",
-        "Duplicates",
+        Group::Duplicates,
         "Near duplicates",
         "Keeps one of documents with nearly the same words, found by MinHash and verified by their true similarity.",
         "Broder 1997; FineWeb, Penedo et al. 2024",
@@ -86,7 +86,7 @@ const STAGES: [Made; 9] = [
     ),
     (
         "repeated-paragraphs",
-        "Duplicates",
+        Group::Duplicates,
         "Repeated paragraphs",
         "Takes paragraphs out of a document that an earlier one had: notices, menus, licences.",
         "CCNet, Wenzek et al. 2020",
@@ -102,7 +102,7 @@ fn threshold(name: &str, value: f64, highest: f64, kind: ThresholdKind, meaning:
 pub fn recipe_with(stage: &str, on: bool) -> RecipeSummary {
     let cards = STAGES.iter().map(|(name, group, title, sentence, paper, works)| StageCard {
         name: (*name).to_owned(),
-        group: (*group).to_owned(),
+        group: *group,
         title: (*title).to_owned(),
         sentence: (*sentence).to_owned(),
         paper: (*paper).to_owned(),

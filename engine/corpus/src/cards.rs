@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::personal::{Action, Class};
 use crate::pipeline::stages::{At, about_rule};
 use crate::recipe::{MAX_VALIDATION, Recipe};
-use crate::report::{About, heading};
+use crate::report::About;
 use crate::rules::{self, Rule, Unit, Value};
 use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold};
 use glasshouse_protocol::names;
@@ -190,7 +190,7 @@ fn rule_card(rule: &Rule, on: bool) -> StageCard {
 
 fn card(about: About, on: bool, thresholds: &[rules::Threshold]) -> StageCard {
     let About { name, group, title, sentence, paper, .. } = about;
-    let (group, thresholds) = (heading(group).0.to_owned(), thresholds.iter().map(threshold).collect());
+    let thresholds = thresholds.iter().map(threshold).collect();
     StageCard { name, group, title, sentence, paper, on, thresholds }
 }
 

@@ -1,7 +1,11 @@
 //! What a file is by its first bytes, where its name has no ending that says so: the engine and its front ends judge by the same.
 
 /// First bytes of a file that are looked at.
-pub const HEAD: u64 = 1024;
+pub const HEAD: u64 = 4096;
+
+/// What a file with a private key is, and what to do.
+pub const PRIVATE_KEY: &str =
+    "a file with a private key, which no model should learn; leave it out, or remove the key from it";
 
 /// First bytes of formats that are not text, and are read.
 const BINARY: [&[u8]; 3] = [b"PAR1", b"WARC/", b"%PDF-"];
@@ -30,7 +34,24 @@ pub fn refused(head: &[u8]) -> Option<&'static str> {
     if head.get(257..262) == Some(b"ustar") {
         return Some("a tar archive; unpack it and name its folder");
     }
+    if is_private_key(head) {
+        return Some(PRIVATE_KEY);
+    }
     REFUSED.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| *what)
+}
+
+/// Whether a file holds a private key: within [`HEAD`] bytes, the first line of one in PEM (RFC 7468), which tools put attributes and
+/// certificates before, or in OpenPGP's armor; or it is one of PuTTY's. Keys of SSH have no ending that would tell them from a text.
+pub fn is_private_key(head: &[u8]) -> bool {
+    let head = &head[..head.len().min(HEAD as usize)];
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let begins_key = |line: &[u8]| {
+        let line = line.trim_ascii();
+        line.starts_with(b"-----BEGIN ")
+            && (line.ends_with(b"PRIVATE KEY-----") || line.ends_with(b"PRIVATE KEY BLOCK-----"))
+    };
+    head.starts_with(b"PuTTY-User-Key-File-")
+        || head.split(|byte| matches!(byte, b'\n' | b'\r')).any(begins_key)
 }
 
 /// Whether bytes may be those of a text: it is marked as UTF-16, or has no control characters but those of lines, tabs and terminals.
@@ -43,4 +64,33 @@ pub fn is_text(head: &[u8]) -> bool {
 pub fn is_read(head: &[u8]) -> bool {
     let head = &head[..head.len().min(HEAD as usize)];
     refused(head).is_none() && (BINARY.iter().any(|magic| head.starts_with(magic)) || is_text(head))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_key_is_told_wherever_tools_put_it_and_what_is_written_about_keys_is_none() {
+        let attributes = format!("Bag Attributes\r\n    friendlyName: {}\r\n", "x".repeat(1500));
+        for key in [
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk",
+            "\u{feff}-----BEGIN PRIVATE KEY-----\r\nMIIE",
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQVY",
+            "PuTTY-User-Key-File-3: ssh-ed25519\n",
+            &(attributes + "-----BEGIN ENCRYPTED PRIVATE KEY-----\r\nMIIF"),
+        ] {
+            assert_eq!(refused(key.as_bytes()), Some(PRIVATE_KEY), "{key}");
+            assert!(!is_read(key.as_bytes()), "{key}");
+        }
+        for text in [
+            "A key begins with -----BEGIN PRIVATE KEY-----, and ends likewise.",
+            "-----BEGIN PUBLIC KEY-----\nMIIB",
+            "-----BEGIN CERTIFICATE-----\nMIIB",
+            &("An owl.\n".repeat(HEAD as usize) + "-----BEGIN PRIVATE KEY-----\n"),
+        ] {
+            assert!(refused(text.as_bytes()).is_none() && is_read(text.as_bytes()), "{text:.80}");
+        }
+    }
 }

@@ -177,15 +177,7 @@ impl HeldOut {
 
     /// What is evaluated, in words.
     fn words(&self, all: usize, run: &Run, text_of: &Run) -> String {
-        let what = if self.answers { "conversation" } else { "document" };
-        let read = self.spans.len();
-        let mut words = match read == all {
-            true => "validation".to_owned(),
-            false => format!("validation, {read} of its {}, evenly spaced", counted(all as u64, what)),
-        };
-        if self.answers {
-            words.push_str(", of which the answers are predicted");
-        }
+        let mut words = read_in_words(self.spans.len(), all, self.answers);
         if self.passages {
             words.push_str(", counted by passages");
         }
@@ -292,6 +284,14 @@ impl HeldOut {
     }
 }
 
+/// How many of all documents are read, and of conversations what of them counts.
+fn read_in_words(read: usize, all: usize, answers: bool) -> String {
+    let (what, counts) =
+        if answers { ("conversation", ", scored on answer tokens only") } else { ("document", "") };
+    let spaced = format!(", {read} of its {}, evenly spaced", counted(all as u64, what));
+    format!("validation{}{counts}", if read == all { "" } else { &spaced })
+}
+
 /// Cuts a text into so many passages of about the same length, at the ends of lines where there are some near.
 fn passages(text: &str, count: usize) -> Vec<Range<usize>> {
     let mut cuts = vec![0];
@@ -375,6 +375,15 @@ fn has_text(run: &Run, config: &RunConfig) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_split_says_how_much_of_it_is_read_and_what_counts() {
+        assert_eq!(read_in_words(9, 9, false), "validation");
+        assert_eq!(read_in_words(5, 1200, false), "validation, 5 of its 1,200 documents, evenly spaced");
+        assert_eq!(read_in_words(9, 9, true), "validation, scored on answer tokens only");
+        let some = "validation, 5 of its 9 conversations, evenly spaced, scored on answer tokens only";
+        assert_eq!(read_in_words(5, 9, true), some);
+    }
 
     #[test]
     fn passages_are_cut_at_lines_and_are_the_whole_text() {

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::platform::{self, ChatRenderer, CorpusFiles, Turns, files};
 use crate::project::FEEDBACK_FOLDER;
 use crate::project::names::Siblings;
-use crate::protocol::{CHATML, DataConfig, Event};
+use crate::protocol::{CHATML, DataConfig, Event, file_kind};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{TokenizerFiles, template_fails};
 use glasshouse_corpus::output::CORPUS_FILE;
@@ -300,8 +300,11 @@ fn head(path: &Path) -> Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Refuses a file of a kind that is not read, by its name and first bytes as in a folder.
+/// Refuses a file of a kind that is not read, by its name and first bytes as in a folder, and a private key, whatever its name.
 fn known_kind(name: &Path, head: &[u8]) -> Result<()> {
+    if file_kind::is_private_key(head) {
+        return Err(Error::bad_file(name, format!("is {}", file_kind::PRIVATE_KEY)));
+    }
     if read::is_known(&file_name(name)?.to_string_lossy(), head) {
         return Ok(());
     }

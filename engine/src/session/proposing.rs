@@ -94,7 +94,7 @@ impl Session {
         for problem in &wrong {
             self.outlet.notice(format!("{}: {}", problem.name, problem.reason));
         }
-        let left_out = candidates.left_out(what);
+        let left_out = candidates.left_out(!labels.is_empty());
         let mut found = candidates.found;
         if found.is_empty() {
             let wrong = wrong.into_iter().next().map(|problem| problem.reason);

@@ -416,6 +416,8 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
     let shelf = tempfile::tempdir().unwrap();
     let picture = shelf.path().join("picture");
     std::fs::write(&picture, b"\x89PNG\r\n\x1a\n").unwrap();
+    let key = shelf.path().join("notes.txt");
+    std::fs::write(&key, "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n").unwrap();
     let mut impossible = tiny(10);
     impossible.model.heads = 3;
     impossible.model.kv_heads = 2;
@@ -430,15 +432,17 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
             after(Command::Tokenize { text: "x".to_owned() }),
             after(Command::AddDocuments { names: vec!["/nowhere/at/all.txt".to_owned()] }),
             after(Command::AddDocuments { names: vec![picture.display().to_string()] }),
+            after(Command::AddDocuments { names: vec![key.display().to_string()] }),
             after(Command::ImportProject { name: None, from: None }),
             after(generate("x")),
             after(train(tiny(10), None)),
         ],
     );
     let failed = failures(&heard);
-    assert_eq!(failed.len(), 9, "{failed:#?}");
+    assert_eq!(failed.len(), 10, "{failed:#?}");
     assert!(failed[3].contains("model.heads"), "{failed:#?}");
     assert!(failed[6].contains("files of this kind are not read"), "{failed:#?}");
+    assert!(failed[7].contains("notes.txt") && failed[7].contains("private key"), "{failed:#?}");
     assert_eq!(losses(&heard).len(), 10);
 }
 

@@ -17,6 +17,7 @@ use egui::{ComboBox, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 use glasshouse_protocol::cleaning::RecipeSummary;
+use glasshouse_protocol::cleaning::report::Group;
 use mixture::Mixing;
 
 /// Published recipes: name, what people read, and for whom it is.
@@ -111,10 +112,10 @@ impl DataPage {
             return;
         };
         chooser_ui(ui, context, recipe);
-        let mut groups: Vec<&str> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         for card in &recipe.cards {
-            if !groups.contains(&card.group.as_str()) {
-                groups.push(&card.group);
+            if !groups.contains(&card.group) {
+                groups.push(card.group);
             }
         }
         for group in groups {
@@ -123,8 +124,8 @@ impl DataPage {
                 self.stage_ui(ui, context, card);
             }
             match group {
-                "Personal data" => personal::classes_ui(ui, context, recipe),
-                "Duplicates" => copies::copies_ui(ui, context),
+                Group::Personal => personal::classes_ui(ui, context, recipe),
+                Group::Duplicates => copies::copies_ui(ui, context),
                 _ => {}
             }
         }
@@ -134,14 +135,14 @@ impl DataPage {
 }
 
 /// The heading of a group of cards.
-fn group_head_ui(ui: &mut Ui, group: &str) {
+fn group_head_ui(ui: &mut Ui, group: Group) {
     let palette = Palette::of(ui);
     ui.add_space(space::TIGHT);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         let (mark, _) = ui.allocate_exact_size(egui::Vec2::splat(8.0), egui::Sense::hover());
-        ui.painter().rect_filled(mark, 2.0, super::stages::colour_of_heading(palette, group));
-        ui.label(RichText::new(group).text_style(theme::strong()).color(palette.quiet));
+        ui.painter().rect_filled(mark, 2.0, super::stages::colour(palette, group));
+        ui.label(RichText::new(group.heading()).text_style(theme::strong()).color(palette.quiet));
     });
 }
 

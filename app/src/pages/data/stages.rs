@@ -20,20 +20,6 @@ pub(super) fn colour(palette: &Palette, group: Group) -> Color32 {
     }
 }
 
-/// The same for the heading of a card.
-pub(super) fn colour_of_heading(palette: &Palette, heading: &str) -> Color32 {
-    let group = match heading {
-        "Duplicates" => Group::Duplicates,
-        "Personal data" => Group::Personal,
-        "Evaluation" => Group::Contamination,
-        "Mixture" => Group::Balance,
-        "Extraction" => Group::Extraction,
-        "Repair" => Group::Repair,
-        _ => Group::Rules,
-    };
-    colour(palette, group)
-}
-
 /// Bytes that a stage removed, in whole documents and parts of them.
 pub(super) fn taken(stage: &Stage) -> u64 {
     stage.before.bytes.saturating_sub(stage.after().bytes)

@@ -165,7 +165,11 @@ fn better(difference: &Metric) -> Option<f64> {
 /// The difference with its sign, and its interval.
 fn signed(pair: &Comparison) -> String {
     let write = |value: f64| {
-        let sign = if value < 0.0 { "−" } else { "+" };
+        let sign = match value {
+            0.0 => return "0".to_owned(),
+            _ if value < 0.0 => "−",
+            _ => "+",
+        };
         let text = format::value_of(&pair.difference.name, value.abs());
         format!("{sign}{text}")
     };
@@ -249,6 +253,7 @@ mod tests {
         };
         assert_eq!(signed(&pair(-0.05, [-0.07, -0.03])), "−0.0500 (−0.0700 to −0.0300)");
         assert_eq!(signed(&pair(0.01, [-0.02, 0.04])), "+0.0100 (−0.0200 to +0.0400)");
+        assert_eq!(signed(&pair(-0.01, [-0.03, 0.0])), "−0.0100 (−0.0300 to 0)");
         let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
         assert_eq!(what(&of("bits_per_byte")), "Bits per byte");
         assert_eq!(what(&of("q_a.jsonl: bits_per_byte")), "q_a.jsonl: Bits per byte");

@@ -22,22 +22,21 @@ pub(crate) use sample::lot;
 pub use glasshouse_protocol::cleaning::report::*;
 pub use glasshouse_protocol::cleaning::table::{Cell, Column, Table, Unit};
 
-/// The groups in the order of the bench, with what stands over each and the part of a class's name that gives its colour.
-const GROUPS: [(Group, &str, &str); 8] = [
-    (Group::Reading, "Reading", "reading"),
-    (Group::Extraction, "Extraction", "extraction"),
-    (Group::Repair, "Repair", "repair"),
-    (Group::Rules, "Quality rules", "rules"),
-    (Group::Duplicates, "Duplicates", "duplicates"),
-    (Group::Contamination, "Evaluation", "contamination"),
-    (Group::Personal, "Personal data", "personal"),
-    (Group::Balance, "Mixture", "balance"),
+/// The groups in the order of the bench, each with the part of a class's name that gives its colour.
+const GROUPS: [(Group, &str); 8] = [
+    (Group::Reading, "reading"),
+    (Group::Extraction, "extraction"),
+    (Group::Repair, "repair"),
+    (Group::Rules, "rules"),
+    (Group::Duplicates, "duplicates"),
+    (Group::Contamination, "contamination"),
+    (Group::Personal, "personal"),
+    (Group::Balance, "balance"),
 ];
 
-/// What stands over a group, and its part of a class's name.
-pub(crate) fn heading(group: Group) -> (&'static str, &'static str) {
-    let known = GROUPS.into_iter().find(|(known, ..)| *known == group);
-    known.map(|(_, heading, class)| (heading, class)).unwrap_or_default()
+/// A group's part of a class's name.
+fn class_of(group: Group) -> &'static str {
+    GROUPS.into_iter().find(|(known, _)| *known == group).map_or("", |(_, class)| class)
 }
 
 #[cfg(test)]

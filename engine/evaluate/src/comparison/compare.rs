@@ -1,6 +1,7 @@
 //! Two evaluations on the same things: documents of the same text, rows of the same file. What one of them lacks is left out of both.
 
 use super::remade::Remade;
+use crate::card::number;
 use crate::statistics::Bootstrap;
 use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::{Comparison, Evaluation};
@@ -208,24 +209,19 @@ impl Pair<'_> {
         if low == 0.0 && high == 0.0 {
             return "No difference.".to_owned();
         }
-        let digits = decimals(difference.abs().max(low.abs()).max(high.abs()));
         if low <= 0.0 && high >= 0.0 {
             return format!(
-                "Within the noise: the interval of the difference, {low:.digits$} to {high:.digits$}, holds 0."
+                "Within the noise: the interval of the difference, {} to {}, holds 0.",
+                number(low),
+                number(high)
             );
         }
         let [first, second] = &self.names;
         let name = if (difference > 0.0) == (better != Better::Lower) { first } else { second };
         let word = if better == Better::Neither { "higher" } else { "better" };
         let (low, high) = if difference > 0.0 { (low, high) } else { (-high, -low) };
-        let difference = difference.abs();
-        format!("{name} is {word} by {difference:.digits$} ({low:.digits$} to {high:.digits$}).")
+        format!("{name} is {word} by {} ({} to {}).", number(difference.abs()), number(low), number(high))
     }
-}
-
-/// Decimals that show three digits of a number.
-fn decimals(number: f64) -> usize {
-    if number > 0.0 { (2.0 - libm::floor(libm::log10(number))).clamp(0.0, 9.0) as usize } else { 0 }
 }
 
 /// What an evaluation says of all its documents or rows; 0 where it says nothing.

@@ -54,7 +54,7 @@ fn models_are_compared_in_plain_words() {
     assert!(found[0].first_value > found[0].second_value);
     let other = evaluation("other", 1, |at| 2.0 + noise[(at + 50) % 200]);
     let verdict = &compare(&base, &other, &BOOTSTRAP)[0].verdict;
-    assert!(verdict.starts_with("Within the noise: the interval of the difference, -0."), "{verdict}");
+    assert!(verdict.starts_with("Within the noise: the interval of the difference, −0."), "{verdict}");
     assert_eq!(compare(&base, &base, &BOOTSTRAP)[0].verdict, "No difference.");
     assert_eq!(compare(&base, &base, &BOOTSTRAP)[0].first, "base ()");
 }
@@ -148,7 +148,7 @@ fn tasks_are_compared_by_row_and_as_a_whole() {
     let [exact, bleu, entities] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!((exact.what.as_str(), exact.first_value, exact.second_value), ("qa.jsonl: exact", 1.0, 0.1));
     assert_eq!(exact.difference.count, 10);
-    assert!(exact.verdict.starts_with("one is better by 0.90 "), "{}", exact.verdict);
+    assert!(exact.verdict.starts_with("one is better by 0.9000 "), "{}", exact.verdict);
     assert!((bleu.first_value - 100.0).abs() < 1e-9 && bleu.second_value < 60.0);
     assert!(bleu.verdict.starts_with("one is better by"), "{}", bleu.verdict);
     assert!(entities.verdict.starts_with("Not compared: it is of all rows at once"), "{}", entities.verdict);

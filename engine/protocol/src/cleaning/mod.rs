@@ -33,8 +33,8 @@ pub struct RecipeSummary {
 pub struct StageCard {
     /// Its name in recipes, as in `gopher-word-count`.
     pub name: String,
-    /// The heading under which it is shown, as in `Quality rules`.
-    pub group: String,
+    /// Where in the bench it stands.
+    pub group: report::Group,
     /// What people read, as in `Word count`.
     pub title: String,
     /// What it takes away and why, in a sentence or two for a learner.

@@ -188,6 +188,22 @@ pub enum Group {
     Balance,
 }
 
+impl Group {
+    /// The heading over its stages.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Reading => "Reading",
+            Self::Extraction => "Extraction",
+            Self::Repair => "Repair",
+            Self::Rules => "Quality rules",
+            Self::Duplicates => "Duplicates",
+            Self::Contamination => "Evaluation",
+            Self::Personal => "Personal data",
+            Self::Balance => "Mixture",
+        }
+    }
+}
+
 /// What a stage is, said once and shown with its counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct About {

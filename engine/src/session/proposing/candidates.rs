@@ -135,9 +135,10 @@ impl Candidates {
         Ok(())
     }
 
-    /// How many were left out, and why, in a sentence without its end.
-    pub(super) fn left_out(&self, what: &str) -> Option<String> {
-        let done = if what == "prompt" { "answered already" } else { "labelled already" };
+    /// How many prompts, or texts to label, were left out, and why, in a sentence without its end.
+    pub(super) fn left_out(&self, labelled: bool) -> Option<String> {
+        let (what, done) =
+            if labelled { ("text", "labelled already") } else { ("prompt", "answered already") };
         let reasons = [
             (self.done, done.to_owned()),
             (self.repeated, "the same as others".to_owned()),
@@ -161,12 +162,12 @@ mod tests {
     #[test]
     fn what_was_left_out_is_counted_by_reason() {
         let none = Candidates::default();
-        assert_eq!(none.left_out("prompt"), None);
+        assert_eq!(none.left_out(false), None);
         let some = Candidates { done: 2, long: 1, ..Candidates::default() };
         let said =
             "3 prompts were left out: 2 answered already, 1 longer than the context leaves beside an answer";
-        assert_eq!(some.left_out("prompt").as_deref(), Some(said));
+        assert_eq!(some.left_out(false).as_deref(), Some(said));
         let one = Candidates { repeated: 1, ..Candidates::default() };
-        assert_eq!(one.left_out("text").as_deref(), Some("1 text was left out: 1 the same as others"));
+        assert_eq!(one.left_out(true).as_deref(), Some("1 text was left out: 1 the same as others"));
     }
 }

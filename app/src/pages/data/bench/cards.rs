@@ -4,14 +4,14 @@
 use crate::format;
 use crate::pages::Context;
 use crate::pages::data::DataPage;
-use crate::pages::data::stages::{colour_of_heading, deeds};
+use crate::pages::data::stages::{colour, deeds};
 use crate::pages::parts::{caption, line_ui};
 use crate::theme::{self, CARD_CORNER, Palette, space};
 use crate::widgets::{is_open, prose, switch, tell_fold};
 use egui::{DragValue, Frame, Label, Margin, Rect, RichText, Role, Sense, Ui, Vec2, WidgetInfo, pos2};
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
-use glasshouse_protocol::cleaning::report::Victim;
+use glasshouse_protocol::cleaning::report::{Group, Victim};
 use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, ThresholdKind};
 
 /// Documents that a stage dropped, shown with it.
@@ -192,7 +192,7 @@ fn sample_ui(ui: &mut Ui, card: &StageCard, sample: &SampleStage, documents: usi
     let palette = Palette::of(ui);
     let alone = sample.alone.max(sample.dropped);
     let silent = alone == 0 && sample.edited == 0;
-    if silent && matches!(card.group.as_str(), "Duplicates" | "Evaluation") {
+    if silent && matches!(card.group, Group::Duplicates | Group::Contamination) {
         if card.on {
             caption(ui, "compares all documents: a cleaning counts it");
         }
@@ -200,7 +200,7 @@ fn sample_ui(ui: &mut Ui, card: &StageCard, sample: &SampleStage, documents: usi
     }
     let words = sample_words(card.on, sample, documents);
     if alone > 0 {
-        let colour = colour_of_heading(palette, &card.group);
+        let colour = colour(palette, card.group);
         let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 4.0), Sense::hover());
         let whole = documents.max(1) as f32;
         let part = |count: usize| {

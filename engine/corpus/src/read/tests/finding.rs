@@ -63,6 +63,8 @@ fn what_cannot_be_read_is_named_with_the_reason() {
     write(root, "archive.zip", "PK\x03\x04");
     write(root, "book.docx", "PK\x03\x04");
     write(root, "empty.txt", "");
+    write(root, "id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n");
+    write(root, "key.md", "# Mine\n\n-----BEGIN PRIVATE KEY-----\nMIIE\n");
     write(root, "lies.txt", b"PK\x03\x04rest");
     write(root, "picture.png", b"\x89PNG");
     write(root, "README", "no \0 text");
@@ -83,6 +85,8 @@ fn what_cannot_be_read_is_named_with_the_reason() {
         "archive.zip a file ending in .zip is an archive; unpack it",
         "book.docx a file ending in .docx is a word processor's file; export it",
         "empty.txt is empty",
+        "id_rsa is a file with a private key, which no model should learn; leave it out",
+        "key.md is a file with a private key",
         "lies.txt is a zip archive",
         "picture.png is a picture",
         "spam.csv.gz is named as packed with gzip but its first bytes are not",
@@ -119,7 +123,7 @@ fn a_file_without_an_ending_is_text_where_its_content_is() {
 #[test]
 fn front_ends_tell_files_without_an_ending_as_they_are_told_here() {
     let tar = [&[b'a'; 257][..], b"ustar"].concat();
-    let heads: [(&[u8], bool); 16] = [
+    let heads: [(&[u8], bool); 17] = [
         (b"", true),
         (b"An owl.\r\n", true),
         (b"\x1b[1mAn owl.", true),
@@ -130,6 +134,7 @@ fn front_ends_tell_files_without_an_ending_as_they_are_told_here() {
         (b"WARC/1.0\r\n\0", true),
         (b"\x01\x02\0", false),
         (b"GIF89a", false),
+        (b"-----BEGIN RSA PRIVATE KEY-----\n", false),
         (b"{\\rtf1 An owl.}", false),
         (b"PK\x03\x04", false),
         (b"\x1f\x8b\x08\0", false),

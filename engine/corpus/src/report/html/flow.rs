@@ -1,6 +1,6 @@
 //! From raw to kept, by bytes.
 
-use super::super::{GROUPS, Report, Stage, heading, number};
+use super::super::{GROUPS, Report, Stage, class_of, number};
 use super::shown;
 use maud::{Markup, html};
 
@@ -49,7 +49,7 @@ fn bar(report: &Report) -> Markup {
     let loss_of = |group| report.stages.iter().filter(|stage| stage.about.group == group).map(loss).sum();
     let losses: Vec<(&str, &str, u64)> = GROUPS
         .into_iter()
-        .map(|(group, title, class)| (title, class, loss_of(group)))
+        .map(|(group, class)| (group.heading(), class, loss_of(group)))
         .filter(|(.., bytes)| *bytes > 0)
         .collect();
     let whole = report.kept.bytes.saturating_add(losses.iter().map(|(.., bytes)| bytes).sum()).max(1);
@@ -88,7 +88,7 @@ fn steps(report: &Report) -> Markup {
     let step = |place: usize, stage: &Stage| {
         let left = scale(stage.after().bytes);
         let width = (scale(stage.before.bytes) - left).max(1.0);
-        let class = heading(stage.about.group).1;
+        let class = class_of(stage.about.group);
         row(
             &html! { a href={ "#stage-" (place) } { (shown(&stage.about.title)) } },
             &html! { (rectangle("left", 0.0, left, 14)) (rectangle(class, left.min(999.0), width, 14)) },

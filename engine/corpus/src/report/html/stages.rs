@@ -1,6 +1,6 @@
 //! A card for each stage: what it is, what it took, and from whom.
 
-use super::super::{Report, Stage, diff, heading, number};
+use super::super::{Report, Stage, class_of, diff, number};
 use super::{shown, text};
 use glasshouse_protocol::cleaning::TextFate;
 use maud::{Markup, html};
@@ -20,7 +20,7 @@ pub(super) fn section(report: &Report) -> Markup {
                     "documents that it met, chosen by chance and always the same ones."
                 }
                 @for group in acted.chunk_by(|(_, one), (_, next)| one.about.group == next.about.group) {
-                    @if let Some((_, first)) = group.first() { h3 { (heading(first.about.group).0) } }
+                    @if let Some((_, first)) = group.first() { h3 { (first.about.group.heading()) } }
                     @for (place, stage) in group { (card(stage, *place, open == Some(*place))) }
                 }
                 @if !idle.is_empty() {
@@ -43,7 +43,7 @@ fn card(stage: &Stage, place: usize, open: bool) -> Markup {
     let about = &stage.about;
     let chips = [&about.threshold, &about.paper].into_iter().filter(|text| !text.is_empty());
     html! {
-        article class={ "card stage edge-" (heading(about.group).1) } id={ "stage-" (place) } {
+        article class={ "card stage edge-" (class_of(about.group)) } id={ "stage-" (place) } {
             div.stage-head { h4 { (shown(&about.title)) } bdi.mono { (shown(&about.name)) } }
             @if !about.sentence.is_empty() { p { (shown(&about.sentence)) } }
             @if chips.clone().next().is_some() {
