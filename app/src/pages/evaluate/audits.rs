@@ -44,13 +44,19 @@ fn part_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit, part: &AuditSe
     if !part.metrics.is_empty() {
         metrics_ui(ui, &part.metrics);
     }
-    for table in &part.tables {
+    // The first says what was found; those that say where it comes from are opened by whoever wants to know.
+    for (place, table) in part.tables.iter().enumerate() {
         ui.add_space(space::SMALL);
-        head(ui, &table.title);
-        if !table.about.is_empty() {
-            caption(ui, &table.about);
-        }
-        if let Some(passage) = report_table(ui, table) {
+        let name = format!("evaluate:audit {} {}", part.name.name(), table.title);
+        let rows = format::counted(table.rows.len() as u64, "row");
+        let title = (table.title.as_str(), rows.as_str());
+        let pressed = widgets::fold(ui, context.preferences, &name, title, place == 0, |ui, _| {
+            if !table.about.is_empty() {
+                caption(ui, &table.about);
+            }
+            report_table(ui, table)
+        });
+        if let Some(passage) = pressed.flatten() {
             let source = source_evaluated(context.state, &audit.run, &audit.checkpoint);
             look_with(context, source, passage.prompt);
         }
