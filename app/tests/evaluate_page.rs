@@ -171,6 +171,18 @@ fn what_was_evaluated_and_audited_is_there_when_it_is_done() {
     assert!(says(&scene, "Audit: Bias"));
 }
 
+/// The first table of an audit's part is open, and those behind it are when they are pressed.
+#[test]
+fn where_an_audits_figures_come_from_is_opened_by_hand() {
+    let mut scene = evaluated([1280.0, TALL], "dark");
+    assert!(says(&scene, "Which of two sentences is likelier."));
+    assert!(!says(&scene, "How often staged words stand near each other."));
+    let fold = "What the training text says";
+    scene.harness.get_by_role_and_label(Role::DisclosureTriangle, fold).click_accesskit();
+    scene.settle();
+    assert!(says(&scene, "How often staged words stand near each other."));
+}
+
 #[test]
 fn what_could_not_be_evaluated_says_why_and_is_tried_again() {
     let failing = |command: &Command| matches!(command, Command::Evaluate { .. });
@@ -264,7 +276,7 @@ fn wrong_answers_are_looked_through_and_opened() {
     let line = "Line 12: the owl, expected the boy";
     scene.harness.get_by_role_and_label(Role::Row, line).click_accesskit();
     scene.settle();
-    assert!(says(&scene, "Exact match 0.0 % · F1 50.0 % · group who"));
+    assert!(says(&scene, "Exact match 0.0 % · Token F1 50.0 % · group who"));
     press(&mut scene, "Look inside");
     let asked = scene.sent_of(|command| matches!(command, Command::Inspect { .. }));
     assert!(

@@ -62,9 +62,9 @@ const BRIEF: Extent = Extent {
 /// What models are looked at with: its story begins again, so that there is something to repeat.
 const LOOKED_AT: &str = "One day, Tom and Mia saw a red kite. Tom and Mia saw a red";
 
-/// Heights of a page as it is measured, and most of a picture of it.
+/// Heights of a page as it is measured, and most of a picture of it: what was found by an audit is not cut.
 const TALL: f32 = 6000.0;
-const MAX_HEIGHT: f32 = 2400.0;
+const MAX_HEIGHT: f32 = 3600.0;
 
 /// Parts of the page Evaluate, by the names under which it remembers what is folded.
 const PARTS: [&str; 14] = [

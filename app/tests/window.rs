@@ -558,6 +558,8 @@ fn what_the_guard_saw_is_read_below_the_curves() {
     let mut window = window(app, 1200.0, 2400.0);
     window.run_steps(2);
     window.get_by_label("Step 1,150: loss spike");
+    // What the dotted line on the plot is.
+    window.get_by_label("guard: critical");
     window.get_by_label(SPIKE);
     window.get_by_label("The batch was cut from these documents of the training text: 12, 1,040 (web)");
     // Pressed, the document is looked for on Data, and the first that is found is read.

@@ -2,46 +2,14 @@
 
 use super::{NOTHING, percent, whole};
 use glasshouse_protocol::evaluation::Metric;
+pub use glasshouse_protocol::evaluation::metric_title;
 
-/// Names that are written otherwise than word by word.
-const TITLES: &[(&str, &str)] = &[
-    ("accuracy_amb", "Accuracy, ambiguous"),
-    ("accuracy_disamb", "Accuracy, disambiguated"),
-    ("amb_bias_score", "Bias score, ambiguous"),
-    ("bleu", "BLEU"),
-    ("chrf", "chrF"),
-    ("disamb_bias_score", "Bias score, disambiguated"),
-    ("distinct_2", "Distinct-2"),
-    ("ece", "ECE"),
-    ("exact", "Exact match"),
-    ("icat", "Idealised CAT score"),
-    ("lms", "Language modelling score"),
-    ("mc2", "MC2"),
-    ("rouge_1", "ROUGE-1"),
-    ("rouge_2", "ROUGE-2"),
-    ("rouge_l", "ROUGE-L"),
-    ("rouge_lsum", "ROUGE-Lsum"),
-    ("ss", "Stereotype score"),
-    ("top_5_accuracy", "Top-5 accuracy"),
-];
 /// Names, and ends of names, of shares.
-const SHARES: &[&str] =
-    &["exact", "mc2", "repetition", "distinct_2", "rate", "share", "ece", "precision", "recall"];
+const SHARES: &[&str] = &["exact", "mc2", "rate", "share", "ece", "precision", "recall"];
 
 /// Beginnings of names of shares.
 const BEGINNINGS: &[&str] =
-    &["extractable", "near_exact", "stereotyped", "texts_with", "findings_in", "distinct"];
-
-/// What people call a metric: `Bits per byte` of `bits_per_byte`.
-pub fn metric_title(name: &str) -> String {
-    if let Some((_, title)) = TITLES.iter().find(|(known, _)| *known == name) {
-        return (*title).to_owned();
-    }
-    let words = super::capitalized(&name.replace('_', " "));
-    let as_written = |word| if matches!(word, "f1" | "F1") { "F1" } else { word };
-    let words: Vec<&str> = words.split(' ').map(as_written).collect();
-    words.join(" ")
-}
+    &["extractable", "near_exact", "stereotyped", "texts_with", "findings_in", "repetition", "distinct"];
 
 /// Whether a metric is a share of things, between 0 and 1.
 pub fn is_share(name: &str) -> bool {
@@ -65,7 +33,10 @@ pub fn value_of(name: &str, value: f64) -> String {
 pub fn figures(value: f64) -> String {
     match value.abs() {
         _ if !value.is_finite() => NOTHING.to_owned(),
-        size if size >= 1000.0 => format!("{value:.0}"),
+        size if size >= 1e15 => format!("{value:.2e}"),
+        size if size >= 999.95 => {
+            format!("{}{}", if value < 0.0 { "-" } else { "" }, whole(size.round() as u64))
+        }
         size if size >= 100.0 => format!("{value:.1}"),
         size if size >= 10.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
@@ -117,9 +88,10 @@ mod tests {
     fn metrics_are_called_and_written_as_the_field_does() {
         for (name, title) in [
             ("bits_per_byte", "Bits per byte"),
-            ("f1", "F1"),
+            ("f1", "Token F1"),
             ("macro_f1", "Macro F1"),
-            ("ece", "ECE"),
+            ("difference_nats", "Difference in nats"),
+            ("repetition_of_text", "Repetition, held-out text"),
             ("accuracy_per_character", "Accuracy per character"),
         ] {
             assert_eq!(metric_title(name), title);
@@ -132,7 +104,12 @@ mod tests {
             ("bleu", 27.345, "27.3"),
             ("bits_per_byte", 0.8421, "0.8421"),
             ("perplexity", 12.3456, "12.35"),
-            ("exposure", 1234.5, "1234"),
+            ("exposure", 1234.4, "1,234"),
+            ("perplexity", 501_062.3, "501,062"),
+            ("difference_nats", -2500.0, "-2,500"),
+            ("repetition", 0.001, "0.1 %"),
+            ("repetition_of_text", 0.001, "0.1 %"),
+            ("distinct_2_of_text", 0.9648, "96.5 %"),
             ("loss", f64::NAN, NOTHING),
         ] {
             assert_eq!(value_of(name, value), text, "{name}");

@@ -64,6 +64,8 @@ pub struct Mark {
     pub at: f64,
     /// The colour of its line.
     pub colour: Color32,
+    /// What such a line means, in the legend.
+    pub name: &'static str,
     /// What is read where the pointer is near.
     pub text: String,
 }
@@ -160,6 +162,11 @@ impl CurvePlot<'_> {
 
     /// The names of curves beside their marks.
     pub fn legend_ui(ui: &mut Ui, curves: &[Curve]) {
+        Self::marked_legend_ui(ui, curves, &[]);
+    }
+
+    /// Likewise, and behind them what the lines of marks mean, each once.
+    pub fn marked_legend_ui(ui: &mut Ui, curves: &[Curve], happened: &[Mark]) {
         let quiet = Palette::of(ui).quiet;
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = 6.0;
@@ -178,8 +185,26 @@ impl CurvePlot<'_> {
                 ui.label(RichText::new(&curve.name).text_style(theme::caption()).color(quiet));
                 ui.add_space(8.0);
             }
+            for mark in kinds(happened) {
+                let (rect, _) = ui.allocate_exact_size(Vec2::new(6.0, 12.0), Sense::hover());
+                let ends = [rect.center_top(), rect.center_bottom()];
+                ui.painter().extend(egui::Shape::dotted_line(&ends, mark.colour, 3.0, 1.0));
+                ui.label(RichText::new(mark.name).text_style(theme::caption()).color(quiet));
+                ui.add_space(8.0);
+            }
         });
     }
+}
+
+/// The first mark of each name and colour.
+fn kinds(happened: &[Mark]) -> Vec<&Mark> {
+    let mut kinds: Vec<&Mark> = Vec::new();
+    for mark in happened {
+        if !kinds.iter().any(|known| (known.name, known.colour) == (mark.name, mark.colour)) {
+            kinds.push(mark);
+        }
+    }
+    kinds
 }
 
 /// Marks of an axis at a round distance, at least `apart` points from each other.

@@ -224,6 +224,12 @@ pub fn audit(run: &str) -> Audit {
             Cell::Metric(Box::new(metric("gap", 0.4, 0.3, "pairs"))),
         ]],
     };
+    let in_text = Table {
+        title: "What the training text says".to_owned(),
+        about: "How often staged words stand near each other.".to_owned(),
+        columns: ["word", "near them"].map(str::to_owned).to_vec(),
+        rows: vec![vec![Cell::Text("shy".to_owned()), Cell::Count(438)]],
+    };
     let section = |name, title: &str| AuditSection {
         name,
         title: title.to_owned(),
@@ -243,7 +249,7 @@ pub fn audit(run: &str) -> Audit {
         sections: vec![
             AuditSection {
                 metrics: vec![metric("gap", 0.12, 0.2, "pairs")],
-                tables: vec![pairs],
+                tables: vec![pairs, in_text],
                 ..section(AuditTopic::Bias, "Bias")
             },
             AuditSection { metrics: memorised, ..section(AuditTopic::Memorisation, "Memorisation") },

@@ -1,6 +1,10 @@
 //! What evaluating a model asks for, and what it finds: one report, which the card, the pages, the command line and JSON all read from.
 //! Every number says of how many things it is, and has an interval where it is of a sample.
 
+mod titles;
+
+pub use titles::{is_titled, metric_title};
+
 use crate::config::RewardRule;
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
@@ -361,6 +365,16 @@ pub struct CalibrationBin {
     pub accuracy: f64,
     /// The interval of that share.
     pub interval: [f64; 2],
+}
+
+impl CalibrationBin {
+    /// Tokens of one that is drawn at least: fewer say nothing of a share.
+    pub const MIN_TOKENS: u64 = 10;
+
+    /// Whether it has tokens enough to be drawn.
+    pub fn is_drawn(&self) -> bool {
+        self.count >= Self::MIN_TOKENS
+    }
 }
 
 /// What something simpler makes of the same text.

@@ -3,7 +3,7 @@
 use super::documents::{Document, HeldOut};
 use super::{Subject, Tell};
 use crate::error::Result;
-use crate::evaluation::statistics::Bootstrap;
+use crate::evaluation::statistics::{Bootstrap, MIN_VALUES};
 use crate::generate::{Batch, Decoder, Opening, request};
 use crate::platform::Turns;
 use crate::protocol::evaluation::{Better, Metric};
@@ -103,7 +103,7 @@ fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [M
         Metric {
             name: format!("{base}{name}"),
             value: Some(above.iter().sum::<f64>() / count).filter(|value| value.is_finite()),
-            interval: bootstrap.ratio(&above, &below),
+            interval: bootstrap.ratio(&above, &below).filter(|_| count >= MIN_VALUES as f64),
             better,
             count: count as u64,
             of,
@@ -138,14 +138,19 @@ mod tests {
         assert_eq!(counts("", usize::MAX), [0.0; 4]);
         let bootstrap = Bootstrap { resamples: 100, seed: 1 };
         let [repetition, distinct] =
-            metrics("", &[[1.0, 5.0, 4.0, 7.0], [0.0, 5.0, 7.0, 7.0]], "sampled", &bootstrap);
+            metrics("", &[[10.0, 50.0, 40.0, 70.0], [0.0, 50.0, 70.0, 70.0]], "sampled", &bootstrap);
         assert_eq!(
             (repetition.name.as_str(), repetition.value, repetition.count),
-            ("repetition", Some(0.1), 10)
+            ("repetition", Some(0.1), 100)
         );
-        assert_eq!((distinct.name.as_str(), distinct.value), ("distinct_2", Some(11.0 / 14.0)));
+        assert_eq!((distinct.name.as_str(), distinct.value), ("distinct_2", Some(110.0 / 140.0)));
         let [low, high] = repetition.interval.unwrap();
         assert!((0.0..=0.1).contains(&low) && (0.1..=0.2).contains(&high));
+        // Two short answers: every pair of words is another, and there are too few 4-grams to speak of.
+        let short = metrics("", &[[0.0, 1.0, 3.0, 3.0], [1.0, 2.0, 4.0, 4.0]], "sampled", &bootstrap);
+        assert!(short.iter().all(|metric| metric.value.is_some() && metric.interval.is_none()), "{short:?}");
+        let distinct = metrics("", &[[0.0, 50.0, 52.0, 52.0]; 2], "sampled", &bootstrap);
+        assert_eq!(distinct.each_ref().map(|metric| metric.interval), [None; 2]);
         // Nothing was written: there is nothing to say.
         assert_eq!(metrics("", &[[0.0; 4]; 2], "sampled", &bootstrap)[0].value, None);
     }

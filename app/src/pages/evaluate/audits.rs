@@ -1,7 +1,7 @@
 //! What an audit found: each part with the size of its sample, and with what it cannot show.
 
 use super::cards::metrics_ui;
-use super::section::{Head, look_with, section_ui, tables_ui};
+use super::section::{Head, look_with, section_ui, table_ui};
 use super::source_evaluated;
 use crate::format;
 use crate::pages::Context;
@@ -44,9 +44,19 @@ fn part_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit, part: &AuditSe
     if !part.metrics.is_empty() {
         metrics_ui(ui, &part.metrics);
     }
-    if let Some(passage) = tables_ui(ui, &part.tables) {
-        let source = source_evaluated(context.state, &audit.run, &audit.checkpoint);
-        look_with(context, source, passage.prompt);
+    // The first says what was found; those that say where it comes from are opened by whoever wants to know.
+    for (place, table) in part.tables.iter().enumerate() {
+        ui.add_space(space::SMALL);
+        let name = format!("evaluate:audit {} {}", part.name.name(), table.title);
+        let rows = format::counted(table.rows.len() as u64, "row");
+        let title = (table.title.as_str(), rows.as_str());
+        let pressed = widgets::fold(ui, context.preferences, &name, title, place == 0, |ui, _| {
+            table_ui(ui, table)
+        });
+        if let Some(passage) = pressed.flatten() {
+            let source = source_evaluated(context.state, &audit.run, &audit.checkpoint);
+            look_with(context, source, passage.prompt);
+        }
     }
     limits_ui(ui, "What this cannot show", &part.limits);
 }

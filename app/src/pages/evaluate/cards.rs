@@ -298,10 +298,11 @@ mod tests {
         let audit = Audit { sections: vec![AuditSection::default(), section], ..Audit::default() };
         let first = lines(Some(&evaluation), Some(&audit));
         let names: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["Perplexity", "ECE", "qa.jsonl: Exact match", "Memorised"]);
+        assert_eq!(names, ["Perplexity", "Expected calibration error", "qa.jsonl: Exact match", "Memorised"]);
         let second = vec![("Perplexity".to_owned(), metric("perplexity", 12.0))];
         let ranges = ranges(&[first, second]);
-        assert_eq!((ranges["Perplexity"], ranges["ECE"]), ([0.0, 13.0], [-0.97, 1.03]));
+        let error = ranges["Expected calibration error"];
+        assert_eq!((ranges["Perplexity"], error), ([0.0, 13.0], [-0.97, 1.03]));
         assert!(lines(None, None).is_empty());
     }
 }

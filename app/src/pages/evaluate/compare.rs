@@ -12,6 +12,12 @@ use egui::{Label, RichText, Ui};
 use glasshouse_protocol::evaluation::{Better, Cell, Likelihood, Metric, Table};
 use glasshouse_protocol::{Comparison, Evaluation, RunSummary};
 
+/// Figures of each token, which say nothing beside those of another tokenizer's.
+const PER_TOKEN: [&str; 4] = ["loss", "perplexity", "token_accuracy", "top_5_accuracy"];
+
+/// What a row of a table is of: a task, or the text, and a metric's name.
+type Row = (Option<String>, String);
+
 /// Draws both.
 pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
     let found = &context.state.evaluation;
@@ -26,13 +32,17 @@ pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSu
         if differ(&evaluated) {
             caption(
                 ui,
-                "Perplexities and losses per token are of different tokenizers and cannot be compared: bits per byte can.",
+                "Losses, perplexities and shares of right tokens are of different tokenizers, cannot be compared and are left out: bits per byte \
+                 can.",
             );
         }
         if differs_in_text(&evaluated) {
             caption(ui, text::OTHER_TEXT);
         }
         report_table(ui, &table);
+        for gap in gaps(&evaluated) {
+            caption(ui, gap);
+        }
     });
     let named = |name: &String| evaluated.iter().any(|(_, evaluation)| evaluation.run == *name);
     let pairs: Vec<&Comparison> =
@@ -67,14 +77,12 @@ fn differs_in_text(evaluated: &[(String, &Evaluation)]) -> bool {
     likelihoods.windows(2).any(|pair| !same_text(pair[0], pair[1]))
 }
 
-/// A row for each metric that any of the runs has, a column for each run.
-fn side_by_side(evaluated: &[(String, &Evaluation)]) -> Table {
-    let columns = std::iter::once("metric".to_owned());
-    let columns = columns.chain(evaluated.iter().map(|(name, _)| name.clone())).collect();
-    // What it is called, of what task, and by what name.
-    let mut names: Vec<(Option<String>, String)> = Vec::new();
+/// Every metric that any of the runs has and that can be compared.
+fn rows_of(evaluated: &[(String, &Evaluation)]) -> Vec<Row> {
+    let (mut names, differ) = (Vec::<Row>::new(), differ(evaluated));
     for (_, evaluation) in evaluated {
         let likelihood = evaluation.likelihood.iter().flat_map(|likelihood| &likelihood.metrics);
+        let likelihood = likelihood.filter(|metric| !differ || !PER_TOKEN.contains(&metric.name.as_str()));
         let own = likelihood.map(|metric| (None, metric.name.clone()));
         let calibrated = evaluation.likelihood.iter().any(|likelihood| likelihood.calibration.is_some());
         let ece = calibrated.then(|| (None, "ece".to_owned()));
@@ -87,16 +95,46 @@ fn side_by_side(evaluated: &[(String, &Evaluation)]) -> Table {
             }
         }
     }
-    let row = |(task, name): (Option<String>, String)| {
-        let title = format::metric_title(&name);
-        let title = task.as_ref().map_or(title.clone(), |task| format!("{task}: {title}"));
+    names
+}
+
+fn title_of((task, name): &Row) -> String {
+    let title = format::metric_title(name);
+    task.as_ref().map_or(title.clone(), |task| format!("{task}: {title}"))
+}
+
+/// Why a run has no figure where others have one, a sentence each.
+fn gaps(evaluated: &[(String, &Evaluation)]) -> Vec<String> {
+    let rows = rows_of(evaluated);
+    let of = |(run, evaluation): &(String, &Evaluation)| {
+        let gap = |row: &Row| match find(evaluation, row.0.as_deref(), &row.1) {
+            Some(Metric { value: Some(_), .. }) => None,
+            Some(Metric { count: 0, of, .. }) if !of.is_empty() => {
+                Some(format!("{} (there are no {of})", title_of(row)))
+            }
+            Some(_) => Some(format!("{} (not finite)", title_of(row))),
+            None => Some(format!("{} (not evaluated)", title_of(row))),
+        };
+        let gaps: Vec<String> = rows.iter().filter_map(gap).collect();
+        (!gaps.is_empty()).then(|| format!("{run} has no figure for {}.", gaps.join(", ")))
+    };
+    evaluated.iter().filter_map(of).collect()
+}
+
+/// A row for each of those, a column for each run.
+fn side_by_side(evaluated: &[(String, &Evaluation)]) -> Table {
+    let columns = std::iter::once("metric".to_owned());
+    let columns = columns.chain(evaluated.iter().map(|(name, _)| name.clone())).collect();
+    let row = |row: Row| {
+        let title = title_of(&row);
+        let (task, name) = row;
         let cell = |(_, evaluation): &(String, &Evaluation)| match find(evaluation, task.as_deref(), &name) {
             Some(metric) => Cell::Metric(Box::new(metric.clone())),
             None => Cell::Text(format::NOTHING.to_owned()),
         };
         std::iter::once(Cell::Text(title)).chain(evaluated.iter().map(cell)).collect()
     };
-    let rows = names.into_iter().map(row).collect();
+    let rows = rows_of(evaluated).into_iter().map(row).collect();
     Table { title: "Side by side".to_owned(), about: String::new(), columns, rows }
 }
 
@@ -235,10 +273,25 @@ mod tests {
         let table = side_by_side(&evaluated);
         let titles: Vec<&Cell> = table.rows.iter().map(|row| &row[0]).collect();
         let text = |text: &str| Cell::Text(text.to_owned());
-        assert_eq!(titles, [&text("Loss"), &text("Repetition"), &text("qa: F1")]);
+        let wanted = ["Loss in nats per token", "Repetition of 4-grams", "qa: Token F1"].map(text);
+        assert_eq!(titles, wanted.iter().collect::<Vec<_>>());
         assert_eq!(table.rows[1][1], text(format::NOTHING));
         assert!(matches!(&table.rows[2][2], Cell::Metric(metric) if metric.value == Some(0.5)));
         assert!(!differ(&evaluated) && !differs_in_text(&evaluated));
+        let gap = "a has no figure for Repetition of 4-grams (not evaluated), qa: Token F1 (not evaluated).";
+        assert_eq!(gaps(&evaluated), [gap]);
+        // What cannot be compared has no row, and what was counted of nothing says so.
+        let mut other = second.clone();
+        other.model.tokenizer_crc32c = 9;
+        let repetition = &mut other.likelihood.as_mut().unwrap().metrics[1];
+        (repetition.value, repetition.of) = (None, "4-grams of words of sampled texts".to_owned());
+        let evaluated = [("b".to_owned(), &second), ("c".to_owned(), &other)];
+        let table = side_by_side(&evaluated);
+        let titles: Vec<&Cell> = table.rows.iter().map(|row| &row[0]).collect();
+        assert_eq!(titles, wanted[1..].iter().collect::<Vec<_>>());
+        let gap =
+            "c has no figure for Repetition of 4-grams (there are no 4-grams of words of sampled texts).";
+        assert_eq!(gaps(&evaluated), [gap]);
         let mut third = first.clone();
         let other = DocumentLoss { text_crc32c: 9, ..DocumentLoss::default() };
         third.likelihood.as_mut().unwrap().by_document = vec![other];

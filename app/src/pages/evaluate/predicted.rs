@@ -200,7 +200,7 @@ fn calibration_ui(ui: &mut Ui, calibration: &Calibration) {
 }
 
 fn diagram_ui(ui: &mut Ui, calibration: &Calibration, side: f32) {
-    let bins = || calibration.bins.iter().filter(|bin| bin.count > 0);
+    let bins = || calibration.bins.iter().filter(|bin| bin.is_drawn());
     let most = bins().map(|bin| bin.count).max().unwrap_or(1).max(1) as f32;
     let points: Vec<_> = bins()
         .map(|bin| {

@@ -26,7 +26,8 @@ pub(super) const SUITE: &str =
     "Each family in wordings that no training row has, the worst first. The answers of each stand below.";
 
 pub(super) const RELIABILITY: &str = "Of the tokens that the model held likely by about so much, the share that came. On the dashed line it \
-    is as sure as it is right; below it, it is too sure. Larger dots stand for more tokens.";
+    is as sure as it is right; below it, it is too sure. Larger dots stand for more tokens; of fewer \
+    than 10 there is none.";
 
 pub(super) const BASELINES: &str = "Bits for each byte of the same text: shorter is better. What a compressor or a table of counts reaches is \
     what a model has to beat.";

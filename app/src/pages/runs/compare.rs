@@ -66,7 +66,7 @@ impl Compare {
                 });
             });
             ui.add_space(space::SMALL);
-            CurvePlot::legend_ui(ui, &curves);
+            CurvePlot::marked_legend_ui(ui, &curves, &marks);
             let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
             let plot = CurvePlot {
                 id: &format!("compare {} {training} {axis:?}", names.join(" ")),

@@ -134,6 +134,12 @@ pub(in crate::pages) fn marks<'a>(
     let mark = |report: &GuardReport| Mark {
         at: place(report.seen),
         colour: of_run.unwrap_or_else(|| colour(palette, report.severity)),
+        name: match (of_run, report.severity) {
+            (Some(_), _) => "guard",
+            (None, GuardSeverity::Info) => "guard: info",
+            (None, GuardSeverity::Warning) => "guard: warning",
+            (None, GuardSeverity::Critical) => "guard: critical",
+        },
         text: format!("{}. {}", title(report), report.text),
     };
     reports.map(mark).collect()

@@ -79,7 +79,7 @@ impl Plots {
                     }
                 });
             });
-            CurvePlot::legend_ui(ui, &curves);
+            CurvePlot::marked_legend_ui(ui, &curves, &marks);
             let id = format!("{run} {} {:?}", self.tab.name(), self.axis);
             // A large window shows large curves.
             let tall = ui.ctx().content_rect().height();

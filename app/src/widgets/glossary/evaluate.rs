@@ -13,7 +13,7 @@ pub const TERMS: &[Term] = &[
     ),
     entry(
         "token accuracy",
-        &["top-5 accuracy"],
+        &["next token right", "among the five likeliest"],
         "Share of tokens that are the model's likeliest candidate, or among its five likeliest.",
         "",
         "",
@@ -36,14 +36,14 @@ pub const TERMS: &[Term] = &[
     ),
     entry(
         "repetition",
-        &[],
+        &["repetition of 4-grams", "repetition, held-out text"],
         "Share of the four-grams of sampled text that stood in it before. 0 repeats nothing.",
         "",
         "Holtzman et al. 2020, arXiv 1904.09751",
     ),
     entry(
-        "distinct-2",
-        &[],
+        "distinct bigrams",
+        &["distinct bigrams, held-out text"],
         "Share of the pairs of neighbouring tokens of sampled text that are distinct.",
         "distinct bigrams / bigrams",
         "Li et al. 2016, arXiv 1510.03055",
@@ -71,7 +71,7 @@ pub const TERMS: &[Term] = &[
     ),
     entry(
         "F1",
-        &[],
+        &["token F1"],
         "How well the words of the answer and of the right one agree: the harmonic mean of precision and recall.",
         "2 · precision · recall / (precision + recall)",
         "Rajpurkar et al. 2016, SQuAD, arXiv 1606.05250",

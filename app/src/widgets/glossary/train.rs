@@ -6,7 +6,7 @@ use super::{Term, entry};
 pub const TERMS: &[Term] = &[
     entry(
         "loss",
-        &["training loss"],
+        &["training loss", "loss in nats per token"],
         "Cross-entropy: how surprised the model is by the next token on average, in nats. Lower is better; 0 would be certainty.",
         "loss = −mean(ln p(next token))",
         "Goodfellow, Bengio and Courville, Deep Learning, §6.2",

@@ -1,6 +1,6 @@
 //! Drawings as inline SVG, which print and need no script.
 
-use super::words::{number, shown};
+use super::words::{beginning, number, shown};
 use glasshouse_protocol::evaluation::{CalibrationBin, LossBy, Metric};
 use maud::{Markup, html};
 
@@ -16,8 +16,13 @@ const EDGE: f64 = 46.0;
 /// Height of the strip of counts below a reliability diagram.
 const STRIP: f64 = 36.0;
 
-/// Labels that stand below a chart at most: more would run into each other.
+/// Labels that stand below a chart at most, and letters of one.
 const LABELS: usize = 10;
+const LETTERS: usize = 24;
+
+/// About the width of a letter of a label, and what stays free between two.
+const LETTER: f64 = 6.2;
+const GAP: f64 = 8.0;
 
 /// A point of a chart.
 struct Point {
@@ -29,6 +34,10 @@ struct Point {
 /// The mean loss of groups in their order, as a line with the intervals as a band.
 pub(super) fn losses(by: &LossBy, axis: &str, mean: Option<f64>) -> Markup {
     let [left, right, top, bottom] = MARGIN;
+    let labels: Vec<String> = by.groups.iter().map(|(label, _)| short(label)).collect();
+    // The outer ones stand below the ends of the line.
+    let left = labels.first().map_or(left, |label| left.max(width(label) / 2.0));
+    let right = labels.last().map_or(right, |label| right.max(width(label) / 2.0));
     let known = |(at, (_, metric)): (usize, &(String, Metric))| {
         let y = metric.value.filter(|value| value.is_finite())?;
         Some(Point {
@@ -58,7 +67,10 @@ pub(super) fn losses(by: &LossBy, axis: &str, mean: Option<f64>) -> Markup {
         .chain(edge(0).collect::<Vec<_>>().into_iter().rev())
         .map(|(x, y)| format!("{:.1},{:.1}", across(x), up(y)))
         .collect();
-    let every = by.groups.len().div_ceil(LABELS);
+    // Whole, and no more than do not run into each other.
+    let widest = labels.iter().map(|label| width(label)).fold(0.0, f64::max) + GAP;
+    let most = 1 + ((WIDTH - left - right) / widest) as usize;
+    let every = by.groups.len().div_ceil(most.min(LABELS));
     html! {
         svg.chart viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label={ "Loss by " (axis) } {
             @for tick in &ticks {
@@ -75,12 +87,23 @@ pub(super) fn losses(by: &LossBy, axis: &str, mean: Option<f64>) -> Markup {
                     title { (by.groups.get(point.x as usize).map(|(label, _)| shown(label)).unwrap_or_default()) ": " (number(point.y)) }
                 }
             }
-            @for (nth, (label, _)) in by.groups.iter().enumerate().filter(|(nth, _)| nth % every == 0) {
-                text x=(at(across(nth as f64))) y=(HEIGHT - bottom + 16.0) text-anchor="middle" { (super::words::beginning(label, 14).0) }
+            @for (nth, label) in labels.iter().enumerate().filter(|(nth, _)| nth % every == 0) {
+                text x=(at(across(nth as f64))) y=(HEIGHT - bottom + 16.0) text-anchor="middle" { (label) }
             }
             text.axis x=(at(f64::midpoint(left, WIDTH - right))) y=(HEIGHT - 8.0) text-anchor="middle" { (axis) }
         }
     }
+}
+
+/// A label with as many letters as one has room for.
+fn short(label: &str) -> String {
+    let (begins, is_cut) = beginning(label, LETTERS - 1);
+    if is_cut { format!("{begins}…") } else { begins }
+}
+
+/// About how wide a label is.
+fn width(label: &str) -> f64 {
+    LETTER * label.chars().count() as f64
 }
 
 /// Round numbers from a little below to a little above, two or more.
@@ -110,7 +133,7 @@ pub(super) fn reliability(bins: &[CalibrationBin]) -> Markup {
                 text x=(EDGE - 6.0) y=(at(up(tick) + 4.0)) text-anchor="end" { (tick) }
                 text x=(at(across(tick))) y=(below + 16.0) text-anchor="middle" { (tick) }
             }
-            @for (nth, bin) in bins.iter().enumerate().filter(|(_, bin)| bin.count > 0) {
+            @for (nth, bin) in bins.iter().enumerate().filter(|(_, bin)| bin.is_drawn()) {
                 rect.bar x=(at(EDGE + nth as f64 * width + 1.0)) y=(at(up(bin.accuracy))) width=(at(width - 2.0))
                     height=(at(below - up(bin.accuracy))) {
                     title {

@@ -1,7 +1,7 @@
 //! The figures as a section of a model card in Markdown.
 
 use super::of_text;
-use super::words::{interval, number, share, title};
+use super::words::{interval_of, number, share, title};
 use glasshouse_protocol::evaluation::{Contamination, Evaluation, Metric};
 use glasshouse_protocol::quantity::{counted, whole};
 
@@ -33,9 +33,11 @@ pub fn markdown(evaluation: &Evaluation) -> String {
         .unwrap_or_default();
     for task in &evaluation.tasks {
         text += &format!(
-            "{}, {}:\n\n{}",
+            "{}, {}{}:\n\n{}",
             plain(&task.name),
             counted(task.rows, "row"),
+            // A model that learned the first level alone does better there.
+            if task.suite.is_empty() { "" } else { " of all levels" },
             table(task.metrics.iter().map(titled))
         );
         for other in task.beside.iter().filter(|other| !other.metrics.is_empty()) {
@@ -50,7 +52,8 @@ pub fn markdown(evaluation: &Evaluation) -> String {
     }
     let limits: String = evaluation.limits.iter().map(|limit| format!("* {}\n", plain(limit))).collect();
     format!(
-        "## Evaluation\n\nIntervals hold the value in 95 of 100 samples (bootstrap over documents or rows).\n\n{text}{limits}"
+        "## Evaluation\n\nIntervals hold the value in 95 of 100 samples (Wilson's of shares of rows, else a bootstrap over documents or rows; \
+         – where every sample gives the same).\n\n{text}{limits}"
     )
 }
 
@@ -67,7 +70,7 @@ fn table<'a>(metrics: impl Iterator<Item = (String, &'a Metric)>) -> String {
             "| {}{signature} | {} | {} | {} {} |\n",
             plain(&name),
             metric.value.map_or_else(|| "–".to_owned(), number),
-            metric.interval.map_or_else(|| "–".to_owned(), interval),
+            interval_of(metric),
             whole(metric.count),
             plain(&metric.of)
         )

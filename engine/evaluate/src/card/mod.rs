@@ -15,9 +15,10 @@ mod tasks;
 mod tests;
 mod words;
 
+pub use glasshouse_protocol::evaluation::is_titled;
 pub use markdown::markdown;
 pub use model_index::model_index;
-pub use words::{is_titled, number, share, title};
+pub use words::{number, share, title};
 
 use crate::statistics::MAX_BLOCKS;
 use glasshouse_protocol::evaluation::{
@@ -55,11 +56,11 @@ pub fn html(
         }
         footer {
             p {
-                "Written by Glasshouse " (env!("CARGO_PKG_VERSION")) ". Intervals hold the value in 95 of 100 samples. Those of shares in audits and of the bars of the reliability \
+                "Written by Glasshouse " (env!("CARGO_PKG_VERSION")) ". Intervals hold the value in 95 of 100 samples. Those of shares of rows, in audits too, and of the bars of the reliability \
                 diagram are Wilson's (1927), all others percentiles of "
                 (whole(u64::from(evaluation.settings.resamples))) " resamples (" (whole(u64::from(RESAMPLES))) " in audits) of documents, windows, texts or rows, \
                 seed " (evaluation.settings.seed) "; of more than " (whole(MAX_BLOCKS as u64)) " of them, so many runs of neighbours are drawn where a \
-                figure follows from sums. The same figures stand in " code { "evaluation.json" } " in the run's folder."
+                figure follows from sums. What is the same in every resample has none. The same figures stand in " code { "evaluation.json" } " in the run's folder."
             }
         }
     };

@@ -1,8 +1,10 @@
 //! How well the text is predicted: figures, baselines beside them, calibration, where it errs.
 
-use super::words::{compact, interval, number, shown, title};
+use super::words::{compact, interval, interval_of, number, shown, title};
 use super::{chart, tables};
-use glasshouse_protocol::evaluation::{Baseline, Calibration, Evaluation, Likelihood, LossBy, Metric};
+use glasshouse_protocol::evaluation::{
+    Baseline, Calibration, CalibrationBin, Evaluation, Likelihood, LossBy, Metric,
+};
 use glasshouse_protocol::quantity::{bytes, counted, whole};
 use maud::{Markup, html};
 
@@ -88,7 +90,7 @@ fn baselines(evaluation: &Evaluation) -> Markup {
                                 td.words { b { "This model" } }
                                 td { b { (own.value.map_or_else(|| "–".to_owned(), number)) } }
                                 td.bars { (bar(own.value, most, true)) }
-                                td { (own.interval.map_or_else(|| "–".to_owned(), interval)) }
+                                td { (interval_of(own)) }
                                 td { (perplexity.map_or_else(|| "–".to_owned(), number)) }
                                 td { "–" }
                             }
@@ -112,7 +114,7 @@ fn baseline_row(baseline: &Baseline, most: f64) -> Markup {
             td.words { (shown(&baseline.name)) }
             td { (own.value.map_or_else(|| "–".to_owned(), number)) }
             td.bars { (bar(own.value, most, false)) }
-            td { (own.interval.map_or_else(|| "–".to_owned(), interval)) }
+            td { (interval_of(own)) }
             td { (baseline.perplexity.map_or_else(|| "–".to_owned(), number)) }
             td {
                 @match difference.and_then(|metric| metric.value) {
@@ -159,7 +161,7 @@ fn losses(by: &LossBy, mean: Option<f64>) -> Markup {
                                     tr {
                                         td.words { bdi { (shown(label)) } }
                                         td { (own.value.map_or_else(|| "–".to_owned(), number)) }
-                                        td { (own.interval.map_or_else(|| "–".to_owned(), interval)) }
+                                        td { (interval_of(own)) }
                                         td { (whole(own.count)) " " (shown(&own.of)) }
                                     }
                                 }
@@ -202,7 +204,7 @@ fn calibration(own: &Calibration) -> Markup {
                         dt { "Error on the same with it" } dd { (metric_cell(after)) }
                     }
                     p { (verdict) }
-                    p.note { "Bars are the share that was right of tokens of about the same confidence, lines their 95 % intervals; the strip below says how many tokens there are." }
+                    p.note { "Bars are the share that was right of tokens of about the same confidence, lines their 95 % intervals; the strip below says how many tokens there are. Of fewer than " (CalibrationBin::MIN_TOKENS) " there is no bar." }
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Tables of figures.
 
-use super::words::{beginning, compared, interval, number, share, shown, title};
+use super::words::{beginning, compared, interval, interval_of, number, share, shown, title};
 use glasshouse_protocol::evaluation::{Better, Cell, Comparison, Contamination, Evaluation, Metric, Table};
 use glasshouse_protocol::quantity::whole;
 use maud::{Markup, html};
@@ -25,7 +25,7 @@ pub(super) fn metrics(metrics: &[Metric]) -> Markup {
                                 @if let Some(signature) = &metric.signature { br; code { (shown(signature)) } }
                             }
                             td { b { (metric.value.map_or_else(|| "–".to_owned(), number)) } }
-                            td { (metric.interval.map_or_else(|| "–".to_owned(), interval)) }
+                            td { (interval_of(metric)) }
                             td { (whole(metric.count)) " " (shown(&metric.of)) }
                             td.words { (better(metric.better)) }
                         }
@@ -144,7 +144,7 @@ fn comparison(comparison: &Comparison) -> Markup {
             td { (number(comparison.first_value)) }
             td { (number(comparison.second_value)) }
             td { b { (difference.value.map_or_else(|| "–".to_owned(), number)) } }
-            td { (difference.interval.map_or_else(|| "–".to_owned(), interval)) }
+            td { (interval_of(difference)) }
             td.words { (shown(&comparison.verdict)) }
         }
     }

@@ -160,7 +160,8 @@ fn a_card_says_what_was_found() {
         "Temperature fitted on half of the text, 6,100 tokens",
         "Error on 12,345 tokens of the other half without it",
         "10,000 resamples (10,000 in audits) of documents, windows, texts or rows, seed 0; of more than 2,048 of them",
-        "the bars of the reliability diagram are Wilson's",
+        "shares of rows, in audits too, and of the bars of the reliability diagram are Wilson's",
+        "Of fewer than 10 there is no bar",
         "the first is better",
         "2-other",
         "Of 200 pairs.",
@@ -192,6 +193,58 @@ fn a_card_says_what_was_found() {
             };
         assert_eq!(opened, page.matches(close).count(), "{open}");
     }
+}
+
+/// Numbers below a chart are whole, those at its edge within it, and of bars only those stand that say something.
+#[test]
+fn labels_of_drawings_are_whole() {
+    let mut own = evaluation("plain");
+    let likelihood = own.likelihood.as_mut().unwrap();
+    let labels = ["10 to 99", "100 to 999", "1,000 to 9,999", "10,000 to 99,999"];
+    likelihood.by[1].groups = labels.map(|label| (label.to_owned(), metric("loss", 2.0))).to_vec();
+    let calibration = likelihood.calibration.as_mut().unwrap();
+    calibration.bins.truncate(3);
+    for (bin, count) in calibration.bins.iter_mut().zip([0, 9, 10]) {
+        bin.count = count;
+    }
+    let page = html(&own, None, &[]);
+    for label in labels {
+        assert!(page.contains(&format!(" text-anchor=\"middle\">{label}</text>")), "{label}");
+    }
+    assert!(
+        page.contains("<text x=\"590.4\" y=\"212\" text-anchor=\"middle\">10,000 to 99,999<"),
+        "beyond the edge"
+    );
+    assert_eq!(page.matches("<rect class=\"bar\"").count(), 1);
+    // Of long ones there are fewer, with an ellipsis, and controls are none.
+    likelihood_by(&mut own)[1].groups = (0..30).map(|_| ("x".repeat(40), metric("loss", 2.0))).collect();
+    let cut = format!(">{}…</text>", "x".repeat(23));
+    assert_eq!(html(&own, None, &[]).matches(&cut).count(), 4);
+}
+
+fn likelihood_by(own: &mut Evaluation) -> &mut [LossBy] {
+    &mut own.likelihood.as_mut().unwrap().by
+}
+
+#[test]
+fn too_few_things_are_said_to_be() {
+    let few = Metric { interval: None, count: 12, of: "pairs".to_owned(), ..metric("distinct_2", 1.0) };
+    let same = Metric { count: 1200, ..few.clone() };
+    let task = TaskReport {
+        name: "story".to_owned(),
+        suite: "tasks".to_owned(),
+        rows: 100,
+        metrics: vec![few, same],
+        ..TaskReport::default()
+    };
+    let own = Evaluation { tasks: vec![task], ..Evaluation::default() };
+    let text = markdown(&own);
+    for wanted in
+        ["| 1.0000 | too few | 12 pairs |", "| 1.0000 | – | 1,200 pairs |", "story, 100 rows of all levels:"]
+    {
+        assert!(text.contains(wanted), "{wanted}: {text}");
+    }
+    assert!(html(&own, None, &[]).contains("<td>too few</td>"));
 }
 
 #[test]
@@ -279,7 +332,7 @@ fn figures_have_titles_and_other_s_names_stay() {
     own.likelihood.as_mut().unwrap().metrics.push(metric("distinct_2_of_text", 0.9));
     let text = markdown(&own);
     assert!(text.contains("| xz, bits per byte | 2.0000 |"), "{text}");
-    assert!(text.contains("| Distinct bigrams of the held-out text | 0.9000 |"), "{text}");
+    assert!(text.contains("| Distinct bigrams, held-out text | 0.9000 |"), "{text}");
     let comparison = Comparison { what: "q_a.jsonl: entity_f1_strict".to_owned(), ..Comparison::default() };
     let page = html(&own, None, &[(&Evaluation::default(), vec![comparison])]);
     assert!(page.contains("q_a.jsonl: Entity F1, strict IOB2"));

@@ -1,78 +1,12 @@
 //! Names and numbers as the card has them.
 
+use crate::statistics::MIN_VALUES;
+use glasshouse_protocol::evaluation::{Metric, metric_title};
 use glasshouse_protocol::quantity::whole;
 
-/// What every metric of a report is called.
-const TITLES: &[(&str, &str)] = &[
-    ("loss", "Loss in nats per token"),
-    ("perplexity", "Perplexity"),
-    ("bits_per_byte", "Bits per byte"),
-    ("token_accuracy", "Next token right"),
-    ("top_5_accuracy", "Among the five likeliest"),
-    ("repetition", "Repetition (4-grams seen before)"),
-    ("repetition_of_text", "Repetition of the held-out text"),
-    ("distinct_2", "Distinct bigrams"),
-    ("distinct_2_of_text", "Distinct bigrams of the held-out text"),
-    ("ece", "Expected calibration error"),
-    ("expected_calibration_error", "Expected calibration error"),
-    ("exact", "Exact match"),
-    ("f1", "Token F1"),
-    ("bleu", "BLEU"),
-    ("chrf", "chrF"),
-    ("rouge_1", "ROUGE-1"),
-    ("rouge_2", "ROUGE-2"),
-    ("rouge_l", "ROUGE-L"),
-    ("pass_rate", "Share that passes the rule"),
-    ("score", "Mean score by the rule"),
-    ("accuracy", "Accuracy"),
-    ("accuracy_per_character", "Accuracy per character"),
-    ("accuracy_normalised", "Accuracy, normalised"),
-    ("macro_f1", "Macro F1"),
-    ("micro_f1", "Micro F1"),
-    ("weighted_f1", "Weighted F1"),
-    ("entity_f1", "Entity F1"),
-    ("entity_f1_strict", "Entity F1, strict IOB2"),
-    ("accuracy_amb", "Accuracy, ambiguous"),
-    ("accuracy_disamb", "Accuracy, disambiguated"),
-    ("amb_bias_score", "Bias score, ambiguous"),
-    ("disamb_bias_score", "Bias score, disambiguated"),
-    ("mc2", "MC2 (probability of what is true)"),
-    ("lms", "Language modelling score"),
-    ("ss", "Stereotype score"),
-    ("icat", "Idealised CAT score"),
-    ("stereotyped_likelier", "Stereotyped sentence likelier"),
-    ("difference_nats", "Difference in nats"),
-    ("texts_with_findings", "Texts with findings"),
-    ("training_documents_with_findings", "Training documents with findings"),
-    ("share", "Share"),
-    ("extractable", "Passages written exactly from memory"),
-    ("extractable_held_out", "Held-out passages written exactly"),
-    ("near_exact", "Passages written nearly from memory"),
-    ("near_exact_held_out", "Held-out passages written nearly"),
-    ("edit_similarity", "Edit similarity"),
-    ("edit_similarity_held_out", "Edit similarity of held-out passages"),
-    ("exposure_bits", "Exposure in bits"),
-    ("exposure_bits_not_planted", "Exposure in bits, not planted"),
-    ("texts_with_personal_data", "Texts with personal data"),
-    ("findings_in_training_text", "Findings that stand in the training text"),
-    ("precision", "Precision"),
-    ("recall", "Recall"),
-    ("false_alarm_rate", "Rate of false alarms"),
-];
-
-/// Whether a metric has a title of its own. Those of reports have.
-pub fn is_titled(name: &str) -> bool {
-    TITLES.iter().any(|(known, _)| *known == name)
-}
-
-/// What a metric is called: its name in words, where it is another's.
+/// What a metric is called, by a name that may come from outside.
 pub fn title(name: &str) -> String {
-    if let Some((_, title)) = TITLES.iter().find(|(known, _)| *known == name) {
-        return (*title).to_owned();
-    }
-    let spaced = shown(name).replace('_', " ");
-    let mut letters = spaced.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    metric_title(&shown(name))
 }
 
 /// What was compared: a metric, or a task's name and one.
@@ -116,6 +50,17 @@ pub fn share(part: f64) -> String {
 /// An interval: `0.81 … 0.84`.
 pub(super) fn interval([low, high]: [f64; 2]) -> String {
     format!("{} … {}", number(low), number(high))
+}
+
+/// A figure's interval, or that it is of too few things to have one.
+pub(super) fn interval_of(metric: &Metric) -> String {
+    match metric.interval {
+        Some(own) => interval(own),
+        None if metric.value.is_some() && (1..MIN_VALUES as u64).contains(&metric.count) => {
+            "too few".to_owned()
+        }
+        None => "–".to_owned(),
+    }
 }
 
 /// How many: `812`, `34.5 k`, `1.23 M`.

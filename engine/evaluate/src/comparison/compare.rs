@@ -203,12 +203,12 @@ impl Pair<'_> {
     }
 
     fn verdict(&self, better: Better, difference: f64, interval: Option<[f64; 2]>, of: &str) -> String {
-        let Some([low, high]) = interval else {
-            return format!("Too little to say: an interval needs two {of} at least.");
-        };
-        if low == 0.0 && high == 0.0 {
+        if difference == 0.0 && interval.is_none_or(|ends| ends == [0.0; 2]) {
             return "No difference.".to_owned();
         }
+        let Some([low, high]) = interval else {
+            return format!("Too little to say: these {of} are too few, or too much alike, for an interval.");
+        };
         if low <= 0.0 && high >= 0.0 {
             return format!(
                 "Within the noise: the interval of the difference, {} to {}, holds 0.",

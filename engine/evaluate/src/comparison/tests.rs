@@ -191,8 +191,9 @@ fn entities_and_tags_of_words_are_compared_by_resampled_rows() {
     let bad = evaluation("bad", ["B-PER O O", "O O B-LOC"], 0.0, 0.5);
     let found = compare(&good, &bad, &BOOTSTRAP);
     let [f1, accuracy] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!((f1.first_value, f1.second_value, f1.difference.interval), (1.0, 0.0, Some([1.0, 1.0])));
-    assert!(f1.verdict.starts_with("good is better by 1.00"), "{}", f1.verdict);
+    // It is 1 whichever of the two rows are drawn, which makes nothing certain.
+    assert_eq!((f1.first_value, f1.second_value, f1.difference.interval), (1.0, 0.0, None));
+    assert!(f1.verdict.starts_with("Too little to say: these rows are too few"), "{}", f1.verdict);
     // Rows are right by 2 of 3 and by 1 of 3 words: what is drawn decides.
     assert_eq!((accuracy.first_value, accuracy.second_value), (1.0, 0.5));
     let [low, high] = accuracy.difference.interval.unwrap();

@@ -1,5 +1,6 @@
 //! Intervals: seeded bootstraps over documents or rows (Efron 1979, "Bootstrap Methods: Another Look at the Jackknife"), paired
-//! where two models are compared.
+//! where two models are compared; and Wilson's (1927) of shares, since a bootstrap of rows that all failed finds nothing but failures and
+//! would be certain of it. What is the same in every resample has no interval for that reason.
 
 #[cfg(test)]
 mod tests;
@@ -17,16 +18,23 @@ pub const MAX_BLOCKS: usize = 2048;
 /// Resamples between turns: milliseconds, however many numbers an item has.
 const RESAMPLES_AT_ONCE: u32 = 64;
 
+/// Fewer values than that say too little of how a mean spreads; a share's interval is wide enough by itself.
+pub const MIN_VALUES: usize = 30;
+
 /// What the random numbers are for, so that other draws of the same seed are others.
 const PURPOSE: u64 = 0x626f_6f74;
 
 /// The step of SplitMix64's state.
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// What roundings make of one number, as a share of it.
+const SAME: f64 = 1e-12;
+
 /// The 97.5th percentile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// A percentile bootstrap of 95 %: the same seed gives the same interval on every target.
+/// A percentile bootstrap of 95 %: the same seed gives the same interval on every target. There is none where every resample gives the same,
+/// unless that is a difference of exactly nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bootstrap {
     /// Resamples; none gives no intervals.
@@ -52,8 +60,15 @@ impl Bootstrap {
         self.sums(&items, |[numerator, denominator]| numerator / denominator)
     }
 
-    /// The interval of the mean. `None` below two values.
+    /// The interval of the mean: of values that are all 0 or 1 Wilson's of a share. `None` below two of those, and below [`MIN_VALUES`] others.
     pub fn mean(&self, values: &[f64]) -> Option<[f64; 2]> {
+        if values.iter().all(|value| *value == 0.0 || *value == 1.0) {
+            let right = values.iter().filter(|value| **value == 1.0).count() as u64;
+            return (self.resamples > 0 && values.len() > 1).then(|| wilson(right, values.len() as u64));
+        }
+        if values.len() < MIN_VALUES {
+            return None;
+        }
         let items: Vec<[f64; 2]> = values.iter().map(|value| [*value, 1.0]).collect();
         self.sums(&items, |[sum, count]| sum / count)
     }
@@ -75,7 +90,7 @@ impl Bootstrap {
         items: &[[f64; N]],
         of: impl FnMut([f64; N]) -> f64,
     ) -> Option<[f64; 2]> {
-        percentiles((0..self.resamples).map(self.singles(items, of)?).collect())
+        varied((0..self.resamples).map(self.singles(items, of)?).collect())
     }
 
     /// The same, where others want their turn meanwhile: `give` is called every few milliseconds.
@@ -85,7 +100,7 @@ impl Bootstrap {
         of: impl FnMut([f64; N]) -> f64,
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        self.in_turns(self.singles(items, of)?, give).await
+        varied(self.in_turns(self.singles(items, of)?, give).await)
     }
 
     /// What [`Bootstrap::sums`] finds in each resample.
@@ -115,7 +130,7 @@ impl Bootstrap {
         second: &[[f64; N]],
         of: impl FnMut([f64; N]) -> f64,
     ) -> Option<[f64; 2]> {
-        percentiles((0..self.resamples).map(self.pairs(first, second, of)?).collect())
+        varied_or_0((0..self.resamples).map(self.pairs(first, second, of)?).collect())
     }
 
     /// The same, where others want their turn meanwhile: `give` is called every few milliseconds.
@@ -126,7 +141,7 @@ impl Bootstrap {
         of: impl FnMut([f64; N]) -> f64,
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        self.in_turns(self.pairs(first, second, of)?, give).await
+        varied_or_0(self.in_turns(self.pairs(first, second, of)?, give).await)
     }
 
     /// What [`Bootstrap::paired_sums`] finds in each resample.
@@ -153,7 +168,7 @@ impl Bootstrap {
     /// The interval of any statistic of items, given as the numbers of those drawn. It costs resamples × items: where the statistic
     /// follows from sums, [`Bootstrap::sums`] is faster. `None` below two items, or where the statistic is finite for no resample.
     pub fn statistic(&self, items: usize, of: impl FnMut(&[u32]) -> f64) -> Option<[f64; 2]> {
-        percentiles((0..self.resamples).map(self.items(items, of)?).collect())
+        varied((0..self.resamples).map(self.items(items, of)?).collect())
     }
 
     /// The same, where others want their turn meanwhile: `give` is called every few milliseconds.
@@ -163,7 +178,7 @@ impl Bootstrap {
         of: impl FnMut(&[u32]) -> f64,
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        self.in_turns(self.items(items, of)?, give).await
+        varied(self.in_turns(self.items(items, of)?, give).await)
     }
 
     /// What [`Bootstrap::statistic`] finds in each resample.
@@ -179,11 +194,7 @@ impl Bootstrap {
         })
     }
 
-    async fn in_turns(
-        &self,
-        mut resampled: impl FnMut(u32) -> f64,
-        give: &impl AsyncFn(),
-    ) -> Option<[f64; 2]> {
+    async fn in_turns(&self, mut resampled: impl FnMut(u32) -> f64, give: &impl AsyncFn()) -> Vec<f64> {
         let mut values = Vec::with_capacity(self.resamples as usize);
         for resample in 0..self.resamples {
             if resample % RESAMPLES_AT_ONCE == 0 {
@@ -191,7 +202,7 @@ impl Bootstrap {
             }
             values.push(resampled(resample));
         }
-        percentiles(values)
+        values
     }
 
     /// The numbers below `items`, as many as there are items, of a resample.
@@ -219,6 +230,16 @@ pub(crate) fn add<const N: usize>(sum: &mut [f64; N], item: &[f64; N]) {
     for (sum, part) in sum.iter_mut().zip(item) {
         *sum += part;
     }
+}
+
+/// Percentiles that are not the same but for rounding.
+fn varied(values: Vec<f64>) -> Option<[f64; 2]> {
+    percentiles(values).filter(|[low, high]| high - low > SAME * low.abs().max(high.abs()))
+}
+
+/// Those of differences, which may be exactly nothing: of a model and itself.
+fn varied_or_0(values: Vec<f64>) -> Option<[f64; 2]> {
+    if values.iter().any(|value| *value != 0.0) { varied(values) } else { percentiles(values) }
 }
 
 /// The 2.5th and the 97.5th percentile, linear between neighbours as NumPy's; what is not finite is left out.

@@ -21,7 +21,27 @@ fn intervals_are_as_long_as_theory_says() {
         assert_eq!(Bootstrap::default().ratio(&values, &ones), Some([low, high]));
     }
     // Two values have three means, the outer ones in a quarter of the resamples each.
-    assert_eq!(BOOTSTRAP.mean(&[0.0, 1.0]), Some([0.0, 1.0]));
+    assert_eq!(BOOTSTRAP.ratio(&[0.0, 2.0], &[1.0, 1.0]), Some([0.0, 2.0]));
+}
+
+/// Of a hundred rows that all failed, every resample fails: that is no certainty.
+#[test]
+fn shares_of_rows_have_wilsons_interval() {
+    let of = |right: usize| {
+        let rows: Vec<f64> = (0..100).map(|row| if row < right { 1.0 } else { 0.0 }).collect();
+        BOOTSTRAP.mean(&rows)
+    };
+    for right in [0, 1, 31, 100] {
+        assert_eq!(of(right), Some(wilson(right as u64, 100)), "{right}");
+    }
+    let [low, high] = of(0).unwrap();
+    assert!(low == 0.0 && (0.03..0.04).contains(&high), "{low} {high}");
+    assert_eq!(BOOTSTRAP.mean(&[1.0]), None);
+    // What is worth a part of a row is no share of rows.
+    let mut parts = vec![0.0; 99];
+    parts.push(0.5);
+    let [low, high] = BOOTSTRAP.mean(&parts).unwrap();
+    assert!(low == 0.0 && high < 0.03, "{low} {high}");
 }
 
 #[test]
@@ -64,7 +84,15 @@ fn what_has_no_interval_gets_none() {
     assert_eq!(BOOTSTRAP.mean(&[1.0]), None);
     assert_eq!(BOOTSTRAP.ratio(&[1.0, 2.0], &[0.0, 0.0]), None);
     assert_eq!(BOOTSTRAP.ratio(&[1.0, 2.0], &[1.0]), None);
-    assert_eq!(BOOTSTRAP.mean(&[f64::NAN, 1.0, f64::NAN]), Some([1.0, 1.0]));
+    // What is the same in every resample would be an interval of no length; too few values, one that is too short.
+    assert_eq!(BOOTSTRAP.ratio(&[f64::NAN, 1.0, f64::NAN], &[1.0; 3]), None);
+    assert_eq!(BOOTSTRAP.ratio(&[1.1, 2.2, 3.3], &[1.0, 2.0, 3.0]), None);
+    assert_eq!(BOOTSTRAP.statistic(9, |_| 1.0), None);
+    assert_eq!(BOOTSTRAP.mean(&[0.25; 100]), None);
+    assert_eq!(BOOTSTRAP.mean(&uniform(4, MIN_VALUES - 1)), None);
+    assert!(BOOTSTRAP.mean(&uniform(4, MIN_VALUES)).is_some());
+    let ones = [1.0; 3];
+    assert_eq!(BOOTSTRAP.paired_difference((&ones, &ones), (&[0.0; 3], &ones)), None);
     assert_eq!(BOOTSTRAP.paired_difference((&[1.0, 2.0], &[1.0, 1.0]), (&[1.0], &[1.0])), None);
     assert_eq!(BOOTSTRAP.statistic(1, |_| 1.0), None);
     assert_eq!(Bootstrap { resamples: 0, seed: 0 }.mean(&[1.0, 2.0]), None);

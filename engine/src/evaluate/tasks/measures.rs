@@ -342,7 +342,7 @@ mod tests {
         let untitled: Vec<&String> = measured.iter().filter(|name| !is_titled(name)).collect();
         assert!(
             measured.len() > 25 && untitled.is_empty(),
-            "card/words.rs lacks {untitled:?} of {measured:?}"
+            "evaluation/titles.rs lacks {untitled:?} of {measured:?}"
         );
     }
 

@@ -146,6 +146,12 @@ pub async fn task(
     let mut broken = [file.broken.as_slice(), &all.broken].concat();
     broken.sort_by_key(|(line, _)| *line);
     let mut sentences: Vec<String> = file.set.map(Standard::about).into_iter().chain(about).collect();
+    if !asked.suite.is_empty() {
+        sentences.push(
+            "Rows of all levels, each as often, in wordings that no training rows have: a model that learned one level alone does better there."
+                .to_owned(),
+        );
+    }
     if broken.len() > LISTED {
         sentences.push(format!(
             "{} could not be asked; the first {LISTED} are listed.",

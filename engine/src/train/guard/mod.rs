@@ -54,6 +54,8 @@ pub(super) struct Guard {
     /// Whether the loss is one of pairs: near its end most are about 0, and a single one may be far above.
     is_of_pairs: bool,
     is_mixed: bool,
+    /// Norm that gradients are clipped to; 0 where they are not.
+    clipping: f64,
     /// Samples in a row that went round in circles.
     circles: u32,
 }
@@ -68,6 +70,7 @@ impl Guard {
             has_loss: !config.train.objective.answers_prompts(),
             is_of_pairs: config.train.objective.learns_pairs(),
             is_mixed: config.train.precision == Precision::Mixed,
+            clipping: config.train.gradient_clipping,
             circles: 0,
         }
     }
@@ -132,7 +135,7 @@ impl Guard {
         let size = self.settings.window;
         let loss = report.loss;
         if self.has_loss {
-            let z = outlier::z_score(&mut self.state.losses, loss, size);
+            let z = outlier::z_score(&mut self.state.losses, loss, size, outlier::MIN_LOSS_DEVIATION);
             score = z.map(|z| z as f32);
             let limit = f64::from(self.settings.loss_z);
             if let Some(z) = z.filter(|z| *z >= limit && self.is_news(GuardKind::LossSpike, step)) {
@@ -176,16 +179,23 @@ impl Guard {
         }
         if report.gradient_norm.is_finite() {
             let norm = report.gradient_norm;
-            let z = outlier::z_score(&mut self.state.gradient_norms, norm, size);
+            let z = outlier::z_score(&mut self.state.gradient_norms, norm, size, 0.0);
             let limit = f64::from(self.settings.gradient_z);
             if let Some(z) = z.filter(|z| *z >= limit && self.is_news(GuardKind::GradientSpike, step)) {
+                // Once a run has learned its text, gradients are so short that any batch with a mistake stands out.
+                let is_within = f64::from(norm) <= self.clipping;
                 found.push(Finding {
                     kind: GuardKind::GradientSpike,
-                    severity: GuardSeverity::Warning,
+                    severity: if is_within { GuardSeverity::Info } else { GuardSeverity::Warning },
                     since: step,
                     text: format!(
-                        "The gradient of step {step} has the norm {norm:.2}, {z:.1} standard deviations above the mean of the last {size} steps. \
-                         Gradient clipping keeps one such step from doing harm; many of them mean that the learning rate is too high."
+                        "The gradient of step {step} has the norm {norm:.2}, {z:.1} standard deviations above the mean of the last {size} steps. {}",
+                        if is_within {
+                            format!("It is not above {}, the norm that gradients are clipped to.", self.clipping)
+                        } else {
+                            "Gradient clipping keeps one such step from doing harm; many of them mean that the learning rate is too high."
+                                .to_owned()
+                        }
                     ),
                     value: z as f32,
                     threshold: self.settings.gradient_z,

@@ -1,26 +1,31 @@
 //! How far a number is from those before it, as llm.c's `outlier_detector.h` counts it (Karpathy 2024): the z-score of the newest of a
 //! window's values over the window that holds it. Two things are added: sums are taken anew each time, so that a run that goes on from
-//! a checkpoint has the same bits, and a standard deviation counts as a hundredth of the mean at least, so that a loss near its end,
-//! which hardly moves, makes no alarm of nothing.
+//! a checkpoint has the same bits, and a standard deviation counts as a hundredth of the mean and as some least value at least, so that a
+//! loss near its end, which hardly moves, makes no alarm of nothing.
 
 /// Least standard deviation, as a share of the mean.
 const MIN_DEVIATION: f64 = 0.01;
+/// Least standard deviation of a loss, in nats. Of a loss near 0 a share of the mean is nothing: there every step with one token that is
+/// predicted wrongly would be far out, and one such token of ten nats among two hundred is what this is.
+pub(super) const MIN_LOSS_DEVIATION: f64 = 0.05;
 
-/// Appends a value to a window of so many, and says how many standard deviations it is above the window's mean, once the window is full.
-pub(super) fn z_score(window: &mut Vec<f32>, value: f32, size: usize) -> Option<f64> {
+/// Appends a value to a window of so many, and says how many standard deviations it is above the window's mean, once the window is full;
+/// a deviation below `least` counts as that.
+pub(super) fn z_score(window: &mut Vec<f32>, value: f32, size: usize, least: f64) -> Option<f64> {
     let is_full = window.len() >= size;
     window.push(value);
     window.drain(..window.len().saturating_sub(size));
-    let (mean, deviation) = moments(window)?;
+    let (mean, deviation) = moments(window, least)?;
     is_full.then(|| (f64::from(value) - mean) / deviation)
 }
 
-/// The mean and the standard deviation of values, the latter at least [`MIN_DEVIATION`] of the former; nothing of none, or where all are 0.
-pub(super) fn moments(values: &[f32]) -> Option<(f64, f64)> {
+/// The mean and the standard deviation of values, the latter at least [`MIN_DEVIATION`] of the former and `least`; nothing of none, or where
+/// that is 0.
+pub(super) fn moments(values: &[f32], least: f64) -> Option<(f64, f64)> {
     let count = values.len() as f64;
     let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
     let variance = values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count;
-    let deviation = variance.sqrt().max(MIN_DEVIATION * mean.abs());
+    let deviation = variance.sqrt().max(MIN_DEVIATION * mean.abs()).max(least);
     (deviation > 0.0).then_some((mean, deviation))
 }
 
@@ -33,10 +38,10 @@ mod tests {
         let mut window = Vec::new();
         for n in 0..128 {
             let value = if n % 2 == 0 { 1.5 } else { 2.5 };
-            assert_eq!(z_score(&mut window, value, 128), None, "{n}");
+            assert_eq!(z_score(&mut window, value, 128, 0.0), None, "{n}");
         }
         // The window holds 63 of 1.5, 64 of 2.5 and the new one: mean 2.0273, variance 0.3176.
-        let z = z_score(&mut window, 5.0, 128).unwrap();
+        let z = z_score(&mut window, 5.0, 128, 0.0).unwrap();
         assert!((z - 5.274_684).abs() < 1e-5, "{z}");
         assert_eq!((window.len(), window[127]), (128, 5.0));
     }
@@ -44,15 +49,19 @@ mod tests {
     #[test]
     fn a_value_that_hardly_moves_is_no_outlier() {
         let mut window = vec![1.0; 64];
-        let z = z_score(&mut window, 1.02, 64).unwrap();
+        let z = z_score(&mut window, 1.02, 64, 0.0).unwrap();
         assert!(z < 2.0, "{z}");
-        assert_eq!(z_score(&mut vec![0.0; 64], 0.0, 64), None);
+        assert_eq!(z_score(&mut vec![0.0; 64], 0.0, 64, 0.0), None);
+        // Near 0 it is the least deviation that says what is far.
+        let mut near_0 = vec![0.0005; 64];
+        assert!(z_score(&mut near_0.clone(), 0.1, 64, 0.0).unwrap() > 7.0);
+        assert!(z_score(&mut near_0, 0.1, 64, MIN_LOSS_DEVIATION).unwrap() < 2.0);
     }
 
     #[test]
     fn no_score_exceeds_what_a_window_allows() {
         let mut window: Vec<f32> = (0..128).map(|n| 2.0 + 0.01 * (n % 7) as f32).collect();
-        let z = z_score(&mut window, 1e9, 128).unwrap();
+        let z = z_score(&mut window, 1e9, 128, 0.0).unwrap();
         assert!((11.0..127.0_f64.sqrt() + 1e-6).contains(&z), "{z}");
     }
 }

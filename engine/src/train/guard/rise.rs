@@ -2,7 +2,7 @@
 //! step does not move, against the mean of the rest. The difference is counted in standard deviations of one step, though a median of several
 //! spreads less, so that what wanders is no alarm.
 
-use super::outlier::moments;
+use super::outlier::{MIN_LOSS_DEVIATION, moments};
 
 /// The last steps are this part of a window.
 pub(super) const PART: usize = 8;
@@ -10,7 +10,7 @@ pub(super) const PART: usize = 8;
 /// The median of a full window's last part, the mean of the rest, and by how many of the rest's standard deviations the first is above the other.
 pub(super) fn rise(window: &[f32], size: usize) -> Option<(f64, f64, f64)> {
     let (before, last) = window.split_at_checked(size - size / PART).filter(|_| window.len() == size)?;
-    let (mean, deviation) = moments(before)?;
+    let (mean, deviation) = moments(before, MIN_LOSS_DEVIATION)?;
     let mut last = last.to_vec();
     last.sort_by(f32::total_cmp);
     let middle = |at: usize| last.get(at).copied().map(f64::from);
@@ -44,5 +44,8 @@ mod tests {
         let mut odd = about(2.0, 128);
         odd[120] = 9.0;
         assert!(rise(&odd, 128).unwrap().2 < 2.0, "one step is no rise");
+        // Some steps in a row with a wrong token each, of a loss near 0.
+        let near_0: Vec<f32> = (0..128).map(|step| if step < 118 { 0.0005 } else { 0.08 }).collect();
+        assert!(rise(&near_0, 128).unwrap().2 < 2.0);
     }
 }

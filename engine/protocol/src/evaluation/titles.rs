@@ -1,0 +1,93 @@
+//! What metrics are called wherever people read of them: on the card, in a model card, on the page Evaluate.
+
+/// What every metric of a report is called.
+const TITLES: &[(&str, &str)] = &[
+    ("loss", "Loss in nats per token"),
+    ("perplexity", "Perplexity"),
+    ("bits_per_byte", "Bits per byte"),
+    ("token_accuracy", "Next token right"),
+    ("top_5_accuracy", "Among the five likeliest"),
+    ("repetition", "Repetition of 4-grams"),
+    ("repetition_of_text", "Repetition, held-out text"),
+    ("distinct_2", "Distinct bigrams"),
+    ("distinct_2_of_text", "Distinct bigrams, held-out text"),
+    ("ece", "Expected calibration error"),
+    ("expected_calibration_error", "Expected calibration error"),
+    ("exact", "Exact match"),
+    ("f1", "Token F1"),
+    ("bleu", "BLEU"),
+    ("chrf", "chrF"),
+    ("rouge_1", "ROUGE-1"),
+    ("rouge_2", "ROUGE-2"),
+    ("rouge_l", "ROUGE-L"),
+    ("pass_rate", "Share that passes the rule"),
+    ("score", "Mean score by the rule"),
+    ("accuracy", "Accuracy"),
+    ("accuracy_per_character", "Accuracy per character"),
+    ("accuracy_normalised", "Accuracy, normalised"),
+    ("macro_f1", "Macro F1"),
+    ("micro_f1", "Micro F1"),
+    ("weighted_f1", "Weighted F1"),
+    ("entity_f1", "Entity F1"),
+    ("entity_f1_strict", "Entity F1, strict IOB2"),
+    ("accuracy_amb", "Accuracy, ambiguous"),
+    ("accuracy_disamb", "Accuracy, disambiguated"),
+    ("amb_bias_score", "Bias score, ambiguous"),
+    ("disamb_bias_score", "Bias score, disambiguated"),
+    ("mc2", "MC2 (probability of what is true)"),
+    ("lms", "Language modelling score"),
+    ("ss", "Stereotype score"),
+    ("icat", "Idealised CAT score"),
+    ("stereotyped_likelier", "Stereotyped sentence likelier"),
+    ("difference_nats", "Difference in nats"),
+    ("texts_with_findings", "Texts with findings"),
+    ("training_documents_with_findings", "Training documents with findings"),
+    ("share", "Share"),
+    ("extractable", "Passages written exactly from memory"),
+    ("extractable_held_out", "Held-out passages written exactly"),
+    ("near_exact", "Passages written nearly from memory"),
+    ("near_exact_held_out", "Held-out passages written nearly"),
+    ("edit_similarity", "Edit similarity"),
+    ("edit_similarity_held_out", "Edit similarity of held-out passages"),
+    ("exposure_bits", "Exposure in bits"),
+    ("exposure_bits_not_planted", "Exposure in bits, not planted"),
+    ("texts_with_personal_data", "Texts with personal data"),
+    ("findings_in_training_text", "Findings that stand in the training text"),
+    ("precision", "Precision"),
+    ("recall", "Recall"),
+    ("false_alarm_rate", "Rate of false alarms"),
+];
+
+/// Whether a metric has a title of its own. Those of reports have.
+pub fn is_titled(name: &str) -> bool {
+    TITLES.iter().any(|(known, _)| *known == name)
+}
+
+/// What a metric is called: `Bits per byte` of `bits_per_byte`; its name in words, where it is another's.
+pub fn metric_title(name: &str) -> String {
+    if let Some((_, title)) = TITLES.iter().find(|(known, _)| *known == name) {
+        return (*title).to_owned();
+    }
+    let spaced = name.replace('_', " ");
+    let mut letters = spaced.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_metric_has_one_title_and_no_two_the_same() {
+        let unlike = |at: usize, of: fn(&(&'static str, &'static str)) -> &'static str| {
+            TITLES.iter().skip(at + 1).all(|other| of(other) != of(&TITLES[at]))
+        };
+        for (at, (name, title)) in TITLES.iter().enumerate() {
+            assert!(unlike(at, |own| own.0), "{name}");
+            // An earlier name of the same figure.
+            assert!(unlike(at, |own| own.1) || *name == "ece", "{title}");
+        }
+        assert_eq!((is_titled("of_others"), metric_title("of_others").as_str()), (false, "Of others"));
+        assert_eq!((metric_title("macro_f1").as_str(), metric_title("")), ("Macro F1", String::new()));
+    }
+}
