@@ -6,6 +6,7 @@
 mod banner;
 mod bars;
 mod buttons;
+mod code;
 mod curves;
 mod field;
 mod fold;
@@ -25,6 +26,7 @@ mod term;
 pub use banner::{advice, banner, hint_line};
 pub use bars::{FlowSegment, Segment, flow_bar, memory_bar, progress_bar};
 pub use buttons::{hero, hero_plain, icon_button, plain, primary, quiet, segmented, slider, tab};
+pub use code::with_code;
 pub use curves::{Axis, Curve, CurvePlot, Mark, smoothed};
 pub use field::{field, field_error, whole_number};
 pub use fold::{fold, fold_head, is_open, tell_fold, what_is_this};

@@ -89,11 +89,26 @@ fn where_there_is_no_file_dialog_a_path_can_be_typed() {
 
 #[test]
 fn another_project_does_not_show_the_parameters_of_the_one_before() {
-    let mut window = on(PageName::Train, [1280.0, 800.0]);
+    let mut window = on(PageName::Tokenizer, [1280.0, 800.0]);
     assert!(contains(&window, "3.21 M"), "the plan of the first project");
     tell(window.state_mut(), [support::opened("recipes", "Recipes", vec![])]);
     window.run_steps(2);
     assert!(!contains(&window, "3.21 M"), "the parameters of the project before");
+}
+
+#[test]
+fn the_bar_names_the_run_that_is_looked_at_or_says_that_it_is_the_next() {
+    let mut window = on(PageName::Runs, [1400.0, 900.0]);
+    let line = |run: &str| format!("{run} · 6 layers · width 192 · context length 256 · 3.21 M");
+    let (first, latest) = (line("1-first-stories"), line("2-llama-tiny"));
+    assert!(is_shown(&window, &latest), "the latest, where none is chosen");
+    window.get_by_role_and_label(Role::Row, "1-first-stories").click();
+    window.run_steps(3);
+    assert!(is_shown(&window, &first) && !is_shown(&window, &latest), "the chosen one");
+    open_page(&mut window, PageName::Data);
+    assert!(is_shown(&window, &latest), "the latest, on another page");
+    open_page(&mut window, PageName::Model);
+    assert!(contains(&window, "next run: ") && !is_shown(&window, &latest), "a draft as if it were a run");
 }
 
 #[test]
@@ -232,7 +247,7 @@ fn one_pointer_reads_every_curve_at_a_step_or_a_time() {
     let mut window = window(app, 1280.0, 900.0);
     let legend = window.get_by_label("training").rect();
     let place = legend.left_bottom() + egui::vec2(400.0, 120.0);
-    for (axis, words) in [("Steps", "step "), ("Time", " s")] {
+    for (axis, words, of_another) in [("Steps", "step ", " (step "), ("Time", " s", " s)")] {
         window.get_by_role_and_label(Role::RadioButton, axis).click_accesskit();
         window.run_steps(2);
         window.hover_at(place);
@@ -248,6 +263,7 @@ fn one_pointer_reads_every_curve_at_a_step_or_a_time() {
             "in the legend and under the pointer, by {axis}"
         );
         assert!(contains(&window, words), "the place on the axis, by {axis}");
+        assert!(contains(&window, of_another), "the evaluation is as old as it is, by {axis}");
         window.remove_cursor();
         window.run_steps(4);
     }

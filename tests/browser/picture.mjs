@@ -20,7 +20,9 @@ try {
   await until(page, ({ training }) => training.step >= STEPS || training.sample, "steps", 300);
   const events = await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 240_000, []))]);
   if (!event(events, "training_ended")) throw new Error("the run did not come to its end");
-  const state = await until(page, ({ waiting }) => waiting === 0, "answers");
+  // Notices float above the page for some seconds, and would lie on what a picture shows.
+  const rested = () => until(page, ({ waiting, messages }) => waiting === 0 && messages.length === 0, "answers and no notices");
+  const state = await rested();
   await page.waitForTimeout(1500);
   await page.screenshot({ path: `${folder}/browser.png` });
   const browser = `Chromium ${site.browser.version().split(".")[0]}`;
@@ -28,7 +30,7 @@ try {
   const [{ name: run }] = event(await send(page, { command: "list_runs" }), "runs").runs;
   const pictures = [{ file: "browser.png", shows }];
   const picture = async (name, shows) => {
-    await until(page, ({ waiting }) => waiting === 0, "answers");
+    await rested();
     await page.waitForTimeout(800);
     await page.screenshot({ path: `${folder}/${name}.png` });
     pictures.push({ file: `${name}.png`, shows });

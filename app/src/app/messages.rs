@@ -95,7 +95,9 @@ impl App {
                     .inner_margin(Margin::symmetric(14, 6))
                     .show(ui, |ui| {
                         ui.horizontal(|ui| {
-                            ui.label(RichText::new(&toast.text).color(palette.ground));
+                            let text =
+                                widgets::with_code(ui, &toast.text, |words| words.color(palette.ground));
+                            ui.label(text);
                             if toast.undo.is_some() {
                                 let accent = if palette.dark { &theme::LIGHT } else { &theme::DARK }.accent;
                                 let words = RichText::new("Undo").text_style(theme::strong()).color(accent);
@@ -144,7 +146,8 @@ impl App {
                 widgets::section(ui, "The engine stopped");
                 ui.add_space(space::SMALL);
                 let (safe, next) = widgets::advice(ErrorKind::EngineLost);
-                widgets::prose(ui, reason);
+                let what = widgets::with_code(ui, reason, |words| words);
+                widgets::prose(ui, what);
                 widgets::quiet_text(ui, safe);
                 widgets::quiet_text(ui, next);
                 ui.add_space(space::SMALL);

@@ -7,7 +7,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets;
 use egui::{Align, Frame, Label, Layout, Margin, Popup, RichText, Role, Ui, Vec2, WidgetInfo};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, DeviceType, TrainingState};
+use glasshouse_protocol::{Command, DeviceType, RunSummary, TrainingState};
 
 impl App {
     pub(super) fn top_bar_ui(&mut self, ui: &mut Ui) {
@@ -32,24 +32,41 @@ impl App {
         });
     }
 
-    /// The model in a few words.
+    /// The model that the page shows, in a few words.
     fn model_line_ui(&self, ui: &mut Ui) {
-        let training = self.state.training.state != TrainingState::Idle;
-        let line = match &self.state.training.run {
-            Some(run) if training => format!("{} · {}", run.shape, format::count(run.parameters)),
-            _ => {
+        let line = match self.shown_run() {
+            Some(run) => format!("{} · {} · {}", run.name, run.shape, format::count(run.parameters)),
+            None => {
                 let shape = self.draft.model.shape();
                 match &self.state.planning.plan {
                     Some((config, plan)) if config.model == self.draft.model => {
-                        format!("{shape} · {}", format::count(plan.parameters))
+                        format!("next run: {shape} · {}", format::count(plan.parameters))
                     }
-                    _ => shape,
+                    _ => format!("next run: {shape}"),
                 }
             }
         };
         let quiet = Palette::of(ui).quiet;
         let label = Label::new(RichText::new(&line).color(quiet)).truncate();
         ui.add(label).on_hover_text(line);
+    }
+
+    /// The run whose model the page shows: the one that was chosen there, else the one in training, else the latest. `None` where there is none
+    /// yet, and on pages about what the next run will be.
+    fn shown_run(&self) -> Option<&RunSummary> {
+        let chosen = match self.page {
+            PageName::Tokenizer | PageName::Model | PageName::Tune => return None,
+            PageName::Write => self.write.looks_at(),
+            PageName::Chat => self.chat.looks_at(),
+            PageName::Inspect => self.inspect.looks_at(),
+            PageName::Runs => self.runs.looks_at(),
+            PageName::Evaluate => self.evaluate.looks_at(),
+            _ => None,
+        };
+        let (training, runs) = (&self.state.training, &self.state.runs.list);
+        let chosen = chosen.and_then(|name| runs.iter().find(|run| run.name == name));
+        let goes_on = training.state != TrainingState::Idle || self.page == PageName::Train;
+        chosen.or(training.run.as_ref().filter(|_| goes_on)).or(runs.last())
     }
 
     /// The device; a press says why it was chosen.

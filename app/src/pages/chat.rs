@@ -10,7 +10,7 @@ mod text;
 use super::parts::{Breakpoint, caption, column, moderation_ui};
 use super::train::Awaited;
 use super::written::{
-    Sampling, drawn_seed, has_model, run_of, sampling_ui, silence, source_name, start_of, stop_ui,
+    Sampling, drawn_seed, has_model, named_run, run_of, sampling_ui, silence, source_name, start_of, stop_ui,
 };
 use super::{Context, PageName, train, tune};
 use crate::asks::{Toast, Undo};
@@ -91,6 +91,11 @@ struct Begins {
 }
 
 impl ChatPage {
+    /// The run whose model is shown, where the person chose one.
+    pub fn looks_at(&self) -> Option<&str> {
+        named_run(&self.sampling.source)
+    }
+
     /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);

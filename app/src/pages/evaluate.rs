@@ -52,6 +52,14 @@ pub struct EvaluatePage {
 }
 
 impl EvaluatePage {
+    /// The run whose model is shown, where the person chose one.
+    pub fn looks_at(&self) -> Option<&str> {
+        match self.chosen.as_slice() {
+            [run] => Some(run),
+            _ => None,
+        }
+    }
+
     /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let state = context.state;

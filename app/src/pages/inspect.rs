@@ -33,7 +33,7 @@ mod wish;
 pub use wish::Wish;
 
 use super::parts::Once;
-use super::written::{has_model, run_of};
+use super::written::{has_model, named_run, run_of};
 use super::{Context, PageName};
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};
@@ -76,6 +76,11 @@ pub struct InspectPage {
 }
 
 impl InspectPage {
+    /// The run whose model is shown, where the person chose one.
+    pub fn looks_at(&self) -> Option<&str> {
+        named_run(&self.chosen.source)
+    }
+
     /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);

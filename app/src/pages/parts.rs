@@ -116,7 +116,9 @@ pub(super) fn too_short(context: &Context<'_>) -> Option<String> {
 /// A small line that stands back.
 pub(super) fn caption(ui: &mut Ui, text: impl Into<String>) -> Response {
     let quiet = Palette::of(ui).quiet;
-    ui.add(egui::Label::new(RichText::new(text).text_style(theme::caption()).color(quiet)).wrap())
+    let text: String = text.into();
+    let text = widgets::with_code(ui, &text, |words| words.text_style(theme::caption()).color(quiet));
+    ui.add(egui::Label::new(text).wrap())
 }
 
 /// A formula, small: the font of code has the signs of mathematics.

@@ -30,6 +30,11 @@ pub struct RunsPage {
 }
 
 impl RunsPage {
+    /// The run whose model is shown, where the person chose one.
+    pub fn looks_at(&self) -> Option<&str> {
+        self.chosen.first().filter(|_| self.chosen.len() == 1).map(String::as_str)
+    }
+
     /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         widgets::page(ui, "runs", |ui| {

@@ -6,7 +6,7 @@ mod history;
 mod settings;
 
 use super::parts::{Breakpoint, column};
-use super::written::{another_source, drawn_seed, has_model, silence};
+use super::written::{another_source, drawn_seed, has_model, named_run, silence};
 use super::{Context, PageName};
 use crate::theme::{self, space};
 use crate::widgets::{self, plain, primary, what_is_this};
@@ -46,6 +46,11 @@ impl Default for WritePage {
 }
 
 impl WritePage {
+    /// The run whose model is shown, where the person chose one.
+    pub fn looks_at(&self) -> Option<&str> {
+        named_run(&self.columns[0].sampling.source)
+    }
+
     /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);

@@ -1,6 +1,7 @@
 //! Messages: an error with what it means for the person's work and what to do, or a notice.
 
 use super::buttons::icon_button;
+use super::with_code;
 use crate::theme::{CARD_CORNER, Palette, mix};
 use egui::accesskit::Role;
 use egui::{Frame, Margin, RichText, Ui};
@@ -77,7 +78,8 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
                     ui.label(icon.rich_text().size(18.0).color(colour));
                     ui.vertical(|ui| {
                         ui.spacing_mut().item_spacing.y = 2.0;
-                        ui.add(egui::Label::new(&error.message).wrap().selectable(true));
+                        let message = with_code(ui, &error.message, |words| words);
+                        ui.add(egui::Label::new(message).wrap().selectable(true));
                         if !notice {
                             let (safe, next) = advice(error.kind);
                             let text = RichText::new(format!("{safe} {next}")).color(palette.quiet);
@@ -98,7 +100,8 @@ pub fn hint_line(ui: &mut Ui, text: &str) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         ui.label(icons::ICON_WARNING.rich_text().size(16.0).color(palette.warning));
-        ui.add(egui::Label::new(RichText::new(text).color(palette.warning)).wrap());
+        let text = with_code(ui, text, |words| words.color(palette.warning));
+        ui.add(egui::Label::new(text).wrap());
     });
 }
 

@@ -30,26 +30,43 @@ pub struct Segment {
     pub bytes: u64,
 }
 
-/// How memory is shared out among parts, against what the device has. Parts are named below, with their bytes.
+/// How memory is shared out among parts, none too small to be seen, and below that what they come to of what the device has: a model for
+/// learners is a thousandth of it. Parts are named below, with their bytes.
 pub fn memory_bar(ui: &mut Ui, parts: &[Segment], limit: Option<u64>) {
     let palette = Palette::of(ui);
     let sum: u64 = parts.iter().map(|part| part.bytes).sum();
-    let whole = limit.unwrap_or(0).max(sum).max(1) as f64;
     let width = ui.available_width();
     let (rect, _) = ui.allocate_exact_size(Vec2::new(width, 12.0), Sense::hover());
-    ui.painter().rect_filled(rect, 4.0, theme::mix(palette.raised, palette.quiet, 0.25));
+    let track = theme::mix(palette.raised, palette.quiet, 0.25);
+    if sum == 0 {
+        ui.painter().rect_filled(rect, 4.0, track);
+    }
+    let bytes: Vec<u64> = parts.iter().map(|part| part.bytes).filter(|bytes| *bytes > 0).collect();
+    let mut lengths = lengths(&bytes, rect.width()).into_iter();
     let mut left = rect.left();
-    for (place, part) in parts.iter().enumerate() {
-        let length = (part.bytes as f64 / whole) as f32 * rect.width();
+    for (place, part) in parts.iter().enumerate().filter(|(_, part)| part.bytes > 0) {
+        let length = lengths.next().unwrap_or_default();
         let piece = Rect::from_min_max(pos2(left, rect.top()), pos2(left + length, rect.bottom()));
         ui.painter().rect_filled(piece.shrink2(Vec2::new(0.5, 0.0)), 2.0, part_colour(palette, place));
         let response = ui.interact(piece, ui.scope_id().with(("memory", place)), Sense::hover());
         response.on_hover_text(format!("{}: {} bytes", part.name, format::whole(part.bytes)));
         left += length;
     }
-    if let Some(limit) = limit.filter(|limit| *limit < sum) {
-        let line = rect.left() + (limit as f64 / whole) as f32 * rect.width();
-        ui.painter().vline(line, rect.y_range().expand(3.0), Stroke::new(2.0, palette.failure));
+    if let Some(limit) = limit.filter(|limit| *limit > 0) {
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(width, 4.0), Sense::hover());
+        let whole = limit.max(sum) as f64;
+        let at = |bytes: u64| rect.left() + (bytes as f64 / whole) as f32 * rect.width();
+        ui.painter().rect_filled(rect, 2.0, track);
+        if sum > 0 {
+            let end = at(sum).max(rect.left() + 2.0);
+            let colour = if sum > limit { palette.failure } else { palette.quiet };
+            ui.painter().rect_filled(rect.with_max_x(end), 2.0, colour);
+        }
+        if sum > limit {
+            let line = Stroke::new(2.0, palette.failure);
+            ui.painter().vline(at(limit), rect.y_range().expand(3.0), line);
+        }
+        response.on_hover_text(format!("{} of {} bytes", format::whole(sum), format::whole(limit)));
     }
     let named: Vec<(&str, u64, Color32)> = parts
         .iter()
@@ -138,7 +155,39 @@ fn part_colour(palette: &Palette, place: usize) -> Color32 {
 
 #[cfg(test)]
 mod tests {
-    use super::lengths;
+    use super::*;
+    use egui::Shape;
+
+    #[test]
+    fn every_part_of_memory_is_seen_beside_however_much_the_device_has() {
+        let context = egui::Context::default();
+        theme::prepare(&context, &crate::preferences::Preferences::default());
+        let part = |name: &str, bytes| Segment { name: name.to_owned(), bytes };
+        let parts = [part("weights", 3_500_000), part("nothing", 0), part("activations", 62_000_000)];
+        for limit in [None, Some(24_500_000_000), Some(1_000_000)] {
+            let mut colours = Vec::new();
+            let output = context.run_ui(egui::RawInput::default(), |ui| {
+                colours = (0..3).map(|place| part_colour(Palette::of(ui), place)).collect();
+                memory_bar(ui, &parts, limit);
+            });
+            // Marks of the legend are eight points high.
+            let drawn: Vec<_> = output
+                .shapes
+                .iter()
+                .filter_map(|clipped| match &clipped.shape {
+                    Shape::Rect(shape) if (shape.rect.height() - 12.0).abs() < 0.1 => {
+                        Some((shape.fill, shape.rect.width()))
+                    }
+                    _ => None,
+                })
+                .collect();
+            output.drop_without_applying_deltas();
+            let widths: Vec<f32> = drawn.iter().map(|(_, width)| *width).collect();
+            let fills: Vec<Color32> = drawn.iter().map(|(fill, _)| *fill).collect();
+            assert_eq!(fills, [colours[0], colours[2]], "{limit:?}");
+            assert!(widths[0] > 3.0 && widths[1] > 10.0 * widths[0], "{limit:?}: {widths:?}");
+        }
+    }
 
     #[test]
     fn a_flow_fills_its_room_and_every_segment_can_be_pointed_at() {

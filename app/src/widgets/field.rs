@@ -50,7 +50,8 @@ pub fn field_error(ui: &mut Ui, path: &str, refused: Option<&ErrorReport>) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
         ui.label(icons::ICON_ERROR.rich_text().size(15.0).color(palette.failure));
-        let text = RichText::new(&error.message).color(palette.failure).text_style(theme::caption());
+        let look = |words: RichText| words.color(palette.failure).text_style(theme::caption());
+        let text = super::with_code(ui, &error.message, look);
         ui.add(Label::new(text).wrap());
     });
 }

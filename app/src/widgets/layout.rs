@@ -1,7 +1,7 @@
 //! Where things stand: a page's margins and its scrolling, cards, sections, prose.
 
 use crate::theme::{self, CARD_CORNER, Palette, space};
-use egui::{Context, Frame, Id, Margin, Modal, Response, RichText, ScrollArea, Ui};
+use egui::{Context, Frame, Id, Margin, Modal, Response, RichText, ScrollArea, Ui, WidgetText};
 
 /// Widest that a page's contents grow, in points.
 const PAGE_WIDTH: f32 = 2400.0;
@@ -70,7 +70,7 @@ pub fn section(ui: &mut Ui, text: &str) -> Response {
 }
 
 /// Prose, at most 72 characters wide.
-pub fn prose(ui: &mut Ui, text: &str) {
+pub fn prose(ui: &mut Ui, text: impl Into<WidgetText>) {
     ui.scope(|ui| {
         ui.set_max_width(ui.available_width().min(theme::PROSE));
         ui.add(egui::Label::new(text).wrap());
@@ -80,7 +80,9 @@ pub fn prose(ui: &mut Ui, text: &str) {
 /// A line that stands back.
 pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) -> Response {
     let quiet = Palette::of(ui).quiet;
-    ui.add(egui::Label::new(RichText::new(text).color(quiet)).wrap())
+    let text: String = text.into();
+    let text = super::with_code(ui, &text, |words| words.color(quiet));
+    ui.add(egui::Label::new(text).wrap())
 }
 
 /// Two columns of the same width; `contents` draws column 0 and then column 1.

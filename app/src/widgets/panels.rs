@@ -2,7 +2,7 @@
 
 use super::buttons::{plain, primary};
 use super::layout::{card, prose, quiet_text};
-use super::{advice, progress_bar};
+use super::{advice, progress_bar, with_code};
 use crate::theme::{self, Palette, space};
 use egui::{RichText, Ui};
 use egui_material_icons::{MaterialIcon, icons};
@@ -57,7 +57,8 @@ pub fn failed(ui: &mut Ui, error: &ErrorReport, action: Option<&str>) -> Failed 
             ui.label(icons::ICON_ERROR.rich_text().size(20.0).color(palette.failure));
             ui.label(RichText::new("This did not work").text_style(theme::strong()));
         });
-        prose(ui, &error.message);
+        let message = with_code(ui, &error.message, |words| words);
+        prose(ui, message);
         quiet_text(ui, safe);
         quiet_text(ui, next);
         ui.horizontal(|ui| {

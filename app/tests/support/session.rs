@@ -23,6 +23,10 @@ pub const SIZE: [f32; 2] = [1280.0, 820.0];
 /// Between two looks at the engine: drawing takes CPU time that the engine wants.
 pub const LOOK: Duration = Duration::from_millis(100);
 
+/// Seconds after which whatever floats above a page has gone, and how often that is waited for: two notices are shown at once.
+const FLOATS: f64 = 11.0;
+const MAX_WAITS: usize = 50;
+
 /// A window, the engine that answers it, and the pictures that were taken.
 pub struct Session {
     pub window: Harness<'static, App>,
@@ -149,8 +153,22 @@ impl Session {
         let errors = self.state().messages.iter().filter(|message| message.error.kind != ErrorKind::Notice);
         assert_eq!(errors.count(), 0, "{:?}", self.state().messages);
         self.window.remove_cursor();
-        self.turn();
+        self.clear();
         self.window.render().unwrap()
+    }
+
+    /// Lets notices and the line with an undo go, which float above the page and would lie on what a picture shows.
+    fn clear(&mut self) {
+        for _ in 0..MAX_WAITS {
+            let now = self.window.ctx.input(|input| input.time);
+            self.window.input_mut().time = Some(now + FLOATS);
+            self.turn();
+            self.turn();
+            if self.state().messages.is_empty() {
+                return;
+            }
+        }
+        panic!("notices that stay: {:?}", self.state().messages);
     }
 
     /// A picture of it, with what is to be said of it.

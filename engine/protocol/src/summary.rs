@@ -87,11 +87,11 @@ pub struct ProjectSummary {
     pub bytes: u64,
     /// Runs in it.
     pub runs: usize,
-    /// Lowest validation loss of its latest run.
+    /// Lowest validation loss of its latest run that took a step.
     pub val_loss: Option<f32>,
-    /// Training loss of its latest run over its whole length, thinned to at most 60 points.
+    /// Training loss of that run over its whole length, thinned to at most 60 points.
     pub curve: Vec<f32>,
-    /// What its latest run wrote last.
+    /// What that run wrote last.
     pub sample: String,
     /// Steps that its latest run did and was to do, where the program that trained it ended in its midst.
     #[serde(default, skip_serializing_if = "Option::is_none")]

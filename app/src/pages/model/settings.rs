@@ -7,7 +7,7 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head};
 use crate::theme::{self, Palette};
-use crate::widgets::{Stat, card, field, fold, plain, slider, stat_row};
+use crate::widgets::{Stat, card, field, fold, plain, slider, stat_row, with_code};
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Button, ComboBox, Response, RichText, Role, Slider, TextStyle, Ui, WidgetInfo};
 use egui_material_icons::icons;
@@ -129,9 +129,9 @@ impl ModelPage {
                 });
             }
             if let Some(error) = draft.refused.as_ref().filter(|error| error.field.is_none()) {
-                ui.label(
-                    RichText::new(&error.message).color(context.palette.failure).text_style(theme::caption()),
-                );
+                let failure = context.palette.failure;
+                let look = |words: RichText| words.color(failure).text_style(theme::caption());
+                ui.label(with_code(ui, &error.message, look));
             }
         });
     }

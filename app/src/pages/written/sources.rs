@@ -22,6 +22,14 @@ pub(in crate::pages) fn source_name(source: &WeightSource, state: &State) -> Str
     }
 }
 
+/// The run that a source names; `None` of the weights as they are now.
+pub(in crate::pages) fn named_run(source: &WeightSource) -> Option<&str> {
+    match source {
+        WeightSource::Current => None,
+        WeightSource::Checkpoint { run, .. } => Some(run),
+    }
+}
+
 /// What a run begins with that goes on from these weights.
 pub(in crate::pages) fn start_of(source: &WeightSource, state: &State) -> Option<Start> {
     if let WeightSource::Checkpoint { run, checkpoint } = source {

@@ -1,6 +1,6 @@
 //! What the pointer reads: every curve at one place of the axis.
 
-use super::{Curve, CurvePlot, Mark};
+use super::{Axis, Curve, CurvePlot, Mark};
 use crate::theme::{self, Palette};
 use egui::{Label, Response, RichText, Sense, Stroke, Ui, Vec2, pos2};
 use egui_plot::PlotTransform;
@@ -30,6 +30,7 @@ pub(super) fn readings_ui(
     if readings.is_empty() && near.is_empty() {
         return;
     }
+    let at = place_read(readings.iter().map(|(_, [x, _])| *x), at);
     let palette = Palette::of(ui);
     let painter = ui.painter_at(frame);
     painter.vline(pointer.x, frame.y_range(), Stroke::new(1.0, palette.quiet));
@@ -44,12 +45,12 @@ pub(super) fn readings_ui(
         ui.spacing_mut().item_spacing = Vec2::new(8.0, 2.0);
         ui.label(RichText::new(plot.axis.label(at)).text_style(theme::strong()));
         egui::Grid::new("readings").num_columns(3).show(ui, |ui| {
-            for (curve, [_, y]) in &readings {
+            for (curve, [x, y]) in &readings {
                 let (mark, _) = ui.allocate_exact_size(Vec2::splat(8.0), Sense::hover());
                 ui.painter().circle_filled(mark.center(), 4.0, curve.colour);
                 let name = if curve.name.is_empty() { "as measured" } else { curve.name.as_str() };
                 ui.label(RichText::new(name).color(palette.quiet));
-                ui.label((plot.write)(*y));
+                ui.label(reading(plot.axis, (plot.write)(*y), *x, at));
                 ui.end_row();
             }
         });
@@ -71,9 +72,33 @@ fn nearest(points: &[[f64; 2]], at: f64, slack: f64) -> Option<[f64; 2]> {
     around.iter().min_by(|a, b| (a[0] - at).abs().total_cmp(&(b[0] - at).abs())).copied()
 }
 
+/// The place that the readings are of: that of the point that is nearest to the pointer, or the pointer's where there is none.
+fn place_read(points: impl Iterator<Item = f64>, pointer: f64) -> f64 {
+    points.min_by(|a, b| (a - pointer).abs().total_cmp(&(b - pointer).abs())).unwrap_or(pointer)
+}
+
+/// A curve's value, with the place that it is of where that is another: an evaluation may be hundreds of steps old.
+fn reading(axis: Axis, value: String, of: f64, at: f64) -> String {
+    let (of, at) = (axis.label(of), axis.label(at));
+    if of == at { value } else { format!("{value} ({of})") }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::*;
+
+    #[test]
+    fn a_value_of_another_step_says_so() {
+        // Training at each step, validation at steps 0 and 200; the pointer is at step 85.
+        let at = place_read([85.0, 0.0].into_iter(), 85.3);
+        assert_eq!(Axis::Steps.label(at), "step 85");
+        assert_eq!(reading(Axis::Steps, "7.1".to_owned(), 85.0, at), "7.1");
+        assert_eq!(reading(Axis::Steps, "9.644".to_owned(), 0.0, at), "9.644 (step 0)");
+        // Two points within one second are of one time.
+        assert_eq!(reading(Axis::Time, "7.1".to_owned(), 20.2, 20.4), "7.1");
+        assert_eq!(reading(Axis::Time, "9.644".to_owned(), 0.0, 20.4), "9.644 (0.0 s)");
+        assert_eq!(place_read(std::iter::empty(), 12.5), 12.5);
+    }
 
     #[test]
     fn a_curve_is_read_at_its_nearest_point_and_not_beyond_its_ends() {

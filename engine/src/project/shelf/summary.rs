@@ -35,29 +35,34 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
     summary.updated = project.created()?;
     let runs = project.runs()?;
     summary.runs = runs.len();
-    // Of the runs that can be read the newest counts; one that cannot says so in the list of runs.
+    // A run that cannot be read says so in the list of runs.
     let records: Vec<_> = runs.iter().filter_map(|run| Some((run, run.record().ok()?))).collect();
     for (_, record) in &records {
         summary.updated = summary.updated.max(record.updated).max(record.created);
     }
-    if let Some((run, record)) = records.last() {
+    if let Some((run, record)) = records.last()
+        && run.is_interrupted(record.state)
+    {
+        let run = run.summary()?;
+        summary.interrupted = Some((run.step, run.steps));
+    }
+    // A model that was imported, and a run that ended before its first step, have nothing to show.
+    if let Some((run, record)) = records.iter().rev().find(|(run, _)| metrics_bytes(run) > 0) {
         summary.val_loss = record.best_val_loss;
-        if run.is_interrupted(record.state) {
-            let run = run.summary()?;
-            summary.interrupted = Some((run.step, run.steps));
-        }
         add_past(run, summary)?;
     }
     Ok(())
 }
 
+fn metrics_bytes(run: &Run) -> u64 {
+    files::metadata(&run.metrics_path()).map_or(0, |metadata| metadata.len())
+}
+
 fn add_past(run: &Run, summary: &mut ProjectSummary) -> Result<()> {
-    let path = run.metrics_path();
-    let length = files::metadata(&path).map_or(0, |metadata| metadata.len());
-    if length > MAX_METRICS_BYTES {
+    if metrics_bytes(run) > MAX_METRICS_BYTES {
         return Ok(());
     }
-    for event in metrics::thinned(&path, POINTS)? {
+    for event in metrics::thinned(&run.metrics_path(), POINTS)? {
         match event {
             TrainEvent::Step { loss, .. } => summary.curve.push(loss),
             TrainEvent::Sample { text, .. } => summary.sample = text,

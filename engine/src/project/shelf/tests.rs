@@ -1,6 +1,7 @@
 use super::*;
 use crate::metrics::MetricsWriter;
 use crate::platform::given_up_after;
+use crate::project::RunRecord;
 use crate::protocol::RunState;
 use crate::protocol::{TrainEvent, presets};
 
@@ -113,6 +114,32 @@ fn a_list_says_what_there_is_and_the_last_used_is_first() {
         .map(|name| std::fs::metadata(project.folder().join(name)).unwrap().len())
         .sum();
     assert_eq!(owls.bytes, total);
+}
+
+#[test]
+fn a_card_shows_the_newest_run_that_has_something_to_show() {
+    let (_folder, shelf) = shelf();
+    let project = trained(&shelf, "Owls");
+    let before = about(&shelf, "owls");
+    // A model that was imported behind it, and a run that has not begun.
+    let run = project.run("1").unwrap();
+    for state in [RunState::Imported, RunState::Created] {
+        let new = project.create_run(&run.config().unwrap(), &project.folder().join("data")).unwrap();
+        new.save_record(&RunRecord { state, ..new.record().unwrap() }).unwrap();
+    }
+    let after = about(&shelf, "owls");
+    assert_eq!((after.runs, after.curve.len()), (3, 60));
+    assert_eq!((after.val_loss, &after.sample), (before.val_loss, &before.sample));
+    // One of which nothing but an empty file is there stands back as well; one step of it does not.
+    let run = project.run("3").unwrap();
+    let mut writer = MetricsWriter::create(&run.metrics_path()).unwrap();
+    assert_eq!(about(&shelf, "owls").curve.len(), 60);
+    let step =
+        TrainEvent::Step { step: 1, loss: 3.5, lr: 1e-3, grad_norm: 1.0, tokens_per_s: 1.0, skipped: false };
+    writer.write(&step).unwrap();
+    writer.flush().unwrap();
+    let last = about(&shelf, "owls");
+    assert_eq!((last.curve, last.val_loss, last.sample.as_str()), (vec![3.5], None, ""));
 }
 
 #[test]

@@ -1,0 +1,79 @@
+//! Words of the program within its sentences: what stands between backticks in a message is drawn in the font of code, without them.
+
+use egui::text::LayoutJob;
+use egui::{FontFamily, FontSelection, RichText, Ui, WidgetText};
+
+/// A sentence as it is drawn, and so as screen readers hear it. `look` is how its words look; code differs by its font.
+pub fn with_code(ui: &Ui, text: &str, look: impl Fn(RichText) -> RichText) -> WidgetText {
+    let (spans, rest) = spans(text);
+    if spans.is_empty() {
+        return look(RichText::new(text)).into();
+    }
+    let mut job = LayoutJob::default();
+    let mut add = |words: &str, is_code: bool| {
+        let words = look(RichText::new(words));
+        let words = if is_code { words.family(FontFamily::Monospace) } else { words };
+        words.append_to(&mut job, ui.style(), FontSelection::Default, ui.text_valign());
+    };
+    for (before, code) in spans {
+        add(before, false);
+        add(code, true);
+    }
+    add(rest, false);
+    job.into()
+}
+
+/// Each code of a sentence behind what stands before it, and what stands behind the last. A mark without an end stands for itself, and so do
+/// two with nothing between them.
+fn spans(text: &str) -> (Vec<(&str, &str)>, &str) {
+    let (mut spans, mut rest) = (Vec::new(), text);
+    while let Some((before, behind)) = rest.split_once('`')
+        && let Some((code, behind)) = behind.split_once('`')
+        && !code.is_empty()
+    {
+        spans.push((before, code));
+        rest = behind;
+    }
+    (spans, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::theme;
+
+    #[test]
+    fn marks_stand_around_code_or_for_themselves() {
+        assert_eq!(spans("plain"), (vec![], "plain"));
+        assert_eq!(spans("take `all` or `last:N`."), (vec![("take ", "all"), (" or ", "last:N")], "."));
+        assert_eq!(spans("`ünïcode` and `half"), (vec![("", "ünïcode")], " and `half"));
+        // A token that is a backtick.
+        assert_eq!(spans("takes number 7, ```"), (vec![], "takes number 7, ```"));
+    }
+
+    #[test]
+    fn code_has_its_font_and_the_size_of_the_sentence_and_no_marks() {
+        let context = egui::Context::default();
+        theme::prepare(&context, &crate::preferences::Preferences::default());
+        let mut seen = 0;
+        let output = context.run_ui(egui::RawInput::default(), |ui| {
+            let red = egui::Color32::RED;
+            let look = |words: RichText| words.text_style(theme::caption()).color(red);
+            let WidgetText::LayoutJob(job) = with_code(ui, "unknown key `setp` here", look) else {
+                panic!("no spans");
+            };
+            assert_eq!(job.text, "unknown key setp here");
+            let code =
+                job.sections.iter().find(|section| section.format.font_id.family == FontFamily::Monospace);
+            let code = code.expect("a span of code");
+            assert_eq!(&job.text[code.byte_range.start.0..code.byte_range.end.0], "setp");
+            assert!(job.sections.iter().all(|section| section.format.color == red));
+            let size = theme::caption().resolve(ui.style()).size;
+            assert!(job.sections.iter().all(|section| section.format.font_id.size == size));
+            assert!(matches!(with_code(ui, "no code", look), WidgetText::RichText(_)));
+            seen += 1;
+        });
+        output.drop_without_applying_deltas();
+        assert!(seen > 0);
+    }
+}
