@@ -529,7 +529,7 @@ fn an_operation_is_searched_for_and_shows_its_formula_and_its_kernel() {
     desk.settle();
     assert!(!desk.says("gather 0 to"), "it was not searched for");
     desk.press("linear 1 to f32[1, 8, 64]");
-    assert!(desk.says("y = x · Wᵀ") && desk.says("-1.0e0 to 1.0e0"));
+    assert!(desk.says("y = x · Wᵀ") && desk.says("-1.00 to 1.00"));
     assert!(!desk.says("tile()"));
     desk.press("linear_tiled × 2");
     assert!(desk.says("fn main() { tile(); }"));

@@ -1,8 +1,10 @@
 //! Tokens twice, those that read at the left and those that are read from at the right, and a line for each attention between them.
 
 use crate::pages::inspect::chosen::Chosen;
+use crate::pages::inspect::remembered::remembered;
 use crate::pages::inspect::shown::Shown;
 use crate::theme;
+use egui::style::ScrollAnimation;
 use egui::{
     Align2, EventFilter, FontId, Key, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
 };
@@ -25,6 +27,15 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         let row_at = |at: Pos2| (((at.y - rect.top()) / LINE) as usize).min(tokens.saturating_sub(1));
         let position = chosen.position.unwrap_or(tokens.saturating_sub(1)).min(tokens.saturating_sub(1));
+        // The one that is looked at comes into sight, whichever way it was chosen.
+        let seen = [shown.layer(), shown.head(), position];
+        if remembered(ui, "line in sight", |_, before: &mut Option<[usize; 3]>| {
+            before.replace(seen) != Some(seen)
+        }) {
+            let top = rect.top() + LINE * position as f32;
+            let line = Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), LINE));
+            ui.scroll_to_rect_animation(line, None, ScrollAnimation::none());
+        }
         if response.gained_focus() {
             ui.ctx().request_repaint();
         }
