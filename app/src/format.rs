@@ -178,7 +178,10 @@ mod tests {
         assert_eq!(bytes(999_600), "1.0 MB");
         assert_eq!(bytes(124_400_000), "124 MB");
         assert_eq!(milliseconds(0.4217), "0.42 ms");
-        assert_eq!([0.0042, 0.031, 0.0995, 0.0].map(milliseconds), ["4.20 µs", "31.0 µs", "0.10 ms", "0.00 ms"]);
+        assert_eq!(
+            [0.0042, 0.031, 0.0995, 0.0].map(milliseconds),
+            ["4.20 µs", "31.0 µs", "0.10 ms", "0.00 ms"]
+        );
         assert_eq!(milliseconds(1204.0), "1.20 s");
         assert_eq!(percent(0.1234), "12.3 %");
     }

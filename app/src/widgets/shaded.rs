@@ -109,8 +109,7 @@ fn laid_out(ui: &Ui, palette: &Palette, pieces: &[Piece]) -> (Arc<Galley>, Vec<u
             ends.push(letters);
         }
         let galley = ui.painter().layout_job(job);
-        let rows: Vec<usize> =
-            galley.rows.iter().map(|row| row.char_count_including_newline().0).collect();
+        let rows: Vec<usize> = galley.rows.iter().map(|row| row.char_count_including_newline().0).collect();
         match parted(&rows, pieces, &ends) {
             Some(piece) if begins_row.insert(piece) => {}
             _ => return (galley, ends),
@@ -173,12 +172,16 @@ mod tests {
         let texts = pieces(&["The·fox·ran", "<|endoftext|>", "The·fox"]);
         for _ in 0..2 {
             let output = context.run_ui(egui::RawInput::default(), |ui| {
-                let letter = ui.painter().layout_no_wrap("x".to_owned(), FontId::monospace(13.0), Color32::WHITE);
+                let letter =
+                    ui.painter().layout_no_wrap("x".to_owned(), FontId::monospace(13.0), Color32::WHITE);
                 // All of the token but its last letters would find room behind the words.
                 ui.set_max_width(letter.size().x * 22.5);
                 let (galley, ends) = laid_out(ui, Palette::of(ui), &texts);
-                let rows: Vec<String> =
-                    galley.rows.iter().map(|row| row.glyphs.iter().map(|glyph| glyph.chr).collect()).collect();
+                let rows: Vec<String> = galley
+                    .rows
+                    .iter()
+                    .map(|row| row.glyphs.iter().map(|glyph| glyph.chr).collect())
+                    .collect();
                 assert_eq!(rows.iter().filter(|row| row.contains("<|endoftext|>")).count(), 1, "{rows:?}");
                 assert_eq!(ends, [11, 25, 32], "the end of the first row is a letter of the second piece");
             });

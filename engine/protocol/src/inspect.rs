@@ -128,7 +128,9 @@ impl View {
                 "p = softmax(z / temperature), then top-k, top-p, min-p; z = logits, of the prompt's tokens logits / penalty, · penalty \
                  where below 0"
             }
-            Self::Weights => "ratio = ‖w[t] − w[s]‖ / (‖w[s]‖·(t − s)), s being the step of the milestone before",
+            Self::Weights => {
+                "ratio = ‖w[t] − w[s]‖ / (‖w[s]‖·(t − s)), s being the step of the milestone before"
+            }
             Self::WhatIf => "KL(p_before ‖ p_after)",
             Self::Provenance => "longest n with x[i…i+n−1] in the training text",
             Self::Walk => "tokens → embedding → blocks of attention and MLP → norm → head → softmax",

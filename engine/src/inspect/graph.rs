@@ -206,7 +206,10 @@ mod tests {
             }
         }
         let names = |name: &str| values.iter().filter(|value| value.name == name).count();
-        assert_eq!((names("logits"), names("neurons of layer 0"), names("stream behind the embedding")), (1, 1, 1));
+        assert_eq!(
+            (names("logits"), names("neurons of layer 0"), names("stream behind the embedding")),
+            (1, 1, 1)
+        );
         // What a probe of the same value finds.
         let logits = pollster::block_on(lens.probe(&tokens, &[Site::Logits])).unwrap();
         let own = pollster::block_on(Summary::of(&logits[0].data, &Turns::none())).statistics();

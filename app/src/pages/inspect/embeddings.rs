@@ -153,8 +153,8 @@ fn apart(labels: &[(Pos2, Vec2)], frame: Rect) -> Vec<Option<Rect>> {
         let (above, below) = (-BESIDE - size.y, BESIDE);
         let corners = [(right, above), (left, above), (right, below), (left, below)];
         let mut free = corners.into_iter().map(|(x, y)| Rect::from_min_size(*at + vec2(x, y), *size));
-        let found =
-            free.find(|rect| frame.contains_rect(*rect) && !taken.iter().any(|other| other.intersects(*rect)));
+        let found = free
+            .find(|rect| frame.contains_rect(*rect) && !taken.iter().any(|other| other.intersects(*rect)));
         taken.extend(found);
         found
     };

@@ -66,7 +66,12 @@ impl<'a> Steps<'a> {
 
     /// The key with the largest share.
     fn likeliest(&self) -> usize {
-        let seen = self.probabilities.iter().take(self.query + 1).enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
+        let seen = self
+            .probabilities
+            .iter()
+            .take(self.query + 1)
+            .enumerate()
+            .max_by(|(_, a), (_, b)| a.total_cmp(b));
         seen.map_or(0, |(key, _)| key)
     }
 
@@ -75,7 +80,8 @@ impl<'a> Steps<'a> {
         let (query, row) = (self.queries.at(&[self.query]), self.keys.at(&[key]));
         let at = |values: &[f32]| values.get(key).copied().unwrap_or(f32::NAN);
         let dot: f32 = query.iter().zip(row).map(|(q, k)| q * k).sum();
-        let terms = query.iter().zip(row).take(TERMS).map(|(q, k)| format!("{}·{}", signed(*q, 2), signed(*k, 2)));
+        let terms =
+            query.iter().zip(row).take(TERMS).map(|(q, k)| format!("{}·{}", signed(*q, 2), signed(*k, 2)));
         let terms: Vec<String> = terms.collect();
         let more = if query.len() > TERMS { " + …" } else { "" };
         let most = self.largest();
@@ -132,10 +138,14 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             steps.size
         ),
     );
-    let open = remembered(ui, &format!("key {layer} {number} {}", steps.query), |ui, pressed: &mut Option<usize>| {
-        keys_ui(ui, shown, &steps, pressed);
-        pressed.unwrap_or_else(|| steps.likeliest())
-    });
+    let open = remembered(
+        ui,
+        &format!("key {layer} {number} {}", steps.query),
+        |ui, pressed: &mut Option<usize>| {
+            keys_ui(ui, shown, &steps, pressed);
+            pressed.unwrap_or_else(|| steps.likeliest())
+        },
+    );
     head(ui, &format!("Against {}:", shown.place(open)));
     for line in steps.written(open) {
         ui.add(egui::Label::new(RichText::new(line).monospace().text_style(theme::caption())).wrap());

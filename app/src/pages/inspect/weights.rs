@@ -141,7 +141,8 @@ fn row_ui(
     };
     let row = table.row_ui(ui, name, chosen, |ui, column| match column {
         0 => {
-            let name = RichText::new(if in_full { name.as_str() } else { ending(name) }).monospace().size(NAME);
+            let name =
+                RichText::new(if in_full { name.as_str() } else { ending(name) }).monospace().size(NAME);
             ui.add(Label::new(name).truncate());
         }
         1 => {
@@ -153,7 +154,11 @@ fn row_ui(
         }
         4 => spread(ui, "gradient_histogram", gradients),
         _ => {
-            ui.label(ratios.get(place).map_or_else(|| format::NOTHING.to_owned(), |ratio| short(f64::from(*ratio))));
+            ui.label(
+                ratios
+                    .get(place)
+                    .map_or_else(|| format::NOTHING.to_owned(), |ratio| short(f64::from(*ratio))),
+            );
         }
     });
     let exact = |tensor: &str| of(data, tensor, place).first().map_or_else(String::new, f32::to_string);
@@ -184,7 +189,8 @@ fn ratios_at<'a>(data: &'a ViewData, steps: &[u64], step: u64) -> &'a [f32] {
 /// be too few to be seen themselves.
 fn heights(shares: &[f32]) -> Vec<f32> {
     let seen = || shares.iter().copied().filter(|share| *share > 0.0);
-    let (least, most) = seen().fold((f32::INFINITY, 0.0_f32), |(least, most), share| (least.min(share), most.max(share)));
+    let (least, most) =
+        seen().fold((f32::INFINITY, 0.0_f32), |(least, most), share| (least.min(share), most.max(share)));
     // The smallest is seen, too.
     let floor = least / 2.0;
     let height = |share: &f32| if *share > 0.0 { (share / floor).ln() / (most / floor).ln() } else { 0.0 };
@@ -222,7 +228,10 @@ fn histograms_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, (parameter, na
         let bars: Vec<Bar> = shares.iter().zip(heights(shares)).enumerate().map(bar).collect();
         bars_ui(ui, palette, &format!("{title} of {name}"), 120.0, &bars);
     }
-    caption(ui, "From the smallest entry to the largest; how many there are is drawn on a logarithmic scale.");
+    caption(
+        ui,
+        "From the smallest entry to the largest; how many there are is drawn on a logarithmic scale.",
+    );
     ui.add_space(space::SMALL);
 }
 

@@ -144,7 +144,9 @@ mod tests {
             output.drop_without_applying_deltas();
             assert_eq!(painted.first(), Some(&(false, names[0].clone())));
             let (is_elided, letters) = &painted[1];
-            assert!(*is_elided && letters.ends_with('…') && names[1].starts_with(letters.trim_end_matches('…')));
+            assert!(
+                *is_elided && letters.ends_with('…') && names[1].starts_with(letters.trim_end_matches('…'))
+            );
         }
     }
 }
