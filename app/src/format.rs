@@ -87,12 +87,15 @@ pub fn flops(value: f64) -> String {
     }
 }
 
-/// Milliseconds: `0.42 ms`, `31.0 ms`, `1.20 s`.
+/// Milliseconds: `4.20 µs`, `0.42 ms`, `31.0 ms`, `1.20 s`.
 pub fn milliseconds(value: f64) -> String {
     if !value.is_finite() {
         NOTHING.to_owned()
     } else if value >= 999.5 {
         format!("{} s", three(value / 1000.0))
+    } else if value > 0.0 && value < 0.0995 {
+        // Of milliseconds two decimals would leave one figure, or none.
+        format!("{} µs", three(value * 1000.0))
     } else {
         format!("{} ms", three(value))
     }
@@ -175,6 +178,10 @@ mod tests {
         assert_eq!(bytes(999_600), "1.0 MB");
         assert_eq!(bytes(124_400_000), "124 MB");
         assert_eq!(milliseconds(0.4217), "0.42 ms");
+        assert_eq!(
+            [0.0042, 0.031, 0.0995, 0.0].map(milliseconds),
+            ["4.20 µs", "31.0 µs", "0.10 ms", "0.00 ms"]
+        );
         assert_eq!(milliseconds(1204.0), "1.20 s");
         assert_eq!(percent(0.1234), "12.3 %");
     }

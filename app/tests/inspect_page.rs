@@ -130,6 +130,23 @@ fn a_pressed_head_is_the_one_whose_arithmetic_is_shown() {
 }
 
 #[test]
+fn the_key_that_a_head_reads_from_most_is_in_sight_however_long_the_prompt_is() {
+    let mut scene = scene(Engine::full(), WIDE, &[View::Head]);
+    scene.harness.get_by_label("Prompt").focus();
+    scene.frame();
+    let more = " and a fox ran up the hill at night to see the moon in the sky with all its stars";
+    scene.harness.get_by_label("Prompt").type_text(more);
+    scene.settle();
+    scene.settle();
+    // Each token reads from itself most, so the last key does, below all that find room.
+    let key = engine::tokens(&last(&mut scene).1).len() - 1;
+    assert!(key > 15, "{key}");
+    assert!(shows(&scene, &format!("Key of {key} ")) && !shows(&scene, "Key of 0 "));
+    assert!(shows(&scene, &format!("Against {key} ")), "whose arithmetic is written out");
+    assert!(shows(&scene, "Token, Score, Share"), "what the columns are");
+}
+
+#[test]
 fn arrow_keys_read_the_cells_of_a_head() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Attention]);
     let name = "Attention of the head, cells by the arrow keys";

@@ -158,6 +158,33 @@ fn a_lesson_trains_what_it_offers() {
 }
 
 #[test]
+fn a_lesson_trains_all_that_it_offers_one_after_another() {
+    let is_run = |command: &Command| matches!(command, Command::Train { .. });
+    let layers = |scene: &mut Scene| {
+        let of = |command: Command| match command {
+            Command::Train { config, .. } => Some(config.model.layers),
+            _ => None,
+        };
+        scene.sent_of(is_run).into_iter().filter_map(of).collect::<Vec<_>>()
+    };
+    // The first run goes on as long as nothing says that it is done.
+    for (silent, trained) in [(false, &[1, 2, 4, 8][..]), (true, &[1][..])] {
+        let mut engine = Engine::full();
+        if silent {
+            engine.silent = |command| matches!(command, Command::Train { .. });
+        }
+        let mut scene = Scene::new(engine, PageName::Learn, WIDE, "dark");
+        scene.press_last("Lesson 11: Scaling, not begun");
+        scene.settle();
+        scene.press_last("All 4, one after another");
+        scene.settle();
+        scene.settle();
+        assert_eq!(layers(&mut scene), trained);
+        assert_eq!(named(&scene, "3 runs to follow"), silent);
+    }
+}
+
+#[test]
 fn no_lesson_stands_beyond_the_edge_of_a_phone_or_of_a_window() {
     for (size, theme) in [(WIDE, "light"), (PHONE, "dark")] {
         let mut scene = Scene::new(Engine::full(), PageName::Learn, size, theme);

@@ -123,14 +123,34 @@ export async function the_inspect_page_draws_views_and_goes_through_a_run(site) 
     await at(stopped - 1);
     const step = await page.getByText(/^step \S+$/).first().textContent();
     await page.getByText(` · ${step} · `).first().waitFor();
-    // Every other view is drawn, too: what stands there is said where its numbers have come.
-    for (const [view, words] of Object.entries(DRAWN)) {
-      await page.evaluate((view) => globalThis.glasshouse.follow(`?page=inspect&view=${view}`), view);
-      await page.getByText(words).first().waitFor();
-    }
-    assert.deepEqual((await page.evaluate(() => globalThis.glasshouse.state())).messages, []);
-    assert.deepEqual(page.problems, []);
+    await drawsEveryView(page);
   }
+}
+
+/** Opens one view after another: what stands there is said where its numbers have come. */
+async function drawsEveryView(page) {
+  for (const [view, words] of Object.entries(DRAWN)) {
+    await page.evaluate((view) => globalThis.glasshouse.follow(`?page=inspect&view=${view}`), view);
+    await page.getByText(words).first().waitFor();
+  }
+  assert.deepEqual((await page.evaluate(() => globalThis.glasshouse.state())).messages, []);
+  assert.deepEqual(page.problems, []);
+}
+
+/** The Inspect page of a size, whose views a software adapter computes in the place of a GPU. */
+async function drawsOnWebgpu(site, viewport) {
+  const page = await site.tab(await site.profile({ viewport }), "?page=inspect&view=tokens&prompt=One+day+the+fox&device=gpu");
+  const { device } = await page.evaluate(() => globalThis.glasshouse.state());
+  assert.equal(device.kind, "software");
+  await drawsEveryView(page);
+}
+
+export async function every_view_is_drawn_in_a_window_by_webgpu(site) {
+  await drawsOnWebgpu(site, SIZES[0]);
+}
+
+export async function every_view_is_drawn_on_a_phone_by_webgpu(site) {
+  await drawsOnWebgpu(site, SIZES[1]);
 }
 
 export async function text_is_written_and_numbers_are_changed_by_elements(site) {

@@ -127,6 +127,19 @@ pub(super) fn formula(ui: &mut Ui, text: &str) -> Response {
     ui.add(egui::Label::new(RichText::new(text).text_style(theme::caption()).color(quiet).monospace()).wrap())
 }
 
+/// A line as it is painted where there is so much room: what is too long ends in an ellipsis.
+pub(super) fn elided(
+    painter: &egui::Painter,
+    text: impl Into<String>,
+    font: egui::FontId,
+    colour: egui::Color32,
+    width: f32,
+) -> std::sync::Arc<egui::Galley> {
+    let mut job = egui::text::LayoutJob::simple_singleline(text.into(), font, colour);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(width.max(0.0));
+    painter.layout_job(job)
+}
+
 /// A head of a part of a card.
 pub(super) fn head(ui: &mut Ui, text: &str) -> Response {
     ui.label(RichText::new(text).text_style(theme::strong()))

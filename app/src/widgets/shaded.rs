@@ -6,6 +6,8 @@ use egui::text::LayoutJob;
 use egui::{
     Color32, EventFilter, FontId, Galley, Key, Sense, Stroke, StrokeKind, TextFormat, Ui, Vec2, WidgetInfo,
 };
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A piece of a text.
 #[derive(Clone, Debug, Default)]
@@ -32,30 +34,14 @@ pub fn shaded_text(
     cursor: Option<usize>,
 ) -> Option<usize> {
     let palette = Palette::of(ui);
-    let font = FontId::monospace(13.0);
-    let mut job = LayoutJob::default();
-    job.wrap.max_width = ui.available_width();
-    let mut ends = Vec::with_capacity(pieces.len());
-    let mut letters = 0;
-    for piece in pieces {
-        let format = TextFormat {
-            background: if piece.lit { palette.accent } else { piece.fill },
-            underline: if piece.line.a() > 0 { Stroke::new(2.0, piece.line) } else { Stroke::NONE },
-            line_height: Some(22.0),
-            ..TextFormat::simple(font.clone(), if piece.lit { palette.on_accent } else { palette.text })
-        };
-        job.append(&piece.text, 0.0, format);
-        letters += piece.text.chars().count();
-        ends.push(letters);
-    }
-    let galley = ui.painter().layout_job(job);
+    let (galley, ends) = laid_out(ui, palette, pieces);
     let size = Vec2::new(ui.available_width(), galley.size().y.max(22.0));
     let (rect, response) =
         ui.allocate_exact_size(size, if chooses { Sense::click() } else { Sense::hover() });
     // A label's name would be its text.
     let role = if chooses { Role::Button } else { Role::Group };
     response.widget_info(|| WidgetInfo {
-        current_text_value: Some(galley.text().to_owned()),
+        current_text_value: Some(pieces.iter().map(|piece| piece.text.as_str()).collect()),
         ..WidgetInfo::labeled(role, true, name)
     });
     ui.painter().galley(rect.min, galley.clone(), palette.text);
@@ -95,6 +81,58 @@ pub fn shaded_text(
     chosen
 }
 
+/// The text of pieces, and where each of them ends in it. A row ends before a piece that would go on in the next one: rows break at signs
+/// too, of which a special token has several.
+fn laid_out(ui: &Ui, palette: &Palette, pieces: &[Piece]) -> (Arc<Galley>, Vec<usize>) {
+    let mut begins_row = BTreeSet::new();
+    loop {
+        let mut job = LayoutJob::default();
+        job.wrap.max_width = ui.available_width();
+        let mut ends = Vec::with_capacity(pieces.len());
+        let mut letters = 0;
+        for (place, piece) in pieces.iter().enumerate() {
+            let format = TextFormat {
+                background: if piece.lit { palette.accent } else { piece.fill },
+                underline: if piece.line.a() > 0 { Stroke::new(2.0, piece.line) } else { Stroke::NONE },
+                line_height: Some(22.0),
+                ..TextFormat::simple(
+                    FontId::monospace(13.0),
+                    if piece.lit { palette.on_accent } else { palette.text },
+                )
+            };
+            if begins_row.contains(&place) {
+                job.append("\n", 0.0, format.clone());
+                letters += 1;
+            }
+            job.append(&piece.text, 0.0, format);
+            letters += piece.text.chars().count();
+            ends.push(letters);
+        }
+        let galley = ui.painter().layout_job(job);
+        let rows: Vec<usize> = galley.rows.iter().map(|row| row.char_count_including_newline().0).collect();
+        match parted(&rows, pieces, &ends) {
+            Some(piece) if begins_row.insert(piece) => {}
+            _ => return (galley, ends),
+        }
+    }
+}
+
+/// The first piece that rows of so many letters part and that had better begin a row: one without a blank, and not all of a row already.
+fn parted(rows: &[usize], pieces: &[Piece], ends: &[usize]) -> Option<usize> {
+    let begins = |end: &mut usize, row: &usize| {
+        let begin = *end;
+        *end += row;
+        Some(begin)
+    };
+    let edges: Vec<usize> = rows.iter().scan(0, begins).collect();
+    pieces.iter().zip(ends).position(|(piece, end)| {
+        let begin = end - piece.text.chars().count();
+        // The first row that begins at or behind the piece's own beginning.
+        let next = edges.get(edges.partition_point(|edge| *edge < begin));
+        next.is_some_and(|edge| *edge > begin && edge < end) && !piece.text.contains(char::is_whitespace)
+    })
+}
+
 /// The letter that a place of a galley is on; none beside its rows.
 fn letter_at(galley: &Galley, place: Vec2) -> Option<usize> {
     let row = galley.rows.iter().find(|row| row.rect().y_range().contains(place.y))?;
@@ -105,4 +143,49 @@ fn letter_at(galley: &Galley, place: Vec2) -> Option<usize> {
     // A cursor stands between letters: the letter is the one that the pointer is on.
     let (letter, edge) = (cursor.index.0, galley.pos_from_cursor(cursor).left());
     Some(if place.x < edge { letter.saturating_sub(1) } else { letter })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preferences::Preferences;
+
+    fn pieces(texts: &[&str]) -> Vec<Piece> {
+        texts.iter().map(|text| Piece { text: (*text).to_owned(), ..Piece::default() }).collect()
+    }
+
+    #[test]
+    fn a_piece_without_a_blank_that_rows_part_had_better_begin_one() {
+        let texts = pieces(&["ab", " cd", "<|e|>", "f"]);
+        let ends = [2, 5, 10, 11];
+        assert_eq!(parted(&[9, 2], &texts, &ends), Some(2), "its last letter stands in the next row");
+        assert_eq!(parted(&[3, 8], &texts, &ends), None, "a row may end at a blank");
+        assert_eq!(parted(&[5, 4, 2], &texts, &ends), None, "it begins a row and is longer than that");
+        assert_eq!(parted(&[10, 1], &texts, &ends), None);
+        assert_eq!(parted(&[], &[], &[]), None);
+    }
+
+    #[test]
+    fn a_special_token_stands_in_one_row() {
+        let context = egui::Context::default();
+        crate::theme::prepare(&context, &Preferences::default());
+        let texts = pieces(&["The·fox·ran", "<|endoftext|>", "The·fox"]);
+        for _ in 0..2 {
+            let output = context.run_ui(egui::RawInput::default(), |ui| {
+                let letter =
+                    ui.painter().layout_no_wrap("x".to_owned(), FontId::monospace(13.0), Color32::WHITE);
+                // All of the token but its last letters would find room behind the words.
+                ui.set_max_width(letter.size().x * 22.5);
+                let (galley, ends) = laid_out(ui, Palette::of(ui), &texts);
+                let rows: Vec<String> = galley
+                    .rows
+                    .iter()
+                    .map(|row| row.glyphs.iter().map(|glyph| glyph.chr).collect())
+                    .collect();
+                assert_eq!(rows.iter().filter(|row| row.contains("<|endoftext|>")).count(), 1, "{rows:?}");
+                assert_eq!(ends, [11, 25, 32], "the end of the first row is a letter of the second piece");
+            });
+            output.drop_without_applying_deltas();
+        }
+    }
 }

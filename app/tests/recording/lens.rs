@@ -1,7 +1,7 @@
 //! Every view of Inspect at three steps of one run, from the untrained model to the last, in both themes: the pictures and the figures of
 //! `docs/lens.md`. Recorded, the run is `first-stories` to its end.
 
-use super::{LOOKED_AT, look, look_at, places, surroundings};
+use super::{look_at, places, surroundings};
 use crate::support::figures::figures_of;
 use crate::support::session::{LOOK, Session, write_png};
 use egui::Role;
@@ -15,8 +15,10 @@ use std::time::{Duration, Instant};
 
 const PRESET: &str = "first-stories";
 
-/// The size of a view by itself, as another page embeds it: as high as any is.
-const STRIP: [f32; 2] = [680.0, 4000.0];
+/// The size of a view by itself, as another page embeds it: as wide as a page of GitHub shows pictures, and as high as any is.
+const STRIP: [f32; 2] = [880.0, 4000.0];
+/// Characters of a held-out story that the model looks at, at most.
+const PROMPT: usize = 72;
 /// Seconds that a text may take.
 const WRITING: u64 = 120;
 /// Pixels below what is drawn last.
@@ -54,8 +56,8 @@ const BRIEF: Extent = Extent {
 };
 
 /// Presses in a view what it shows little without. It stays pressed at every step.
-fn press_in(session: &mut Session, view: View, step: u64) {
-    look(session, view, step);
+fn press_in(session: &mut Session, view: View, step: u64, prompt: &str) {
+    look_at(session, view, step, prompt);
     match view {
         // The first head of the first layer is off, and each part by itself beside that.
         View::WhatIf => {
@@ -85,6 +87,27 @@ fn press(session: &mut Session, role: Role, words: &str) {
     session.settle();
 }
 
+/// How the last of the stories begins that are held out for validation: a text of the kind that the model knows, and that it has not seen.
+fn held_out(session: &mut Session, validation: f64) -> String {
+    let list = |offset| Command::ListDocuments { search: String::new(), offset, count: 1, validation };
+    session.ask(list(0));
+    let last = session.state().documents.found - 1;
+    session.ask(list(last));
+    let document = &session.state().documents.page[0];
+    assert!(document.validation, "{document:?}");
+    let beginning: String = document.preview.chars().take(PROMPT).collect();
+    beginning.rsplit_once(' ').unwrap().0.to_owned()
+}
+
+/// The step at the beginning, one on the way, at which patterns are growing, and the last.
+fn three(mut steps: Vec<u64>) -> [u64; 3] {
+    steps.sort_unstable();
+    steps.dedup();
+    let (first, last) = (steps[0], steps[steps.len() - 1]);
+    let between = steps[1..steps.len() - 1].iter().copied();
+    [first, between.min_by_key(|step| step.abs_diff(last / 6)).unwrap(), last]
+}
+
 /// What a run's weights of a step write.
 fn written(session: &mut Session, run: &RunSummary, step: u64) -> String {
     let checkpoint = run.checkpoints.iter().find(|kept| kept.step == step).unwrap().file.clone();
@@ -108,6 +131,8 @@ fn written(session: &mut Session, run: &RunSummary, step: u64) -> String {
 
 /// A view at a step, at work on a prompt: the page as it is drawn, without what is empty below it.
 fn strip(session: &mut Session, view: View, step: u64, prompt: &str) -> RgbaImage {
+    // The first answer of a step is slower than those that follow, since its weights are read for it: a view says how long the second took.
+    look_at(session, view, step, "One day");
     look_at(session, view, step, prompt);
     let page = session.image();
     let (width, height) = page.dimensions();
@@ -118,17 +143,31 @@ fn strip(session: &mut Session, view: View, step: u64, prompt: &str) -> RgbaImag
     crop_imm(&page, 0, 0, width, height - empty + MARGIN).to_image()
 }
 
-/// Pictures beside each other.
-fn beside(strips: &[RgbaImage]) -> RgbaImage {
-    let width = strips[0].width();
-    let height = strips.iter().map(RgbaImage::height).max().unwrap();
-    // The corner is of the ground that all of them stand on.
-    let ground = *strips[0].get_pixel(0, strips[0].height() - 1);
-    let mut sheet = RgbaImage::from_pixel(width * strips.len() as u32, height, ground);
-    for (nth, strip) in strips.iter().enumerate() {
-        replace(&mut sheet, strip, i64::from(width) * nth as i64, 0);
+/// Pictures of one width below each other.
+fn below(strips: &[RgbaImage]) -> RgbaImage {
+    let mut sheet = RgbaImage::new(strips[0].width(), strips.iter().map(RgbaImage::height).sum());
+    let mut top = 0;
+    for strip in strips {
+        replace(&mut sheet, strip, 0, top);
+        top += i64::from(strip.height());
     }
     sheet
+}
+
+#[test]
+fn the_step_on_the_way_is_one_at_which_patterns_are_growing() {
+    let kept = vec![2400, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 400, 512, 1024, 2048, 2400];
+    assert_eq!(three(kept), [0, 400, 2400]);
+    assert_eq!(three(vec![0, 6, 12]), [0, 6, 12]);
+}
+
+#[test]
+fn pictures_stand_below_each_other_in_their_order() {
+    let of = |height: u32, shade: u8| RgbaImage::from_pixel(3, height, image::Rgba([shade; 4]));
+    let sheet = below(&[of(2, 10), of(1, 20), of(4, 30)]);
+    assert_eq!(sheet.dimensions(), (3, 7));
+    let shades: Vec<u8> = (0..7).map(|row| sheet.get_pixel(2, row).0[0]).collect();
+    assert_eq!(shades, [10, 10, 20, 30, 30, 30, 30]);
 }
 
 #[test]
@@ -147,21 +186,20 @@ fn whole_session_of_the_lens() {
         config.train.decay_steps = config.train.decay_steps.min(steps);
         config.train.warmup_steps = config.train.warmup_steps.min(steps / 10);
     }
+    let validation = config.data.validation;
     session.train(config);
     session.trained();
+    let prompt = held_out(&mut session, validation);
 
     session.ask(Command::ListRuns);
     let run = session.state().runs.list.last().unwrap().clone();
-    let mut steps: Vec<u64> = run.checkpoints.iter().map(|kept| kept.step).collect();
-    steps.sort_unstable();
-    steps.dedup();
-    let steps = [steps[0], steps[steps.len() / 2], steps[steps.len() - 1]];
+    let steps = three(run.checkpoints.iter().map(|kept| kept.step).collect());
     let mut figures = steps.map(|step| json!({ "step": step }));
     let texts = steps.map(|step| written(&mut session, &run, step));
     session.window.set_size(STRIP.into());
     session.window.state_mut().preferences().folds.insert("what:inspect".to_owned(), false);
     for view in extent.views {
-        press_in(&mut session, *view, steps[2]);
+        press_in(&mut session, *view, steps[2], &prompt);
     }
     for theme in extent.themes {
         (*theme).clone_into(&mut session.window.state_mut().preferences().theme);
@@ -169,19 +207,19 @@ fn whole_session_of_the_lens() {
             let mut strips = Vec::new();
             for ((step, figures), text) in steps.iter().zip(&mut figures).zip(&texts) {
                 // What a step's weights wrote is what may come from the training text.
-                let prompt = if *view == View::Provenance { text.as_str() } else { LOOKED_AT };
+                let prompt = if *view == View::Provenance { text.as_str() } else { prompt.as_str() };
                 strips.push(strip(&mut session, *view, *step, prompt));
                 for (name, figure) in figures_of(session.state(), *view, *step) {
                     figures[name] = json!(figure);
                 }
             }
-            write_png(&beside(&strips), &folder.join(format!("{view}-{theme}.png")));
+            write_png(&below(&strips), &folder.join(format!("{view}-{theme}.png")));
         }
     }
     let mut recording = surroundings(&session);
     recording["run"] = json!(run.name);
     recording["steps"] = json!(steps);
-    recording["prompt"] = json!(LOOKED_AT);
+    recording["prompt"] = json!(prompt);
     recording["written"] = json!(texts);
     recording["figures"] = json!(figures);
     let text = serde_json::to_string_pretty(&recording).unwrap();

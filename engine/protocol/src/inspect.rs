@@ -128,11 +128,13 @@ impl View {
                 "p = softmax(z / temperature), then top-k, top-p, min-p; z = logits, of the prompt's tokens logits / penalty, · penalty \
                  where below 0"
             }
-            Self::Weights => "ratio = ‖w − w'‖ / ‖w'‖, w' being the weights at the milestone before",
+            Self::Weights => {
+                "ratio = ‖w[t] − w[s]‖ / (‖w[s]‖·(t − s)), s being the step of the milestone before"
+            }
             Self::WhatIf => "KL(p_before ‖ p_after)",
             Self::Provenance => "longest n with x[i…i+n−1] in the training text",
             Self::Walk => "tokens → embedding → blocks of attention and MLP → norm → head → softmax",
-            Self::Graph => "value = operation(values)",
+            Self::Graph => "y = op(a, b, …); ∂loss/∂a = Σ ∂loss/∂y·∂y/∂a over the operations that read a",
         }
     }
 }
@@ -368,7 +370,7 @@ pub struct GraphNode {
 pub struct GraphValue {
     /// `f32[1, 8, 64]`.
     pub ty: String,
-    /// What it is where no node makes it: `tokens`, a parameter's name, a table.
+    /// What it is: `tokens`, a parameter's name, a table, or a place of the model, as `neurons of layer 1`; empty where it has no name.
     pub name: String,
     /// Of its entries for this prompt: smallest, largest, mean, standard deviation.
     pub statistics: Option<[f32; 4]>,

@@ -126,8 +126,11 @@ fn launches<'a>(
     launches
 }
 
-/// What a value is that no node makes.
+/// What a value is that no node makes, or that stands at a place of the model.
 fn name_of(forward: &Forward, value: ValueId) -> String {
+    if let Some((site, _)) = forward.sites.iter().find(|(_, own)| *own == value) {
+        return words(site);
+    }
     match forward.graph.values[value.index()].origin {
         Origin::Parameter(id) => forward.graph.parameters[id.index()].name.clone(),
         Origin::Input(Input::Tokens) => "tokens".to_owned(),
@@ -135,6 +138,24 @@ fn name_of(forward: &Forward, value: ValueId) -> String {
         Origin::Constant(crate::graph::Constant::RopeTable(_)) => "rotations".to_owned(),
         Origin::Constant(crate::graph::Constant::SinusoidalTable) => "sinusoidal positions".to_owned(),
         Origin::Gradient(_) | Origin::Cache(_) | Origin::Node(_) | Origin::Removed => String::new(),
+    }
+}
+
+/// A place of the model.
+fn words(site: Site) -> String {
+    match site {
+        Site::Stream(0) => "stream behind the embedding".to_owned(),
+        Site::Stream(layers) => format!("stream behind layer {}", layers - 1),
+        Site::AttentionInput(layer) => format!("what attention of layer {layer} reads"),
+        Site::QueriesKeysValues(layer) => format!("queries, keys and values of layer {layer}"),
+        Site::Attended(layer) => format!("what the heads of layer {layer} read"),
+        Site::AttentionOutput(layer) => format!("what attention of layer {layer} adds"),
+        Site::Between(layer) => format!("stream behind attention of layer {layer}"),
+        Site::MlpInput(layer) => format!("what the MLP of layer {layer} reads"),
+        Site::Hidden(layer) => format!("neurons of layer {layer}"),
+        Site::MlpOutput(layer) => format!("what the MLP of layer {layer} adds"),
+        Site::Normed => "what the head reads".to_owned(),
+        Site::Logits => "logits".to_owned(),
     }
 }
 
@@ -179,7 +200,16 @@ mod tests {
                 assert!(*launches > 0 && source.contains("@compute"), "{name}");
             }
             assert!(node.outputs.iter().all(|value| values[*value].statistics.is_some()), "{node:?}");
+            // What its formula adds is what it reads.
+            if node.operation == "linear" {
+                assert_eq!(node.inputs.len(), 2 + node.formula.matches(" + ").count(), "{node:?}");
+            }
         }
+        let names = |name: &str| values.iter().filter(|value| value.name == name).count();
+        assert_eq!(
+            (names("logits"), names("neurons of layer 0"), names("stream behind the embedding")),
+            (1, 1, 1)
+        );
         // What a probe of the same value finds.
         let logits = pollster::block_on(lens.probe(&tokens, &[Site::Logits])).unwrap();
         let own = pollster::block_on(Summary::of(&logits[0].data, &Turns::none())).statistics();

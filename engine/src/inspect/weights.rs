@@ -24,8 +24,8 @@ const TOKENS: usize = 64;
 const COUNTED: usize = 1 << 18;
 
 /// norms [P], histogram [P, bin] (shares) between edges [P, 2]; gradient_norms [P], gradient_histogram [P, bin] and gradient_edges [P, 2]
-/// of the mean cross-entropy of the prompt; [`Detail::Parameters`]. With `along_run`, norms_by_step [M, P] and update_ratios [M, P] of the
-/// run's milestones and checkpoints, and gradient_norms_by_step [M, P] of the mean cross-entropy of the first 64 tokens of the validation
+/// of the mean cross-entropy of the prompt; [`Detail::Parameters`]. With `along_run`, norms_by_step [M, P] and update_ratios [M, P] (per
+/// step) of the run's milestones and checkpoints, and gradient_norms_by_step [M, P] of the mean cross-entropy of the first 64 tokens of the validation
 /// text, the same at each.
 pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let turns = Turns::new();
@@ -121,7 +121,7 @@ pub(super) struct AlongRun {
     steps: Vec<u64>,
     /// [M, P].
     norms: Vec<f32>,
-    /// [M, P]: how far each went from the one before, over that one's norm.
+    /// [M, P]: how far each went from the one before, over that one's norm and the steps between them: milestones are not evenly spaced.
     ratios: Vec<f32>,
     /// [M, P]: of the gradients; empty where the run has no text for them.
     gradient_norms: Vec<f32>,
@@ -170,13 +170,14 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
                 continue;
             }
         };
+        let taken = along.steps.last().map_or(1, |before| checkpoint.step.saturating_sub(*before).max(1));
         for parameter in 0..along.parameters {
             let range = layout.range(ParameterId(parameter as u32));
             let (norm, change, old) =
                 changes(before.get(range.clone()), weights.get(range).unwrap_or_default(), turns).await;
             from_zero |= !along.steps.is_empty() && old == 0.0 && change > 0.0;
             along.norms.push(norm as f32);
-            along.ratios.push(if old > 0.0 { (change / old) as f32 } else { 0.0 });
+            along.ratios.push(if old > 0.0 { (change / old / taken as f64) as f32 } else { 0.0 });
         }
         along.steps.push(checkpoint.step);
         if !text.is_empty() {

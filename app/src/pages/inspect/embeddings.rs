@@ -6,16 +6,20 @@ use crate::format;
 use crate::pages::parts::{Breakpoint, caption, column, head};
 use crate::theme::{Palette, space};
 use crate::widgets;
-use egui::{Align2, FontId, Pos2, Role, TextEdit, Ui, WidgetInfo};
+use egui::{FontId, Galley, Pos2, Rect, Role, TextEdit, Ui, Vec2, WidgetInfo, vec2};
 use egui_material_icons::icons;
-use egui_plot::{Plot, PlotPoint, PlotPoints, PlotTransform, Points, Text};
+use egui_plot::{Plot, PlotPoint, PlotPoints, PlotTransform, Points};
 use glasshouse_protocol::inspect::TokenText;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// How near the pointer must be to a token to read it, in points.
 const NEAR: f32 = 14.0;
-/// Tokens of the prompt that are labelled without being pointed at.
+/// Tokens of the prompt that are labelled without being pointed at, where they find room.
 const LABELLED: usize = 24;
+/// Radius of a token that is none of those that are told apart, and between a token and its label, in points.
+const DOT: f32 = 1.6;
+const BESIDE: f32 = 2.0;
 
 /// Tokens that are found at most.
 const FOUND: usize = 5;
@@ -58,14 +62,26 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     };
     let palette = shown.palette;
     let [first, second, ..] = palette.series;
+    let others = among(&|id| !of_prompt.contains(&id));
+    let told = among(&|id| of_prompt.contains(&id) || neighbours.contains(&id) || Some(id) == token);
+    // Tokens that were never learned lie in a clump far away, and would leave the others half of the map.
+    let (near, far): (Vec<[f64; 2]>, Vec<[f64; 2]>) = match around(&told) {
+        Some([low, high]) => others
+            .into_iter()
+            .partition(|point| (0..2).all(|axis| (low[axis]..=high[axis]).contains(&point[axis]))),
+        None => (others, Vec::new()),
+    };
     let groups = [
-        ("tokens", among(&|id| !of_prompt.contains(&id)), palette.quiet, 1.6),
+        ("tokens", near, palette.quiet, DOT),
         ("the prompt's", among(&|id| of_prompt.contains(&id)), first, 3.5),
         ("neighbours", among(&|id| neighbours.contains(&id)), second, 3.5),
         ("the one looked at", among(&|id| Some(id) == token), palette.accent, 5.0),
     ];
     let labels = ids.iter().zip(points).filter(|(id, _)| of_prompt.contains(id) || Some(**id) == token);
-    let labels: Vec<(u32, [f64; 2])> = labels.take(LABELLED).map(|(id, point)| (*id, place(point))).collect();
+    let mut labels: Vec<(u32, [f64; 2])> = labels.map(|(id, point)| (*id, place(point))).collect();
+    // The one that is looked at finds room first.
+    labels.sort_by_key(|(id, _)| Some(*id) != token);
+    labels.truncate(LABELLED);
     let plot = Plot::new("embedding map")
         .height((ui.available_width() * 0.7).clamp(220.0, 460.0))
         .data_aspect(1.0)
@@ -81,12 +97,22 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             let points = Points::new(name, PlotPoints::new(points)).color(colour).radius(radius);
             plot.points(points.allow_hover(false));
         }
-        for (id, [x, y]) in labels {
-            let words = egui::RichText::new(shown.text(id)).font(FontId::monospace(11.0)).color(palette.text);
-            let text = Text::new("label", PlotPoint::new(x, y), words).anchor(Align2::LEFT_BOTTOM);
-            plot.text(text.allow_hover(false));
-        }
     });
+    let frame = *drawn.transform.frame();
+    let painter = ui.painter_at(frame);
+    let on_screen = |[x, y]: [f64; 2]| drawn.transform.position_from_point(&PlotPoint::new(x, y));
+    for point in &far {
+        painter.circle_filled(on_screen(*point), DOT, palette.quiet);
+    }
+    let galley = |id: u32| painter.layout_no_wrap(shown.text(id), FontId::monospace(11.0), palette.text);
+    let labels: Vec<(Pos2, Arc<Galley>)> =
+        labels.into_iter().map(|(id, point)| (on_screen(point), galley(id))).collect();
+    let sizes: Vec<(Pos2, Vec2)> = labels.iter().map(|(at, galley)| (*at, galley.size())).collect();
+    for ((_, galley), place) in labels.into_iter().zip(apart(&sizes, frame)) {
+        if let Some(place) = place {
+            painter.galley(place.min, galley, palette.text);
+        }
+    }
     drawn.response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, "Embedding map"));
     let pointer = drawn.response.hover_pos();
     if let Some((id, point, at)) = pointer.and_then(|at| nearest(ids, points, &drawn.transform, at)) {
@@ -102,7 +128,37 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         let (x, y) = (format::percent(f64::from(*x)), format::percent(f64::from(*y)));
         caption(ui, format!("Across {x} and up {y} of the variance. Press a token to see its neighbours."));
     }
+    if !far.is_empty() {
+        let count = format::counted(far.len() as u64, "token");
+        caption(ui, format!("{count} further away: drag the map, or zoom out."));
+    }
     legend_ui(ui, palette);
+}
+
+/// The corners of what lies around some points, half as far again as they reach; `None` where all lie in one place.
+fn around(points: &[[f64; 2]]) -> Option<[[f64; 2]; 2]> {
+    let fold = |pick: fn(f64, f64) -> f64| {
+        points.iter().copied().reduce(|a, b| [pick(a[0], b[0]), pick(a[1], b[1])])
+    };
+    let (low, high) = (fold(f64::min)?, fold(f64::max)?);
+    let reach = (high[0] - low[0]).max(high[1] - low[1]) / 2.0;
+    (reach > 0.0).then(|| [low.map(|edge| edge - reach), high.map(|edge| edge + reach)])
+}
+
+/// Where labels of these sizes stand beside their points so that none lies on another; those that come first find room first.
+fn apart(labels: &[(Pos2, Vec2)], frame: Rect) -> Vec<Option<Rect>> {
+    let mut taken: Vec<Rect> = Vec::new();
+    let place = |(at, size): &(Pos2, Vec2)| {
+        let (right, left) = (BESIDE, -BESIDE - size.x);
+        let (above, below) = (-BESIDE - size.y, BESIDE);
+        let corners = [(right, above), (left, above), (right, below), (left, below)];
+        let mut free = corners.into_iter().map(|(x, y)| Rect::from_min_size(*at + vec2(x, y), *size));
+        let found = free
+            .find(|rect| frame.contains_rect(*rect) && !taken.iter().any(|other| other.intersects(*rect)));
+        taken.extend(found);
+        found
+    };
+    labels.iter().map(place).collect()
 }
 
 /// The token that is nearest to a place of the screen, where one is near; its place on the map, and on the screen.
@@ -188,6 +244,28 @@ mod tests {
     fn a_token_under_the_pointer_has_its_numbers() {
         assert_eq!(read("·fox", 7, [-1.5, 0.25], None), "·fox, token 7, at -1.5000, 0.2500");
         assert!(read("·fox", 7, [0.0, 0.0], Some(0.875)).ends_with(", cosine 0.8750"));
+    }
+
+    #[test]
+    fn labels_do_not_lie_on_each_other() {
+        let frame = Rect::from_min_size(Pos2::ZERO, vec2(200.0, 100.0));
+        let at = |x: f32, y: f32| (Pos2::new(x, y), vec2(40.0, 12.0));
+        let placed = apart(&[at(100.0, 50.0); 6], frame);
+        assert_eq!(placed.iter().flatten().count(), 4, "one in each corner");
+        let placed: Vec<Rect> = placed.into_iter().flatten().collect();
+        for (place, rect) in placed.iter().enumerate() {
+            assert!(placed[place + 1..].iter().all(|other| !other.intersects(*rect)), "{placed:?}");
+        }
+        // At the right edge it stands at the left, and beyond the edge there is none.
+        let edge = apart(&[at(195.0, 50.0), at(400.0, 50.0)], frame);
+        assert!(edge[0].is_some_and(|rect| rect.right() <= 195.0) && edge[1].is_none());
+    }
+
+    #[test]
+    fn a_far_clump_is_not_around_the_tokens_that_are_told_apart() {
+        let [low, high] = around(&[[0.0, 0.0], [2.0, 1.0], [1.0, 4.0]]).unwrap();
+        assert_eq!((low, high), ([-2.0, -2.0], [4.0, 6.0]));
+        assert_eq!((around(&[]), around(&[[1.0, 1.0]; 3])), (None, None));
     }
 
     #[test]

@@ -177,7 +177,8 @@ impl<'a> Graph<'a> {
         let name = format!("{} {number} to {ty}", node.operation);
         let row = table.row_ui(ui, &name, chosen, |ui, column| match column {
             0 => {
-                ui.add(Label::new(RichText::new(&node.operation).monospace()).truncate());
+                let name = format!("{} {number}", node.operation);
+                ui.add(Label::new(RichText::new(name).monospace()).truncate());
             }
             1 => {
                 ui.add(Label::new(RichText::new(ty).monospace().color(quiet)).truncate());
@@ -232,5 +233,8 @@ mod tests {
         assert_eq!(found("tokens"), [0]);
         assert_eq!(found("exam"), [0, 1, 2]);
         assert_eq!(found("nothing"), [0; 0]);
+        assert_eq!(graph.name_of(0, "tokens"), "tokens");
+        assert_eq!(graph.name_of(1, ""), "result of embedding 0", "as it stands in the list");
+        assert_eq!(graph.name_of(7, ""), "value 7", "nothing makes it");
     }
 }

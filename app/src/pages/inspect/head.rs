@@ -2,6 +2,7 @@
 //! and what that adds to the residual stream.
 
 use super::chosen::Chosen;
+use super::remembered::remembered;
 use super::shown::Shown;
 use super::strip::strip_ui;
 use crate::format;
@@ -9,15 +10,25 @@ use crate::pages::parts::{Breakpoint, caption, head, icon_button};
 use crate::state::Tensor;
 use crate::theme::{self, space};
 use crate::widgets::{Scale, prose};
-use egui::{Align2, FontId, Rect, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui::style::ScrollAnimation;
+use egui::{Align2, FontId, Rect, RichText, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 use egui_material_icons::icons;
 
-/// Height of a key's row in points.
+/// Height of a key's row, and between two, in points.
 const ROW: f32 = 30.0;
+const BETWEEN: f32 = 2.0;
 /// Height of the keys in points, from which on they scroll.
 const TALL: f32 = 330.0;
+/// From the right end of a key's words to that of its score, in points.
+const SCORE: f32 = 58.0;
 /// Products of a dot product that are written out.
 const TERMS: usize = 3;
+
+/// A number as a factor or behind a minus: what is below 0 stands in parentheses.
+fn signed(value: f32, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    if text.starts_with('-') { format!("({text})") } else { text }
+}
 
 /// The head's tensors at one query.
 struct Steps<'a> {
@@ -53,12 +64,24 @@ impl<'a> Steps<'a> {
         seen.filter(|(_, share)| **share > 0.0).fold(f32::NEG_INFINITY, |most, (score, _)| most.max(*score))
     }
 
+    /// The key with the largest share.
+    fn likeliest(&self) -> usize {
+        let seen = self
+            .probabilities
+            .iter()
+            .take(self.query + 1)
+            .enumerate()
+            .max_by(|(_, a), (_, b)| a.total_cmp(b));
+        seen.map_or(0, |(key, _)| key)
+    }
+
     /// The arithmetic of one key, in words.
     fn written(&self, key: usize) -> Vec<String> {
         let (query, row) = (self.queries.at(&[self.query]), self.keys.at(&[key]));
         let at = |values: &[f32]| values.get(key).copied().unwrap_or(f32::NAN);
         let dot: f32 = query.iter().zip(row).map(|(q, k)| q * k).sum();
-        let terms = query.iter().zip(row).take(TERMS).map(|(q, k)| format!("{q:.2}·{k:.2}"));
+        let terms =
+            query.iter().zip(row).take(TERMS).map(|(q, k)| format!("{}·{}", signed(*q, 2), signed(*k, 2)));
         let terms: Vec<String> = terms.collect();
         let more = if query.len() > TERMS { " + …" } else { "" };
         let most = self.largest();
@@ -71,8 +94,9 @@ impl<'a> Steps<'a> {
                 at(self.scores)
             ),
             format!(
-                "softmax: exp({:.3} − {most:.3}) / Σ exp(…) = {:.4}",
+                "softmax: exp({:.3} − {}) / Σ exp(…) = {:.4}",
                 at(self.scores),
+                signed(most, 3),
                 at(self.probabilities)
             ),
         ]
@@ -114,15 +138,15 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             steps.size
         ),
     );
-    let id = ui.scope_id().with("key");
-    let likeliest = || {
-        let seen = steps.probabilities.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
-        seen.map_or(0, |(key, _)| key)
-    };
-    let known: Option<usize> = ui.data(|data| data.get_temp(id));
-    let mut open = known.filter(|key| *key <= steps.query).unwrap_or_else(likeliest);
-    keys_ui(ui, shown, &steps, &mut open);
-    ui.data_mut(|data| data.insert_temp(id, open));
+    let open = remembered(
+        ui,
+        &format!("key {layer} {number} {}", steps.query),
+        |ui, pressed: &mut Option<usize>| {
+            keys_ui(ui, shown, &steps, pressed);
+            pressed.unwrap_or_else(|| steps.likeliest())
+        },
+    );
+    head(ui, &format!("Against {}:", shown.place(open)));
     for line in steps.written(open) {
         ui.add(egui::Label::new(RichText::new(line).monospace().text_style(theme::caption())).wrap());
     }
@@ -148,23 +172,37 @@ fn vector_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &str, name: &str, query: us
     }
 }
 
-/// Every key that the query sees, with its score, its share and its value. A pressed one is written out.
-fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, open: &mut usize) {
+/// Every key that the query sees, with its score, its share and its value; the one that is written out is in sight. It is the one with the
+/// largest share until another is pressed.
+fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, pressed: &mut Option<usize>) {
     let narrow = Breakpoint::of(ui.available_width()) == Breakpoint::Phone;
     let (keys, values) = (Scale::signed(&steps.keys.floats), Scale::signed(&steps.values.floats));
+    let open = pressed.unwrap_or_else(|| steps.likeliest());
+    let seen = [shown.layer(), shown.head(), steps.query, open];
+    let comes = remembered(ui, "key in sight", |_, before: &mut Option<[usize; 4]>| {
+        before.replace(seen) != Some(seen)
+    });
+    ui.spacing_mut().item_spacing.y = BETWEEN;
+    // The words stand first, then the key, the share as a bar, and the value where there is room. The headings stand over them whether the
+    // list has a bar to scroll by or not.
+    let room = ui.available_width() - ui.spacing().scroll.allocated_width();
+    let words = if narrow { 150.0 } else { 190.0 };
+    let parts = if narrow { 1.0 } else { 3.0 };
+    let part = ((room - words - space::SMALL * parts) / parts).max(60.0);
+    headings_ui(ui, shown, words, if narrow { &["Share"] } else { &["Key", "Share", "Value"] }, part);
     let list = ScrollArea::vertical().id_salt("keys").max_height(TALL).min_scrolled_height(TALL);
-    ui.spacing_mut().item_spacing.y = 2.0;
     list.show_rows(ui, ROW, steps.query + 1, |ui, rows| {
-        let room = ui.available_width();
-        // The words stand first, then the key, the share as a bar, and the value where there is room.
-        let words = if narrow { 150.0 } else { 190.0 };
-        let parts = if narrow { 1.0 } else { 3.0 };
-        let part = ((room - words - space::SMALL * parts) / parts).max(60.0);
+        if comes {
+            // It may be none of those that are drawn.
+            let top = ui.max_rect().top() + (open as f32 - rows.start as f32) * (ROW + BETWEEN);
+            let row = Rect::from_min_size(pos2(ui.max_rect().left(), top), vec2(words, ROW));
+            ui.scroll_to_rect_animation(row, None, ScrollAnimation::none());
+        }
         for key in rows {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::SMALL;
-                if words_ui(ui, shown, steps, key, vec2(words, ROW - 4.0), *open == key) {
-                    *open = key;
+                if words_ui(ui, shown, steps, key, vec2(words, ROW - 4.0), open == key) {
+                    *pressed = Some(key);
                 }
                 if !narrow {
                     let name = format!("Key of {}", shown.place(key));
@@ -176,6 +214,32 @@ fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, open: &mut usize) 
                     strip_ui(ui, ("value", key), &name, steps.values.at(&[key]), values, part);
                 }
             });
+        }
+    });
+}
+
+/// What stands in the columns of the keys: their words, and then parts of one width.
+fn headings_ui(ui: &mut Ui, shown: &Shown<'_>, words: f32, parts: &[&str], part: f32) {
+    let font = FontId::proportional(11.0);
+    let heading = |ui: &mut Ui, size: Vec2, texts: &[(&str, f32, Align2)]| {
+        let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+        for (text, along, anchor) in texts {
+            let from = if *anchor == Align2::LEFT_CENTER { rect.left_center() } else { rect.right_center() };
+            ui.painter().text(from + vec2(*along, 0.0), *anchor, *text, font.clone(), shown.palette.quiet);
+        }
+        let said: Vec<&str> = texts.iter().map(|(text, ..)| *text).collect();
+        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, said.join(", ")));
+    };
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = space::SMALL;
+        let texts = [
+            ("Token", 4.0, Align2::LEFT_CENTER),
+            ("Score", -SCORE, Align2::RIGHT_CENTER),
+            ("Share", -4.0, Align2::RIGHT_CENTER),
+        ];
+        heading(ui, vec2(words, 16.0), &texts);
+        for text in parts {
+            heading(ui, vec2(part, 16.0), &[(*text, 0.0, Align2::LEFT_CENTER)]);
         }
     });
 }
@@ -203,8 +267,7 @@ fn words_ui(
         ui.painter().rect_stroke(rect, 4.0, (1.5, palette.accent), egui::StrokeKind::Inside);
     }
     let font = FontId::monospace(12.0);
-    let middle = pos2(rect.right() - 104.0, rect.center().y);
-    let token = Rect::from_min_max(rect.min, pos2(middle.x, rect.bottom()));
+    let token = Rect::from_min_max(rect.min, pos2(rect.right() - 104.0, rect.bottom()));
     ui.painter_at(token).text(
         token.left_center() + vec2(4.0, 0.0),
         Align2::LEFT_CENTER,
@@ -213,8 +276,9 @@ fn words_ui(
         palette.text,
     );
     let score = format!("{:.2}", at(steps.scores));
-    ui.painter().text(middle + vec2(46.0, 0.0), Align2::RIGHT_CENTER, score, font.clone(), palette.quiet);
-    ui.painter().text(rect.right_center() - vec2(4.0, 0.0), Align2::RIGHT_CENTER, share, font, palette.text);
+    let right = |inward: f32| rect.right_center() - vec2(inward, 0.0);
+    ui.painter().text(right(SCORE), Align2::RIGHT_CENTER, score, font.clone(), palette.quiet);
+    ui.painter().text(right(4.0), Align2::RIGHT_CENTER, share, font, palette.text);
     response.on_hover_text(said).clicked()
 }
 
@@ -223,4 +287,16 @@ fn bar_ui(ui: &mut Ui, shown: &Shown<'_>, share: f32, width: f32) {
     ui.painter().rect_filled(rect, 3.0, shown.palette.raised);
     let long = rect.width() * share.clamp(0.0, 1.0);
     ui.painter().rect_filled(rect.with_max_x(rect.left() + long), 3.0, shown.palette.accent);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_below_zero_stands_in_parentheses() {
+        assert_eq!(format!("{}·{}", signed(-1.75, 2), signed(-4.5, 2)), "(-1.75)·(-4.50)");
+        assert_eq!(format!("exp(1.000 − {})", signed(-0.5, 3)), "exp(1.000 − (-0.500))");
+        assert_eq!(signed(0.5, 2), "0.50");
+    }
 }

@@ -3,19 +3,29 @@
 use super::chosen::Chosen;
 use super::remembered::remembered;
 use super::shown::Shown;
-use crate::pages::parts::caption;
+use crate::pages::parts::{caption, elided};
 use crate::theme::{self, space};
 use crate::widgets::segmented;
 use egui::accesskit::Role;
 use egui::{
-    Align2, EventFilter, FontId, Key, Rect, ScrollArea, Sense, StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2,
+    Align2, Color32, EventFilter, FontId, Key, Rect, ScrollArea, Sense, StrokeKind, Ui, Vec2, WidgetInfo,
+    pos2, vec2,
 };
 
-/// Width and height of a cell, and width of the rows' names, in points.
-const CELL: Vec2 = vec2(68.0, 24.0);
+/// Width of a cell where all positions find room, the least that one has, its height, and width of the rows' names, in points.
+const WIDE: f32 = 68.0;
+const NARROW: f32 = 34.0;
+const HEIGHT: f32 = 24.0;
 const NAMES: f32 = 72.0;
+/// Between a cell's sides and its words, in points.
+const EDGE: f32 = 2.0;
 /// Bits of divergence at which a cell is as strong as it gets, at least.
 const MIN_BITS: f32 = 1.0;
+
+/// The size of a cell: as wide as lets all positions be seen, within what can be read.
+fn cell(width: f32, positions: usize) -> Vec2 {
+    vec2((width / positions.max(1) as f32).floor().clamp(NARROW, WIDE), HEIGHT)
+}
 
 /// What cells are shaded by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,12 +83,13 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 
 fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading), chosen: &mut Chosen) {
     let palette = shown.palette;
-    let tall = CELL.y * (lens.stages + 1) as f32;
+    let size = cell(ui.available_width() - NAMES, lens.positions);
+    let tall = size.y * (lens.stages + 1) as f32;
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 0.0;
         let (names, _) = ui.allocate_exact_size(vec2(NAMES, tall), Sense::hover());
         for stage in 0..lens.stages {
-            let at = pos2(names.left(), names.top() + CELL.y * (stage as f32 + 1.5));
+            let at = pos2(names.left(), names.top() + size.y * (stage as f32 + 1.5));
             ui.painter().text(
                 at,
                 Align2::LEFT_CENTER,
@@ -89,11 +100,11 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
         }
         // The last position is the one that is looked at unless another was chosen.
         ScrollArea::horizontal().id_salt("logit lens").stick_to_right(true).show(ui, |ui| {
-            let size = vec2(CELL.x * lens.positions as f32, tall);
-            let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-            cells_ui(ui, shown, lens, (shading, rect));
+            let all = vec2(size.x * lens.positions as f32, tall);
+            let (rect, response) = ui.allocate_exact_size(all, Sense::click());
+            cells_ui(ui, shown, lens, (shading, rect, size));
             let cell_at = |at: egui::Pos2| {
-                let place = (at - rect.min) / CELL;
+                let place = (at - rect.min) / size;
                 let column = (place.x.max(0.0) as usize).min(lens.positions.saturating_sub(1));
                 ((place.y.max(0.0) as usize).checked_sub(1), column)
             };
@@ -120,8 +131,8 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
                 };
                 if let Some(column) = moved {
                     chosen.position = Some(column);
-                    let left = rect.left() + CELL.x * column as f32;
-                    ui.scroll_to_rect(Rect::from_min_size(pos2(left, rect.top()), CELL), None);
+                    let left = rect.left() + size.x * column as f32;
+                    ui.scroll_to_rect(Rect::from_min_size(pos2(left, rect.top()), size), None);
                 }
                 let corner = theme::CONTROL_CORNER;
                 ui.painter().rect_stroke(rect, corner, (1.5, palette.accent), StrokeKind::Inside);
@@ -150,28 +161,27 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
 }
 
 /// The prompt's tokens and below them what each layer makes of them. Only what can be seen is drawn.
-fn cells_ui(ui: &Ui, shown: &Shown<'_>, lens: &Lens<'_>, (shading, rect): (Shading, Rect)) {
+fn cells_ui(ui: &Ui, shown: &Shown<'_>, lens: &Lens<'_>, (shading, rect, size): (Shading, Rect, Vec2)) {
     let palette = shown.palette;
     let font = FontId::monospace(11.0);
     let finite = lens.divergence.iter().copied().filter(|bits| bits.is_finite());
     let most = finite.fold(MIN_BITS, f32::max);
     for column in 0..lens.positions {
-        let left = rect.left() + CELL.x * column as f32;
-        let head = Rect::from_min_size(pos2(left, rect.top()), CELL);
+        let left = rect.left() + size.x * column as f32;
+        let head = Rect::from_min_size(pos2(left, rect.top()), size);
         let here = column == shown.inspection.position;
         if !ui.is_rect_visible(head.with_max_y(rect.bottom())) {
             continue;
         }
         let colour = if here { palette.accent } else { palette.quiet };
-        ui.painter_at(head.shrink2(vec2(3.0, 0.0))).text(
-            head.center(),
-            Align2::CENTER_CENTER,
-            shown.token(column),
-            font.clone(),
-            colour,
-        );
+        let write = |cell: Rect, words: String, colour: Color32| {
+            // What is too long shows its beginning.
+            let galley = elided(ui.painter(), words, font.clone(), colour, cell.width() - 2.0 * EDGE);
+            ui.painter().galley(cell.center() - galley.size() / 2.0, galley, colour);
+        };
+        write(head, shown.token(column), colour);
         for stage in 0..lens.stages {
-            let cell = head.translate(vec2(0.0, CELL.y * (stage + 1) as f32)).shrink(0.5);
+            let cell = head.translate(vec2(0.0, size.y * (stage + 1) as f32)).shrink(0.5);
             let place = stage * lens.positions + column;
             let bits = lens.divergence.get(place).copied().unwrap_or(f32::NAN);
             let (share, words) = match shading {
@@ -182,8 +192,7 @@ fn cells_ui(ui: &Ui, shown: &Shown<'_>, lens: &Lens<'_>, (shading, rect): (Shadi
             };
             // Half of the colour at most, so that the text on it can be read.
             ui.painter().rect_filled(cell, 2.0, theme::magnitude(palette, share * 0.5));
-            let inside = ui.painter_at(cell.shrink2(vec2(3.0, 0.0)));
-            inside.text(cell.center(), Align2::CENTER_CENTER, words, font.clone(), palette.text);
+            write(cell, words, palette.text);
         }
         if here {
             let column = head.with_max_y(rect.bottom());
@@ -208,4 +217,16 @@ fn read(shown: &Shown<'_>, lens: &Lens<'_>, stage: usize, column: usize) -> Stri
 /// The first stage is before every layer, each other one behind a layer.
 pub(super) fn stage_name(stage: usize) -> String {
     stage.checked_sub(1).map_or_else(|| "embedding".to_owned(), |layer| format!("layer {layer}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_positions_are_seen_where_cells_can_be_read_at_that_width() {
+        assert_eq!(cell(700.0, 5).x, WIDE);
+        assert!(17.0 * cell(620.0, 17).x <= 620.0 && cell(620.0, 17).x > NARROW);
+        assert_eq!(cell(300.0, 128).x, NARROW, "the others are scrolled to");
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::chosen::Chosen;
 use super::shown::Shown;
+use crate::format;
 use crate::pages::parts::{caption, head};
 use crate::widgets::{Heatmap, Scale, fitted};
 use egui::{Ui, vec2};
@@ -57,9 +58,9 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
                 ui,
                 format!(
                     "Each row is a position, each column a pair of features: the first pair turns once in {:.1} positions, the last \
-                     in {:.0}. The colour is the angle's cosine.",
+                     in {}. The colour is the angle's cosine.",
                     turn(*first),
-                    turn(*last)
+                    format::whole(turn(*last).round() as u64)
                 ),
             );
         }

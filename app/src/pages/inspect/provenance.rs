@@ -6,10 +6,9 @@ use super::remembered::remembered;
 use super::shown::Shown;
 use crate::format;
 use crate::pages::parts::{Ranked, Ranking, caption, head, visible};
-use crate::pages::written::legend_ui;
 use crate::theme::{self, Palette, space};
 use crate::widgets::{Piece, Stat, plain, raised, shaded_text, stat};
-use egui::{Color32, FontId, Ui};
+use egui::{Color32, FontId, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::inspect::{Detail, Match, Place};
 
@@ -100,12 +99,13 @@ fn numbers_ui(ui: &mut Ui, found: &ProvenanceResult<'_>) {
 /// The text, each span as strong as it is long.
 fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &ProvenanceResult<'_>, place: &mut Option<usize>) {
     let palette = shown.palette;
-    let legend = [
-        (strength(palette, 4), "4 tokens"),
-        (strength(palette, 16), "16"),
-        (strength(palette, LONG), "64 and more: memorised"),
-    ];
-    legend_ui(ui, palette, &legend);
+    // Each as the text below is drawn.
+    ui.horizontal_wrapped(|ui| {
+        for (length, words) in [(4, " 4 tokens "), (16, " 16 "), (LONG, " 64 and more: memorised ")] {
+            let words = RichText::new(words).text_style(theme::caption()).color(palette.text);
+            ui.label(words.background_color(strength(palette, length)));
+        }
+    });
     let cut = shown.inspection.cut;
     let lit = place.map(|place| (place, covering(found.matches, place)));
     let [_, line, ..] = palette.series;
@@ -206,11 +206,12 @@ fn covering(matches: &[Match], place: usize) -> Option<&Match> {
     matches.iter().filter(covers).max_by_key(|span| span.length)
 }
 
-/// How a span of so many tokens is drawn: twice as long is as much stronger.
+/// How a span of so many tokens is drawn: twice as long is stronger, the more so the longer, since strong colours are harder to tell apart.
+/// The strongest is half of a colour, so that the text on it can be read.
 fn strength(palette: &Palette, length: usize) -> Color32 {
     let share = (length.max(1) as f32).log2() / (LONG as f32).log2();
     let [_, colour, ..] = palette.series;
-    theme::mix(palette.panel, colour, 0.08 + 0.42 * share.clamp(0.0, 1.0))
+    theme::mix(palette.panel, colour, 0.08 + 0.46 * share.clamp(0.0, 1.0).powi(2))
 }
 
 /// At which tokens of the training text a span stands.
@@ -277,5 +278,7 @@ mod tests {
         let red = |length| strength(&DARK, length).r();
         assert!(red(2) < red(8) && red(8) < red(64));
         assert_eq!(strength(&DARK, 64), strength(&DARK, 1000));
+        let steps = [strength(&DARK, 4), strength(&DARK, 16), strength(&DARK, 64)].map(|colour| colour.r());
+        assert!(steps[1] - steps[0] >= 30 && steps[2] - steps[1] >= 30, "{steps:?} are told apart");
     }
 }

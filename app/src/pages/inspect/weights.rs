@@ -10,12 +10,16 @@ use crate::theme::{Palette, space};
 use crate::widgets::{
     Align, Axis, Column, Curve, CurvePlot, Stat, Table, explain, sparkline, stat_row, switch,
 };
-use egui::{Color32, Label, RichText, ScrollArea, Ui, vec2};
+use egui::{Color32, FontId, Label, RichText, ScrollArea, Ui, vec2};
 use glasshouse_protocol::inspect::Detail;
 
 /// Height of a row of the table, and of the whole at most, in points.
 const ROW: f32 = 26.0;
 const MAX_HEIGHT: f32 = 300.0;
+/// Width from which on the table has room for update ratios, in points.
+const WIDE: f32 = 680.0;
+/// Size of a parameter's name, in points.
+const NAME: f32 = 12.0;
 /// Curves drawn at a time: as many as there are colours.
 const CURVES: usize = 6;
 
@@ -28,7 +32,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     };
     let parameter = remembered(ui, "parameter", |ui, parameter: &mut usize| {
         *parameter = (*parameter).min(names.len().saturating_sub(1));
-        table_ui(ui, data, names, parameter);
+        table_ui(ui, shown, (names, steps), parameter);
         *parameter
     });
     ui.add_space(space::MEDIUM);
@@ -67,8 +71,8 @@ fn figure(data: &ViewData, name: &str, parameter: usize) -> String {
         .map_or_else(|| format::NOTHING.to_owned(), |value| short(f64::from(*value)))
 }
 
-/// Norms are of all sizes.
-fn short(value: f64) -> String {
+/// Norms, and what else a model's numbers come to, are of all sizes.
+pub(super) fn short(value: f64) -> String {
     match value.abs() {
         size if !size.is_finite() => format::NOTHING.to_owned(),
         size if size != 0.0 && size < 0.01 => format::scientific(value),
@@ -77,14 +81,20 @@ fn short(value: f64) -> String {
     }
 }
 
-fn table_ui(ui: &mut Ui, data: &ViewData, names: &[String], parameter: &mut usize) {
+fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]), parameter: &mut usize) {
+    let data = shown.data;
+    let ratios = ratios_at(data, steps, shown.inspection.step);
     let width = ui.available_width();
     let narrow = width < 520.0;
-    let number = |title| Column { title, width: 60.0, align: Align::Right };
+    let number = |title, width| Column { title, width, align: Align::Right };
     let spread = Column { title: "Weights", width: spread_width(narrow), align: Align::Left };
-    let mut columns = vec![number("Norm")];
+    let mut columns = vec![number("Norm", 60.0)];
     if !narrow {
-        columns.extend([number("Gradient"), Column { title: "Gradients", ..spread }]);
+        columns.extend([number("Gradient", 60.0), Column { title: "Gradients", ..spread }]);
+        // Ratios are known of a whole run alone.
+        if width >= WIDE && data.tensor("update_ratios").is_some() {
+            columns.push(number("Update per step", 96.0));
+        }
     }
     columns.insert(1, spread);
     // The name has what the others leave.
@@ -92,6 +102,10 @@ fn table_ui(ui: &mut Ui, data: &ViewData, names: &[String], parameter: &mut usiz
     let name = Column { title: "Parameter", width: (width - others - 14.0).max(80.0), align: Align::Left };
     columns.insert(0, name);
     let table = Table { columns: &columns, row: ROW };
+    // All names are written alike: in full where each finds room.
+    let longest = names.iter().max_by_key(|name| name.chars().count()).cloned().unwrap_or_default();
+    let longest = ui.painter().layout_no_wrap(longest, FontId::monospace(NAME), Color32::PLACEHOLDER);
+    let in_full = longest.size().x <= name.width;
     table.titles_ui(ui);
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -103,7 +117,7 @@ fn table_ui(ui: &mut Ui, data: &ViewData, names: &[String], parameter: &mut usiz
             for place in seen {
                 let Some(name) = names.get(place) else { continue };
                 let chosen = place == *parameter;
-                if row_ui(ui, (&table, narrow), data, (place, name), chosen) {
+                if row_ui(ui, (&table, narrow, in_full), (shown, ratios), (place, name), chosen) {
                     *parameter = place;
                 }
             }
@@ -114,18 +128,21 @@ fn table_ui(ui: &mut Ui, data: &ViewData, names: &[String], parameter: &mut usiz
 /// A parameter in the table. Whether it was pressed.
 fn row_ui(
     ui: &mut Ui,
-    (table, narrow): (&Table<'_>, bool),
-    data: &ViewData,
+    (table, narrow, in_full): (&Table<'_>, bool, bool),
+    (shown, ratios): (&Shown<'_>, &[f32]),
     (place, name): (usize, &String),
     chosen: bool,
 ) -> bool {
-    let [weights, gradients, ..] = Palette::of(ui).series;
+    let data = shown.data;
+    let [weights, gradients, ..] = shown.palette.series;
     let spread = |ui: &mut Ui, tensor: &str, colour: Color32| {
-        sparkline(ui, of(data, tensor, place), vec2(spread_width(narrow), ROW - 8.0), colour);
+        let heights = heights(of(data, tensor, place));
+        sparkline(ui, &heights, vec2(spread_width(narrow), ROW - 8.0), colour);
     };
     let row = table.row_ui(ui, name, chosen, |ui, column| match column {
         0 => {
-            let name = RichText::new(ending(name, narrow)).monospace().size(12.0);
+            let name =
+                RichText::new(if in_full { name.as_str() } else { ending(name) }).monospace().size(NAME);
             ui.add(Label::new(name).truncate());
         }
         1 => {
@@ -135,7 +152,14 @@ fn row_ui(
         3 => {
             ui.label(figure(data, "gradient_norms", place));
         }
-        _ => spread(ui, "gradient_histogram", gradients),
+        4 => spread(ui, "gradient_histogram", gradients),
+        _ => {
+            ui.label(
+                ratios
+                    .get(place)
+                    .map_or_else(|| format::NOTHING.to_owned(), |ratio| short(f64::from(*ratio))),
+            );
+        }
     });
     let exact = |tensor: &str| of(data, tensor, place).first().map_or_else(String::new, f32::to_string);
     let (norm, gradient) = (exact("norms"), exact("gradient_norms"));
@@ -147,13 +171,30 @@ fn spread_width(narrow: bool) -> f32 {
     if narrow { 60.0 } else { 110.0 }
 }
 
-/// A parameter's name, or where it is narrow what tells it from others: `blocks.0.attention.query.weight` is `0.attention.query`.
-fn ending(name: &str, narrow: bool) -> &str {
-    if !narrow {
-        return name;
-    }
+/// What tells a parameter's name from others: of `blocks.0.attention.query.weight` it is `0.attention.query`.
+fn ending(name: &str) -> &str {
     let name = name.strip_prefix("blocks.").unwrap_or(name);
     name.strip_suffix(".weight").unwrap_or(name)
+}
+
+/// Update ratios of the parameters at the step that is looked at, or the last one before it; none at the first step, which follows from
+/// none.
+fn ratios_at<'a>(data: &'a ViewData, steps: &[u64], step: u64) -> &'a [f32] {
+    let row = steps.partition_point(|own| *own <= step).checked_sub(1).filter(|row| *row > 0);
+    let tensor = data.tensor("update_ratios");
+    row.zip(tensor).map_or(&[], |(row, tensor)| tensor.at(&[row]))
+}
+
+/// How high bars of shares are, from 0 to 1, on a logarithmic scale: a few entries far from all others leave these a bin or two, and would
+/// be too few to be seen themselves.
+fn heights(shares: &[f32]) -> Vec<f32> {
+    let seen = || shares.iter().copied().filter(|share| *share > 0.0);
+    let (least, most) =
+        seen().fold((f32::INFINITY, 0.0_f32), |(least, most), share| (least.min(share), most.max(share)));
+    // The smallest is seen, too.
+    let floor = least / 2.0;
+    let height = |share: &f32| if *share > 0.0 { (share / floor).ln() / (most / floor).ln() } else { 0.0 };
+    shares.iter().map(height).collect()
 }
 
 /// How a parameter's weights and gradients are spread.
@@ -169,19 +210,28 @@ fn histograms_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, (parameter, na
         let value = figure(data, norm, parameter);
         stat_row(ui, Stat { name: &format!("{title}, norm"), value: &value, exact: "" });
         let width = (high - low) / shares.len().max(1) as f32;
-        let bar = |(bin, share): (usize, &f32)| {
+        let bar = |(bin, (share, height)): (usize, (&f32, f32))| {
             let from = low + width * bin as f32;
             let to = from + width;
+            let label = match bin {
+                _ if bin + 1 == shares.len() => short(f64::from(*high)),
+                _ if bin % 16 == 0 => short(f64::from(from)),
+                _ => String::new(),
+            };
             Bar {
-                label: if bin % 16 == 0 { short(f64::from(from)) } else { String::new() },
-                value: f64::from(*share),
+                label,
+                value: f64::from(height),
                 hover: format!("{from:.3e} to {to:.3e}: {}", format::percent(f64::from(*share))),
                 colour,
             }
         };
-        let bars: Vec<Bar> = shares.iter().enumerate().map(bar).collect();
+        let bars: Vec<Bar> = shares.iter().zip(heights(shares)).enumerate().map(bar).collect();
         bars_ui(ui, palette, &format!("{title} of {name}"), 120.0, &bars);
     }
+    caption(
+        ui,
+        "From the smallest entry to the largest; how many there are is drawn on a logarithmic scale.",
+    );
     ui.add_space(space::SMALL);
 }
 
@@ -191,7 +241,7 @@ fn run_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]), p
     // The first milestone follows from none.
     let plots = [
         ("Norm", "norms_by_step", false, 0),
-        ("Update ratio", "update_ratios", true, 1),
+        ("Update ratio per step", "update_ratios", true, 1),
         ("Gradient norm", "gradient_norms_by_step", true, 0),
     ];
     if plots.iter().all(|(_, tensor, ..)| data.tensor(tensor).is_none()) {
@@ -276,7 +326,15 @@ mod tests {
             assert_eq!(short(value), words);
         }
         assert_eq!(short(f64::NAN), format::NOTHING);
-        assert_eq!(ending("blocks.0.attention.query.weight", true), "0.attention.query");
-        assert_eq!(ending("final_norm.weight", false), "final_norm.weight");
+        assert_eq!(ending("blocks.0.attention.query.weight"), "0.attention.query");
+    }
+
+    #[test]
+    fn the_few_entries_of_a_histogram_are_seen_beside_the_many() {
+        let heights = heights(&[0.0, 1e-5, 0.99, 1e-3, 0.0]);
+        assert_eq!((heights[0], heights[2], heights[4]), (0.0, 1.0, 0.0));
+        assert!(heights[1] > 0.05 && heights[3] > 2.0 * heights[1] && heights[3] < 0.6, "{heights:?}");
+        assert_eq!(super::heights(&[0.25; 4]), [1.0; 4]);
+        assert_eq!(super::heights(&[0.0; 2]), [0.0; 2]);
     }
 }

@@ -3,6 +3,7 @@
 use super::lesson::{Lesson, Offer, Prediction};
 use super::measures::{self, Missing};
 use super::text;
+use crate::format;
 use crate::pages::home::grow_first_model;
 use crate::pages::parts::{caption, head};
 use crate::pages::train::{busy, want_history};
@@ -12,7 +13,7 @@ use crate::widgets::{self, hint_line};
 use egui::{DragValue, Label, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, Launch, LessonMeasurement, LessonProgress, TrainingState};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A prediction that is being made, and a measurement under way.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ pub(super) struct Checking {
     unread: BTreeSet<String>,
     /// Why it cannot be measured now.
     lacks: Option<String>,
+    /// Runs that follow the one that trains.
+    queue: VecDeque<Offer>,
 }
 
 impl Checking {
@@ -201,6 +204,7 @@ impl Checking {
 
     /// Runs that the lesson offers, and the one that trains.
     fn offers_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, offers: &[Offer]) {
+        self.go_on(context);
         let trains = context.state.training.state != TrainingState::Idle;
         if trains {
             let training = &context.state.training;
@@ -209,6 +213,7 @@ impl Checking {
             let words = format!("{name} trains: step {} of {}", training.step, training.steps);
             if widgets::working(ui, &words, Some(share), Some("Stop")) {
                 context.outbox.send(Command::StopTraining);
+                self.queue.clear();
             }
         }
         if measures::source(context.state).is_none() && offers.is_empty() && !trains {
@@ -233,8 +238,39 @@ impl Checking {
                         self.train(context, offer);
                     }
                 }
+                if offers.len() > 1 {
+                    let words = format!("All {}, one after another", offers.len());
+                    let button = widgets::plain(ui, PageName::Train.icon(), &words);
+                    if button.on_hover_text("As long as this page is open").clicked() {
+                        self.queue = offers.iter().cloned().collect();
+                        self.train_next(context);
+                    }
+                }
             });
         });
+        if !self.queue.is_empty() {
+            let count = format::counted(self.queue.len() as u64, "run");
+            caption(ui, format!("{count} to follow, as long as this page is open."));
+        }
+    }
+
+    /// Begins the next of the runs that follow each other once the one before has come to its end.
+    fn go_on(&mut self, context: &mut Context<'_>) {
+        if self.queue.is_empty() || busy(context) {
+            return;
+        }
+        let training = &context.state.training;
+        if training.step < training.steps {
+            // It was stopped, and whoever did that does not want the next one.
+            self.queue.clear();
+        }
+        self.train_next(context);
+    }
+
+    fn train_next(&mut self, context: &mut Context<'_>) {
+        if let Some(offer) = self.queue.pop_front() {
+            self.train(context, &offer);
+        }
     }
 
     fn train(&mut self, context: &mut Context<'_>, offer: &Offer) {
@@ -244,7 +280,10 @@ impl Checking {
                 context.outbox.send(Command::Train { config, launch: Launch::default() });
                 self.lacks = None;
             }
-            Err(problem) => self.lacks = Some(problem),
+            Err(problem) => {
+                self.queue.clear();
+                self.lacks = Some(problem);
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, b
     let painter = ui.painter_at(rect);
     painter.hline(rect.x_range(), floor, (1.0, palette.hairline));
     let pointed = response.hover_pos().map(|at| ((at.x - rect.left()) / step) as usize);
-    let mut free_from = rect.left();
+    let mut free_from = f32::NEG_INFINITY;
     for (place, bar) in bars.iter().enumerate() {
         let middle = rect.left() + step * (place as f32 + 0.5);
         let tall = ((bar.value / most) as f32 * (floor - rect.top() - 2.0)).max(if bar.value > 0.0 {
@@ -46,9 +46,14 @@ pub(crate) fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, b
         let colour =
             if pointed == Some(place) { theme::mix(bar.colour, palette.text, 0.3) } else { bar.colour };
         painter.rect_filled(shape, CornerRadius { nw: 2, ne: 2, sw: 0, se: 0 }, colour);
+        // What has no label takes no room from the next one.
+        if bar.label.is_empty() {
+            continue;
+        }
         let galley = painter.layout_no_wrap(bar.label.clone(), font.clone(), palette.quiet);
-        let left = middle - galley.size().x / 2.0;
-        if left >= free_from && left + galley.size().x <= rect.right() + 1.0 {
+        // Labels of the first and the last bar may be wider than these are.
+        let left = (middle - galley.size().x / 2.0).min(rect.right() - galley.size().x).max(rect.left());
+        if left >= free_from {
             free_from = left + galley.size().x + 4.0;
             painter.galley(pos2(left, floor + 2.0), galley, palette.quiet);
         }
@@ -82,5 +87,46 @@ pub(crate) fn rows_ui(ui: &mut Ui, palette: &Palette, bars: &[(Bar, String)]) {
         let long = room.width() * (bar.value / most) as f32;
         painter.rect_filled(room.with_max_x(room.left() + long), 3.0, bar.colour);
         response.on_hover_text(&bar.hover);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preferences::Preferences;
+    use crate::theme::DARK;
+
+    /// The texts that bars paint in so much room.
+    fn painted(bars: &[Bar], width: f32) -> Vec<String> {
+        let context = egui::Context::default();
+        theme::prepare(&context, &Preferences::default());
+        let mut texts = Vec::new();
+        for _ in 0..2 {
+            let output = context.run_ui(egui::RawInput::default(), |ui| {
+                ui.set_max_width(width);
+                bars_ui(ui, &DARK, "Bars", 120.0, bars);
+            });
+            let text = |clipped: &egui::epaint::ClippedShape| match &clipped.shape {
+                egui::Shape::Text(text) => Some(text.galley.text().to_owned()),
+                _ => None,
+            };
+            texts = output.shapes.iter().filter_map(text).collect();
+            output.drop_without_applying_deltas();
+        }
+        texts
+    }
+
+    fn bars(count: usize, label: impl Fn(usize) -> String) -> Vec<Bar> {
+        let bar = |place| Bar { label: label(place), value: 1.0, hover: String::new(), colour: DARK.text };
+        (0..count).map(bar).collect()
+    }
+
+    #[test]
+    fn bars_without_labels_take_no_room_from_those_that_have_one() {
+        let some = bars(64, |place| if place % 16 == 0 { format!("-0.{place}25") } else { String::new() });
+        assert_eq!(painted(&some, 560.0), ["-0.025", "-0.1625", "-0.3225", "-0.4825"]);
+        // Where all have one, those that find no room are left out.
+        let all = painted(&bars(64, |place| format!("number {place}")), 560.0);
+        assert!(all.len() > 2 && all.len() < 20, "{all:?}");
     }
 }

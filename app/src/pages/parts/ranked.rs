@@ -1,5 +1,6 @@
 //! Rows to compare and to choose from: a name, bars from one zero, one below the other, and a figure at the end.
 
+use super::elided;
 use crate::theme::{self, Palette};
 use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, Rect, Sense, StrokeKind, Ui, WidgetInfo, pos2, vec2};
@@ -83,8 +84,8 @@ impl Ranking {
             inner.left() + 26.0
         };
         let name = Rect::from_min_max(pos2(left, inner.top()), pos2(names, inner.bottom()));
-        let font = self.font.clone();
-        ui.painter_at(name).text(name.left_center(), Align2::LEFT_CENTER, &row.name, font, colour);
+        let galley = elided(&painter, &row.name, self.font.clone(), colour, name.width());
+        painter.galley(name.left_center() - vec2(0.0, galley.size().y / 2.0), galley, colour);
         let right = (inner.right() - self.figures).max(names + 6.0);
         let room = Rect::from_min_max(pos2(names + 6.0, inner.top()), pos2(right, inner.bottom()));
         let span = (high - low).max(f32::MIN_POSITIVE);
@@ -109,5 +110,43 @@ impl Ranking {
         let colour = if row.faint { palette.quiet } else { palette.text };
         painter.text(at, Align2::RIGHT_CENTER, &row.figure, small, colour);
         response.on_hover_text(&row.hover).clicked()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preferences::Preferences;
+    use crate::theme::DARK;
+
+    #[test]
+    fn a_name_that_is_too_long_ends_in_an_ellipsis() {
+        let context = egui::Context::default();
+        theme::prepare(&context, &Preferences::default());
+        let names = ["·Tom·and", "·and·Mia·went·to·the·park·on·a·sunny·day"].map(str::to_owned);
+        let rows = names.clone().map(|name| Ranked { name, ..Ranked::default() });
+        let ranking = Ranking { font: FontId::monospace(12.0), figures: 60.0, presses: false };
+        for _ in 0..2 {
+            let output = context.run_ui(egui::RawInput::default(), |ui| {
+                ui.set_max_width(400.0);
+                ranking.ui(ui, &DARK, &rows);
+            });
+            // What is painted of each: whether it is in full, and the letters of its row.
+            let painted = |clipped: &egui::epaint::ClippedShape| match &clipped.shape {
+                egui::Shape::Text(text) => {
+                    let row = text.galley.rows.first()?;
+                    let letters: String = row.glyphs.iter().map(|glyph| glyph.chr).collect();
+                    Some((text.galley.elided, letters)).filter(|(_, letters)| !letters.is_empty())
+                }
+                _ => None,
+            };
+            let painted: Vec<(bool, String)> = output.shapes.iter().filter_map(painted).collect();
+            output.drop_without_applying_deltas();
+            assert_eq!(painted.first(), Some(&(false, names[0].clone())));
+            let (is_elided, letters) = &painted[1];
+            assert!(
+                *is_elided && letters.ends_with('…') && names[1].starts_with(letters.trim_end_matches('…'))
+            );
+        }
     }
 }

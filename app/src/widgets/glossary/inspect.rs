@@ -19,10 +19,10 @@ pub const TERMS: &[Term] = &[
         "Simonyan et al. 2013, Deep Inside Convolutional Networks, arXiv 1312.6034",
     ),
     entry(
-        "update ratio",
+        "update ratio per step",
         &[],
-        "How far a parameter moved since the milestone before, beside how large it was there: one that stands still learns nothing, one that leaps forgets.",
-        "‖w[t] − w[t−1]‖ / ‖w[t−1]‖",
+        "How far a parameter moved a step since the milestone before, beside how large it was there: one that stands still learns nothing, one that leaps forgets.",
+        "‖w[t] − w[s]‖ / (‖w[s]‖·(t − s))",
         "Karpathy 2022, makemore, part 3",
     ),
 ];

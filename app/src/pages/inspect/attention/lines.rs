@@ -1,8 +1,10 @@
 //! Tokens twice, those that read at the left and those that are read from at the right, and a line for each attention between them.
 
 use crate::pages::inspect::chosen::Chosen;
+use crate::pages::inspect::remembered::remembered;
 use crate::pages::inspect::shown::Shown;
 use crate::theme;
+use egui::style::ScrollAnimation;
 use egui::{
     Align2, EventFilter, FontId, Key, Pos2, Rect, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, pos2, vec2,
 };
@@ -25,6 +27,15 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         let row_at = |at: Pos2| (((at.y - rect.top()) / LINE) as usize).min(tokens.saturating_sub(1));
         let position = chosen.position.unwrap_or(tokens.saturating_sub(1)).min(tokens.saturating_sub(1));
+        // The one that is looked at comes into sight, whichever way it was chosen.
+        let seen = [shown.layer(), shown.head(), position];
+        if remembered(ui, "line in sight", |_, before: &mut Option<[usize; 3]>| {
+            before.replace(seen) != Some(seen)
+        }) {
+            let top = rect.top() + LINE * position as f32;
+            let line = Rect::from_min_size(pos2(rect.left(), top), vec2(rect.width(), LINE));
+            ui.scroll_to_rect_animation(line, None, ScrollAnimation::none());
+        }
         if response.gained_focus() {
             ui.ctx().request_repaint();
         }
@@ -115,5 +126,68 @@ fn paint(ui: &Ui, shown: &Shown<'_>, matrix: &[f32], rect: Rect, reads: usize) {
         };
         let colour = theme::mix(palette.quiet, palette.text, share.sqrt());
         fitted(words, pos2(right + 6.0, y), Align2::LEFT_CENTER, colour);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::preferences::Preferences;
+    use crate::state::ViewData;
+    use crate::theme::DARK;
+    use glasshouse_protocol::inspect::TokenText;
+    use glasshouse_protocol::{InspectSettings, Inspection, View};
+
+    const TOKENS: usize = 40;
+
+    /// Whether a token's line can be seen where one position of many is looked at.
+    fn is_seen(place: usize, position: usize) -> bool {
+        let token = |id: usize| TokenText { id: id as u32, text: format!("w{id}") };
+        let inspection = Inspection {
+            run: String::new(),
+            step: 0,
+            device: String::new(),
+            layers: 1,
+            heads: 1,
+            prompt: String::new(),
+            tokens: (0..TOKENS).map(token).collect(),
+            cut: 0,
+            position,
+            views: Vec::new(),
+            held_training_ms: None,
+        };
+        let data = ViewData {
+            view: View::Attention,
+            tensors: Vec::new(),
+            details: Vec::new(),
+            notices: Vec::new(),
+            ms: 0.0,
+        };
+        let settings = InspectSettings::default();
+        let shown =
+            Shown { inspection: &inspection, data: &data, settings: &settings, column: 0, palette: &DARK };
+        let mut chosen = Chosen { position: Some(position), ..Chosen::default() };
+        let matrix = vec![0.0; TOKENS * TOKENS];
+        let context = egui::Context::default();
+        theme::prepare(&context, &Preferences::default());
+        let mut seen = false;
+        for _ in 0..3 {
+            let output = context
+                .run_ui(egui::RawInput::default(), |ui| super::ui(ui, &shown, &mut chosen, &matrix, None));
+            seen = output.shapes.iter().any(|clipped| match &clipped.shape {
+                egui::Shape::Text(text) => {
+                    text.galley.text() == format!("w{place}") && clipped.clip_rect.contains(text.pos)
+                }
+                _ => false,
+            });
+            output.drop_without_applying_deltas();
+        }
+        seen
+    }
+
+    #[test]
+    fn the_token_that_is_looked_at_is_in_sight() {
+        assert!(is_seen(0, 0) && !is_seen(TOKENS - 1, 0), "not all lines find room");
+        assert!(is_seen(TOKENS - 1, TOKENS - 1) && !is_seen(0, TOKENS - 1));
     }
 }

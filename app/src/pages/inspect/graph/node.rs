@@ -2,6 +2,7 @@
 
 use super::Graph;
 use crate::format;
+use crate::pages::inspect::weights::short;
 use crate::pages::parts::{caption, icon_button, line_ui};
 use crate::theme::{self, Palette, space};
 use crate::widgets::{plain, raised};
@@ -58,20 +59,29 @@ impl Graph<'_> {
         });
     }
 
+    /// What a value is called: by its own name, or else by the operation that makes it, as that stands in the list.
+    pub(super) fn name_of(&self, number: usize, name: &str) -> String {
+        let makes = |node: &GraphNode| node.outputs.contains(&number);
+        match self.nodes.iter().position(makes).and_then(|at| Some((at, self.nodes.get(at)?))) {
+            Some((at, node)) if name.is_empty() => format!("result of {} {at}", node.operation),
+            None if name.is_empty() => format!("value {number}"),
+            _ => name.to_owned(),
+        }
+    }
+
     fn value_ui(&self, ui: &mut Ui, palette: &Palette, number: usize) {
         let Some(value) = self.values.get(number) else {
             caption(ui, format!("value {number}"));
             return;
         };
-        let name = if value.name.is_empty() { format!("value {number}") } else { value.name.clone() };
+        let name = self.name_of(number, &value.name);
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(name).monospace());
             ui.label(RichText::new(&value.ty).monospace().color(palette.quiet));
         });
         for (what, numbers) in [("", &value.statistics), ("gradient ", &value.gradient)] {
             if let Some(numbers) = numbers {
-                let [low, high, mean, deviation] =
-                    numbers.map(|number| format::scientific(f64::from(number)));
+                let [low, high, mean, deviation] = numbers.map(|number| short(f64::from(number)));
                 let exact = format!("{numbers:?}: smallest, largest, mean, standard deviation");
                 let words = format!("{what}{low} to {high}, mean {mean}, standard deviation {deviation}");
                 caption(ui, words).on_hover_text(exact);

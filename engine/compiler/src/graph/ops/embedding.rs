@@ -28,6 +28,10 @@ impl Operation for Embedding {
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;
 
+    fn formula(&self) -> &'static str {
+        if self.positions { Self::FORMULA } else { "y[b,t] = table[tokens[b,t]]" }
+    }
+
     fn types(&self, inputs: EmbeddingInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         let EmbeddingInputs { tokens, table, positions, cursor } = inputs;
         integers("tokens", tokens)?;

@@ -32,6 +32,15 @@ impl Operation for Linear {
     type Outputs<T> = Y<T>;
     type Gradients<T> = Nothing;
 
+    fn formula(&self) -> &'static str {
+        match (self.bias, self.residual) {
+            (false, false) => "y = x·wᵀ",
+            (true, false) => "y = x·wᵀ + b",
+            (false, true) => "y = x·wᵀ + residual",
+            (true, true) => Self::FORMULA,
+        }
+    }
+
     fn types(&self, inputs: LinearInputs<&Type>, _: Nothing) -> Rule<Y<Type>> {
         let LinearInputs { x, weight, bias, residual } = inputs;
         rank("weight", weight, 2)?;

@@ -59,11 +59,13 @@ impl Operation for Norm {
     type Gradients<T> = Nothing;
 
     fn formula(&self) -> &'static str {
-        match (self.form.kind, self.form.unit_offset) {
-            (NormKind::Layer, false) => "y = (x − μ) / √(var + ε)·w + b",
-            (NormKind::Rms, false) => "y = x / √(mean x² + ε)·w",
-            (NormKind::Layer, true) => "y = (x − μ) / √(var + ε)·(1 + w) + b",
-            (NormKind::Rms, true) => "y = x / √(mean x² + ε)·(1 + w)",
+        match (self.form.kind, self.form.unit_offset, self.bias) {
+            (NormKind::Layer, false, true) => "y = (x − μ) / √(var + ε)·w + b",
+            (NormKind::Layer, false, false) => "y = (x − μ) / √(var + ε)·w",
+            (NormKind::Layer, true, true) => "y = (x − μ) / √(var + ε)·(1 + w) + b",
+            (NormKind::Layer, true, false) => "y = (x − μ) / √(var + ε)·(1 + w)",
+            (NormKind::Rms, false, _) => "y = x / √(mean x² + ε)·w",
+            (NormKind::Rms, true, _) => "y = x / √(mean x² + ε)·(1 + w)",
         }
     }
 
