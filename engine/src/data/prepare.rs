@@ -473,7 +473,7 @@ fn checksum(tokenizer: &Tokenizer) -> Result<u32> {
 }
 
 /// What the index of a store says before anything is counted, whatever an objective makes of the corpus.
-fn index(corpus: &Corpus, tokenizer: &Tokenizer, recipe: &str, problems: &Problems) -> Result<Index> {
+fn index_of(corpus: &Corpus, tokenizer: &Tokenizer, recipe: &str, problems: &Problems) -> Result<Index> {
     Ok(Index {
         vocabulary: tokenizer.vocabulary_size(),
         end_of_text: tokenizer.end_of_text(),
@@ -600,7 +600,7 @@ async fn encode(
         documents: count.documents,
         characters: count.characters,
         bytes: count.bytes,
-        ..index(corpus, tokenizer, recipe, problems)?
+        ..index_of(corpus, tokenizer, recipe, problems)?
     })?;
     Ok(())
 }

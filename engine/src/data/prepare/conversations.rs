@@ -2,7 +2,7 @@
 
 use super::corpus::Corpus;
 use super::split::HeldOut;
-use super::{ENCODE_BYTES, Progress, index};
+use super::{ENCODE_BYTES, Progress, index_of};
 use crate::data::read::{self, Problems, RowLocation};
 use crate::data::store::{Index, Split, Writer};
 use crate::error::{Error, Result};
@@ -85,7 +85,7 @@ pub(super) async fn encode(
         bytes,
         prompt,
         plain,
-        ..index(corpus, &files.tokenizer, recipe, problems)?
+        ..index_of(corpus, &files.tokenizer, recipe, problems)?
     })?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use super::corpus::Corpus;
 use super::split::HeldOut;
-use super::{ENCODE_BYTES, Progress, index};
+use super::{ENCODE_BYTES, Progress, index_of};
 use crate::data::read::{LabelledText, Problems, RowLocation, SourceFile, labelled_texts};
 use crate::data::store::{Index, Writer};
 use crate::error::{Error, Result};
@@ -83,7 +83,7 @@ pub(super) async fn encode(
         characters,
         bytes,
         labels,
-        ..index(corpus, tokenizer, recipe, problems)?
+        ..index_of(corpus, tokenizer, recipe, problems)?
     })?;
     Ok(())
 }

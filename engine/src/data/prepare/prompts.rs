@@ -4,7 +4,7 @@
 use super::conversations::{missing, template_fault};
 use super::corpus::Corpus;
 use super::split::HeldOut;
-use super::{ENCODE_BYTES, Progress, index};
+use super::{ENCODE_BYTES, Progress, index_of};
 use crate::data::read::{self, Problems, RowLocation};
 use crate::data::rewards::{Judge, Judged};
 use crate::data::store::{Index, Split, Writer};
@@ -87,7 +87,7 @@ pub(super) async fn encode(
         characters,
         bytes,
         prompt: asked,
-        ..index(corpus, &files.tokenizer, recipe, problems)?
+        ..index_of(corpus, &files.tokenizer, recipe, problems)?
     })?;
     Ok(())
 }
