@@ -55,7 +55,7 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
 }
 
 fn metrics_bytes(run: &Run) -> u64 {
-    files::metadata(&run.metrics_path()).map_or(0, |metadata| metadata.len())
+    files::metadata(run.metrics_path()).map_or(0, |metadata| metadata.len())
 }
 
 fn add_past(run: &Run, summary: &mut ProjectSummary) -> Result<()> {
