@@ -9,7 +9,7 @@ use crate::theme::Palette;
 use crate::widgets::slider;
 use egui::{Label, Rect, Sense, Slider, Ui, Vec2};
 use glasshouse_protocol::Command;
-use glasshouse_protocol::cleaning::report::Report;
+use glasshouse_protocol::cleaning::report::{Group, Report};
 use glasshouse_protocol::cleaning::table::Unit;
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,7 +77,7 @@ impl Mixing {
         }
         let before = self.mixture.clone().unwrap_or_else(|| Mixture::of(recipe));
         let mut mixture = before.clone();
-        group_head_ui(ui, "Mixture");
+        group_head_ui(ui, Group::Balance);
         small_card(ui, |ui| {
             caption(
                 ui,
