@@ -50,9 +50,8 @@ fn part_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit, part: &AuditSe
         let name = format!("evaluate:audit {} {}", part.name.name(), table.title);
         let rows = format::counted(table.rows.len() as u64, "row");
         let title = (table.title.as_str(), rows.as_str());
-        let pressed = widgets::fold(ui, context.preferences, &name, title, place == 0, |ui, _| {
-            table_ui(ui, table)
-        });
+        let pressed =
+            widgets::fold(ui, context.preferences, &name, title, place == 0, |ui, _| table_ui(ui, table));
         if let Some(passage) = pressed.flatten() {
             let source = source_evaluated(context.state, &audit.run, &audit.checkpoint);
             look_with(context, source, passage.prompt);

@@ -132,7 +132,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     head(ui, "2. Against every key");
     prose(
         ui,
-        &format!(
+        format!(
             "Each earlier token has a key. q·k is large where both point the same way; √{} keeps it in range, and softmax makes shares \
              of 1. Later tokens are masked.",
             steps.size
