@@ -7,6 +7,7 @@
 
 mod lens;
 
+use crate::serving_window;
 use crate::support;
 use crate::support::session::{LOOK, SIZE, Session};
 use egui::{Key, Role};
@@ -15,11 +16,12 @@ use glasshouse::app::{Address, AppOptions};
 use glasshouse::link::{Answer, Chosen, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
+use glasshouse::theme::space;
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
-    AuditSettings, Command, EvaluateSettings, ExportFormat, Launch, LearnsFrom, Objective, Quantization,
-    RunState, Start, TrainingState, View, WeightSource, presets,
+    AuditSettings, Command, EvaluateSettings, ExportFormat, GuardMode, Launch, LearnsFrom, Objective,
+    Quantization, RunConfig, RunState, Start, TrainingState, View, WeightSource, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -31,6 +33,8 @@ struct Extent {
     first: f64,
     /// Steps of the two runs on Shakespeare.
     steps: [u64; 2],
+    /// The step at which a third run's learning rate is raised, and the one at which that run is stopped.
+    raised: [u64; 2],
     /// Steps in which the first model learns to answer.
     answers: u64,
     /// Documents on which models are evaluated, unless all, and samples of an audit.
@@ -44,6 +48,7 @@ struct Extent {
 const WHOLE: Extent = Extent {
     first: 120.0,
     steps: [2000, 600],
+    raised: [200, 450],
     answers: 2400,
     evaluated: (None, 200),
     pause: LOOK,
@@ -52,6 +57,7 @@ const WHOLE: Extent = Extent {
 const BRIEF: Extent = Extent {
     first: 1.0,
     steps: [12, 6],
+    raised: [1, 6],
     answers: 8,
     evaluated: (Some(20), 10),
     // Nobody looks at these pictures, and what a page waits for is counted in frames.
@@ -256,7 +262,6 @@ fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
 fn evaluated(session: &mut Session, extent: &Extent) {
     let names: Vec<String> = session.state().runs.list.iter().map(|run| run.name.clone()).collect();
     let [first, .., tuned] = names.as_slice() else { panic!("{names:?}") };
-    let best = |run: &String| WeightSource::Checkpoint { run: run.clone(), checkpoint: "best".to_owned() };
     let (documents, samples) = extent.evaluated;
     for run in [first, tuned] {
         let settings =
@@ -291,6 +296,86 @@ fn evaluated(session: &mut Session, extent: &Extent) {
     session.window.set_size(SIZE.into());
 }
 
+/// Two runs on the same text are evaluated on its validation split, for the intervals of the differences between them.
+fn paired(session: &mut Session, extent: &Extent, names: &[String], shows: &str) {
+    let (documents, _) = extent.evaluated;
+    for run in names {
+        let settings = EvaluateSettings {
+            baselines: false,
+            documents,
+            // The one document is long: a brief session reads each token once.
+            stride: documents.map(|_| presets::preset("nanogpt-cpu").unwrap().model.context_length),
+            ..EvaluateSettings::default()
+        };
+        session.ask(Command::Evaluate { source: best(run), settings: Box::new(settings) });
+    }
+    session.show(PageName::Evaluate, "dark");
+    choose(session, &names[0]);
+    parts(session, &["side by side", "paired"]);
+    both_themes(session, "evaluate-paired", shows);
+    session.window.set_size(SIZE.into());
+}
+
+fn best(run: &str) -> WeightSource {
+    WeightSource::Checkpoint { run: run.to_owned(), checkpoint: "best".to_owned() }
+}
+
+/// Somebody raises a run's learning rate tenfold on its way: what the guard sees and does.
+fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2]) {
+    config.train.checkpoint_interval = 100;
+    config.train.guard.mode = GuardMode::Act;
+    let (rate, window) = (config.train.learning_rate, config.train.guard.window as u64);
+    session.train(config);
+    session.until("steps to look back on", |state| {
+        state.training.state == TrainingState::Running && state.training.step >= raised
+    });
+    session.ask(Command::ChangeTraining { learning_rate: Some(10.0 * rate), steps: None });
+    session.until("what comes of it", |state| state.training.step >= ends);
+    session.send(Command::StopTraining);
+    session.until("the end of training", |state| state.training.state == TrainingState::Idle);
+    session.show(PageName::Train, "light");
+    let training = &session.state().training;
+    // Nothing is an alarm before there is a window to compare it with.
+    assert!(raised < window || !training.guard.is_empty(), "the guard saw nothing: {:?}", training.last);
+    let changed = training.notices.iter().find(|notice| notice.starts_with("from step ")).unwrap();
+    let shows = format!(
+        "what the guard saw and did in a run of nanogpt-cpu that was changed as it trained: {changed}"
+    );
+    fit(session);
+    // In a lower window the curves are lower.
+    let height = height(session);
+    session.window.set_size(egui::vec2(SIZE[0], height));
+    session.settle();
+    both_themes(session, "guard", &shows);
+    session.window.set_size(SIZE.into());
+}
+
+/// The switch of the server, which answers by the session's engine.
+fn served(session: &mut Session) {
+    session.show(PageName::Settings, "dark");
+    session.window.set_size(egui::vec2(SIZE[0], TALL));
+    session.settle();
+    session.directly(serving_window::press);
+    session.settle();
+    let port = serving_window::port(&session.window).unwrap();
+    let models = ureq::get(format!("http://127.0.0.1:{port}/v1/models")).call();
+    let models = models.unwrap().body_mut().read_to_string().unwrap();
+    assert!(models.contains("1-nanogpt-cpu"), "{models}");
+    // Where projects lie on this machine, which the next card says, is nobody's concern: the picture ends between the two.
+    let below = session.window.get_all_by_label("Storage").last().unwrap();
+    let below = below.accesskit_node().bounding_box().unwrap().y0 as f32;
+    session.window.set_size(egui::vec2(SIZE[0], below - 1.5 * space::LARGE));
+    session.settle();
+    both_themes(
+        session,
+        "serve",
+        "the switch on Settings, which has other programs ask the open project's models",
+    );
+    serving_window::press(&mut session.window);
+    session.window.set_size(SIZE.into());
+    session.settle();
+}
+
 /// Looks at a run as well on the page Evaluate, or no more.
 fn choose(session: &mut Session, run: &str) {
     session.window.get_by_role_and_label(Role::CheckBox, run).click_accesskit();
@@ -303,8 +388,22 @@ fn parts(session: &mut Session, open: &[&str]) {
         let is_open = open.contains(&part);
         session.window.state_mut().preferences().folds.insert(format!("evaluate:{part}"), is_open);
     }
+    fit(session);
+}
+
+/// Makes the window as high as what is on the page.
+fn fit(session: &mut Session) {
     session.window.set_size(egui::vec2(SIZE[0], TALL));
     session.settle();
+    // Notices float at the bottom.
+    session.clear();
+    let height = height(session);
+    session.window.set_size(egui::vec2(SIZE[0], height));
+    session.settle();
+}
+
+/// How high a window shows what is on the page and no more.
+fn height(session: &Session) -> f32 {
     let nodes = session.window.root().children_recursive();
     // What stands in the rail says nothing of the page. A diagram may end below all words.
     let is_content = |role| matches!(role, Role::Label | Role::Figure);
@@ -313,9 +412,7 @@ fn parts(session: &mut Session, open: &[&str]) {
         let place = node.bounding_box().filter(|place| is_content(node.role()) && place.x0 > 200.0)?;
         Some(place.y1 as f32)
     });
-    let bottom = bottoms.fold(SIZE[1], f32::max);
-    session.window.set_size(egui::vec2(SIZE[0], (bottom + 32.0).min(MAX_HEIGHT)));
-    session.settle();
+    (bottoms.fold(SIZE[1], f32::max) + 32.0).min(MAX_HEIGHT)
 }
 
 /// A picture, and one in the other theme, whose name says which.
@@ -403,6 +500,7 @@ fn whole_session_of_the_pages() {
     let mut config = presets::preset("nanogpt-cpu").unwrap();
     let mut faster = config.clone();
     faster.train.learning_rate = 3e-3;
+    let raised = faster.clone();
     for (config, steps) in [(&mut config, extent.steps[0]), (&mut faster, extent.steps[1])] {
         let shorter =
             if whole { String::new() } else { ["train.eval_interval=4", "train.eval_batches=2"].join(" ") };
@@ -429,14 +527,21 @@ fn whole_session_of_the_pages() {
         }
     }
     session.ask(Command::ListRuns);
-    session.show(PageName::Runs, "dark");
     let names: Vec<String> = session.state().runs.list.iter().map(|run| run.name.clone()).collect();
+    let [steps, fewer] = extent.steps;
+    let shows = format!(
+        "a run of nanogpt-cpu on tinyshakespeare of {steps} steps, and one of {fewer} at three times the learning rate: paired differences"
+    );
+    paired(&mut session, &extent, &names, &shows);
+    session.show(PageName::Runs, "dark");
     for name in &names {
         session.window.get_by_role_and_label(Role::Row, name).click();
         session.settle();
     }
     session.picture("runs", &format!("{} beside each other", names.join(" and ")));
     out_and_in(&mut session, &names, &work);
+    guarded(&mut session, raised, extent.raised);
+    served(&mut session);
     beyond(&mut session);
 
     // A corpus: the project's own pages and sources.

@@ -18,13 +18,14 @@ fn says(window: &Harness<'_, App>, words: &str) -> bool {
     window.query_all_by_label_contains(words).next().is_some()
 }
 
-fn press(window: &mut Harness<'_, App>) {
+/// Presses the switch.
+pub fn press(window: &mut Harness<'_, App>) {
     window.get_by_role_and_label(Role::Switch, "Answer other programs").click_accesskit();
     window.run_steps(3);
 }
 
 /// The port of the address that is shown.
-fn port(window: &Harness<'_, App>) -> Option<u16> {
+pub fn port(window: &Harness<'_, App>) -> Option<u16> {
     let shown = window.query_all_by_label_contains("http://127.0.0.1:").next()?;
     let address = shown.accesskit_node().label().or(shown.accesskit_node().value())?;
     address.strip_prefix("http://127.0.0.1:")?.strip_suffix("/v1")?.parse().ok()

@@ -83,6 +83,14 @@ impl Session {
         heard
     }
 
+    /// Does something in a window that has the engine itself, as a person's has, and not its messages alone. Preferences are to stay as they
+    /// are: such a window keeps them.
+    pub fn directly(&mut self, does: impl FnOnce(&mut Harness<'static, App>)) {
+        std::mem::swap(self.window.state_mut().link(), &mut self.engine);
+        does(&mut self.window);
+        std::mem::swap(self.window.state_mut().link(), &mut self.engine);
+    }
+
     /// Goes on until the state is as wanted.
     pub fn until(&mut self, what: &str, wanted: impl Fn(&State) -> bool) {
         let begun = Instant::now();
@@ -158,7 +166,7 @@ impl Session {
     }
 
     /// Lets notices and the line with an undo go, which float above the page and would lie on what a picture shows.
-    fn clear(&mut self) {
+    pub fn clear(&mut self) {
         for _ in 0..MAX_WAITS {
             let now = self.window.ctx.input(|input| input.time);
             self.window.input_mut().time = Some(now + FLOATS);
