@@ -114,12 +114,39 @@ pub fn scientific(value: f64) -> String {
 
 /// A loss while it changes: `1.842`.
 pub fn loss(value: f32) -> String {
-    if value.is_finite() { format!("{value:.3}") } else { NOTHING.to_owned() }
+    decimals_or_exponent(value, 3)
 }
 
 /// A loss in a table: `1.8421`.
 pub fn loss_exact(value: f32) -> String {
-    if value.is_finite() { format!("{value:.4}") } else { NOTHING.to_owned() }
+    decimals_or_exponent(value, 4)
+}
+
+/// A number with some decimals, and where those would all be 0 and it is not, as [`scientific`] has it.
+fn decimals_or_exponent(value: f32, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    match value {
+        _ if !value.is_finite() => NOTHING.to_owned(),
+        _ if value != 0.0 && is_zero(&text) => scientific(f64::from(value)),
+        _ => text,
+    }
+}
+
+/// A number that says whether it is above 0 or below: `+0.250`, `−0.250`; none of both where its decimals are all 0.
+pub fn signed(value: impl Into<f64>, decimals: usize) -> String {
+    let value = value.into();
+    let size = format!("{:.decimals$}", value.abs());
+    match value {
+        _ if !value.is_finite() => NOTHING.to_owned(),
+        _ if is_zero(&size) => size,
+        _ if value < 0.0 => format!("−{size}"),
+        _ => format!("+{size}"),
+    }
+}
+
+/// Whether a number that is written out has no digit but 0.
+fn is_zero(text: &str) -> bool {
+    !text.contains(|letter: char| ('1'..='9').contains(&letter))
 }
 
 /// A share between 0 and 1: `12.3 %`.
@@ -191,9 +218,21 @@ mod tests {
         assert_eq!(loss(1.8421), "1.842");
         assert_eq!(loss_exact(1.88), "1.8800");
         assert_eq!(loss(f32::NAN), NOTHING);
+        // What is small is not nothing.
+        assert_eq!([0.0005, 0.000_21, -0.000_21, 0.0].map(loss), ["0.001", "2.1e-4", "-2.1e-4", "0.000"]);
+        assert_eq!([0.000_21, 0.000_021].map(loss_exact), ["0.0002", "2.1e-5"]);
         assert_eq!(scientific(3e-4), "3.0e-4");
         assert_eq!(scientific(0.0), "0");
         assert_eq!(scientific(f64::INFINITY), NOTHING);
+    }
+
+    #[test]
+    fn what_is_signed_has_one_minus_and_zero_has_none() {
+        assert_eq!(
+            [0.25_f64, -0.25, 0.0, -0.0001].map(|value| signed(value, 3)),
+            ["+0.250", "−0.250", "0.000", "0.000"]
+        );
+        assert_eq!((signed(-12.6_f32, 0), signed(f32::NAN, 2)), ("−13".to_owned(), NOTHING.to_owned()));
     }
 
     #[test]

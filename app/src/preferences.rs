@@ -1,6 +1,7 @@
 //! What a person prefers; remembered across starts.
 
 use glasshouse_protocol::{Moderation, Precision};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
@@ -8,8 +9,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Preferences {
-    /// `dark`, `light` or `system`.
-    pub theme: String,
+    /// Dark or light.
+    #[serde(deserialize_with = "known_or_default")]
+    pub theme: ThemeChoice,
     /// Scale of everything, 1 as designed.
     pub scale: f32,
     /// Device wish.
@@ -23,6 +25,19 @@ pub struct Preferences {
     /// What is done about words that many do not want to read, on Chat, on Write and by the window's server.
     #[serde(deserialize_with = "known_or_default")]
     pub moderation: ChosenModeration,
+}
+
+/// A theme, or what chooses it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThemeChoice {
+    /// As the system has it.
+    #[default]
+    System,
+    /// Light on dark.
+    Dark,
+    /// Dark on light.
+    Light,
 }
 
 /// Moderation as a person chose it.
@@ -42,8 +57,10 @@ impl ChosenModeration {
     }
 }
 
-/// Another version's moderation costs no other preference.
-fn known_or_default<'de, D: Deserializer<'de>>(from: D) -> Result<ChosenModeration, D::Error> {
+/// What another version has that this one does not know costs no other preference.
+fn known_or_default<'de, T: Default + DeserializeOwned, D: Deserializer<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
     let value = serde_json::Value::deserialize(from)?;
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
@@ -51,7 +68,7 @@ fn known_or_default<'de, D: Deserializer<'de>>(from: D) -> Result<ChosenModerati
 impl Default for Preferences {
     fn default() -> Self {
         Self {
-            theme: "system".to_owned(),
+            theme: ThemeChoice::default(),
             scale: 1.0,
             device: "auto".to_owned(),
             precision: Precision::F32,
@@ -76,6 +93,15 @@ mod tests {
         let other =
             r#"{"theme": "light", "something_new": 3, "moderation": {"settings": {"mode": "another"}}}"#;
         let read: Preferences = serde_json::from_str(other).unwrap();
-        assert_eq!((read.theme.as_str(), read.scale), ("light", 1.0));
+        assert_eq!((read.theme, read.scale), (ThemeChoice::Light, 1.0));
+        let words = [r#""dark""#, r#""system""#, r#""sepia""#, "3"];
+        let read = |word: &str| {
+            serde_json::from_str::<Preferences>(&format!(r#"{{"theme": {word}, "scale": 1.5}}"#))
+        };
+        let read = words.map(|word| read(word).unwrap());
+        let themes = [ThemeChoice::Dark, ThemeChoice::System, ThemeChoice::System, ThemeChoice::System];
+        assert_eq!(read.clone().map(|read| read.theme), themes);
+        assert!(read.iter().all(|read| read.scale == 1.5));
+        assert!(serde_json::to_string(&read[0]).unwrap().contains(r#""theme":"dark""#));
     }
 }

@@ -35,7 +35,8 @@ pub use writing::{Distribution, Ended, OpenedModel, Text, Writing};
 
 use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::{
-    Command, DeviceSummary, ErrorKind, ErrorReport, Event, Parcel, Report, StorageSummary, TrainingState,
+    Command, DeviceSummary, ErrorKind, ErrorReport, Event, Parcel, Report, RunSummary, StorageSummary,
+    TrainingState,
 };
 use std::collections::BTreeMap;
 
@@ -117,6 +118,11 @@ pub struct Message {
 }
 
 impl State {
+    /// The run of the current weights: the one in training, else the latest that has any.
+    pub fn current_run(&self) -> Option<&RunSummary> {
+        current_run(&self.training, &self.runs)
+    }
+
     /// Notes that a request was sent.
     pub fn sent(&mut self, id: u64, command: &Command) {
         self.waiting.insert(id, command.clone());
@@ -129,7 +135,8 @@ impl State {
         }
         self.projects.sent(id, command);
         let trains = self.training.state != TrainingState::Idle;
-        self.writing.sent(id, command, trains.then_some(self.training.step));
+        let run = current_run(&self.training, &self.runs).map(|run| run.name.as_str());
+        self.writing.sent(id, command, (run, trains.then_some(self.training.step)));
         self.tokenizer.sent(command);
         self.planning.sent(id, command);
         self.cleaning.sent(id, command);
@@ -307,6 +314,12 @@ impl State {
         let project = open.map(|open| open.summary.id.clone());
         self.messages.push(Message { number: self.told, command, project, error });
     }
+}
+
+fn current_run<'a>(training: &'a Training, runs: &'a Runs) -> Option<&'a RunSummary> {
+    let trains = training.state != TrainingState::Idle;
+    let latest = || runs.list.iter().rev().find(|run| !run.checkpoints.is_empty());
+    training.run.as_ref().filter(|_| trains).or_else(latest)
 }
 
 /// Whether a command is about projects as such, or the device, and not about what is in the open one.

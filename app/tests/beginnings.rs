@@ -68,7 +68,7 @@ fn a_plan_beyond_this_machine_is_asked_for_and_shown_with_what_it_assumes() {
     let plan = ClusterPlan {
         gpus: 4,
         fewest: Some(4),
-        memory: vec![("weights".to_owned(), 1_000_000_000)],
+        memory: vec![("weights".to_owned(), 1_000_000_000), ("gathered weights".to_owned(), 0)],
         bytes: 2_000_000_000,
         available: 80_000_000_000,
         fits: true,
@@ -82,6 +82,7 @@ fn a_plan_beyond_this_machine_is_asked_for_and_shown_with_what_it_assumes() {
     answer(window.state_mut(), asked, [Event::ClusterPlanned { plan: Box::new(plan) }, Event::Finished]);
     window.run_steps(3);
     assert!(contains(&window, "training reaches 40 % of that peak"));
+    assert!(!contains(&window, "Gathered weights"), "what takes no memory is not listed");
     assert!(is_shown(&window, "Hand a run over"));
 }
 

@@ -350,7 +350,7 @@ fn nothing_stands_beyond_the_edge_of_a_phone() {
         let views =
             [View::Walk, View::Tokens, View::Embeddings, View::Positions, View::Attention, View::Head];
         let mut scene = scene(Engine::full(), PHONE, &views);
-        scene.harness.state_mut().preferences().theme = theme.to_owned();
+        scene.harness.state_mut().preferences().theme = support::theme_of(theme);
         scene.settle();
         assert!(shows(&scene, "All heads"));
         scene.picture(&format!("inspect-360-{theme}"));

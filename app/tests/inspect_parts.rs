@@ -1,6 +1,6 @@
 //! Views of the Inspect page on made-up numbers: what they draw, within which edges, and what is asked for when something is pressed.
 
-use crate::support::{self, full, window};
+use crate::support::{self, full, theme_of, window};
 use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -239,7 +239,7 @@ impl Desk {
     fn with(open: &[View], (width, height): (f32, f32), theme: &str, bare: bool) -> Self {
         let folds = View::ALL.map(|view| (format!("inspect:{view}"), open.contains(&view)));
         let preferences =
-            Preferences { theme: theme.to_owned(), folds: folds.into(), ..Preferences::default() };
+            Preferences { theme: theme_of(theme), folds: folds.into(), ..Preferences::default() };
         let mut app = App::new(Link::script(), preferences, AppOptions::default()).unwrap();
         full(&mut app);
         app.open(PageName::Inspect);

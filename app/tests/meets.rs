@@ -9,8 +9,8 @@ use glasshouse::app::App;
 use glasshouse::link::{Answer, NoFiles, Wish};
 use glasshouse::pages::PageName;
 use glasshouse_protocol::{
-    Command, CorpusSummary, Ending, ErrorKind, ErrorReport, Event, FetchProgress, RunState, TrainEvent,
-    TrainingState, WeightSource, WrittenToken,
+    Command, CorpusSummary, Ending, ErrorKind, ErrorReport, Event, FetchProgress, Objective, RunState,
+    RunSummary, Start, TrainEvent, TrainingState, WeightSource, WrittenToken,
 };
 
 pub(super) fn press(window: &mut Harness<'_, App>, button: &str) {
@@ -757,4 +757,41 @@ fn texts_of(shape: &egui::Shape, found: &mut Vec<(String, egui::Rect)>) {
         egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| texts_of(shape, found)),
         _ => {}
     }
+}
+
+#[test]
+fn a_tuning_on_conversations_ends_in_one_button_to_talk_with() {
+    let mut window = on(PageName::Tune, [1280.0, 900.0]);
+    let name = "3-talks";
+    let run = RunSummary {
+        start: Some(Start::best_of("1-first-stories")),
+        ..support::run(name, RunState::Finished, 2000, 2000)
+    };
+    let began = Event::TrainingStarted {
+        run: run.clone(),
+        device: Box::new(support::device()),
+        step: 0,
+        estimated_seconds: None,
+    };
+    tell(window.state_mut(), [began, Event::TrainingEnded { run }]);
+    window.run_steps(2);
+    let mut history = support::history(name, 1e-3);
+    let Event::History { config, .. } = &mut history else { panic!("a history") };
+    config.train.objective = Objective::Chat;
+    let asks = |command: &Command| matches!(command, Command::ReadHistory { run, .. } if run == name);
+    answer(window.state_mut(), asks, [history]);
+    window.run_steps(2);
+    let buttons = |label: &str| window.query_all_by_role_and_label(Role::Button, label).count();
+    assert_eq!((buttons("Talk to it"), buttons("Write with it")), (1, 0));
+    press(&mut window, "Talk to it");
+    let chat = window.get_by_role_and_label(Role::Tab, "Chat");
+    assert_eq!(chat.accesskit_node().toggled(), Some(egui::accesskit::Toggled::True));
+}
+
+#[test]
+fn the_head_of_a_runs_settings_names_each_of_its_numbers() {
+    let window = on(PageName::Train, [1280.0, 900.0]);
+    let head = window.get_by_label("Settings of the next run");
+    let told = head.accesskit_node().description().unwrap_or_default();
+    assert!(told.contains("batch size ") && told.contains("learning rate "), "{told}");
 }

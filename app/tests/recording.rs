@@ -8,8 +8,8 @@
 mod lens;
 
 use crate::serving_window;
-use crate::support;
 use crate::support::session::{LOOK, SIZE, Session};
+use crate::support::{self, theme_of};
 use egui::{Key, Role};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::{Address, AppOptions};
@@ -418,15 +418,13 @@ fn height(session: &Session) -> f32 {
 /// A picture, and one in the other theme, whose name says which.
 fn both_themes(session: &mut Session, name: &str, shows: &str) {
     session.picture(name, shows);
-    let own = session.window.state_mut().preferences().theme.clone();
-    let other = if own == "dark" { "light" } else { "dark" };
-    for theme in [other, own.as_str()] {
-        theme.clone_into(&mut session.window.state_mut().preferences().theme);
-        session.settle();
-        if theme == other {
-            session.picture(&format!("{name}-{other}"), &format!("{shows}, in the {other} theme"));
-        }
-    }
+    let own = session.window.state_mut().preferences().theme;
+    let other = if own == theme_of("dark") { "light" } else { "dark" };
+    session.window.state_mut().preferences().theme = theme_of(other);
+    session.settle();
+    session.picture(&format!("{name}-{other}"), &format!("{shows}, in the {other} theme"));
+    session.window.state_mut().preferences().theme = own;
+    session.settle();
 }
 
 /// What GPT-2's settings would take on many GPUs.

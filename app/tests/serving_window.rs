@@ -1,7 +1,7 @@
 //! The window's server: a switch on Settings, over a link to nobody and over a real engine.
 
 use crate::front_ends::{folder, succeed, train};
-use crate::support::{self, full, in_training, tell, window};
+use crate::support::{self, full, in_training, tell, theme_of, window};
 use egui::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -69,7 +69,7 @@ fn the_windows_server_answers_by_the_windows_engine() {
     let engine = Link::Engine(EngineLink::start(options, || ()).unwrap());
     // Nothing comes to be preferred that is not already, so that the preferences of whoever runs this stay theirs.
     let preferences = Preferences {
-        theme: "dark".to_owned(),
+        theme: theme_of("dark"),
         device: "cpu".to_owned(),
         project: Some("p".to_owned()),
         ..Preferences::default()

@@ -132,6 +132,8 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
     scene.harness.key_press(Key::ArrowRight);
     scene.settle();
     scene.picture("write-explained");
+    let heads = scene.harness.query_all_by_label("as given → as drawn").count();
+    assert_eq!(heads, 1, "what the figures are is said once above them");
     let before = engine::tokens("Once upon a time");
     let written = engine::tokens(" there was a little fox named Mia.");
     let sent = scene.sent_of(|command| matches!(command, Command::Explain { .. }));
@@ -140,6 +142,8 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
         before.iter().chain(&written).take(before.len() + 1).map(|token| token.id).collect();
     assert_eq!(tokens, &wanted);
     assert_eq!(*chosen, Some(written[1].id));
+    // The run is named, and not that it is the latest: another may be, later.
+    assert!(scene.harness.query_all_by_label("2-first-stories, best checkpoint").count() > 0);
     // An alternative goes on from there.
     scene.harness.get_by_label_contains("Continue with ·fox").click();
     scene.settle();

@@ -51,7 +51,7 @@ pub use writing::{ChatArguments, ClassifyArguments, GenerateArguments, ModelArgu
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_engine::cpu::MAX_THREADS;
-use glasshouse_engine::protocol::{GuardMode, Objective, Precision};
+use glasshouse_engine::protocol::{GuardMode, Objective, Precision, TokenizerKind};
 use std::path::PathBuf;
 
 /// Where a project is kept unless said otherwise.
@@ -175,7 +175,7 @@ pub struct ConfigArguments {
     pub layers: Option<usize>,
     /// Tokenizer: byte, char, bpe, word_piece, unigram
     #[arg(long, value_name = "KIND")]
-    pub tokenizer: Option<String>,
+    pub tokenizer: Option<TokenizerKind>,
     /// Most entries of a trained vocabulary (tokenizer.vocabulary)
     #[arg(long, alias = "vocab", value_name = "N")]
     pub vocabulary: Option<usize>,

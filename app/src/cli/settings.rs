@@ -3,7 +3,7 @@
 use super::arguments::ConfigArguments;
 use anyhow::{Context as _, Result, anyhow};
 use glasshouse_engine::executor::Executor;
-use glasshouse_engine::protocol::{RunConfig, TokenizerKind, names, presets};
+use glasshouse_engine::protocol::{RunConfig, presets};
 use std::path::{Path, PathBuf};
 
 /// A mistake in what was typed: exit code 2.
@@ -37,8 +37,8 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
 
 /// Settings with the changes that the arguments make to them.
 pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<RunConfig> {
-    if let Some(kind) = &arguments.tokenizer {
-        config.tokenizer.kind = tokenizer_kind(kind)?;
+    if let Some(kind) = arguments.tokenizer {
+        config.tokenizer.kind = kind;
     }
     if let Some(vocabulary) = arguments.vocabulary {
         config.tokenizer.vocabulary = vocabulary;
@@ -124,8 +124,11 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
     compare("preset", arguments.preset.as_ref().map(preset).transpose()?, run.preset.clone());
     let derived = |layers| presets::from_layers(layers).map(|config| config.preset).map_err(usage);
     compare("layers", arguments.layers.map(derived).transpose()?, run.preset.clone());
-    let kind = arguments.tokenizer.as_deref().map(tokenizer_kind).transpose()?;
-    compare("tokenizer", kind.map(|kind| format!("{kind:?}")), format!("{:?}", run.tokenizer.kind));
+    compare(
+        "tokenizer",
+        arguments.tokenizer.map(|kind| format!("{kind:?}")),
+        format!("{:?}", run.tokenizer.kind),
+    );
     compare(
         "vocabulary",
         arguments.vocabulary.map(|typed| typed.to_string()),
@@ -194,23 +197,12 @@ pub fn check_device(device: Option<&str>) -> Result<()> {
     Ok(pollster::block_on(Executor::check_request(checked_device(device)?))?)
 }
 
-/// The tokenizer kind of that name, or an error that suggests the nearest.
-pub fn tokenizer_kind(name: &str) -> Result<TokenizerKind> {
-    let word = match name.to_ascii_lowercase().replace('-', "_") {
-        word if word == "wordpiece" => "word_piece".to_owned(),
-        word => word,
-    };
-    let known = TokenizerKind::ALL.map(TokenizerKind::name);
-    let found = TokenizerKind::ALL.into_iter().find(|kind| kind.name() == word);
-    found.ok_or_else(|| usage(names::unknown("tokenizer", name, known.into_iter())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::arguments::{Arguments, Command};
     use clap::Parser as _;
-    use glasshouse_engine::protocol::{Decay, GuardMode, Precision};
+    use glasshouse_engine::protocol::{Decay, GuardMode, Precision, TokenizerKind};
 
     /// The settings that a command line gives, with the words as a shell hands them over.
     fn typed(line: &str) -> RunConfig {

@@ -4,7 +4,6 @@ use super::arguments::{
     TokenizerCommand, TokenizerDecodeArguments, TokenizerEncodeArguments, TokenizerPlace,
     TokenizerTrainArguments,
 };
-use super::settings::tokenizer_kind;
 use super::trained;
 use anyhow::{Context as _, Result, bail};
 use glasshouse_engine::data::{self, prepare, stories};
@@ -25,7 +24,7 @@ pub(super) fn tokenizer(command: TokenizerCommand) -> Result<()> {
 
 fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
     let config = TokenizerConfig {
-        kind: tokenizer_kind(&arguments.kind)?,
+        kind: arguments.kind,
         vocabulary: arguments.vocabulary,
         min_frequency: arguments.min_frequency,
         special_tokens: arguments.special.clone(),

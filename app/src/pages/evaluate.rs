@@ -192,10 +192,12 @@ fn source_of(state: &State, run: &RunSummary) -> WeightSource {
 
 /// The weights that were evaluated.
 fn source_evaluated(state: &State, run: &str, checkpoint: &str) -> WeightSource {
+    let recorded = WeightSource::recorded(run, checkpoint);
     let known = state.runs.list.iter().find(|known| known.name == run);
-    match known.filter(|_| checkpoint == "current" || checkpoint.is_empty()) {
+    // What was current then need not be so any more.
+    match known.filter(|_| recorded == WeightSource::Current) {
         Some(run) => source_of(state, run),
-        None => WeightSource::Checkpoint { run: run.to_owned(), checkpoint: checkpoint.to_owned() },
+        None => recorded,
     }
 }
 

@@ -71,8 +71,9 @@ impl HomePage {
     }
 }
 
-/// How long a first model may take.
+/// How long a first model takes, and the same in words: the engine measures the device, and chooses size and steps to last that long.
 const FIRST_SECONDS: f64 = 120.0;
+const FIRST_TAKES: &str = "about two minutes";
 
 /// The first step, and for those who have taken it a project of their own beside it.
 fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
@@ -80,8 +81,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let began = context.state.projects.list.iter().any(|project| !project.deleted);
     ui.add_enabled_ui(ready, |ui| {
         if !began {
-            if widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, "about two minutes on this device").clicked()
-            {
+            if widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES).clicked() {
                 grow_first_model(context);
             }
             return;
@@ -91,7 +91,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let buttons = |ui: &mut Ui| {
             ui.spacing_mut().item_spacing = egui::Vec2::splat(space::MEDIUM);
             column(ui, width, |ui| {
-                if widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, "about two minutes").clicked() {
+                if widgets::hero(ui, icons::ICON_POTTED_PLANT, GROW, FIRST_TAKES).clicked() {
                     grow_first_model(context);
                 }
             });

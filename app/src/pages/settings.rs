@@ -6,6 +6,7 @@ mod text;
 
 use super::{Context, PageName};
 use crate::format;
+use crate::preferences::ThemeChoice;
 use crate::theme::{self, space};
 use crate::widgets::{self, Stat};
 use egui::{Label, RichText, Role, Sense, Slider, Ui, Vec2, WidgetInfo};
@@ -172,7 +173,7 @@ fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
         let preferences = &mut *context.preferences;
         widgets::field(ui, "Theme", "theme", None, |ui| {
             let choices =
-                [("system".to_owned(), "System"), ("dark".to_owned(), "Dark"), ("light".to_owned(), "Light")];
+                [(ThemeChoice::System, "System"), (ThemeChoice::Dark, "Dark"), (ThemeChoice::Light, "Light")];
             widgets::segmented(ui, &mut preferences.theme, &choices);
         });
         widgets::field(ui, "Text size", "scale", None, |ui| {

@@ -155,13 +155,6 @@ impl TunePage {
         ui.add_space(space::SMALL);
         measures::measures_ui(ui, context.palette, training);
         samples::before_and_after_ui(ui, training);
-        if training.state == TrainingState::Idle {
-            ui.horizontal_wrapped(|ui| {
-                if primary(ui, icons::ICON_FORUM, "Talk to it").clicked() {
-                    *context.go = Some(PageName::Chat);
-                }
-            });
-        }
         ui.add_space(space::LARGE);
     }
 

@@ -43,6 +43,8 @@ pub enum Ended {
 pub struct Text {
     /// Whose weights write it.
     pub source: WeightSource,
+    /// The run that the current weights were of when they were asked: what is current changes while the text stays.
+    pub run: Option<String>,
     /// The step of the run in training that wrote it; the weights move on while the text stays.
     pub step: Option<u64>,
     /// What it begins with; nothing for a reply.
@@ -84,16 +86,19 @@ pub struct Distribution {
 const MAX_KEPT: usize = 64;
 
 impl Writing {
-    pub(super) fn sent(&mut self, id: u64, command: &Command, step: Option<u64>) {
+    /// Notes a text that was asked for. `run` is that of the current weights, with its `step` where it is in training.
+    pub(super) fn sent(&mut self, id: u64, command: &Command, (run, step): (Option<&str>, Option<u64>)) {
         let begun = match command {
             Command::Generate { source, prompt, config } => Some((source, prompt.as_str(), config)),
             Command::Reply { source, config, .. } => Some((source, "", config)),
             _ => None,
         };
         if let Some((source, prompt, config)) = begun {
+            let is_current = *source == WeightSource::Current;
             let text = Text {
                 source: source.clone(),
-                step: step.filter(|_| *source == WeightSource::Current),
+                run: run.filter(|_| is_current).map(str::to_owned),
+                step: step.filter(|_| is_current),
                 prompt: prompt.to_owned(),
                 is_reply: matches!(command, Command::Reply { .. }),
                 config: config.clone(),
@@ -200,8 +205,8 @@ mod tests {
             prompt: prompt.to_owned(),
             config: GenerateConfig::default(),
         };
-        writing.sent(4, &command("one"), Some(70));
-        writing.sent(5, &command("two"), None);
+        writing.sent(4, &command("one"), (Some("1-a"), Some(70)));
+        writing.sent(5, &command("two"), (None, None));
         let token = |text: &str| WrittenToken { id: 1, text: text.to_owned() };
         let written =
             |text: &str, prompt| Event::Written { tokens: vec![token(text)], prompt, text: String::new() };
@@ -220,6 +225,7 @@ mod tests {
         assert_eq!((one.written().as_str(), one.prompt_tokens.len(), one.ending.is_some()), (" a", 1, true));
         assert_eq!((two.written().as_str(), two.ending.is_some()), (" b", false));
         assert_eq!((one.step, two.step), (Some(70), None));
+        assert_eq!((one.run.as_deref(), two.run.as_deref()), (Some("1-a"), None));
         writing.apply(None, None, &Event::ProjectClosed);
         assert!(writing.texts.is_empty());
     }
@@ -228,7 +234,11 @@ mod tests {
     fn a_reply_says_what_is_certain_of_it_and_what_was_left_out() {
         let mut writing = Writing::default();
         let (source, config) = (WeightSource::Current, GenerateConfig::default());
-        writing.sent(4, &Command::Reply { source: source.clone(), messages: Vec::new(), config }, None);
+        writing.sent(
+            4,
+            &Command::Reply { source: source.clone(), messages: Vec::new(), config },
+            (None, None),
+        );
         let notice = |text: &str| Event::Notice { text: text.to_owned() };
         writing.apply(Some(4), None, &notice("two were left out"));
         writing.apply(Some(5), None, &notice("of another request"));

@@ -2,7 +2,7 @@
 
 use super::fonts::strong_family;
 use super::{CARD_CORNER, CONTROL, CONTROL_CORNER, DARK, LIGHT, Palette, mix, space};
-use crate::preferences::Preferences;
+use crate::preferences::{Preferences, ThemeChoice};
 use egui::epaint::Shadow;
 use egui::style::{HandleShape, ScrollStyle, Selection, WidgetVisuals, Widgets};
 use egui::{
@@ -47,10 +47,10 @@ pub fn number() -> TextStyle {
 
 /// Gives a context both themes, and chooses as the person prefers. Cheap where nothing changed, so it may run every frame.
 pub fn apply(context: &Context, preferences: &Preferences) {
-    let wish = match preferences.theme.as_str() {
-        "dark" => ThemePreference::Dark,
-        "light" => ThemePreference::Light,
-        _ => ThemePreference::System,
+    let wish = match preferences.theme {
+        ThemeChoice::Dark => ThemePreference::Dark,
+        ThemeChoice::Light => ThemePreference::Light,
+        ThemeChoice::System => ThemePreference::System,
     };
     let made = egui::Id::unique("glasshouse style");
     if !context.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<bool>(made), true)) {

@@ -4,6 +4,7 @@
 use super::{look_at, places, surroundings};
 use crate::support::figures::figures_of;
 use crate::support::session::{LOOK, Session, write_png};
+use crate::support::theme_of;
 use egui::Role;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::AppOptions;
@@ -202,7 +203,7 @@ fn whole_session_of_the_lens() {
         press_in(&mut session, *view, steps[2], &prompt);
     }
     for theme in extent.themes {
-        (*theme).clone_into(&mut session.window.state_mut().preferences().theme);
+        session.window.state_mut().preferences().theme = theme_of(theme);
         for view in extent.views {
             let mut strips = Vec::new();
             for ((step, figures), text) in steps.iter().zip(&mut figures).zip(&texts) {

@@ -16,7 +16,7 @@ pub mod tuning;
 use egui_kittest::Harness;
 use glasshouse::app::{App, AppOptions};
 use glasshouse::link::Link;
-use glasshouse::preferences::Preferences;
+use glasshouse::preferences::{Preferences, ThemeChoice};
 use glasshouse::theme;
 use glasshouse_protocol::{
     CheckpointSummary, Command, DeviceSummary, DeviceType, DocumentSummary, DocumentsOverview, Event,
@@ -34,13 +34,22 @@ pub fn repository() -> PathBuf {
 /// Seconds since 1970 at which the made-up projects were changed; long ago, so that pictures show a date.
 pub const THEN: u64 = 1_763_000_000;
 
+/// The theme of that name.
+pub fn theme_of(name: &str) -> ThemeChoice {
+    match name {
+        "dark" => ThemeChoice::Dark,
+        "light" => ThemeChoice::Light,
+        _ => panic!("no theme is called {name}"),
+    }
+}
+
 /// An application without an engine that has been told nothing.
 pub fn app(theme: &str) -> App {
     app_with(theme, AppOptions::default())
 }
 
 pub fn app_with(theme: &str, start: AppOptions) -> App {
-    let preferences = Preferences { theme: theme.to_owned(), ..Preferences::default() };
+    let preferences = Preferences { theme: theme_of(theme), ..Preferences::default() };
     App::new(Link::script(), preferences, start).unwrap()
 }
 

@@ -2,6 +2,7 @@
 //! type and look as a person would.
 
 use super::engine::Engine;
+use super::theme_of;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::{App, AppOptions};
@@ -32,7 +33,7 @@ impl Scene {
         theme: &str,
         preset: Option<&str>,
     ) -> Self {
-        let preferences = Preferences { theme: theme.to_owned(), ..Preferences::default() };
+        let preferences = Preferences { theme: theme_of(theme), ..Preferences::default() };
         let style = preferences.clone();
         let app = App::new(
             Link::script(),

@@ -1,6 +1,6 @@
 //! The real application over the real engine on the CPU, on a shelf of its own.
 
-use super::window;
+use super::{theme_of, window};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 use glasshouse::app::{App, AppOptions, Recorder};
@@ -50,7 +50,7 @@ impl Session {
             session::Options { shelf: work.join("shelf"), device: "cpu".to_owned(), ..Default::default() };
         let engine = Link::Engine(EngineLink::start(options, || ()).unwrap());
         let preferences =
-            Preferences { theme: "dark".to_owned(), device: "cpu".to_owned(), ..Preferences::default() };
+            Preferences { theme: theme_of("dark"), device: "cpu".to_owned(), ..Preferences::default() };
         let app = App::new(Link::script(), preferences, start).unwrap();
         let window = window(app, SIZE[0], SIZE[1]);
         let log = Recorder::new(std::fs::File::create(work.join("messages.jsonl")).unwrap());
@@ -146,7 +146,7 @@ impl Session {
     /// Opens a page in a theme.
     pub fn show(&mut self, page: PageName, theme: &str) {
         self.window.state_mut().open(page);
-        theme.clone_into(&mut self.window.state_mut().preferences().theme);
+        self.window.state_mut().preferences().theme = theme_of(theme);
         self.settle();
     }
 

@@ -43,3 +43,31 @@ pub enum WeightSource {
         checkpoint: String,
     },
 }
+
+impl WeightSource {
+    /// What records call the current weights, in the place of a checkpoint's file.
+    pub const CURRENT: &'static str = "current";
+
+    /// The weights that a record names by a run and a checkpoint. Records of earlier versions leave the checkpoint of current ones empty.
+    pub fn recorded(run: &str, checkpoint: &str) -> Self {
+        match checkpoint {
+            "" | Self::CURRENT => Self::Current,
+            _ => Self::Checkpoint { run: run.to_owned(), checkpoint: checkpoint.to_owned() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WeightSource;
+
+    #[test]
+    fn records_name_current_weights_by_a_word_or_not_at_all() {
+        for word in ["current", ""] {
+            assert_eq!(WeightSource::recorded("1-owls", word), WeightSource::Current);
+        }
+        let file = WeightSource::recorded("1-owls", "step-500.safetensors");
+        let WeightSource::Checkpoint { run, checkpoint } = file else { panic!("{file:?}") };
+        assert_eq!((run.as_str(), checkpoint.as_str()), ("1-owls", "step-500.safetensors"));
+    }
+}

@@ -43,7 +43,7 @@ const TEXTS: usize = 8;
 pub(super) type Key = (String, String, u64);
 
 /// The checkpoint's name in the key of a run in training.
-pub(super) const CURRENT: &str = "current";
+pub(super) const CURRENT: &str = WeightSource::CURRENT;
 
 /// A tokenizer with its settings and chat template, shared by a model and the texts that are written with it.
 #[derive(Clone)]

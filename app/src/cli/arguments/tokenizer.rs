@@ -2,6 +2,7 @@
 
 use super::DEFAULT_PROJECT;
 use clap::{Args, Subcommand};
+use glasshouse_engine::protocol::TokenizerKind;
 use std::path::PathBuf;
 
 /// `tokenizer`.
@@ -28,7 +29,7 @@ pub enum TokenizerCommand {
 pub struct TokenizerTrainArguments {
     /// byte, char, bpe, word_piece, unigram
     #[arg(long, value_name = "KIND", default_value = "bpe")]
-    pub kind: String,
+    pub kind: TokenizerKind,
     /// Most entries of the vocabulary
     #[arg(long, alias = "vocab", value_name = "N", default_value_t = 4096)]
     pub vocabulary: usize,

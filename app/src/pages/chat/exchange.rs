@@ -5,12 +5,10 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{Breakpoint, caption, column, head, icon_button, line_ui, moderation_of};
 use crate::pages::written::{ending, source_of};
-use crate::state::Text;
 use crate::theme::space;
 use crate::widgets::{card, hint_line, plain, primary, prose, quiet_text, raised};
 use egui::{TextEdit, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::WeightSource;
 
 /// What a person wants done with an exchange.
 pub(super) enum Wanted {
@@ -183,11 +181,7 @@ fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
 fn writer(context: &Context<'_>, reply: &Reply) -> String {
     let Reply { run, .. } = reply;
     match reply.text(&context.state.writing) {
-        Some(text) if text.source != WeightSource::Current || run.is_empty() => {
-            source_of(text, context.state)
-        }
-        Some(Text { step: Some(step), .. }) => format!("{run}, in training, step {}", format::whole(*step)),
-        Some(_) => format!("{run}, best checkpoint"),
+        Some(text) => source_of(text, context.state),
         None if run.is_empty() => "The model".to_owned(),
         None => run.clone(),
     }

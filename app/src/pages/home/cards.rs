@@ -199,9 +199,17 @@ fn two_lines(ui: &mut Ui, text: &str, width: f32, colour: egui::Color32) {
     ui.add(Label::new(job));
 }
 
-/// The last whole sentence of a text; its last words where none is whole.
-fn last_sentence(text: &str) -> &str {
-    let text = text.trim();
+/// The last answer of a sample that has any: a run that learns to answer shows `> ` before each, behind the prompt, and one that learns by
+/// rewards also ` [reward 1.00]` behind it.
+fn last_answer(sample: &str) -> &str {
+    let Some((_, answer)) = sample.rsplit_once("\n> ") else { return sample };
+    let worth = answer.rsplit_once(" [reward ").filter(|(_, worth)| worth.trim_end().ends_with(']'));
+    worth.map_or(answer, |(answer, _)| answer)
+}
+
+/// The last whole sentence that a model wrote; its last words where none is whole.
+fn last_sentence(sample: &str) -> &str {
+    let text = last_answer(sample).trim();
     let end = text.rfind(['.', '!', '?']).map_or(text.len(), |place| place + 1);
     let whole = &text[..end];
     let before = whole.trim_end_matches(['.', '!', '?', '"', '”']);
@@ -219,6 +227,10 @@ mod tests {
         assert_eq!(last_sentence("Once upon a time"), "Once upon a time");
         assert_eq!(last_sentence("He asked: \"Why?\""), "He asked: \"Why?");
         assert_eq!(last_sentence(""), "");
+        assert_eq!(last_sentence("What is it?\n> A new forest."), "A new forest.");
+        assert_eq!(last_sentence("Who? Say it.\n> "), "");
+        assert_eq!(last_sentence("Who?\n> Bo. [reward 0.25]\n> It is Ada. [reward 1.00]"), "It is Ada.");
+        assert_eq!(last_sentence("5 > 4. So it is."), "So it is.");
         assert_eq!(last_sentence("Größe… ja. Schön"), "Größe… ja.");
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         name: neuron.to_string(),
         label: format!("Neuron {neuron}, activation {activation:.3}"),
         bars: vec![(*activation, if *activation < 0.0 { below } else { above })],
-        figure: format!("{activation:+.3}"),
+        figure: format::signed(*activation, 3),
         hover: format!("Neuron {neuron}: {activation}. Press it to find the passages that excite it most."),
         chosen: chosen.neuron == Some(*neuron as usize),
         ..Ranked::default()
@@ -64,7 +64,7 @@ fn strip_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     };
     let touched = map.ui(ui, shown.palette, |row, column, value| {
         let neuron = rows.get(row).map_or("", String::as_str);
-        format!("Neuron {neuron}, position {}: {value:+.4}", shown.place(column))
+        format!("Neuron {neuron}, position {}: {}", shown.place(column), format::signed(value, 4))
     });
     if let Some((row, column)) = touched.clicked {
         chosen.position = Some(column);
@@ -103,6 +103,6 @@ fn passage_ui(ui: &mut Ui, palette: &Palette, (number, passage): (usize, &Passag
     let Passage { tokens, activations, peak } = passage;
     let pieces = shaded_tokens(palette, tokens, activations, most, *peak);
     let strongest = activations.get(*peak).copied().unwrap_or(f32::NAN);
-    caption(ui, format!("{}. up to {strongest:+.3}", number + 1));
+    caption(ui, format!("{}. up to {}", number + 1, format::signed(strongest, 3)));
     shaded_text(ui, &format!("Passage {}, up to {strongest:.3}", number + 1), &pieces, false, None);
 }

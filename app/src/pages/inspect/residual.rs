@@ -5,6 +5,7 @@ use super::chosen::Chosen;
 use super::labelled::Labelled;
 use super::shading::{largest, shaded_tokens};
 use super::shown::Shown;
+use crate::format;
 use crate::pages::parts::{Ranked, Ranking, caption, head, visible};
 use crate::theme::space;
 use crate::widgets::{Piece, Scale, quiet, shaded_text, term};
@@ -41,7 +42,7 @@ fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             label: format!("{name} adds {value:.3}"),
             name,
             bars: vec![(*value, if *value < 0.0 { below } else { above })],
-            figure: format!("{value:+.3}"),
+            figure: format::signed(*value, 3),
             hover: format!("{value} added to the logit of {text}"),
             ..Ranked::default()
         }
@@ -49,7 +50,8 @@ fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let rows: Vec<Ranked> = added.iter().enumerate().map(row).collect();
     Ranking { font: FontId::proportional(13.0), figures: 64.0, presses: false }.ui(ui, palette, &rows);
     let sum: f32 = added.iter().sum();
-    caption(ui, format!("Together {sum:+.3}, with the final norm's scale held as it is here."));
+    let sum = format::signed(sum, 3);
+    caption(ui, format!("Together {sum}, with the final norm's scale held as it is here."));
     ui.add_space(space::MEDIUM);
 }
 

@@ -1,5 +1,6 @@
 //! Tokens shaded by what they count for.
 
+use crate::format;
 use crate::pages::parts::visible;
 use crate::theme::{self, Palette};
 use crate::widgets::Piece;
@@ -18,7 +19,7 @@ pub(super) fn shaded_tokens(
         let value = values.get(place).copied().unwrap_or(0.0);
         let text = visible(&token.text);
         Piece {
-            hover: format!("{place} {text}: {value:+.4}"),
+            hover: format!("{place} {text}: {}", format::signed(value, 4)),
             text,
             // Half of a colour at most, so that the text on it can be read.
             fill: theme::signed(palette, value / most * 0.5),

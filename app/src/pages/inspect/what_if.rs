@@ -245,7 +245,9 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         let part = if column < count { format!("head {column}") } else { "MLP".to_owned() };
         match measure {
             Measure::Divergence => format!("Layer {layer}, {part} off: KL {value:.4} bits"),
-            Measure::Token => format!("Layer {layer}, {part} off: {value:+.4} nats for the token"),
+            Measure::Token => {
+                format!("Layer {layer}, {part} off: {} nats for the token", format::signed(value, 4))
+            }
         }
     });
     if let Some((layer, column)) = touched.clicked {

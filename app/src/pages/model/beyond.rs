@@ -100,6 +100,15 @@ fn price_of(gpu: &str) -> f64 {
     GPUS.iter().find(|known| known.name == gpu).map_or(0.0, |gpu| gpu.price)
 }
 
+/// Hours or dollars as exact as an estimate is: hundredths of a few, whole from a hundred on.
+fn estimated(value: f64) -> String {
+    match value {
+        _ if value != 0.0 && value < 0.005 => "< 0.01".to_owned(),
+        _ if value < 99.5 => format!("{value:.2}"),
+        _ => format::whole(value.round() as u64),
+    }
+}
+
 fn plan_ui(ui: &mut Ui, plan: &ClusterPlan) {
     let row = |ui: &mut Ui, name: &str, value: &str| stat_row(ui, Stat { name, value, exact: "" });
     row(ui, "GPUs", &format::whole(plan.gpus as u64));
@@ -107,18 +116,29 @@ fn plan_ui(ui: &mut Ui, plan: &ClusterPlan) {
         row(ui, "The fewest GPUs", &format::whole(fewest as u64));
     }
     row(ui, "Memory of each", &format!("{} of {}", format::bytes(plan.bytes), format::bytes(plan.available)));
-    for (kind, bytes) in &plan.memory {
+    for (kind, bytes) in plan.memory.iter().filter(|(_, bytes)| *bytes > 0) {
         row(ui, &format::capitalized(kind), &format::bytes(*bytes));
     }
     row(ui, "Windows at once", &format!("{} × {}", plan.windows, plan.accumulate));
     row(ui, "Time of the run", &format::duration(plan.seconds));
-    row(ui, "GPU hours", &format!("{:.2}", plan.seconds / 3600.0 * plan.gpus as f64));
-    row(ui, "Dollars", &format!("{:.2}", plan.dollars));
+    row(ui, "GPU hours", &estimated(plan.seconds / 3600.0 * plan.gpus as f64));
+    row(ui, "Dollars", &estimated(plan.dollars));
     if !plan.fits {
         hint_line(ui, "This does not fit: take more GPUs, larger ones, or activation checkpointing.");
     }
     ui.add_space(space::TIGHT);
     for assumption in &plan.assumptions {
         caption(ui, format!("• {assumption}."));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::estimated;
+
+    #[test]
+    fn estimates_have_few_digits() {
+        let shown = [0.0, 0.001, 0.25, 12.346, 171.09, 12_345.6].map(estimated);
+        assert_eq!(shown, ["0.00", "< 0.01", "0.25", "12.35", "171", "12,346"]);
     }
 }

@@ -193,7 +193,7 @@ fn past_ui(ui: &mut Ui, context: &Context<'_>) {
         head(ui, "Estimated and actual times");
         ui.spacing_mut().item_spacing.y = 2.0;
         for (run, estimated) in done.iter().rev().take(6) {
-            let off = format!("{:+.0} %", (run.seconds / estimated - 1.0) * 100.0);
+            let off = format!("{} %", format::signed((run.seconds / estimated - 1.0) * 100.0, 0));
             let exact = format!("{:.1} s estimated, {:.1} s taken", estimated, run.seconds);
             stat_row(ui, Stat { name: &run.name, value: &off, exact: &exact });
             let (estimated, took) = (format::duration(*estimated), format::duration(run.seconds));

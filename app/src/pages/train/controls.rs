@@ -7,7 +7,7 @@ use crate::theme::{self, space};
 use crate::widgets::{self, Stat};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, Launch, RunConfig, RunState, RunSummary, TrainingState};
+use glasshouse_protocol::{Command, Launch, Objective, RunConfig, RunState, RunSummary, TrainingState};
 
 pub(in crate::pages) fn numbers_ui(
     ui: &mut Ui,
@@ -159,15 +159,31 @@ fn buttons_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, run: 
     });
 }
 
+/// What a model is for: the page to go to with it, and the words for going there.
+fn use_of(run: &RunSummary, objective: Option<Objective>) -> (PageName, &'static str) {
+    match objective {
+        _ if !run.writes() => (PageName::Evaluate, "Evaluate it"),
+        Some(Objective::Chat | Objective::Preference | Objective::Reward) => (PageName::Chat, "Talk to it"),
+        _ => (PageName::Write, "Write with it"),
+    }
+}
+
 /// What can be done with a run that has ended.
 fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let waits = busy(context);
+    let history = context.state.runs.histories.get(&run.name);
+    let (page, words) = use_of(run, history.map(|history| history.config.train.objective));
     ui.add_enabled_ui(!waits, |ui| {
-        if run.step < run.steps {
+        let goes = if run.step < run.steps {
             let resume = Command::Resume { run: Some(run.name.clone()), launch: Launch::default() };
             press(ui, context, widgets::primary, icons::ICON_PLAY_ARROW, "Resume", resume);
-        } else if widgets::primary(ui, icons::ICON_EDIT_NOTE, "Write with it").clicked() {
-            *context.go = Some(PageName::Write);
+            // A tuning that was stopped may have done enough.
+            run.start.is_some() && widgets::plain(ui, page.icon(), words).clicked()
+        } else {
+            widgets::primary(ui, page.icon(), words).clicked()
+        };
+        if goes {
+            *context.go = Some(page);
         }
         let new = widgets::plain(ui, icons::ICON_ADD, "New run");
         if new.on_hover_text("Says what the run takes before it starts").clicked() {
@@ -186,5 +202,26 @@ fn press(
 ) {
     if button(ui, icon, name).clicked() {
         context.outbox.send(command);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_leads_to_the_page_that_it_was_trained_for() {
+        let labelled = |labels: &[&str]| RunSummary {
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            ..RunSummary::default()
+        };
+        let writes = labelled(&[]);
+        let pages = [None, Some(Objective::Text), Some(Objective::Distil), Some(Objective::Chat)];
+        let pages = pages.map(|objective| use_of(&writes, objective).0);
+        assert_eq!(pages, [PageName::Write, PageName::Write, PageName::Write, PageName::Chat]);
+        assert_eq!(use_of(&writes, Some(Objective::Reward)), (PageName::Chat, "Talk to it"));
+        // A reward model learns from preferences, and says nothing.
+        assert_eq!(use_of(&labelled(&["score"]), Some(Objective::Preference)).0, PageName::Evaluate);
+        assert_eq!(use_of(&labelled(&["good", "bad"]), Some(Objective::Classify)).0, PageName::Evaluate);
     }
 }

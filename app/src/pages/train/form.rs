@@ -22,7 +22,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let draft = &mut *context.draft;
     let before = draft.train.precision;
     let note = format!(
-        "{} · batch size {} · {}",
+        "{} · batch size {} · learning rate {}",
         format::counted(draft.train.steps, "step"),
         draft.train.batch_size,
         format::scientific(draft.train.learning_rate)

@@ -6,6 +6,9 @@ use crate::theme::{self, Palette};
 use egui::{Color32, FontId, Rect, Sense, Ui, vec2};
 use glasshouse_protocol::Candidate;
 
+/// From the right end of a row to that of its figures, in points.
+const FIGURES_EDGE: f32 = 8.0;
+
 /// Draws candidates, the one of the `chosen` id lit. Those that can be pressed have a `verb`: the place of one that was comes back.
 pub(in crate::pages) fn candidates_ui(
     ui: &mut Ui,
@@ -44,6 +47,15 @@ pub(in crate::pages) fn candidates_ui(
         }
     };
     let rows: Vec<Ranked> = candidates.iter().map(row).collect();
+    // Figures are two of the three bars: the first and the last.
+    egui::Sides::new().height(14.0).show(
+        ui,
+        |_| {},
+        |ui| {
+            ui.add_space(FIGURES_EDGE);
+            caption(ui, "as given → as drawn");
+        },
+    );
     let figures = if ui.available_width() < 436.0 { 128.0 } else { 150.0 };
     Ranking { font: FontId::monospace(14.0), figures, presses: verb.is_some() }.ui(ui, palette, &rows)
 }

@@ -61,7 +61,6 @@ pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'
         let pressed = candidates_ui(ui, palette, &distribution.candidates, Some(token.id), verb);
         ui.spacing_mut().item_spacing.y = 0.0;
         ui.add_space(4.0);
-        caption(ui, "The model's probability, and the one that was drawn with.");
         if branches {
             caption(ui, "Press a token to continue from there.");
         }

@@ -39,11 +39,12 @@ pub(in crate::pages) fn all_tokens(text: &Text) -> impl Iterator<Item = &Written
     text.prompt_tokens.iter().chain(&text.tokens)
 }
 
-/// Whose weights wrote a text.
+/// Whose weights wrote a text: what was current when it was asked for, which need not be so any more.
 pub(in crate::pages) fn source_of(text: &Text, state: &State) -> String {
-    match text.step {
-        Some(step) => format!("In training, as of step {}", format::whole(step)),
-        None => source_name(&text.source, state),
+    match (&text.run, text.step) {
+        (Some(run), Some(step)) => format!("{run}, in training, step {}", format::whole(step)),
+        (Some(run), None) => format!("{run}, best checkpoint"),
+        (None, _) => source_name(&text.source, state),
     }
 }
 
@@ -133,7 +134,9 @@ impl Look {
         }
         let answered = self.answered.as_ref().filter(|(answered, _)| *answered == place);
         let distribution = answered.map(|(_, distribution)| distribution);
-        let moved_on = text.step.is_some_and(|step| step != context.state.training.step);
+        let current = context.state.current_run().map(|run| run.name.as_str());
+        let moved_on = text.step.is_some_and(|step| step != context.state.training.step)
+            || text.run.as_deref().is_some_and(|run| Some(run) != current);
         let explained = Explained { token, place, distribution, moved_on, branches };
         let pressed = explain_ui(ui, context.palette, &explained)?;
         let before: String = all_tokens(text).take(place).map(|token| token.text.as_str()).collect();
@@ -152,4 +155,39 @@ fn explain(
     let (tokens, chosen) = explain::prefix(text, place)?;
     let source = text.source.clone();
     Some(context.outbox.send(Command::Explain { source, tokens, chosen: Some(chosen), config, count }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::{CheckpointSummary, RunSummary, WeightSource};
+
+    #[test]
+    fn a_text_keeps_the_name_of_the_run_that_wrote_it() {
+        let run = |name: &str| RunSummary {
+            name: name.to_owned(),
+            checkpoints: vec![CheckpointSummary {
+                file: "best.safetensors".to_owned(),
+                step: 400,
+                val_loss: Some(1.5),
+                best: true,
+                resumable: true,
+                bytes: 1,
+            }],
+            ..RunSummary::default()
+        };
+        let mut state = State::default();
+        state.runs.list = vec![run("1-owls")];
+        let command = Command::Generate {
+            source: WeightSource::Current,
+            prompt: "Once".to_owned(),
+            config: GenerateConfig::default(),
+        };
+        state.sent(4, &command);
+        // A later run is the latest one, and wrote nothing yet.
+        state.runs.list.push(run("2-foxes"));
+        state.sent(5, &command);
+        let writers = [4, 5].map(|id| source_of(&state.writing.texts[&id], &state));
+        assert_eq!(writers, ["1-owls, best checkpoint", "2-foxes, best checkpoint"]);
+    }
 }

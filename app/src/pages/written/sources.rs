@@ -35,9 +35,7 @@ pub(in crate::pages) fn start_of(source: &WeightSource, state: &State) -> Option
     if let WeightSource::Checkpoint { run, checkpoint } = source {
         return Some(Start { checkpoint: checkpoint.clone(), ..Start::best_of(run) });
     }
-    let training = state.training.run.as_ref().filter(|_| state.training.state != TrainingState::Idle);
-    let latest = || state.runs.list.iter().rev().find(|run| !run.checkpoints.is_empty());
-    training.or_else(latest).map(|run| Start::best_of(&run.name))
+    state.current_run().map(|run| Start::best_of(&run.name))
 }
 
 /// The run whose weights a source stands for.

@@ -3,6 +3,7 @@
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 /// Ends a document; a window of training text may hold several.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
@@ -78,6 +79,20 @@ impl TokenizerKind {
             Self::Bpe | Self::Unigram => 256,
             Self::WordPiece => 512,
         }
+    }
+}
+
+impl FromStr for TokenizerKind {
+    type Err = String;
+
+    /// One that is made of a text, by its name as people type it.
+    fn from_str(name: &str) -> Result<Self, String> {
+        let word = match name.to_ascii_lowercase().replace('-', "_") {
+            word if word == "wordpiece" => "word_piece".to_owned(),
+            word => word,
+        };
+        let found = Self::ALL.into_iter().find(|kind| kind.name() == word);
+        found.ok_or_else(|| crate::names::unknown("tokenizer", name, Self::ALL.into_iter().map(Self::name)))
     }
 }
 

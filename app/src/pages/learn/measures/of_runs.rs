@@ -113,7 +113,8 @@ fn validation_gap(history: &History) -> Option<Found> {
     let (step, train, validation) = last?;
     let gap = f64::from(validation) - f64::from(train);
     let sentence = format!(
-        "At step {step} the loss is {train:.3} on training text and {validation:.3} on held-out text: a gap of {gap:+.3}."
+        "At step {step} the loss is {train:.3} on training text and {validation:.3} on held-out text: a gap of {}.",
+        format::signed(gap, 3)
     );
     Some((gap, sentence))
 }

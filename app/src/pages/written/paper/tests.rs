@@ -8,6 +8,7 @@ fn text(letters: usize) -> Text {
     let written: String = words.chars().cycle().take(letters).collect();
     Text {
         source: WeightSource::Current,
+        run: None,
         step: None,
         prompt: "Once".to_owned(),
         is_reply: false,
