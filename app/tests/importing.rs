@@ -418,7 +418,11 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
         notices: vec!["config.json: owl is not known here and was ignored".to_owned()],
     };
     let found = || Event::ModelFound { model: Box::new(model.clone()) };
-    answer(window.state_mut(), |command| matches!(command, Command::LookAtModel { .. }), [found(), Event::Finished]);
+    answer(
+        window.state_mut(),
+        |command| matches!(command, Command::LookAtModel { .. }),
+        [found(), Event::Finished],
+    );
     window.run_steps(3);
     assert!(contains(
         &window,
