@@ -10,9 +10,9 @@ use glasshouse_corpus::twins;
 use glasshouse_engine::evaluation::card::number;
 use glasshouse_engine::evaluation::comparison::{MAX_PAIRS, compare_runs};
 use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::RunSummary;
 use glasshouse_engine::protocol::evaluation::Better;
 use glasshouse_engine::protocol::quantity::things;
+use glasshouse_engine::protocol::{RunSummary, TokenizerKind};
 use glasshouse_engine::train::held_out_loss;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -82,7 +82,7 @@ fn settings(arguments: &DataCompareArguments, seed: Option<u64>) -> TrainArgumen
     }
     let steps = *config.steps.get_or_insert(STEPS);
     // Bytes: a vocabulary that both texts share, whatever is in them.
-    config.tokenizer = Some("byte".to_owned());
+    config.tokenizer = Some(TokenizerKind::Byte);
     config.seed = seed.or(config.seed);
     // They are measured in the end, and by all of the text.
     config.set.insert(0, format!("train.eval_interval={steps}"));
