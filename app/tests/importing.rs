@@ -437,13 +437,13 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     assert!(!is_shown(&window, "Import Owl-1M"));
     assert!(!sent(window.state_mut()).contains(&Command::ForgetModel));
     // Nobody is asked about it again, so what was fetched goes with an import that is cancelled.
+    assert!(forgotten(&mut window, 7), "what was fetched is kept");
+
     let choose = |window: &mut Harness<'_, App>| {
         let file = Chosen { name: "/models/owl.gguf".to_owned(), bytes: None };
         window.state_mut().answer(Answer { wish: Wish::ImportModelFile, files: Ok(vec![file]) });
         window.run_steps(2);
     };
-    assert!(forgotten(&mut window, 7), "what was fetched is kept");
-
     // But not another one that was looked at since: while its dialog is open, and while its import waits.
     let look_at = |window: &mut Harness<'_, App>, number: u64| {
         choose(window);
