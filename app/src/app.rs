@@ -426,6 +426,9 @@ impl App {
         if self.page != PageName::Chat {
             self.chat.away();
         }
+        if self.page != PageName::Learn {
+            self.learn.away();
+        }
         if let Some(wish) = look {
             self.inspect.wish(wish);
         }

@@ -437,16 +437,34 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     assert!(!is_shown(&window, "Import Owl-1M"));
     assert!(!sent(window.state_mut()).contains(&Command::ForgetModel));
     // Nobody is asked about it again, so what was fetched goes with an import that is cancelled.
-    let error = ErrorReport::new(ErrorKind::Cancelled, "cancelled".to_owned());
-    let cancelled = Event::Failed { error };
-    answer(window.state_mut(), |command| matches!(command, Command::ImportModel { .. }), [cancelled]);
-    window.run_steps(2);
-    assert!(sent(window.state_mut()).contains(&Command::ForgetModel), "what was fetched is kept");
+    assert!(forgotten(&mut window, 7), "what was fetched is kept");
+
+    let choose = |window: &mut Harness<'_, App>| {
+        let file = Chosen { name: "/models/owl.gguf".to_owned(), bytes: None };
+        window.state_mut().answer(Answer { wish: Wish::ImportModelFile, files: Ok(vec![file]) });
+        window.run_steps(2);
+    };
+    // But not another one that was looked at since: while its dialog is open, and while its import waits.
+    let look_at = |window: &mut Harness<'_, App>, number: u64| {
+        choose(window);
+        let found = Event::ModelFound { model: Box::new(FoundModel { number, ..model.clone() }) };
+        let looks = |command: &Command| matches!(command, Command::LookAtModel { .. });
+        answer(window.state_mut(), looks, [found, Event::Finished]);
+        window.run_steps(3);
+    };
+    forget(window.state_mut());
+    look_at(&mut window, 8);
+    press(&mut window, "Import");
+    look_at(&mut window, 9);
+    assert!(!forgotten(&mut window, 8), "the one whose dialog is open");
+    press(&mut window, "Import");
+    look_at(&mut window, 10);
+    press(&mut window, "Import");
+    assert!(!forgotten(&mut window, 9), "the one whose import waits");
+    assert!(forgotten(&mut window, 10), "nobody asks for it");
 
     // Whoever does not want it leaves it.
-    let file = Chosen { name: "/models/owl.gguf".to_owned(), bytes: None };
-    window.state_mut().answer(Answer { wish: Wish::ImportModelFile, files: Ok(vec![file]) });
-    window.run_steps(2);
+    choose(&mut window);
     answer(window.state_mut(), |command| matches!(command, Command::LookAtModel { .. }), [found()]);
     window.run_steps(2);
     forget(window.state_mut());
@@ -455,6 +473,18 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     let commands = sent(window.state_mut());
     assert!(commands.contains(&Command::ForgetModel), "what was fetched is kept");
     assert!(!commands.iter().any(|command| matches!(command, Command::ImportModel { .. })));
+}
+
+/// Answers whether the model was forgotten when the import of one was cancelled.
+fn forgotten(window: &mut Harness<'_, App>, cancelled: u64) -> bool {
+    let error = ErrorReport::new(ErrorKind::Cancelled, "cancelled".to_owned());
+    let imports = |command: &Command| match command {
+        Command::ImportModel { from: ModelSource::Looked { number }, .. } => *number == cancelled,
+        _ => false,
+    };
+    answer(window.state_mut(), imports, [Event::Failed { error }]);
+    window.run_steps(2);
+    sent(window.state_mut()).contains(&Command::ForgetModel)
 }
 
 /// A window of a phone in a theme, with a project that has runs.

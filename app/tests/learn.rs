@@ -8,7 +8,7 @@ use egui_kittest::kittest::Queryable as _;
 use glasshouse::app::{Address, AppOptions};
 use glasshouse::pages::PageName;
 use glasshouse::pages::learn::{BUILT_IN, Library};
-use glasshouse_protocol::{Command, LessonProgress, View};
+use glasshouse_protocol::{Command, LessonProgress, RunState, View};
 use std::time::Duration;
 
 const WIDE: [f32; 2] = [1280.0, 1400.0];
@@ -159,29 +159,66 @@ fn a_lesson_trains_what_it_offers() {
 
 #[test]
 fn a_lesson_trains_all_that_it_offers_one_after_another() {
-    let is_run = |command: &Command| matches!(command, Command::Train { .. });
-    let layers = |scene: &mut Scene| {
-        let of = |command: Command| match command {
-            Command::Train { config, .. } => Some(config.model.layers),
-            _ => None,
-        };
-        scene.sent_of(is_run).into_iter().filter_map(of).collect::<Vec<_>>()
-    };
-    // The first run goes on as long as nothing says that it is done.
-    for (silent, trained) in [(false, &[1, 2, 4, 8][..]), (true, &[1][..])] {
-        let mut engine = Engine::full();
-        if silent {
-            engine.silent = |command| matches!(command, Command::Train { .. });
-        }
+    let silent = Engine { silent: is_training, ..Engine::full() };
+    let failing = Engine { failing: is_training, ..Engine::full() };
+    let ends = |state: RunState| Engine { trains: Some(state), ..Engine::full() };
+    // The first run goes on as long as nothing says that it is done, and what was stopped, failed or never began has none behind it.
+    for (engine, trained, follow) in [
+        (ends(RunState::Finished), &[1, 2, 4, 8][..], false),
+        (ends(RunState::Stopped), &[1][..], false),
+        (ends(RunState::Failed), &[1][..], false),
+        (failing, &[1][..], false),
+        (silent, &[1][..], true),
+    ] {
         let mut scene = Scene::new(engine, PageName::Learn, WIDE, "dark");
-        scene.press_last("Lesson 11: Scaling, not begun");
-        scene.settle();
-        scene.press_last("All 4, one after another");
-        scene.settle();
+        train_all(&mut scene);
         scene.settle();
         assert_eq!(layers(&mut scene), trained);
-        assert_eq!(named(&scene, "3 runs to follow"), silent);
+        assert_eq!(named(&scene, "3 runs to follow"), follow);
     }
+}
+
+#[test]
+fn a_page_or_a_lesson_that_was_left_trains_no_more_on_the_way_back() {
+    for to_another_page in [true, false] {
+        let engine = Engine { silent: is_training, ..Engine::full() };
+        let mut scene = Scene::new(engine, PageName::Learn, WIDE, "dark");
+        train_all(&mut scene);
+        assert!(named(&scene, "3 runs to follow"));
+        if to_another_page {
+            scene.harness.state_mut().open(PageName::Home);
+            scene.settle();
+            scene.harness.state_mut().open(PageName::Learn);
+        } else {
+            scene.press_last("All lessons");
+            scene.settle();
+            scene.press_last("Lesson 11: Scaling, not begun");
+        }
+        scene.settle();
+        assert!(named(&scene, "Train for this lesson") && !named(&scene, "to follow"));
+        assert_eq!(layers(&mut scene), [1]);
+    }
+}
+
+fn is_training(command: &Command) -> bool {
+    matches!(command, Command::Train { .. })
+}
+
+/// Has the lesson on scaling train all that it offers.
+fn train_all(scene: &mut Scene) {
+    scene.press_last("Lesson 11: Scaling, not begun");
+    scene.settle();
+    scene.press_last("All 4, one after another");
+    scene.settle();
+}
+
+/// Layers of the models whose training was asked for.
+fn layers(scene: &mut Scene) -> Vec<usize> {
+    let of = |command: Command| match command {
+        Command::Train { config, .. } => Some(config.model.layers),
+        _ => None,
+    };
+    scene.sent_of(is_training).into_iter().filter_map(of).collect()
 }
 
 #[test]

@@ -105,10 +105,26 @@ fn the_bar_names_the_run_that_is_looked_at_or_says_that_it_is_the_next() {
     window.get_by_role_and_label(Role::Row, "1-first-stories").click();
     window.run_steps(3);
     assert!(is_shown(&window, &first) && !is_shown(&window, &latest), "the chosen one");
+    window.get_by_role_and_label(Role::Row, "2-llama-tiny").click();
+    window.run_steps(3);
+    assert!(is_shown(&window, "2 runs"), "two are chosen");
+    assert!(!is_shown(&window, &first) && !is_shown(&window, &latest), "one of two");
     open_page(&mut window, PageName::Data);
     assert!(is_shown(&window, &latest), "the latest, on another page");
     open_page(&mut window, PageName::Model);
     assert!(contains(&window, "next run: ") && !is_shown(&window, &latest), "a draft as if it were a run");
+
+    // The latest run was stopped before it had weights: pages that compute with a model take the one before.
+    let bare =
+        RunSummary { checkpoints: Vec::new(), ..support::run("2-llama-tiny", RunState::Stopped, 0, 2000) };
+    let runs = vec![support::run("1-first-stories", RunState::Finished, 2000, 2000), bare];
+    tell(window.state_mut(), [support::opened("recipes", "Recipes", runs)]);
+    for page in [PageName::Write, PageName::Chat, PageName::Inspect, PageName::Evaluate] {
+        open_page(&mut window, page);
+        assert!(is_shown(&window, &first) && !is_shown(&window, &latest), "{page:?}");
+    }
+    open_page(&mut window, PageName::Data);
+    assert!(is_shown(&window, &latest), "it is the latest all the same");
 }
 
 #[test]

@@ -71,16 +71,21 @@ impl App {
     }
 
     /// Whether the import of a model that was looked at failed or was cancelled: no dialog asks for it again, and in a tab its files are
-    /// memory. The look at another one makes room by itself.
+    /// memory. The look at another one makes room by itself, and one that was looked at since is what the engine has.
     pub(super) fn gives_up_import(&self, report: &Report) -> bool {
         let waiting = &self.state.waiting;
         let asked = report.request.and_then(|id| waiting.get(&id));
-        let imports = |command: &Command| {
-            matches!(command, Command::ImportModel { from: ModelSource::Looked { .. }, .. })
+        let Some(Command::ImportModel { from: ModelSource::Looked { number }, .. }) = asked else {
+            return false;
         };
-        matches!(report.event, Event::Failed { .. })
-            && asked.is_some_and(imports)
-            && !waiting.values().any(|command| matches!(command, Command::LookAtModel { .. }))
+        let is_another = |command: &Command| match command {
+            Command::LookAtModel { .. } => true,
+            Command::ImportModel { from: ModelSource::Looked { number: other }, .. } => other != number,
+            _ => false,
+        };
+        let asks_for_another =
+            matches!(&self.state.importing, Some(Importing::Found { model, .. }) if model.number != *number);
+        matches!(report.event, Event::Failed { .. }) && !asks_for_another && !waiting.values().any(is_another)
     }
 
     fn agree(&mut self, importing: Importing) {

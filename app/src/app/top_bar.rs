@@ -32,11 +32,11 @@ impl App {
         });
     }
 
-    /// The model that the page shows, in a few words.
+    /// The model that the page shows, in a few words; of several, how many.
     fn model_line_ui(&self, ui: &mut Ui) {
-        let line = match self.shown_run() {
-            Some(run) => format!("{} · {} · {}", run.name, run.shape, format::count(run.parameters)),
-            None => {
+        let line = match self.shown_runs().as_slice() {
+            [run] => format!("{} · {} · {}", run.name, run.shape, format::count(run.parameters)),
+            [] => {
                 let shape = self.draft.model.shape();
                 match &self.state.planning.plan {
                     Some((config, plan)) if config.model == self.draft.model => {
@@ -45,28 +45,37 @@ impl App {
                     _ => format!("next run: {shape}"),
                 }
             }
+            several => format::counted(several.len() as u64, "run"),
         };
         let quiet = Palette::of(ui).quiet;
         let label = Label::new(RichText::new(&line).color(quiet)).truncate();
         ui.add(label).on_hover_text(line);
     }
 
-    /// The run whose model the page shows: the one that was chosen there, else the one in training, else the latest. `None` where there is none
-    /// yet, and on pages about what the next run will be.
-    fn shown_run(&self) -> Option<&RunSummary> {
-        let chosen = match self.page {
-            PageName::Tokenizer | PageName::Model | PageName::Tune => return None,
-            PageName::Write => self.write.looks_at(),
-            PageName::Chat => self.chat.looks_at(),
-            PageName::Inspect => self.inspect.looks_at(),
-            PageName::Runs => self.runs.looks_at(),
-            PageName::Evaluate => self.evaluate.looks_at(),
-            _ => None,
+    /// The runs whose models the page shows: those that were chosen there, else the one of the current weights on pages that compute with
+    /// them, else the one in training, else the latest. None where there is none yet, and on pages about what the next run will be.
+    fn shown_runs(&self) -> Vec<&RunSummary> {
+        let (state, training) = (&self.state, &self.state.training);
+        let (chosen, of_weights): (Vec<&str>, bool) = match self.page {
+            PageName::Tokenizer | PageName::Model | PageName::Tune => return Vec::new(),
+            PageName::Write => (self.write.looks_at().into_iter().collect(), true),
+            PageName::Chat => (self.chat.looks_at().into_iter().collect(), true),
+            PageName::Inspect => (self.inspect.looks_at().into_iter().collect(), true),
+            PageName::Evaluate => (self.evaluate.looks_at().collect(), true),
+            PageName::Runs => (self.runs.looks_at().collect(), false),
+            _ => (Vec::new(), false),
         };
-        let (training, runs) = (&self.state.training, &self.state.runs.list);
-        let chosen = chosen.and_then(|name| runs.iter().find(|run| run.name == name));
+        let chosen: Vec<&RunSummary> =
+            state.runs.list.iter().filter(|run| chosen.contains(&run.name.as_str())).collect();
+        if !chosen.is_empty() {
+            return chosen;
+        }
         let goes_on = training.state != TrainingState::Idle || self.page == PageName::Train;
-        chosen.or(training.run.as_ref().filter(|_| goes_on)).or(runs.last())
+        let shown = match of_weights {
+            true => state.current_run(),
+            false => training.run.as_ref().filter(|_| goes_on).or(state.runs.list.last()),
+        };
+        shown.into_iter().collect()
     }
 
     /// The device; a press says why it was chosen.

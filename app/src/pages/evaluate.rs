@@ -52,12 +52,9 @@ pub struct EvaluatePage {
 }
 
 impl EvaluatePage {
-    /// The run whose model is shown, where the person chose one.
-    pub fn looks_at(&self) -> Option<&str> {
-        match self.chosen.as_slice() {
-            [run] => Some(run),
-            _ => None,
-        }
+    /// The runs whose models are shown, by their names.
+    pub fn looks_at(&self) -> impl Iterator<Item = &str> {
+        self.chosen.iter().map(String::as_str)
     }
 
     /// Draws the page.

@@ -58,6 +58,11 @@ impl LearnPage {
         self.wanted = Some(number);
     }
 
+    /// Another page is shown: runs that were to follow from this one do not.
+    pub fn away(&mut self) {
+        self.checking.away();
+    }
+
     /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         self.read(context);
@@ -155,7 +160,10 @@ impl LearnPage {
 
     fn lesson_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, place: usize, lesson: &Lesson) {
         match self.head_ui(ui, place) {
-            Some(Pressed::All) => self.open = None,
+            Some(Pressed::All) => {
+                self.open = None;
+                self.checking.away();
+            }
             Some(Pressed::Lesson(place)) => self.go(place),
             Some(Pressed::Sheet) => {
                 let address = address(context, place, lesson);

@@ -30,9 +30,9 @@ pub struct RunsPage {
 }
 
 impl RunsPage {
-    /// The run whose model is shown, where the person chose one.
-    pub fn looks_at(&self) -> Option<&str> {
-        self.chosen.first().filter(|_| self.chosen.len() == 1).map(String::as_str)
+    /// The runs that the person chose.
+    pub fn looks_at(&self) -> impl Iterator<Item = &str> {
+        self.chosen.iter().map(String::as_str)
     }
 
     /// Draws the page.

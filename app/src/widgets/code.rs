@@ -1,4 +1,5 @@
-//! Words of the program within its sentences: what stands between backticks in a message is drawn in the font of code, without them.
+//! Words of the program within its sentences: what stands between backticks in a message is drawn in the font of code. The marks are drawn
+//! with it, since a message may quote a file's name, a pattern or a token, and these may have backticks of their own.
 
 use egui::text::LayoutJob;
 use egui::{FontFamily, FontSelection, RichText, Ui, WidgetText};
@@ -23,14 +24,14 @@ pub fn with_code(ui: &Ui, text: &str, look: impl Fn(RichText) -> RichText) -> Wi
     job.into()
 }
 
-/// Each code of a sentence behind what stands before it, and what stands behind the last. A mark without an end stands for itself, and so do
-/// two with nothing between them.
+/// Each code of a sentence, with its marks, behind what stands before it, and what stands behind the last. A mark without an end stands for
+/// itself, and so do two with nothing between them.
 fn spans(text: &str) -> (Vec<(&str, &str)>, &str) {
     let (mut spans, mut rest) = (Vec::new(), text);
     while let Some((before, behind)) = rest.split_once('`')
-        && let Some((code, behind)) = behind.split_once('`')
-        && !code.is_empty()
+        && let Some(length @ 1..) = behind.find('`')
     {
+        let (code, behind) = rest[before.len()..].split_at(length + 2);
         spans.push((before, code));
         rest = behind;
     }
@@ -45,28 +46,30 @@ mod tests {
     #[test]
     fn marks_stand_around_code_or_for_themselves() {
         assert_eq!(spans("plain"), (vec![], "plain"));
-        assert_eq!(spans("take `all` or `last:N`."), (vec![("take ", "all"), (" or ", "last:N")], "."));
-        assert_eq!(spans("`ünïcode` and `half"), (vec![("", "ünïcode")], " and `half"));
+        assert_eq!(spans("take `all` or `last:N`."), (vec![("take ", "`all`"), (" or ", "`last:N`")], "."));
+        assert_eq!(spans("`ünïcode` and `half"), (vec![("", "`ünïcode`")], " and `half"));
         // A token that is a backtick.
         assert_eq!(spans("takes number 7, ```"), (vec![], "takes number 7, ```"));
     }
 
     #[test]
-    fn code_has_its_font_and_the_size_of_the_sentence_and_no_marks() {
+    fn code_has_its_font_and_the_size_of_the_sentence_and_every_letter_stays() {
         let context = egui::Context::default();
         theme::prepare(&context, &crate::preferences::Preferences::default());
         let mut seen = 0;
         let output = context.run_ui(egui::RawInput::default(), |ui| {
             let red = egui::Color32::RED;
             let look = |words: RichText| words.text_style(theme::caption()).color(red);
-            let WidgetText::LayoutJob(job) = with_code(ui, "unknown key `setp` here", look) else {
+            // The second is a file's name that has backticks.
+            let text = "unknown key `setp` in of `mine`.toml";
+            let WidgetText::LayoutJob(job) = with_code(ui, text, look) else {
                 panic!("no spans");
             };
-            assert_eq!(job.text, "unknown key setp here");
+            assert_eq!(job.text, text);
             let code =
                 job.sections.iter().find(|section| section.format.font_id.family == FontFamily::Monospace);
             let code = code.expect("a span of code");
-            assert_eq!(&job.text[code.byte_range.start.0..code.byte_range.end.0], "setp");
+            assert_eq!(&job.text[code.byte_range.start.0..code.byte_range.end.0], "`setp`");
             assert!(job.sections.iter().all(|section| section.format.color == red));
             let size = theme::caption().resolve(ui.style()).size;
             assert!(job.sections.iter().all(|section| section.format.font_id.size == size));

@@ -39,6 +39,10 @@ pub struct Engine {
     pub feedback: Vec<Feedback>,
     /// What was made of lessons.
     pub lessons: BTreeMap<String, LessonProgress>,
+    /// How runs end that are trained; `None`: their commands are answered, and no run comes of them.
+    pub trains: Option<RunState>,
+    /// How many were.
+    pub trained: usize,
     /// Commands of this kind are left unanswered.
     pub silent: fn(&Command) -> bool,
     /// Commands of this kind fail.
@@ -58,6 +62,8 @@ impl Engine {
             audited: false,
             feedback: Vec::new(),
             lessons: BTreeMap::new(),
+            trains: None,
+            trained: 0,
             silent: |_| false,
             failing: |_| false,
         }
@@ -205,6 +211,13 @@ impl Engine {
             Command::Explain { chosen, .. } => vec![distribution(chosen.unwrap_or(1))],
             Command::Inspect { source, prompt, views, settings, .. } => {
                 vec![super::inspect::answer(source, prompt, views, settings)]
+            }
+            Command::Train { config, .. } => {
+                let Some(state) = self.trains else { return Vec::new() };
+                self.trained += 1;
+                let (name, steps) = (format!("{}-trained", self.trained + 2), config.train.steps);
+                let step = if state == RunState::Finished { steps } else { steps / 2 };
+                vec![Event::TrainingEnded { run: run(&name, state, step, steps) }]
             }
             Command::ListRuns => vec![Event::Runs { runs: self.listed_runs() }],
             _ => Vec::new(),

@@ -78,7 +78,7 @@ impl Session {
         context_length: Option<usize>,
     ) -> Result<()> {
         let project = self.opened()?.project.clone();
-        // Until it is in the project it can be asked for again, after a cancelled import, too.
+        // Until it is in the project it can be asked for again, after a cancelled import, too, by a front end that does not have it forgotten.
         let looked = self.look(id, from, bytes).await?;
         let mut found = looked.found.clone();
         found.shorten(context_length)?;

@@ -25,7 +25,7 @@ const SCORE: f32 = 58.0;
 const TERMS: usize = 3;
 
 /// A number as a factor or behind a minus: what is below 0 stands in parentheses.
-fn signed(value: f32, decimals: usize) -> String {
+fn in_parentheses(value: f32, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     if text.starts_with('-') { format!("({text})") } else { text }
 }
@@ -80,8 +80,11 @@ impl<'a> Steps<'a> {
         let (query, row) = (self.queries.at(&[self.query]), self.keys.at(&[key]));
         let at = |values: &[f32]| values.get(key).copied().unwrap_or(f32::NAN);
         let dot: f32 = query.iter().zip(row).map(|(q, k)| q * k).sum();
-        let terms =
-            query.iter().zip(row).take(TERMS).map(|(q, k)| format!("{}·{}", signed(*q, 2), signed(*k, 2)));
+        let terms = query
+            .iter()
+            .zip(row)
+            .take(TERMS)
+            .map(|(q, k)| format!("{}·{}", in_parentheses(*q, 2), in_parentheses(*k, 2)));
         let terms: Vec<String> = terms.collect();
         let more = if query.len() > TERMS { " + …" } else { "" };
         let most = self.largest();
@@ -96,7 +99,7 @@ impl<'a> Steps<'a> {
             format!(
                 "softmax: exp({:.3} − {}) / Σ exp(…) = {:.4}",
                 at(self.scores),
-                signed(most, 3),
+                in_parentheses(most, 3),
                 at(self.probabilities)
             ),
         ]
@@ -295,8 +298,8 @@ mod tests {
 
     #[test]
     fn what_is_below_zero_stands_in_parentheses() {
-        assert_eq!(format!("{}·{}", signed(-1.75, 2), signed(-4.5, 2)), "(-1.75)·(-4.50)");
-        assert_eq!(format!("exp(1.000 − {})", signed(-0.5, 3)), "exp(1.000 − (-0.500))");
-        assert_eq!(signed(0.5, 2), "0.50");
+        assert_eq!(format!("{}·{}", in_parentheses(-1.75, 2), in_parentheses(-4.5, 2)), "(-1.75)·(-4.50)");
+        assert_eq!(format!("exp(1.000 − {})", in_parentheses(-0.5, 3)), "exp(1.000 − (-0.500))");
+        assert_eq!(in_parentheses(0.5, 2), "0.50");
     }
 }

@@ -12,7 +12,7 @@ use crate::theme::{Palette, space};
 use crate::widgets::{self, hint_line};
 use egui::{DragValue, Label, RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, Launch, LessonMeasurement, LessonProgress, TrainingState};
+use glasshouse_protocol::{Command, Launch, LessonMeasurement, LessonProgress, RunState, TrainingState};
 use std::collections::{BTreeSet, VecDeque};
 
 /// A prediction that is being made, and a measurement under way.
@@ -31,6 +31,8 @@ pub(super) struct Checking {
     lacks: Option<String>,
     /// Runs that follow the one that trains.
     queue: VecDeque<Offer>,
+    /// The run that was the latest to train before that one was asked for.
+    before: Option<String>,
 }
 
 impl Checking {
@@ -254,17 +256,23 @@ impl Checking {
         }
     }
 
-    /// Begins the next of the runs that follow each other once the one before has come to its end.
+    /// The page was left: what was to follow from it does not.
+    pub(super) fn away(&mut self) {
+        self.queue.clear();
+    }
+
+    /// Begins the next of the runs that follow each other once the one before has done all of its steps. One that was stopped or failed, or
+    /// was never begun, is the last.
     fn go_on(&mut self, context: &mut Context<'_>) {
         if self.queue.is_empty() || busy(context) {
             return;
         }
-        let training = &context.state.training;
-        if training.step < training.steps {
-            // It was stopped, and whoever did that does not want the next one.
-            self.queue.clear();
+        let trained =
+            context.state.training.run.as_ref().filter(|run| Some(&run.name) != self.before.as_ref());
+        match trained.is_some_and(|run| run.state == RunState::Finished) {
+            true => self.train_next(context),
+            false => self.queue.clear(),
         }
-        self.train_next(context);
     }
 
     fn train_next(&mut self, context: &mut Context<'_>) {
@@ -277,6 +285,7 @@ impl Checking {
         match offer.config(context.draft) {
             Ok(config) => {
                 let config = Box::new(config);
+                self.before = context.state.training.run.as_ref().map(|run| run.name.clone());
                 context.outbox.send(Command::Train { config, launch: Launch::default() });
                 self.lacks = None;
             }

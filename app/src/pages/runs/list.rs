@@ -313,6 +313,9 @@ fn device_ui(ui: &mut Ui, run: &RunSummary, device: &str) {
     }
 }
 
+/// What a record says of an adapter that is no GPU.
+const SOFTWARE: &str = "software";
+
 /// A device's name, and what is said of it in parentheses: `cpu` and `2 threads`, `avx512`.
 fn device_parts(device: &str) -> (&str, Vec<&str>) {
     let (name, said) = device.split_once(" (").unwrap_or((device, ""));
@@ -320,13 +323,13 @@ fn device_parts(device: &str) -> (&str, Vec<&str>) {
     (name, parts.collect())
 }
 
-/// Devices in few words: of each its name, and behind it what not all of that name have.
+/// Devices in few words: of each its name, and behind it what not all of that name have, and that it is software.
 fn told_apart(devices: &[&str]) -> Vec<String> {
     let known: Vec<(&str, Vec<&str>)> = devices.iter().map(|device| device_parts(device)).collect();
     let words = |(name, parts): &(&str, Vec<&str>)| {
         let alike =
             |part: &str| known.iter().filter(|other| other.0 == *name).all(|other| other.1.contains(&part));
-        let own = parts.iter().copied().filter(|part| !alike(part));
+        let own = parts.iter().copied().filter(|part| *part == SOFTWARE || !alike(part));
         std::iter::once(*name).chain(own).collect::<Vec<_>>().join(", ")
     };
     known.iter().map(words).collect()
@@ -438,7 +441,7 @@ mod tests {
         let alike = told_apart(&["cpu (2 threads, avx512)", "cpu (2 threads, avx512)", "Example GPU", ""]);
         assert_eq!(alike, ["cpu", "cpu", "Example GPU", ""]);
         let others = ["cpu (2 threads, avx512)", "cpu (4 threads, avx512)", "llvmpipe (LLVM 15) (software)"];
-        assert_eq!(told_apart(&others), ["cpu, 2 threads", "cpu, 4 threads", "llvmpipe"]);
+        assert_eq!(told_apart(&others), ["cpu, 2 threads", "cpu, 4 threads", "llvmpipe, software"]);
         assert_eq!(told_apart(&["cpu", "cpu (2 workers)"]), ["cpu", "cpu, 2 workers"]);
     }
 

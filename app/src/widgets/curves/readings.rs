@@ -11,7 +11,7 @@ const BEYOND: f64 = 0.02;
 /// How near the pointer must be to a mark of what happened, in points.
 const NEAR: f32 = 6.0;
 
-/// Draws a line where the pointer is, a point on each curve, and beside the pointer what they are there.
+/// Draws a line at the place that is read, a point on each curve, and beside the pointer what they are there.
 pub(super) fn readings_ui(
     ui: &mut Ui,
     plot: &CurvePlot<'_>,
@@ -33,7 +33,8 @@ pub(super) fn readings_ui(
     let at = place_read(readings.iter().map(|(_, [x, _])| *x), at);
     let palette = Palette::of(ui);
     let painter = ui.painter_at(frame);
-    painter.vline(pointer.x, frame.y_range(), Stroke::new(1.0, palette.quiet));
+    let line = transform.position_from_point_x(at);
+    painter.vline(line, frame.y_range(), Stroke::new(1.0, palette.quiet));
     for (curve, [x, y]) in &readings {
         let height = if plot.log { y.log10() } else { *y };
         let place = pos2(transform.position_from_point_x(*x), transform.position_from_point_y(height));
@@ -86,6 +87,53 @@ fn reading(axis: Axis, value: String, of: f64, at: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::preferences::Preferences;
+    use egui::{Color32, Event, RawInput, Rect, Shape};
+
+    #[test]
+    fn the_line_stands_at_the_point_that_is_read() {
+        let context = egui::Context::default();
+        theme::prepare(&context, &Preferences::default());
+        let curve = Curve {
+            name: "validation".to_owned(),
+            colour: Color32::RED,
+            points: vec![[0.0, 7.0], [200.0, 4.0]],
+            width: 1.0,
+            dashed: false,
+            marks: true,
+        };
+        let plot = CurvePlot {
+            id: "read",
+            axis: Axis::Steps,
+            height: 200.0,
+            log: false,
+            write: |value| value.to_string(),
+        };
+        // Left of the middle: the first evaluation is nearer.
+        let pointer = pos2(180.0, 100.0);
+        let (mut line, mut point) = (None, None);
+        for _ in 0..4 {
+            let input = RawInput {
+                screen_rect: Some(Rect::from_min_size(pos2(0.0, 0.0), Vec2::new(500.0, 300.0))),
+                events: vec![Event::PointerMoved(pointer)],
+                ..RawInput::default()
+            };
+            let output = context.run_ui(input, |ui| {
+                plot.ui(ui, std::slice::from_ref(&curve));
+            });
+            for clipped in &output.shapes {
+                match &clipped.shape {
+                    Shape::LineSegment { points: [from, to], .. } if from.x == to.x => line = Some(from.x),
+                    Shape::Circle(circle) if circle.radius == 3.5 => point = Some(circle.center.x),
+                    _ => {}
+                }
+            }
+            output.drop_without_applying_deltas();
+        }
+        let (line, point) = (line.expect("a line"), point.expect("a point on the curve"));
+        assert!((line - point).abs() <= 1.0, "the line is at {line}, the point at {point}");
+        assert!((line - pointer.x).abs() > 40.0, "the line is at the pointer");
+    }
 
     #[test]
     fn a_value_of_another_step_says_so() {
