@@ -157,6 +157,25 @@ fn tasks_are_compared_by_row_and_as_a_whole() {
     assert_eq!(found[0].verdict, "Not compared: the files of that name differ.");
 }
 
+/// All of a hundred rows against none, and one row, of which nothing follows.
+#[test]
+fn all_rows_against_none_is_certain_and_one_row_says_nothing() {
+    let right = "the cat sat on a mat";
+    let of = |run: &str, answers: &[&str]| Evaluation {
+        run: run.to_owned(),
+        tasks: vec![task(answers, 0)],
+        ..Evaluation::default()
+    };
+    let exact =
+        |one: &[&str], other: &[&str]| compare(&of("one", one), &of("other", other), &BOOTSTRAP).remove(0);
+    let found = exact(&[right; 100], &["no"; 100]);
+    assert_eq!(found.difference.value, Some(1.0));
+    assert_eq!(found.verdict, "one is better by 1.0000 (0.9477 to 1.0000).");
+    assert_eq!(exact(&[right; 2], &[right; 2]).verdict, "No difference.");
+    let verdict = exact(&[right], &[right]).verdict;
+    assert!(verdict.starts_with("Too little to say"), "{verdict}");
+}
+
 /// Tags of two rows by two models: what is compared is what was measured, by the words of an answer that are tags of the task.
 #[test]
 fn entities_and_tags_of_words_are_compared_by_resampled_rows() {
