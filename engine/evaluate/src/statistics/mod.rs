@@ -210,6 +210,18 @@ impl Bootstrap {
         varied(self.in_turns(self.items(items, of)?, give).await)
     }
 
+    /// The interval of a difference of statistics of the same items, as [`Bootstrap::statistic_in_turns`]; of a model and itself it is
+    /// exactly nothing.
+    pub async fn paired_statistic_in_turns(
+        &self,
+        items: usize,
+        difference: impl FnMut(&[u32]) -> f64,
+        give: &impl AsyncFn(),
+    ) -> Option<[f64; 2]> {
+        let values = self.in_turns(self.items(items, difference)?, give).await;
+        of_differences(items, values)
+    }
+
     /// What [`Bootstrap::statistic`] finds in each resample.
     fn items(&self, items: usize, mut of: impl FnMut(&[u32]) -> f64) -> Option<impl FnMut(u32) -> f64> {
         if items < 2 || u32::try_from(items).is_err() {
