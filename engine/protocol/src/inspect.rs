@@ -370,7 +370,7 @@ pub struct GraphNode {
 pub struct GraphValue {
     /// `f32[1, 8, 64]`.
     pub ty: String,
-    /// What it is: `tokens`, a parameter's name, a table, or a place of the model, as `neurons of layer 1`; empty where it has no name.
+    /// What it is: `tokens`, a parameter's name, a table, or a place of the model, as `MLP activations of layer 1`; empty where it has no name.
     pub name: String,
     /// Of its entries for this prompt: smallest, largest, mean, standard deviation.
     pub statistics: Option<[f32; 4]>,

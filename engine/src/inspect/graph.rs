@@ -144,15 +144,15 @@ fn name_of(forward: &Forward, value: ValueId) -> String {
 /// A place of the model.
 fn words(site: Site) -> String {
     match site {
-        Site::Stream(0) => "stream behind the embedding".to_owned(),
-        Site::Stream(layers) => format!("stream behind layer {}", layers - 1),
+        Site::Stream(0) => "residual stream after the embedding".to_owned(),
+        Site::Stream(layers) => format!("residual stream after layer {}", layers - 1),
         Site::AttentionInput(layer) => format!("what attention of layer {layer} reads"),
         Site::QueriesKeysValues(layer) => format!("queries, keys and values of layer {layer}"),
-        Site::Attended(layer) => format!("what the heads of layer {layer} read"),
+        Site::Attended(layer) => format!("head outputs of layer {layer}"),
         Site::AttentionOutput(layer) => format!("what attention of layer {layer} adds"),
-        Site::Between(layer) => format!("stream behind attention of layer {layer}"),
+        Site::Between(layer) => format!("residual stream after attention of layer {layer}"),
         Site::MlpInput(layer) => format!("what the MLP of layer {layer} reads"),
-        Site::Hidden(layer) => format!("neurons of layer {layer}"),
+        Site::Hidden(layer) => format!("MLP activations of layer {layer}"),
         Site::MlpOutput(layer) => format!("what the MLP of layer {layer} adds"),
         Site::Normed => "what the head reads".to_owned(),
         Site::Logits => "logits".to_owned(),
@@ -207,7 +207,11 @@ mod tests {
         }
         let names = |name: &str| values.iter().filter(|value| value.name == name).count();
         assert_eq!(
-            (names("logits"), names("neurons of layer 0"), names("stream behind the embedding")),
+            (
+                names("logits"),
+                names("MLP activations of layer 0"),
+                names("residual stream after the embedding")
+            ),
             (1, 1, 1)
         );
         // What a probe of the same value finds.

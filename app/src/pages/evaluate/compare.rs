@@ -13,7 +13,7 @@ use glasshouse_protocol::evaluation::{Better, Cell, Likelihood, Metric, Table};
 use glasshouse_protocol::{Comparison, Evaluation, RunSummary};
 
 /// Figures of each token, which say nothing beside those of another tokenizer's.
-const PER_TOKEN: [&str; 4] = ["loss", "perplexity", "token_accuracy", "top_5_accuracy"];
+const PER_TOKEN: [&str; 5] = ["loss", "perplexity", "token_accuracy", "top_5_accuracy", "ece"];
 
 /// What a row of a table is of: a task, or the text, and a metric's name.
 type Row = (Option<String>, String);
@@ -32,8 +32,8 @@ pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSu
         if differ(&evaluated) {
             caption(
                 ui,
-                "Losses, perplexities and shares of right tokens are of different tokenizers, cannot be compared and are left out: bits per byte \
-                 can.",
+                "Losses, perplexities, token accuracies and calibration errors are of different tokenizers, cannot be compared and are left out: \
+                 bits per byte can.",
             );
         }
         if differs_in_text(&evaluated) {
@@ -82,14 +82,14 @@ fn rows_of(evaluated: &[(String, &Evaluation)]) -> Vec<Row> {
     let (mut names, differ) = (Vec::<Row>::new(), differ(evaluated));
     for (_, evaluation) in evaluated {
         let likelihood = evaluation.likelihood.iter().flat_map(|likelihood| &likelihood.metrics);
-        let likelihood = likelihood.filter(|metric| !differ || !PER_TOKEN.contains(&metric.name.as_str()));
-        let own = likelihood.map(|metric| (None, metric.name.clone()));
         let calibrated = evaluation.likelihood.iter().any(|likelihood| likelihood.calibration.is_some());
-        let ece = calibrated.then(|| (None, "ece".to_owned()));
+        let own = likelihood.map(|metric| metric.name.as_str()).chain(calibrated.then_some("ece"));
+        let own = own.filter(|name| !differ || !PER_TOKEN.contains(name));
+        let own = own.map(|name| (None, name.to_owned()));
         let tasks = evaluation.tasks.iter().flat_map(|task| {
             task.metrics.iter().map(|metric| (Some(task.name.clone()), metric.name.clone()))
         });
-        for name in own.chain(ece).chain(tasks) {
+        for name in own.chain(tasks) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -248,7 +248,7 @@ fn csv(pairs: &[&Comparison]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::evaluation::{DocumentLoss, TaskReport};
+    use glasshouse_protocol::evaluation::{Calibration, DocumentLoss, TaskReport};
 
     fn metric(name: &str, value: f64, interval: Option<[f64; 2]>) -> Metric {
         Metric { name: name.to_owned(), value: Some(value), interval, ..Metric::default() }
@@ -283,6 +283,10 @@ mod tests {
         // What cannot be compared has no row, and what was counted of nothing says so.
         let mut other = second.clone();
         other.model.tokenizer_crc32c = 9;
+        other.likelihood.as_mut().unwrap().calibration = Some(Calibration::default());
+        let one_tokenizer = Evaluation { model: other.model.clone(), ..second.clone() };
+        let table = side_by_side(&[("b".to_owned(), &one_tokenizer), ("c".to_owned(), &other)]);
+        assert!(table.rows.iter().any(|row| row[0] == text("Expected calibration error")));
         let repetition = &mut other.likelihood.as_mut().unwrap().metrics[1];
         (repetition.value, repetition.of) = (None, "4-grams of words of sampled texts".to_owned());
         let evaluated = [("b".to_owned(), &second), ("c".to_owned(), &other)];

@@ -79,7 +79,7 @@ mod tests {
             task("story", "tasks", &[("pass_rate", 0.5), ("score", 0.625)]),
         ];
         let table = by_family(&tasks).unwrap();
-        assert_eq!(table.columns, ["family", "rows", "Share that passes the rule", "Mean score by the rule"]);
+        assert_eq!(table.columns, ["family", "rows", "Pass rate", "Mean score by the rule"]);
         let names: Vec<&Cell> = table.rows.iter().map(|row| &row[0]).collect();
         let text = |text: &str| Cell::Text(text.to_owned());
         assert_eq!(names, [&text("story"), &text("count")]);

@@ -13,11 +13,12 @@ pub const TERMS: &[Term] = &[
     ),
     entry(
         "token accuracy",
-        &["next token right", "among the five likeliest"],
+        &["top-5 accuracy"],
         "Share of tokens that are the model's likeliest candidate, or among its five likeliest.",
         "",
         "",
     ),
+    entry("pass rate", &[], "Share of answers that the task's rule finds wholly right.", "", ""),
     entry(
         "ECE",
         &["expected calibration error", "ECE of the other half", "the same, with that temperature"],
@@ -37,14 +38,14 @@ pub const TERMS: &[Term] = &[
     entry(
         "repetition",
         &["repetition of 4-grams", "repetition, held-out text"],
-        "Share of the four-grams of sampled text that stood in it before. 0 repeats nothing.",
+        "Share of the four-grams of a text, sampled or held out, that stood in it before. 0 repeats nothing.",
         "",
         "Holtzman et al. 2020, arXiv 1904.09751",
     ),
     entry(
         "distinct bigrams",
         &["distinct bigrams, held-out text"],
-        "Share of the pairs of neighbouring tokens of sampled text that are distinct.",
+        "Share of the pairs of neighbouring words of a text, sampled or held out, that are distinct.",
         "distinct bigrams / bigrams",
         "Li et al. 2016, arXiv 1510.03055",
     ),

@@ -1,7 +1,7 @@
 //! The figures as a section of a model card in Markdown.
 
 use super::of_text;
-use super::words::{interval_of, number, share, title};
+use super::words::{NO_INTERVAL, interval_of, number, share, title};
 use glasshouse_protocol::evaluation::{Contamination, Evaluation, Metric};
 use glasshouse_protocol::quantity::{counted, whole};
 
@@ -52,8 +52,8 @@ pub fn markdown(evaluation: &Evaluation) -> String {
     }
     let limits: String = evaluation.limits.iter().map(|limit| format!("* {}\n", plain(limit))).collect();
     format!(
-        "## Evaluation\n\nIntervals hold the value in 95 of 100 samples (Wilson's of shares of rows, else a bootstrap over documents or rows; \
-         – where every sample gives the same).\n\n{text}{limits}"
+        "## Evaluation\n\nIntervals hold the value in 95 of 100 samples (Wilson's of shares of rows, else a bootstrap over documents or rows). \
+         {NO_INTERVAL}\n\n{text}{limits}"
     )
 }
 

@@ -27,7 +27,7 @@ use glasshouse_protocol::evaluation::{
 use glasshouse_protocol::quantity::{counted, whole};
 use glasshouse_report::{Page, brand, links};
 use maud::{Markup, html};
-use words::{compact, duration, interval, shown};
+use words::{NO_INTERVAL, compact, duration, interval, shown};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -57,10 +57,10 @@ pub fn html(
         footer {
             p {
                 "Written by Glasshouse " (env!("CARGO_PKG_VERSION")) ". Intervals hold the value in 95 of 100 samples. Those of shares of rows, in audits too, and of the bars of the reliability \
-                diagram are Wilson's (1927), all others percentiles of "
+                diagram are Wilson's (1927), of differences of such shares Newcombe's (1998), all others percentiles of "
                 (whole(u64::from(evaluation.settings.resamples))) " resamples (" (whole(u64::from(RESAMPLES))) " in audits) of documents, windows, texts or rows, \
                 seed " (evaluation.settings.seed) "; of more than " (whole(MAX_BLOCKS as u64)) " of them, so many runs of neighbours are drawn where a \
-                figure follows from sums. What is the same in every resample has none. The same figures stand in " code { "evaluation.json" } " in the run's folder."
+                figure follows from sums. " (NO_INTERVAL) " The same figures stand in " code { "evaluation.json" } " in the run's folder."
             }
         }
     };

@@ -1,5 +1,6 @@
 use super::words::{compact, duration};
 use super::*;
+use crate::statistics::MIN_VALUES;
 use glasshouse_protocol::evaluation::{
     AnswerKind, AuditSection, Baseline, Calibration, CalibrationBin, Cell, Likelihood, LossBy, Passage,
     Table, TaskAnswer, TaskBaseline, TaskReport,
@@ -239,6 +240,9 @@ fn too_few_things_are_said_to_be() {
     };
     let own = Evaluation { tasks: vec![task], ..Evaluation::default() };
     let text = markdown(&own);
+    // Both say what stands in place of an interval, by the number that decides it.
+    let explained = format!("“too few” stands beside figures of fewer than {MIN_VALUES} things");
+    assert!(text.contains(&explained) && html(&own, None, &[]).contains(&explained), "{explained}");
     for wanted in
         ["| 1.0000 | too few | 12 pairs |", "| 1.0000 | – | 1,200 pairs |", "story, 100 rows of all levels:"]
     {

@@ -52,7 +52,10 @@ pub(super) fn interval([low, high]: [f64; 2]) -> String {
     format!("{} … {}", number(low), number(high))
 }
 
-/// A figure's interval, or that it is of too few things to have one.
+/// What stands in place of an interval, in words: a figure does not tell whether resamples were drawn.
+pub(super) const NO_INTERVAL: &str = "Where there is no interval, “too few” stands beside figures of fewer than 30 things, and – beside others: every resample gave the same, or none was drawn.";
+
+/// A figure's interval, or what stands in its place ([`NO_INTERVAL`]).
 pub(super) fn interval_of(metric: &Metric) -> String {
     match metric.interval {
         Some(own) => interval(own),

@@ -8,7 +8,8 @@ use glasshouse_protocol::{Comparison, Evaluation};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Compares what two evaluations have in common: bits per byte; perplexity and shares of right tokens where the tokenizers are equal; and each
-/// metric of each task that both have answered. The interval is of the difference, by a paired bootstrap, and the verdict says in plain words what follows.
+/// metric of each task that both have answered. The interval is of the difference, by a paired bootstrap or, of shares of rows, Newcombe's, and
+/// the verdict says in plain words what follows.
 /// What cannot be compared, since the texts or files are others, is there without a difference, and the verdict says why. `give` is called
 /// every few milliseconds, where others want their turn.
 pub async fn compare(
@@ -203,7 +204,7 @@ impl Pair<'_> {
     }
 
     fn verdict(&self, better: Better, difference: f64, interval: Option<[f64; 2]>, of: &str) -> String {
-        if difference == 0.0 && interval.is_none_or(|ends| ends == [0.0; 2]) {
+        if difference == 0.0 && interval == Some([0.0; 2]) {
             return "No difference.".to_owned();
         }
         let Some([low, high]) = interval else {
@@ -250,11 +251,11 @@ async fn of_rows(
     bootstrap: &Bootstrap,
     give: &impl AsyncFn(),
 ) -> Option<Values> {
-    let score = |row: &TaskAnswer, at: usize| -> Option<[f64; 2]> { Some([(*row.scores.get(at)?)?, 1.0]) };
-    let first: Vec<[f64; 2]> = shared.iter().map(|(row, _)| score(row, metric)).collect::<Option<_>>()?;
-    let second: Vec<[f64; 2]> = shared.iter().map(|(_, row)| score(row, of_other)).collect::<Option<_>>()?;
-    let mean = |items: &[[f64; 2]]| items.iter().map(|item| item[0]).sum::<f64>() / items.len() as f64;
-    let interval = bootstrap.paired_sums_in_turns(&first, &second, |[sum, count]| sum / count, give).await;
+    let score = |row: &TaskAnswer, at: usize| -> Option<f64> { *row.scores.get(at)? };
+    let first: Vec<f64> = shared.iter().map(|(row, _)| score(row, metric)).collect::<Option<_>>()?;
+    let second: Vec<f64> = shared.iter().map(|(_, row)| score(row, of_other)).collect::<Option<_>>()?;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let interval = bootstrap.mean_difference(&first, &second, give).await;
     Some(Values { values: [mean(&first), mean(&second)], interval, count: shared.len() })
 }
 

@@ -77,7 +77,7 @@ impl Remade {
             (Self::F1(first, count, of), Self::F1(second, ..)) => {
                 let difference =
                     |drawn: &[u32]| of(&first.averages_of(drawn)) - of(&second.averages_of(drawn));
-                bootstrap.statistic_in_turns(*count, difference, give).await
+                bootstrap.paired_statistic_in_turns(*count, difference, give).await
             }
             (Self::Entities(first), Self::Entities(second)) => {
                 bootstrap.paired_sums_in_turns(first, second, entities::f1, give).await

@@ -157,6 +157,51 @@ fn tasks_are_compared_by_row_and_as_a_whole() {
     assert_eq!(found[0].verdict, "Not compared: the files of that name differ.");
 }
 
+/// All of a hundred rows against none, and one row, of which nothing follows.
+#[test]
+fn all_rows_against_none_is_certain_and_one_row_says_nothing() {
+    let right = "the cat sat on a mat";
+    let of = |run: &str, answers: &[&str]| Evaluation {
+        run: run.to_owned(),
+        tasks: vec![task(answers, 0)],
+        ..Evaluation::default()
+    };
+    let exact =
+        |one: &[&str], other: &[&str]| compare(&of("one", one), &of("other", other), &BOOTSTRAP).remove(0);
+    let found = exact(&[right; 100], &["no"; 100]);
+    assert_eq!(found.difference.value, Some(1.0));
+    assert_eq!(found.verdict, "one is better by 1.0000 (0.9477 to 1.0000).");
+    assert_eq!(exact(&[right; 2], &[right; 2]).verdict, "No difference.");
+    let verdict = exact(&[right], &[right]).verdict;
+    assert!(verdict.starts_with("Too little to say"), "{verdict}");
+}
+
+/// A model against itself, by a figure of all rows at once as by one of each.
+#[test]
+fn labels_of_a_model_and_itself_do_not_differ() {
+    let labels = |run: &str, right: usize| {
+        let row = |at: usize| TaskAnswer {
+            line: at as u64 + 1,
+            answer: ["x", "y"][if at < right { at % 2 } else { 0 }].to_owned(),
+            expected: vec![["x", "y"][at % 2].to_owned()],
+            scores: vec![None],
+            ..TaskAnswer::default()
+        };
+        let answers: Vec<TaskAnswer> = (0..40).map(row).collect();
+        let pairs: Vec<(String, String)> =
+            answers.iter().map(|row| (row.expected[0].clone(), row.answer.clone())).collect();
+        let f1 = crate::metrics::classification(&pairs).averages.macro_average.f1;
+        let metrics = vec![Metric { name: "macro_f1".to_owned(), value: Some(f1), ..Metric::default() }];
+        let task = TaskReport { name: "labels".to_owned(), metrics, answers, ..TaskReport::default() };
+        Evaluation { run: run.to_owned(), tasks: vec![task], ..Evaluation::default() }
+    };
+    let (all, half) = (labels("all", 40), labels("half", 20));
+    let found = &compare(&half, &half, &BOOTSTRAP)[0];
+    assert_eq!((found.difference.interval, found.verdict.as_str()), (Some([0.0; 2]), "No difference."));
+    let verdict = &compare(&all, &half, &BOOTSTRAP)[0].verdict;
+    assert!(verdict.starts_with("all is better by 0."), "{verdict}");
+}
+
 /// Tags of two rows by two models: what is compared is what was measured, by the words of an answer that are tags of the task.
 #[test]
 fn entities_and_tags_of_words_are_compared_by_resampled_rows() {

@@ -1,6 +1,7 @@
 //! Intervals: seeded bootstraps over documents or rows (Efron 1979, "Bootstrap Methods: Another Look at the Jackknife"), paired
 //! where two models are compared; and Wilson's (1927) of shares, since a bootstrap of rows that all failed finds nothing but failures and
-//! would be certain of it. What is the same in every resample has no interval for that reason.
+//! would be certain of it. What is the same in every resample has no interval for that reason. Shares of the same rows are compared by Newcombe's
+//! (1998) interval, made of two of Wilson's: a bootstrap finds nothing where one model is right on all rows and the other on none.
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +35,7 @@ const SAME: f64 = 1e-12;
 const Z: f64 = 1.959_963_984_540_054;
 
 /// A percentile bootstrap of 95 %: the same seed gives the same interval on every target. There is none where every resample gives the same,
-/// unless that is a difference of exactly nothing.
+/// unless that is a difference, of exactly nothing or of [`MIN_VALUES`] items at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bootstrap {
     /// Resamples; none gives no intervals.
@@ -62,7 +63,7 @@ impl Bootstrap {
 
     /// The interval of the mean: of values that are all 0 or 1 Wilson's of a share. `None` below two of those, and below [`MIN_VALUES`] others.
     pub fn mean(&self, values: &[f64]) -> Option<[f64; 2]> {
-        if values.iter().all(|value| *value == 0.0 || *value == 1.0) {
+        if are_right_or_wrong(values) {
             let right = values.iter().filter(|value| **value == 1.0).count() as u64;
             return (self.resamples > 0 && values.len() > 1).then(|| wilson(right, values.len() as u64));
         }
@@ -81,6 +82,32 @@ impl Bootstrap {
             same.then(|| numerators.iter().zip(denominators).map(|(n, d)| [*n, *d]).collect())
         };
         self.paired_sums(&items(first)?, &items(second)?, |[numerator, denominator]| numerator / denominator)
+    }
+
+    /// The interval of the mean of the first values less that of the second, of the same rows: of values that are all 0 or 1 Newcombe's of
+    /// paired shares. `None` below two rows, and where one of the means has none by itself, below [`MIN_VALUES`]; but a model that does as
+    /// well on each row differs by exactly nothing. `give` is called every few milliseconds.
+    pub async fn mean_difference(
+        &self,
+        first: &[f64],
+        second: &[f64],
+        give: &impl AsyncFn(),
+    ) -> Option<[f64; 2]> {
+        if self.resamples == 0 || first.len() < 2 || first.len() != second.len() {
+            return None;
+        }
+        if first == second {
+            return Some([0.0; 2]);
+        }
+        if are_right_or_wrong(first) && are_right_or_wrong(second) {
+            return Some(newcombe(first, second));
+        }
+        if first.len() < MIN_VALUES {
+            return None;
+        }
+        let [first, second] =
+            [first, second].map(|values| values.iter().map(|value| [*value, 1.0]).collect::<Vec<_>>());
+        self.paired_sums_in_turns(&first, &second, |[sum, count]| sum / count, give).await
     }
 
     /// The interval of any statistic of sums: `items` has a row of `N` numbers for each item (BLEU's counts, say), and `of` makes the
@@ -130,7 +157,8 @@ impl Bootstrap {
         second: &[[f64; N]],
         of: impl FnMut([f64; N]) -> f64,
     ) -> Option<[f64; 2]> {
-        varied_or_0((0..self.resamples).map(self.pairs(first, second, of)?).collect())
+        let values = (0..self.resamples).map(self.pairs(first, second, of)?).collect();
+        of_differences(first.len(), values)
     }
 
     /// The same, where others want their turn meanwhile: `give` is called every few milliseconds.
@@ -141,7 +169,8 @@ impl Bootstrap {
         of: impl FnMut([f64; N]) -> f64,
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
-        varied_or_0(self.in_turns(self.pairs(first, second, of)?, give).await)
+        let values = self.in_turns(self.pairs(first, second, of)?, give).await;
+        of_differences(first.len(), values)
     }
 
     /// What [`Bootstrap::paired_sums`] finds in each resample.
@@ -179,6 +208,18 @@ impl Bootstrap {
         give: &impl AsyncFn(),
     ) -> Option<[f64; 2]> {
         varied(self.in_turns(self.items(items, of)?, give).await)
+    }
+
+    /// The interval of a difference of statistics of the same items, as [`Bootstrap::statistic_in_turns`]; of a model and itself it is
+    /// exactly nothing.
+    pub async fn paired_statistic_in_turns(
+        &self,
+        items: usize,
+        difference: impl FnMut(&[u32]) -> f64,
+        give: &impl AsyncFn(),
+    ) -> Option<[f64; 2]> {
+        let values = self.in_turns(self.items(items, difference)?, give).await;
+        of_differences(items, values)
     }
 
     /// What [`Bootstrap::statistic`] finds in each resample.
@@ -237,9 +278,15 @@ fn varied(values: Vec<f64>) -> Option<[f64; 2]> {
     percentiles(values).filter(|[low, high]| high - low > SAME * low.abs().max(high.abs()))
 }
 
-/// Those of differences, which may be exactly nothing: of a model and itself.
-fn varied_or_0(values: Vec<f64>) -> Option<[f64; 2]> {
-    if values.iter().any(|value| *value != 0.0) { varied(values) } else { percentiles(values) }
+/// Those of differences, which may be the same in every resample: exactly nothing, of a model and itself, or of so many items that one model
+/// is as much better on each.
+fn of_differences(items: usize, values: Vec<f64>) -> Option<[f64; 2]> {
+    let same = items >= MIN_VALUES || values.iter().all(|value| *value == 0.0);
+    if same { percentiles(values) } else { varied(values) }
+}
+
+fn are_right_or_wrong(values: &[f64]) -> bool {
+    values.iter().all(|value| *value == 0.0 || *value == 1.0)
 }
 
 /// The 2.5th and the 97.5th percentile, linear between neighbours as NumPy's; what is not finite is left out.
@@ -283,4 +330,29 @@ pub fn wilson(right: u64, count: u64) -> [f64; 2] {
     let low = if right == 0 { 0.0 } else { (middle - half).max(0.0) };
     let high = if right >= count { 1.0 } else { (middle + half).min(1.0) };
     [low, high]
+}
+
+/// The interval of a share less another, of the same rows, each of which is 0 or 1 in both (Newcombe 1998, "Improved Confidence Intervals
+/// for the Difference between Binomial Proportions Based on Paired Data", method 10), 95 %.
+fn newcombe(first: &[f64], second: &[f64]) -> [f64; 2] {
+    let n = first.len() as f64;
+    let count = |of: [f64; 2]| first.iter().zip(second).filter(|(a, b)| [**a, **b] == of).count() as f64;
+    let (both, neither) = (count([1.0, 1.0]), count([0.0, 0.0]));
+    let (first_alone, second_alone) = (count([1.0, 0.0]), count([0.0, 1.0]));
+    let right = [both + first_alone, both + second_alone];
+    let [share, other] = right.map(|right| right / n);
+    let [[low, high], [other_low, other_high]] = right.map(|right| wilson(right as u64, first.len() as u64));
+    // How far the two go together, with a correction for continuity where they do.
+    let product = right[0] * (n - right[0]) * right[1] * (n - right[1]);
+    let mut excess = both * neither - first_alone * second_alone;
+    if excess > 0.0 {
+        excess = (excess - n / 2.0).max(0.0);
+    }
+    let correlation = if product > 0.0 { excess / libm::sqrt(product) } else { 0.0 };
+    let length = |a: f64, b: f64| libm::sqrt((a * a - 2.0 * correlation * a * b + b * b).max(0.0));
+    let difference = share - other;
+    [
+        difference - length(share - low, other_high - other),
+        difference + length(high - share, other - other_low),
+    ]
 }

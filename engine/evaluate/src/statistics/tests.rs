@@ -78,6 +78,44 @@ fn pairs_take_out_what_makes_items_easy_or_hard() {
     assert_eq!(BOOTSTRAP.paired_difference((&hard, &ones), (&hard, &ones)), Some([0.0, 0.0]));
 }
 
+fn mean_difference(first: &[f64], second: &[f64]) -> Option<[f64; 2]> {
+    pollster::block_on(BOOTSTRAP.mean_difference(first, second, &async || ()))
+}
+
+/// Rows that both, the first alone, the second alone, and neither had right, with what Newcombe (1998) gives by method 10: the first two by
+/// his formula with other arithmetic, the third the strongest evidence that a hundred rows can give.
+#[test]
+fn shares_of_the_same_rows_are_compared_by_newcombes_interval() {
+    for (counts, expected) in [
+        ([36, 12, 2, 0], [0.056_929_584_003_238_69, 0.340_427_602_974_940_7]),
+        ([20, 10, 2, 18], [0.024_950_980_464_647_75, 0.283_898_998_301_906]),
+        ([0, 100, 0, 0], [0.947_683_293_116_056, 1.0]),
+    ] {
+        let rows = |right: [f64; 4]| -> Vec<f64> {
+            counts.iter().zip(right).flat_map(|(count, right)| std::iter::repeat_n(right, *count)).collect()
+        };
+        let (first, second) = (rows([1.0, 1.0, 0.0, 0.0]), rows([1.0, 0.0, 1.0, 0.0]));
+        let [low, high] = mean_difference(&first, &second).unwrap();
+        assert!((low - expected[0]).abs() < 1e-12 && (high - expected[1]).abs() < 1e-12, "{low} {high}");
+        let [turned_low, turned_high] = mean_difference(&second, &first).unwrap();
+        assert!((turned_low + high).abs() < 1e-12 && (turned_high + low).abs() < 1e-12);
+        assert_eq!(mean_difference(&first, &first), Some([0.0; 2]));
+    }
+}
+
+/// What no mean has an interval of, no difference of means has.
+#[test]
+fn differences_of_few_means_have_no_interval() {
+    let (first, second) = (uniform(1, MIN_VALUES), uniform(2, MIN_VALUES));
+    assert!(mean_difference(&first, &second).is_some());
+    assert_eq!(mean_difference(&first[1..], &second[1..]), None);
+    assert_eq!(mean_difference(&first[1..], &first[1..]), Some([0.0; 2]));
+    assert_eq!((mean_difference(&[1.0], &[0.0]), mean_difference(&[1.0], &[1.0])), (None, None));
+    assert_eq!(mean_difference(&[1.0; 3], &[0.0; 2]), None);
+    let none = Bootstrap { resamples: 0, seed: 0 };
+    assert_eq!(pollster::block_on(none.mean_difference(&first, &second, &async || ())), None);
+}
+
 #[test]
 fn what_has_no_interval_gets_none() {
     assert_eq!(BOOTSTRAP.mean(&[]), None);
@@ -93,6 +131,10 @@ fn what_has_no_interval_gets_none() {
     assert!(BOOTSTRAP.mean(&uniform(4, MIN_VALUES)).is_some());
     let ones = [1.0; 3];
     assert_eq!(BOOTSTRAP.paired_difference((&ones, &ones), (&[0.0; 3], &ones)), None);
+    // As much on each of many items is no chance.
+    let ones = [1.0; MIN_VALUES];
+    let constant = BOOTSTRAP.paired_difference((&ones, &ones), (&[0.5; MIN_VALUES], &ones));
+    assert_eq!(constant, Some([0.5, 0.5]));
     assert_eq!(BOOTSTRAP.paired_difference((&[1.0, 2.0], &[1.0, 1.0]), (&[1.0], &[1.0])), None);
     assert_eq!(BOOTSTRAP.statistic(1, |_| 1.0), None);
     assert_eq!(Bootstrap { resamples: 0, seed: 0 }.mean(&[1.0, 2.0]), None);

@@ -9,7 +9,7 @@ use crate::evaluation::metrics::entities::Scheme;
 use crate::evaluation::metrics::rouge::Rouge;
 use crate::evaluation::metrics::{Row as Answer, bleu, chrf, classification, entities, rouge};
 use crate::evaluation::statistics::Bootstrap;
-use crate::platform::Turns;
+use crate::platform::{Turns, at_once};
 use crate::protocol::evaluation::{Better, Cell, Metric, Table};
 
 /// What less than this is short of, is right: shares of parts are not exact.
@@ -61,11 +61,10 @@ impl AnswerMeasures {
         if own.is_empty() || own.len() != theirs.len() {
             return None;
         }
-        let ones = vec![1.0; own.len()];
         let (metric, other) = (self.metrics.get(at)?, other.metrics.get(place)?);
         Some(Metric {
             value: Some(metric.value? - other.value?),
-            interval: bootstrap.paired_difference((own, &ones), (theirs, &ones)),
+            interval: at_once(bootstrap.mean_difference(own, theirs, &async || ())),
             ..metric.clone()
         })
     }
@@ -335,8 +334,12 @@ mod tests {
         assert_eq!(values(&measured), [("accuracy", 0.5), ("accuracy_per_character", 0.0)]);
         assert_eq!(measured.scores[0], [1.0, 0.0]);
         let chance = AnswerMeasures::of_accuracy(vec![0.5, 0.5], &BOOTSTRAP);
+        // What rows are worth by chance is no share of rows, and two are too few for a mean.
         let difference = measured.difference(0, &chance, 0, &BOOTSTRAP).unwrap();
-        assert_eq!((difference.value, difference.interval), (Some(0.0), Some([-0.5, 0.5])));
+        assert_eq!((difference.value, difference.interval), (Some(0.0), None));
+        let wrong = AnswerMeasures::of_accuracy(vec![0.0, 0.0], &BOOTSTRAP);
+        let [low, high] = measured.difference(0, &wrong, 0, &BOOTSTRAP).unwrap().interval.unwrap();
+        assert!((-0.4..0.0).contains(&low) && (0.9..1.0).contains(&high), "{low} {high}");
     }
 
     #[test]
