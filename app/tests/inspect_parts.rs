@@ -440,7 +440,7 @@ fn a_parameter_has_its_histograms_and_the_run_its_curves() {
     desk.window.get_by_role_and_label(Role::Switch, "Along the run").click();
     desk.settle();
     assert!(desk.last(View::Weights).along_run);
-    assert!(desk.says("Update ratio per step") && desk.says("Gradient norm"));
+    assert!(desk.says("Net change per step") && desk.says("Gradient norm"));
     assert!(desk.says("6.0e-3"), "the first parameter's ratio at step 100 stands in the table");
 }
 

@@ -274,7 +274,7 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
         path.display().to_string()
     };
     let (program, readme) = (put("program", b"\x7fELF\x02\x01\0"), put("README", b"An owl."));
-    let key = b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n";
+    let key = b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n";
     let private = format!("It is {}.", glasshouse_protocol::file_kind::PRIVATE_KEY);
     for (path, reason) in [
         (&program, glasshouse::app::ACCEPTED),

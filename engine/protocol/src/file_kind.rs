@@ -2,6 +2,8 @@
 
 /// First bytes of a file that are looked at.
 pub const HEAD: u64 = 4096;
+/// Those of them that say whether it is text.
+const TEXT_HEAD: usize = 1024;
 
 /// What a file with a private key is, and what to do.
 pub const PRIVATE_KEY: &str =
@@ -41,22 +43,31 @@ pub fn refused(head: &[u8]) -> Option<&'static str> {
 }
 
 /// Whether a file holds a private key: within [`HEAD`] bytes, the first line of one in PEM (RFC 7468), which tools put attributes and
-/// certificates before, or in OpenPGP's armor; or it is one of PuTTY's. Keys of SSH have no ending that would tell them from a text.
+/// certificates before, or in OpenPGP's armor, with a line of the key or a header below; or it is one of PuTTY's. Keys of SSH have no ending
+/// that would tell them from a text.
 pub fn is_private_key(head: &[u8]) -> bool {
     let head = &head[..head.len().min(HEAD as usize)];
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let begins_key = |line: &[u8]| {
-        let line = line.trim_ascii();
         line.starts_with(b"-----BEGIN ")
             && (line.ends_with(b"PRIVATE KEY-----") || line.ends_with(b"PRIVATE KEY BLOCK-----"))
     };
-    head.starts_with(b"PuTTY-User-Key-File-")
-        || head.split(|byte| matches!(byte, b'\n' | b'\r')).any(begins_key)
+    // A text about keys has dots there, or a word.
+    let is_of_key = |line: &&[u8]| {
+        let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+        line.len() >= 16 && line.iter().all(is_base64)
+            || [&b"Proc-Type:"[..], b"Version:", b"Comment:"].iter().any(|name| line.starts_with(name))
+    };
+    let lines = head.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
+    let mut lines = lines.filter(|line| !line.is_empty());
+    let begun = lines.by_ref().any(begins_key);
+    head.starts_with(b"PuTTY-User-Key-File-") || begun && lines.next().as_ref().is_some_and(is_of_key)
 }
 
 /// Whether bytes may be those of a text: it is marked as UTF-16, or has no control characters but those of lines, tabs and terminals.
 pub fn is_text(head: &[u8]) -> bool {
     let is_odd = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace() && *byte != 0x1b;
+    let head = &head[..head.len().min(TEXT_HEAD)];
     head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || !head.iter().any(is_odd)
 }
 
@@ -74,19 +85,21 @@ mod tests {
     fn a_private_key_is_told_wherever_tools_put_it_and_what_is_written_about_keys_is_none() {
         let attributes = format!("Bag Attributes\r\n    friendlyName: {}\r\n", "x".repeat(1500));
         for key in [
-            "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk",
-            "\u{feff}-----BEGIN PRIVATE KEY-----\r\nMIIE",
-            "-----BEGIN RSA PRIVATE KEY-----",
-            "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQVY",
+            "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU",
+            "\u{feff}-----BEGIN PRIVATE KEY-----\r\nMIIEvQIBADANBgkqhkiG9w0BAQ",
+            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n",
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQVYBGPeVwEBEADKdU9V",
             "PuTTY-User-Key-File-3: ssh-ed25519\n",
-            &(attributes + "-----BEGIN ENCRYPTED PRIVATE KEY-----\r\nMIIF"),
+            &(attributes + "-----BEGIN ENCRYPTED PRIVATE KEY-----\r\nMIIFHDBOBgkqhkiG9w0B"),
         ] {
             assert_eq!(refused(key.as_bytes()), Some(PRIVATE_KEY), "{key}");
             assert!(!is_read(key.as_bytes()), "{key}");
         }
         for text in [
             "A key begins with -----BEGIN PRIVATE KEY-----, and ends likewise.",
-            "-----BEGIN PUBLIC KEY-----\nMIIB",
+            "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQ",
+            "It looks like this:\n\n    -----BEGIN PRIVATE KEY-----\n    …\n    -----END PRIVATE KEY-----\n",
+            "-----BEGIN PRIVATE KEY-----\nyour-key-here\n-----END PRIVATE KEY-----\n",
             "-----BEGIN CERTIFICATE-----\nMIIB",
             &("An owl.\n".repeat(HEAD as usize) + "-----BEGIN PRIVATE KEY-----\n"),
         ] {

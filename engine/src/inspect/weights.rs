@@ -200,7 +200,7 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
     }
     if from_zero {
         along.notices.push(
-            "Where a parameter was all zeros before, its update ratio has no denominator and is given as 0."
+            "Where a parameter was all zeros before, its net change per step has no denominator and is given as 0."
                 .to_owned(),
         );
     }

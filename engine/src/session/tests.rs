@@ -417,7 +417,7 @@ fn what_cannot_be_done_fails_with_one_reason_and_nothing_else_stops() {
     let picture = shelf.path().join("picture");
     std::fs::write(&picture, b"\x89PNG\r\n\x1a\n").unwrap();
     let key = shelf.path().join("notes.txt");
-    std::fs::write(&key, "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n").unwrap();
+    std::fs::write(&key, "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n").unwrap();
     let mut impossible = tiny(10);
     impossible.model.heads = 3;
     impossible.model.kv_heads = 2;

@@ -16,7 +16,7 @@ use glasshouse_protocol::inspect::Detail;
 /// Height of a row of the table, and of the whole at most, in points.
 const ROW: f32 = 26.0;
 const MAX_HEIGHT: f32 = 300.0;
-/// Width from which on the table has room for update ratios, in points.
+/// Width from which on the table has room for net changes per step, in points.
 const WIDE: f32 = 680.0;
 /// Size of a parameter's name, in points.
 const NAME: f32 = 12.0;
@@ -93,7 +93,7 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]),
         columns.extend([number("Gradient", 60.0), Column { title: "Gradients", ..spread }]);
         // Ratios are known of a whole run alone.
         if width >= WIDE && data.tensor("update_ratios").is_some() {
-            columns.push(number("Update per step", 96.0));
+            columns.push(number("Net change per step", 120.0));
         }
     }
     columns.insert(1, spread);
@@ -177,7 +177,7 @@ fn ending(name: &str) -> &str {
     name.strip_suffix(".weight").unwrap_or(name)
 }
 
-/// Update ratios of the parameters at the step that is looked at, or the last one before it; none at the first step, which follows from
+/// Net changes per step of the parameters at the step that is looked at, or the last one before it; none at the first step, which follows from
 /// none.
 fn ratios_at<'a>(data: &'a ViewData, steps: &[u64], step: u64) -> &'a [f32] {
     let row = steps.partition_point(|own| *own <= step).checked_sub(1).filter(|row| *row > 0);
@@ -235,13 +235,13 @@ fn histograms_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, (parameter, na
     ui.add_space(space::SMALL);
 }
 
-/// Norms, update ratios and gradients from milestone to milestone.
+/// Norms, net changes and gradients from milestone to milestone.
 fn run_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]), parameter: usize) {
     let (data, palette) = (shown.data, shown.palette);
     // The first milestone follows from none.
     let plots = [
         ("Norm", "norms_by_step", false, 0),
-        ("Update ratio per step", "update_ratios", true, 1),
+        ("Net change per step", "update_ratios", true, 1),
         ("Gradient norm", "gradient_norms_by_step", true, 0),
     ];
     if plots.iter().all(|(_, tensor, ..)| data.tensor(tensor).is_none()) {

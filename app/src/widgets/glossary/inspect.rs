@@ -19,9 +19,9 @@ pub const TERMS: &[Term] = &[
         "Simonyan et al. 2013, Deep Inside Convolutional Networks, arXiv 1312.6034",
     ),
     entry(
-        "update ratio per step",
+        "net change per step",
         &[],
-        "How far a parameter moved a step since the milestone before, beside how large it was there: one that stands still learns nothing, one that leaps forgets.",
+        "How far a parameter has come per step since the milestone before, beside how large it was there. What steps undo of one another is not counted, so that a single update is larger: the ratio of its norm to the weights' is about a thousandth in a healthy run.",
         "‖w[t] − w[s]‖ / (‖w[s]‖·(t − s))",
         "Karpathy 2022, makemore, part 3",
     ),

@@ -180,7 +180,7 @@ pub(super) enum Signature {
     Refused(&'static str),
 }
 
-/// Reads a file's first bytes; a few hundred are enough.
+/// Reads a file's first bytes; those of a private key may follow some kilobytes of attributes.
 pub(super) fn signature(head: &[u8]) -> Option<Signature> {
     if head.starts_with(&[0x1f, 0x8b]) {
         return Some(Signature::Packed(Packing::Gzip));

@@ -47,29 +47,36 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
         summary.interrupted = Some((run.step, run.steps));
     }
     // A model that was imported, and a run that ended before its first step, have nothing to show.
-    if let Some((run, record)) = records.iter().rev().find(|(run, _)| metrics_bytes(run) > 0) {
-        summary.val_loss = record.best_val_loss;
-        add_past(run, summary)?;
-    }
-    Ok(())
-}
-
-fn metrics_bytes(run: &Run) -> u64 {
-    files::metadata(run.metrics_path()).map_or(0, |metadata| metadata.len())
-}
-
-fn add_past(run: &Run, summary: &mut ProjectSummary) -> Result<()> {
-    if metrics_bytes(run) > MAX_METRICS_BYTES {
-        return Ok(());
-    }
-    for event in metrics::thinned(&run.metrics_path(), POINTS)? {
-        match event {
-            TrainEvent::Step { loss, .. } => summary.curve.push(loss),
-            TrainEvent::Sample { text, .. } => summary.sample = text,
-            _ => {}
+    for (run, record) in records.iter().rev() {
+        if add_past(run, summary)? {
+            summary.val_loss = record.best_val_loss;
+            break;
         }
     }
     Ok(())
+}
+
+/// Adds the curve and the sample of a run, unless its metrics are too many to be read for a card; whether it took a step.
+fn add_past(run: &Run, summary: &mut ProjectSummary) -> Result<bool> {
+    let bytes = files::metadata(run.metrics_path()).map_or(0, |metadata| metadata.len());
+    if bytes > MAX_METRICS_BYTES {
+        return Ok(true);
+    }
+    let (mut curve, mut sample) = (Vec::new(), String::new());
+    if bytes > 0 {
+        for event in metrics::thinned(&run.metrics_path(), POINTS)? {
+            match event {
+                TrainEvent::Step { loss, .. } => curve.push(loss),
+                TrainEvent::Sample { text, .. } => sample = text,
+                _ => {}
+            }
+        }
+    }
+    if curve.is_empty() {
+        return Ok(false);
+    }
+    (summary.curve, summary.sample) = (curve, sample);
+    Ok(true)
 }
 
 /// Bytes of all files in a folder; what cannot be looked at counts nothing.

@@ -182,16 +182,20 @@ impl Guard {
             let z = outlier::z_score(&mut self.state.gradient_norms, norm, size, 0.0);
             let limit = f64::from(self.settings.gradient_z);
             if let Some(z) = z.filter(|z| *z >= limit && self.is_news(GuardKind::GradientSpike, step)) {
-                // Once a run has learned its text, gradients are so short that any batch with a mistake stands out.
                 let is_within = f64::from(norm) <= self.clipping;
+                // Once a run has learned its text, gradients are so short that any batch with a mistake stands out.
+                let has_learned = is_within && outlier::is_near_0(&self.state.losses);
                 found.push(Finding {
                     kind: GuardKind::GradientSpike,
-                    severity: if is_within { GuardSeverity::Info } else { GuardSeverity::Warning },
+                    severity: if has_learned { GuardSeverity::Info } else { GuardSeverity::Warning },
                     since: step,
                     text: format!(
                         "The gradient of step {step} has the norm {norm:.2}, {z:.1} standard deviations above the mean of the last {size} steps. {}",
                         if is_within {
-                            format!("It is not above {}, the norm that gradients are clipped to.", self.clipping)
+                            format!(
+                                "It is not above {}, the norm that gradients are clipped to, so that clipping leaves it as it is.",
+                                self.clipping
+                            )
                         } else {
                             "Gradient clipping keeps one such step from doing harm; many of them mean that the learning rate is too high."
                                 .to_owned()

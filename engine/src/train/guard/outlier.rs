@@ -1,16 +1,18 @@
 //! How far a number is from those before it, as llm.c's `outlier_detector.h` counts it (Karpathy 2024): the z-score of the newest of a
 //! window's values over the window that holds it. Two things are added: sums are taken anew each time, so that a run that goes on from
-//! a checkpoint has the same bits, and a standard deviation counts as a hundredth of the mean and as some least value at least, so that a
-//! loss near its end, which hardly moves, makes no alarm of nothing.
+//! a checkpoint has the same bits, and a standard deviation counts as a hundredth of the mean and near 0 as some least value at least, so
+//! that a loss near its end, which hardly moves, makes no alarm of nothing.
 
 /// Least standard deviation, as a share of the mean.
 const MIN_DEVIATION: f64 = 0.01;
-/// Least standard deviation of a loss, in nats. Of a loss near 0 a share of the mean is nothing: there every step with one token that is
+/// Least standard deviation of a loss near 0, in nats. Of such a loss a share of the mean is nothing: every step with one token that is
 /// predicted wrongly would be far out, and one such token of ten nats among two hundred is what this is.
 pub(super) const MIN_LOSS_DEVIATION: f64 = 0.05;
+/// A mean loss below that is near 0, in nats.
+const NEAR_0: f64 = 0.5;
 
 /// Appends a value to a window of so many, and says how many standard deviations it is above the window's mean, once the window is full;
-/// a deviation below `least` counts as that.
+/// near 0 a deviation below `least` counts as that.
 pub(super) fn z_score(window: &mut Vec<f32>, value: f32, size: usize, least: f64) -> Option<f64> {
     let is_full = window.len() >= size;
     window.push(value);
@@ -19,14 +21,20 @@ pub(super) fn z_score(window: &mut Vec<f32>, value: f32, size: usize, least: f64
     is_full.then(|| (f64::from(value) - mean) / deviation)
 }
 
-/// The mean and the standard deviation of values, the latter at least [`MIN_DEVIATION`] of the former and `least`; nothing of none, or where
-/// that is 0.
+/// The mean and the standard deviation of values, the latter at least [`MIN_DEVIATION`] of the former, and `least` where that is [`NEAR_0`];
+/// nothing of none, or where the deviation is 0.
 pub(super) fn moments(values: &[f32], least: f64) -> Option<(f64, f64)> {
     let count = values.len() as f64;
     let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
     let variance = values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count;
+    let least = if mean.abs() < NEAR_0 { least } else { 0.0 };
     let deviation = variance.sqrt().max(MIN_DEVIATION * mean.abs()).max(least);
     (deviation > 0.0).then_some((mean, deviation))
+}
+
+/// Whether losses are [`NEAR_0`] in the mean.
+pub(super) fn is_near_0(losses: &[f32]) -> bool {
+    moments(losses, MIN_LOSS_DEVIATION).is_some_and(|(mean, _)| mean < NEAR_0)
 }
 
 #[cfg(test)]
@@ -56,6 +64,9 @@ mod tests {
         let mut near_0 = vec![0.0005; 64];
         assert!(z_score(&mut near_0.clone(), 0.1, 64, 0.0).unwrap() > 7.0);
         assert!(z_score(&mut near_0, 0.1, 64, MIN_LOSS_DEVIATION).unwrap() < 2.0);
+        // Far from 0 it says nothing: a step of 0.2 nats more than ever is an outlier of a calm loss.
+        let mut calm: Vec<f32> = (0..64).map(|n| 1.39 + 0.02 * (n % 2) as f32).collect();
+        assert!(z_score(&mut calm, 1.6, 64, MIN_LOSS_DEVIATION).unwrap() > 6.0);
     }
 
     #[test]

@@ -63,8 +63,8 @@ fn what_cannot_be_read_is_named_with_the_reason() {
     write(root, "archive.zip", "PK\x03\x04");
     write(root, "book.docx", "PK\x03\x04");
     write(root, "empty.txt", "");
-    write(root, "id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n");
-    write(root, "key.md", "# Mine\n\n-----BEGIN PRIVATE KEY-----\nMIIE\n");
+    write(root, "id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n");
+    write(root, "key.md", "# Mine\n\n-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\n");
     write(root, "lies.txt", b"PK\x03\x04rest");
     write(root, "picture.png", b"\x89PNG");
     write(root, "README", "no \0 text");
@@ -134,7 +134,7 @@ fn front_ends_tell_files_without_an_ending_as_they_are_told_here() {
         (b"WARC/1.0\r\n\0", true),
         (b"\x01\x02\0", false),
         (b"GIF89a", false),
-        (b"-----BEGIN RSA PRIVATE KEY-----\n", false),
+        (b"-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx4UbaDzY\n", false),
         (b"{\\rtf1 An owl.}", false),
         (b"PK\x03\x04", false),
         (b"\x1f\x8b\x08\0", false),
