@@ -123,7 +123,10 @@ fn unusable_paths_are_named() {
     assert!(nothing.contains("holds no file to learn from"), "{nothing}");
     assert!(message("a.jsnl", "x").contains("is of a kind that cannot be read (.jsnl"));
     assert!(message("plain", "\0x").contains("has no ending"));
-    assert!(message("id_rsa", "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx4UbaDzY\n").contains("with a private key"));
+    assert!(
+        message("id_rsa", "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEAx4UbaDzY\n")
+            .contains("with a private key")
+    );
     assert_eq!(read(&file(folder.path(), "README", "An owl.")).unwrap(), ["An owl."]);
     assert!(message("a.txt", "").contains("is empty"));
     for name in ["a.md", "a.txt", "a.jsonl"] {
