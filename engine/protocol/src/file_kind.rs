@@ -43,8 +43,8 @@ pub fn refused(head: &[u8]) -> Option<&'static str> {
 }
 
 /// Whether a file holds a private key: within [`HEAD`] bytes, the first line of one in PEM (RFC 7468), which tools put attributes and
-/// certificates before, or in OpenPGP's armor, with a line of the key or a header below; or it is one of PuTTY's. Keys of SSH have no ending
-/// that would tell them from a text.
+/// certificates before, or in OpenPGP's armor, with a line of the key below; or it is one of PuTTY's. Headers may stand between the two, as
+/// where OpenSSL encrypts the key (`Proc-Type: 4,ENCRYPTED`, RFC 1421). Keys of SSH have no ending that would tell them from a text.
 pub fn is_private_key(head: &[u8]) -> bool {
     let head = &head[..head.len().min(HEAD as usize)];
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
@@ -53,15 +53,20 @@ pub fn is_private_key(head: &[u8]) -> bool {
             && (line.ends_with(b"PRIVATE KEY-----") || line.ends_with(b"PRIVATE KEY BLOCK-----"))
     };
     // A text about keys has dots there, or a word.
-    let is_of_key = |line: &&[u8]| {
+    let is_of_key = |line: &[u8]| {
         let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
         line.len() >= 16 && line.iter().all(is_base64)
-            || [&b"Proc-Type:"[..], b"Version:", b"Comment:"].iter().any(|name| line.starts_with(name))
+    };
+    let is_header = |line: &[u8]| {
+        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+        let is_named = name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+        is_named && !name.is_empty() && name.len() < line.len()
     };
     let lines = head.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
     let mut lines = lines.filter(|line| !line.is_empty());
     let begun = lines.by_ref().any(begins_key);
-    head.starts_with(b"PuTTY-User-Key-File-") || begun && lines.next().as_ref().is_some_and(is_of_key)
+    head.starts_with(b"PuTTY-User-Key-File-")
+        || begun && lines.find(|line| !is_header(line)).is_some_and(is_of_key)
 }
 
 /// Whether bytes may be those of a text: it is marked as UTF-16, or has no control characters but those of lines, tabs and terminals.
@@ -87,8 +92,10 @@ mod tests {
         for key in [
             "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU",
             "\u{feff}-----BEGIN PRIVATE KEY-----\r\nMIIEvQIBADANBgkqhkiG9w0BAQ",
-            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n",
+            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-CBC,4F\n\nq0kZ3yWm8uHn+5/A",
+            "-----BEGIN EC PRIVATE KEY-----\r\nProc-Type: 4,ENCRYPTED\r\n\r\nMHcCAQEEIBk3v0Zw9fQ1\r\n",
             "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQVYBGPeVwEBEADKdU9V",
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v2\nComment: an owl\n\nlQVYBGPeVwEBEADK",
             "PuTTY-User-Key-File-3: ssh-ed25519\n",
             &(attributes + "-----BEGIN ENCRYPTED PRIVATE KEY-----\r\nMIIFHDBOBgkqhkiG9w0B"),
         ] {
@@ -100,6 +107,11 @@ mod tests {
             "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQ",
             "It looks like this:\n\n    -----BEGIN PRIVATE KEY-----\n    …\n    -----END PRIVATE KEY-----\n",
             "-----BEGIN PRIVATE KEY-----\nyour-key-here\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ...\n-----END PRIVATE KEY-----\n",
+            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,4F1B2C\n\n",
+            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,4F1B2C\n\n…\n",
+            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nand then the key in base64\n",
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: GnuPG v2\n\n-----END PGP PRIVATE KEY BLOCK-----\n",
             "-----BEGIN CERTIFICATE-----\nMIIB",
             &("An owl.\n".repeat(HEAD as usize) + "-----BEGIN PRIVATE KEY-----\n"),
         ] {

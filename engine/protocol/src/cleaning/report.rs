@@ -165,26 +165,35 @@ pub fn words(text: &str) -> u64 {
     }
 }
 
-/// Where in the bench a stage stands; the colour and the heading under which it is shown.
+/// Where in the bench a stage stands; the colour and the heading under which it is shown. Messages that earlier versions recorded have the
+/// heading in its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
     /// Files and records to documents.
+    #[serde(alias = "Reading")]
     Reading,
     /// Web pages and wikitext to prose.
+    #[serde(alias = "Extraction")]
     Extraction,
     /// Unicode, control characters, white space.
+    #[serde(alias = "Repair")]
     Repair,
     /// Quality rules.
     #[default]
+    #[serde(alias = "Quality rules")]
     Rules,
     /// Whole, near and partial copies.
+    #[serde(alias = "Duplicates")]
     Duplicates,
     /// Overlap with what models are measured on.
+    #[serde(alias = "Evaluation")]
     Contamination,
     /// Personal data and secrets.
+    #[serde(alias = "Personal data")]
     Personal,
     /// Licences, caps and shares.
+    #[serde(alias = "Mixture")]
     Balance,
 }
 
@@ -433,4 +442,32 @@ pub struct Sample {
     pub amount: Amount,
     /// Its beginning, personal data masked.
     pub excerpt: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cleaning::StageCard;
+
+    #[test]
+    fn a_group_is_read_by_its_heading_too_as_earlier_versions_recorded_it() {
+        let read = |word: &str| serde_json::from_value::<Group>(word.into());
+        for (name, group, heading) in [
+            ("reading", Group::Reading, "Reading"),
+            ("extraction", Group::Extraction, "Extraction"),
+            ("repair", Group::Repair, "Repair"),
+            ("rules", Group::Rules, "Quality rules"),
+            ("duplicates", Group::Duplicates, "Duplicates"),
+            ("contamination", Group::Contamination, "Evaluation"),
+            ("personal", Group::Personal, "Personal data"),
+            ("balance", Group::Balance, "Mixture"),
+        ] {
+            assert_eq!(serde_json::to_value(group).unwrap(), name);
+            assert_eq!((read(name).unwrap(), read(heading).unwrap()), (group, group));
+        }
+        assert!(read("Music").is_err());
+        let mut card = serde_json::to_value(StageCard::default()).unwrap();
+        card["group"] = "Personal data".into();
+        assert_eq!(serde_json::from_value::<StageCard>(card).unwrap().group, Group::Personal);
+    }
 }

@@ -1,18 +1,19 @@
 //! How far a number is from those before it, as llm.c's `outlier_detector.h` counts it (Karpathy 2024): the z-score of the newest of a
 //! window's values over the window that holds it. Two things are added: sums are taken anew each time, so that a run that goes on from
 //! a checkpoint has the same bits, and a standard deviation counts as a hundredth of the mean and near 0 as some least value at least, so
-//! that a loss near its end, which hardly moves, makes no alarm of nothing.
+//! that a loss near its end, which hardly moves, makes no alarm of nothing. That least value holds whole at a mean of 0 and fades linearly
+//! to none at 0.5 nats, so that no score jumps where a mean crosses a limit.
 
 /// Least standard deviation, as a share of the mean.
 const MIN_DEVIATION: f64 = 0.01;
-/// Least standard deviation of a loss near 0, in nats. Of such a loss a share of the mean is nothing: every step with one token that is
-/// predicted wrongly would be far out, and one such token of ten nats among two hundred is what this is.
+/// Least standard deviation of a loss whose mean is 0, in nats. Of such a loss a share of the mean is nothing: every step with one token
+/// that is predicted wrongly would be far out, and one such token of ten nats among two hundred is what this is.
 pub(super) const MIN_LOSS_DEVIATION: f64 = 0.05;
-/// A mean loss below that is near 0, in nats.
+/// A mean loss below that is near 0, in nats: the least standard deviation has faded to nothing there.
 const NEAR_0: f64 = 0.5;
 
 /// Appends a value to a window of so many, and says how many standard deviations it is above the window's mean, once the window is full;
-/// near 0 a deviation below `least` counts as that.
+/// near 0 a deviation below `least`, or what has not faded of it, counts as that.
 pub(super) fn z_score(window: &mut Vec<f32>, value: f32, size: usize, least: f64) -> Option<f64> {
     let is_full = window.len() >= size;
     window.push(value);
@@ -21,20 +22,20 @@ pub(super) fn z_score(window: &mut Vec<f32>, value: f32, size: usize, least: f64
     is_full.then(|| (f64::from(value) - mean) / deviation)
 }
 
-/// The mean and the standard deviation of values, the latter at least [`MIN_DEVIATION`] of the former, and `least` where that is [`NEAR_0`];
-/// nothing of none, or where the deviation is 0.
+/// The mean and the standard deviation of values, the latter at least [`MIN_DEVIATION`] of the former, and at least `least` where that is
+/// 0, the less of it the nearer the mean is to [`NEAR_0`]; nothing of none, or where the deviation is 0.
 pub(super) fn moments(values: &[f32], least: f64) -> Option<(f64, f64)> {
     let count = values.len() as f64;
     let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / count;
     let variance = values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / count;
-    let least = if mean.abs() < NEAR_0 { least } else { 0.0 };
+    let least = least * (1.0 - mean.abs() / NEAR_0).max(0.0);
     let deviation = variance.sqrt().max(MIN_DEVIATION * mean.abs()).max(least);
     (deviation > 0.0).then_some((mean, deviation))
 }
 
-/// Whether losses are [`NEAR_0`] in the mean.
+/// Whether losses are [`NEAR_0`] in the mean, where the least standard deviation is above 0.
 pub(super) fn is_near_0(losses: &[f32]) -> bool {
-    moments(losses, MIN_LOSS_DEVIATION).is_some_and(|(mean, _)| mean < NEAR_0)
+    moments(losses, MIN_LOSS_DEVIATION).is_some_and(|(mean, _)| mean.abs() < NEAR_0)
 }
 
 #[cfg(test)]
@@ -67,6 +68,36 @@ mod tests {
         // Far from 0 it says nothing: a step of 0.2 nats more than ever is an outlier of a calm loss.
         let mut calm: Vec<f32> = (0..64).map(|n| 1.39 + 0.02 * (n % 2) as f32).collect();
         assert!(z_score(&mut calm, 1.6, 64, MIN_LOSS_DEVIATION).unwrap() > 6.0);
+    }
+
+    #[test]
+    fn the_least_deviation_fades_with_the_mean_and_no_score_jumps() {
+        // The newest of 64 losses is 0.1 above the others, and this is the mean of all: their own deviation is 0.0124.
+        let score = |mean: f32| {
+            let others = mean - 0.1 / 64.0;
+            z_score(&mut vec![others; 64], others + 0.1, 64, MIN_LOSS_DEVIATION).unwrap()
+        };
+        for (mean, least) in [(0.0, 0.05), (0.125, 0.0375), (0.25, 0.025)] {
+            let wanted = (0.1 - 0.1 / 64.0) / least;
+            assert!((score(mean) - wanted).abs() < 1e-3, "{mean}: {}", score(mean));
+        }
+        assert!((score(0.499) - score(0.501)).abs() < 1e-3, "{} and {}", score(0.499), score(0.501));
+        let scores: Vec<f64> = (0..500).map(|mean| score(mean as f32 * 0.002)).collect();
+        for pair in scores.windows(2) {
+            assert!((-1e-3..0.2).contains(&(pair[1] - pair[0])), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn losses_are_near_0_where_the_least_deviation_counts() {
+        for mean in [-0.6_f32, -0.4, 0.0, 0.4, 0.499, 0.501, 2.0] {
+            let (_, deviation) = moments(&[mean; 64], MIN_LOSS_DEVIATION).unwrap();
+            let (_, own) = moments(&[mean; 64], 0.0).unwrap_or_default();
+            let is_near = mean.abs() < 0.5;
+            assert_eq!(is_near_0(&[mean; 64]), is_near, "{mean}");
+            assert!(deviation >= own && (is_near || deviation == own), "{mean}: {deviation}");
+        }
+        assert!(!is_near_0(&[]));
     }
 
     #[test]
