@@ -77,10 +77,10 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_writes_numbers_as_cards_and_command_lines_do() {
+    fn a_verdict_writes_numbers_as_the_difference_beside_it_is_written() {
         let pair =
             Pair { names: ["a", "b"].map(str::to_owned), bootstrap: &Bootstrap { resamples: 0, seed: 0 } };
-        let metric = Metric { better: Better::Lower, ..Metric::default() };
+        let metric = Metric { name: "loss".to_owned(), better: Better::Lower, ..Metric::default() };
         let verdict = |value, interval| {
             let values = Values { values: [value, 0.0], interval: Some(interval), count: 9 };
             pair.compared("loss", &metric, &values, "").verdict

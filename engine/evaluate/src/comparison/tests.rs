@@ -47,7 +47,11 @@ fn models_are_compared_in_plain_words() {
         low < expected[0] - expected[1] && expected[0] - expected[1] < high && high < 0.0,
         "{low} {high}"
     );
-    assert!(right.verdict.starts_with("better is better by 0.0"), "{}", right.verdict);
+    assert!(
+        right.verdict.starts_with("better is better by ") && right.verdict.contains(" percentage points ("),
+        "{}",
+        right.verdict
+    );
     assert_eq!(found[3].verdict, "No difference.");
     assert!(found[0].verdict.starts_with("better is better by 0.097"), "{}", found[0].verdict);
     assert_eq!((found[0].difference.count, found[0].difference.better), (200, Better::Lower));
@@ -148,7 +152,7 @@ fn tasks_are_compared_by_row_and_as_a_whole() {
     let [exact, bleu, entities] = found.as_slice() else { panic!("{found:?}") };
     assert_eq!((exact.what.as_str(), exact.first_value, exact.second_value), ("qa.jsonl: exact", 1.0, 0.1));
     assert_eq!(exact.difference.count, 10);
-    assert!(exact.verdict.starts_with("one is better by 0.9000 "), "{}", exact.verdict);
+    assert!(exact.verdict.starts_with("one is better by 90.0 percentage points ("), "{}", exact.verdict);
     assert!((bleu.first_value - 100.0).abs() < 1e-9 && bleu.second_value < 60.0);
     assert!(bleu.verdict.starts_with("one is better by"), "{}", bleu.verdict);
     assert!(entities.verdict.starts_with("Not compared: it is of all rows at once"), "{}", entities.verdict);
@@ -170,7 +174,7 @@ fn all_rows_against_none_is_certain_and_one_row_says_nothing() {
         |one: &[&str], other: &[&str]| compare(&of("one", one), &of("other", other), &BOOTSTRAP).remove(0);
     let found = exact(&[right; 100], &["no"; 100]);
     assert_eq!(found.difference.value, Some(1.0));
-    assert_eq!(found.verdict, "one is better by 1.0000 (0.9477 to 1.0000).");
+    assert_eq!(found.verdict, "one is better by 100.0 percentage points (94.8 to 100.0).");
     assert_eq!(exact(&[right; 2], &[right; 2]).verdict, "No difference.");
     let verdict = exact(&[right], &[right]).verdict;
     assert!(verdict.starts_with("Too little to say"), "{verdict}");
@@ -199,7 +203,10 @@ fn labels_of_a_model_and_itself_do_not_differ() {
     let found = &compare(&half, &half, &BOOTSTRAP)[0];
     assert_eq!((found.difference.interval, found.verdict.as_str()), (Some([0.0; 2]), "No difference."));
     let verdict = &compare(&all, &half, &BOOTSTRAP)[0].verdict;
-    assert!(verdict.starts_with("all is better by 0."), "{verdict}");
+    assert!(
+        verdict.starts_with("all is better by ") && verdict.contains(" percentage points ("),
+        "{verdict}"
+    );
 }
 
 /// Tags of two rows by two models: what is compared is what was measured, by the words of an answer that are tags of the task.
