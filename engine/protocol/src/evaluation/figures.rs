@@ -7,8 +7,16 @@ use crate::quantity::whole;
 const SHARES: &[&str] = &["exact", "mc2", "rate", "share", "ece", "precision", "recall"];
 
 /// Beginnings of names of shares.
-const BEGINNINGS: &[&str] =
-    &["extractable", "near_exact", "stereotyped", "texts_with", "findings_in", "repetition", "distinct"];
+const BEGINNINGS: &[&str] = &[
+    "extractable",
+    "near_exact",
+    "stereotyped",
+    "texts_with",
+    "training_documents_with",
+    "findings_in",
+    "repetition",
+    "distinct",
+];
 
 /// What stands where there is no number.
 const NOTHING: &str = "–";
@@ -139,6 +147,7 @@ mod tests {
             ("macro_f1", 0.5, "50.0 %"),
             ("pass_rate", 1.0, "100.0 %"),
             ("extractable_held_out", 0.005, "0.5 %"),
+            ("training_documents_with_findings", 0.002, "0.2 %"),
             ("bleu", 27.345, "27.3"),
             ("bits_per_byte", 0.8421, "0.8421"),
             ("perplexity", 12.3456, "12.35"),
