@@ -6,9 +6,7 @@ mod metric;
 mod time;
 
 pub use glasshouse_protocol::quantity::{bytes, counted, whole};
-pub use metric::{
-    exactly, figures, is_share, metric, metric_between, metric_difference, metric_title, metric_value,
-};
+pub use metric::{exactly, figures, is_share, metric, metric_between, metric_title, value_of};
 pub use time::{ago, clock, date_time, duration, now};
 
 use glasshouse_protocol::Moderated;

@@ -7,9 +7,10 @@ use super::train;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::SystemFiles;
 use glasshouse_corpus::twins;
+use glasshouse_engine::evaluation::card::number;
 use glasshouse_engine::evaluation::comparison::{MAX_PAIRS, compare_runs};
 use glasshouse_engine::project::Project;
-use glasshouse_engine::protocol::evaluation::{Better, Notation};
+use glasshouse_engine::protocol::evaluation::Better;
 use glasshouse_engine::protocol::quantity::things;
 use glasshouse_engine::protocol::{RunSummary, TokenizerKind};
 use glasshouse_engine::train::held_out_loss;
@@ -148,8 +149,7 @@ fn tell(arguments: &DataCompareArguments, pairs: &[RunPair]) -> Result<()> {
         }
         say!("\n  {title}")?;
         say!("    trained on raw {raw:.4}, on clean {clean:.4}")?;
-        let notation = Notation::of_difference(&found.difference);
-        let [difference, low, high] = [difference, low, high].map(|value| notation.signed(value));
+        let [difference, low, high] = [difference, low, high].map(number);
         say!("    raw − clean {difference}, 95 % confidence interval {low} to {high} (paired t)")?;
         say!("    {}", found.verdict)?;
     }

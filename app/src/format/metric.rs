@@ -1,18 +1,65 @@
 //! Metrics: what people call them, and their values with intervals.
 
-use super::{NOTHING, whole};
+use super::{NOTHING, percent, whole};
 use glasshouse_protocol::evaluation::Metric;
-pub use glasshouse_protocol::evaluation::{figures, is_share, metric_difference, metric_title, metric_value};
+pub use glasshouse_protocol::evaluation::metric_title;
+
+/// Names, and ends of names, of shares.
+const SHARES: &[&str] = &["exact", "mc2", "rate", "share", "ece", "precision", "recall"];
+
+/// Beginnings of names of shares.
+const BEGINNINGS: &[&str] = &[
+    "extractable",
+    "near_exact",
+    "stereotyped",
+    "texts_with",
+    "training_documents_with",
+    "findings_in",
+    "repetition",
+    "distinct",
+];
+
+/// Whether a metric is a share of things, between 0 and 1.
+pub fn is_share(name: &str) -> bool {
+    let last = name.rsplit('_').next().unwrap_or(name);
+    let begins = BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
+    begins || SHARES.contains(&name) || SHARES.contains(&last) || last == "f1" || name.contains("accuracy")
+}
+
+/// A metric's number as tables have it: a share in percent, a score of 100 with one decimal, any other with four figures or decimals.
+pub fn value_of(name: &str, value: f64) -> String {
+    match name {
+        _ if !value.is_finite() => NOTHING.to_owned(),
+        _ if is_share(name) => percent(value),
+        "bleu" | "chrf" => format!("{value:.1}"),
+        "loss" | "bits_per_byte" => format!("{value:.4}"),
+        _ => figures(value),
+    }
+}
+
+/// A number with at least four figures.
+pub fn figures(value: f64) -> String {
+    match value.abs() {
+        _ if !value.is_finite() => NOTHING.to_owned(),
+        size if size >= 1e15 => format!("{value:.2e}"),
+        size if size >= 999.95 => {
+            format!("{}{}", if value < 0.0 { "-" } else { "" }, whole(size.round() as u64))
+        }
+        size if size >= 100.0 => format!("{value:.1}"),
+        size if size >= 10.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
 
 /// A metric's value.
 pub fn metric(metric: &Metric) -> String {
-    metric.value.map_or(NOTHING.to_owned(), |value| metric_value(&metric.name, value))
+    metric.value.map_or(NOTHING.to_owned(), |value| value_of(&metric.name, value))
 }
 
 /// A metric's interval; empty where it has none.
 pub fn metric_between(metric: &Metric) -> String {
     let [low, high] = match metric.interval {
-        Some(interval) => interval.map(|end| metric_value(&metric.name, end)),
+        Some(interval) => interval.map(|end| value_of(&metric.name, end)),
         None => return String::new(),
     };
     format!("{low} to {high}")
@@ -46,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_are_called_as_the_field_does() {
+    fn metrics_are_called_and_written_as_the_field_does() {
         for (name, title) in [
             ("bits_per_byte", "Bits per byte"),
             ("f1", "Token F1"),
@@ -56,6 +103,25 @@ mod tests {
             ("accuracy_per_character", "Accuracy per character"),
         ] {
             assert_eq!(metric_title(name), title);
+        }
+        for (name, value, text) in [
+            ("token_accuracy", 0.4321, "43.2 %"),
+            ("macro_f1", 0.5, "50.0 %"),
+            ("pass_rate", 1.0, "100.0 %"),
+            ("extractable_held_out", 0.005, "0.5 %"),
+            ("training_documents_with_findings", 0.002, "0.2 %"),
+            ("bleu", 27.345, "27.3"),
+            ("bits_per_byte", 0.8421, "0.8421"),
+            ("perplexity", 12.3456, "12.35"),
+            ("exposure", 1234.4, "1,234"),
+            ("perplexity", 501_062.3, "501,062"),
+            ("difference_nats", -2500.0, "-2,500"),
+            ("repetition", 0.001, "0.1 %"),
+            ("repetition_of_text", 0.001, "0.1 %"),
+            ("distinct_2_of_text", 0.9648, "96.5 %"),
+            ("loss", f64::NAN, NOTHING),
+        ] {
+            assert_eq!(value_of(name, value), text, "{name}");
         }
     }
 

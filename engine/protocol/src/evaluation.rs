@@ -1,10 +1,8 @@
 //! What evaluating a model asks for, and what it finds: one report, which the card, the pages, the command line and JSON all read from.
 //! Every number says of how many things it is, and has an interval where it is of a sample.
 
-mod figures;
 mod titles;
 
-pub use figures::{Notation, figures, is_share, metric_difference, metric_value};
 pub use titles::{is_titled, metric_title};
 
 use crate::config::RewardRule;

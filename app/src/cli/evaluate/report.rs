@@ -2,9 +2,7 @@
 
 use crate::cli::report::{aligned, indented, metrics, table, value, with_interval};
 use glasshouse_engine::evaluation::card::number;
-use glasshouse_engine::protocol::evaluation::{
-    Baseline, Calibration, Likelihood, Metric, TaskReport, metric_difference, metric_value,
-};
+use glasshouse_engine::protocol::evaluation::{Baseline, Calibration, Likelihood, Metric, TaskReport};
 use glasshouse_engine::protocol::quantity::{counted, whole};
 use glasshouse_engine::protocol::{Comparison, Evaluation};
 use std::io::Result;
@@ -148,11 +146,10 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
     }
     say!("\nCompared, paired")?;
     for one in comparisons {
-        let [first, second] =
-            [one.first_value, one.second_value].map(|value| metric_value(&one.difference.name, value));
+        let (first, second) = (number(one.first_value), number(one.second_value));
         // Where they cannot be compared, the verdict says why.
         let difference =
-            one.difference.value.map(|_| format!("; difference {}", metric_difference(&one.difference)));
+            one.difference.value.map(|_| format!("; difference {}", with_interval(&one.difference)));
         let difference = difference.unwrap_or_default();
         say!("  {}: {} {first}, {} {second}{difference}", one.what, one.first, one.second)?;
         say!("    {}", one.verdict)?;

@@ -180,7 +180,7 @@ fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
                 let far = low.abs().max(high.abs()).max(value.abs()) * 1.15;
                 interval_bar(ui, &measured, [-far, far], Some(0.0), 160.0);
             }
-            ui.label(format::metric_difference(&pair.difference)).on_hover_text(hover(pair));
+            ui.label(signed(pair)).on_hover_text(hover(pair));
         });
         ui.add(Label::new(&pair.verdict).wrap());
     });
@@ -200,10 +200,32 @@ fn better(difference: &Metric) -> Option<f64> {
     (difference.better != Better::Neither && (low > 0.0 || high < 0.0)).then(|| low.signum())
 }
 
+/// The difference with its sign, and its interval: that of two shares in percentage points.
+fn signed(pair: &Comparison) -> String {
+    let is_share = format::is_share(&pair.difference.name);
+    let write = |value: f64| {
+        let sign = match value {
+            0.0 => return "0".to_owned(),
+            _ if value < 0.0 => "−",
+            _ => "+",
+        };
+        if is_share {
+            return format!("{sign}{:.1}", 100.0 * value.abs());
+        }
+        format!("{sign}{}", format::value_of(&pair.difference.name, value.abs()))
+    };
+    let unit = if is_share { " percentage points" } else { "" };
+    let Some(value) = pair.difference.value else { return format::NOTHING.to_owned() };
+    match pair.difference.interval {
+        Some([low, high]) => format!("{}{unit} ({} to {})", write(value), write(low), write(high)),
+        None => format!("{}{unit}", write(value)),
+    }
+}
+
 fn hover(pair: &Comparison) -> String {
     let Comparison { first_value, second_value, difference, .. } = pair;
     let of = format!("of {} {}", format::whole(difference.count), difference.of);
-    format!("{first_value} and {second_value}, {of}. {}", format::metric_difference(difference))
+    format!("{first_value} and {second_value}, {of}. {}", signed(pair))
 }
 
 fn csv(pairs: &[&Comparison]) -> String {
@@ -285,11 +307,19 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_one_only_where_its_interval_leaves_0_out() {
+    fn a_difference_has_its_sign_and_is_one_only_where_its_interval_leaves_0_out() {
         let pair = |value, interval| Comparison {
             difference: metric("bits_per_byte", value, Some(interval)),
             ..Comparison::default()
         };
+        assert_eq!(signed(&pair(-0.05, [-0.07, -0.03])), "−0.0500 (−0.0700 to −0.0300)");
+        assert_eq!(signed(&pair(0.01, [-0.02, 0.04])), "+0.0100 (−0.0200 to +0.0400)");
+        assert_eq!(signed(&pair(-0.01, [-0.03, 0.0])), "−0.0100 (−0.0300 to 0)");
+        let shares = Comparison {
+            difference: metric("token_accuracy", 0.0648, Some([0.0617, 0.0678])),
+            ..Comparison::default()
+        };
+        assert_eq!(signed(&shares), "+6.5 percentage points (+6.2 to +6.8)");
         let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
         assert_eq!(what(&of("bits_per_byte")), "Bits per byte");
         assert_eq!(what(&of("q_a.jsonl: bits_per_byte")), "q_a.jsonl: Bits per byte");

@@ -260,7 +260,7 @@ fn answer_ui(ui: &mut Ui, task: &TaskReport, answer: &TaskAnswer) -> bool {
             Some(format!(
                 "{} {}",
                 format::metric_title(&metric.name),
-                format::metric_value(&metric.name, (*score)?)
+                format::value_of(&metric.name, (*score)?)
             ))
         });
         let group = answer.group.iter().map(|group| format!("group {group}"));

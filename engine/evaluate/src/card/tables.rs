@@ -1,9 +1,7 @@
 //! Tables of figures.
 
 use super::words::{beginning, compared, interval, interval_of, number, share, shown, title};
-use glasshouse_protocol::evaluation::{
-    Better, Cell, Comparison, Contamination, Evaluation, Metric, Notation, Table, metric_value,
-};
+use glasshouse_protocol::evaluation::{Better, Cell, Comparison, Contamination, Evaluation, Metric, Table};
 use glasshouse_protocol::quantity::whole;
 use maud::{Markup, html};
 
@@ -140,25 +138,13 @@ pub(super) fn comparisons(beside: &[(&Evaluation, Vec<Comparison>)]) -> Markup {
 
 fn comparison(comparison: &Comparison) -> Markup {
     let difference = &comparison.difference;
-    let notation = Notation::of_difference(difference);
-    let unit = notation.short_unit();
     html! {
         tr {
             td.words { (compared(&comparison.what)) }
-            td { (metric_value(&difference.name, comparison.first_value)) }
-            td { (metric_value(&difference.name, comparison.second_value)) }
-            td {
-                @match difference.value {
-                    Some(value) => { b { (notation.signed(value)) (unit) } }
-                    None => { "–" }
-                }
-            }
-            td {
-                @match difference.interval {
-                    Some([low, high]) => { (notation.signed(low)) " … " (notation.signed(high)) (unit) }
-                    None => { (interval_of(difference)) }
-                }
-            }
+            td { (number(comparison.first_value)) }
+            td { (number(comparison.second_value)) }
+            td { b { (difference.value.map_or_else(|| "–".to_owned(), number)) } }
+            td { (interval_of(difference)) }
             td.words { (shown(&comparison.verdict)) }
         }
     }

@@ -2,9 +2,7 @@
 
 use super::remade::Remade;
 use crate::statistics::Bootstrap;
-use glasshouse_protocol::evaluation::{
-    Better, DocumentLoss, Likelihood, Metric, Notation, TaskAnswer, TaskReport,
-};
+use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::{Comparison, Evaluation};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -179,13 +177,17 @@ impl Pair<'_> {
 
     pub(super) fn compared(&self, what: &str, metric: &Metric, values: &Values, aside: &str) -> Comparison {
         let [first, second] = values.values;
+        let difference = first - second;
+        let verdict = self.verdict(metric.better, difference, values.interval, &metric.of);
         let difference = Metric {
-            value: Some(first - second),
+            name: metric.name.clone(),
+            value: Some(difference),
             interval: values.interval,
+            better: metric.better,
             count: values.count as u64,
-            ..metric.clone()
+            of: metric.of.clone(),
+            signature: metric.signature.clone(),
         };
-        let verdict = self.verdict(first - second, &difference);
         self.comparison(what, values.values, difference, format!("{verdict}{aside}"))
     }
 
@@ -200,29 +202,21 @@ impl Pair<'_> {
         Comparison { first, second, what: what.to_owned(), first_value, second_value, difference, verdict }
     }
 
-    /// What a value of a difference means.
-    fn verdict(&self, value: f64, difference: &Metric) -> String {
-        let Metric { better, interval, of, .. } = difference;
-        if value == 0.0 && *interval == Some([0.0; 2]) {
+    /// What a difference means, in words: how large it is stands beside it, written as each front end writes that metric.
+    fn verdict(&self, better: Better, difference: f64, interval: Option<[f64; 2]>, of: &str) -> String {
+        if difference == 0.0 && interval == Some([0.0; 2]) {
             return "No difference.".to_owned();
         }
-        let Some([low, high]) = *interval else {
+        let Some([low, high]) = interval else {
             return format!("Too little to say: these {of} are too few, or too much alike, for an interval.");
         };
-        let notation = Notation::of_difference(difference);
-        let unit = notation.unit();
         if low <= 0.0 && high >= 0.0 {
-            let [low, high] = [low, high].map(|end| notation.signed(end));
-            return format!(
-                "Within the noise: the interval of the difference, {low} to {high}{unit}, holds 0."
-            );
+            return "Within the noise: the interval of the difference holds 0.".to_owned();
         }
         let [first, second] = &self.names;
-        let name = if (value > 0.0) == (*better != Better::Lower) { first } else { second };
-        let word = if *better == Better::Neither { "higher" } else { "better" };
-        let ends = if value > 0.0 { [low, high] } else { [-high, -low] };
-        let [low, high] = ends.map(|end| notation.plain(end));
-        format!("{name} is {word} by {}{unit} ({low} to {high}).", notation.plain(value.abs()))
+        let name = if (difference > 0.0) == (better != Better::Lower) { first } else { second };
+        let word = if better == Better::Neither { "higher" } else { "better" };
+        format!("{name} is {word}.")
     }
 }
 
