@@ -129,7 +129,7 @@ fn found_ui(ui: &mut Ui, model: &FoundModel, context_length: &mut usize) {
     quiet_text(ui, format!("{class}, {} parameters, {shape}", format::whole(*parameters)));
     ui.add_space(space::TIGHT);
     let (there, here) = (size(*bytes), size(4 * parameters));
-    widgets::prose(ui, format!("Its weights have {there} in the file and {here} here, in 32 bits."));
+    widgets::prose(ui, format!("Its weights take {there} in the file and {here} here, in 32 bits."));
     // However many there are, the buttons below stay in the window. A list that scrolls asks for little height by itself.
     let room = (ui.ctx().content_rect().height() - BESIDE_NOTICES).max(0.0);
     let area = ScrollArea::vertical().id_salt("notices").auto_shrink([false, true]);

@@ -8,8 +8,16 @@ pub use glasshouse_protocol::evaluation::metric_title;
 const SHARES: &[&str] = &["exact", "mc2", "rate", "share", "ece", "precision", "recall"];
 
 /// Beginnings of names of shares.
-const BEGINNINGS: &[&str] =
-    &["extractable", "near_exact", "stereotyped", "texts_with", "findings_in", "repetition", "distinct"];
+const BEGINNINGS: &[&str] = &[
+    "extractable",
+    "near_exact",
+    "stereotyped",
+    "texts_with",
+    "training_documents_with",
+    "findings_in",
+    "repetition",
+    "distinct",
+];
 
 /// Whether a metric is a share of things, between 0 and 1.
 pub fn is_share(name: &str) -> bool {
@@ -101,6 +109,7 @@ mod tests {
             ("macro_f1", 0.5, "50.0 %"),
             ("pass_rate", 1.0, "100.0 %"),
             ("extractable_held_out", 0.005, "0.5 %"),
+            ("training_documents_with_findings", 0.002, "0.2 %"),
             ("bleu", 27.345, "27.3"),
             ("bits_per_byte", 0.8421, "0.8421"),
             ("perplexity", 12.3456, "12.35"),

@@ -16,6 +16,7 @@ use crate::theme::space;
 use crate::widgets::{self, what_is_this};
 use decoder::Component;
 use egui::Ui;
+use forecast::past_ui;
 use glasshouse_protocol::cluster::ClusterRequest;
 use glasshouse_protocol::{ErrorKind, ErrorReport, PlanSummary, RunConfig};
 
@@ -73,6 +74,8 @@ impl ModelPage {
                 Breakpoint::Phone => {
                     self.dial_ui(ui, context);
                     self.forecast_ui(ui, context, &draft);
+                    self.beyond_ui(ui, context, &draft);
+                    past_ui(ui, context);
                     self.diagram_ui(ui, context, &draft);
                     self.settings_ui(ui, context, &draft);
                 }
@@ -87,6 +90,8 @@ impl ModelPage {
                         });
                     });
                     self.forecast_ui(ui, context, &draft);
+                    self.beyond_ui(ui, context, &draft);
+                    past_ui(ui, context);
                 }
                 Breakpoint::Desktop => {
                     let rest = width - 2.0 * gap;
@@ -98,8 +103,13 @@ impl ModelPage {
                             self.dial_ui(ui, context);
                             self.settings_ui(ui, context, &draft);
                         });
-                        column(ui, rest - left - middle, |ui| self.forecast_ui(ui, context, &draft));
+                        column(ui, rest - left - middle, |ui| {
+                            self.forecast_ui(ui, context, &draft);
+                            past_ui(ui, context);
+                        });
                     });
+                    // It is long where it is open: below the columns it makes none of them longer than the others.
+                    self.beyond_ui(ui, context, &draft);
                 }
             }
         });

@@ -14,8 +14,8 @@ use glasshouse_protocol::{Command, DeviceSummary, DeviceType, Precision};
 
 /// Keys, and what they do (`app/keys.rs`).
 const SHORTCUTS: [(&str, &str); 6] = [
-    ("1 … 8, or Ctrl + 1 … 8", "Open a page, in the order of the rail"),
-    ("Tab, Shift + Tab", "Go to the next or the last control"),
+    ("1 … 9, 0 and −, or Ctrl + 1 … 9", "Open a page, in the order of the rail"),
+    ("Tab, Shift + Tab", "Go to the next or the previous control"),
     ("Space, Enter", "Press the control"),
     ("Arrow keys", "Change a slider, move in a text"),
     ("P", "Pause training, or continue"),

@@ -128,15 +128,13 @@ fn card_ui(
     }
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = gap;
-        column(ui, MIN_CARD_WIDTH, |ui| {
-            first_ui(ui, palette, evaluation);
-            seen_ui(ui, palette, evaluation);
-        });
+        column(ui, MIN_CARD_WIDTH, |ui| first_ui(ui, palette, evaluation));
         column(ui, width - MIN_CARD_WIDTH - gap, |ui| {
             ui.spacing_mut().item_spacing.x = space::SMALL;
             lines(ui);
         });
     });
+    seen_ui(ui, palette, evaluation);
 }
 
 /// The number that a card begins with.

@@ -200,21 +200,25 @@ fn better(difference: &Metric) -> Option<f64> {
     (difference.better != Better::Neither && (low > 0.0 || high < 0.0)).then(|| low.signum())
 }
 
-/// The difference with its sign, and its interval.
+/// The difference with its sign, and its interval: that of two shares in percentage points.
 fn signed(pair: &Comparison) -> String {
+    let is_share = format::is_share(&pair.difference.name);
     let write = |value: f64| {
         let sign = match value {
             0.0 => return "0".to_owned(),
             _ if value < 0.0 => "−",
             _ => "+",
         };
-        let text = format::value_of(&pair.difference.name, value.abs());
-        format!("{sign}{text}")
+        if is_share {
+            return format!("{sign}{:.1}", 100.0 * value.abs());
+        }
+        format!("{sign}{}", format::value_of(&pair.difference.name, value.abs()))
     };
+    let unit = if is_share { " percentage points" } else { "" };
     let Some(value) = pair.difference.value else { return format::NOTHING.to_owned() };
     match pair.difference.interval {
-        Some([low, high]) => format!("{} ({} to {})", write(value), write(low), write(high)),
-        None => write(value),
+        Some([low, high]) => format!("{}{unit} ({} to {})", write(value), write(low), write(high)),
+        None => format!("{}{unit}", write(value)),
     }
 }
 
@@ -311,6 +315,11 @@ mod tests {
         assert_eq!(signed(&pair(-0.05, [-0.07, -0.03])), "−0.0500 (−0.0700 to −0.0300)");
         assert_eq!(signed(&pair(0.01, [-0.02, 0.04])), "+0.0100 (−0.0200 to +0.0400)");
         assert_eq!(signed(&pair(-0.01, [-0.03, 0.0])), "−0.0100 (−0.0300 to 0)");
+        let shares = Comparison {
+            difference: metric("token_accuracy", 0.0648, Some([0.0617, 0.0678])),
+            ..Comparison::default()
+        };
+        assert_eq!(signed(&shares), "+6.5 percentage points (+6.2 to +6.8)");
         let of = |text: &str| Comparison { what: text.to_owned(), ..pair(0.5, [0.25, 0.75]) };
         assert_eq!(what(&of("bits_per_byte")), "Bits per byte");
         assert_eq!(what(&of("q_a.jsonl: bits_per_byte")), "q_a.jsonl: Bits per byte");

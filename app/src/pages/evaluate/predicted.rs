@@ -59,7 +59,7 @@ pub(super) fn predicted_ui(
 /// What was read, and how.
 fn about(likelihood: &Likelihood) -> String {
     format!(
-        "{} · {} · windows of {}, {} further each",
+        "{} · {} · windows of {} tokens, stride {}",
         format::counted(likelihood.documents, "document"),
         format::counted(likelihood.tokens, "token"),
         format::whole(likelihood.window as u64),

@@ -2,14 +2,14 @@
 
 use super::{Draft, ModelPage};
 use crate::format;
-use crate::pages::parts::caption;
+use crate::pages::parts::{Breakpoint, caption, column};
 use crate::pages::{Context, PageName};
 use crate::theme::space;
-use crate::widgets::{Stat, field, fold, hint_line, plain, stat_row, whole_number};
+use crate::widgets::{Stat, card, field, fold, hint_line, plain, stat_row, whole_number};
 use egui::{ComboBox, DragValue, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
-use glasshouse_protocol::cluster::{ClusterPlan, GPUS};
+use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GPUS};
 
 /// What preferences remember the fold by.
 const FOLD: &str = "model beyond";
@@ -24,65 +24,47 @@ impl ModelPage {
             .as_ref()
             .filter(|(config, request, _)| (config, request) == (&asked.0, &asked.1));
         let known = known.map(|(_, _, plan)| plan.clone());
-        let note = match &known {
-            Some(Ok(plan)) => {
-                format!("{} · {}", format::counted(plan.gpus as u64, "GPU"), format::duration(plan.seconds))
-            }
-            _ => String::new(),
-        };
+        let plan = known.as_ref().and_then(|plan| plan.as_ref().ok());
+        let note = plan.map_or_else(String::new, |plan| {
+            format!("{} · {}", format::counted(plan.gpus as u64, "GPU"), format::duration(plan.seconds))
+        });
         let too_large =
             draft.plan(context).is_some_and(|(plan, current)| current && plan.fits == Some(false));
         let request = &mut self.beyond;
         let (mut open, mut runs) = (false, false);
-        fold(ui, context.preferences, FOLD, ("Beyond this machine", &note), too_large, |ui, _| {
-            open = true;
-            field(ui, "GPU", "beyond.gpu", None, |ui| {
-                let list = ComboBox::from_id_salt("gpu").selected_text(&request.gpu).show_ui(ui, |ui| {
-                    for gpu in GPUS {
-                        if ui.selectable_label(gpu.name == request.gpu, gpu.name).clicked() {
-                            gpu.name.clone_into(&mut request.gpu);
-                            request.price = None;
-                        }
+        card(ui, |ui| {
+            fold(ui, context.preferences, FOLD, ("Beyond this machine", &note), too_large, |ui, _| {
+                open = true;
+                let figures_ui = |ui: &mut Ui| match &known {
+                    Some(Ok(plan)) => plan_ui(ui, plan),
+                    Some(Err(reason)) => hint_line(ui, reason),
+                    None => {
+                        caption(ui, "Estimating…");
                     }
+                };
+                let width = ui.available_width();
+                if Breakpoint::of(width) == Breakpoint::Phone {
+                    request_ui(ui, request, plan);
+                    ui.add_space(space::SMALL);
+                    figures_ui(ui);
+                    runs = further_ui(ui, plan);
+                    return;
+                }
+                let gap = space::SECTION;
+                let side = ((width - gap) / 2.0).floor();
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = gap;
+                    column(ui, side, |ui| {
+                        ui.spacing_mut().item_spacing.x = space::SMALL;
+                        request_ui(ui, request, plan);
+                        runs = further_ui(ui, plan);
+                    });
+                    column(ui, side, |ui| {
+                        ui.spacing_mut().item_spacing.x = space::SMALL;
+                        figures_ui(ui);
+                    });
                 });
-                list.response.accessible_name("GPU");
             });
-            let mut fewest = request.gpus.is_none();
-            field(ui, "GPUs", "beyond.gpus", None, |ui| {
-                if ui.checkbox(&mut fewest, "the fewest").accessible_name("The fewest GPUs").changed() {
-                    let now = known.as_ref().and_then(|plan| Some(plan.as_ref().ok()?.gpus));
-                    request.gpus = if fewest { None } else { Some(now.unwrap_or(1)) };
-                }
-                if let Some(gpus) = &mut request.gpus {
-                    ui.add(whole_number(gpus).range(1..=65_536).speed(0.1)).accessible_name("GPUs");
-                }
-            });
-            field(ui, "Utilization", "beyond.utilization", None, |ui| {
-                let share = DragValue::new(&mut request.utilization).range(0.01..=1.0).speed(0.005);
-                ui.add(share.max_decimals(2)).accessible_name("Utilization");
-            });
-            let mut price = request.price.unwrap_or_else(|| price_of(&request.gpu));
-            field(ui, "Dollars per hour", "beyond.price", None, |ui| {
-                let drag = DragValue::new(&mut price).range(0.0..=1000.0).speed(0.02).max_decimals(2);
-                if ui.add(drag).accessible_name("Dollars per hour").changed() {
-                    request.price = Some(price);
-                }
-            });
-            ui.add_space(space::SMALL);
-            match &known {
-                Some(Ok(plan)) => plan_ui(ui, plan),
-                Some(Err(reason)) => hint_line(ui, reason),
-                None => {
-                    caption(ui, "Estimating…");
-                }
-            }
-            ui.add_space(space::SMALL);
-            runs = plain(ui, icons::ICON_LAN, "Hand a run over")
-                .on_hover_text(
-                    "On the Runs page, a run that was stopped becomes a bundle to train on many GPUs; one that the GPU here does not hold begins on \
-                     the CPU",
-                )
-                .clicked();
         });
         if runs {
             *context.go = Some(PageName::Runs);
@@ -93,6 +75,56 @@ impl ModelPage {
             context.outbox.send(Command::PlanCluster { config: Box::new(config), request });
         }
     }
+}
+
+/// What is asked about.
+fn request_ui(ui: &mut Ui, request: &mut ClusterRequest, plan: Option<&ClusterPlan>) {
+    field(ui, "GPU", "beyond.gpu", None, |ui| {
+        let list = ComboBox::from_id_salt("gpu").selected_text(&request.gpu).show_ui(ui, |ui| {
+            for gpu in GPUS {
+                if ui.selectable_label(gpu.name == request.gpu, gpu.name).clicked() {
+                    gpu.name.clone_into(&mut request.gpu);
+                    request.price = None;
+                }
+            }
+        });
+        list.response.accessible_name("GPU");
+    });
+    let mut fewest = request.gpus.is_none();
+    field(ui, "GPUs", "beyond.gpus", None, |ui| {
+        if ui.checkbox(&mut fewest, "the fewest").accessible_name("The fewest GPUs").changed() {
+            request.gpus = if fewest { None } else { Some(plan.map_or(1, |plan| plan.gpus)) };
+        }
+        if let Some(gpus) = &mut request.gpus {
+            ui.add(whole_number(gpus).range(1..=65_536).speed(0.1)).accessible_name("GPUs");
+        }
+    });
+    field(ui, "Utilization", "beyond.utilization", None, |ui| {
+        let share = DragValue::new(&mut request.utilization).range(0.01..=1.0).speed(0.005);
+        ui.add(share.max_decimals(2)).accessible_name("Utilization");
+    });
+    let mut price = request.price.unwrap_or_else(|| price_of(&request.gpu));
+    field(ui, "Dollars per hour", "beyond.price", None, |ui| {
+        let drag = DragValue::new(&mut price).range(0.0..=1000.0).speed(0.02).max_decimals(2);
+        if ui.add(drag).accessible_name("Dollars per hour").changed() {
+            request.price = Some(price);
+        }
+    });
+}
+
+/// What a plan assumes, and the way to a run's bundle. Whether that was pressed.
+fn further_ui(ui: &mut Ui, plan: Option<&ClusterPlan>) -> bool {
+    ui.add_space(space::SMALL);
+    for assumption in plan.iter().flat_map(|plan| &plan.assumptions) {
+        caption(ui, format!("• {assumption}."));
+    }
+    ui.add_space(space::SMALL);
+    plain(ui, icons::ICON_LAN, "Hand a run over")
+        .on_hover_text(
+            "On the Runs page, a run that was stopped becomes a bundle to train on many GPUs; one that the GPU here does not hold begins \
+             on the CPU",
+        )
+        .clicked()
 }
 
 /// The round figure of a GPU's price.
@@ -125,10 +157,6 @@ fn plan_ui(ui: &mut Ui, plan: &ClusterPlan) {
     row(ui, "Dollars", &estimated(plan.dollars));
     if !plan.fits {
         hint_line(ui, "This does not fit: take more GPUs, larger ones, or activation checkpointing.");
-    }
-    ui.add_space(space::TIGHT);
-    for assumption in &plan.assumptions {
-        caption(ui, format!("• {assumption}."));
     }
 }
 

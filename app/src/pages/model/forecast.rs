@@ -14,8 +14,6 @@ impl ModelPage {
     pub(super) fn forecast_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         self.memory_ui(ui, context, draft);
         time_ui(ui, context, draft);
-        card(ui, |ui| self.beyond_ui(ui, context, draft));
-        past_ui(ui, context);
     }
 
     fn memory_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
@@ -177,7 +175,7 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
 }
 
 /// Runs whose time was estimated, with what they took.
-fn past_ui(ui: &mut Ui, context: &Context<'_>) {
+pub(super) fn past_ui(ui: &mut Ui, context: &Context<'_>) {
     let done: Vec<(&RunSummary, f64)> = context
         .state
         .runs

@@ -73,7 +73,7 @@ fn bits(quantization: Quantization) -> &'static str {
     match quantization {
         Quantization::F32 => "32 bits per weight, as trained",
         Quantization::F16 => "16 bits per weight",
-        Quantization::Q8_0 => "8.5 bits per weight: hardly another model",
+        Quantization::Q8_0 => "8.5 bits per weight: almost the same model",
         Quantization::Q4_0 => "4.5 bits per weight: the smallest, and the least exact",
     }
 }

@@ -114,7 +114,12 @@ pub const TERMS: &[Term] = &[
     ),
     entry(
         "extractable",
-        &["near exact", "edit similarity"],
+        &[
+            "near exact",
+            "passages written exactly from memory",
+            "passages written nearly from memory",
+            "edit similarity",
+        ],
         "Of passages of the training text, the share that the model writes on by itself, word for word or nearly, once it is given their beginning.",
         "",
         "Carlini et al. 2022, arXiv 2202.07646",

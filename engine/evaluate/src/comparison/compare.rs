@@ -1,7 +1,6 @@
 //! Two evaluations on the same things: documents of the same text, rows of the same file. What one of them lacks is left out of both.
 
 use super::remade::Remade;
-use crate::card::number;
 use crate::statistics::Bootstrap;
 use glasshouse_protocol::evaluation::{Better, DocumentLoss, Likelihood, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::{Comparison, Evaluation};
@@ -203,6 +202,7 @@ impl Pair<'_> {
         Comparison { first, second, what: what.to_owned(), first_value, second_value, difference, verdict }
     }
 
+    /// What a difference means, in words: how large it is stands beside it, written as each front end writes that metric.
     fn verdict(&self, better: Better, difference: f64, interval: Option<[f64; 2]>, of: &str) -> String {
         if difference == 0.0 && interval == Some([0.0; 2]) {
             return "No difference.".to_owned();
@@ -211,17 +211,12 @@ impl Pair<'_> {
             return format!("Too little to say: these {of} are too few, or too much alike, for an interval.");
         };
         if low <= 0.0 && high >= 0.0 {
-            return format!(
-                "Within the noise: the interval of the difference, {} to {}, holds 0.",
-                number(low),
-                number(high)
-            );
+            return "Within the noise: the interval of the difference holds 0.".to_owned();
         }
         let [first, second] = &self.names;
         let name = if (difference > 0.0) == (better != Better::Lower) { first } else { second };
         let word = if better == Better::Neither { "higher" } else { "better" };
-        let (low, high) = if difference > 0.0 { (low, high) } else { (-high, -low) };
-        format!("{name} is {word} by {} ({} to {}).", number(difference.abs()), number(low), number(high))
+        format!("{name} is {word}.")
     }
 }
 
