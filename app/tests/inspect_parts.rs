@@ -223,7 +223,7 @@ impl Example {
 }
 
 /// The page with some views open, and an engine that answers with examples.
-struct Desk {
+struct InspectScene {
     window: Harness<'static, App>,
     /// Inspections that were asked for.
     asked: Vec<(String, Vec<View>, InspectSettings)>,
@@ -231,7 +231,7 @@ struct Desk {
     bare: bool,
 }
 
-impl Desk {
+impl InspectScene {
     fn new(open: &[View], (width, height): (f32, f32), theme: &str) -> Self {
         Self::with(open, (width, height), theme, false)
     }
@@ -243,9 +243,9 @@ impl Desk {
         let mut app = App::new(Link::script(), preferences, AppOptions::default()).unwrap();
         full(&mut app);
         app.open(PageName::Inspect);
-        let mut desk = Self { window: window(app, width, height), asked: Vec::new(), bare };
-        desk.settle();
-        desk
+        let mut scene = Self { window: window(app, width, height), asked: Vec::new(), bare };
+        scene.settle();
+        scene
     }
 
     /// Draws frames, and answers what they ask.
@@ -345,9 +345,9 @@ fn words(view: View) -> &'static str {
 fn every_view_is_drawn_within_the_edges_of_a_phone_and_of_a_window_in_both_themes() {
     for view in VIEWS {
         for (width, theme) in [(360.0, "dark"), (360.0, "light"), (1280.0, "dark"), (1280.0, "light")] {
-            let desk = Desk::new(&[view], (width, 2600.0), theme);
-            assert!(desk.says(words(view)), "{view} at {width} says nothing of its numbers");
-            desk.check_edges(width);
+            let scene = InspectScene::new(&[view], (width, 2600.0), theme);
+            assert!(scene.says(words(view)), "{view} at {width} says nothing of its numbers");
+            scene.check_edges(width);
         }
     }
 }
@@ -355,194 +355,194 @@ fn every_view_is_drawn_within_the_edges_of_a_phone_and_of_a_window_in_both_theme
 #[test]
 fn a_view_without_its_tensors_shows_its_notice() {
     for view in VIEWS {
-        let desk = Desk::with(&[view], (700.0, 1600.0), "dark", true);
-        assert!(desk.says(&format!("A notice about {view}.")), "{view}");
-        assert!(!desk.says(words(view)), "{view} has numbers that nobody gave");
+        let scene = InspectScene::with(&[view], (700.0, 1600.0), "dark", true);
+        assert!(scene.says(&format!("A notice about {view}.")), "{view}");
+        assert!(!scene.says(words(view)), "{view} has numbers that nobody gave");
     }
 }
 
 #[test]
 fn a_changed_setting_of_sampling_asks_for_the_next_token_again() {
-    let mut desk = Desk::new(&[View::NextToken], (1280.0, 3200.0), "dark");
-    let before = desk.asked.len();
-    assert_eq!(desk.last(View::NextToken).sampling.temperature, 0.8);
-    desk.window.get_by_role_and_label(Role::Slider, "Temperature").set_value_accesskit(1.4);
-    desk.settle();
-    assert_eq!(desk.last(View::NextToken).sampling.temperature, 1.4);
-    desk.window.get_by_role_and_label(Role::SpinButton, "Top-k").set_value_accesskit(5.0);
-    desk.settle();
-    assert_eq!(desk.last(View::NextToken).sampling.top_k, 5);
-    assert_eq!(desk.asked.len(), before + 2);
-    assert!(desk.says("cut by top-k"), "the fourth token was cut");
+    let mut scene = InspectScene::new(&[View::NextToken], (1280.0, 3200.0), "dark");
+    let before = scene.asked.len();
+    assert_eq!(scene.last(View::NextToken).sampling.temperature, 0.8);
+    scene.window.get_by_role_and_label(Role::Slider, "Temperature").set_value_accesskit(1.4);
+    scene.settle();
+    assert_eq!(scene.last(View::NextToken).sampling.temperature, 1.4);
+    scene.window.get_by_role_and_label(Role::SpinButton, "Top-k").set_value_accesskit(5.0);
+    scene.settle();
+    assert_eq!(scene.last(View::NextToken).sampling.top_k, 5);
+    assert_eq!(scene.asked.len(), before + 2);
+    assert!(scene.says("cut by top-k"), "the fourth token was cut");
 }
 
 #[test]
 fn a_token_that_might_come_next_is_looked_into_by_the_residual_stream() {
-    let mut desk = Desk::new(&[View::NextToken, View::Residual], (1280.0, 3200.0), "dark");
-    assert!(desk.says("What adds to the logit of ·d"));
-    desk.press("Look into ·c, 16.7 % likely");
-    assert_eq!(desk.last(View::Residual).token, Some(2));
-    assert!(desk.says("What adds to the logit of ·c"));
+    let mut scene = InspectScene::new(&[View::NextToken, View::Residual], (1280.0, 3200.0), "dark");
+    assert!(scene.says("What adds to the logit of ·d"));
+    scene.press("Look into ·c, 16.7 % likely");
+    assert_eq!(scene.last(View::Residual).token, Some(2));
+    assert!(scene.says("What adds to the logit of ·c"));
 }
 
 #[test]
 fn a_neuron_that_was_pressed_has_its_passages_looked_for() {
-    let mut desk = Desk::new(&[View::Neurons], (1280.0, 3200.0), "light");
-    assert!(!desk.says("Passage 1"));
-    desk.press("Neuron 17, activation 2.500");
-    assert_eq!(desk.last(View::Neurons).neuron, Some(17));
-    assert!(desk.says("Passage 1, up to 3.500"));
-    assert!(desk.says("2,048 tokens"));
+    let mut scene = InspectScene::new(&[View::Neurons], (1280.0, 3200.0), "light");
+    assert!(!scene.says("Passage 1"));
+    scene.press("Neuron 17, activation 2.500");
+    assert_eq!(scene.last(View::Neurons).neuron, Some(17));
+    assert!(scene.says("Passage 1, up to 3.500"));
+    assert!(scene.says("2,048 tokens"));
 }
 
 #[test]
 fn parts_are_switched_off_scaled_and_put_back() {
-    let mut desk = Desk::new(&[View::WhatIf], (1280.0, 3200.0), "dark");
-    assert_eq!(desk.last(View::WhatIf).edits, []);
+    let mut scene = InspectScene::new(&[View::WhatIf], (1280.0, 3200.0), "dark");
+    assert_eq!(scene.last(View::WhatIf).edits, []);
     // The page's own choosers are of the same names, and come before.
-    desk.press("Attention");
+    scene.press("Attention");
     let factor = 0.0;
-    assert_eq!(desk.last(View::WhatIf).edits, [Edit::Attention { layer: 0, factor }]);
-    desk.window.get_by_role_and_label(Role::Slider, "Factor of change 1").set_value_accesskit(1.5);
-    desk.settle();
-    assert_eq!(desk.last(View::WhatIf).edits, [Edit::Attention { layer: 0, factor: 1.5 }]);
-    desk.press("Remove change 1");
-    assert_eq!(desk.last(View::WhatIf).edits, []);
-    desk.press("Patch");
-    desk.window.get_by_role_and_label(Role::TextInput, "The other prompt").focus();
-    desk.settle();
-    desk.window.get_by_role_and_label(Role::TextInput, "The other prompt").type_text("Two");
-    desk.settle();
-    let last = desk.last(View::WhatIf);
+    assert_eq!(scene.last(View::WhatIf).edits, [Edit::Attention { layer: 0, factor }]);
+    scene.window.get_by_role_and_label(Role::Slider, "Factor of change 1").set_value_accesskit(1.5);
+    scene.settle();
+    assert_eq!(scene.last(View::WhatIf).edits, [Edit::Attention { layer: 0, factor: 1.5 }]);
+    scene.press("Remove change 1");
+    assert_eq!(scene.last(View::WhatIf).edits, []);
+    scene.press("Patch");
+    scene.window.get_by_role_and_label(Role::TextInput, "The other prompt").focus();
+    scene.settle();
+    scene.window.get_by_role_and_label(Role::TextInput, "The other prompt").type_text("Two");
+    scene.settle();
+    let last = scene.last(View::WhatIf);
     assert_eq!(last.edits, [Edit::Patch { layer: 0, position: 4 }]);
     assert_eq!(last.other_prompt, "Two");
-    desk.press("Remove change 1");
-    desk.window.get_by_role_and_label(Role::Switch, "Ablate every head and MLP").click();
-    desk.settle();
-    assert!(desk.last(View::WhatIf).every_part);
-    let map = desk.window.get_by_label_contains("Ablation of each part").rect();
+    scene.press("Remove change 1");
+    scene.window.get_by_role_and_label(Role::Switch, "Ablate every head and MLP").click();
+    scene.settle();
+    assert!(scene.last(View::WhatIf).every_part);
+    let map = scene.window.get_by_label_contains("Ablation of each part").rect();
     // Two heads and the MLP: the second row's first cell.
     let at = map.left_top() + map.size() * egui::vec2(1.0 / 6.0, 0.75);
-    desk.window.hover_at(at);
-    desk.window.drag_at(at);
-    desk.window.drop_at(at);
-    desk.settle();
-    assert_eq!(desk.last(View::WhatIf).edits, [Edit::Head { layer: 1, head: 0, factor }]);
+    scene.window.hover_at(at);
+    scene.window.drag_at(at);
+    scene.window.drop_at(at);
+    scene.settle();
+    assert_eq!(scene.last(View::WhatIf).edits, [Edit::Head { layer: 1, head: 0, factor }]);
 }
 
 #[test]
 fn a_parameter_has_its_histograms_and_the_run_its_curves() {
-    let mut desk = Desk::new(&[View::Weights], (1280.0, 3200.0), "dark");
-    assert!(desk.says("Weights of embedding.tokens") && desk.says("Gradients of embedding.tokens"));
-    desk.press("blocks.0.mlp.up.weight");
-    assert!(desk.says("Weights of blocks.0.mlp.up.weight"));
-    assert!(!desk.last(View::Weights).along_run && !desk.says("6.0e-3"));
-    desk.window.get_by_role_and_label(Role::Switch, "Along the run").click();
-    desk.settle();
-    assert!(desk.last(View::Weights).along_run);
-    assert!(desk.says("Net change per step") && desk.says("Gradient norm"));
-    assert!(desk.says("6.0e-3"), "the first parameter's ratio at step 100 stands in the table");
+    let mut scene = InspectScene::new(&[View::Weights], (1280.0, 3200.0), "dark");
+    assert!(scene.says("Weights of embedding.tokens") && scene.says("Gradients of embedding.tokens"));
+    scene.press("blocks.0.mlp.up.weight");
+    assert!(scene.says("Weights of blocks.0.mlp.up.weight"));
+    assert!(!scene.last(View::Weights).along_run && !scene.says("6.0e-3"));
+    scene.window.get_by_role_and_label(Role::Switch, "Along the run").click();
+    scene.settle();
+    assert!(scene.last(View::Weights).along_run);
+    assert!(scene.says("Net change per step") && scene.says("Gradient norm"));
+    assert!(scene.says("6.0e-3"), "the first parameter's ratio at step 100 stands in the table");
 }
 
 #[test]
 fn an_arrow_key_moves_the_logit_lens_to_the_next_position() {
-    let mut desk = Desk::new(&[View::LogitLens], (1280.0, 3200.0), "dark");
+    let mut scene = InspectScene::new(&[View::LogitLens], (1280.0, 3200.0), "dark");
     let table = "Logit lens, positions by the arrow keys";
-    desk.window.get_by_label(table).focus();
-    desk.settle();
-    desk.window.key_press(egui::Key::ArrowLeft);
-    desk.settle();
-    assert_eq!(desk.last(View::LogitLens).position, Some(PROMPT.len() - 2));
-    let read = desk.window.get_by_label(table).accesskit_node().value().unwrap_or_default();
+    scene.window.get_by_label(table).focus();
+    scene.settle();
+    scene.window.key_press(egui::Key::ArrowLeft);
+    scene.settle();
+    assert_eq!(scene.last(View::LogitLens).position, Some(PROMPT.len() - 2));
+    let read = scene.window.get_by_label(table).accesskit_node().value().unwrap_or_default();
     assert!(read.contains("layer 1 after ·time") && read.contains("bits"), "{read}");
     // One press upon another, before there is an answer.
     for _ in 0..2 {
-        desk.window.key_press(egui::Key::ArrowLeft);
-        desk.window.run_steps(2);
+        scene.window.key_press(egui::Key::ArrowLeft);
+        scene.window.run_steps(2);
     }
-    desk.settle();
-    assert_eq!(desk.last(View::LogitLens).position, Some(PROMPT.len() - 4));
+    scene.settle();
+    assert_eq!(scene.last(View::LogitLens).position, Some(PROMPT.len() - 4));
 }
 
 #[test]
 fn arrow_keys_go_through_the_saliency_of_the_prompt_from_the_position_that_is_looked_at() {
-    let mut desk = Desk::new(&[View::Residual], (1280.0, 3200.0), "dark");
-    desk.window.get_by_label("Saliency of the prompt's tokens").focus();
-    desk.settle();
+    let mut scene = InspectScene::new(&[View::Residual], (1280.0, 3200.0), "dark");
+    scene.window.get_by_label("Saliency of the prompt's tokens").focus();
+    scene.settle();
     for (key, position) in [
         (egui::Key::ArrowLeft, PROMPT.len() - 2),
         (egui::Key::ArrowLeft, PROMPT.len() - 3),
         (egui::Key::ArrowRight, PROMPT.len() - 2),
     ] {
-        desk.window.key_press(key);
-        desk.settle();
-        assert_eq!(desk.last(View::Residual).position, Some(position));
+        scene.window.key_press(key);
+        scene.settle();
+        assert_eq!(scene.last(View::Residual).position, Some(position));
     }
 }
 
 #[test]
 fn what_stands_in_a_span_that_is_not_listed_is_not_called_composed() {
-    let mut desk = Desk::new(&[View::Provenance], (1280.0, 3200.0), "dark");
-    assert!(desk.says("The longest 1 of 12"));
-    assert!(desk.says("80.0 %"), "four of five tokens");
-    desk.press("Once·upon·a: 3 tokens, 3 times");
-    assert!(desk.says("It begins at token 5,000 of the training text, then at 6,000 in document 14."));
-    desk.window.get_by_label("The text and where it comes from").focus();
-    desk.settle();
+    let mut scene = InspectScene::new(&[View::Provenance], (1280.0, 3200.0), "dark");
+    assert!(scene.says("The longest 1 of 12"));
+    assert!(scene.says("80.0 %"), "four of five tokens");
+    scene.press("Once·upon·a: 3 tokens, 3 times");
+    assert!(scene.says("It begins at token 5,000 of the training text, then at 6,000 in document 14."));
+    scene.window.get_by_label("The text and where it comes from").focus();
+    scene.settle();
     let mut said = [false; 2];
     for _ in 0..4 {
-        desk.window.key_press(egui::Key::ArrowRight);
-        desk.settle();
-        said[0] |= desk.says("In a span of 2 tokens that stands in the training text and is not listed");
-        said[1] |= desk.says("In no span that was found: composed");
+        scene.window.key_press(egui::Key::ArrowRight);
+        scene.settle();
+        said[0] |= scene.says("In a span of 2 tokens that stands in the training text and is not listed");
+        said[1] |= scene.says("In no span that was found: composed");
     }
     assert_eq!(said, [true, true]);
 }
 
 #[test]
 fn arrow_keys_go_through_a_span_and_out_of_it() {
-    let mut desk = Desk::new(&[View::Provenance], (1280.0, 3200.0), "dark");
-    desk.press("Once·upon·a: 3 tokens, 3 times");
-    desk.window.get_by_label("The text and where it comes from").focus();
-    desk.settle();
+    let mut scene = InspectScene::new(&[View::Provenance], (1280.0, 3200.0), "dark");
+    scene.press("Once·upon·a: 3 tokens, 3 times");
+    scene.window.get_by_label("The text and where it comes from").focus();
+    scene.settle();
     for inside in [true, true, false] {
-        desk.window.key_press(egui::Key::ArrowRight);
-        desk.settle();
-        assert_eq!(desk.says("First in document 12"), inside);
+        scene.window.key_press(egui::Key::ArrowRight);
+        scene.settle();
+        assert_eq!(scene.says("First in document 12"), inside);
     }
 }
 
 #[test]
 fn tokens_without_probabilities_are_read_by_their_ids() {
-    let mut desk = Desk::new(&[View::Tokens], (1280.0, 3200.0), "dark");
-    assert!(desk.says("Position 0: Once, token 0") && desk.says("Position 4: ·there, token 4"));
-    assert!(!desk.says("bits per token") && !desk.says("There are no tokens"));
-    desk.press("Position 1: ·upon, token 1");
+    let mut scene = InspectScene::new(&[View::Tokens], (1280.0, 3200.0), "dark");
+    assert!(scene.says("Position 0: Once, token 0") && scene.says("Position 4: ·there, token 4"));
+    assert!(!scene.says("bits per token") && !scene.says("There are no tokens"));
+    scene.press("Position 1: ·upon, token 1");
 }
 
 #[test]
 fn an_operation_is_searched_for_and_shows_its_formula_and_its_kernel() {
-    let mut desk = Desk::new(&[View::Graph], (1280.0, 3200.0), "light");
-    assert!(desk.says("2 operations · 2 launches · 1.00 ms") && !desk.says("linear 1 to"));
-    desk.window.get_by_label("Search the graph").focus();
-    desk.settle();
-    desk.window.get_by_label("Search the graph").type_text("line");
-    desk.settle();
-    assert!(!desk.says("gather 0 to"), "it was not searched for");
-    desk.press("linear 1 to f32[1, 8, 64]");
-    assert!(desk.says("y = x · Wᵀ") && desk.says("-1.00 to 1.00"));
-    assert!(!desk.says("tile()"));
-    desk.press("linear_tiled × 2");
-    assert!(desk.says("fn main() { tile(); }"));
+    let mut scene = InspectScene::new(&[View::Graph], (1280.0, 3200.0), "light");
+    assert!(scene.says("2 operations · 2 launches · 1.00 ms") && !scene.says("linear 1 to"));
+    scene.window.get_by_label("Search the graph").focus();
+    scene.settle();
+    scene.window.get_by_label("Search the graph").type_text("line");
+    scene.settle();
+    assert!(!scene.says("gather 0 to"), "it was not searched for");
+    scene.press("linear 1 to f32[1, 8, 64]");
+    assert!(scene.says("y = x · Wᵀ") && scene.says("-1.00 to 1.00"));
+    assert!(!scene.says("tile()"));
+    scene.press("linear_tiled × 2");
+    assert!(scene.says("fn main() { tile(); }"));
 }
 
 #[test]
 fn the_text_that_was_written_last_is_looked_for_in_the_training_text() {
-    let mut desk = Desk::new(&[View::Provenance], (1280.0, 3200.0), "dark");
-    desk.window.state_mut().open(PageName::Write);
-    desk.settle();
-    desk.window.get_all_by_label("Write").last().unwrap().click();
-    desk.window.run_steps(2);
+    let mut scene = InspectScene::new(&[View::Provenance], (1280.0, 3200.0), "dark");
+    scene.window.state_mut().open(PageName::Write);
+    scene.settle();
+    scene.window.get_all_by_label("Write").last().unwrap().click();
+    scene.window.run_steps(2);
     let written = |text: &str| vec![WrittenToken { id: 1, text: text.to_owned() }];
     let events = [
         Event::Written { tokens: written("Once upon a time"), prompt: true, text: String::new() },
@@ -556,12 +556,12 @@ fn the_text_that_was_written_last_is_looked_for_in_the_training_text() {
         },
         Event::Finished,
     ];
-    support::answer(desk.window.state_mut(), |command| matches!(command, Command::Generate { .. }), events);
-    desk.window.state_mut().open(PageName::Inspect);
-    desk.settle();
-    desk.press("Use the last written text");
-    let (prompt, ..) = desk.asked.last().unwrap();
+    support::answer(scene.window.state_mut(), |command| matches!(command, Command::Generate { .. }), events);
+    scene.window.state_mut().open(PageName::Inspect);
+    scene.settle();
+    scene.press("Use the last written text");
+    let (prompt, ..) = scene.asked.last().unwrap();
     assert_eq!(prompt, "Once upon a time there was");
-    desk.press("Once·upon·a: 3 tokens, 3 times");
-    assert!(desk.says("First in document 12, which begins “Hello. Once”"));
+    scene.press("Once·upon·a: 3 tokens, 3 times");
+    assert!(scene.says("First in document 12, which begins “Hello. Once”"));
 }

@@ -298,7 +298,7 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
     assert!(matches!(&commands[0], Command::CreateProject { name } if name == "README"), "{commands:?}");
     assert_eq!(commands[1], Command::AddDocuments { names: vec![readme] });
 
-    // As they come in a browser.
+    // As a browser gives them, with their bytes.
     forget(window.state_mut());
     let file = |name: &str, bytes: &[u8]| Chosen { name: name.to_owned(), bytes: Some(bytes.to_vec()) };
     let files = vec![file("program.", b"\x01\x02\0"), file("notes.", b"An owl."), file("a.txt", b"\0")];

@@ -161,6 +161,11 @@ fn thread_count(text: &str) -> Result<usize, String> {
     }
 }
 
+/// Tokenizers that can be made of a text, by name, behind what is said first.
+fn tokenizer_kinds(first: &str) -> String {
+    format!("{first}{}", TokenizerKind::ALL.map(TokenizerKind::name).join(", "))
+}
+
 /// A run's starting point, shared by `train` and `plan`.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ConfigArguments {
@@ -173,8 +178,8 @@ pub struct ConfigArguments {
     /// Derive everything from a number of layers (model.layers): width, heads, context length, steps, learning rate
     #[arg(long, alias = "depth", value_name = "N")]
     pub layers: Option<usize>,
-    /// Tokenizer: byte, char, bpe, word_piece, unigram
-    #[arg(long, value_name = "KIND")]
+    /// Tokenizer
+    #[arg(long, value_name = "KIND", help = tokenizer_kinds("Tokenizer: "))]
     pub tokenizer: Option<TokenizerKind>,
     /// Most entries of a trained vocabulary (tokenizer.vocabulary)
     #[arg(long, alias = "vocab", value_name = "N")]

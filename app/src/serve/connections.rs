@@ -1,4 +1,5 @@
-//! Connections: taken as they come, as many as the system has files for, and closed where a client is idle: at once where others wait.
+//! Connections: accepted in the order of their arrival, as many as the system has files for, and closed where a client is idle: at once
+//! where others wait.
 
 use super::seats::{Seats, Watched, WatchedStream};
 use axum::Router;

@@ -3,7 +3,8 @@
 use super::THEN;
 use glasshouse_protocol::evaluation::{
     AnswerKind, AuditSection, AuditTopic, Baseline, Better, Calibration, CalibrationBin, Cell, Contamination,
-    EvaluatedModel, Likelihood, LossBy, Metric, Passage, Table, TaskAnswer, TaskBaseline, TaskReport,
+    EvaluatedModel, Likelihood, LossBy, LossGrouping, Metric, Passage, Table, TaskAnswer, TaskBaseline,
+    TaskReport,
 };
 use glasshouse_protocol::{Audit, Comparison, EvaluateSettings, Evaluation, Event};
 
@@ -26,11 +27,11 @@ pub fn metric(name: &str, value: f64, half: f64, of: &str) -> Metric {
     }
 }
 
-fn loss_by(name: &str, labels: &[&str]) -> LossBy {
+fn loss_by(name: LossGrouping, labels: &[&str]) -> LossBy {
     let group = |(place, label): (usize, &&str)| {
         ((*label).to_owned(), metric("loss", 2.6 - 0.12 * place as f64, 0.06, "tokens"))
     };
-    LossBy { name: name.to_owned(), groups: labels.iter().enumerate().map(group).collect() }
+    LossBy { name, groups: labels.iter().enumerate().map(group).collect() }
 }
 
 fn calibration() -> Calibration {
@@ -162,9 +163,9 @@ pub fn evaluation(run: &str, bits: f64) -> Evaluation {
             metric("repetition", 0.12, 0.02, "texts"),
         ],
         by: vec![
-            loss_by("position", &["0", "32", "64", "96", "128", "160", "192", "224"]),
-            loss_by("frequency", &["1–9", "10–99", "100–999", "1000+"]),
-            loss_by("source", &["forest tales", "letters"]),
+            loss_by(LossGrouping::Position, &["0", "32", "64", "96", "128", "160", "192", "224"]),
+            loss_by(LossGrouping::Frequency, &["1–9", "10–99", "100–999", "1000+"]),
+            loss_by(LossGrouping::Source, &["forest tales", "letters"]),
         ],
         calibration: Some(calibration()),
         errors: errors(),

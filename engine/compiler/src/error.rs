@@ -33,12 +33,17 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Mixed precision on what has no 16-bit floats, by its name, to `train` or to `write`.
-    pub fn without_half(device: &str, purpose: &str) -> Self {
-        let instead = match purpose {
-            "train" => "train in 32 bits (train.precision = \"f32\")",
-            _ => "write in 32 bits",
-        };
+    /// Training in mixed precision on what has no 16-bit floats, by its name.
+    pub fn trains_without_half(device: &str) -> Self {
+        Self::without_half(device, "train in 32 bits (train.precision = \"f32\")")
+    }
+
+    /// Writing in mixed precision, likewise.
+    pub fn writes_without_half(device: &str) -> Self {
+        Self::without_half(device, "write in 32 bits")
+    }
+
+    fn without_half(device: &str, instead: &str) -> Self {
         Self::Refused(format!("{device} has no 16-bit floats; {instead}, or on a device that has them"))
     }
 }

@@ -141,10 +141,10 @@ pub struct KernelMeasurement {
     pub shapes: String,
     /// How many there are in a step, all its micro-batches together.
     pub count: usize,
-    /// The class of shapes that chooses alike, as in `linear 1024x128x512`, where the kernel has a choice and was timed for it.
+    /// The shape bucket, as in `linear 1024x128x512`, where the kernel has a choice and was timed for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
-    /// What the class was chosen from: the rule's choice first.
+    /// What was timed for the bucket: the rule's choice first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<KernelCandidate>,
     /// What was chosen of them.
@@ -183,9 +183,9 @@ pub enum Bound {
 /// A variant that a kernel was chosen from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KernelCandidate {
-    /// `software`, `workgroup`, `workgroup in 4 slices`.
+    /// `direct`, `tiled`, `tiled in 4 slices`.
     pub choice: String,
-    /// Milliseconds of one run, at the largest shapes of the class.
+    /// Milliseconds of one run, at the largest shapes of the bucket.
     pub ms: f64,
 }
 
@@ -218,9 +218,9 @@ pub struct InspectMeasurement {
 pub struct ViewTime {
     /// The view.
     pub view: View,
-    /// What of it, where it is asked for once, by a click: `every part` of what-if, `passages` of a neuron.
+    /// What of it, where it is asked for once, by a click.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub part: Option<String>,
+    pub part: Option<ViewPart>,
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
     /// Milliseconds of the first answer, which makes programs ready.
@@ -236,6 +236,26 @@ pub struct ViewTime {
     pub answers: usize,
 }
 
+/// What of a view a person asks for by a click, since it takes long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ViewPart {
+    /// Of what-if: what each head and MLP does by itself.
+    #[serde(rename = "every part")]
+    EveryPart,
+    /// Of a neuron: the passages of the validation text that excite it most.
+    #[serde(rename = "passages")]
+    Passages,
+}
+
+impl std::fmt::Display for ViewPart {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::EveryPart => "every part",
+            Self::Passages => "passages",
+        })
+    }
+}
+
 /// A view that gave no answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnmeasuredView {
@@ -243,7 +263,7 @@ pub struct UnmeasuredView {
     pub view: View,
     /// As a view's time has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub part: Option<String>,
+    pub part: Option<ViewPart>,
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
     /// Why there was none.
@@ -304,4 +324,16 @@ pub struct ScalingSummary {
     pub within_30_percent: f64,
     /// Share of the judged that hold exactly the bytes that were estimated.
     pub exact_bytes: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_view_is_called_alike_in_json_and_to_people() {
+        for part in [ViewPart::EveryPart, ViewPart::Passages] {
+            assert_eq!(serde_json::to_value(part).unwrap(), part.to_string());
+        }
+    }
 }

@@ -311,12 +311,35 @@ fn above_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Optio
 }
 
 /// The loss of tokens by what they have in common.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossBy {
-    /// `position`, `frequency`, `source`.
-    pub name: String,
+    /// What that is.
+    pub name: LossGrouping,
     /// Of each group its label and its mean loss in nats per token.
     pub groups: Vec<(String, Metric)>,
+}
+
+/// What tokens are grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossGrouping {
+    /// How far into the window they stand.
+    Position,
+    /// How often they stand in the training text.
+    Frequency,
+    /// The source of their document.
+    Source,
+}
+
+impl LossGrouping {
+    /// As JSON and tables name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Position => "position",
+            Self::Frequency => "frequency",
+            Self::Source => "source",
+        }
+    }
 }
 
 /// A document's part in the whole.
@@ -640,6 +663,13 @@ pub struct AuditSection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_are_grouped_by_what_files_name() {
+        for grouping in [LossGrouping::Position, LossGrouping::Frequency, LossGrouping::Source] {
+            assert_eq!(serde_json::to_value(grouping).unwrap(), grouping.name());
+        }
+    }
 
     #[test]
     fn a_list_of_metrics_keeps_settings_and_patterns_as_they_are() {

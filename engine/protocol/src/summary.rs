@@ -56,7 +56,7 @@ pub struct DeviceSummary {
     /// It trains in mixed precision too.
     #[serde(default)]
     pub mixed_precision: bool,
-    /// Of a run's device: the kernels that were found faster than those of its kind, by class of shapes (`linear 1024x128x512`).
+    /// Of a run's device: the kernels that were found faster than those of its kind, by shape bucket (`linear 1024x128x512`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tuned_kernels: BTreeMap<String, String>,
 }

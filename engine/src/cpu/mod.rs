@@ -1,7 +1,7 @@
 //! The training graph on the CPU: our own backward nodes, run one after another over plain slices.
 //!
 //! It is the executor where there is no GPU. All memory is allocated when it is made; a step allocates none. Threads take
-//! pieces of every op as they come free (`workers`), vector code is chosen for the machine when it runs (`platform::lanes`),
+//! pieces of every op as they become free (`workers`), vector code is chosen for the machine when it runs (`platform::lanes`),
 //! and no result depends on how many threads there are. A browser has workers instead, which share no memory: there each step
 //! and evaluation is divided among them (`shard`, `other_shards`), and the last digits depend on how.
 

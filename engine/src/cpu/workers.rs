@@ -1,6 +1,6 @@
 //! Sharing an op's work among threads.
 //!
-//! Work is cut into pieces, always at the same places whatever the number of threads, and threads take them as they come free: one
+//! Work is cut into pieces, always at the same places whatever the number of threads, and threads take them as they become free: one
 //! whose core is busy with something else takes fewer. Every entry of a result is computed in one piece, in an order that the cuts
 //! do not change: the bits depend on the seed alone. Between pieces a thread sees whether the work is still wanted.
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::evaluation::statistics::Bootstrap;
 use crate::platform::Turns;
 use crate::protocol::EvaluateSettings;
-use crate::protocol::evaluation::{Likelihood, LossBy, Metric};
+use crate::protocol::evaluation::{Likelihood, LossBy, LossGrouping, Metric};
 use crate::tokenizer::Tokenizer;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -73,23 +73,23 @@ pub async fn likelihood(
 
     let mut metrics = tally.metrics(&bootstrap, &turns).await;
     let mut by = vec![by_position(subject.scorer, tokenizer, &held_out, &bootstrap, tell).await?];
-    let mut of = |name: &str, mut groups: Vec<(String, Metric)>| {
+    let mut of = |name: LossGrouping, mut groups: Vec<(String, Metric)>| {
         // Groups without a token say nothing.
         groups.retain(|(_, metric)| metric.count > 0);
-        by.extend((!groups.is_empty()).then(|| LossBy { name: name.to_owned(), groups }));
+        by.extend((!groups.is_empty()).then(|| LossBy { name, groups }));
     };
     let mut groups = Vec::new();
     for group in 0..GROUPS {
         groups.push((frequencies::label(group), tally.frequency(group, &bootstrap)));
         turns.give().await;
     }
-    of("frequency", groups);
+    of(LossGrouping::Frequency, groups);
     let mut groups = Vec::new();
     for (number, source) in held_out.sources.iter().enumerate() {
         groups.push((source.clone(), tally.source(number, &bootstrap)));
         turns.give().await;
     }
-    of("source", groups);
+    of(LossGrouping::Source, groups);
     let mut kinds = Vec::new();
     for kind in 0..KINDS.len() {
         kinds.push(tally.kind(kind, (tokenizer, window), &bootstrap));
@@ -248,7 +248,7 @@ async fn by_position(
         named.push((label, ratio("loss", "tokens", windows, bootstrap)));
         turns.give().await;
     }
-    Ok(LossBy { name: "position".to_owned(), groups: named })
+    Ok(LossBy { name: LossGrouping::Position, groups: named })
 }
 
 /// The documents that cost most bits per byte, read again for their text: one of many passages once.

@@ -114,7 +114,7 @@ impl Decoder {
     fn on_cpu(model: &ModelConfig, parameters: &[f32], opening: &Opening) -> Result<Self> {
         let Opening { threads, precision, texts, .. } = *opening;
         if precision == Precision::Mixed {
-            return Err(glasshouse_compiler::Error::without_half("the CPU executor", "write").into());
+            return Err(glasshouse_compiler::Error::writes_without_half("the CPU executor").into());
         }
         Ok(Self::Cpu(Box::new(CpuDecoder::of_texts(model, parameters, threads, texts)?)))
     }
@@ -161,7 +161,7 @@ fn reads_f16(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<bool
         Precision::F32 => Ok(false),
         Precision::Auto => Ok(gpu.has_half() && !gpu.report().software && fit()),
         Precision::Mixed if !gpu.has_half() => {
-            Err(glasshouse_compiler::Error::without_half(&gpu.report().name, "write").into())
+            Err(glasshouse_compiler::Error::writes_without_half(&gpu.report().name).into())
         }
         Precision::Mixed if !fit() => Err(Error::Refused(format!(
             "a weight of this model is beyond {largest}, the largest 16-bit float; write in 32 bits"

@@ -390,8 +390,9 @@ fn cached_attention_writes_its_rows_and_sees_all_before_them() {
                 let weights: Vec<f64> = (0..=start + t).map(|j| score(j).exp()).collect();
                 let total: f64 = weights.iter().sum();
                 for d in 0..size {
-                    let mixed = weights.iter().enumerate().map(|(j, w)| w * after[1][cache + j * size + d]);
-                    truth.push(mixed.sum::<f64>() / total);
+                    let attended =
+                        weights.iter().enumerate().map(|(j, w)| w * after[1][cache + j * size + d]);
+                    truth.push(attended.sum::<f64>() / total);
                 }
             }
         }

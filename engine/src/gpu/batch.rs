@@ -3,7 +3,7 @@
 use super::Gpu;
 use super::storage::Storage;
 use crate::error::{Error, Result};
-use crate::graph::ops;
+use crate::graph::ops::LossTargets;
 use crate::graph::{Graph, Input, Op, Origin, token_order};
 use crate::plan::Buffer;
 use crate::plan::control::ScheduleRow;
@@ -33,42 +33,21 @@ impl BatchRules {
     pub(super) fn of(graph: &Graph) -> Result<Self> {
         let tokens = graph.find(Origin::Input(Input::Tokens));
         let missing = |what: &str| Error::Internal(format!("the graph has no {what}"));
-        let mut rules = Self {
+        let embedding = graph.nodes.iter().rev().find(|node| matches!(node.op, Op::Embedding(_)));
+        let vocabulary = embedding.map(|node| graph.ty(node.inputs[1]).rows());
+        let (Some(vocabulary), Some(LossTargets { classes, ignored })) = (vocabulary, graph.loss_targets())
+        else {
+            return Err(missing("embedding or loss"));
+        };
+        Ok(Self {
             tokens: tokens.map(|value| graph.ty(value).count()).ok_or_else(|| missing("tokens"))?,
-            vocabulary: 0,
-            classes: 0,
-            ignored: None,
+            vocabulary,
+            classes,
+            ignored,
             ordered: graph.find(Origin::Input(Input::TokenOrder)).is_some(),
             documents: graph.find(Origin::Input(Input::Starts)).map(|starts| graph.ty(starts).columns()),
             scores: graph.find(Origin::Input(Input::Scores)).map(|scores| graph.ty(scores).count()),
-        };
-        for node in &graph.nodes {
-            match node.op {
-                Op::Embedding(_) => rules.vocabulary = graph.ty(node.inputs[1]).rows(),
-                Op::CrossEntropy(ops::CrossEntropy { ignore_index, .. }) => {
-                    rules.classes = graph.ty(node.inputs[0]).columns();
-                    rules.ignored = ignore_index;
-                }
-                Op::Score(ops::Score { ignore_index }) => {
-                    rules.classes = 1;
-                    rules.ignored = ignore_index;
-                }
-                Op::Distil(ops::Distil { ignore_index, .. })
-                | Op::Unlikelihood(ops::Unlikelihood { ignore_index, .. }) => {
-                    rules.classes = graph.ty(node.inputs[0]).columns();
-                    rules.ignored = ignore_index;
-                }
-                Op::LinearCrossEntropy(ops::LinearCrossEntropy { ignore_index, .. }) => {
-                    rules.classes = graph.ty(node.inputs[1]).rows();
-                    rules.ignored = ignore_index;
-                }
-                _ => {}
-            }
-        }
-        if rules.vocabulary == 0 || rules.classes == 0 {
-            return Err(missing("embedding or loss"));
-        }
-        Ok(rules)
+        })
     }
 
     /// Refuses a batch of another size, or with ids that the model does not have.

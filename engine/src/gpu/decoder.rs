@@ -115,7 +115,7 @@ impl GpuDecoder {
             return Err(Error::Refused("a decoder of no texts; ask for one or more".to_owned()));
         }
         if half_weights && !gpu.has_half() {
-            return Err(glasshouse_compiler::Error::without_half(&gpu.report().name, "write").into());
+            return Err(glasshouse_compiler::Error::writes_without_half(&gpu.report().name).into());
         }
         let plans = DecodePlans::new(model, texts, &gpu.target().with_half_weights(half_weights))?;
         let needed = plans.step.arena.length;

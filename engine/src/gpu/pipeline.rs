@@ -75,7 +75,7 @@ impl Gpu {
     /// Refuses a kernel that the device's limits cannot hold, or that needs what it does not have.
     fn admit(&self, kernel: &Kernel) -> Result<()> {
         if kernel.needs_half() && !self.has_half() {
-            return Err(glasshouse_compiler::Error::without_half(&self.report().name, "train").into());
+            return Err(glasshouse_compiler::Error::trains_without_half(&self.report().name).into());
         }
         let target = self.target();
         let lacks = [

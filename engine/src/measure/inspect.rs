@@ -12,7 +12,7 @@ use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{self, Turns};
 use crate::project::{Project, Run};
-use crate::protocol::bench::{InspectMeasurement, UnmeasuredView, ViewTime};
+use crate::protocol::bench::{InspectMeasurement, UnmeasuredView, ViewPart, ViewTime};
 use crate::protocol::inspect::{Edit, InspectSettings, View};
 use crate::protocol::{DataConfig, Objective, RunConfig, TokenizerKind};
 use crate::storage::{self, Staging};
@@ -29,7 +29,7 @@ const ENOUGH: Duration = Duration::from_secs(10);
 struct Question {
     view: View,
     /// What of it, where that is more than a page shows while somebody types. It is asked for once.
-    part: Option<&'static str>,
+    part: Option<ViewPart>,
     settings: InspectSettings,
 }
 
@@ -40,9 +40,9 @@ fn questions(layers: usize) -> Vec<Question> {
     let mut questions: Vec<Question> =
         View::ALL.into_iter().map(|view| Question { view, part: None, settings: plain.clone() }).collect();
     let every_part = InspectSettings { every_part: true, ..plain.clone() };
-    questions.push(Question { view: View::WhatIf, part: Some("every part"), settings: every_part });
+    questions.push(Question { view: View::WhatIf, part: Some(ViewPart::EveryPart), settings: every_part });
     let passages = InspectSettings { neuron: Some(0), ..plain };
-    questions.push(Question { view: View::Neurons, part: Some("passages"), settings: passages });
+    questions.push(Question { view: View::Neurons, part: Some(ViewPart::Passages), settings: passages });
     questions
 }
 
@@ -172,7 +172,7 @@ async fn measure_on(
         let tokens: Vec<u32> = held_out.iter().map(|token| token % vocabulary).collect();
         let prompt = prepared.tokenizer.decode(&held_out);
         for question in &questions {
-            let (view, part) = (question.view, question.part.map(str::to_owned));
+            let (view, part) = (question.view, question.part);
             // Passages are looked for in the text as it is.
             let timed = if question.settings.neuron.is_some() && entries > model.vocabulary {
                 let has = model.vocabulary;
@@ -273,8 +273,8 @@ mod tests {
         assert_eq!((time.view, &time.part), (View::Neurons, &None));
         let [missing] = measured.unmeasured.as_slice() else { panic!("{measured:?}") };
         assert_eq!(
-            (missing.view, missing.part.as_deref(), missing.prompt_tokens),
-            (View::Neurons, Some("passages"), 64)
+            (missing.view, missing.part, missing.prompt_tokens),
+            (View::Neurons, Some(ViewPart::Passages), 64)
         );
         assert!(missing.reason.contains("vocabulary 8"), "{}", missing.reason);
     }

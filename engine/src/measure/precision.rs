@@ -2,7 +2,7 @@
 //! steps noticeably faster in it, 32 bits everywhere else.
 //!
 //! Both are timed over a few steps of the run's own shapes, with kernels chosen for them. What was found is kept beside what
-//! autotuning finds, by adapter, driver, version of the kernels and class of shapes; and the run's settings are stored with
+//! autotuning finds, by adapter, driver, version of the kernels and shape bucket; and the run's settings are stored with
 //! what was chosen, so that a run that is resumed is the same run.
 
 use super::step::random_batches;

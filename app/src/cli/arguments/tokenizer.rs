@@ -1,6 +1,6 @@
 //! Arguments of `tokenizer`.
 
-use super::DEFAULT_PROJECT;
+use super::{DEFAULT_PROJECT, tokenizer_kinds};
 use clap::{Args, Subcommand};
 use glasshouse_engine::protocol::TokenizerKind;
 use std::path::PathBuf;
@@ -27,8 +27,8 @@ pub enum TokenizerCommand {
 /// `tokenizer train`.
 #[derive(Args, Debug)]
 pub struct TokenizerTrainArguments {
-    /// byte, char, bpe, word_piece, unigram
-    #[arg(long, value_name = "KIND", default_value = "bpe")]
+    /// What it is
+    #[arg(long, value_name = "KIND", default_value = "bpe", help = tokenizer_kinds(""))]
     pub kind: TokenizerKind,
     /// Most entries of the vocabulary
     #[arg(long, alias = "vocab", value_name = "N", default_value_t = 4096)]

@@ -5,7 +5,7 @@ use crate::cli::arguments::BenchInspectArguments;
 use crate::cli::output::count;
 use crate::cli::settings::{run_config, usage};
 use anyhow::Result;
-use glasshouse_engine::protocol::bench::{InspectMeasurement, ViewTime};
+use glasshouse_engine::protocol::bench::{InspectMeasurement, ViewPart, ViewTime};
 use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::protocol::{BenchReport, Command, View};
 
@@ -26,7 +26,7 @@ pub(super) fn inspect(arguments: &BenchInspectArguments) -> Result<()> {
             // Seconds pass between some of them.
             BenchReport::View(time) => {
                 let (view, tokens) =
-                    (named(time.view, time.part.as_deref()), counted(time.prompt_tokens as u64, "token"));
+                    (named(time.view, time.part), counted(time.prompt_tokens as u64, "token"));
                 tell!("{view}, {tokens}: {:.1} ms", time.ms);
                 Ok(())
             }
@@ -40,8 +40,8 @@ pub(super) fn inspect(arguments: &BenchInspectArguments) -> Result<()> {
 /// A row a view, and a pair of columns a prompt; then why cells are empty.
 fn print(measured: &InspectMeasurement) -> Result<()> {
     let InspectMeasurement { config, device, times, unmeasured, .. } = measured;
-    let timed = times.iter().map(|time| (time.view, time.part.as_deref(), time.prompt_tokens));
-    let missing = unmeasured.iter().map(|view| (view.view, view.part.as_deref(), view.prompt_tokens));
+    let timed = times.iter().map(|time| (time.view, time.part, time.prompt_tokens));
+    let missing = unmeasured.iter().map(|view| (view.view, view.part, view.prompt_tokens));
     let (mut rows, mut prompts) = (Vec::new(), Vec::new());
     for (view, part, prompt) in timed.chain(missing) {
         if !rows.contains(&(view, part)) {
@@ -62,9 +62,8 @@ fn print(measured: &InspectMeasurement) -> Result<()> {
     say!("{:<22}{}", "view", heads.collect::<String>())?;
     for (view, part) in rows {
         let cells = prompts.iter().map(|prompt| {
-            let is_it = |time: &&ViewTime| {
-                (time.view, time.part.as_deref(), time.prompt_tokens) == (view, part, *prompt)
-            };
+            let is_it =
+                |time: &&ViewTime| (time.view, time.part, time.prompt_tokens) == (view, part, *prompt);
             match times.iter().find(is_it) {
                 Some(time) => format!("{:>12.1} {:>9.1}", time.ms, time.ms_first),
                 None => format!("{:>12} {:>9}", "–", "–"),
@@ -74,11 +73,11 @@ fn print(measured: &InspectMeasurement) -> Result<()> {
     }
     for missing in unmeasured {
         let tokens = counted(missing.prompt_tokens as u64, "token");
-        say!("{}, {tokens}: {}", named(missing.view, missing.part.as_deref()), missing.reason)?;
+        say!("{}, {tokens}: {}", named(missing.view, missing.part), missing.reason)?;
     }
     Ok(say!("")?)
 }
 
-fn named(view: View, part: Option<&str>) -> String {
+fn named(view: View, part: Option<ViewPart>) -> String {
     part.map_or_else(|| view.to_string(), |part| format!("{view}, {part}"))
 }

@@ -57,7 +57,7 @@ fn table(measured: &[KernelMeasurement]) -> Result<()> {
     choices(measured)
 }
 
-/// What each class of shapes was chosen from.
+/// What each shape bucket was chosen from.
 fn choices(measured: &[KernelMeasurement]) -> Result<()> {
     let chosen: BTreeMap<&String, &KernelMeasurement> =
         measured.iter().filter_map(|line| Some((line.class.as_ref()?, line))).collect();

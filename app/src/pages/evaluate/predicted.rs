@@ -9,7 +9,7 @@ use crate::pages::parts::{Breakpoint, called, caption, column, run_colour};
 use crate::theme::{self, Palette, space};
 use crate::widgets::{self, Measured, columns_fit, diagram, interval_plot, interval_rows, report_csv};
 use egui::{Label, RichText, Ui};
-use glasshouse_protocol::evaluation::{Calibration, Likelihood, LossBy, Metric};
+use glasshouse_protocol::evaluation::{Calibration, Likelihood, LossBy, LossGrouping, Metric};
 use glasshouse_protocol::{Evaluation, RunSummary};
 
 /// Narrowest plot, and the reliability diagram's side at most, in points.
@@ -112,12 +112,11 @@ fn csv(bars: &[Measured]) -> String {
 }
 
 /// What tokens are told apart by, in words, and whether their groups follow one another.
-fn words(by: &str) -> (String, bool) {
+fn words(by: LossGrouping) -> (&'static str, bool) {
     match by {
-        "position" => ("By the position in the window: context helps where it falls".to_owned(), true),
-        "frequency" => ("By how often the token stands in the training text".to_owned(), true),
-        "source" => ("By source".to_owned(), false),
-        other => (format!("By {}", other.replace('_', " ")), false),
+        LossGrouping::Position => ("By the position in the window: context helps where it falls", true),
+        LossGrouping::Frequency => ("By how often the token stands in the training text", true),
+        LossGrouping::Source => ("By source", false),
     }
 }
 
@@ -137,14 +136,14 @@ fn by_ui(ui: &mut Ui, by: &[LossBy]) {
             ui.spacing_mut().item_spacing.x = gap;
             for group in row {
                 column(ui, width, |ui| {
-                    let (title, follow) = words(&group.name);
-                    ui.add(Label::new(RichText::new(&title).text_style(theme::strong())).wrap());
+                    let (title, follow) = words(group.name);
+                    ui.add(Label::new(RichText::new(title).text_style(theme::strong())).wrap());
                     let points: Vec<Measured> =
                         group.groups.iter().map(|(label, metric)| point(label, metric, palette)).collect();
                     if points.iter().all(|point| !point.value.is_finite()) {
                         caption(ui, "Nothing was measured.");
                     } else {
-                        interval_plot(ui, &spoken(&title, &points), 150.0, follow, &points);
+                        interval_plot(ui, &spoken(title, &points), 150.0, follow, &points);
                     }
                 });
             }
@@ -172,7 +171,7 @@ fn csv_by(by: &[LossBy]) -> String {
             let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
             let [low, high] = metric.interval.map_or([None; 2], |ends| ends.map(Some));
             vec![
-                by.name.clone(),
+                by.name.name().to_owned(),
                 label.clone(),
                 number(metric.value),
                 number(low),

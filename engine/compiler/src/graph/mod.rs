@@ -22,8 +22,9 @@ pub use half::{has_half, store_in_half};
 pub use ops::{DropoutSite, Heads, Nonlinearity, NormForm, Op};
 pub use recompute::Keep;
 
+use crate::dispatch;
 use glasshouse_protocol::{Rope, RopeScaling};
-use ops::{Named, Nothing, Operands, Operation};
+use ops::{LossTargets, Named, Nothing, Operands, Operation};
 use std::rc::Rc;
 
 /// Index of a value in its graph.
@@ -366,6 +367,14 @@ impl Graph {
     pub fn types_of<O: Operation>(&self, op: &O, node: &Node) -> Option<Named<O, &Type>> {
         let ty = |value: &ValueId| self.ty(*value);
         Named::of(op, node.inputs.iter().map(ty), node.outputs.iter().map(ty))
+    }
+
+    /// What the targets of its loss are; `None` where it has no loss.
+    pub fn loss_targets(&self) -> Option<LossTargets> {
+        fn targets<O: Operation>(op: &O, graph: &Graph, node: &Node) -> Option<LossTargets> {
+            graph.types_of(op, node).and_then(|Named { inputs, .. }| op.targets(inputs))
+        }
+        self.nodes.iter().find_map(|node| dispatch!(&node.op, op => targets(op, self, node)))
     }
 
     /// Appends a node whose outputs are all new values; their types follow from the op's shape rule.

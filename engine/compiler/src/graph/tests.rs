@@ -29,6 +29,28 @@ fn a_linear_layer_refuses_a_weight_of_another_width() {
 }
 
 #[test]
+fn a_loss_says_what_its_targets_are() {
+    let targets_of = |fused: bool| {
+        let mut graph = Graph::default();
+        assert_eq!(graph.loss_targets(), None);
+        let shape: &[usize] = if fused { &[2, 3, 4] } else { &[2, 3, 8] };
+        let x = graph.input(Input::Free(0), Type::f32(shape));
+        let weight = graph.input(Input::Free(1), Type::f32(&[8, 4]));
+        let targets = graph.input(Input::Targets, Type::u32(&[2, 3]));
+        let (label_smoothing, ignore_index) = (0.0, Some(9));
+        if fused {
+            let op = ops::LinearCrossEntropy { label_smoothing, ignore_index, chunk: 6 };
+            graph.push(op, &[x, weight, targets]).unwrap();
+        } else {
+            graph.push(ops::CrossEntropy { label_smoothing, ignore_index }, &[x, targets]).unwrap();
+        }
+        graph.loss_targets()
+    };
+    let wanted = Some(ops::LossTargets { classes: 8, ignored: Some(9) });
+    assert_eq!((targets_of(false), targets_of(true)), (wanted, wanted));
+}
+
+#[test]
 fn values_of_2_to_the_31_entries_are_refused() {
     let mut graph = Graph::default();
     let x = graph.input(Input::Free(0), Type::f32(&[1 << 16, 1 << 15]));

@@ -61,7 +61,7 @@ impl TrainingGraphs {
     /// [`crate::Error::Refused`] where the graphs or the optimizer are for it.
     pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> Result<()> {
         let mixed = optimizer.mixed || has_half(&self.train);
-        if mixed { Err(crate::Error::without_half(device, "train")) } else { Ok(()) }
+        if mixed { Err(crate::Error::trains_without_half(device)) } else { Ok(()) }
     }
 }
 

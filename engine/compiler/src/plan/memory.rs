@@ -1,5 +1,5 @@
-//! Liveness: every computed value gets a place in a slot, a buffer that it shares with values that are alive at other times, and
-//! side by side with values that are alive at the same time.
+//! Liveness: every computed value gets a place in a slot, a buffer that it shares with values that are live at other times, and
+//! side by side with values that are live at the same time.
 //!
 //! Sizes and lifetimes are all known before anything is allocated, so places are given out by size, the largest value first
 //! and among equals the longest-lived (the greedy order of Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural

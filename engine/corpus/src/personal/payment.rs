@@ -30,7 +30,7 @@ pub(super) fn find_card(bytes: &[u8], number: &Number) -> Option<Finding> {
     })
 }
 
-/// Whether the groups are parted by spaces alone, as people type numbers in: in pairs, in threes, or as they come.
+/// Whether the groups are parted by spaces alone, as people type numbers in: in pairs, in threes, or unevenly.
 fn is_spaced(groups: &[DigitGroup]) -> bool {
     groups.len() > 1
         && groups.iter().all(|group| group.len() > 1)

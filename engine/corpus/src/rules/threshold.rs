@@ -77,14 +77,12 @@ impl Threshold {
     /// Checks a value that is to be set, or is.
     pub(crate) fn check(&self, rule: &str, value: f64) -> Result<()> {
         let Self { name, lowest, highest, unit, .. } = self;
-        let kind = match unit {
-            Unit::Measure => "a number",
-            Unit::Count if value.fract() != 0.0 => "a whole number",
-            Unit::Count => "a number",
-            Unit::Switch if value.fract() != 0.0 => "0 (off) or 1 (on)",
-            Unit::Switch => "a number",
+        let (kind, fits) = match unit {
+            Unit::Count if value.fract() != 0.0 => ("a whole number", false),
+            Unit::Switch if value.fract() != 0.0 => ("0 (off) or 1 (on)", false),
+            Unit::Measure | Unit::Count | Unit::Switch => ("a number", true),
         };
-        if (*lowest..=*highest).contains(&value) && kind == "a number" {
+        if fits && (*lowest..=*highest).contains(&value) {
             return Ok(());
         }
         let message = format!("{rule}: {name} is {value}, but must be {kind} from {lowest} to {highest}");

@@ -3,7 +3,7 @@
 use super::words::{compact, interval, interval_of, number, shown, title};
 use super::{chart, tables};
 use glasshouse_protocol::evaluation::{
-    Baseline, Calibration, CalibrationBin, Evaluation, Likelihood, LossBy, Metric,
+    Baseline, Calibration, CalibrationBin, Evaluation, Likelihood, LossBy, LossGrouping, Metric,
 };
 use glasshouse_protocol::quantity::{bytes, counted, whole};
 use maud::{Markup, html};
@@ -138,16 +138,15 @@ fn bar(value: Option<f64>, most: f64, is_own: bool) -> Markup {
 
 /// The loss by what tokens have in common: drawn where the groups have an order.
 fn losses(by: &LossBy, mean: Option<f64>) -> Markup {
-    let (heading, axis) = match by.name.as_str() {
-        "position" => ("Does context help?", Some("place in the window")),
-        "frequency" => ("Common and rare tokens", Some("times seen in the training text")),
-        "source" => ("By source", None),
-        _ => ("", None),
+    let (heading, axis) = match by.name {
+        LossGrouping::Position => ("Does context help?", Some("place in the window")),
+        LossGrouping::Frequency => ("Common and rare tokens", Some("times seen in the training text")),
+        LossGrouping::Source => ("By source", None),
     };
     let rest = by.groups.len().saturating_sub(GROUPS_SHOWN);
     html! {
         @if !by.groups.is_empty() {
-            h3 { @if heading.is_empty() { "Loss by " (title(&by.name).to_lowercase()) } @else { (heading) } }
+            h3 { (heading) }
             div.card {
                 @if let Some(axis) = axis {
                     p.note { "Loss in nats per token; the band is the 95 % interval" @if mean.is_some() { ", the dashed line the mean of all tokens" } "." }
@@ -155,7 +154,7 @@ fn losses(by: &LossBy, mean: Option<f64>) -> Markup {
                 } @else {
                     div.scroll {
                         table.grid {
-                            thead { tr { th.words { (title(&by.name)) } th { "Loss in nats per token" } th { "95 % interval" } th { "Of" } } }
+                            thead { tr { th.words { (title(by.name.name())) } th { "Loss in nats per token" } th { "95 % interval" } th { "Of" } } }
                             tbody {
                                 @for (label, own) in by.groups.iter().take(GROUPS_SHOWN) {
                                     tr {

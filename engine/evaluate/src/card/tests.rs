@@ -2,8 +2,8 @@ use super::words::{compact, duration};
 use super::*;
 use crate::statistics::MIN_VALUES;
 use glasshouse_protocol::evaluation::{
-    AnswerKind, AuditSection, Baseline, Calibration, CalibrationBin, Cell, Likelihood, LossBy, Passage,
-    Table, TaskAnswer, TaskBaseline, TaskReport,
+    AnswerKind, AuditSection, Baseline, Calibration, CalibrationBin, Cell, Likelihood, LossBy, LossGrouping,
+    Passage, Table, TaskAnswer, TaskBaseline, TaskReport,
 };
 
 const HOSTILE: &str =
@@ -29,8 +29,8 @@ fn evaluation(text: &str) -> Evaluation {
         accuracy: f64::from(nth) / 16.0,
         interval: [f64::from(nth) / 20.0, f64::from(nth) / 15.0],
     });
-    let by = |name: &str| LossBy {
-        name: name.to_owned(),
+    let by = |name| LossBy {
+        name,
         groups: (1..=30).map(|at| (format!("{text}{at}"), metric("loss", 3.0 / f64::from(at)))).collect(),
     };
     let table = Table {
@@ -69,7 +69,7 @@ fn evaluation(text: &str) -> Evaluation {
             split: "validation".to_owned(),
             documents: 40,
             metrics: vec![metric("loss", 1.25), metric("perplexity", 3.49), metric("bits_per_byte", 0.81)],
-            by: vec![by("position"), by("frequency"), by("source"), by(text)],
+            by: [LossGrouping::Position, LossGrouping::Frequency, LossGrouping::Source].map(by).into(),
             calibration: Some(Calibration {
                 bins: bins.collect(),
                 ece: metric("ece", 0.04),

@@ -1,7 +1,7 @@
 //! The loss of a model that learns from another one's logits, and its gradient.
 
 use super::loss::targets_fit;
-use super::{Dx, Nothing, Operation, operands};
+use super::{Dx, LossTargets, Nothing, Operation, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike};
 use crate::graph::{GraphError, Type, ValueId};
@@ -60,6 +60,10 @@ impl Operation for Distil {
         let inputs = DistilBackwardInputs { logits, teacher, targets, rows, softened, loss };
         let Dx { dx } = pass.graph.add(DistilBackward { forward: *self, scale }, inputs)?;
         pass.flow(logits, dx)
+    }
+
+    fn targets(&self, inputs: DistilInputs<&Type>) -> Option<LossTargets> {
+        Some(LossTargets { classes: inputs.logits.columns(), ignored: self.ignore_index })
     }
 }
 

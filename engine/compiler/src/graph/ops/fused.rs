@@ -4,8 +4,8 @@
 use super::linear::product_flops;
 use super::loss::{share_fits, targets_fit};
 use super::{
-    Cost, Dx, Heads, Linear, LinearInputBackward, LinearInputs, Named, Nonlinearity, Nothing, Operation,
-    Rope, RopeInputs, Y, operands,
+    Cost, Dx, Heads, Linear, LinearInputBackward, LinearInputs, LossTargets, Named, Nonlinearity, Nothing,
+    Operation, Rope, RopeInputs, Y, operands,
 };
 use crate::graph::shape::{Rule, alike, columns, expect, rank};
 use crate::graph::{Op, Type};
@@ -168,6 +168,10 @@ impl Operation for LinearCrossEntropy {
 
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::forward(product_flops(inputs.x, inputs.weight))
+    }
+
+    fn targets(&self, inputs: LinearCrossEntropyInputs<&Type>) -> Option<LossTargets> {
+        Some(LossTargets { classes: inputs.weight.rows(), ignored: self.ignore_index })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The loss.
 
-use super::{Dx, Named, Nothing, Operation, operands};
+use super::{Dx, LossTargets, Named, Nothing, Operation, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::half::{self, Operand, alone};
 use crate::graph::shape::{Rule, alike, expect, integers};
@@ -56,6 +56,10 @@ impl Operation for CrossEntropy {
         let Dx { dx } = pass.graph.add(op, inputs)?;
         pass.flow(logits, dx)
     }
+
+    fn targets(&self, inputs: CrossEntropyInputs<&Type>) -> Option<LossTargets> {
+        Some(LossTargets { classes: inputs.logits.columns(), ignored: self.ignore_index })
+    }
 }
 
 /// Scores in the place of likelihoods: row loss = −x, for logits of one column, which a softmax would make 1; rows whose target is
@@ -106,6 +110,10 @@ impl Operation for Score {
         let inputs = CrossEntropyBackwardInputs { logits, targets, rows, share };
         let Dx { dx } = pass.graph.add(self.backward(scale, share != loss), inputs)?;
         pass.flow(logits, dx)
+    }
+
+    fn targets(&self, inputs: ScoreInputs<&Type>) -> Option<LossTargets> {
+        Some(LossTargets { classes: inputs.logits.columns(), ignored: self.ignore_index })
     }
 }
 

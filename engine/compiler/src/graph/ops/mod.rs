@@ -204,6 +204,12 @@ pub trait Operation: Copy + Into<Op> {
         Cost::default()
     }
 
+    /// Of a loss: what its targets are.
+    fn targets(&self, inputs: Self::Inputs<&Type>) -> Option<LossTargets> {
+        let _ = inputs;
+        None
+    }
+
     /// Whether what it makes is computed again in hardly any time: its work grows with the values alone.
     fn is_cheap(&self, inputs: Self::Inputs<&Type>) -> bool {
         let _ = inputs;
@@ -235,6 +241,15 @@ impl<O: Operation, T> Named<O, T> {
             gradients: O::Gradients::take(op, &mut outputs)?,
         })
     }
+}
+
+/// The targets of a loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LossTargets {
+    /// Classes that they are of: columns of the logits.
+    pub classes: usize,
+    /// The target that does not count.
+    pub ignored: Option<u32>,
 }
 
 /// The least that an operation has to do. A multiply-add is two floating-point operations; only matrix products and attention are

@@ -1,7 +1,7 @@
 //! The loss of a model that learns not to repeat itself, and its gradient.
 
 use super::loss::targets_fit;
-use super::{Dx, Nothing, Operation, operands};
+use super::{Dx, LossTargets, Nothing, Operation, operands};
 use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, are_starts, rank};
 use crate::graph::{GraphError, Type, ValueId};
@@ -66,6 +66,10 @@ impl Operation for Unlikelihood {
         let inputs = UnlikelihoodBackwardInputs { logits, tokens, targets, sums, loss, starts };
         let Dx { dx } = pass.graph.add(op, inputs)?;
         pass.flow(logits, dx)
+    }
+
+    fn targets(&self, inputs: UnlikelihoodInputs<&Type>) -> Option<LossTargets> {
+        Some(LossTargets { classes: inputs.logits.columns(), ignored: self.ignore_index })
     }
 }
 
