@@ -3,8 +3,8 @@
 
     python metrics.py CASES
 
-CASES has a JSON object a line, whose `kind` says what it holds (tests/tests/metrics.rs makes it). Prints one JSON list: for each case
-its numbers and its texts, in the order in which the test has them.
+CASES has a JSON object a line, whose `kind` says what it holds (tests/tests/metrics.rs makes it). Prints one JSON object: `packages`, the
+versions, and `cases`, each with its numbers and its texts, in the order in which the test has them.
 """
 
 import json
@@ -12,6 +12,7 @@ import logging
 import sys
 import warnings
 from functools import partial
+from importlib.metadata import version
 
 import torch
 from rouge_score import rouge_scorer
@@ -24,6 +25,7 @@ from sklearn import metrics as sklearn
 from torchmetrics.functional.classification.calibration_error import _ce_compute
 from torchmetrics.functional.text import squad
 
+PACKAGES = ["rouge-score", "sacrebleu", "scikit-learn", "seqeval", "torchmetrics"]
 ROUGE = ["rouge1", "rouge2", "rougeL", "rougeLsum"]
 AVERAGES = ["micro", "macro", "weighted"]
 SCORERS = [rouge_scorer.RougeScorer(ROUGE, use_stemmer=stemmer) for stemmer in (False, True)]
@@ -104,8 +106,10 @@ def main():
         for line in cases:
             case = json.loads(line)
             numbers, texts = kinds[case["kind"]](case)
-            found.append({"numbers": [float(number) for number in numbers], "texts": texts})
-    json.dump(found, sys.stdout)
+            found.append({"case": case, "numbers": [float(number) for number in numbers], "texts": texts})
+    packages = json.dumps({name: version(name) for name in PACKAGES})
+    lines = ",\n".join(json.dumps(case, separators=(",", ":")) for case in found)
+    print(f'{{"packages": {packages},\n"cases": [\n{lines}\n]}}')
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-//! Task metrics against the packages that define them, on generated and hostile text, labels and tags: the same to 1e-9.
+//! Task metrics against the packages that define them, on generated and hostile text, labels and tags: the same to 1e-9. The slow lane asks
+//! the packages; the ordinary one reads what they answered to some of the cases, `tests/fixtures/metrics.json`.
 
 use glasshouse_evaluate::metrics::classification::{Averages, Tally};
 use glasshouse_evaluate::metrics::entities::Scheme;
@@ -303,8 +304,10 @@ fn owned(row: &Value) -> (String, Vec<String>) {
     )
 }
 
-/// Our numbers and texts of a case, in the order of `metrics.py`.
-fn ours(case: &Value) -> (Vec<f64>, Vec<String>) {
+/// A case's numbers and texts, in the order of `metrics.py`.
+type Values = (Vec<f64>, Vec<String>);
+
+fn ours(case: &Value) -> Values {
     let three = |score: Score| [score.precision, score.recall, score.f1];
     let averages = |averages: &Averages| {
         [averages.micro, averages.macro_average, averages.weighted]
@@ -371,26 +374,71 @@ fn ours(case: &Value) -> (Vec<f64>, Vec<String>) {
     }
 }
 
-#[test]
-fn slow_python_metrics_equal_the_packages_that_define_them() {
+/// What the packages answered: a case of the fixture, or of what `metrics.py` printed.
+fn theirs(case: &Value) -> Values {
+    serde_json::from_value(json!([case["numbers"], case["texts"]])).unwrap()
+}
+
+fn assert_same(case: &Value, (numbers, texts): &Values, (expected, expected_texts): &Values) {
+    let same = numbers.len() == expected.len()
+        && numbers.iter().zip(expected).all(|(number, expected)| (number - expected).abs() <= 1e-9);
+    let case = case.to_string().chars().take(2000).collect::<String>();
+    assert!(same, "{case}\nfound    {numbers:?}\nexpected {expected:?}");
+    assert_eq!(texts, expected_texts, "{case}");
+}
+
+/// What `metrics.py` prints for cases.
+fn asked(cases: &[Value]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cases.jsonl");
-    let seed = std::env::var("GLASSHOUSE_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
-    let cases = cases(seed);
     let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
     std::fs::write(&path, lines.join("\n")).unwrap();
     let output = glasshouse_tests::python("metrics.py").arg(&path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let referee: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(referee.len(), cases.len());
-    for (case, referee) in cases.iter().zip(&referee) {
-        let (numbers, texts) = ours(case);
-        let expected: Vec<f64> = serde_json::from_value(referee["numbers"].clone()).unwrap();
-        let same = numbers.len() == expected.len()
-            && numbers.iter().zip(&expected).all(|(ours, theirs)| (ours - theirs).abs() <= 1e-9);
-        let case = case.to_string();
-        let case = case.chars().take(2000).collect::<String>();
-        assert!(same, "{case}\nours   {numbers:?}\ntheirs {expected:?}");
-        assert_eq!(json!(texts), referee["texts"], "{case}");
+    output.stdout
+}
+
+/// Cases for the fixture: some of the short ones of each kind, and a text longer than a word of the bit vectors.
+fn few() -> Vec<Value> {
+    let mut short = cases(0);
+    let long = short.split_off(short.len() - 4);
+    short.retain(|case| case.to_string().len() < 1000);
+    short.into_iter().step_by(17).chain(long.into_iter().take(2)).collect()
+}
+
+#[test]
+fn metrics_equal_what_the_packages_that_define_them_answered() {
+    let fixture = std::fs::read(glasshouse_tests::fixture("metrics.json")).unwrap();
+    let fixture: Value = serde_json::from_slice(&fixture).unwrap();
+    let known = fixture["cases"].as_array().unwrap();
+    for kind in ["answer", "corpus", "labels", "tags", "confidences"] {
+        let count = known.iter().filter(|known| known["case"]["kind"] == kind).count();
+        assert!(count >= 8, "{count} cases of {kind}");
+    }
+    for known in known {
+        assert_same(&known["case"], &ours(&known["case"]), &theirs(known));
+    }
+}
+
+#[test]
+fn slow_python_metrics_equal_the_packages_that_define_them() {
+    let path = glasshouse_tests::fixture("metrics.json");
+    if std::env::var_os("GLASSHOUSE_WRITE_FIXTURES").is_some() {
+        std::fs::write(&path, asked(&few())).unwrap();
+    }
+    let fixture: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let known = fixture["cases"].as_array().unwrap();
+    let seed = std::env::var("GLASSHOUSE_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+    let cases: Vec<Value> = known.iter().map(|known| known["case"].clone()).chain(cases(seed)).collect();
+    let referee: Value = serde_json::from_slice(&asked(&cases)).unwrap();
+    let answers = referee["cases"].as_array().unwrap();
+    assert_eq!(answers.len(), cases.len());
+    // The fixture is what the packages of today answer.
+    assert_eq!(fixture["packages"], referee["packages"]);
+    for (known, answer) in known.iter().zip(answers) {
+        assert_same(&known["case"], &theirs(known), &theirs(answer));
+    }
+    for (case, answer) in cases.iter().zip(answers) {
+        assert_same(case, &ours(case), &theirs(answer));
     }
 }
