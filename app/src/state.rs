@@ -31,7 +31,7 @@ pub use proposals::Proposals;
 pub use runs::{History, Runs};
 pub use tokenizer::Tokenizing;
 pub use training::{EvalPoint, Sample, StepPoint, Training};
-pub use writing::{Distribution, Ended, OpenedModel, Text, Writing};
+pub use writing::{Distribution, OpenedModel, Text, TextEnding, Writing};
 
 use glasshouse_protocol::message::{LogLine, LogMessage};
 use glasshouse_protocol::{

@@ -8,7 +8,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use glasshouse::app::App;
 use glasshouse::pages::PageName;
-use glasshouse_protocol::cleaning::report::Report;
+use glasshouse_protocol::cleaning::report::CleaningReport;
 use glasshouse_protocol::cleaning::{CleaningStart, PersonalAction};
 use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event};
 
@@ -364,7 +364,7 @@ fn every_state_fits_every_width_and_can_be_read_by_others() {
         (bench::documents(true), Vec::from(made())),
         (
             bench::documents(true),
-            vec![bench::recipe(), Event::Cleaned { report: Box::new(Report::default()) }],
+            vec![bench::recipe(), Event::Cleaned { report: Box::new(CleaningReport::default()) }],
         ),
     ] {
         for width in [420.0, 760.0, 1280.0] {

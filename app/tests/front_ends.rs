@@ -4,8 +4,8 @@
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
 use glasshouse_protocol::{
-    BenchReport, Command, ErrorKind, Event, GenerateConfig, Launch, LearnsFrom, ModelSource, Parcel,
-    Precision, Report, Request, RunConfig, View, WeightSource,
+    BenchReport, Command, ErrorKind, Event, GenerateConfig, LearnsFrom, ModelSource, Parcel, Precision,
+    Report, Request, RunConfig, RunLaunch, View, WeightSource,
 };
 use serde_json::Value;
 use std::cell::RefCell;
@@ -163,7 +163,7 @@ fn play_until_cancelled(shelf: &Path, command: Command) -> Vec<Event> {
 }
 
 fn begin(config: &RunConfig, stop_after: Option<u64>) -> Command {
-    let launch = Launch { stop_after, ..Launch::default() };
+    let launch = RunLaunch { stop_after, ..RunLaunch::default() };
     Command::Train { config: Box::new(config.clone()), launch }
 }
 
@@ -249,7 +249,7 @@ fn the_same_recipe_gives_the_same_files() {
     let mut config = RunConfig::from_toml(&settings).unwrap();
     config.data = RunConfig::from_toml(&file(&used, RUN, "run.toml")).unwrap().data;
     let recipe = Some("answer".to_owned());
-    let launch = Launch { learns_from: LearnsFrom::Tasks, recipe, ..Launch::default() };
+    let launch = RunLaunch { learns_from: LearnsFrom::Tasks, recipe, ..RunLaunch::default() };
     let command = Command::Train { config: Box::new(config), launch };
     play(folder, vec![use_project(used.clone(), false), command]).unwrap();
     assert_eq!(
@@ -274,7 +274,7 @@ fn a_run_that_one_began_continues_in_the_other() {
     let whole = checkpoints(&whole);
 
     train(folder, &typed, &["--stop-after", "10"]);
-    let resume = Command::Resume { run: None, launch: Launch::default() };
+    let resume = Command::Resume { run: None, launch: RunLaunch::default() };
     play(folder, vec![use_project(typed.clone(), false), resume]).unwrap();
     assert_eq!(checkpoints(&typed), whole);
 
@@ -329,7 +329,7 @@ fn the_same_mistake_gets_the_same_message() {
         tried(&typed, vec![use_project(new.clone(), true), begin(&bad, None)]);
         assert!(!new.exists());
     }
-    let elsewhere = Launch { device: Some("warp".to_owned()), ..Launch::default() };
+    let elsewhere = RunLaunch { device: Some("warp".to_owned()), ..RunLaunch::default() };
     let command = Command::Train { config: Box::new(config), launch: elsewhere.clone() };
     let typed = ["train", "--project", new.to_str().unwrap(), "--device", "warp"];
     tried(&typed, vec![use_project(new.clone(), true), command]);
@@ -346,12 +346,15 @@ fn the_same_mistake_gets_the_same_message() {
     let resume = |run: &str, launch| Command::Resume { run: Some(run.to_owned()), launch };
     let again = ["train", "--project", first.to_str().unwrap(), "--resume"];
     let typed = [&again[..], &["--run", "7"]].concat();
-    tried(&typed, vec![use_project(first.clone(), false), resume("7", Launch::default())]);
+    tried(&typed, vec![use_project(first.clone(), false), resume("7", RunLaunch::default())]);
     let typed = [&again[..], &["--device", "warp"]].concat();
     tried(&typed, vec![use_project(first.clone(), false), resume("1", elsewhere)]);
     let typed = [&again[..], &["--precision", "mixed", "--device", "cpu"]].concat();
-    let mixed =
-        Launch { precision: Some(Precision::Mixed), device: Some("cpu".to_owned()), ..Launch::default() };
+    let mixed = RunLaunch {
+        precision: Some(Precision::Mixed),
+        device: Some("cpu".to_owned()),
+        ..RunLaunch::default()
+    };
     tried(&typed, vec![use_project(first.clone(), false), resume("1", mixed)]);
 }
 

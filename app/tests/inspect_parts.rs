@@ -9,8 +9,8 @@ use glasshouse::link::Link;
 use glasshouse::pages::PageName;
 use glasshouse::preferences::Preferences;
 use glasshouse_protocol::inspect::{
-    Axis, Detail, Edit, ElementKind, GraphNode, GraphValue, Inspected, Match, Passage, Place, TensorSummary,
-    TokenText,
+    ActivatingPassage, Axis, Detail, Edit, ElementKind, GraphNode, GraphValue, Inspected, Match, Place,
+    TensorSummary, TokenText,
 };
 use glasshouse_protocol::{
     Command, Ending, Event, InspectSettings, Inspection, Parcel, Report, View, WrittenToken,
@@ -149,7 +149,7 @@ impl Example {
         self.floats("hidden", &[("T", PROMPT.len()), ("N", 3)], |entry| entry as f32 - 7.0);
         if settings.neuron.is_some() {
             let tokens = tokens(&[" the", " fox", " ran"]);
-            let passage = Passage { tokens, activations: vec![0.1, 3.5, -0.5], peak: 1 };
+            let passage = ActivatingPassage { tokens, activations: vec![0.1, 3.5, -0.5], peak: 1 };
             self.details.push(Detail::Passages { passages: vec![passage], searched: 2_048 });
         }
     }

@@ -3,7 +3,7 @@
 use crate::front_ends::{error_of, succeed, train};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::Objective;
-use glasshouse_protocol::recipes::{Metric, RECIPES};
+use glasshouse_protocol::recipes::{RECIPES, RecipeMetric};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -66,8 +66,8 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
         assert_eq!(rows.lines().count(), 10, "{rows}");
         // Ten poems hold out one, which windows are cut from.
         let short: &[&str] = match recipe.metric() {
-            Metric::Perplexity => &["--set", "model.context_length=32"],
-            Metric::Answers | Metric::Labels => &[],
+            RecipeMetric::Perplexity => &["--set", "model.context_length=32"],
+            RecipeMetric::Answers | RecipeMetric::Labels => &[],
         };
         let told = learn(folder, recipe.name, &[&["--data", &file], short].concat());
         let score = told.last().unwrap();
@@ -79,7 +79,7 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
         if let Some(rate) = recipe.learning_rate {
             assert_eq!(config.train.learning_rate, rate);
         }
-        if recipe.metric() == Metric::Perplexity {
+        if recipe.metric() == RecipeMetric::Perplexity {
             for field in ["before", "after"] {
                 assert!(score[field].as_f64().unwrap() > 1.0, "{score}");
             }

@@ -20,8 +20,8 @@ use glasshouse::theme::space;
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
-    AuditSettings, Command, EvaluateSettings, ExportFormat, GuardMode, Launch, LearnsFrom, Objective,
-    Quantization, RunConfig, RunState, Start, TrainingState, View, WeightSource, presets,
+    AuditSettings, Command, EvaluateSettings, ExportFormat, GuardMode, LearnsFrom, Objective, Quantization,
+    RunConfig, RunLaunch, RunState, Start, TrainingState, View, WeightSource, presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -219,8 +219,11 @@ fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
     config.set_objective(Objective::Chat);
     config.set_steps(extent.answers);
     config.train.eval_interval = (extent.answers / 6).max(2);
-    let launch =
-        Launch { learns_from: LearnsFrom::Tasks, recipe: Some("translate".to_owned()), ..Launch::default() };
+    let launch = RunLaunch {
+        learns_from: LearnsFrom::Tasks,
+        recipe: Some("translate".to_owned()),
+        ..RunLaunch::default()
+    };
     session.send(Command::Train { config: Box::new(config), launch });
     let goes_on = |state: &State| state.training.run.as_ref().is_some_and(|run| run.start.is_some());
     session.until("the tuning", goes_on);

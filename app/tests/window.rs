@@ -12,7 +12,7 @@ use glasshouse::state::State;
 use glasshouse_protocol::message::LogLine;
 use glasshouse_protocol::{
     Command, DocumentSummary, ErrorKind, ErrorReport, Event, GuardAction, GuardDocument, GuardKind,
-    GuardReport, GuardSeverity, Launch, LearnsFrom, Precision, RunState, TrainEvent, TrainingState,
+    GuardReport, GuardSeverity, LearnsFrom, Precision, RunLaunch, RunState, TrainEvent, TrainingState,
 };
 
 fn press(window: &mut Harness<'_, App>, button: &str) {
@@ -146,7 +146,7 @@ fn start_pause_step_and_continue_send_their_commands() {
     );
     window.run_steps(2);
     press(&mut window, "Resume");
-    let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), launch: Launch::default() };
+    let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), launch: RunLaunch::default() };
     assert_eq!(last_sent(&mut window), Some(resume));
 }
 
@@ -479,7 +479,7 @@ fn a_run_that_failed_offers_its_checkpoint() {
     let mut window = window(app, 1200.0, 900.0);
     assert!(window.query_all_by_label("the device was lost").count() == 1, "the failure is told twice");
     press(&mut window, "Resume from checkpoint");
-    let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), launch: Launch::default() };
+    let resume = Command::Resume { run: Some("3-llama-tiny".to_owned()), launch: RunLaunch::default() };
     assert_eq!(last_sent(&mut window), Some(resume));
 }
 

@@ -49,7 +49,7 @@ use crate::error::{Error, Result};
 use crate::platform;
 pub use crate::platform::show_life_by;
 use crate::project::shelf::Shelf;
-use crate::protocol::{Command, Event, Launch, Parcel, Report, Request, message};
+use crate::protocol::{Command, Event, Parcel, Report, Request, RunLaunch, message};
 use crate::storage;
 use device::ChosenDevice;
 use evaluating::Evaluations;
@@ -418,7 +418,7 @@ impl Session {
                 idle(&live)?;
                 let config = self.first_config(seconds).await?;
                 self.create_project(id, &project, Some(&config)).await?;
-                return Ok(RequestOutcome::Train(Job::start(id, config, Launch::default())));
+                return Ok(RequestOutcome::Train(Job::start(id, config, RunLaunch::default())));
             }
             Command::Resume { run, launch } => {
                 idle(&live)?;

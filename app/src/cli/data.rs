@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail};
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{self, UNFINISHED};
 use glasshouse_corpus::recipe::Recipe;
-use glasshouse_corpus::report::{self, Report};
+use glasshouse_corpus::report::{self, CleaningReport};
 use glasshouse_corpus::{SystemFiles, script};
 use glasshouse_engine::protocol::cleaning::{
     CleaningProgress, CleaningStart, ComparedDocument, Phase, TextFate,
@@ -83,7 +83,7 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
 }
 
 /// What a cleaning did, and what to try next.
-fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &Report) -> Result<()> {
+fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningReport) -> Result<()> {
     if arguments.json {
         let line = serde_json::json!({
             "event": "done",
@@ -126,7 +126,7 @@ struct CleaningBar {
     restart: bool,
     bar: Option<ProgressBar>,
     phase: Option<Phase>,
-    report: Option<Box<Report>>,
+    report: Option<Box<CleaningReport>>,
 }
 
 impl CleaningBar {
@@ -213,7 +213,7 @@ fn progress_bar(json: bool) -> Option<ProgressBar> {
     (!json && std::io::stderr().is_terminal()).then(|| bar(1, "{bar:28} {wide_msg}"))
 }
 
-fn read_report(folder: &Path) -> Result<Report> {
+fn read_report(folder: &Path) -> Result<CleaningReport> {
     let path = folder.join(REPORT_FILE);
     let unfinished = pipeline::is_unfinished(&SystemFiles, folder);
     let text = match std::fs::read_to_string(&path) {
@@ -223,7 +223,7 @@ fn read_report(folder: &Path) -> Result<Report> {
     if unfinished {
         tell!("note: the folder also holds {UNFINISHED}; this is the report of the one before");
     }
-    Report::from_json(&text).map_err(|reason| anyhow::anyhow!("{}: {reason}", path.display()))
+    CleaningReport::from_json(&text).map_err(|reason| anyhow::anyhow!("{}: {reason}", path.display()))
 }
 
 fn inspect(arguments: &DataInspectArguments) -> Result<()> {

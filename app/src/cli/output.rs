@@ -17,14 +17,14 @@ const DOCUMENTS: usize = 3;
 
 /// Where a run's events go. A reader that goes away, or a full disk behind it, ends nothing: the run goes on without.
 pub(super) struct Output {
-    shape: Shape,
+    mode: OutputMode,
     /// Standard output takes nothing any more.
     gone: Cell<bool>,
     /// What the answers of the next step are worth, or its pairs, where it learns from such.
     measured: Option<String>,
 }
 
-enum Shape {
+enum OutputMode {
     /// A bar that stays at the bottom of the terminal.
     Bar(ProgressBar),
     /// Lines of text.
@@ -41,19 +41,19 @@ enum Shape {
 impl Output {
     /// The fitting output for a run of `steps`.
     pub(super) fn new(json: bool, steps: u64) -> Self {
-        let shape = if json {
-            Shape::Json
+        let mode = if json {
+            OutputMode::Json
         } else if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() {
-            Shape::Bar(bar(steps, "{bar:28} {pos}/{len} · {eta} left · {wide_msg}"))
+            OutputMode::Bar(bar(steps, "{bar:28} {pos}/{len} · {eta} left · {wide_msg}"))
         } else {
-            Shape::Lines { steps, last: None }
+            OutputMode::Lines { steps, last: None }
         };
-        Self { shape, gone: Cell::new(false), measured: None }
+        Self { mode, gone: Cell::new(false), measured: None }
     }
 
     /// Says that the run begins at a step other than 0, so that the time left is estimated from there.
     pub(super) fn resume_at(&self, step: u64) {
-        if let Shape::Bar(bar) = &self.shape {
+        if let OutputMode::Bar(bar) = &self.mode {
             bar.set_position(step);
             bar.reset_eta();
         }
@@ -61,19 +61,19 @@ impl Output {
 
     /// A line of text for people; JSON readers do not get it.
     pub(super) fn say(&self, text: &str) {
-        match &self.shape {
-            Shape::Bar(bar) => bar.suspend(|| self.put(text)),
-            Shape::Lines { .. } => self.put(text),
-            Shape::Json => {}
+        match &self.mode {
+            OutputMode::Bar(bar) => bar.suspend(|| self.put(text)),
+            OutputMode::Lines { .. } => self.put(text),
+            OutputMode::Json => {}
         }
     }
 
     /// Something to know: a line for people on standard error, an event for JSON readers.
     pub(super) fn notice(&self, text: &str) {
-        match &self.shape {
-            Shape::Bar(bar) => bar.suspend(|| tell!("note: {text}{}", flags::of(text))),
-            Shape::Lines { .. } => tell!("note: {text}{}", flags::of(text)),
-            Shape::Json => self.put_json(&TrainEvent::Notice { text: text.to_owned() }),
+        match &self.mode {
+            OutputMode::Bar(bar) => bar.suspend(|| tell!("note: {text}{}", flags::of(text))),
+            OutputMode::Lines { .. } => tell!("note: {text}{}", flags::of(text)),
+            OutputMode::Json => self.put_json(&TrainEvent::Notice { text: text.to_owned() }),
         }
     }
 
@@ -87,7 +87,7 @@ impl Output {
 
     /// Shows an event.
     pub(super) fn event(&mut self, event: &TrainEvent) {
-        if let Shape::Json = self.shape {
+        if let OutputMode::Json = self.mode {
             return self.put_json(event);
         }
         match event {
@@ -97,7 +97,7 @@ impl Output {
             TrainEvent::Notice { text } => self.notice(text),
             TrainEvent::Guard(report) => self.guard(report),
             TrainEvent::Done { .. } => {
-                if let Shape::Bar(bar) = &self.shape {
+                if let OutputMode::Bar(bar) = &self.mode {
                     bar.finish_and_clear();
                 }
                 self.say(&line(event));
@@ -110,12 +110,12 @@ impl Output {
     fn step(&mut self, step: u64, event: &TrainEvent) {
         let measured = self.measured.take().map(|measured| format!("{measured} · ")).unwrap_or_default();
         let told = format!("{measured}{}", line(event));
-        match &mut self.shape {
-            Shape::Bar(bar) => {
+        match &mut self.mode {
+            OutputMode::Bar(bar) => {
                 bar.set_position(step);
                 bar.set_message(told);
             }
-            Shape::Lines { steps, last } => {
+            OutputMode::Lines { steps, last } => {
                 let due = last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL);
                 if due || step == *steps {
                     *last = Some(Instant::now());
@@ -123,7 +123,7 @@ impl Output {
                     self.put(&text);
                 }
             }
-            Shape::Json => {}
+            OutputMode::Json => {}
         }
     }
 

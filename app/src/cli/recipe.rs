@@ -15,7 +15,9 @@ use anyhow::{Context as _, Result};
 use glasshouse_engine::data::recipes::{generated, write_lines, write_own};
 use glasshouse_engine::data::tasks::TaskSplit;
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::recipes::{Metric, RECIPES, RecipeSettings, TuningRecipe, recipe as named};
+use glasshouse_engine::protocol::recipes::{
+    RECIPES, RecipeMetric, RecipeSettings, TuningRecipe, recipe as named,
+};
 use glasshouse_engine::protocol::{Objective, RunConfig, RunSummary, Start, presets};
 use glasshouse_engine::session;
 use serde_json::json;
@@ -64,8 +66,8 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
         threads: arguments.threads,
         // Of a text of a few pages batches would be few; all of it is one number.
         eval: match recipe.metric() {
-            Metric::Perplexity => EvaluationArgument::Full,
-            Metric::Answers | Metric::Labels => EvaluationArgument::Batches,
+            RecipeMetric::Perplexity => EvaluationArgument::Full,
+            RecipeMetric::Answers | RecipeMetric::Labels => EvaluationArgument::Batches,
         },
         json: arguments.json,
         ..TrainArguments::default()
@@ -83,9 +85,9 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
     if !arguments.json {
         let project = quoted(&arguments.project);
         match recipe.metric() {
-            Metric::Answers => say!("ask it: glasshouse chat --project {project}")?,
-            Metric::Labels => say!("ask it: glasshouse classify --project {project} --text \"...\"")?,
-            Metric::Perplexity => {
+            RecipeMetric::Answers => say!("ask it: glasshouse chat --project {project}")?,
+            RecipeMetric::Labels => say!("ask it: glasshouse classify --project {project} --text \"...\"")?,
+            RecipeMetric::Perplexity => {
                 say!("let it write: glasshouse generate --project {project} --prompt \"...\"")?;
             }
         }
@@ -210,7 +212,7 @@ fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
 
 /// Measures a run that there is.
 fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) -> Result<()> {
-    if recipe.metric() == Metric::Perplexity && arguments.data.is_some() {
+    if recipe.metric() == RecipeMetric::Perplexity && arguments.data.is_some() {
         return Err(usage(format!(
             "--measure says the perplexity of {} from the run's own evaluations, which read no other text; leave --data out",
             recipe.name
@@ -226,8 +228,8 @@ fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) 
 fn check_objective(recipe: &TuningRecipe, run: &str, config: &RunConfig) -> Result<()> {
     let objective = config.train.objective;
     let (fits, wanted) = match recipe.metric() {
-        Metric::Perplexity | Metric::Labels => (objective == recipe.objective, recipe.objective),
-        Metric::Answers => (!config.train.has_own_head(), Objective::Chat),
+        RecipeMetric::Perplexity | RecipeMetric::Labels => (objective == recipe.objective, recipe.objective),
+        RecipeMetric::Answers => (!config.train.has_own_head(), Objective::Chat),
     };
     if fits {
         return Ok(());
@@ -252,9 +254,9 @@ fn tell(
     };
     let metric = recipe.metric();
     let thing = match metric {
-        Metric::Perplexity => return tell_perplexity(arguments, recipe.name, &place, run),
-        Metric::Answers => "question",
-        Metric::Labels => "text",
+        RecipeMetric::Perplexity => return tell_perplexity(arguments, recipe.name, &place, run),
+        RecipeMetric::Answers => "question",
+        RecipeMetric::Labels => "text",
     };
     let score = match own {
         Some(rows) => place.rows(run, metric, rows)?,

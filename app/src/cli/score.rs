@@ -6,7 +6,7 @@ use super::trained;
 use anyhow::{Context as _, Result, ensure};
 use glasshouse_engine::protocol::evaluation::{TaskReport, TaskRequest};
 use glasshouse_engine::protocol::quantity::counted;
-use glasshouse_engine::protocol::recipes::{Metric, TuningRecipe};
+use glasshouse_engine::protocol::recipes::{RecipeMetric, TuningRecipe};
 use glasshouse_engine::protocol::{
     Command, EvaluateSettings, Event, Precision, RunSummary, TrainEvent, WeightSource,
 };
@@ -77,7 +77,7 @@ impl ScoringOptions<'_> {
     ///
     /// # Errors
     /// A line is no such row, or the model cannot do them.
-    pub(super) fn rows(&self, run: &RunSummary, metric: Metric, rows: &[String]) -> Result<Score> {
+    pub(super) fn rows(&self, run: &RunSummary, metric: RecipeMetric, rows: &[String]) -> Result<Score> {
         let metrics = metric.of_task().map(str::to_owned).into_iter().collect();
         let task = TaskRequest { file: "rows.jsonl".to_owned(), metrics, ..TaskRequest::default() };
         self.ask(run, metric, task, vec![rows.join("\n").into_bytes()])
@@ -104,13 +104,19 @@ impl ScoringOptions<'_> {
     }
 
     /// Has a run's best checkpoint do a task, which is kept with nothing.
-    fn ask(&self, run: &RunSummary, metric: Metric, task: TaskRequest, files: Vec<Vec<u8>>) -> Result<Score> {
+    fn ask(
+        &self,
+        run: &RunSummary,
+        metric: RecipeMetric,
+        task: TaskRequest,
+        files: Vec<Vec<u8>>,
+    ) -> Result<Score> {
         let device = self.device.unwrap_or_default().to_owned();
         let options = session::Options { device, threads: self.threads, ..session::Options::default() };
         drive(options, async |engine| {
             trained::use_project(engine, self.project, false).await?;
             let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint: "best".to_owned() };
-            if metric == Metric::Answers {
+            if metric == RecipeMetric::Answers {
                 expect_chats(engine, &source).await?;
             }
             let settings = EvaluateSettings {

@@ -8,7 +8,7 @@ use super::trained;
 use anyhow::{Context as _, Result, bail};
 use glasshouse_engine::data::{self, prepare, stories};
 use glasshouse_engine::protocol::TokenizerConfig;
-use glasshouse_engine::tokenizer::{Tokenizer, Trainer};
+use glasshouse_engine::tokenizer::{Tokenizer, TokenizerTrainer};
 use std::io::{Read as _, Write as _};
 
 /// Bytes of stories that a tokenizer is trained on where no text is named.
@@ -29,7 +29,7 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
         min_frequency: arguments.min_frequency,
         special_tokens: arguments.special.clone(),
     };
-    let mut trainer = Trainer::new(&config)?;
+    let mut trainer = TokenizerTrainer::new(&config)?;
     // Before the work, not after it.
     if arguments.to.exists() && !arguments.force {
         bail!("{}: there is a file already; --force replaces it", arguments.to.display());

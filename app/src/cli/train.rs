@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::quantity::{counted, things, whole};
 use glasshouse_engine::protocol::{
-    AuditSettings, Command, DeviceKind, Event, Launch, LearnsFrom, OpenedRun, PreparationStage, RunConfig,
+    AuditSettings, Command, DeviceKind, Event, LearnsFrom, OpenedRun, PreparationStage, RunConfig, RunLaunch,
     RunSummary, Start, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
@@ -50,7 +50,7 @@ pub(super) fn to_the_end(arguments: &TrainArguments) -> Result<RunSummary> {
 }
 
 /// How a run ended.
-struct Ended {
+struct TrainOutcome {
     run: RunSummary,
     /// A prompt to try.
     prompt: String,
@@ -62,17 +62,17 @@ struct Ended {
     finished: bool,
 }
 
-fn run(arguments: &TrainArguments) -> Result<Ended> {
+fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
     let options = session::Options {
         threads: arguments.threads,
         autotune: !arguments.no_autotune,
         ..session::Options::default()
     };
     drive(options, async |engine| {
-        let launch = Launch {
+        let launch = RunLaunch {
             stop_after: arguments.stop_after,
             evaluate_whole_split: arguments.eval == EvaluationArgument::Full,
-            ..Launch::default()
+            ..RunLaunch::default()
         };
         let (command, steps) = if arguments.resume {
             resumed(arguments, launch, engine).await?
@@ -92,7 +92,7 @@ fn run(arguments: &TrainArguments) -> Result<Ended> {
                 tell!("note: how much {} gives away of its canaries is not known: {error:#}", run.name);
             }
         }
-        Ok(Ended { run, prompt, classifies, converses, finished })
+        Ok(TrainOutcome { run, prompt, classifies, converses, finished })
     })
 }
 
@@ -119,7 +119,11 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
 }
 
 /// The latest run again, as it was saved, and how long it is.
-async fn resumed(arguments: &TrainArguments, launch: Launch, engine: &mut Engine) -> Result<(Command, u64)> {
+async fn resumed(
+    arguments: &TrainArguments,
+    launch: RunLaunch,
+    engine: &mut Engine,
+) -> Result<(Command, u64)> {
     let TrainArguments { config: changes, device, .. } = arguments;
     device.as_deref().map(checked_device).transpose()?;
     use_project(engine, &arguments.project, false).await?;
@@ -133,12 +137,16 @@ async fn resumed(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
     }
     // A run of mixed precision can go on where there are no 16-bit floats.
     let precision = changes.precision.map(PrecisionArgument::precision);
-    let launch = Launch { precision, device: device.clone(), ..launch };
+    let launch = RunLaunch { precision, device: device.clone(), ..launch };
     Ok((Command::Resume { run: Some(run), launch }, config.train.steps))
 }
 
 /// A new run: settings and project folder.
-async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine) -> Result<(Command, u64)> {
+async fn started(
+    arguments: &TrainArguments,
+    launch: RunLaunch,
+    engine: &mut Engine,
+) -> Result<(Command, u64)> {
     let mut config = match &arguments.from {
         Some(place) if is_place(place) => going_on(&taken_in(place, arguments, engine).await?, arguments)?,
         Some(from) => going_on(from, arguments)?,
@@ -152,7 +160,7 @@ async fn started(arguments: &TrainArguments, launch: Launch, engine: &mut Engine
     }
     use_project(engine, &arguments.project, true).await?;
     let launch = match &arguments.recipe {
-        Some(name) => Launch { learns_from: LearnsFrom::Tasks, recipe: Some(name.clone()), ..launch },
+        Some(name) => RunLaunch { learns_from: LearnsFrom::Tasks, recipe: Some(name.clone()), ..launch },
         None => launch,
     };
     let steps = config.train.steps;
@@ -348,8 +356,8 @@ fn introduce(output: &Output, opened: &OpenedRun) {
 }
 
 /// Where everything is, and what to try.
-fn what_next(arguments: &TrainArguments, ended: &Ended) -> Result<()> {
-    let Ended { prompt, classifies, converses, finished, .. } = ended;
+fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
+    let TrainOutcome { prompt, classifies, converses, finished, .. } = ended;
     let default = Path::new(super::arguments::DEFAULT_PROJECT);
     let project = if arguments.project == default {
         String::new()

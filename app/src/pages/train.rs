@@ -22,7 +22,7 @@ use crate::theme::space;
 use crate::widgets::{self, Failed};
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Launch, TrainingState};
+use glasshouse_protocol::{Command, ErrorKind, ErrorReport, RunLaunch, TrainingState};
 use plots::Plots;
 use std::collections::BTreeSet;
 
@@ -204,7 +204,7 @@ impl TrainPage {
 pub(super) fn train(context: &mut Context<'_>) {
     context
         .outbox
-        .send(Command::Train { config: Box::new(context.draft.clone()), launch: Launch::default() });
+        .send(Command::Train { config: Box::new(context.draft.clone()), launch: RunLaunch::default() });
 }
 
 /// Something is being trained, or about to be.
@@ -255,7 +255,7 @@ pub(super) fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
         .unwrap_or(report);
     match widgets::failed(ui, &report, resumable.then_some("Resume from checkpoint")) {
         Failed::Acted => {
-            context.outbox.send(Command::Resume { run: Some(run.name), launch: Launch::default() });
+            context.outbox.send(Command::Resume { run: Some(run.name), launch: RunLaunch::default() });
         }
         Failed::Dismissed => {
             let told = context.state.messages.iter().filter(|message| message.error == report);

@@ -26,7 +26,7 @@ use crate::widgets::{self, card, hint_line, primary, quiet_text};
 use egui::{ComboBox, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::recipes::TuningRecipe;
-use glasshouse_protocol::{Command, Launch, LearnsFrom, RunSummary, Start, TrainingState};
+use glasshouse_protocol::{Command, LearnsFrom, RunLaunch, RunSummary, Start, TrainingState};
 use std::collections::BTreeSet;
 
 /// Points of width below which what a run takes stands under the choices.
@@ -272,6 +272,6 @@ pub(super) fn tune(
 ) {
     let generated = recipe.filter(|_| learns_from == LearnsFrom::Tasks);
     let recipe = generated.map(|recipe| recipe.name.to_owned());
-    let launch = Launch { learns_from, recipe, ..Launch::default() };
+    let launch = RunLaunch { learns_from, recipe, ..RunLaunch::default() };
     context.outbox.send(Command::Train { config: Box::new(context.draft.clone()), launch });
 }

@@ -1,6 +1,6 @@
 //! The data bench: the recipe, what it makes of a sample, and what the last cleaning did.
 
-use glasshouse_protocol::cleaning::report::{Report, Stage};
+use glasshouse_protocol::cleaning::report::{CleaningReport, Stage};
 use glasshouse_protocol::cleaning::{
     CleaningProgress, CleaningStart, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement,
     SampleStage, StageCard,
@@ -32,7 +32,7 @@ pub struct Cleaning {
     /// Documents that a stopped cleaning, which this one resumes, had read.
     pub resumed: Option<u64>,
     /// What the last cleaning did, where the documents are cleaned.
-    pub report: Option<Box<Report>>,
+    pub report: Option<Box<CleaningReport>>,
     /// Reports so far, by which another one is told from the one before.
     pub reports: u64,
     /// Documents that it dropped, a page of them at a time.
@@ -260,7 +260,7 @@ mod tests {
     fn a_stage_is_called_by_its_card_else_by_its_report_else_by_its_name() {
         let mut cleaning = Cleaning::default();
         assert_eq!(cleaning.title("length"), "length");
-        let mut report = Report::default();
+        let mut report = CleaningReport::default();
         let mut stage = Stage::default();
         (stage.about.name, stage.about.title) = ("length".to_owned(), "Length as it was".to_owned());
         report.stages.push(stage);

@@ -31,7 +31,7 @@ pub struct OpenedModel {
 
 /// How a text ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum TextEnding {
     /// The engine wrote what was asked for, or as much as it was let.
     By(Ending),
     /// With an error.
@@ -62,7 +62,7 @@ pub struct Text {
     /// What there is to know about it, a sentence each.
     pub notices: Vec<String>,
     /// Why it ended; `None` while it is written.
-    pub ending: Option<Ended>,
+    pub ending: Option<TextEnding>,
     /// What moderation found in it, once it has ended.
     pub moderated: Moderated,
     /// What went wrong, where it failed.
@@ -146,7 +146,7 @@ impl Writing {
             Event::WritingEnded { text: said, ending, tokens_per_s, moderated, .. } => {
                 if let Some(text) = self.texts.get_mut(&id) {
                     text.said.clone_from(said);
-                    text.ending = Some(Ended::By(*ending));
+                    text.ending = Some(TextEnding::By(*ending));
                     text.moderated.clone_from(moderated);
                     // Of no tokens nothing is known.
                     text.tokens_per_s = Some(*tokens_per_s).filter(|speed| *speed > 0.0);
@@ -161,8 +161,11 @@ impl Writing {
                 if let Some(text) = self.texts.get_mut(&id) {
                     // Whoever stops a text before it has begun has stopped it.
                     let cancelled = error.kind == ErrorKind::Cancelled;
-                    text.ending =
-                        Some(if cancelled { Ended::By(Ending::Interrupted) } else { Ended::Failed });
+                    text.ending = Some(if cancelled {
+                        TextEnding::By(Ending::Interrupted)
+                    } else {
+                        TextEnding::Failed
+                    });
                     text.failure = (!cancelled).then(|| error.message.clone());
                 }
             }
@@ -255,10 +258,10 @@ mod tests {
         let failed = |kind| Event::Failed { error: glasshouse_protocol::ErrorReport::new(kind, "no room") };
         writing.apply(Some(4), None, &failed(ErrorKind::Io));
         let reply = &writing.texts[&4];
-        assert_eq!((reply.ending, reply.failure.as_deref()), (Some(Ended::Failed), Some("no room")));
+        assert_eq!((reply.ending, reply.failure.as_deref()), (Some(TextEnding::Failed), Some("no room")));
         writing.apply(Some(4), None, &failed(ErrorKind::Cancelled));
         let reply = &writing.texts[&4];
-        assert_eq!((reply.ending, reply.failure.as_ref()), (Some(Ended::By(Ending::Interrupted)), None));
+        assert_eq!((reply.ending, reply.failure.as_ref()), (Some(TextEnding::By(Ending::Interrupted)), None));
         let asked =
             Command::OpenModel { source: source.clone(), precision: glasshouse_protocol::Precision::Auto };
         let opened = Event::ModelOpened {

@@ -1,10 +1,10 @@
 //! What an engine tells of a data bench: a recipe, a sample, the account of a cleaning, dropped documents, a comparison. Made up.
 
 use glasshouse_protocol::cleaning::report::{
-    About, Amount, Cluster, ClusterSize, Duplicates, Edited, Group, Input, Member, PersonalClass,
-    PersonalSample, RecipeText, Report, Stage, TroubleEntry, Troubles, Victim,
+    About, Amount, CleaningReport, Cluster, ClusterSize, Duplicates, Edited, Group, Input, Member,
+    PersonalClass, PersonalSample, RecipeText, Stage, TroubleEntry, Troubles, Victim,
 };
-use glasshouse_protocol::cleaning::table::{Column, Table, Unit};
+use glasshouse_protocol::cleaning::table::{Column, CorpusTable, Unit};
 use glasshouse_protocol::cleaning::{
     CleaningProgress, ComparedDocument, DroppedDocument, JudgedDocument, PersonalAction, PersonalCard, Phase,
     RecipeSummary, SampleJudgement, SampleStage, StageCard, TextChange, TextFate, Threshold, ThresholdKind,
@@ -370,7 +370,7 @@ fn victims() -> Vec<Victim> {
     ]
 }
 
-fn composition(key: &str, title: &str, first: &str, rows: &[(&str, u64, u64)]) -> Table {
+fn composition(key: &str, title: &str, first: &str, rows: &[(&str, u64, u64)]) -> CorpusTable {
     let (raw, kept) = rows.iter().fold((0, 0), |sum, row| (sum.0 + row.1, sum.1 + row.2));
     let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
     let row = |(name, before, after): &(&str, u64, u64)| {
@@ -382,7 +382,7 @@ fn composition(key: &str, title: &str, first: &str, rows: &[(&str, u64, u64)]) -
             share(*after, kept).into(),
         ]
     };
-    Table {
+    CorpusTable {
         key: key.to_owned(),
         title: title.to_owned(),
         note: String::new(),
@@ -428,7 +428,7 @@ fn copies() -> Duplicates {
 }
 
 /// The account of the made-up cleaning.
-pub fn report() -> Report {
+pub fn report() -> CleaningReport {
     let raw = amount(SOURCES.iter().map(|(_, raw, _)| raw).sum(), 62_134_221);
     let stages = stages(raw);
     let kept = stages.last().map(Stage::after).unwrap_or_default();
@@ -447,7 +447,7 @@ pub fn report() -> Report {
     };
     let trouble =
         |place: &str, reason: &str| TroubleEntry { place: place.to_owned(), reason: reason.to_owned() };
-    Report {
+    CleaningReport {
         recipe: RecipeText { name: "fineweb".to_owned(), toml: recipe_with("fineweb-quality", false).toml },
         inputs: vec![
             input("harbour-museum.warc.gz", "WARC, gzip", 14_210_332, 9_412),
@@ -496,7 +496,7 @@ pub fn report() -> Report {
                 trouble("ships-logs.csv#1704", "has 5 fields where the header names 4: passed over"),
             ],
         },
-        ..Report::default()
+        ..CleaningReport::default()
     }
 }
 

@@ -11,7 +11,7 @@ use glasshouse::state::State;
 use glasshouse_engine::session;
 use glasshouse_protocol::message::LogMessage;
 use glasshouse_protocol::{
-    Command, ErrorKind, Event, Launch, Parcel, Request, RunConfig, RunState, TrainingState,
+    Command, ErrorKind, Event, Parcel, Request, RunConfig, RunLaunch, RunState, TrainingState,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -189,7 +189,7 @@ impl Session {
 
     /// Begins a run.
     pub fn train(&mut self, config: RunConfig) {
-        self.send(Command::Train { config: Box::new(config), launch: Launch::default() });
+        self.send(Command::Train { config: Box::new(config), launch: RunLaunch::default() });
     }
 
     /// Waits for the end of a run.

@@ -5,7 +5,7 @@ mod export;
 mod launch;
 
 pub use export::{ExportFormat, Quantization};
-pub use launch::{Launch, LearnsFrom};
+pub use launch::{LearnsFrom, RunLaunch};
 
 use crate::cleaning::PersonalAction;
 use crate::{
@@ -322,7 +322,7 @@ pub enum Command {
         config: Box<RunConfig>,
         /// What is not among a run's settings.
         #[serde(flatten)]
-        launch: Launch,
+        launch: RunLaunch,
     },
     /// Makes a project, opens it, and starts a run on the embedded stories in it that is made to end after about so long on the chosen
     /// device: the device is measured for a moment, and size and steps are chosen by what it can do. Answered by `ProjectOpened`
@@ -339,7 +339,7 @@ pub enum Command {
         run: Option<String>,
         /// What is not among a run's settings.
         #[serde(flatten)]
-        launch: Launch,
+        launch: RunLaunch,
     },
     /// Holds training after the step in flight. Answered at once by `TrainingState`.
     Pause,

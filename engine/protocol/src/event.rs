@@ -1,7 +1,7 @@
 //! Everything that the engine tells a front end. A front end's state is a fold over these: the same events give the same state.
 
 use crate::bench::BenchReport;
-use crate::cleaning::report::Report as CleaningReport;
+use crate::cleaning::report::CleaningReport;
 use crate::cleaning::{
     CleaningProgress, CleaningStart, ComparedDocument, DroppedDocument, RecipeSummary, SampleJudgement,
 };

@@ -307,7 +307,7 @@ pub struct TokenText {
 
 /// A passage of the validation text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Passage {
+pub struct ActivatingPassage {
     /// Its tokens.
     pub tokens: Vec<TokenText>,
     /// The neuron's activation at each.
@@ -397,7 +397,7 @@ pub enum Detail {
     /// Of [`View::Neurons`], where a neuron was asked for: the most exciting first.
     Passages {
         /// The passages.
-        passages: Vec<Passage>,
+        passages: Vec<ActivatingPassage>,
         /// Tokens of validation text that were looked through.
         searched: usize,
     },

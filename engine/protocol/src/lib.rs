@@ -37,7 +37,9 @@ mod typed;
 
 pub use bench::BenchReport;
 pub use chat::{CHATML, CHATML_TOKENS, ChatExample, ChatMessage, Role};
-pub use command::{Command, ExportFormat, Launch, LearnsFrom, Quantization, VERIFIED_STEPS, VocabularyOrder};
+pub use command::{
+    Command, ExportFormat, LearnsFrom, Quantization, RunLaunch, VERIFIED_STEPS, VocabularyOrder,
+};
 pub use completion::{
     Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, LikelyToken,
 };

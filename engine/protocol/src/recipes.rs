@@ -55,7 +55,7 @@ pub enum Generated {
 
 /// How well a model does an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
+pub enum RecipeMetric {
     /// The share of held-out questions that its likeliest answer answers right: by the row's own check, or as its reference answer but for
     /// letter case, punctuation and spaces.
     Answers,
@@ -65,7 +65,7 @@ pub enum Metric {
     Perplexity,
 }
 
-impl Metric {
+impl RecipeMetric {
     /// The metric of an evaluation's task that it is; none of what has no rows.
     pub fn of_task(self) -> Option<&'static str> {
         match self {
@@ -78,22 +78,22 @@ impl Metric {
 
 impl TuningRecipe {
     /// How it is measured, which follows from what is learned.
-    pub fn metric(&self) -> Metric {
+    pub fn metric(&self) -> RecipeMetric {
         match self.objective {
-            Objective::Text | Objective::Distil => Metric::Perplexity,
-            Objective::Classify => Metric::Labels,
-            Objective::Chat | Objective::Preference | Objective::Reward => Metric::Answers,
+            Objective::Text | Objective::Distil => RecipeMetric::Perplexity,
+            Objective::Classify => RecipeMetric::Labels,
+            Objective::Chat | Objective::Preference | Objective::Reward => RecipeMetric::Answers,
         }
     }
 
     /// What its files are, in a sentence without its end.
     pub fn format(&self) -> &'static str {
         match self.metric() {
-            Metric::Perplexity => {
+            RecipeMetric::Perplexity => {
                 "text of any kind that `train` reads, or JSON Lines with `text`, a document a line"
             }
-            Metric::Labels => "JSON Lines or a table (.csv), with `text` and `label`",
-            Metric::Answers => {
+            RecipeMetric::Labels => "JSON Lines or a table (.csv), with `text` and `label`",
+            RecipeMetric::Answers => {
                 "JSON Lines, a question and its answer a line: `messages`, ShareGPT, Alpaca, or `prompt` and `completion`; a `check` beside \
                  them scores answers"
             }
@@ -103,9 +103,11 @@ impl TuningRecipe {
     /// How it is measured, in a sentence without its end.
     pub fn measured(&self) -> &'static str {
         match self.metric() {
-            Metric::Perplexity => "validation perplexity, before and after",
-            Metric::Labels => "accuracy: the share of held-out texts whose label is found",
-            Metric::Answers => "the share of held-out questions that the likeliest answer answers right",
+            RecipeMetric::Perplexity => "validation perplexity, before and after",
+            RecipeMetric::Labels => "accuracy: the share of held-out texts whose label is found",
+            RecipeMetric::Answers => {
+                "the share of held-out questions that the likeliest answer answers right"
+            }
         }
     }
 
@@ -249,7 +251,7 @@ mod tests {
     #[test]
     fn a_recipe_is_measured_by_a_task_unless_it_has_no_rows() {
         for recipe in RECIPES {
-            let has_rows = recipe.metric() != Metric::Perplexity;
+            let has_rows = recipe.metric() != RecipeMetric::Perplexity;
             let asked = recipe.task().map(|task| task.recipe.unwrap());
             assert_eq!(asked.as_deref(), has_rows.then_some(recipe.name));
         }

@@ -1,7 +1,7 @@
 //! What checkpoints there are, milestones, and loading one by its file's name.
 
 use super::manifest::ManifestEntry;
-use super::state::{self, Precision};
+use super::state::{self, StoredPrecision};
 use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
@@ -96,7 +96,7 @@ impl Checkpoints {
         storage::create_folder(&self.folder)?;
         let path = self.folder.join(milestone_name(info.step));
         let partial = path.with_extension("partial");
-        let precision = Precision::of_weights(&state.parameters);
+        let precision = StoredPrecision::of_weights(&state.parameters);
         let written = state::write_weights(&partial, info, parameters, &state.parameters, precision)
             .and_then(|_| files::rename(&partial, &path).map_err(Error::io(&path)));
         if let Err(error) = written {

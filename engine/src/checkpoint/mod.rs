@@ -26,7 +26,7 @@ use crate::platform::{Turns, at_once, files};
 use crate::step::{ArenaState, LossScale};
 use crate::storage;
 use manifest::{Manifest, ManifestEntry, Slot};
-use state::{Precision, StateFile};
+use state::{StateFile, StoredPrecision};
 use std::path::{Path, PathBuf};
 
 /// States that are kept for the guard.
@@ -222,7 +222,8 @@ impl Checkpoints {
         };
         let (step, val_loss) = (info.step, info.val_loss);
         let name = format!("step-{step:08}-{sequence:06}.safetensors");
-        let file = StateFile::begin(&self.folder.join(&name), info, shapes, loss_scale, Precision::Full)?;
+        let file =
+            StateFile::begin(&self.folder.join(&name), info, shapes, loss_scale, StoredPrecision::Full)?;
         let entry = ManifestEntry { file: name, bytes: 0, crc32c: 0, step, val_loss };
         Ok(Begun { sequence, slot, entry, file })
     }

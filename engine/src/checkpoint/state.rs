@@ -177,12 +177,12 @@ fn tensors<'a>(
 
 /// How a file holds numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Precision {
+pub(super) enum StoredPrecision {
     Full,
     Half,
 }
 
-impl Precision {
+impl StoredPrecision {
     /// Half, unless a weight is beyond its range.
     pub(super) fn of_weights(weights: &[f32]) -> Self {
         let fits = |weight: &f32| !weight.is_finite() || weight.abs() <= f16::MAX.to_f32();
@@ -196,7 +196,7 @@ pub(super) fn write_weights(
     info: &CheckpointInfo,
     parameters: &[Parameter],
     weights: &[f32],
-    precision: Precision,
+    precision: StoredPrecision,
 ) -> Result<()> {
     let state = ArenaState { parameters: weights.to_vec(), ..ArenaState::default() };
     let mut file = StateFile::begin(path, info, &shapes(parameters, &state), None, precision)?;
@@ -214,7 +214,7 @@ pub(super) fn shapes(parameters: &[Parameter], state: &ArenaState) -> Vec<(Strin
 pub(super) struct StateFile {
     path: PathBuf,
     output: BufWriter<files::File>,
-    precision: Precision,
+    precision: StoredPrecision,
     head: Vec<u8>,
     /// Bytes behind the head, and their checksum.
     bytes: usize,
@@ -228,11 +228,11 @@ impl StateFile {
         info: &CheckpointInfo,
         shapes: &[(String, Vec<usize>)],
         loss_scale: Option<LossScale>,
-        precision: Precision,
+        precision: StoredPrecision,
     ) -> Result<Self> {
         let (dtype, width) = match precision {
-            Precision::Full => (Dtype::F32, 4),
-            Precision::Half => (Dtype::F16, 2),
+            StoredPrecision::Full => (Dtype::F32, 4),
+            StoredPrecision::Half => (Dtype::F16, 2),
         };
         // One text, since several would stand in any order.
         let text = Described { crc32c: Some(NO_CHECKSUM.to_owned()), info: info.clone(), loss_scale };
@@ -262,8 +262,8 @@ impl StateFile {
     pub(super) fn put(&mut self, values: &[f32]) -> Result<()> {
         match self.precision {
             // safetensors is little-endian, and so is every target.
-            Precision::Full => self.write(bytemuck::cast_slice(values)),
-            Precision::Half => {
+            StoredPrecision::Full => self.write(bytemuck::cast_slice(values)),
+            StoredPrecision::Half => {
                 let f16s: Vec<u8> =
                     values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect();
                 self.write(&f16s)

@@ -16,7 +16,7 @@ const RESOLUTION: f64 = (1_u64 << 52) as f64;
 /// Draws where training windows begin.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct Mixture {
+pub struct MixtureSampler {
     /// Sources with a share above 0.
     sources: Vec<Source>,
 }
@@ -31,7 +31,7 @@ struct Source {
     windows: u64,
 }
 
-impl Mixture {
+impl MixtureSampler {
     /// The mixture that a store's index records; `None` where windows begin anywhere alike.
     ///
     /// # Errors
@@ -125,7 +125,8 @@ mod tests {
     fn windows_begin_in_the_shares_asked_for() {
         let text = stretches(&[("web", 0), ("books", 9_000), ("web", 9_500), ("notes", 9_900)]);
         let mixture =
-            Mixture::new(&shares(&[("books", 1.0), ("notes", 0.0), ("web", 3.0)]), &text, 10_000).unwrap();
+            MixtureSampler::new(&shares(&[("books", 1.0), ("notes", 0.0), ("web", 3.0)]), &text, 10_000)
+                .unwrap();
         let draws = 20_000_u64;
         let (mut books, mut late_web) = (0, 0);
         for key in 0..draws {
@@ -142,8 +143,9 @@ mod tests {
     #[test]
     fn shares_and_sources_must_meet() {
         let text = stretches(&[("web", 0), ("books", 50)]);
-        let refused =
-            |asked: &[(&str, f64)], last| Mixture::new(&shares(asked), &text, last).unwrap_err().to_string();
+        let refused = |asked: &[(&str, f64)], last| {
+            MixtureSampler::new(&shares(asked), &text, last).unwrap_err().to_string()
+        };
         assert!(refused(&[("wed", 1.0), ("books", 1.0)], 100).contains("did you mean `web`"));
         assert!(refused(&[("web", 1.0)], 100).contains("\"books\" no share"));
         assert!(refused(&[("web", 1.0), ("books", 1.0)], 40).contains("too short"));

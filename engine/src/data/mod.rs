@@ -23,7 +23,7 @@ mod windows;
 pub use batch::{Batch, Batches, IGNORED};
 pub use examples::{ExampleBatches, PairBatches, Reference};
 pub use glasshouse_stories::{stories, tasks};
-pub use mixture::Mixture;
+pub use mixture::MixtureSampler;
 pub use prepare::{Prepared, Progress, prepare};
 pub use prompts::{Prompt, PromptSettings, Prompts};
 pub use store::{Split, TokenStore};

@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once};
 use crate::protocol::random::split_mix;
 use crate::storage::{self, Staging};
-use crate::tokenizer::{Tokenizer, TokenizerFiles, Trainer};
+use crate::tokenizer::{Tokenizer, TokenizerFiles, TokenizerTrainer};
 use corpus::Corpus;
 use glasshouse_protocol::config::Objective;
 use glasshouse_protocol::{ChatMessage, DataConfig, FileProblem, Invalid, Role, RunConfig, presets};
@@ -325,7 +325,7 @@ pub async fn prepare_in_turns(
     }
     let mut trainer = match given {
         Some(_) => None,
-        None => Some(Trainer::new(&config.tokenizer)?),
+        None => Some(TokenizerTrainer::new(&config.tokenizer)?),
     };
     let count = scan(&corpus, trainer.as_mut(), &problems, progress, turns).await?;
     let trained: Option<TokenizerFiles> = match trainer {
@@ -502,7 +502,7 @@ struct Count {
 
 async fn scan(
     corpus: &Corpus,
-    mut trainer: Option<&mut Trainer>,
+    mut trainer: Option<&mut TokenizerTrainer>,
     problems: &Problems,
     progress: &mut dyn FnMut(Progress),
     turns: &Turns,

@@ -190,7 +190,7 @@ mod tests {
         store.verify(folder.path()).unwrap();
         let preset = presets::preset("nanogpt-cpu").unwrap();
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..preset.tokenizer };
-        let tokenizer = crate::tokenizer::Trainer::new(&config).unwrap().finish(false).unwrap();
+        let tokenizer = crate::tokenizer::TokenizerTrainer::new(&config).unwrap().finish(false).unwrap();
         let judge =
             || Judge::new(&RewardSettings { rule: RewardRule::Length, ..RewardSettings::default() }).unwrap();
         let settings = PromptSettings { seed: 3, prompts: 5, room: 12 };

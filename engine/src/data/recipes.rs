@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::platform;
 use crate::platform::files::{self, File};
 use crate::storage::Staging;
-use glasshouse_protocol::recipes::{Metric, RECIPES, TuningRecipe};
+use glasshouse_protocol::recipes::{RECIPES, RecipeMetric, TuningRecipe};
 use glasshouse_protocol::{Objective, RunConfig};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
@@ -55,7 +55,7 @@ pub(crate) fn generated_held_out(recipe: &TuningRecipe) -> Result<Vec<String>> {
 /// # Errors
 /// The disk fails, and then nothing is left of them.
 fn write_generated(recipe: &TuningRecipe, project: &Path) -> Result<PathBuf> {
-    let perplexity = recipe.metric() == Metric::Perplexity;
+    let perplexity = recipe.metric() == RecipeMetric::Perplexity;
     let train = generated(recipe, TaskSplit::Train, if perplexity { POEMS } else { ROWS })?;
     let held_out = if perplexity { Vec::new() } else { generated_held_out(recipe)? };
     write(recipe, project, &train, &held_out)
@@ -210,20 +210,20 @@ mod tests {
         for recipe in RECIPES {
             let train = write_generated(recipe, folder.path()).unwrap();
             assert!(train.is_file());
-            if recipe.metric() == Metric::Perplexity {
+            if recipe.metric() == RecipeMetric::Perplexity {
                 assert!(!train.with_file_name(HELD_OUT_FILE).exists());
                 continue;
             }
             let rows = held_out(recipe, folder.path(), &run(&train)).unwrap().unwrap();
             assert_eq!(rows.len() as u64, HELD_OUT, "{}", recipe.name);
             match recipe.metric() {
-                Metric::Perplexity => {}
-                Metric::Labels => {
+                RecipeMetric::Perplexity => {}
+                RecipeMetric::Labels => {
                     for row in rows.iter().map(|row| parsed(row)) {
                         assert!(row["text"].is_string() && row["label"].is_string(), "{row}");
                     }
                 }
-                Metric::Answers => {
+                RecipeMetric::Answers => {
                     for row in rows.iter().map(|row| parsed(row)) {
                         let check: Check = serde_json::from_value(row["check"].clone()).unwrap();
                         let answer = row["messages"].as_array().unwrap().last().unwrap();

@@ -1,7 +1,7 @@
 //! Windows of the token stream, at offsets drawn from anywhere in it.
 
 use super::batch::{Batch, IGNORED};
-use super::mixture::{Mixture, scaled};
+use super::mixture::{MixtureSampler, scaled};
 use super::store::{Split, TokenStore};
 use crate::error::{Error, Result};
 use crate::protocol::random::nth;
@@ -16,7 +16,7 @@ const EVALUATION: u64 = 0x6576_616c;
 pub struct Windows<'a> {
     pub(super) store: &'a TokenStore,
     /// Where training windows begin, unless anywhere alike.
-    mixture: Option<Arc<Mixture>>,
+    mixture: Option<Arc<MixtureSampler>>,
     seed: u64,
     batch: usize,
     pub(super) context_length: usize,
@@ -50,7 +50,7 @@ impl<'a> Windows<'a> {
                 )));
             }
         }
-        let mixture = Mixture::of(store, context_length)?.map(Arc::new);
+        let mixture = MixtureSampler::of(store, context_length)?.map(Arc::new);
         Ok(Self { store, mixture, seed, batch, context_length, separator: None })
     }
 
@@ -76,7 +76,7 @@ impl<'a> Windows<'a> {
     }
 
     /// The text's mixture, where it has one.
-    pub fn mixture(&self) -> Option<&Mixture> {
+    pub fn mixture(&self) -> Option<&MixtureSampler> {
         self.mixture.as_deref()
     }
 

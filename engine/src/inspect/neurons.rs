@@ -5,7 +5,7 @@ use super::{Found, Subject, Tensor};
 use crate::data::{Split, TokenStore};
 use crate::error::Result;
 use crate::model::Site;
-use crate::protocol::inspect::{Detail, Passage};
+use crate::protocol::inspect::{ActivatingPassage, Detail};
 use std::ops::Range;
 
 /// Windows of the validation text that are looked through, spread over all of it.
@@ -104,7 +104,7 @@ async fn passages(
             continue;
         }
         window.shown[range.clone()].fill(true);
-        passages.push(Passage {
+        passages.push(ActivatingPassage {
             tokens: window.tokens[range.clone()].iter().map(|id| subject.token(*id)).collect(),
             activations: window.activations[range.clone()].to_vec(),
             peak: peak - range.start,

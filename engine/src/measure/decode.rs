@@ -26,7 +26,7 @@ const MAX_TEXTS: usize = 4096;
 
 /// What is read and written each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passage {
+pub struct DecodeWorkload {
     /// Texts that are written at once, each after a prompt of its own: 1 to 4096.
     pub batch: usize,
     /// Tokens of the prompt: 1 to the model's window.
@@ -37,8 +37,8 @@ pub struct Passage {
     pub repeats: usize,
 }
 
-impl Passage {
-    /// A passage of one text of so many tokens; where they are not said, within a model's window: half of it for the prompt, and what is left or
+impl DecodeWorkload {
+    /// One text of so many tokens; where they are not said, within a model's window: half of it for the prompt, and what is left or
     /// less for the text.
     pub fn of(
         model: &ModelConfig,
@@ -78,44 +78,44 @@ impl Passage {
 /// chosen as `tuning` says. The second half is that function's warning.
 ///
 /// # Errors
-/// The device is missing, cannot hold the model or has not the precision; a prompt that the window does not take; a passage of nothing.
+/// The device is missing, cannot hold the model or has not the precision; a prompt that the window does not take; a workload of nothing.
 pub async fn measure_decode(
     config: &RunConfig,
     device: &str,
     threads: Option<usize>,
     tuning: &Tuning,
-    passage: Passage,
+    workload: DecodeWorkload,
 ) -> Result<(DecodeMeasurement, Option<String>)> {
     let model = &config.model;
-    passage.check(model)?;
+    workload.check(model)?;
     let graph = build(model, Purpose::STEP)?.graph;
     let weights = initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), config.seed);
     let opening =
-        Opening { threads, precision: config.train.precision, tuning: tuning.clone(), texts: passage.batch };
+        Opening { threads, precision: config.train.precision, tuning: tuning.clone(), texts: workload.batch };
     let (mut decoder, warning) = Decoder::open(device, model, &weights, &opening).await?;
     let vocabulary = model.vocabulary as u64;
-    let length = passage.prompt_tokens as u64;
+    let length = workload.prompt_tokens as u64;
     let token = |at| (random::nth(config.seed, PROMPT, at) % vocabulary) as u32;
     let prompt = |text: u64| (text * length..(text + 1) * length).map(token).collect::<Vec<u32>>();
-    let prompts: Vec<Vec<u32>> = (0..passage.batch as u64).map(prompt).collect();
+    let prompts: Vec<Vec<u32>> = (0..workload.batch as u64).map(prompt).collect();
     let greedy =
-        GenerateConfig { max_tokens: passage.tokens + 1, temperature: 0.0, ..GenerateConfig::default() };
+        GenerateConfig { max_tokens: workload.tokens + 1, temperature: 0.0, ..GenerateConfig::default() };
     let (mut first, mut each) = (Vec::new(), Vec::new());
-    for round in 0..=passage.repeats {
+    for round in 0..=workload.repeats {
         let begun = Instant::now();
-        (0..passage.batch).for_each(|text| decoder.release(text));
+        (0..workload.batch).for_each(|text| decoder.release(text));
         for prompt in &prompts {
             decoder.admit(prompt, &greedy).await?;
         }
         decoder.advance_all(1).await?;
         let read = begun.elapsed().as_secs_f64() * 1e3;
         let begun = Instant::now();
-        decoder.advance_all(passage.tokens).await?;
+        decoder.advance_all(workload.tokens).await?;
         let written = begun.elapsed().as_secs_f64() * 1e3;
         // The first passage fills caches and finds out how tokens are best grouped into submissions.
         if round > 0 {
             first.push(read);
-            each.push(written / passage.tokens as f64);
+            each.push(written / workload.tokens as f64);
         }
         // Short passages are over before a decoder lets others have their turn.
         platform::yield_now().await;
@@ -129,13 +129,13 @@ pub async fn measure_decode(
         vocabulary: model.vocabulary,
         device: decoder.describe(),
         precision: decoder.precision(),
-        batch: passage.batch,
+        batch: workload.batch,
         repeats: each.len(),
-        prompt_tokens: passage.prompt_tokens,
-        generated_tokens: passage.tokens,
-        tokens_past_window: passage.tokens.saturating_sub(model.context_length - passage.prompt_tokens),
-        prompt_tokens_per_s: a_second(passage.batch * passage.prompt_tokens, ms_first_token),
-        generated_tokens_per_s: a_second(passage.batch, ms_per_token),
+        prompt_tokens: workload.prompt_tokens,
+        generated_tokens: workload.tokens,
+        tokens_past_window: workload.tokens.saturating_sub(model.context_length - workload.prompt_tokens),
+        prompt_tokens_per_s: a_second(workload.batch * workload.prompt_tokens, ms_first_token),
+        generated_tokens_per_s: a_second(workload.batch, ms_per_token),
         ms_first_token,
         ms_per_token,
         ms_fastest,
@@ -155,30 +155,30 @@ mod tests {
     fn a_passage_past_the_window_says_so() {
         let mut config = presets::preset("nanogpt-cpu").unwrap();
         (config.model.layers, config.model.context_length) = (1, 16);
-        let passage = |prompt_tokens, tokens| Passage { batch: 1, prompt_tokens, tokens, repeats: 1 };
-        let measured = |passage| {
-            let measuring = measure_decode(&config, "cpu", Some(1), &Tuning::Default, passage);
+        let workload = |prompt_tokens, tokens| DecodeWorkload { batch: 1, prompt_tokens, tokens, repeats: 1 };
+        let measured = |workload| {
+            let measuring = measure_decode(&config, "cpu", Some(1), &Tuning::Default, workload);
             pollster::block_on(measuring).map(|pair| pair.0)
         };
-        assert_eq!(measured(passage(12, 4)).unwrap().tokens_past_window, 0);
-        let past = measured(passage(12, 6)).unwrap();
+        assert_eq!(measured(workload(12, 4)).unwrap().tokens_past_window, 0);
+        let past = measured(workload(12, 6)).unwrap();
         assert_eq!((past.tokens_past_window, past.generated_tokens, past.repeats), (2, 6, 1));
         assert!(past.bytes > 4 * 200_000 && past.generated_tokens_per_s > 0.0);
-        let three = measured(Passage { batch: 3, ..passage(12, 6) }).unwrap();
+        let three = measured(DecodeWorkload { batch: 3, ..workload(12, 6) }).unwrap();
         assert_eq!((three.batch, three.generated_tokens, three.tokens_past_window), (3, 6, 2));
         assert!(three.bytes > past.bytes && three.generated_tokens_per_s > 0.0);
-        assert!(measured(Passage { batch: 0, ..passage(12, 6) }).is_err());
-        assert!(measured(passage(17, 1)).is_err_and(|error| error.to_string().contains("1 to 16")));
-        assert!(measured(passage(0, 1)).is_err());
+        assert!(measured(DecodeWorkload { batch: 0, ..workload(12, 6) }).is_err());
+        assert!(measured(workload(17, 1)).is_err_and(|error| error.to_string().contains("1 to 16")));
+        assert!(measured(workload(0, 1)).is_err());
     }
 
     #[test]
     fn the_default_passage_stays_within_the_window() {
         for (name, _) in presets::PRESETS {
             let model = presets::preset(name).unwrap().model;
-            let passage = Passage::of(&model, None, None, 1);
-            assert!(passage.check(&model).is_ok());
-            assert!(passage.prompt_tokens + passage.tokens <= model.context_length, "{name}");
+            let workload = DecodeWorkload::of(&model, None, None, 1);
+            assert!(workload.check(&model).is_ok());
+            assert!(workload.prompt_tokens + workload.tokens <= model.context_length, "{name}");
         }
     }
 }

@@ -8,7 +8,7 @@ mod precision;
 mod scaling;
 mod step;
 
-pub use decode::{Passage, measure_decode};
+pub use decode::{DecodeWorkload, measure_decode};
 pub use inspect::measure_views;
 pub use kernel::measure_kernels;
 pub use precision::{Settled, settle_precision};

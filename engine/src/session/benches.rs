@@ -3,7 +3,8 @@
 use super::Session;
 use crate::error::{Error, Result};
 use crate::measure::{
-    Extent, MeasuredSteps, Passage, measure, measure_decode, measure_kernels, measure_scaling, measure_views,
+    DecodeWorkload, Extent, MeasuredSteps, measure, measure_decode, measure_kernels, measure_scaling,
+    measure_views,
 };
 use crate::protocol::{BenchReport, Command, Event, Precision, RunConfig};
 
@@ -22,12 +23,12 @@ impl Session {
                 config.validate()?;
                 // As texts are written: what training stores values as is another matter.
                 config.train.precision = precision.unwrap_or(Precision::Auto);
-                let passage = Passage::of(&config.model, prompt_tokens, tokens, repeats.max(1));
+                let workload = DecodeWorkload::of(&config.model, prompt_tokens, tokens, repeats.max(1));
                 let tuning = self.tuning();
                 let batches = if batches.is_empty() { vec![1] } else { batches };
                 for batch in batches {
-                    let passage = Passage { batch, ..passage };
-                    let measuring = measure_decode(&config, device, threads, &tuning, passage);
+                    let workload = DecodeWorkload { batch, ..workload };
+                    let measuring = measure_decode(&config, device, threads, &tuning, workload);
                     let (measured, warning) = measuring.await?;
                     self.warn(warning);
                     tell(BenchReport::Decode(Box::new(measured)), None);

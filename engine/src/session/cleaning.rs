@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::platform::{self, CorpusFiles, Turns, files};
 use crate::project::CLEANED;
 use crate::protocol::cleaning::DroppedDocument;
-use crate::protocol::cleaning::report::Report as Account;
+use crate::protocol::cleaning::report::CleaningReport;
 use crate::protocol::{Command, Event};
 use glasshouse_corpus::output::{DROPPED_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{self, Cleaner, CleaningProgress, Dropped, Phase, StartOptions};
@@ -165,7 +165,7 @@ impl Session {
         let path = self.cleaned_folder()?.join(REPORT_FILE);
         if files::exists(&path) {
             let text = files::read_to_string(&path).map_err(Error::io(&path))?;
-            let report = Account::from_json(&text).map_err(|reason| Error::bad_file(&path, reason))?;
+            let report = CleaningReport::from_json(&text).map_err(|reason| Error::bad_file(&path, reason))?;
             self.outlet.answer(id, Event::Cleaned { report: Box::new(report) });
         }
         Ok(())

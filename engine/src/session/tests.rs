@@ -11,8 +11,8 @@ mod made;
 
 use super::{Options, run};
 use crate::protocol::{
-    Command, Ending, ErrorKind, Event, GenerateConfig, Launch, Parcel, Report, Request, RunConfig, RunState,
-    TrainEvent, TrainingState, WeightSource, message, presets,
+    Command, Ending, ErrorKind, Event, GenerateConfig, Parcel, Report, Request, RunConfig, RunLaunch,
+    RunState, TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -214,7 +214,7 @@ fn failures(heard: &[Report]) -> Vec<String> {
 }
 
 fn train(config: RunConfig, stop_after: Option<u64>) -> Command {
-    Command::Train { config: Box::new(config), launch: Launch { stop_after, ..Launch::default() } }
+    Command::Train { config: Box::new(config), launch: RunLaunch { stop_after, ..RunLaunch::default() } }
 }
 
 fn generate(prompt: &str) -> Command {
@@ -361,7 +361,7 @@ fn a_stopped_run_continues_with_the_losses_of_an_uninterrupted_one() {
     let whole = losses(&play(one.path(), vec![create(), after(train(tiny(30), None))]));
     let mut parts = losses(&play(two.path(), vec![create(), after(train(tiny(30), Some(13)))]));
     let open = Command::OpenProject { id: "p".to_owned() };
-    let resume = Command::Resume { run: None, launch: Launch::default() };
+    let resume = Command::Resume { run: None, launch: RunLaunch::default() };
     parts.extend(losses(&play(two.path(), vec![after(open), after(resume)])));
     assert_eq!(whole.len(), 30);
     assert_eq!(parts, whole);

@@ -14,7 +14,7 @@ use crate::plan::disk;
 use crate::platform::{self, files};
 use crate::project::{Beginning, Run, Teacher};
 use crate::protocol::{
-    Command, DataConfig, DeviceSummary, Event, Launch, RunConfig, RunSummary, TrainEvent, TrainingState,
+    Command, DataConfig, DeviceSummary, Event, RunConfig, RunLaunch, RunSummary, TrainEvent, TrainingState,
     quantity,
 };
 use crate::setup::{OpenRun, RunSetup};
@@ -39,7 +39,7 @@ const UNSEEN_GROUP: f64 = 0.2;
 pub(super) struct Job {
     id: u64,
     what: What,
-    launch: Launch,
+    launch: RunLaunch,
 }
 
 enum What {
@@ -48,11 +48,11 @@ enum What {
 }
 
 impl Job {
-    pub(super) fn start(id: u64, config: RunConfig, launch: Launch) -> Self {
+    pub(super) fn start(id: u64, config: RunConfig, launch: RunLaunch) -> Self {
         Self { id, what: What::Start(Box::new(config)), launch }
     }
 
-    pub(super) fn resume(id: u64, run: Option<String>, launch: Launch) -> Self {
+    pub(super) fn resume(id: u64, run: Option<String>, launch: RunLaunch) -> Self {
         Self { id, what: What::Resume(run), launch }
     }
 }
@@ -118,7 +118,7 @@ impl Session {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
         let id = job.id;
-        let Launch { stop_after, evaluate_whole_split, .. } = job.launch;
+        let RunLaunch { stop_after, evaluate_whole_split, .. } = job.launch;
         let (outlet, evaluations) = (self.outlet.clone(), self.evaluations.clone());
         let mut inbox = std::mem::take(&mut self.inbox);
         let (work, ends) = ((id, PREPARING), |command: &Command| *command == Command::StopTraining);
@@ -180,7 +180,7 @@ impl Session {
 
     /// Text, tokenizer, kernels and device of a run, before there is anything of it on disk.
     async fn make_ready(&mut self, job: Job) -> Result<Ready> {
-        let Launch { precision, device: instead, learns_from, recipe, .. } = job.launch;
+        let RunLaunch { precision, device: instead, learns_from, recipe, .. } = job.launch;
         let chosen =
             instead.clone().or_else(|| Some(self.device.request.clone()).filter(|it| !it.is_empty()));
         let (mut config, prepared, run) = match job.what {

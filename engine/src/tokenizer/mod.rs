@@ -39,7 +39,7 @@ pub use stream::DecodeStream;
 use tokenizers::AddedToken;
 use tokenizers::models::bpe::BPE;
 use tokenizers::parallelism::MaybeParallelIterator;
-pub use train::Trainer;
+pub use train::TokenizerTrainer;
 
 /// Bytes of text that one thread encodes at a time.
 const PIECE_BYTES: usize = 16 << 10;
@@ -89,7 +89,7 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// Trains on documents given as whole texts. Longer texts go to a [`Trainer`] piece by piece.
+    /// Trains on documents given as whole texts. Longer texts go to a [`TokenizerTrainer`] piece by piece.
     pub fn train<T: AsRef<str>>(
         config: &glasshouse_protocol::TokenizerConfig,
         documents: impl IntoIterator<Item = T>,
@@ -103,7 +103,7 @@ impl Tokenizer {
         documents: impl IntoIterator<Item = T>,
         turns: &Turns,
     ) -> Result<Self> {
-        let mut trainer = Trainer::new(config)?;
+        let mut trainer = TokenizerTrainer::new(config)?;
         let mut count = 0_u64;
         for document in documents {
             trainer.feed(document.as_ref());

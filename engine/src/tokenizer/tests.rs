@@ -129,7 +129,7 @@ fn two_trainings_give_one_file() {
 fn a_trainer_fed_in_pieces_learns_the_same() {
     let documents = documents();
     for (kind, tokenizer) in KINDS.iter().zip(TOKENIZERS.iter()) {
-        let mut trainer = Trainer::new(&config(*kind, 640)).unwrap();
+        let mut trainer = TokenizerTrainer::new(&config(*kind, 640)).unwrap();
         for document in &documents {
             let cut = Cut { rule: CutRule::BeforeWhitespace, special: Vec::new() };
             for piece in cut.pieces(document, 100) {

@@ -21,7 +21,7 @@ const MAX_WORD_BYTES: usize = 128;
 ///
 /// Pieces of one document should be cut where [`Cut`] with [`CutRule::BeforeWhitespace`] allows it: words that a cut
 /// divides are counted as two.
-pub struct Trainer {
+pub struct TokenizerTrainer {
     config: TokenizerConfig,
     characters: BTreeSet<char>,
     words: HashMap<String, u64>,
@@ -30,7 +30,7 @@ pub struct Trainer {
     buffered: usize,
 }
 
-impl Trainer {
+impl TokenizerTrainer {
     /// Checks the settings.
     ///
     /// # Errors

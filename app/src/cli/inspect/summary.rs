@@ -4,7 +4,7 @@ use super::{ViewTensor, ViewsAnswer};
 use crate::cli::output;
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{
-    Axis, Detail, ElementKind, Inspection, Match, Passage, Place, TokenText,
+    ActivatingPassage, Axis, Detail, ElementKind, Inspection, Match, Place, TokenText,
 };
 use glasshouse_engine::protocol::quantity::{counted, whole};
 use std::collections::HashMap;
@@ -229,7 +229,7 @@ fn tell_detail(detail: &Detail) -> Result<()> {
 }
 
 /// `3.2100 at " you": Once upon a time there…`.
-fn of_passage(passage: &Passage) -> String {
+fn of_passage(passage: &ActivatingPassage) -> String {
     let peak = passage.activations.get(passage.peak).copied().unwrap_or_default();
     let at = passage.tokens.get(passage.peak).map(|token| quoted(&token.text)).unwrap_or_default();
     let text: String = passage.tokens.iter().map(|token| token.text.as_str()).collect();

@@ -8,7 +8,7 @@ use glasshouse_engine::data::read::{
     LabelledText, Problems, RowLocation, SourceFile, find_sources, json_rows, labelled_texts,
 };
 use glasshouse_engine::data::tasks::Check;
-use glasshouse_engine::protocol::recipes::{Metric, TuningRecipe};
+use glasshouse_engine::protocol::recipes::{RecipeMetric, TuningRecipe};
 use glasshouse_engine::protocol::{ChatMessage, Objective, Role};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ struct Answered {
 /// The rows of a file as lines for the recipe's run; `None` where that takes text as it is. What is wrong with some is told, and the rest
 /// counts.
 pub(super) fn rows(recipe: &TuningRecipe, file: &Path) -> Result<Option<Vec<String>>> {
-    if recipe.metric() == Metric::Perplexity {
+    if recipe.metric() == RecipeMetric::Perplexity {
         // A file that is not there is refused before a model is imported.
         find_sources(&[file], &Problems::default())?;
         return Ok(None);
@@ -34,8 +34,8 @@ pub(super) fn rows(recipe: &TuningRecipe, file: &Path) -> Result<Option<Vec<Stri
     let problems = Problems::default();
     let source = source(file, &problems)?;
     let rows = match recipe.metric() {
-        Metric::Labels => labels(&source, &problems),
-        Metric::Answers | Metric::Perplexity => conversations(&source, &problems),
+        RecipeMetric::Labels => labels(&source, &problems),
+        RecipeMetric::Answers | RecipeMetric::Perplexity => conversations(&source, &problems),
     };
     let advice = || {
         format!(

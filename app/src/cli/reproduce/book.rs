@@ -16,7 +16,7 @@ use crate::cli::trained;
 use anyhow::{Context as _, Result};
 use glasshouse_corpus::catalogue::{self, fetch::sha256};
 use glasshouse_engine::data::recipes::write_lines;
-use glasshouse_engine::protocol::recipes::Metric;
+use glasshouse_engine::protocol::recipes::RecipeMetric;
 use glasshouse_engine::protocol::{
     CHATML_TOKENS, DataConfig, ModelConfig, RunConfig, RunSummary, TokenizerKind, TrainConfig,
 };
@@ -303,7 +303,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
             let file = folder(arguments, exercise).join("test.jsonl");
             let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
             let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            let score = place.rows(run, Metric::Labels, &lines)?;
+            let score = place.rows(run, RecipeMetric::Labels, &lines)?;
             // Two standard errors of a share of so many texts.
             let spread = 2.0 * (published * (1.0 - published) / score.rows.max(1) as f64).sqrt();
             let note = format!("{}; two standard errors are {:.1} %", score.words("text"), spread * 100.0);

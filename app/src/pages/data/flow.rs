@@ -10,7 +10,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets::{self, Failed, FlowSegment, Segment, card, hint_line, plain, primary, quiet_text};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::cleaning::report::Report;
+use glasshouse_protocol::cleaning::report::CleaningReport;
 use glasshouse_protocol::cleaning::{CleaningProgress, Phase};
 use glasshouse_protocol::{Command, DocumentsOverview};
 use std::collections::BTreeSet;
@@ -74,7 +74,7 @@ impl DataPage {
         context.outbox.send(Command::Clean);
     }
 
-    fn cleaned_ui(&self, ui: &mut Ui, context: &Context<'_>, report: &Report) -> Option<Pressed> {
+    fn cleaned_ui(&self, ui: &mut Ui, context: &Context<'_>, report: &CleaningReport) -> Option<Pressed> {
         let recipe = context.state.cleaning.recipe.as_ref();
         let stale = recipe.is_some_and(|recipe| recipe.toml != report.recipe.toml);
         let share = report.kept.bytes as f64 / report.raw.bytes.max(1) as f64;
@@ -132,7 +132,7 @@ impl DataPage {
 }
 
 /// What each stage took, and what is left at the end.
-fn segments(report: &Report, context: &Context<'_>) -> Vec<FlowSegment> {
+fn segments(report: &CleaningReport, context: &Context<'_>) -> Vec<FlowSegment> {
     let palette = context.palette;
     let mut all: Vec<FlowSegment> = report
         .stages

@@ -10,7 +10,7 @@ use crate::pages::parts::{Ranked, Ranking, caption, head};
 use crate::theme::{Palette, space};
 use crate::widgets::{Scale, shaded_text};
 use egui::{FontId, Ui};
-use glasshouse_protocol::inspect::{Detail, Passage};
+use glasshouse_protocol::inspect::{ActivatingPassage, Detail};
 
 /// Draws the view, and notes in `chosen` what was pressed in it.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
@@ -99,8 +99,8 @@ fn passages_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &Chosen) {
     }
 }
 
-fn passage_ui(ui: &mut Ui, palette: &Palette, (number, passage): (usize, &Passage), most: f32) {
-    let Passage { tokens, activations, peak } = passage;
+fn passage_ui(ui: &mut Ui, palette: &Palette, (number, passage): (usize, &ActivatingPassage), most: f32) {
+    let ActivatingPassage { tokens, activations, peak } = passage;
     let pieces = shaded_tokens(palette, tokens, activations, most, *peak);
     let strongest = activations.get(*peak).copied().unwrap_or(f32::NAN);
     caption(ui, format!("{}. up to {}", number + 1, format::signed(strongest, 3)));

@@ -244,7 +244,8 @@ mod tests {
     use crate::state::ViewData;
     use crate::theme::DARK;
     use glasshouse_protocol::inspect::{
-        Axis, Detail, ElementKind, GraphNode, GraphValue, Match, Passage, Place, TensorSummary, TokenText,
+        ActivatingPassage, Axis, Detail, ElementKind, GraphNode, GraphValue, Match, Place, TensorSummary,
+        TokenText,
     };
     use glasshouse_protocol::{InspectSettings, Inspection, View};
 
@@ -378,7 +379,7 @@ mod tests {
         let graph = Detail::Graph { nodes: vec![node], values: vec![value], kernels: Vec::new() };
         let token = |text: &str| TokenText { id: 1, text: text.to_owned() };
         let tokens = vec![token("the"), token(" fox")];
-        let passage = Passage { tokens, activations: vec![0.5, 2.0], peak: 1 };
+        let passage = ActivatingPassage { tokens, activations: vec![0.5, 2.0], peak: 1 };
         let passages = Detail::Passages { passages: vec![passage], searched };
         let (text, lists) = written(Vec::new(), vec![matches, graph, passages]);
         assert_eq!(lists, ["spans [N 1]", "operations [N 1]", "values [N 1]", "passages [N 1]"]);

@@ -19,7 +19,7 @@ const MAX_EDITS: usize = 16;
 
 /// What the table over all parts is shaded by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Measure {
+enum AblationMeasure {
     /// How far the whole distribution moves.
     #[default]
     Divergence,
@@ -202,14 +202,14 @@ fn distributions_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 /// What switching off each part alone would do.
 fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let data = shown.data;
-    let choices = [(Measure::Divergence, "Distribution"), (Measure::Token, "Chosen token")];
+    let choices = [(AblationMeasure::Divergence, "Distribution"), (AblationMeasure::Token, "Chosen token")];
     let measure = remembered(ui, "measure", |ui, measure| {
         segmented(ui, measure, &choices);
         *measure
     });
     let (heads, mlps) = match measure {
-        Measure::Divergence => ("heads", "mlps"),
-        Measure::Token => ("token_heads", "token_mlps"),
+        AblationMeasure::Divergence => ("heads", "mlps"),
+        AblationMeasure::Token => ("token_heads", "token_mlps"),
     };
     let Some(heads) = data.tensor(heads) else {
         let words = match shown.settings.every_part {
@@ -229,8 +229,8 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let rows: Vec<String> = (0..layers).map(|layer| format!("layer {layer}")).collect();
     let columns: Vec<String> = (0..count).map(|head| head.to_string()).chain(["MLP".to_owned()]).collect();
     let scale = match measure {
-        Measure::Divergence => Scale::magnitude(&values),
-        Measure::Token => Scale::signed(&values),
+        AblationMeasure::Divergence => Scale::magnitude(&values),
+        AblationMeasure::Token => Scale::signed(&values),
     };
     let map = Labelled {
         name: "Ablation of each part",
@@ -244,8 +244,8 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let touched = map.ui(ui, shown.palette, |layer, column, value| {
         let part = if column < count { format!("head {column}") } else { "MLP".to_owned() };
         match measure {
-            Measure::Divergence => format!("Layer {layer}, {part} off: KL {value:.4} bits"),
-            Measure::Token => {
+            AblationMeasure::Divergence => format!("Layer {layer}, {part} off: KL {value:.4} bits"),
+            AblationMeasure::Token => {
                 format!("Layer {layer}, {part} off: {} nats for the token", format::signed(value, 4))
             }
         }

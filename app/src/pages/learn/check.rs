@@ -12,7 +12,7 @@ use crate::theme::{Palette, space};
 use crate::widgets::{self, hint_line};
 use egui::{DragValue, Label, RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, Launch, LessonMeasurement, LessonProgress, RunState, TrainingState};
+use glasshouse_protocol::{Command, LessonMeasurement, LessonProgress, RunLaunch, RunState, TrainingState};
 use std::collections::{BTreeSet, VecDeque};
 
 /// A prediction that is being made, and a measurement under way.
@@ -286,7 +286,7 @@ impl Checking {
             Ok(config) => {
                 let config = Box::new(config);
                 self.before = context.state.training.run.as_ref().map(|run| run.name.clone());
-                context.outbox.send(Command::Train { config, launch: Launch::default() });
+                context.outbox.send(Command::Train { config, launch: RunLaunch::default() });
                 self.lacks = None;
             }
             Err(problem) => {

@@ -11,7 +11,7 @@ use crate::widgets::{self, Align, Column, Stat, Table};
 use egui::{Label, RichText, TextEdit, Ui, Widget};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::{
-    Command, ErrorKind, ErrorReport, ExportFormat, Launch, RunConfig, RunState, RunSummary, Start,
+    Command, ErrorKind, ErrorReport, ExportFormat, RunConfig, RunLaunch, RunState, RunSummary, Start,
     TrainEvent, TrainingState,
 };
 
@@ -143,7 +143,9 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     ui.horizontal_wrapped(|ui| {
         let resume = button(icons::ICON_PLAY_ARROW, "Resume");
         if ui.add_enabled(idle && run.step < run.steps, resume).clicked() {
-            context.outbox.send(Command::Resume { run: Some(run.name.clone()), launch: Launch::default() });
+            context
+                .outbox
+                .send(Command::Resume { run: Some(run.name.clone()), launch: RunLaunch::default() });
             *context.go = Some(PageName::Train);
         }
         if widgets::plain(ui, icons::ICON_DOWNLOAD, "Export model")

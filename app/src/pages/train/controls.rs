@@ -7,7 +7,7 @@ use crate::theme::{self, space};
 use crate::widgets::{self, Stat};
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::{Command, Launch, Objective, RunConfig, RunState, RunSummary, TrainingState};
+use glasshouse_protocol::{Command, Objective, RunConfig, RunLaunch, RunState, RunSummary, TrainingState};
 
 pub(in crate::pages) fn numbers_ui(
     ui: &mut Ui,
@@ -175,7 +175,7 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let (page, words) = use_of(run, history.map(|history| history.config.train.objective));
     ui.add_enabled_ui(!waits, |ui| {
         let goes = if run.step < run.steps {
-            let resume = Command::Resume { run: Some(run.name.clone()), launch: Launch::default() };
+            let resume = Command::Resume { run: Some(run.name.clone()), launch: RunLaunch::default() };
             press(ui, context, widgets::primary, icons::ICON_PLAY_ARROW, "Resume", resume);
             // A tuning that was stopped may have done enough.
             run.start.is_some() && widgets::plain(ui, page.icon(), words).clicked()

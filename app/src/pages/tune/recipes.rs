@@ -7,7 +7,7 @@ use crate::pages::{Context, PageName};
 use crate::widgets::plain;
 use egui::Ui;
 use egui_material_icons::icons;
-use glasshouse_protocol::recipes::{Metric, RECIPES, TuningRecipe};
+use glasshouse_protocol::recipes::{RECIPES, RecipeMetric, TuningRecipe};
 use glasshouse_protocol::{Command, EvaluateSettings, LearnsFrom, RunSummary, WeightSource};
 
 pub(super) fn recipes_ui(
@@ -71,9 +71,9 @@ fn measure_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &TuningRecipe) {
     // Without rows the run's own evaluations say it.
     let Some(task) = recipe.task() else { return };
     let fits = |run: &&RunSummary| match recipe.metric() {
-        Metric::Answers => run.writes(),
-        Metric::Labels => run.classifies(),
-        Metric::Perplexity => false,
+        RecipeMetric::Answers => run.writes(),
+        RecipeMetric::Labels => run.classifies(),
+        RecipeMetric::Perplexity => false,
     };
     let mut runs = context.state.runs.list.iter().rev().filter(|run| !run.checkpoints.is_empty());
     let Some(run) = runs.find(fits) else { return };

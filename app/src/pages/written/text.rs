@@ -2,7 +2,7 @@
 //! entropy below the lines.
 
 use super::paper::{LINE, Paper};
-use crate::state::{Ended, Text};
+use crate::state::{Text, TextEnding};
 use crate::theme::{self, Palette};
 use egui::accesskit::Role;
 use egui::{Event, EventFilter, Key, Rect, Sense, Ui, Vec2, WidgetInfo, vec2};
@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 const MAX_BITS: f32 = 8.0;
 
 /// Why a text ended.
-pub(in crate::pages) fn ending(why: Ended) -> &'static str {
+pub(in crate::pages) fn ending(why: TextEnding) -> &'static str {
     match why {
-        Ended::By(Ending::MaxTokens) => "max tokens reached",
-        Ended::By(Ending::EndOfText) => "end of text",
-        Ended::By(Ending::StopString) => "stop string reached",
-        Ended::By(Ending::Interrupted) => "stopped",
-        Ended::By(Ending::Moderated) => "moderation ended it",
-        Ended::Failed => "it failed",
+        TextEnding::By(Ending::MaxTokens) => "max tokens reached",
+        TextEnding::By(Ending::EndOfText) => "end of text",
+        TextEnding::By(Ending::StopString) => "stop string reached",
+        TextEnding::By(Ending::Interrupted) => "stopped",
+        TextEnding::By(Ending::Moderated) => "moderation ended it",
+        TextEnding::Failed => "it failed",
     }
 }
 

@@ -1,7 +1,7 @@
 //! In which shares a run sees the sources, and how much of a source is kept.
 
 use crate::error::{Error, Result};
-use crate::report::{Column, Table, Unit};
+use crate::report::{Column, CorpusTable, Unit};
 use glasshouse_protocol::names;
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -95,7 +95,7 @@ impl Mixture {
     ///
     /// # Errors
     /// As [`Mixture::shares`].
-    pub fn table(&self, sizes: &[(&str, u64)]) -> Result<Option<Table>> {
+    pub fn table(&self, sizes: &[(&str, u64)]) -> Result<Option<CorpusTable>> {
         if !self.is_weighed() || sizes.is_empty() {
             return Ok(None);
         }
@@ -106,7 +106,7 @@ impl Mixture {
             vec![source.into(), (*size).into(), (part / total.max(1.0)).into(), share.into(), seen.into()]
         };
         let rows = self.weigh(sizes)?.into_iter().zip(sizes).map(row);
-        Ok(Some(Table {
+        Ok(Some(CorpusTable {
             key: "mixture".to_owned(),
             title: "Mixture".to_owned(),
             note: "In which shares a run sees the sources, and how often it sees each when it sees as much text as there is; \

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::personal::lists::{self, WordList};
 use crate::personal::{around, hide};
-use crate::report::{Column, Table, Unit, lot};
+use crate::report::{Column, CorpusTable, Unit, lot};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places that are kept to be shown.
@@ -114,7 +114,7 @@ impl Safety {
     }
 
     /// What was counted, as tables: by word, by source, and a few occurrences.
-    pub fn tables(&self) -> Vec<Table> {
+    pub fn tables(&self) -> Vec<CorpusTable> {
         if self.examined == 0 {
             return Vec::new();
         }
@@ -128,7 +128,7 @@ impl Safety {
             let texts = |(_, place): &(u64, Occurrence)| {
                 [&place.id, &place.source, &place.excerpt].map(|text| text.as_str().into()).to_vec()
             };
-            tables.push(Table {
+            tables.push(CorpusTable {
                 key: "safety_places".to_owned(),
                 title: "Where listed words stand".to_owned(),
                 note: "A few documents, drawn by lot; listed words and personal data are masked.".to_owned(),
@@ -149,14 +149,14 @@ impl Safety {
         note: String,
         first: &str,
         mut counts: Vec<(&String, [u64; 2])>,
-    ) -> Table {
+    ) -> CorpusTable {
         counts.retain(|(_, [found, _])| *found > 0);
         counts.sort_by_key(|(name, [found, _])| (std::cmp::Reverse(*found), *name));
         let row = |(name, [found, documents]): &(&String, [u64; 2])| {
             let share = *documents as f64 / self.examined as f64;
             vec![name.as_str().into(), (*found).into(), (*documents).into(), share.into()]
         };
-        Table {
+        CorpusTable {
             key: key.to_owned(),
             title: title.to_owned(),
             note,

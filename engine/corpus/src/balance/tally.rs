@@ -1,7 +1,7 @@
 //! Documents, bytes and words by what is known of them.
 
 use crate::document::Document;
-use crate::report::{Amount, Cell, Column, Table, Unit};
+use crate::report::{Amount, Column, CorpusCell, CorpusTable, Unit};
 use crate::rules::language_name;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,7 +75,7 @@ fn year(date: &str) -> Option<&str> {
 
 /// Raw beside kept, a table for each thing that is known of documents. Where nothing is known of any document, as often of genre
 /// and date, the table is left out.
-pub fn tables(raw: &Tally, kept: &Tally) -> Vec<Table> {
+pub fn tables(raw: &Tally, kept: &Tally) -> Vec<CorpusTable> {
     let named = [
         ("source", "By source", "Source", &raw.source, &kept.source),
         ("genre", "By genre", "Genre", &raw.genre, &kept.genre),
@@ -130,7 +130,7 @@ fn beside(raw: &Names, kept: &Names) -> Vec<(String, Amount, Amount)> {
 }
 
 /// A table of rows, the last of which gathers those beyond the hundredth.
-fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Amount)>) -> Table {
+fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Amount)>) -> CorpusTable {
     let (mut raw, mut kept) = (Amount::default(), Amount::default());
     for (_, before, after) in &rows {
         raw.add(*before);
@@ -145,7 +145,7 @@ fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Am
         }
         rows.push(gathered);
     }
-    let share = |part: u64, whole: u64| Cell::from(part as f64 / whole as f64);
+    let share = |part: u64, whole: u64| CorpusCell::from(part as f64 / whole as f64);
     let rows = rows.into_iter().map(|(name, before, after)| {
         vec![
             name.into(),
@@ -157,7 +157,7 @@ fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Am
             after.words.into(),
         ]
     });
-    Table {
+    CorpusTable {
         key: key.to_owned(),
         title: title.to_owned(),
         note: note.to_owned(),

@@ -6,7 +6,7 @@
 use super::Settings;
 use crate::error::{Error, Result};
 use crate::personal::lists::WordList;
-use crate::report::{Cell, Column, Table, Unit};
+use crate::report::{Column, CorpusCell, CorpusTable, Unit};
 use rustc_hash::FxHashMap;
 
 /// Neighbours that a term remembers. When there are more, the rarest are forgotten (lossy counting, Manku and Motwani 2002).
@@ -119,12 +119,12 @@ impl Terms {
     }
 
     /// As a table, where there are pairs.
-    pub fn table(&self) -> Option<Table> {
+    pub fn table(&self) -> Option<CorpusTable> {
         if self.is_empty() {
             return None;
         }
         let list = |words: &[Beside]| {
-            Cell::from(words.iter().map(|one| one.word.as_str()).collect::<Vec<_>>().join(", "))
+            CorpusCell::from(words.iter().map(|one| one.word.as_str()).collect::<Vec<_>>().join(", "))
         };
         let rows = self.sides().map(|(term, own, other)| {
             vec![
@@ -144,7 +144,7 @@ impl Terms {
         } else {
             String::new()
         };
-        Some(Table {
+        Some(CorpusTable {
             key: "terms".to_owned(),
             title: "Pairs of terms".to_owned(),
             note: format!(

@@ -3,7 +3,7 @@
 use super::*;
 use crate::document::Document;
 use crate::files::SystemFiles;
-use crate::report::{Amount, Cell};
+use crate::report::{Amount, CorpusCell};
 use std::collections::BTreeMap;
 
 fn document(id: &str, source: &str, text: &str) -> Document {
@@ -39,16 +39,16 @@ fn a_tally_puts_raw_beside_kept() {
     let tables = tables(&raw, &kept);
     let keys: Vec<&str> = tables.iter().map(|table| table.key.as_str()).collect();
     assert_eq!(keys, ["source", "licence", "length", "date"]);
-    let column = |table: usize, column: usize| -> Vec<Cell> {
+    let column = |table: usize, column: usize| -> Vec<CorpusCell> {
         tables[table].rows.iter().map(|row| row[column].clone()).collect()
     };
-    assert_eq!(column(0, 0), ["books".into(), "web".into()] as [Cell; 2]);
-    assert_eq!(column(0, 1), [3_u64.into(), 2_u64.into()] as [Cell; 2]);
-    assert_eq!(column(0, 4), [0.75.into(), 0.25.into()] as [Cell; 2]);
-    assert_eq!(column(2, 0), ["0", "1", "2–3", "4–7", "8–15"].map(Cell::from));
-    assert_eq!(column(2, 1), [1_u64, 0, 1, 2, 1].map(Cell::from));
-    assert_eq!(column(2, 2), [1_u64, 0, 0, 2, 1].map(Cell::from));
-    assert_eq!(column(3, 0), ["1990", "1991", "1992", "unknown"].map(Cell::from));
+    assert_eq!(column(0, 0), ["books".into(), "web".into()] as [CorpusCell; 2]);
+    assert_eq!(column(0, 1), [3_u64.into(), 2_u64.into()] as [CorpusCell; 2]);
+    assert_eq!(column(0, 4), [0.75.into(), 0.25.into()] as [CorpusCell; 2]);
+    assert_eq!(column(2, 0), ["0", "1", "2–3", "4–7", "8–15"].map(CorpusCell::from));
+    assert_eq!(column(2, 1), [1_u64, 0, 1, 2, 1].map(CorpusCell::from));
+    assert_eq!(column(2, 2), [1_u64, 0, 0, 2, 1].map(CorpusCell::from));
+    assert_eq!(column(3, 0), ["1990", "1991", "1992", "unknown"].map(CorpusCell::from));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn listed_words_are_counted_and_shown_masked() {
     safety.add(&document("c", "books", "vile"), mask);
     let tables = safety.tables();
     assert_eq!(tables[0].note, "2 of 3 kept documents hold words of the list.");
-    let count = |name: &str, found: u64, documents: u64| -> [Cell; 3] {
+    let count = |name: &str, found: u64, documents: u64| -> [CorpusCell; 3] {
         [name.into(), found.into(), documents.into()]
     };
     let counts =

@@ -8,7 +8,7 @@ use crate::output::{
     CORPUS_FILE, CorpusIndex, DROPPED_FILE, KEPT_FILE, RECIPE_FILE, REPORT_FILE, REPORT_PAGE,
 };
 use crate::recipe::Recipe;
-use crate::report::{self, Input, Report};
+use crate::report::{self, CleaningReport, Input};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -92,7 +92,7 @@ impl<'a> Folder<'a> {
         if text(RECIPE_FILE) != Some(recipe.to_toml()?) {
             return holds("cleaning", "by another recipe");
         }
-        let same = Report::from_json(&report).is_ok_and(|report| {
+        let same = CleaningReport::from_json(&report).is_ok_and(|report| {
             report.inputs.iter().all(|own| inputs.iter().any(|input| input.path == own.path))
         });
         if same { Ok(()) } else { holds("cleaning", "of other files") }
@@ -116,7 +116,12 @@ impl<'a> Folder<'a> {
     }
 
     /// Puts everything in its place. The index comes last: a folder without it is no finished corpus.
-    pub(super) fn finish(&mut self, report: &Report, recipe: &Recipe, index: &CorpusIndex) -> Result<()> {
+    pub(super) fn finish(
+        &mut self,
+        report: &CleaningReport,
+        recipe: &Recipe,
+        index: &CorpusIndex,
+    ) -> Result<()> {
         for mut output in [self.kept.take(), self.dropped.take()].into_iter().flatten() {
             output.flush()?;
         }

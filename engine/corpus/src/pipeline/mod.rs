@@ -31,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::read;
 use crate::recipe::Recipe;
-use crate::report::{Amount, Input, Report, lot};
+use crate::report::{Amount, CleaningReport, Input, lot};
 use batches::{Batch, Numbered};
 use ending::Ending;
 use folder::Folder;
@@ -269,7 +269,7 @@ impl<'a> Cleaner<'a> {
     ///
     /// # Errors
     /// The output cannot be written.
-    pub fn finish(self) -> Result<Report> {
+    pub fn finish(self) -> Result<CleaningReport> {
         let Bench { worker, mut folder, recorders } = self.bench;
         let (report, index) = recorders.finish(&worker.recipe)?;
         folder.finish(&report, &worker.recipe, &index)?;
@@ -280,7 +280,7 @@ impl<'a> Cleaner<'a> {
     ///
     /// # Errors
     /// As [`advance`](Self::advance) and [`finish`](Self::finish).
-    pub fn run(mut self) -> Result<Report> {
+    pub fn run(mut self) -> Result<CleaningReport> {
         while self.advance()?.phase != Phase::Done {}
         self.finish()
     }

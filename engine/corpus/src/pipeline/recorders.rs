@@ -12,7 +12,8 @@ use crate::output::{CorpusIndex, SourceIndex};
 use crate::read::Trouble;
 use crate::recipe::Recipe;
 use crate::report::{
-    Amount, DuplicateRecorder, Input, PersonalRecorder, RecipeText, Report, SampleRecorder, TroubleRecorder,
+    Amount, CleaningReport, DuplicateRecorder, Input, PersonalRecorder, RecipeText, SampleRecorder,
+    TroubleRecorder,
 };
 
 /// Documents that overlap with what is measured, and stay since the recipe only reports it.
@@ -174,7 +175,7 @@ impl Recorders {
     }
 
     /// The account, and the index of the folder.
-    pub(super) fn finish(mut self, recipe: &Recipe) -> Result<(Report, CorpusIndex)> {
+    pub(super) fn finish(mut self, recipe: &Recipe) -> Result<(CleaningReport, CorpusIndex)> {
         let sizes: Vec<(&str, u64)> =
             self.index.sources.iter().map(|source| (source.name.as_str(), source.bytes)).collect();
         self.index.mixture = recipe.mixture.shares(&sizes)?;
@@ -185,7 +186,7 @@ impl Recorders {
         tables.extend(recipe.mixture.table(&sizes)?);
         tables.extend(self.terms.table());
         tables.extend(self.safety.tables());
-        let report = Report {
+        let report = CleaningReport {
             recipe: RecipeText { name: recipe.name.clone(), toml: recipe.to_toml()? },
             inputs: self.inputs,
             raw: self.raw,
@@ -196,7 +197,7 @@ impl Recorders {
             tables,
             samples: self.samples.finish(),
             troubles: self.troubles.finish(),
-            ..Report::default()
+            ..CleaningReport::default()
         };
         Ok((report, self.index))
     }

@@ -61,7 +61,7 @@ fn lines(folder: &Path, name: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn clean(recipe: &Recipe, input: &Path, out: &Path) -> Report {
+fn clean(recipe: &Recipe, input: &Path, out: &Path) -> CleaningReport {
     begun(recipe, input, out, StartOptions { force: true, ..StartOptions::default() }).run().unwrap()
 }
 
@@ -140,7 +140,7 @@ fn a_folder_goes_in_and_a_corpus_comes_out() {
     // The account says the same, and the page stands alone.
     let written = std::fs::read_to_string(out.join(REPORT_FILE)).unwrap();
     assert!(written == report.to_json().unwrap(), "report.json is the report");
-    assert_eq!(Report::from_json(&written).unwrap().stages, report.stages);
+    assert_eq!(CleaningReport::from_json(&written).unwrap().stages, report.stages);
     let html = std::fs::read_to_string(out.join(REPORT_PAGE)).unwrap();
     assert!(!html.contains("src=\"http") && !html.contains("href=\"http") && !html.contains("url(http"));
     let index = CorpusIndex::find(&SystemFiles, &out).unwrap().unwrap();

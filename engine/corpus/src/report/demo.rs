@@ -111,15 +111,15 @@ fn stages(raw: Amount) -> Vec<Stage> {
     StageRecorder::chain(raw, all)
 }
 
-fn composition(key: &str, title: &str, rows: &[(&str, u64, u64)]) -> Table {
+fn composition(key: &str, title: &str, rows: &[(&str, u64, u64)]) -> CorpusTable {
     let (raw, kept) = rows.iter().fold((0, 0), |sum, row| (sum.0 + row.1, sum.1 + row.2));
     let count = |title| Column::new(title, Unit::Count);
     let share = |title| Column::new(title, Unit::Share);
     let row = |(name, before, after): &(&str, u64, u64)| {
-        let shares = [number::ratio(*before, raw), number::ratio(*after, kept)].map(Cell::from);
+        let shares = [number::ratio(*before, raw), number::ratio(*after, kept)].map(CorpusCell::from);
         [vec![(*name).into(), (*before).into(), (*after).into()], shares.to_vec()].concat()
     };
-    Table {
+    CorpusTable {
         key: key.to_owned(),
         title: title.to_owned(),
         columns: vec![
@@ -130,7 +130,7 @@ fn composition(key: &str, title: &str, rows: &[(&str, u64, u64)]) -> Table {
             share("Share kept"),
         ],
         rows: rows.iter().map(row).collect(),
-        ..Table::default()
+        ..CorpusTable::default()
     }
 }
 
@@ -159,7 +159,7 @@ fn near_copies() -> Duplicates {
     recorder.finish()
 }
 
-pub(crate) fn report() -> Report {
+pub(crate) fn report() -> CleaningReport {
     let raw = amount(21_467, 62_134_221);
     let stages = stages(raw);
     let kept = stages.last().map(Stage::after).unwrap_or_default();
@@ -187,7 +187,7 @@ pub(crate) fn report() -> Report {
         documents,
     };
     let words = [("under 50", 2_310, 0), ("50–99", 3_033, 2_411), ("100–199", 6_209, 5_400)];
-    Report {
+    CleaningReport {
         recipe: RecipeText { name: "fineweb".to_owned(), toml: "name = \"fineweb\"\n".to_owned() },
         inputs: vec![input("stories/a.txt", 9_121_004, 5_120), input("books/catalogue.txt", 402_880, 35)],
         raw,
@@ -202,6 +202,6 @@ pub(crate) fn report() -> Report {
         ],
         samples: samples.finish(),
         troubles: troubles.finish(),
-        ..Report::default()
+        ..CleaningReport::default()
     }
 }

@@ -1,6 +1,6 @@
 //! The account of a cleaning: what went in, what every stage took away and from whom, and what came out.
 //!
-//! [`Report`] is what becomes `report.json`; [`html::page`] and [`text::summary`] only show it, so whatever they say can be read
+//! [`CleaningReport`] is what becomes `report.json`; [`html::page`] and [`text::summary`] only show it, so whatever they say can be read
 //! there too. While documents stream by, a [`StageRecorder`] a stage counts them and keeps a few victims. Everything a recorder
 //! keeps is bounded, chosen by a hash of the document's id and never by its turn. A report holds no times and no names of machines: the same recipe on the same input gives the
 //! same bytes.
@@ -20,7 +20,7 @@ pub(crate) use sample::lot;
 
 // The types are the protocol's, since front ends show them.
 pub use glasshouse_protocol::cleaning::report::*;
-pub use glasshouse_protocol::cleaning::table::{Cell, Column, Table, Unit};
+pub use glasshouse_protocol::cleaning::table::{Column, CorpusCell, CorpusTable, Unit};
 
 /// The groups in the order of the bench, each with the part of a class's name that gives its colour.
 const GROUPS: [(Group, &str); 8] = [

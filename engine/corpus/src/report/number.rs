@@ -1,6 +1,6 @@
 //! Numbers as people read them: `1.23 M`, `4.1 GB`, `12.5 %`.
 
-use super::{Cell, Unit};
+use super::{CorpusCell, Unit};
 pub(crate) use glasshouse_protocol::quantity::{bytes, counted, whole};
 
 /// Three significant figures.
@@ -69,16 +69,16 @@ pub(crate) fn of(value: u64, one: &str, many: &str) -> String {
 }
 
 /// A cell as people read it in a column of this unit.
-pub(crate) fn cell(cell: &Cell, unit: Unit) -> String {
+pub(crate) fn cell(cell: &CorpusCell, unit: Unit) -> String {
     match (cell, unit) {
-        (Cell::Nothing, _) => "–".to_owned(),
-        (Cell::Text(text), _) => text.clone(),
-        (Cell::Whole(value), Unit::Count) => count(*value),
-        (Cell::Whole(value), Unit::Bytes) => bytes(*value),
-        (Cell::Whole(value), Unit::Text) => whole(*value),
-        (Cell::Whole(value), Unit::Share) => share(*value as f64),
-        (Cell::Real(value), Unit::Share) => share(*value),
-        (Cell::Whole(value), Unit::Number) => number(*value as f64),
-        (Cell::Real(value), _) => number(*value),
+        (CorpusCell::Nothing, _) => "–".to_owned(),
+        (CorpusCell::Text(text), _) => text.clone(),
+        (CorpusCell::Whole(value), Unit::Count) => count(*value),
+        (CorpusCell::Whole(value), Unit::Bytes) => bytes(*value),
+        (CorpusCell::Whole(value), Unit::Text) => whole(*value),
+        (CorpusCell::Whole(value), Unit::Share) => share(*value as f64),
+        (CorpusCell::Real(value), Unit::Share) => share(*value),
+        (CorpusCell::Whole(value), Unit::Number) => number(*value as f64),
+        (CorpusCell::Real(value), _) => number(*value),
     }
 }

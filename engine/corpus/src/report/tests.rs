@@ -131,8 +131,8 @@ fn personal_data_is_counted_by_class() {
 
 #[test]
 fn a_report_survives_its_own_json_and_a_later_one_is_refused() {
-    let mut report = Report::default();
-    report.tables.push(Table {
+    let mut report = CleaningReport::default();
+    report.tables.push(CorpusTable {
         key: "source".to_owned(),
         columns: vec![
             Column::new("Source", Unit::Text),
@@ -141,17 +141,17 @@ fn a_report_survives_its_own_json_and_a_later_one_is_refused() {
         ],
         rows: vec![
             vec!["web".into(), 5_u64.into(), 1.0.into()],
-            vec!["5".into(), 0_u64.into(), Cell::Nothing],
+            vec!["5".into(), 0_u64.into(), CorpusCell::Nothing],
         ],
-        ..Table::default()
+        ..CorpusTable::default()
     });
     let mut recorder = StageRecorder::new(about("rule"));
     recorder.drop("a", "web", amount(10), "reason", String::new);
     report.stages = StageRecorder::chain(amount(100), [recorder]);
     let text = report.to_json().expect("report");
-    assert_eq!(Report::from_json(&text), Ok(report));
+    assert_eq!(CleaningReport::from_json(&text), Ok(report));
     let later = text.replacen("\"format\": 1", "\"format\": 2", 1);
-    let refusal = Report::from_json(&later).expect_err("later");
+    let refusal = CleaningReport::from_json(&later).expect_err("later");
     assert!(refusal.contains("format 2"), "{refusal}");
-    assert!(Report::from_json("[1").is_err());
+    assert!(CleaningReport::from_json("[1").is_err());
 }

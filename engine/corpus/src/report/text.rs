@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{Report, Stage, Table, Unit, number};
+use super::{CleaningReport, CorpusTable, Stage, Unit, number};
 
 /// Columns that a line takes at most, texts from outside being cut.
 const WIDTH: usize = 100;
@@ -18,16 +18,16 @@ const TROUBLES: usize = 5;
 const BAR: usize = 40;
 
 /// The last words of a cleaning: what every stage took, what was found of copies and personal data, and what is left.
-pub fn summary(report: &Report) -> String {
+pub fn summary(report: &CleaningReport) -> String {
     account(report, false)
 }
 
 /// All that can be said in a terminal: the [`summary`] with the tables, a histogram of lengths and samples.
-pub fn details(report: &Report) -> String {
+pub fn details(report: &CleaningReport) -> String {
     account(report, true)
 }
 
-fn account(report: &Report, whole: bool) -> String {
+fn account(report: &CleaningReport, whole: bool) -> String {
     let mut lines = Lines(String::new());
     head(&mut lines, report);
     stages(&mut lines, report);
@@ -44,7 +44,7 @@ fn account(report: &Report, whole: bool) -> String {
 }
 
 /// What went in and what came out.
-fn head(lines: &mut Lines, report: &Report) {
+fn head(lines: &mut Lines, report: &CleaningReport) {
     lines.put(format_args!(
         "{} of {} kept ({}) with the recipe {}",
         number::whole(report.kept.documents),
@@ -63,7 +63,7 @@ fn head(lines: &mut Lines, report: &Report) {
 }
 
 /// A line a stage that did something.
-fn stages(lines: &mut Lines, report: &Report) {
+fn stages(lines: &mut Lines, report: &CleaningReport) {
     let acted: Vec<&Stage> = report.stages.iter().filter(|stage| stage.acted()).collect();
     if acted.is_empty() {
         return;
@@ -104,7 +104,7 @@ fn some(count: u64) -> String {
 }
 
 /// Copies and personal data.
-fn findings(lines: &mut Lines, report: &Report) {
+fn findings(lines: &mut Lines, report: &CleaningReport) {
     if !report.duplicates.is_empty() || !report.personal.is_empty() {
         lines.put(format_args!(""));
     }
@@ -128,7 +128,7 @@ fn findings(lines: &mut Lines, report: &Report) {
 }
 
 /// A table, the first column to the left and numbers to the right.
-fn grid(lines: &mut Lines, table: &Table) {
+fn grid(lines: &mut Lines, table: &CorpusTable) {
     if table.columns.is_empty() || table.rows.is_empty() {
         return;
     }
@@ -159,12 +159,13 @@ fn grid(lines: &mut Lines, table: &Table) {
 }
 
 /// Lengths as bars: what was removed as dots, what was kept as hash signs.
-fn histogram(lines: &mut Lines, table: &Table) {
+fn histogram(lines: &mut Lines, table: &CorpusTable) {
     let columns = table.columns.iter().enumerate();
     let mut counts = columns.filter(|(_, column)| column.unit == Unit::Count).map(|(place, _)| place);
     let (Some(raw), Some(kept)) = (counts.next(), counts.next()) else { return };
-    let value =
-        |row: &[super::Cell], place: usize| row.get(place).and_then(super::Cell::number).unwrap_or(0.0);
+    let value = |row: &[super::CorpusCell], place: usize| {
+        row.get(place).and_then(super::CorpusCell::number).unwrap_or(0.0)
+    };
     let most = table.rows.iter().map(|row| value(row, raw).max(value(row, kept))).fold(0.0, f64::max);
     if most <= 0.0 {
         return;
@@ -184,7 +185,7 @@ fn histogram(lines: &mut Lines, table: &Table) {
 }
 
 /// A few documents that were kept, and one that each stage took away.
-fn samples(lines: &mut Lines, report: &Report) {
+fn samples(lines: &mut Lines, report: &CleaningReport) {
     if !report.samples.is_empty() {
         lines.put(format_args!("\nKept, for example"));
     }
@@ -212,7 +213,7 @@ fn samples(lines: &mut Lines, report: &Report) {
 }
 
 /// What could not be read.
-fn troubles(lines: &mut Lines, report: &Report) {
+fn troubles(lines: &mut Lines, report: &CleaningReport) {
     if report.troubles.count == 0 {
         return;
     }

@@ -3,7 +3,7 @@
 //! It is what `report.json` holds. It holds no times and no names of machines: the same recipe on the same input gives the same
 //! bytes. Texts in it are masked: personal data was taken out before.
 
-use super::table::Table;
+use super::table::CorpusTable;
 use serde::{Deserialize, Serialize};
 
 /// The shape of `report.json` that this build writes; a reader refuses a later one.
@@ -11,7 +11,7 @@ pub const FORMAT: u32 = 1;
 
 /// Everything that a cleaning counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct CleaningReport {
     /// The shape of this file: [`FORMAT`].
     pub format: u32,
     /// The version of the program that wrote it.
@@ -31,15 +31,15 @@ pub struct Report {
     /// Groups of documents that say the same, by how they were found.
     pub duplicates: Vec<Duplicates>,
     /// What the corpus is made of, raw beside kept (`source`, `genre`, `language`, `licence`, `length`, `date`), its `mixture`, and
-    /// what beside that was counted (`terms`, `safety`): told apart by [`Table::key`].
-    pub tables: Vec<Table>,
+    /// what beside that was counted (`terms`, `safety`): told apart by [`CorpusTable::key`].
+    pub tables: Vec<CorpusTable>,
     /// A few documents that were kept.
     pub samples: Vec<Sample>,
     /// Files and records that could not be read.
     pub troubles: Troubles,
 }
 
-impl Default for Report {
+impl Default for CleaningReport {
     fn default() -> Self {
         Self {
             format: FORMAT,
@@ -58,7 +58,7 @@ impl Default for Report {
     }
 }
 
-impl Report {
+impl CleaningReport {
     /// A report from the text of a `report.json`.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Report {
     }
 
     /// The table of this key, where there is one.
-    pub fn table(&self, key: &str) -> Option<&Table> {
+    pub fn table(&self, key: &str) -> Option<&CorpusTable> {
         self.tables.iter().find(|table| table.key == key)
     }
 

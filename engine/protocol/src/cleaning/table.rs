@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Rows under named columns; the first column names the row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Table {
+pub struct CorpusTable {
     /// What it is to programs, as in `source`.
     pub key: String,
     /// What people read, as in `By source`.
@@ -14,7 +14,7 @@ pub struct Table {
     /// The columns.
     pub columns: Vec<Column>,
     /// The rows, each as long as the columns.
-    pub rows: Vec<Vec<Cell>>,
+    pub rows: Vec<Vec<CorpusCell>>,
 }
 
 /// A column of a table.
@@ -53,7 +53,7 @@ pub enum Unit {
 /// A cell of a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Cell {
+pub enum CorpusCell {
     /// A whole number.
     Whole(u64),
     /// Another number.
@@ -65,7 +65,7 @@ pub enum Cell {
     Nothing,
 }
 
-impl Cell {
+impl CorpusCell {
     /// Its value as a number, where it is one.
     pub fn number(&self) -> Option<f64> {
         match self {
@@ -76,25 +76,25 @@ impl Cell {
     }
 }
 
-impl From<u64> for Cell {
+impl From<u64> for CorpusCell {
     fn from(value: u64) -> Self {
         Self::Whole(value)
     }
 }
 
-impl From<f64> for Cell {
+impl From<f64> for CorpusCell {
     fn from(value: f64) -> Self {
         if value.is_finite() { Self::Real(value) } else { Self::Nothing }
     }
 }
 
-impl From<&str> for Cell {
+impl From<&str> for CorpusCell {
     fn from(value: &str) -> Self {
         Self::Text(value.to_owned())
     }
 }
 
-impl From<String> for Cell {
+impl From<String> for CorpusCell {
     fn from(value: String) -> Self {
         Self::Text(value)
     }

@@ -19,7 +19,7 @@ pub enum LearnsFrom {
 /// How a run is trained, beside its settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Launch {
+pub struct RunLaunch {
     /// Stop, resumably, at this step.
     pub stop_after: Option<u64>,
     /// Evaluations read the whole validation split instead of some batches; a run keeps to that when it is resumed.

@@ -17,7 +17,7 @@ const WORDS: usize = 6;
 
 /// A way to measure answers.
 #[derive(Clone, Debug)]
-enum Measure {
+enum TaskMetric {
     Exact,
     F1,
     Bleu,
@@ -58,7 +58,7 @@ const OF_SETS: [&str; 3] = ["stereotypes", "bbq", "mc2"];
 
 /// How a task's answers are measured.
 #[derive(Clone, Debug)]
-pub(super) struct Measures(Vec<Measure>);
+pub(super) struct Measures(Vec<TaskMetric>);
 
 impl Measures {
     /// Those that are named, or those that fit the rows. Rows that one of them cannot judge become broken ones.
@@ -96,18 +96,18 @@ impl Measures {
         let (turns, mut measured) = (Turns::new(), AnswerMeasures::default());
         for measure in &self.0 {
             match measure {
-                Measure::Exact => measured.of_each("exact", rows, exact, bootstrap),
-                Measure::F1 => measured.of_each("f1", rows, f1, bootstrap),
-                Measure::Bleu => measured.bleu(rows, bootstrap, &turns).await,
-                Measure::Chrf => measured.chrf(rows, bootstrap, &turns).await,
-                Measure::Rouge(stems) => measured.rouge(rows, *stems, bootstrap, &turns).await,
-                Measure::Accuracy => measured.accuracy(rows, names, bootstrap),
-                Measure::Report => measured.report(rows, bootstrap, &turns).await,
-                Measure::Entities => measured.entities(rows, names, bootstrap),
-                Measure::Stereotypes => measured.stereotypes(rows, bootstrap, &turns).await,
-                Measure::Bbq => measured.bbq(rows, bootstrap),
-                Measure::Mc2 => measured.mc2(rows, bootstrap),
-                Measure::Rule(judge) => measured.rule(rows, judge.as_deref(), bootstrap),
+                TaskMetric::Exact => measured.of_each("exact", rows, exact, bootstrap),
+                TaskMetric::F1 => measured.of_each("f1", rows, f1, bootstrap),
+                TaskMetric::Bleu => measured.bleu(rows, bootstrap, &turns).await,
+                TaskMetric::Chrf => measured.chrf(rows, bootstrap, &turns).await,
+                TaskMetric::Rouge(stems) => measured.rouge(rows, *stems, bootstrap, &turns).await,
+                TaskMetric::Accuracy => measured.accuracy(rows, names, bootstrap),
+                TaskMetric::Report => measured.report(rows, bootstrap, &turns).await,
+                TaskMetric::Entities => measured.entities(rows, names, bootstrap),
+                TaskMetric::Stereotypes => measured.stereotypes(rows, bootstrap, &turns).await,
+                TaskMetric::Bbq => measured.bbq(rows, bootstrap),
+                TaskMetric::Mc2 => measured.mc2(rows, bootstrap),
+                TaskMetric::Rule(judge) => measured.rule(rows, judge.as_deref(), bootstrap),
             }
             turns.give().await;
         }
@@ -149,7 +149,7 @@ fn fits(name: &str, file: &TaskFile) -> bool {
     of_kind && (!OF_SETS.contains(&name) || file.set.is_some_and(|set| set.metrics.contains(&name)))
 }
 
-fn measure_of(name: &str, file: &TaskFile) -> Result<Measure> {
+fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
     let (plain, rule) = name.split_once(':').map_or((name, None), |(plain, rule)| (plain, Some(rule)));
     let known = || MEASURES.iter().map(|(name, _)| *name);
     if !known().any(|name| name == plain) {
@@ -165,24 +165,24 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<Measure> {
         )));
     }
     Ok(match (plain, rule) {
-        ("rouge", None) => Measure::Rouge(false),
-        ("rouge", Some("stemmer")) => Measure::Rouge(true),
-        ("rule", rule) => Measure::Rule(rule.map(judge).transpose()?.map(Box::new)),
+        ("rouge", None) => TaskMetric::Rouge(false),
+        ("rouge", Some("stemmer")) => TaskMetric::Rouge(true),
+        ("rule", rule) => TaskMetric::Rule(rule.map(judge).transpose()?.map(Box::new)),
         (_, Some(_)) => {
             return Err(Error::Refused(format!(
                 "the metric {plain} has no settings; leave out what stands behind its name"
             )));
         }
-        ("exact", _) => Measure::Exact,
-        ("f1", _) => Measure::F1,
-        ("bleu", _) => Measure::Bleu,
-        ("chrf", _) => Measure::Chrf,
-        ("report", _) => Measure::Report,
-        ("entities", _) => Measure::Entities,
-        ("stereotypes", _) => Measure::Stereotypes,
-        ("bbq", _) => Measure::Bbq,
-        ("mc2", _) => Measure::Mc2,
-        _ => Measure::Accuracy,
+        ("exact", _) => TaskMetric::Exact,
+        ("f1", _) => TaskMetric::F1,
+        ("bleu", _) => TaskMetric::Bleu,
+        ("chrf", _) => TaskMetric::Chrf,
+        ("report", _) => TaskMetric::Report,
+        ("entities", _) => TaskMetric::Entities,
+        ("stereotypes", _) => TaskMetric::Stereotypes,
+        ("bbq", _) => TaskMetric::Bbq,
+        ("mc2", _) => TaskMetric::Mc2,
+        _ => TaskMetric::Accuracy,
     })
 }
 
@@ -208,7 +208,7 @@ fn judge(text: &str) -> Result<Judge> {
 
 /// Rows without what a measure compares with become broken ones.
 fn leave_out_what_has_nothing_to_compare_with(
-    measure: &Measure,
+    measure: &TaskMetric,
     name: &str,
     file: &mut TaskFile,
 ) -> Result<()> {
@@ -217,8 +217,8 @@ fn leave_out_what_has_nothing_to_compare_with(
     file.rows.retain(|row| {
         let Right::Answers { references, judged } = &row.right else { return true };
         let fault = match measure {
-            Measure::Rule(Some(judge)) => judge.fault(judged).map(str::to_owned),
-            Measure::Rule(None) => None,
+            TaskMetric::Rule(Some(judge)) => judge.fault(judged).map(str::to_owned),
+            TaskMetric::Rule(None) => None,
             _ if references.is_empty() => {
                 Some(format!("`answer`: missing, and the metric {name} compares with it"))
             }
@@ -286,9 +286,12 @@ mod tests {
     #[test]
     fn settings_of_metrics_are_taken_as_they_are_typed() {
         let read = |list: &str| Measures::of(&metric_names(list), &mut file(ANSWERED)).unwrap().0;
-        assert!(matches!(read("rouge, Rouge:stemmer")[..], [Measure::Rouge(false), Measure::Rouge(true)]));
+        assert!(matches!(
+            read("rouge, Rouge:stemmer")[..],
+            [TaskMetric::Rouge(false), TaskMetric::Rouge(true)]
+        ));
         let judged = |list: &str, answer: &str| match &read(list)[..] {
-            [Measure::Exact, Measure::Rule(Some(judge))] => judge.score(&Judged::default(), answer),
+            [TaskMetric::Exact, TaskMetric::Rule(Some(judge))] => judge.score(&Judged::default(), answer),
             other => panic!("{other:?}"),
         };
         assert_eq!(["Ada", "ada"].map(|answer| judged("exact,rule:regex=^[A-Z]", answer)), [1.0, 0.0]);

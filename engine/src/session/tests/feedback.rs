@@ -2,8 +2,8 @@
 
 use super::{after, failures, play, sampled, tiny, train};
 use crate::protocol::{
-    ChatMessage, Command, Event, Feedback, GenerateConfig, Launch, LearnsFrom, Objective, ProposalSettings,
-    Report, Role, RunConfig, RunState, Start, Uncertainty, WeightSource,
+    ChatMessage, Command, Event, Feedback, GenerateConfig, LearnsFrom, Objective, ProposalSettings, Report,
+    Role, RunConfig, RunLaunch, RunState, Start, Uncertainty, WeightSource,
 };
 
 fn asked(text: &str) -> Vec<ChatMessage> {
@@ -85,7 +85,7 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
     tuned.set_objective(Objective::Chat);
     let learn = |learns_from| {
-        let launch = Launch { learns_from, ..Launch::default() };
+        let launch = RunLaunch { learns_from, ..RunLaunch::default() };
         after(Command::Train { config: Box::new(tuned.clone()), launch })
     };
     // Three of four have a thumb up.
@@ -140,7 +140,7 @@ fn replies_at_once_are_what_each_is_by_itself() {
     });
     let mut tuned = RunConfig { start: Some(Start::best_of("1-first-stories")), ..settings(&heard) };
     tuned.set_objective(Objective::Chat);
-    let launch = Launch { learns_from: LearnsFrom::Feedback, ..Launch::default() };
+    let launch = RunLaunch { learns_from: LearnsFrom::Feedback, ..RunLaunch::default() };
     let tuned = Command::Train { config: Box::new(tuned), launch };
     let long = |at: usize| vec![ChatMessage::new(Role::User, "Who has it? ".repeat(1 + at % 3 * 20))];
     // Of the last, the oldest exchange is left out.
@@ -216,7 +216,7 @@ fn labels_that_were_given_are_learned_and_other_texts_are_proposed() {
     tuned.set_objective(Objective::Classify);
     let text = |at: usize| format!("Mia saw {at} birds.");
     let label = |at: usize| Feedback::labelled(&text(at), if at.is_multiple_of(2) { "even" } else { "odd" });
-    let launch = || Launch { learns_from: LearnsFrom::Feedback, ..Launch::default() };
+    let launch = || RunLaunch { learns_from: LearnsFrom::Feedback, ..RunLaunch::default() };
     let learn = || after(Command::Train { config: Box::new(tuned.clone()), launch: launch() });
     // Two of the texts have a label by then.
     let pool = folder.path().join("pool.jsonl");

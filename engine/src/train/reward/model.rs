@@ -297,7 +297,7 @@ mod tests {
     fn scorer(plain: bool, scale: f32) -> Scorer {
         let preset = presets::preset("llama-tiny").unwrap();
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..preset.tokenizer };
-        let tokenizer = crate::tokenizer::Trainer::new(&config).unwrap().finish(false).unwrap();
+        let tokenizer = crate::tokenizer::TokenizerTrainer::new(&config).unwrap().finish(false).unwrap();
         let files = TokenizerFiles::from(tokenizer).with_chatml().unwrap();
         let (mut model, mut train) = (preset.model, preset.train);
         (model.layers, model.width, model.context_length) = (1, 32, 48);

@@ -1,7 +1,7 @@
 //! How a session of a run begins: with initial weights, or where the last one left off.
 
 use super::reference::{self, TEACHER_FILE};
-use super::{GROUP_SECONDS, Group, MAX_GROUP_STEPS, Options, Timing, Trainer};
+use super::{GROUP_SECONDS, MAX_GROUP_STEPS, Options, StepGroup, Timing, Trainer};
 use crate::checkpoint::{Checkpoints, Content, Loaded, Which};
 use crate::data::{Batches, Reference};
 use crate::error::{Error, Result};
@@ -161,7 +161,7 @@ impl<'data> Trainer<'data> {
             failure: None,
             over: false,
             pace,
-            group: Group { seconds: GROUP_SECONDS, steps: MAX_GROUP_STEPS },
+            group: StepGroup { seconds: GROUP_SECONDS, steps: MAX_GROUP_STEPS },
             guard,
             rewards: super::reward::Rewards::default(),
             reference: Reference::default(),

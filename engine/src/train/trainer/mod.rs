@@ -111,7 +111,7 @@ pub struct Trainer<'data> {
     failure: Option<Error>,
     over: bool,
     pace: Timing,
-    group: Group,
+    group: StepGroup,
     guard: Guard,
     /// Of a run that learns by rewards.
     rewards: reward::Rewards,
@@ -124,7 +124,7 @@ pub struct Trainer<'data> {
 
 /// How much is done at a time, which changes no number.
 #[derive(Clone, Copy, Debug)]
-struct Group {
+struct StepGroup {
     seconds: f64,
     steps: u64,
 }

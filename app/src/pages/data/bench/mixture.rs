@@ -9,7 +9,7 @@ use crate::theme::Palette;
 use crate::widgets::slider;
 use egui::{Label, Rect, Sense, Slider, Ui, Vec2};
 use glasshouse_protocol::Command;
-use glasshouse_protocol::cleaning::report::{Group, Report};
+use glasshouse_protocol::cleaning::report::{CleaningReport, Group};
 use glasshouse_protocol::cleaning::table::Unit;
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,17 +23,17 @@ const HOTTEST: f64 = 5.0;
 #[derive(Debug, Default)]
 pub(super) struct Mixing {
     /// Weights and temperature as the person has them.
-    mixture: Option<Mixture>,
-    sending: Debounce<Mixture>,
+    mixture: Option<MixtureDraft>,
+    sending: Debounce<MixtureDraft>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Mixture {
+struct MixtureDraft {
     weights: BTreeMap<String, f64>,
     temperature: f64,
 }
 
-impl Mixture {
+impl MixtureDraft {
     fn of(recipe: &RecipeSummary) -> Self {
         Self { weights: recipe.weights.clone(), temperature: recipe.temperature.max(1.0) }
     }
@@ -54,12 +54,12 @@ impl Mixing {
     /// Sends a mixture that has rested.
     pub(super) fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let Some(mixture) = &self.mixture else { return };
-        let now = context.state.cleaning.recipe.as_ref().map(Mixture::of);
+        let now = context.state.cleaning.recipe.as_ref().map(MixtureDraft::of);
         let waits = || context.state.is_waiting(|command| matches!(command, Command::SetMixture { .. }));
         if now.as_ref() == Some(mixture) {
             self.mixture = None;
         } else if self.sending.due(ui, mixture) {
-            let Mixture { weights, temperature } = mixture.clone();
+            let MixtureDraft { weights, temperature } = mixture.clone();
             context.outbox.send(Command::SetMixture { weights, temperature });
         } else if self.sending.is_sent(mixture) && !waits() {
             // It was refused, and the message says why.
@@ -75,7 +75,7 @@ impl Mixing {
         if sources.len() < 2 {
             return;
         }
-        let before = self.mixture.clone().unwrap_or_else(|| Mixture::of(recipe));
+        let before = self.mixture.clone().unwrap_or_else(|| MixtureDraft::of(recipe));
         let mut mixture = before.clone();
         group_head_ui(ui, Group::Balance);
         small_card(ui, |ui| {
@@ -143,7 +143,11 @@ fn share_ui(ui: &mut Ui, share: f32) {
 }
 
 /// The sources of the last cleaning and how much of each was kept, else those of the sample; and those that the recipe weighs.
-fn sources(report: Option<&Report>, sample: Option<&SampleJudgement>, recipe: &RecipeSummary) -> Vec<Source> {
+fn sources(
+    report: Option<&CleaningReport>,
+    sample: Option<&SampleJudgement>,
+    recipe: &RecipeSummary,
+) -> Vec<Source> {
     let kept = report.map(kept_by_source).unwrap_or_default();
     if !kept.is_empty() {
         return kept;
@@ -155,7 +159,7 @@ fn sources(report: Option<&Report>, sample: Option<&SampleJudgement>, recipe: &R
 
 /// What was kept of each source, by the last column of the table that counts it: in words or bytes where it has such, else in
 /// documents.
-fn kept_by_source(report: &Report) -> Vec<Source> {
+fn kept_by_source(report: &CleaningReport) -> Vec<Source> {
     let Some(table) = report.table("source") else { return Vec::new() };
     let counts = |wanted: Unit| {
         table
@@ -164,10 +168,10 @@ fn kept_by_source(report: &Report) -> Vec<Source> {
             .rposition(|column| column.unit == wanted && column.title.to_lowercase().contains("kept"))
     };
     let Some(column) = counts(Unit::Bytes).or_else(|| counts(Unit::Count)) else { return Vec::new() };
-    let source = |row: &Vec<glasshouse_protocol::cleaning::table::Cell>| {
+    let source = |row: &Vec<glasshouse_protocol::cleaning::table::CorpusCell>| {
         let size = row.get(column)?.number().filter(|size| *size > 0.0)?;
         match row.first()? {
-            glasshouse_protocol::cleaning::table::Cell::Text(name) => {
+            glasshouse_protocol::cleaning::table::CorpusCell::Text(name) => {
                 Some(Source { name: name.clone(), size: Some(size) })
             }
             _ => None,
@@ -177,7 +181,7 @@ fn kept_by_source(report: &Report) -> Vec<Source> {
 }
 
 /// The share of each source: its weight times its size, the temperature's root of it. `None` where a size is not known.
-fn shares(sources: &[Source], mixture: &Mixture) -> Option<Vec<f64>> {
+fn shares(sources: &[Source], mixture: &MixtureDraft) -> Option<Vec<f64>> {
     let drawn: Vec<f64> = sources
         .iter()
         .map(|source| {
@@ -191,7 +195,7 @@ fn shares(sources: &[Source], mixture: &Mixture) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::cleaning::table::{Cell, Column, Table};
+    use glasshouse_protocol::cleaning::table::{Column, CorpusCell, CorpusTable};
 
     fn source(name: &str, size: f64) -> Source {
         Source { name: name.to_owned(), size: Some(size) }
@@ -200,7 +204,7 @@ mod tests {
     #[test]
     fn a_temperature_brings_shares_together_and_a_weight_moves_them_apart() {
         let sources = [source("books", 100.0), source("web", 900.0)];
-        let mut mixture = Mixture { temperature: 1.0, ..Mixture::default() };
+        let mut mixture = MixtureDraft { temperature: 1.0, ..MixtureDraft::default() };
         assert_eq!(shares(&sources, &mixture), Some(vec![0.1, 0.9]));
         mixture.temperature = 2.0;
         assert_eq!(shares(&sources, &mixture), Some(vec![0.25, 0.75]));
@@ -214,11 +218,11 @@ mod tests {
 
     #[test]
     fn sources_are_those_that_were_kept_else_those_of_the_sample() {
-        let mut report = Report::default();
+        let mut report = CleaningReport::default();
         let recipe =
             RecipeSummary { weights: [("books".to_owned(), 2.0)].into(), ..RecipeSummary::default() };
         assert_eq!(sources(Some(&report), None, &recipe), [Source { name: "books".to_owned(), size: None }]);
-        report.tables.push(Table {
+        report.tables.push(CorpusTable {
             key: "source".to_owned(),
             columns: vec![
                 Column::new("Source", Unit::Text),
@@ -228,9 +232,9 @@ mod tests {
             ],
             rows: vec![
                 vec!["web".into(), 90_u64.into(), 40_u64.into(), 0.4.into()],
-                vec!["forum".into(), 9_u64.into(), 0_u64.into(), Cell::Nothing],
+                vec!["forum".into(), 9_u64.into(), 0_u64.into(), CorpusCell::Nothing],
             ],
-            ..Table::default()
+            ..CorpusTable::default()
         });
         assert_eq!(sources(Some(&report), None, &recipe), [source("web", 40.0)]);
     }

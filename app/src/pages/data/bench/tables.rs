@@ -8,8 +8,8 @@ use crate::theme;
 use crate::widgets::{Align, Column, Table, card, csv, fold, quiet_text};
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
-use glasshouse_protocol::cleaning::report::{Report, Troubles};
-use glasshouse_protocol::cleaning::table::{Cell, Table as Counted, Unit};
+use glasshouse_protocol::cleaning::report::{CleaningReport, Troubles};
+use glasshouse_protocol::cleaning::table::{CorpusCell, CorpusTable, Unit};
 
 /// Rows of a table that are shown; all of them can be copied.
 const ROWS: usize = 12;
@@ -28,7 +28,7 @@ pub(super) fn report_ui(ui: &mut Ui, context: &mut Context<'_>) {
     }
 }
 
-fn summary_ui(ui: &mut Ui, report: &Report) {
+fn summary_ui(ui: &mut Ui, report: &CleaningReport) {
     card(ui, |ui| {
         head(ui, &format!("Recipe {}", report.recipe.name));
         let row = |ui: &mut Ui, name: &str, raw: String, kept: String| {
@@ -79,7 +79,7 @@ fn troubles_ui(ui: &mut Ui, context: &mut Context<'_>, troubles: &Troubles) {
     });
 }
 
-fn table_ui(ui: &mut Ui, context: &mut Context<'_>, table: &Counted) {
+fn table_ui(ui: &mut Ui, context: &mut Context<'_>, table: &CorpusTable) {
     let palette = context.palette;
     card(ui, |ui| {
         let copy = line_ui(
@@ -122,7 +122,7 @@ fn table_ui(ui: &mut Ui, context: &mut Context<'_>, table: &Counted) {
                     let row_response = drawn.row_ui(ui, &name, false, |ui, place| {
                         let column = places.get(place).copied().unwrap_or_default();
                         let unit = table.columns.get(column).map_or(Unit::Text, |column| column.unit);
-                        let cell = row.get(column).unwrap_or(&Cell::Nothing);
+                        let cell = row.get(column).unwrap_or(&CorpusCell::Nothing);
                         let colour = if place == 0 { palette.text } else { palette.quiet };
                         ui.add(Label::new(RichText::new(written(cell, unit)).color(colour)).truncate());
                     });
@@ -138,7 +138,7 @@ fn table_ui(ui: &mut Ui, context: &mut Context<'_>, table: &Counted) {
 }
 
 /// The columns that find room: the first, and of the others the shares where there are two or more, else the first two.
-fn shown(table: &Counted) -> Vec<usize> {
+fn shown(table: &CorpusTable) -> Vec<usize> {
     let others = || table.columns.iter().enumerate().skip(1);
     let shares: Vec<usize> =
         others().filter(|(_, column)| column.unit == Unit::Share).map(|(place, _)| place).collect();
@@ -152,23 +152,23 @@ fn short(title: &str) -> &str {
 }
 
 /// A cell in the unit of its column.
-fn written(cell: &Cell, unit: Unit) -> String {
+fn written(cell: &CorpusCell, unit: Unit) -> String {
     match (cell, unit) {
-        (Cell::Nothing, _) => format::NOTHING.to_owned(),
-        (Cell::Text(text), _) => text.clone(),
-        (Cell::Whole(value), Unit::Count) => format::count(*value),
-        (Cell::Whole(value), Unit::Bytes) => format::bytes(*value),
-        (Cell::Whole(value), _) => format::whole(*value),
-        (Cell::Real(value), Unit::Share) => format::percent(*value),
-        (Cell::Real(value), _) => format::quantity(*value),
+        (CorpusCell::Nothing, _) => format::NOTHING.to_owned(),
+        (CorpusCell::Text(text), _) => text.clone(),
+        (CorpusCell::Whole(value), Unit::Count) => format::count(*value),
+        (CorpusCell::Whole(value), Unit::Bytes) => format::bytes(*value),
+        (CorpusCell::Whole(value), _) => format::whole(*value),
+        (CorpusCell::Real(value), Unit::Share) => format::percent(*value),
+        (CorpusCell::Real(value), _) => format::quantity(*value),
     }
 }
 
 /// Every cell of a row, exactly.
-fn whole_row(table: &Counted, row: &[Cell]) -> String {
+fn whole_row(table: &CorpusTable, row: &[CorpusCell]) -> String {
     let cells = table.columns.iter().zip(row).map(|(column, cell)| {
         let value = match cell {
-            Cell::Whole(value) => format::whole(*value),
+            CorpusCell::Whole(value) => format::whole(*value),
             cell => written(cell, column.unit),
         };
         format!("{}: {value}", column.title)
@@ -176,13 +176,13 @@ fn whole_row(table: &Counted, row: &[Cell]) -> String {
     cells.collect::<Vec<_>>().join("\n")
 }
 
-fn as_csv(table: &Counted) -> String {
+fn as_csv(table: &CorpusTable) -> String {
     let head: Vec<&str> = table.columns.iter().map(|column| column.title.as_str()).collect();
-    let exact = |cell: &Cell| match cell {
-        Cell::Whole(value) => value.to_string(),
-        Cell::Real(value) => value.to_string(),
-        Cell::Text(text) => text.clone(),
-        Cell::Nothing => String::new(),
+    let exact = |cell: &CorpusCell| match cell {
+        CorpusCell::Whole(value) => value.to_string(),
+        CorpusCell::Real(value) => value.to_string(),
+        CorpusCell::Text(text) => text.clone(),
+        CorpusCell::Nothing => String::new(),
     };
     csv(&head, table.rows.iter().map(|row| row.iter().map(exact).collect::<Vec<String>>()))
 }
@@ -192,8 +192,8 @@ mod tests {
     use super::*;
     use glasshouse_protocol::cleaning::table::Column;
 
-    fn table() -> Counted {
-        Counted {
+    fn table() -> CorpusTable {
+        CorpusTable {
             columns: vec![
                 Column::new("Language", Unit::Text),
                 Column::new("Documents raw", Unit::Count),
@@ -201,8 +201,14 @@ mod tests {
                 Column::new("Share raw", Unit::Share),
                 Column::new("Share kept", Unit::Share),
             ],
-            rows: vec![vec!["eng".into(), 20_263_u64.into(), 14_906_u64.into(), 0.944.into(), Cell::Nothing]],
-            ..Counted::default()
+            rows: vec![vec![
+                "eng".into(),
+                20_263_u64.into(),
+                14_906_u64.into(),
+                0.944.into(),
+                CorpusCell::Nothing,
+            ]],
+            ..CorpusTable::default()
         }
     }
 

@@ -1,6 +1,8 @@
 //! What of a view is no tensor, as rows: what ids and rows of tensors mean, spans of the text, passages, operations.
 
-use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue, Match, Passage, Place, TokenText};
+use glasshouse_protocol::inspect::{
+    ActivatingPassage, Detail, GraphNode, GraphValue, Match, Place, TokenText,
+};
 
 /// Rows that a view has beside its tensors.
 pub(super) enum List<'a> {
@@ -8,7 +10,7 @@ pub(super) enum List<'a> {
     Parameters(&'a [String]),
     Steps(&'a [u64]),
     Matches(&'a [Match]),
-    Passages(&'a [Passage]),
+    Passages(&'a [ActivatingPassage]),
     Formulas(&'a [(String, String)]),
     Operations(&'a [GraphNode]),
     Values(&'a [GraphValue]),
@@ -156,7 +158,7 @@ fn place_cell(place: &Place) -> String {
     }
 }
 
-fn passage_cells(passage: &Passage) -> Vec<String> {
+fn passage_cells(passage: &ActivatingPassage) -> Vec<String> {
     let strongest = passage.activations.get(passage.peak).map_or_else(String::new, f32::to_string);
     let text: String = passage.tokens.iter().map(|token| token.text.as_str()).collect();
     let activations: Vec<String> = passage.activations.iter().map(f32::to_string).collect();

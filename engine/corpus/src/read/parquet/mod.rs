@@ -17,7 +17,7 @@ use super::unpack::Counter;
 use crate::files::Input;
 use crate::read::decode;
 use chunks::Chunks;
-use pages::Group;
+use pages::RowGroup;
 use parquet::basic::{Compression, ConvertedType, Type};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::{FileReader, Length, RowGroupReader};
@@ -111,7 +111,7 @@ impl Parquet {
     fn begin(&mut self, limits: &Limits) -> Result<(), String> {
         let index = self.group;
         self.group += 1;
-        let group = guarded(|| Group::new(&self.reader, index))?;
+        let group = guarded(|| RowGroup::new(&self.reader, index))?;
         for chunk in group.metadata().columns() {
             let name = chunk.column_path().string();
             if !self.wanted.columns().iter().any(|column| column.path() == chunk.column_path()) {

@@ -17,18 +17,18 @@ use parquet::schema::types::{ColumnDescPtr, Type as Schema};
 const MAX_BLOCK_VALUES: u64 = 1 << 16;
 
 /// A row group whose pages are looked at before they are decoded.
-pub(super) struct Group<'file> {
+pub(super) struct RowGroup<'file> {
     inner: Box<dyn RowGroupReader + 'file>,
 }
 
-impl<'file> Group<'file> {
+impl<'file> RowGroup<'file> {
     /// A row group of a file.
     pub(super) fn new(file: &'file SerializedFileReader<Chunks>, index: usize) -> Result<Self> {
         Ok(Self { inner: file.get_row_group(index)? })
     }
 }
 
-impl RowGroupReader for Group<'_> {
+impl RowGroupReader for RowGroup<'_> {
     fn metadata(&self) -> &RowGroupMetaData {
         self.inner.metadata()
     }

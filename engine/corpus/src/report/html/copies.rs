@@ -1,6 +1,6 @@
 //! Personal data by class, and documents that say the same.
 
-use super::super::{Cluster, ClusterSize, Duplicates, Report, number};
+use super::super::{CleaningReport, Cluster, ClusterSize, Duplicates, number};
 use super::{shown, stages};
 use maud::{Markup, html};
 
@@ -11,7 +11,7 @@ const COLUMNS: usize = 12;
 const PRINTED: usize = 3;
 
 /// Personal data by class.
-pub(super) fn personal(report: &Report) -> Markup {
+pub(super) fn personal(report: &CleaningReport) -> Markup {
     let name = |class: &str| shown(&class.replace('_', " "));
     html! {
         @if !report.personal.is_empty() {
@@ -49,7 +49,7 @@ pub(super) fn personal(report: &Report) -> Markup {
 }
 
 /// Groups of copies, by how they were found.
-pub(super) fn duplicates(report: &Report) -> Markup {
+pub(super) fn duplicates(report: &CleaningReport) -> Markup {
     html! {
         @if !report.duplicates.is_empty() {
             section #duplicates {

@@ -1,6 +1,6 @@
 //! What the corpus is made of, and a few documents of it.
 
-use super::super::{Cell, Report, Table, Unit, number};
+use super::super::{CleaningReport, CorpusCell, CorpusTable, Unit, number};
 use super::{more, shown, text};
 use maud::{Markup, html};
 
@@ -8,7 +8,7 @@ use maud::{Markup, html};
 const ROWS_SHOWN: usize = 40;
 
 /// All tables.
-pub(super) fn tables(report: &Report) -> Markup {
+pub(super) fn tables(report: &CleaningReport) -> Markup {
     html! {
         @if !report.tables.is_empty() {
             section #tables {
@@ -21,7 +21,7 @@ pub(super) fn tables(report: &Report) -> Markup {
 }
 
 /// The documents that were kept, a few of them.
-pub(super) fn samples(report: &Report) -> Markup {
+pub(super) fn samples(report: &CleaningReport) -> Markup {
     html! {
         @if !report.samples.is_empty() {
             section #samples {
@@ -35,7 +35,7 @@ pub(super) fn samples(report: &Report) -> Markup {
 }
 
 /// A table, with a thin bar under each number that says how much of the most it is.
-fn grid(table: &Table) -> Markup {
+fn grid(table: &CorpusTable) -> Markup {
     html! {
         div.whole {
             h3 { (shown(&table.title)) }
@@ -69,15 +69,15 @@ fn grid(table: &Table) -> Markup {
 }
 
 /// A count that is shown rounded.
-fn in_full(cell: &Cell, unit: Unit) -> Option<String> {
+fn in_full(cell: &CorpusCell, unit: Unit) -> Option<String> {
     match cell {
-        Cell::Whole(value) if matches!(unit, Unit::Count | Unit::Bytes) => Some(number::whole(*value)),
+        CorpusCell::Whole(value) if matches!(unit, Unit::Count | Unit::Bytes) => Some(number::whole(*value)),
         _ => None,
     }
 }
 
 /// Per cent of the largest value of all columns of a unit: raw and kept share a scale.
-fn part_of_most(table: &Table, cell: &Cell, unit: Unit) -> Option<f64> {
+fn part_of_most(table: &CorpusTable, cell: &CorpusCell, unit: Unit) -> Option<f64> {
     if !matches!(unit, Unit::Count | Unit::Bytes | Unit::Share) {
         return None;
     }

@@ -1,6 +1,6 @@
 //! From raw to kept, by bytes.
 
-use super::super::{GROUPS, Report, Stage, class_of, number};
+use super::super::{CleaningReport, GROUPS, Stage, class_of, number};
 use super::shown;
 use maud::{Markup, html};
 
@@ -11,7 +11,7 @@ fn loss(stage: &Stage) -> u64 {
 }
 
 /// The three numbers, the bar, and the steps from raw to kept.
-pub(super) fn section(report: &Report) -> Markup {
+pub(super) fn section(report: &CleaningReport) -> Markup {
     html! {
         (figures(report))
         @if report.raw.bytes > 0 {
@@ -24,7 +24,7 @@ pub(super) fn section(report: &Report) -> Markup {
     }
 }
 
-fn figures(report: &Report) -> Markup {
+fn figures(report: &CleaningReport) -> Markup {
     let (kept, raw) = (&report.kept, &report.raw);
     let figures = [
         ("Documents", number::whole as fn(u64) -> String, kept.documents, raw.documents),
@@ -45,7 +45,7 @@ fn figures(report: &Report) -> Markup {
 }
 
 /// One bar: what was kept, and what each group of stages took.
-fn bar(report: &Report) -> Markup {
+fn bar(report: &CleaningReport) -> Markup {
     let loss_of = |group| report.stages.iter().filter(|stage| stage.about.group == group).map(loss).sum();
     let losses: Vec<(&str, &str, u64)> = GROUPS
         .into_iter()
@@ -77,7 +77,7 @@ fn bar(report: &Report) -> Markup {
 }
 
 /// A row a stage that took something: what had come so far, and how much of it went here.
-fn steps(report: &Report) -> Markup {
+fn steps(report: &CleaningReport) -> Markup {
     let largest =
         report.stages.iter().map(|stage| stage.before.bytes).max().unwrap_or(0).max(report.raw.bytes).max(1);
     let scale = |bytes: u64| 1000.0 * number::ratio(bytes, largest);

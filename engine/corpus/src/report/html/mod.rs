@@ -12,7 +12,7 @@ mod stages;
 use glasshouse_report::{Page, brand, links};
 use maud::{Markup, html};
 
-use super::{Report, number};
+use super::{CleaningReport, number};
 
 /// Files that the page lists; all are in `report.json`.
 const FILES_SHOWN: usize = 60;
@@ -26,7 +26,7 @@ const SCRIPT: &str = "addEventListener('beforeprint',()=>document.querySelectorA
 addEventListener('afterprint',()=>document.querySelectorAll('details[data-shut]').forEach(d=>{d.open=false;delete d.dataset.shut}));";
 
 /// The page of a cleaning.
-pub fn page(report: &Report) -> String {
+pub fn page(report: &CleaningReport) -> String {
     let version = shown(&report.version);
     let contents = html! {
         (header(report))
@@ -56,7 +56,7 @@ pub fn page(report: &Report) -> String {
 }
 
 /// What happened, in a sentence, and where to find what.
-fn header(report: &Report) -> Markup {
+fn header(report: &CleaningReport) -> Markup {
     let headline = match (report.raw.documents, report.kept.documents) {
         (0, _) => "Nothing was read".to_owned(),
         (raw, kept) if raw == kept => {
@@ -90,7 +90,7 @@ fn header(report: &Report) -> Markup {
 }
 
 /// What could not be read.
-fn troubles(report: &Report) -> Markup {
+fn troubles(report: &CleaningReport) -> Markup {
     let troubles = &report.troubles;
     html! {
         @if troubles.count > 0 {
@@ -114,7 +114,7 @@ fn troubles(report: &Report) -> Markup {
 }
 
 /// The files that were read.
-fn inputs(report: &Report) -> Markup {
+fn inputs(report: &CleaningReport) -> Markup {
     let bytes = report.inputs.iter().map(|input| input.bytes).sum();
     let count = report.inputs.len() as u64;
     html! {
@@ -144,7 +144,7 @@ fn inputs(report: &Report) -> Markup {
 }
 
 /// The recipe, from which the cleaning can be repeated.
-fn recipe(report: &Report) -> Markup {
+fn recipe(report: &CleaningReport) -> Markup {
     html! {
         section #recipe.recipe {
             h2 { "Recipe" }

@@ -1,12 +1,12 @@
 //! A card for each stage: what it is, what it took, and from whom.
 
-use super::super::{Report, Stage, class_of, diff, number};
+use super::super::{CleaningReport, Stage, class_of, diff, number};
 use super::{shown, text};
 use glasshouse_protocol::cleaning::TextFate;
 use maud::{Markup, html};
 
 /// The stages that did something as cards under the headings of their groups, and the others by name.
-pub(super) fn section(report: &Report) -> Markup {
+pub(super) fn section(report: &CleaningReport) -> Markup {
     // One example stands open, so that a reader sees what the folded ones hold.
     let open = report.stages.iter().position(|stage| !stage.changes.is_empty());
     let (acted, idle): (Vec<_>, Vec<_>) =

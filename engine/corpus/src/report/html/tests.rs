@@ -1,6 +1,6 @@
 //! Tests of the page: hostile texts, no reference to a network, and something said of everything counted.
 
-use super::super::{About, Column, StageRecorder, Table, Unit, demo};
+use super::super::{About, Column, CorpusTable, StageRecorder, Unit, demo};
 use super::*;
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ fn make_hostile(key: &str, value: &mut Value) {
 fn hostile_texts_stay_texts_wherever_they_stand() {
     let mut report = serde_json::to_value(demo::report()).expect("JSON");
     make_hostile("", &mut report);
-    let report: Report = serde_json::from_value(report).expect("a report");
+    let report: CleaningReport = serde_json::from_value(report).expect("a report");
     let page = page(&report);
     assert_eq!(page.matches("<script").count(), 1, "the page's own and no other");
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
@@ -111,7 +111,7 @@ fn the_page_says_what_was_counted() {
 
 #[test]
 fn an_empty_report_is_a_page_too() {
-    let page = page(&Report::default());
+    let page = page(&CleaningReport::default());
     assert!(page.contains("Nothing was read"));
     assert!(!page.contains("NaN") && !page.contains("inf"));
 }
@@ -119,11 +119,11 @@ fn an_empty_report_is_a_page_too() {
 #[test]
 fn long_tables_and_lists_are_cut_and_say_so() {
     let mut report = demo::report();
-    report.tables.push(Table {
+    report.tables.push(CorpusTable {
         title: "Long".to_owned(),
         columns: vec![Column::new("Name", Unit::Text), Column::new("Count", Unit::Count)],
         rows: (0..1040_u64).map(|number| vec![format!("row-{number}").into(), number.into()]).collect(),
-        ..Table::default()
+        ..CorpusTable::default()
     });
     report.inputs = vec![report.inputs[0].clone(); 4000];
     let page = page(&report);
@@ -138,9 +138,9 @@ fn texts_of_any_length_and_script_are_written() {
     recorder.edit("a", "b", super::super::Amount::of(&before), super::super::Amount::of("x"), || {
         (before.clone(), "x".to_owned())
     });
-    let report = Report {
+    let report = CleaningReport {
         stages: StageRecorder::chain(super::super::Amount::of(&before), [recorder]),
-        ..Report::default()
+        ..CleaningReport::default()
     };
     assert!(page(&report).len() < 100_000);
     assert_eq!(shown("a\u{7}b\tc\nd"), "a\u{fffd}b\tc\nd");
@@ -148,7 +148,7 @@ fn texts_of_any_length_and_script_are_written() {
 }
 
 /// Leaves page and report in the folder that `GLASSHOUSE_REPORT_FOLDER` names, for eyes.
-fn keep(report: &Report, page: &str) {
+fn keep(report: &CleaningReport, page: &str) {
     if let Some(folder) = std::env::var_os("GLASSHOUSE_REPORT_FOLDER") {
         let folder = std::path::Path::new(&folder);
         std::fs::write(folder.join("report.html"), page).expect("page");

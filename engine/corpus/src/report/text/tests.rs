@@ -61,7 +61,7 @@ fn lines_are_short_and_steer_no_terminal() {
 
 #[test]
 fn an_empty_report_is_said_in_two_lines() {
-    let text = details(&Report::default());
+    let text = details(&CleaningReport::default());
     assert_eq!(text.lines().count(), 2, "{text}");
     assert!(!text.contains("NaN"));
 }
