@@ -102,7 +102,7 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
         tell!("looking for the canaries in what the model knows");
     }
     engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
-    let source = WeightSource::Checkpoint { run: run.to_owned(), checkpoint: "best".to_owned() };
+    let source = WeightSource::best_of(run);
     let settings = AuditSettings { sections: vec![AuditTopic::Canaries], ..AuditSettings::default() };
     let hear = |event| {
         match event {

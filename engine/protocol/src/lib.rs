@@ -62,7 +62,7 @@ pub use model::{
 };
 
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
-pub use source::{ModelSource, WeightSource};
+pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,

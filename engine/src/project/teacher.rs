@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
-use crate::protocol::{ModelConfig, RunConfig, Start};
+use crate::protocol::{CheckpointChoice, ModelConfig, RunConfig, Start};
 use crate::tokenizer::TokenizerFiles;
 
 /// A teacher, found and looked at. Its weights are still on disk.
@@ -16,7 +16,7 @@ pub struct Teacher {
     /// Its settings.
     config: RunConfig,
     /// The file of its checkpoint.
-    checkpoint: String,
+    checkpoint: CheckpointChoice,
 }
 
 impl Teacher {
