@@ -179,7 +179,7 @@ fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
     let folder = |path: &PathBuf| path.display().to_string();
     let start = Start::parse(from, arguments.from_project.as_ref().map(folder));
     let project = arguments.from_project.as_ref().unwrap_or(&arguments.project);
-    let run = find_run(project, Some(start.run.as_str()).filter(|run| *run != "latest"))?;
+    let run = find_run(project, Start::named_run(&start.run))?;
     let mut config = run.config()?;
     // It is stored where it was trained, and this may be elsewhere.
     "auto".clone_into(&mut config.device);

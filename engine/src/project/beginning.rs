@@ -55,8 +55,7 @@ impl Beginning {
             start.project.as_deref().map(|folder| Project::open(Path::new(folder))).transpose()?;
         let elsewhere = elsewhere.filter(|other| absolute(other.folder()) != absolute(project.folder()));
         let project = elsewhere.as_ref().unwrap_or(project);
-        let name = Some(start.run.as_str()).filter(|name| *name != "latest");
-        let run = project.run_or_latest(name).map_err(|_| {
+        let run = project.run_or_latest(Start::named_run(&start.run)).map_err(|_| {
             let place = project.folder().display();
             Error::Unknown(format!(
                 "the run begins with {start}, which is not in {place}; `glasshouse runs restore` brings back one that was deleted, \

@@ -118,5 +118,5 @@ fn layouts(model: &ModelConfig) -> Result<(ArenaLayout, ArenaLayout)> {
 
 /// The run of a project that a setting names for what it learned.
 pub(crate) fn run_named(project: &Project, named: &Start) -> Result<Run> {
-    project.run_or_latest(Some(named.run.as_str()).filter(|name| *name != "latest"))
+    project.run_or_latest(Start::named_run(&named.run))
 }

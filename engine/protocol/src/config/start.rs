@@ -18,6 +18,14 @@ pub struct Start {
 }
 
 impl Start {
+    /// Means a project's latest run, in the place of a number or a name.
+    pub const LATEST: &'static str = "latest";
+
+    /// The run that is named, by its number or name; `None` where the word means the project's latest.
+    pub fn named_run(word: &str) -> Option<&str> {
+        Some(word).filter(|word| *word != Self::LATEST)
+    }
+
     /// The lowest validation loss of a run of the same project.
     pub fn best_of(run: &str) -> Self {
         Self { run: run.to_owned(), checkpoint: CheckpointChoice::Best, project: None }
@@ -66,6 +74,7 @@ mod tests {
 
     #[test]
     fn a_start_is_typed_as_a_run_with_or_without_a_checkpoint() {
+        assert_eq!((Start::named_run("3"), Start::named_run(Start::LATEST)), (Some("3"), None));
         let best = Start::parse("3", None);
         assert_eq!(best, Start::best_of("3"));
         assert_eq!((best.to_string().as_str(), best.step()), ("3 (best)", None));
