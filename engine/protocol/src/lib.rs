@@ -36,7 +36,7 @@ pub mod train_event;
 mod typed;
 
 pub use bench::BenchReport;
-pub use chat::{CHATML, CHATML_TOKENS, ChatExample, ChatMessage, Role};
+pub use chat::{CHATML, CHATML_TOKENS, ChatExample, ChatMessage, Role, TEMPLATE_REFUSES};
 pub use command::{Command, ExportFormat, Launch, LearnsFrom, Quantization, VERIFIED_STEPS, VocabularyOrder};
 pub use completion::{
     Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, LikelyToken,
