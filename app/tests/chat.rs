@@ -40,7 +40,7 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
 
     let config =
         GenerateConfig { max_tokens: 4, seed: 5, precision: Precision::Auto, ..GenerateConfig::default() };
-    let source = || WeightSource::Checkpoint { run: "1-model".to_owned(), checkpoint: "best".to_owned() };
+    let source = || WeightSource::best_of("1-model");
     let open = || Command::UseProject { folder: folder.join("chats"), make: false };
     let reply = |messages: &[(Role, &str)]| {
         let messages = messages.iter().map(|(role, text)| ChatMessage::new(*role, *text)).collect();

@@ -8,7 +8,7 @@ use crate::support::tuning::{
 };
 use glasshouse_engine::data::{Batch, IGNORED, prepare};
 use glasshouse_engine::project::{Trained, parameters_of};
-use glasshouse_protocol::Objective;
+use glasshouse_protocol::{CheckpointChoice, Objective};
 use serde_json::{Value, json};
 
 const LEARNING: [&str; 10] = [
@@ -115,7 +115,7 @@ fn an_adapter_or_a_part_learns_labels_from_a_table() {
     );
     tune(folder, "1", "classify", "texts.csv", &[&steps[..], &["--set", "train.trainable=norms"]].concat());
     let weights = |name: &str| {
-        let trained = Trained::load(run(folder, name), "latest").unwrap();
+        let trained = Trained::load(run(folder, name), &CheckpointChoice::Latest).unwrap();
         let parameters = parameters_of(&trained.config).unwrap();
         let layout = glasshouse_engine::plan::arena::ArenaLayout::of_parameters(&parameters);
         let entries = |at: usize| trained.parameters[layout.offsets[at]..][..layout.counts[at]].to_vec();

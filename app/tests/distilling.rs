@@ -8,7 +8,7 @@ use crate::support::tuning::{
 use glasshouse_engine::checkpoint::Checkpoints;
 use glasshouse_engine::data::prepare;
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_protocol::RunConfig;
+use glasshouse_protocol::{CheckpointChoice, RunConfig};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -124,7 +124,8 @@ fn a_run_that_was_interrupted_continues_with_its_teacher() {
     let kept = distil(folder, &[&set[..], &["--set", "train.activation_checkpointing=true"]].concat());
     assert_eq!(losses(&kept), losses(&whole));
     let project = Project::open(&folder.join("first")).unwrap();
-    let restored = project.restore(&project.run("2").unwrap(), "latest").unwrap().put().unwrap();
+    let restored =
+        project.restore(&project.run("2").unwrap(), &CheckpointChoice::Latest).unwrap().put().unwrap();
     assert_eq!(restored.config().unwrap().train.distil, run(folder, "2").config().unwrap().train.distil);
 }
 

@@ -132,7 +132,7 @@ fn an_evaluation_says_how_far_it_is_and_is_cancelled() {
     press(&mut scene, "Evaluate");
     let asked = scene.sent().into_iter().find(|sent| silent(&sent.command)).unwrap();
     let Command::Evaluate { source, settings } = &asked.command else { panic!("{asked:?}") };
-    let best = ("2-first-stories".to_owned(), "best.safetensors".to_owned());
+    let best = ("2-first-stories".to_owned(), "best.safetensors".into());
     assert_eq!(*source, WeightSource::Checkpoint { run: best.0, checkpoint: best.1 });
     assert!(settings.likelihood && settings.baselines && settings.keep && settings.documents.is_none());
     let node = scene.harness.get_by_role_and_label(Role::Button, "Evaluate");
@@ -256,7 +256,7 @@ fn a_passage_opens_the_page_inspect_with_the_weights_that_were_evaluated() {
     let asked = scene.sent_of(|command| matches!(command, Command::Inspect { .. }));
     let Some(Command::Inspect { source, prompt, .. }) = asked.last() else { panic!("{asked:?}") };
     assert_eq!(prompt, evaluation::PASSAGE);
-    let (run, checkpoint) = ("1-first-stories".to_owned(), "best.safetensors".to_owned());
+    let (run, checkpoint) = ("1-first-stories".to_owned(), "best.safetensors".into());
     assert_eq!(*source, WeightSource::Checkpoint { run, checkpoint });
     let views = |command: &Command| matches!(command, Command::Inspect { views, .. } if views.contains(&View::Tokens));
     assert!(asked.iter().any(views));

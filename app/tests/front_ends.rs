@@ -290,7 +290,7 @@ fn the_same_prompt_is_continued_alike() {
     let arguments = ["generate", "--project", "first", "--device", "cpu", "--prompt", "One", "--stop", "e"];
     let typed = succeed(folder, &[&arguments[..], &["--max-tokens", "40", "--json"]].concat());
     let done: Value = serde_json::from_str(typed.lines().last().unwrap()).unwrap();
-    let source = WeightSource::Checkpoint { run: RUN.to_owned(), checkpoint: "best".to_owned() };
+    let source = WeightSource::best_of(RUN);
     let stop = vec!["e".to_owned()];
     let config = GenerateConfig { max_tokens: 40, stop, precision: Precision::Auto, ..Default::default() };
     let prompt = "One".to_owned();

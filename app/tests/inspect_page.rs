@@ -48,7 +48,7 @@ fn shows(scene: &Scene, words: &str) -> bool {
 }
 
 fn at_step(step: u64) -> WeightSource {
-    let checkpoint = format!("step-{step}.safetensors");
+    let checkpoint = format!("step-{step}.safetensors").into();
     WeightSource::Checkpoint { run: "2-first-stories".to_owned(), checkpoint }
 }
 
@@ -251,7 +251,7 @@ fn a_run_is_scrubbed_and_played_from_its_first_weights_to_its_last() {
     scene.settle();
     let (source, _, _, settings) = last(&mut scene);
     assert_eq!(source, at_step(500));
-    let best = "best.safetensors".to_owned();
+    let best = "best.safetensors".into();
     let reference = WeightSource::Checkpoint { run: "2-first-stories".to_owned(), checkpoint: best };
     assert_eq!(settings.reference.as_ref(), Some(&reference), "maps are turned towards the last");
     assert!(shows(&scene, "step 500"));

@@ -6,6 +6,7 @@ use crate::support::tuning::{
 };
 use glasshouse_engine::checkpoint::Checkpoints;
 use glasshouse_engine::project::{Project, Run};
+use glasshouse_protocol::CheckpointChoice;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -99,7 +100,7 @@ fn a_policy_goes_on_by_the_scores_that_it_began_with() {
     expect_same_numbers(folder, ["2", "4"], &setting, kept, &whole, &["step", "reward"]);
     // A restored run has it, too.
     let project = Project::open(&folder.join("first")).unwrap();
-    let restored = project.restore(&run(folder, "3"), "latest").unwrap().put().unwrap();
+    let restored = project.restore(&run(folder, "3"), &CheckpointChoice::Latest).unwrap().put().unwrap();
     let [before, after] =
         [run(folder, "3"), restored].map(|run| std::fs::read(run.folder().join(kept)).unwrap());
     assert!(before == after);

@@ -5,7 +5,8 @@ use crate::serving::Serving;
 use glasshouse::serve::{QUEUE, Server, ServerSettings, Switchboard};
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{
-    Command, Completion, Ending, Event, Moderated, Moderation, ModerationMode, Precision, Report,
+    CheckpointChoice, Command, Completion, Ending, Event, Moderated, Moderation, ModerationMode, Precision,
+    Report,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -234,7 +235,7 @@ fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
         queue: QUEUE,
         cors: None,
         run: None,
-        checkpoint: "best".to_owned(),
+        checkpoint: CheckpointChoice::Best,
         precision: Precision::Auto,
         moderation: Moderation::default(),
     };

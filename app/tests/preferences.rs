@@ -7,6 +7,7 @@ use crate::support::tuning::{
 };
 use glasshouse_engine::data::{Split, prepare};
 use glasshouse_engine::project::Project;
+use glasshouse_protocol::CheckpointChoice;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -114,7 +115,8 @@ fn a_run_that_was_interrupted_continues_with_the_same_reference() {
     let [whole, rest] = [&whole, &rest].map(|told| ends(told)[1]);
     assert_eq!(whole, rest);
     // A restored run goes on by the same reference.
-    let restored = project.restore(&project.run("2").unwrap(), "latest").unwrap().put().unwrap();
+    let restored =
+        project.restore(&project.run("2").unwrap(), &CheckpointChoice::Latest).unwrap().put().unwrap();
     assert_eq!(std::fs::read(restored.folder().join("reference.safetensors")).unwrap(), before);
 }
 

@@ -117,7 +117,7 @@ fn a_file_that_comes_as_bytes_is_looked_through_alike() {
     let folder = folder.path();
     std::fs::write(folder.join("prompts.jsonl"), PROMPTS).unwrap();
     let (typed, _) = propose(folder, "prompts.jsonl", &["--max-tokens", "4"]);
-    let source = WeightSource::Checkpoint { run: "1-nanogpt-cpu".to_owned(), checkpoint: "best".to_owned() };
+    let source = WeightSource::best_of("1-nanogpt-cpu");
     let settings = ProposalSettings { max_tokens: 4, ..ProposalSettings::default() };
     let command = Command::Propose { source, from: "prompts.jsonl".to_owned(), settings };
     let opens = (use_project(folder.join("first"), false), Vec::new());

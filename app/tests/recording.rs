@@ -20,8 +20,9 @@ use glasshouse::theme::space;
 use glasshouse_engine::data::tasks::{TaskKind, TaskOptions, TaskSplit};
 use glasshouse_engine::project::Project;
 use glasshouse_protocol::{
-    AuditSettings, Command, EvaluateSettings, ExportFormat, GuardMode, LearnsFrom, Objective, Quantization,
-    RunConfig, RunLaunch, RunState, Start, TrainingState, View, WeightSource, presets,
+    AuditSettings, CheckpointChoice, Command, EvaluateSettings, ExportFormat, GuardMode, LearnsFrom,
+    Objective, Quantization, RunConfig, RunLaunch, RunState, Start, TrainingState, View, WeightSource,
+    presets,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -215,7 +216,7 @@ fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
     let id = session.state().projects.open.as_ref().unwrap().summary.id.clone();
     let project = Project::open(&work.join("shelf").join(id)).unwrap();
     let mut config = project.run(&first.name).unwrap().config().unwrap();
-    config.start = Some(Start { run: first.name, checkpoint: "latest".to_owned(), project: None });
+    config.start = Some(Start { run: first.name, checkpoint: CheckpointChoice::Latest, project: None });
     config.set_objective(Objective::Chat);
     config.set_steps(extent.answers);
     config.train.eval_interval = (extent.answers / 6).max(2);
@@ -320,7 +321,7 @@ fn paired(session: &mut Session, extent: &Extent, names: &[String], shows: &str)
 }
 
 fn best(run: &str) -> WeightSource {
-    WeightSource::Checkpoint { run: run.to_owned(), checkpoint: "best".to_owned() }
+    WeightSource::best_of(run)
 }
 
 /// Somebody raises a run's learning rate tenfold on its way: what the guard sees and does.

@@ -5,7 +5,7 @@ use glasshouse_engine::graph::Parameter;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{Project, Trained, parameters_of};
 use glasshouse_engine::tokenizer::Tokenizer;
-use glasshouse_protocol::{RunConfig, RunState, Start, Trainable};
+use glasshouse_protocol::{CheckpointChoice, RunConfig, RunState, Start, Trainable};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,7 +46,7 @@ pub(super) fn weights(
     run: &str,
 ) -> (BTreeMap<String, (Parameter, Vec<f32>)>, Tokenizer) {
     let run = Project::open(&folder.join(project)).unwrap().run(run).unwrap();
-    let trained = Trained::load(run, "latest").unwrap();
+    let trained = Trained::load(run, &CheckpointChoice::Latest).unwrap();
     let parameters = parameters_of(&trained.config).unwrap();
     let layout = ArenaLayout::of_parameters(&parameters);
     let entries = |at: usize| trained.parameters[layout.offsets[at]..][..layout.counts[at]].to_vec();
@@ -184,7 +184,7 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     };
     let start = self::config(folder, "first", "2").start.unwrap();
     let own = ["merge", "--project", "first", "--adapter", "adapter", "--run"];
-    let said = succeed(folder, &[&own[..], &["1", "--checkpoint", &start.checkpoint]].concat());
+    let said = succeed(folder, &[&own[..], &["1", "--checkpoint", start.checkpoint.as_str()]].concat());
     assert!(
         said.starts_with("5-nanogpt-cpu-merged: the weights of 1-nanogpt-cpu with the adapter"),
         "{said}"
@@ -318,10 +318,7 @@ fn an_imported_model_is_trained_on_and_goes_out_as_what_it_came_in() {
     assert_eq!(run.record().unwrap().family, model.record().unwrap().family);
     assert_eq!(
         run.config().unwrap().start,
-        Some(Start {
-            checkpoint: "step-00000000-000001.safetensors".to_owned(),
-            ..Start::best_of("1-model")
-        })
+        Some(Start { checkpoint: "step-00000000-000001.safetensors".into(), ..Start::best_of("1-model") })
     );
     succeed(folder, &["export", "--project", "in", "--to", "out"]);
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();

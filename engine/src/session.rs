@@ -507,12 +507,12 @@ impl Session {
                 self.restore_checkpoint(id, &run, checkpoint).await?;
             }
             Command::MergeAdapter { run, checkpoint, adapter, undo } => {
-                let checkpoint = checkpoint.as_deref().unwrap_or("best");
+                let checkpoint = checkpoint.unwrap_or_default();
                 self.merge_adapter(id, &run, checkpoint, adapter, undo).await?;
             }
             Command::ExportModel { run, checkpoint, format, to, keep } => {
-                let checkpoint = checkpoint.as_deref().unwrap_or("best");
-                self.export_model(id, &run, checkpoint, format, to, keep).await?;
+                let checkpoint = checkpoint.unwrap_or_default();
+                self.export_model(id, &run, &checkpoint, format, to, keep).await?;
             }
             Command::ListModelFiles { address } => self.list_model_files(id, &address).await?,
             Command::LookAtModel { from } => {

@@ -20,7 +20,9 @@ use glasshouse_engine::project::{AsTrained, Project, Run, Trained, parameters_of
 use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_engine::train::{Options, TrainEvent};
 use glasshouse_protocol::model::Dropout;
-use glasshouse_protocol::{Adapter, AdapterBase, AdapterTarget, Precision, RunConfig, RunState, TrainConfig};
+use glasshouse_protocol::{
+    Adapter, AdapterBase, AdapterTarget, CheckpointChoice, Precision, RunConfig, RunState, TrainConfig,
+};
 use glasshouse_tests::python;
 use half::f16;
 use pollster::block_on;
@@ -260,19 +262,22 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     draw_adapters(&list, &layout, &mut arena);
     let run = run_with(&project, &config, arena.clone());
     let whole = merged(&list, config.train.adapter.as_ref(), arena);
-    let new = project.merge(&run, "best").unwrap().put().unwrap();
+    let new = project.merge(&run, &CheckpointChoice::Best).unwrap().put().unwrap();
     let now = new.config().unwrap();
     assert_eq!((now.train.adapter.clone(), &now.model), (None, &config.model));
     let start = now.start.unwrap();
-    assert_eq!((start.run, start.checkpoint), (run.name(), "step-00000003-000001.safetensors".to_owned()));
+    assert_eq!(
+        (start.run, start.checkpoint),
+        (run.name(), CheckpointChoice::from("step-00000003-000001.safetensors"))
+    );
     assert_eq!(new.record().unwrap().state, RunState::Imported);
     let mut checkpoints = Checkpoints::new(new.checkpoints_folder());
     let list = parameters_of(&config).unwrap();
     let loaded = checkpoints.load(Which::Best, &list, Content::Weights).unwrap().unwrap();
     assert_eq!(loaded.state.parameters, whole);
     // As everything that reads a run's weights has them.
-    assert_eq!(Trained::load(run, "best").unwrap().parameters, whole);
-    let error = project.merge(&new, "best").unwrap_err().to_string();
+    assert_eq!(Trained::load(run, &CheckpointChoice::Best).unwrap().parameters, whole);
+    let error = project.merge(&new, &CheckpointChoice::Best).unwrap_err().to_string();
     assert!(error.contains("has no adapter"), "{error}");
 }
 
@@ -312,7 +317,7 @@ fn agrees_with_peft(preset: &str, adapter: Adapter, block: &str, layers: Layers)
     draw_adapters(&list, &layout, &mut arena);
     let (_project_folder, project) = project();
     let run = run_with(&project, &config, arena.clone());
-    export_adapter(&AsTrained::load(run, "latest").unwrap(), &exported, false).unwrap();
+    export_adapter(&AsTrained::load(run, &CheckpointChoice::Latest).unwrap(), &exported, false).unwrap();
 
     let all = ids(1, config.model.context_length + 1, config.model.vocabulary);
     let (tokens, targets) = (&all[..all.len() - 1], &all[1..]);
@@ -393,7 +398,7 @@ fn an_adapter_over_a_base_in_16_bits_is_exported_as_one_over_32() {
         let (_project_folder, project) = project();
         let run = run_with(&project, &config, rounded(&list, &layout, arena));
         let to = folder.path().join(format!("{base:?}"));
-        export_adapter(&AsTrained::load(run, "latest").unwrap(), &to, false).unwrap();
+        export_adapter(&AsTrained::load(run, &CheckpointChoice::Latest).unwrap(), &to, false).unwrap();
         std::fs::read(to.join("adapter_model.safetensors")).unwrap()
     });
     assert!(files[0] == files[1]);

@@ -6,7 +6,7 @@ use crate::gguf_models::{furthest, models, write};
 use glasshouse_engine::interchange::gguf::{self, Gguf};
 use glasshouse_engine::interchange::{Found, import};
 use glasshouse_engine::project::{Project, Trained};
-use glasshouse_engine::protocol::{Quantization, TokenizerConfig, TokenizerKind};
+use glasshouse_engine::protocol::{CheckpointChoice, Quantization, TokenizerConfig, TokenizerKind};
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
 use glasshouse_tests::{cache, python, repository};
 use serde_json::{Value as Json, json};
@@ -163,7 +163,7 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
     assert_eq!(found.model.vocabulary, other.model.vocabulary);
     assert!(found.weights().unwrap() == other.weights().unwrap());
     let run = import(&project, &found, "SmolLM2-135M-Instruct").unwrap();
-    let trained = Trained::load(run, "best").unwrap();
+    let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
     assert_eq!(trained.tokenizer.token(trained.tokenizer.end_of_text().unwrap()).unwrap(), "<|im_end|>");
     for text in expected["texts"].as_array().unwrap() {
         let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();

@@ -9,8 +9,8 @@ use glasshouse_engine::interchange::gguf::{
 use glasshouse_engine::interchange::{Found, import};
 use glasshouse_engine::project::{Project, Trained};
 use glasshouse_engine::protocol::{
-    Activation, Bias, Gate, ModelConfig, NormPlacement, Position, Quantization, RopeScaling, RunConfig,
-    TokenizerConfig, TokenizerKind,
+    Activation, Bias, CheckpointChoice, Gate, ModelConfig, NormPlacement, Position, Quantization,
+    RopeScaling, RunConfig, TokenizerConfig, TokenizerKind,
 };
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerFiles};
 use glasshouse_tests::python;
@@ -520,7 +520,7 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         let found = Found::look(&path, Some(24)).unwrap();
         assert!(found.notices[0].contains("from 32 to 24 tokens"), "{:?}", found.notices);
         let run = import(&project, &found, name).unwrap();
-        let trained = Trained::load(run, "best").unwrap();
+        let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
         let ids = trained.tokenizer.encode("The fox sleeps").unwrap();
         assert_eq!(our_logits(&trained.config, &trained.parameters, &ids), our_logits(&config, &arena, &ids));
         let back = folder.path().join(format!("{number}-back.gguf"));
@@ -573,7 +573,8 @@ fn python_files_of_the_gguf_package_hold_the_models_of_transformers() {
             .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(expected["class"], found.family.class, "{name}");
         assert_eq!(found.notices, Vec::<String>::new(), "{name}");
-        let trained = Trained::load(import(&project, &found, name).unwrap(), "best").unwrap();
+        let trained =
+            Trained::load(import(&project, &found, name).unwrap(), &CheckpointChoice::Best).unwrap();
         let (worst, largest) = furthest(&trained.config, &trained.parameters, expected);
         assert!(worst < 2e-4, "{name}: logits differ by {worst} of {largest}");
         for text in expected["texts"].as_array().unwrap() {

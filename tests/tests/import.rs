@@ -4,7 +4,7 @@ use crate::export::{our_logits, small, write};
 use glasshouse_engine::interchange::huggingface::{FAMILIES, export_trained};
 use glasshouse_engine::interchange::{Found, import};
 use glasshouse_engine::project::{Project, Trained};
-use glasshouse_engine::protocol::RunConfig;
+use glasshouse_engine::protocol::{CheckpointChoice, RunConfig};
 use glasshouse_engine::tokenizer::TokenizerFiles;
 use glasshouse_tests::python;
 use safetensors::SafeTensors;
@@ -63,7 +63,7 @@ fn round_trip(project: &Project, model: &Path, name: &str) -> &'static str {
     assert_eq!(found.notices, Vec::<String>::new(), "{name}");
     let run = import(project, &found, name).unwrap();
 
-    let trained = Trained::load(run, "best").unwrap();
+    let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
     for text in expected["texts"].as_array().unwrap() {
         let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
         assert_eq!(json!(ids), text["ids"], "{name}: {}", text["text"]);
@@ -114,7 +114,7 @@ fn slow_python_smollm2_is_imported_and_writes_what_transformers_writes() {
     assert!(found.notices[0].contains("from 8192 to 2048 tokens"), "{:?}", found.notices);
     assert_eq!(found.parameter_count(), 134_515_008);
     let run = import(&project, &found, "SmolLM2-135M-Instruct").unwrap();
-    let trained = Trained::load(run, "best").unwrap();
+    let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
     for text in expected["texts"].as_array().unwrap() {
         let ids = trained.tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
         assert_eq!(json!(ids), text["ids"], "{}", text["text"]);

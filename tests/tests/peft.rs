@@ -12,7 +12,7 @@ use glasshouse_engine::model::parameters;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{AsTrained, Project, Run, RunRecord, Trained, parameters_of};
 use glasshouse_engine::tokenizer::Tokenizer;
-use glasshouse_protocol::{Adapter, RunState, Start};
+use glasshouse_protocol::{Adapter, CheckpointChoice, RunState, Start};
 use glasshouse_tests::python;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ fn apart(preset: &str) -> Apart {
     draw_adapters(&list, &layout, &mut arena);
     let adapter = folder.path().join("adapter");
     let adapted = run_with(&project, &config, arena.clone());
-    export_adapter(&AsTrained::load(adapted, "latest").unwrap(), &adapter, false).unwrap();
+    export_adapter(&AsTrained::load(adapted, &CheckpointChoice::Latest).unwrap(), &adapter, false).unwrap();
     let whole = merged(&list, config.train.adapter.as_ref(), arena);
     Apart { _folder: folder, project, run, base, adapter, whole }
 }
@@ -61,15 +61,20 @@ fn apart(preset: &str) -> Apart {
 fn an_adapter_that_peft_wrote_is_added_to_the_weights_of_a_run_and_removed_again() {
     for preset in ["llama-tiny", "gpt2-124m"] {
         let Apart { _folder, project, run, base, adapter, whole } = apart(preset);
-        let new = merge_adapter(&project, &run, "best", &adapter, false).unwrap().put().unwrap();
-        let now = Trained::load(new.clone(), "best").unwrap();
+        let new =
+            merge_adapter(&project, &run, &CheckpointChoice::Best, &adapter, false).unwrap().put().unwrap();
+        let now = Trained::load(new.clone(), &CheckpointChoice::Best).unwrap();
         assert!(deviation(&now.parameters, &whole) < 1e-6, "{preset}");
         assert!(deviation(&base, &whole) > 1e-3, "{preset}");
         assert_eq!((new.record().unwrap().state, now.config.train.adapter), (RunState::Imported, None));
         assert_eq!(now.config.start.unwrap().run, run.name());
-        let back = merge_adapter(&project, &new, "best", &adapter, true).unwrap().put().unwrap();
+        let back =
+            merge_adapter(&project, &new, &CheckpointChoice::Best, &adapter, true).unwrap().put().unwrap();
         assert!(back.name().ends_with(&format!("{preset}-unmerged")), "{}", back.name());
-        assert!(deviation(&Trained::load(back, "best").unwrap().parameters, &base) < 1e-6, "{preset}");
+        assert!(
+            deviation(&Trained::load(back, &CheckpointChoice::Best).unwrap().parameters, &base) < 1e-6,
+            "{preset}"
+        );
     }
 }
 
@@ -86,9 +91,11 @@ fn modules_of_an_adapter_are_added_each_by_its_own_matrices() {
     rewrite_tensors(&adapter.join("adapter_model.safetensors"), |all| {
         twice(&mut all.get_mut("base_model.model.model.layers.0.self_attn.k_proj.lora_A.weight").unwrap().1);
     });
-    let new =
-        Trained::load(merge_adapter(&project, &run, "best", &adapter, false).unwrap().put().unwrap(), "best")
-            .unwrap();
+    let new = Trained::load(
+        merge_adapter(&project, &run, &CheckpointChoice::Best, &adapter, false).unwrap().put().unwrap(),
+        &CheckpointChoice::Best,
+    )
+    .unwrap();
     let list = parameters_of(&new.config).unwrap();
     let layout = ArenaLayout::of_parameters(&list);
     let (mut keys, mut changed) = (0..0, 0);
@@ -124,9 +131,11 @@ fn python_peft_writes_an_adapter_that_is_merged_as_peft_computes_it() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(theirs["changed"].as_f64().unwrap() > 1e-2, "{}", theirs["changed"]);
-    let new =
-        Trained::load(merge_adapter(&project, &run, "best", &adapter, false).unwrap().put().unwrap(), "best")
-            .unwrap();
+    let new = Trained::load(
+        merge_adapter(&project, &run, &CheckpointChoice::Best, &adapter, false).unwrap().put().unwrap(),
+        &CheckpointChoice::Best,
+    )
+    .unwrap();
     let rows = theirs["logits"].as_array().unwrap().iter().flat_map(|row| row.as_array().unwrap());
     let rows: Vec<f32> = rows.map(|entry| entry.as_f64().unwrap() as f32).collect();
     let apart = deviation(&our_logits(&new.config, &new.parameters, &ids).concat(), &rows);
@@ -153,11 +162,12 @@ fn an_adapter_names_its_base_and_one_of_another_name_is_told() {
     assert_eq!(settings(&adapter)["base_model_name_or_path"], Value::Null);
     let mut config = run.config().unwrap();
     config.train.adapter = Some(Adapter { rank: 3, ..Adapter::default() });
-    config.start = Some(Start { run: own.name(), checkpoint: "latest".to_owned(), project: None });
+    config.start = Some(Start { run: own.name(), checkpoint: CheckpointChoice::Latest, project: None });
     let list = parameters(&config.model, &config.train).unwrap();
     let adapted = run_with(&project, &config, vec![0.01; ArenaLayout::of_parameters(&list).length]);
     let named = adapter.with_file_name("named");
-    export_adapter(&AsTrained::load(adapted.clone(), "latest").unwrap(), &named, false).unwrap();
+    export_adapter(&AsTrained::load(adapted.clone(), &CheckpointChoice::Latest).unwrap(), &named, false)
+        .unwrap();
     assert_eq!(settings(&named)["base_model_name_or_path"], "tiny-owl");
     assert_eq!(another_base(&own, &named).unwrap(), None);
     // What goes back to it, and a run of which nothing is known.
@@ -233,7 +243,9 @@ fn an_adapter_for_another_base_is_refused_by_what_does_not_fit() {
             std::fs::copy(adapter.join(file), folder.path().join(file)).unwrap();
         }
         damage(folder.path());
-        let error = merge_adapter(&project, run, "best", folder.path(), false).unwrap_err().to_string();
+        let error = merge_adapter(&project, run, &CheckpointChoice::Best, folder.path(), false)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(said), "{said}: {error}");
     }
     assert_eq!(project.runs().unwrap().len(), runs);

@@ -23,7 +23,8 @@ use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer, held_out_
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
-    Adapter, AdapterBase, Decay, Milestones, Precision, RunConfig, TokenizerKind, TrainConfig, Trainable,
+    Adapter, AdapterBase, CheckpointChoice, Decay, Milestones, Precision, RunConfig, TokenizerKind,
+    TrainConfig, Trainable,
 };
 use pollster::block_on;
 use std::sync::Arc;
@@ -425,7 +426,7 @@ fn a_model_that_was_changed_in_run_toml_is_refused_by_name() {
             error.contains("run.toml") && error.contains(named) && error.contains("trained with"),
             "{error}"
         );
-        let error = Trained::load(run.clone(), "best").unwrap_err().to_string();
+        let error = Trained::load(run.clone(), &CheckpointChoice::Best).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
     }
     // What concerns training alone may change.
@@ -841,12 +842,14 @@ fn milestones_are_kept_from_the_untrained_weights_to_the_last() {
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let parameters = &graphs.train.parameters;
-    let last = checkpoints.load_named("latest", parameters, Content::WeightsAndMoments).unwrap();
+    let last =
+        checkpoints.load_named(&CheckpointChoice::Latest, parameters, Content::WeightsAndMoments).unwrap();
     let path = steps_path(&without);
     let other = glasshouse_engine::checkpoint::read_state(&path, parameters, Content::WeightsAndMoments);
     assert_eq!(last.state, other.unwrap().1);
-    let milestone =
-        checkpoints.load_named("milestone-00000060.safetensors", parameters, Content::Weights).unwrap();
+    let milestone = checkpoints
+        .load_named(&"milestone-00000060.safetensors".into(), parameters, Content::Weights)
+        .unwrap();
     let apart = last.state.parameters.iter().zip(&milestone.state.parameters);
     assert!(apart.clone().all(|(one, other)| (one - other).abs() <= 1e-3 * one.abs().max(1e-4)));
     assert!(apart.clone().any(|(one, other)| one != other));
@@ -887,7 +890,7 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     };
     let before = files(&run);
     let of_30 = before.iter().find(|file| file.starts_with("step-00000030")).unwrap();
-    let restored = project.restore(&run, of_30).unwrap().put().unwrap();
+    let restored = project.restore(&run, &of_30.as_str().into()).unwrap().put().unwrap();
     assert_eq!(files(&run), before);
     assert_eq!((restored.number(), restored.record().unwrap().step), (run.number() + 1, 30));
     let start = restored.summary().unwrap().start.unwrap();
@@ -897,7 +900,7 @@ fn a_restored_run_goes_on_in_the_bits_of_the_first() {
     let rest = session(&restored, &store, "cpu", Options::default()).unwrap();
     assert_eq!(notices(&rest), [""; 0]);
     assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));
-    let error = project.restore(&run, "step-00000031-000009.safetensors").unwrap_err().to_string();
+    let error = project.restore(&run, &"step-00000031-000009.safetensors".into()).unwrap_err().to_string();
     assert!(error.contains("step-00000031"), "{error}");
     assert_eq!(project.runs().unwrap().len(), 3);
 }
@@ -909,7 +912,7 @@ fn a_run_restored_from_a_milestone_begins_with_its_weights() {
     config.train.milestone_interval = 60;
     let run = create(&project, &config);
     let first = session(&run, &store(), "cpu", Options::default()).unwrap();
-    let restored = project.restore(&run, "milestone-00000060.safetensors").unwrap().put().unwrap();
+    let restored = project.restore(&run, &"milestone-00000060.safetensors".into()).unwrap().put().unwrap();
     let options = Options { stop_after: Some(1), ..Options::default() };
     // No metrics are there yet, so the tests' session would start rather than resume it.
     std::fs::write(restored.metrics_path(), "").unwrap();

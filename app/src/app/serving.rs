@@ -4,8 +4,8 @@ use super::App;
 use crate::asks::Serving;
 use crate::link::Link;
 use crate::serve::{QUEUE, Server, ServerSettings, Switchboard};
-use glasshouse_protocol::Precision;
 use glasshouse_protocol::completion::PLACES;
+use glasshouse_protocol::{CheckpointChoice, Precision};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl App {
                 queue: QUEUE,
                 cors: None,
                 run: None,
-                checkpoint: "best".to_owned(),
+                checkpoint: CheckpointChoice::Best,
                 precision: Precision::Auto,
                 moderation: moderation(),
             };

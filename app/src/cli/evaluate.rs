@@ -256,6 +256,11 @@ fn settings_for(
     Ok(Some(settings))
 }
 
+/// The weights of a run of the project that the arguments mean.
+fn source_of(run: &Evaluated, arguments: &EvaluateArguments) -> WeightSource {
+    WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.model.checkpoint.clone() }
+}
+
 /// Evaluates a model; `None` where a signal came first.
 async fn evaluation(
     engine: &mut Engine,
@@ -263,8 +268,10 @@ async fn evaluation(
     arguments: &EvaluateArguments,
     settings: EvaluateSettings,
 ) -> Result<Option<Evaluation>> {
-    let checkpoint = if run.imported { "best".to_owned() } else { arguments.model.checkpoint.clone() };
-    let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint };
+    let source = match run.imported {
+        true => WeightSource::best_of(&run.name),
+        false => source_of(run, arguments),
+    };
     let (mut found, mut shown) = (None, EvaluationBar::new(&run.name, arguments.json));
     let show = |event| {
         match event {
@@ -302,8 +309,7 @@ async fn memorisation(
     let same =
         |audit: &Audit| (audit.weights_crc32c, audit.step) == (evaluation.weights_crc32c, evaluation.step);
     let keep = kept.iter().all(same);
-    let source =
-        WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.model.checkpoint.clone() };
+    let source = source_of(run, arguments);
     let sections = vec![AuditTopic::Memorisation];
     let settings =
         AuditSettings { sections, keep, seed: arguments.measuring.seed, ..AuditSettings::default() };

@@ -11,7 +11,7 @@ use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{
     ElementKind, InspectSettings, Inspected, Inspection, TensorSummary,
 };
-use glasshouse_engine::protocol::{Command, Event, GenerateConfig, View, WeightSource};
+use glasshouse_engine::protocol::{CheckpointChoice, Command, Event, GenerateConfig, View, WeightSource};
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -74,7 +74,7 @@ pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
     let asked = InspectionRequest {
         project: &arguments.project,
         run: arguments.run.clone(),
-        checkpoint: "best".to_owned(),
+        checkpoint: CheckpointChoice::Best,
         prompts: std::slice::from_ref(&arguments.text),
         views: vec![View::Provenance],
         settings: InspectSettings { count: arguments.count, ..InspectSettings::default() },
@@ -121,12 +121,12 @@ fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
     })
 }
 
-/// The file of a run's checkpoint of that step.
-fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<String> {
+/// A run's checkpoint of that step.
+fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<CheckpointChoice> {
     let run = trained::find_run(project, run)?;
     let checkpoints = run.summary()?.checkpoints;
     if let Some(found) = checkpoints.iter().find(|checkpoint| checkpoint.step == step) {
-        return Ok(found.file.clone());
+        return Ok(found.choice());
     }
     let nearest = checkpoints.iter().map(|checkpoint| checkpoint.step).min_by_key(|at| at.abs_diff(step));
     Err(usage(match nearest {
@@ -141,12 +141,12 @@ fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<String> {
 struct InspectionRequest<'a> {
     project: &'a Path,
     run: Option<String>,
-    checkpoint: String,
+    checkpoint: CheckpointChoice,
     prompts: &'a [String],
     views: Vec<View>,
     settings: InspectSettings,
     /// The run's checkpoint that maps are turned towards.
-    reference: Option<String>,
+    reference: Option<CheckpointChoice>,
     device: &'a str,
 }
 
@@ -160,7 +160,7 @@ impl InspectionRequest<'_> {
         drive(options, async |engine| {
             trained::use_project(engine, self.project, false).await?;
             let (run, _) = trained::settings_of(engine, self.run.clone()).await?;
-            let of_run = |checkpoint: &String| {
+            let of_run = |checkpoint: &CheckpointChoice| {
                 let (run, checkpoint) = (run.clone(), checkpoint.clone());
                 WeightSource::Checkpoint { run, checkpoint }
             };

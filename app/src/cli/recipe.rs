@@ -126,7 +126,7 @@ fn check(arguments: &RecipeArguments, settings: &ConfigArguments) -> Result<()> 
         )));
     }
     let start = Start::parse(from, None);
-    let run = trained::find_run(project, Some(start.run.as_str()).filter(|run| *run != "latest"))?;
+    let run = trained::find_run(project, Start::named_run(&start.run))?;
     changed(RunConfig { start: Some(start), ..run.config()? }, settings)?;
     Ok(())
 }
@@ -134,7 +134,7 @@ fn check(arguments: &RecipeArguments, settings: &ConfigArguments) -> Result<()> 
 /// Refuses settings that no model can be trained with, while that which is to be imported is not known.
 pub(super) fn check_before_import(settings: &ConfigArguments) -> Result<()> {
     let mut config = presets::preset("gpt2-124m").map_err(usage)?;
-    config.start = Some(Start::best_of("latest"));
+    config.start = Some(Start::best_of(Start::LATEST));
     // What depends on its shape is told when that is known: any number of blocks may be trained, in windows of any size.
     (config.model.layers, config.model.context_length, config.model.tied_head) = (1024, 1, false);
     changed(config, settings)?;
@@ -218,7 +218,7 @@ fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) 
             recipe.name
         )));
     }
-    let run = trained::find_run(&arguments.project, Some(run).filter(|run| *run != "latest"))?;
+    let run = trained::find_run(&arguments.project, Start::named_run(run))?;
     check_objective(recipe, &run.name(), &run.config()?)?;
     let own = arguments.data.as_deref().map(|file| own::rows(recipe, file)).transpose()?.flatten();
     tell(arguments, recipe, &run.summary()?, own.as_deref())

@@ -115,7 +115,7 @@ impl ScoringOptions<'_> {
         let options = session::Options { device, threads: self.threads, ..session::Options::default() };
         drive(options, async |engine| {
             trained::use_project(engine, self.project, false).await?;
-            let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint: "best".to_owned() };
+            let source = WeightSource::best_of(&run.name);
             if metric == RecipeMetric::Answers {
                 expect_chats(engine, &source).await?;
             }

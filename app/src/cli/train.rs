@@ -102,7 +102,7 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
         tell!("looking for the canaries in what the model knows");
     }
     engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
-    let source = WeightSource::Checkpoint { run: run.to_owned(), checkpoint: "best".to_owned() };
+    let source = WeightSource::best_of(run);
     let settings = AuditSettings { sections: vec![AuditTopic::Canaries], ..AuditSettings::default() };
     let hear = |event| {
         match event {
@@ -187,7 +187,7 @@ fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
     let folder = |path: &PathBuf| path.display().to_string();
     let start = Start::parse(from, arguments.from_project.as_ref().map(folder));
     let project = arguments.from_project.as_ref().unwrap_or(&arguments.project);
-    let run = find_run(project, Some(start.run.as_str()).filter(|run| *run != "latest"))?;
+    let run = find_run(project, Start::named_run(&start.run))?;
     let mut config = run.config()?;
     // It is stored where it was trained, and this may be elsewhere.
     "auto".clone_into(&mut config.device);

@@ -181,7 +181,7 @@ fn checkpoint_of(run: &RunSummary) -> Option<&CheckpointSummary> {
 fn source_of(state: &State, run: &RunSummary) -> WeightSource {
     match checkpoint_of(run).filter(|_| !is_in_training(state, run)) {
         Some(checkpoint) => {
-            WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.file.clone() }
+            WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.choice() }
         }
         None => WeightSource::Current,
     }

@@ -258,9 +258,9 @@ impl TunePage {
 
 /// The run that settings mean: by its number, its name, or its name without the number, or as `latest`.
 fn named<'a>(runs: &'a [RunSummary], name: &str) -> Option<&'a RunSummary> {
-    match name {
-        "latest" => runs.last(),
-        _ => runs.iter().rev().find(|run| run.is_called(name)),
+    match Start::named_run(name) {
+        None => runs.last(),
+        Some(name) => runs.iter().rev().find(|run| run.is_called(name)),
     }
 }
 

@@ -20,7 +20,7 @@ mod wanted;
 
 pub use switchboard::{Ask, Switchboard};
 
-use glasshouse_protocol::{Moderated, Moderation, Precision};
+use glasshouse_protocol::{CheckpointChoice, Moderated, Moderation, Precision};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,8 +46,8 @@ pub struct ServerSettings {
     pub cors: Option<String>,
     /// The run that answers where a request names none; the latest that has a checkpoint unless said.
     pub run: Option<String>,
-    /// Which of a run's checkpoints answers, where a request names none: `best`, `latest`, or a file.
-    pub checkpoint: String,
+    /// Which of a run's checkpoints answers, where a request names none.
+    pub checkpoint: CheckpointChoice,
     /// What a device reads weights as.
     pub precision: Precision,
     /// What is done about words that many do not want to read, until it is [set](Server::set_moderation) otherwise.

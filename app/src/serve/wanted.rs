@@ -5,7 +5,8 @@ use super::fields::Fields;
 use super::refusal::Refusal;
 use glasshouse_protocol::completion::MAX_TOP_LOGPROBS;
 use glasshouse_protocol::{
-    ChatMessage, Command, CompletionPrompt, CompletionSettings, GenerateConfig, Role, WeightSource,
+    ChatMessage, CheckpointChoice, Command, CompletionPrompt, CompletionSettings, GenerateConfig, Role,
+    WeightSource,
 };
 use serde_json::Value;
 use std::hash::{BuildHasher as _, RandomState};
@@ -135,16 +136,18 @@ fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSour
     let name = named.or(settings.run.as_deref());
     let Some(name) = name else { return Ok((None, WeightSource::Current)) };
     let (run, checkpoint) = match named.and_then(|name| name.split_once(':')) {
-        // Only these: another would be a path of this machine.
-        Some((run, checkpoint @ ("best" | "latest"))) => (run, checkpoint),
-        Some((run, other)) => {
-            return Err(Refusal::no_model(format!(
-                "no checkpoint {other} can be asked for; write {run}:best or {run}:latest"
-            )));
-        }
-        None => (name, settings.checkpoint.as_str()),
+        Some((run, word)) => match CheckpointChoice::from(word) {
+            // It would be a path of this machine.
+            CheckpointChoice::File(other) => {
+                return Err(Refusal::no_model(format!(
+                    "no checkpoint {other} can be asked for; write {run}:best or {run}:latest"
+                )));
+            }
+            choice => (run, choice),
+        },
+        None => (name, settings.checkpoint.clone()),
     };
-    let source = WeightSource::Checkpoint { run: run.to_owned(), checkpoint: checkpoint.to_owned() };
+    let source = WeightSource::Checkpoint { run: run.to_owned(), checkpoint };
     Ok((named.map(str::to_owned), source))
 }
 

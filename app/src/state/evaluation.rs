@@ -131,7 +131,7 @@ mod tests {
     use glasshouse_protocol::{AuditSettings, EvaluateSettings};
 
     fn source(run: &str) -> WeightSource {
-        WeightSource::Checkpoint { run: run.to_owned(), checkpoint: "best".to_owned() }
+        WeightSource::best_of(run)
     }
 
     fn evaluate(run: &str) -> Command {

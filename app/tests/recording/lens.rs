@@ -111,7 +111,7 @@ fn three(mut steps: Vec<u64>) -> [u64; 3] {
 
 /// What a run's weights of a step write.
 fn written(session: &mut Session, run: &RunSummary, step: u64) -> String {
-    let checkpoint = run.checkpoints.iter().find(|kept| kept.step == step).unwrap().file.clone();
+    let checkpoint = run.checkpoints.iter().find(|kept| kept.step == step).unwrap().choice();
     let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint };
     let prompt = "One day".to_owned();
     let config = GenerateConfig { max_tokens: 60, ..GenerateConfig::default() };

@@ -23,10 +23,10 @@ pub fn answer(source: &WeightSource, prompt: &str, views: &[View], settings: &In
         WeightSource::Checkpoint { run, .. } => run,
     };
     let step = match source {
-        WeightSource::Checkpoint { checkpoint, .. } if checkpoint.contains("step-500") => 500,
-        WeightSource::Checkpoint { checkpoint, .. } if checkpoint.contains("step-0") => 0,
-        WeightSource::Checkpoint { checkpoint, .. } if checkpoint.contains("step-1000") => 1000,
-        WeightSource::Checkpoint { checkpoint, .. } if checkpoint.contains("best") => 1150,
+        WeightSource::Checkpoint { checkpoint, .. } if checkpoint.as_str().contains("step-500") => 500,
+        WeightSource::Checkpoint { checkpoint, .. } if checkpoint.as_str().contains("step-0") => 0,
+        WeightSource::Checkpoint { checkpoint, .. } if checkpoint.as_str().contains("step-1000") => 1000,
+        WeightSource::Checkpoint { checkpoint, .. } if checkpoint.as_str().contains("best") => 1150,
         _ => 2400,
     };
     let seen = |view: &View| Inspected {

@@ -55,6 +55,10 @@ pub const CHATML: &str = include_str!("chatml.jinja");
 /// What begins a turn of ChatML, and what ends it.
 pub const CHATML_TOKENS: [&str; 2] = ["<|im_start|>", "<|im_end|>"];
 
+/// How a reason begins with which a chat template refuses a conversation, as by `raise_exception`. In a browser templates are read by a
+/// module of their own, from which nothing but the reason comes back.
+pub const TEMPLATE_REFUSES: &str = "the chat template refuses the conversation";
+
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatMessage {

@@ -9,8 +9,9 @@ pub use launch::{LearnsFrom, RunLaunch};
 
 use crate::cleaning::PersonalAction;
 use crate::{
-    ChatMessage, CompletionPrompt, CompletionSettings, Feedback, GenerateConfig, InspectSettings,
-    ModelSource, Precision, ProposalSettings, RunConfig, TokenizerConfig, View, WeightSource,
+    ChatMessage, CheckpointChoice, CompletionPrompt, CompletionSettings, Feedback, GenerateConfig,
+    InspectSettings, ModelSource, Precision, ProposalSettings, RunConfig, TokenizerConfig, View,
+    WeightSource,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -595,16 +596,16 @@ pub enum Command {
     RestoreCheckpoint {
         /// The run's name.
         run: String,
-        /// The checkpoint's file name.
-        checkpoint: String,
+        /// Which of the run's.
+        checkpoint: CheckpointChoice,
     },
     /// Makes a new run without steps whose weights are a run's with its adapter added to them. Answered by `AdapterMerged` and `Runs`.
     MergeAdapter {
         /// The run's name.
         run: String,
-        /// `best`, `latest`, or a checkpoint's file; `None` takes the best.
+        /// Which of the run's; `None` takes the best.
         #[serde(default)]
-        checkpoint: Option<String>,
+        checkpoint: Option<CheckpointChoice>,
         /// Folder of an adapter that PEFT wrote, natively: that one is added.
         #[serde(default)]
         adapter: Option<PathBuf>,
@@ -616,9 +617,9 @@ pub enum Command {
     ExportModel {
         /// The run's name.
         run: String,
-        /// `best`, `latest`, or a checkpoint's file; `None` takes the best.
+        /// Which of the run's; `None` takes the best.
         #[serde(default)]
-        checkpoint: Option<String>,
+        checkpoint: Option<CheckpointChoice>,
         /// What to write.
         #[serde(default)]
         format: ExportFormat,

@@ -36,7 +36,7 @@ pub mod train_event;
 mod typed;
 
 pub use bench::BenchReport;
-pub use chat::{CHATML, CHATML_TOKENS, ChatExample, ChatMessage, Role};
+pub use chat::{CHATML, CHATML_TOKENS, ChatExample, ChatMessage, Role, TEMPLATE_REFUSES};
 pub use command::{
     Command, ExportFormat, LearnsFrom, Quantization, RunLaunch, VERIFIED_STEPS, VocabularyOrder,
 };
@@ -64,7 +64,7 @@ pub use model::{
 };
 
 pub use proposal::{Proposal, ProposalSettings, Uncertainty, likeliest};
-pub use source::{ModelSource, WeightSource};
+pub use source::{CheckpointChoice, ModelSource, WeightSource};
 pub use summary::{
     Candidate, CheckpointSummary, CompressionSummary, CorpusSummary, Cut, DeviceSummary, DeviceType,
     DocumentSummary, DocumentsOverview, ErrorKind, ErrorReport, FetchProgress, FileProblem, FoundModel,

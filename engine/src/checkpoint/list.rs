@@ -6,7 +6,7 @@ use super::{CheckpointInfo, Checkpoints, Content, Loaded, Which};
 use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::platform::{Turns, at_once, files};
-use crate::protocol::CheckpointSummary;
+use crate::protocol::{CheckpointChoice, CheckpointSummary};
 use crate::step::ArenaState;
 use crate::storage;
 use std::path::PathBuf;
@@ -108,32 +108,45 @@ impl Checkpoints {
         Ok(path)
     }
 
-    /// Reads the checkpoint of a name: `best`, `latest`, or a file of [`Checkpoints::list`].
+    /// Reads the checkpoint that is meant; a file is one of [`Checkpoints::list`].
     ///
     /// # Errors
     /// There is none of that name, it is damaged, of another model, or a milestone of which moments are wanted.
-    pub fn load_named(&mut self, name: &str, parameters: &[Parameter], content: Content) -> Result<Loaded> {
-        at_once(self.load_named_in_turns(name, parameters, content, &Turns::none()))
+    pub fn load_named(
+        &mut self,
+        choice: &CheckpointChoice,
+        parameters: &[Parameter],
+        content: Content,
+    ) -> Result<Loaded> {
+        at_once(self.load_named_in_turns(choice, parameters, content, &Turns::none()))
     }
 
     /// The same, while others have their turns.
     pub(crate) async fn load_named_in_turns(
         &mut self,
+        choice: &CheckpointChoice,
+        parameters: &[Parameter],
+        content: Content,
+        turns: &Turns,
+    ) -> Result<Loaded> {
+        let which = match choice {
+            CheckpointChoice::Latest => Which::Latest,
+            CheckpointChoice::Best => Which::Best,
+            CheckpointChoice::File(name) => {
+                return self.load_file_in_turns(name, parameters, content, turns).await;
+            }
+        };
+        let loaded = self.load_in_turns(which, parameters, content, turns).await?;
+        loaded.ok_or_else(|| Error::bad_file(&self.folder, "this run has no checkpoint yet; train it first"))
+    }
+
+    async fn load_file_in_turns(
+        &self,
         name: &str,
         parameters: &[Parameter],
         content: Content,
         turns: &Turns,
     ) -> Result<Loaded> {
-        let which = match name {
-            "latest" => Some(Which::Latest),
-            "best" => Some(Which::Best),
-            _ => None,
-        };
-        if let Some(which) = which {
-            return self.load_in_turns(which, parameters, content, turns).await?.ok_or_else(|| {
-                Error::bad_file(&self.folder, "this run has no checkpoint yet; train it first")
-            });
-        }
         let path = self.folder.join(name);
         let is_milestone = milestone_step(name).is_some();
         if is_milestone && content == Content::WeightsAndMoments {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::graph::{Init, Type};
-use crate::protocol::{Bias, ModelConfig, Position, Residual, Rope, RopeScaling};
+use crate::protocol::{Bias, CheckpointChoice, ModelConfig, Position, Residual, Rope, RopeScaling};
 
 fn parameters() -> Vec<Parameter> {
     let parameter = |name: &str, shape: &[usize], decayed, trainable| Parameter {
@@ -308,14 +308,14 @@ fn a_milestone_holds_the_weights_in_half_precision_and_nothing_removes_it() {
         save(&mut checkpoints, step, false);
     }
     assert!(checkpoints.has_milestone(5) && !checkpoints.has_milestone(6));
-    let name = path.file_name().unwrap().to_str().unwrap();
-    let loaded = checkpoints.load_named(name, &parameters(), Content::Weights).unwrap();
+    let name = CheckpointChoice::from(path.file_name().unwrap().to_str().unwrap());
+    let loaded = checkpoints.load_named(&name, &parameters(), Content::Weights).unwrap();
     assert_eq!(loaded.info, info(5));
     let wanted = state(5.0).parameters;
     let nearest: Vec<f32> = wanted.iter().map(|weight| half::f16::from_f32(*weight).to_f32()).collect();
     assert_eq!(loaded.state, ArenaState { parameters: nearest, ..ArenaState::default() });
     let message =
-        checkpoints.load_named(name, &parameters(), Content::WeightsAndMoments).unwrap_err().to_string();
+        checkpoints.load_named(&name, &parameters(), Content::WeightsAndMoments).unwrap_err().to_string();
     assert!(message.contains("weights alone"), "{message}");
 }
 
@@ -348,7 +348,7 @@ fn the_list_names_what_can_be_loaded() {
             let length = std::fs::metadata(folder.path().join(&summary.file)).unwrap().len();
             assert_eq!(summary.bytes, length);
             let loaded = Checkpoints::new(folder.path())
-                .load_named(&summary.file, &parameters(), Content::Weights)
+                .load_named(&summary.choice(), &parameters(), Content::Weights)
                 .unwrap();
             assert_eq!(loaded.info.step, summary.step);
         }
@@ -358,14 +358,16 @@ fn the_list_names_what_can_be_loaded() {
     assert_eq!(facts(&checkpoints), all);
     std::fs::write(folder.path().join("step-00000004-000004.safetensors"), "cut").unwrap();
     assert_eq!(facts(&checkpoints), all[..3]);
-    let milestone = checkpoints.load_named("milestone-00000007.safetensors", &parameters(), Content::Weights);
+    let milestone =
+        checkpoints.load_named(&"milestone-00000007.safetensors".into(), &parameters(), Content::Weights);
     let error = milestone.unwrap_err().to_string();
     assert!(error.contains("step 7") && error.contains("step 3, milestone-00000003"), "{error}");
     let instead = checkpoints.instead_of("step-00000002-000002.safetensors").unwrap();
     assert!(instead.contains("step 1"), "{instead}");
     assert_eq!(checkpoints.instead_of("rubbish"), None);
     for name in ["step-00000002-000002.safetensors", "../secret", "milestone-00000007.safetensors"] {
-        let error = checkpoints.load_named(name, &parameters(), Content::Weights).unwrap_err().to_string();
+        let error =
+            checkpoints.load_named(&name.into(), &parameters(), Content::Weights).unwrap_err().to_string();
         assert!(!error.contains('\n'), "{error}");
     }
 }

@@ -163,7 +163,7 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
         if checkpoints.is_empty() { Vec::new() } else { text_of_gradients(subject, &mut along.notices) };
     let mut lens: Option<Lens> = None;
     for checkpoint in &checkpoints {
-        let weights = match Trained::load(run.clone(), &checkpoint.file) {
+        let weights = match Trained::load(run.clone(), &checkpoint.choice()) {
             Ok(trained) => trained.parameters,
             Err(error) => {
                 along.notices.push(format!("Step {} is passed over: {error}.", checkpoint.step));

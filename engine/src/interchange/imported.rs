@@ -124,6 +124,7 @@ mod tests {
     use crate::plan::arena::ArenaLayout;
     use crate::platform::given_up_after;
     use crate::project::Trained;
+    use crate::protocol::CheckpointChoice;
     use crate::tokenizer::{Tokenizer, TokenizerFiles};
 
     /// A folder with a small GPT-2, and its weights, each of which differs.
@@ -180,7 +181,8 @@ mod tests {
         assert!(polls > 10, "{polls} turns");
         assert_eq!(left(), 2);
         let [run] = &project.runs().unwrap()[..] else { panic!("one run") };
-        assert_eq!(Trained::load(run.clone(), "latest").unwrap().parameters, arena);
+        let trained = Trained::load(run.clone(), &CheckpointChoice::Latest).unwrap();
+        assert_eq!(trained.parameters, arena);
     }
 
     #[test]

@@ -242,13 +242,17 @@ impl<F: Read + Seek> Archive<F> {
     /// As [`Archive::read`], where wanted of any folder that was packed.
     async fn read_with(file: F, project: bool, turns: &Turns) -> Result<Self> {
         let what = if project { format!(".{EXTENSION} file") } else { "zip".to_owned() };
-        Self::look_through(file, project, turns).await.map_err(|reason| {
-            // What is of another layout says itself what to do.
-            let advice = if reason.contains("; ") { "" } else { AGAIN };
-            Error::Refused(format!("this is no {what} that can be opened: {reason}{advice}"))
-        })
+        let refused =
+            |reason: String| Error::Refused(format!("this is no {what} that can be opened: {reason}"));
+        let looked = Self::look_through(file, project, turns).await;
+        let mut archive = looked.map_err(|reason| refused(format!("{reason}{AGAIN}")))?;
+        if project {
+            archive.name = marker_name(&mut archive.zip, &archive.entries).await.map_err(refused)?;
+        }
+        Ok(archive)
     }
 
+    /// All but the project's name.
     async fn look_through(mut file: F, project: bool, turns: &Turns) -> Result<Self, String> {
         if !seal::is_whole(&mut file, turns).await.map_err(|error| error.to_string())? {
             return Err("its bytes are not those that were written (checksum)".to_owned());
@@ -294,8 +298,7 @@ impl<F: Read + Seek> Archive<F> {
                 entries.push((number, path, length));
             }
         }
-        let name = if project { marker_name(&mut zip, &entries).await? } else { String::new() };
-        Ok(Self { zip, entries, name })
+        Ok(Self { zip, entries, name: String::new() })
     }
 
     /// What the project is called.
@@ -433,16 +436,16 @@ fn safe_path(name: &str) -> Result<PathBuf, String> {
     Ok(parts.iter().collect())
 }
 
-/// The project's name, once its `project.json` was found to be ours.
+/// The project's name, once its `project.json` was found to be ours; else why it is not, and what to do.
 async fn marker_name<F: Read + Seek>(
     zip: &mut ZipArchive<F>,
     entries: &[(usize, PathBuf, u64)],
 ) -> Result<String, String> {
-    let missing = || format!("it has no {MARKER}, so it is no packed project");
+    let missing = || format!("it has no {MARKER}, so it is no packed project{AGAIN}");
     let (number, _, length) =
         entries.iter().find(|(_, path, _)| path == Path::new(MARKER)).ok_or_else(missing)?;
     if *length > MAX_RECORD_BYTES {
-        return Err(format!("its {MARKER} is too long"));
+        return Err(format!("its {MARKER} is too long{AGAIN}"));
     }
     let mut text = Vec::new();
     unpack_entry(zip, *number, *length, &Turns::none(), |part| {
@@ -452,7 +455,7 @@ async fn marker_name<F: Read + Seek>(
     .await
     .map_err(|error| error.to_string())?;
     let value: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|error| format!("its {MARKER}: {error}"))?;
+        serde_json::from_slice(&text).map_err(|error| format!("its {MARKER}: {error}{AGAIN}"))?;
     super::check_marker(&value)?;
     let name = value.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
     Ok(if name.is_empty() { "Imported project".to_owned() } else { name.to_owned() })

@@ -10,7 +10,8 @@ use crate::initial;
 use crate::model::{self, is_of_classifier};
 use crate::plan::arena::ArenaLayout;
 use crate::protocol::{
-    CHATML_TOKENS, Invalid, RunConfig, Start, TokenizerConfig, Trainable, quantity::things,
+    CHATML_TOKENS, CheckpointChoice, CheckpointSummary, Invalid, RunConfig, Start, TokenizerConfig,
+    Trainable, quantity::things,
 };
 use crate::tokenizer::TokenizerFiles;
 use std::ops::Range;
@@ -54,8 +55,7 @@ impl Beginning {
             start.project.as_deref().map(|folder| Project::open(Path::new(folder))).transpose()?;
         let elsewhere = elsewhere.filter(|other| absolute(other.folder()) != absolute(project.folder()));
         let project = elsewhere.as_ref().unwrap_or(project);
-        let name = Some(start.run.as_str()).filter(|name| *name != "latest");
-        let run = project.run_or_latest(name).map_err(|_| {
+        let run = project.run_or_latest(Start::named_run(&start.run)).map_err(|_| {
             let place = project.folder().display();
             Error::Unknown(format!(
                 "the run begins with {start}, which is not in {place}; `glasshouse runs restore` brings back one that was deleted, \
@@ -270,19 +270,19 @@ pub(super) fn open_files(data: &Path) -> Result<TokenizerFiles> {
     TokenizerFiles::with(prepare::open_tokenizer(data)?, data)
 }
 
-/// The file that a word for a checkpoint means now.
-pub(crate) fn checkpoint_of(run: &Run, word: &str) -> Result<String> {
+/// The file of the checkpoint that is meant, as it is now.
+pub(crate) fn checkpoint_of(run: &Run, choice: &CheckpointChoice) -> Result<CheckpointChoice> {
     let list = Checkpoints::new(run.checkpoints_folder()).list();
     let resumable = || list.iter().rev().find(|summary| summary.resumable);
-    let found = match word {
-        "latest" => resumable(),
-        "best" => list.iter().find(|summary| summary.best).or_else(resumable),
-        file => list.iter().find(|summary| summary.file == file),
+    let found = match choice {
+        CheckpointChoice::Latest => resumable(),
+        CheckpointChoice::Best => list.iter().find(|summary| summary.best).or_else(resumable),
+        CheckpointChoice::File(file) => list.iter().find(|summary| summary.file == *file),
     };
-    found.map(|summary| summary.file.clone()).ok_or_else(|| {
+    found.map(CheckpointSummary::choice).ok_or_else(|| {
         let reason = match list.is_empty() {
             true => "this run has no checkpoint yet; train it first".to_owned(),
-            false => format!("it has no checkpoint {word}; name best, latest, or a checkpoint's file"),
+            false => format!("it has no checkpoint {choice}; name best, latest, or a checkpoint's file"),
         };
         Error::bad_file(run.checkpoints_folder(), reason)
     })

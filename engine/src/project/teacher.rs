@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::graph::Parameter;
 use crate::model::{Purpose, build};
 use crate::plan::arena::ArenaLayout;
-use crate::protocol::{ModelConfig, RunConfig, Start};
+use crate::protocol::{CheckpointChoice, ModelConfig, RunConfig, Start};
 use crate::tokenizer::TokenizerFiles;
 
 /// A teacher, found and looked at. Its weights are still on disk.
@@ -16,7 +16,7 @@ pub struct Teacher {
     /// Its settings.
     config: RunConfig,
     /// The file of its checkpoint.
-    checkpoint: String,
+    checkpoint: CheckpointChoice,
 }
 
 impl Teacher {
@@ -118,5 +118,5 @@ fn layouts(model: &ModelConfig) -> Result<(ArenaLayout, ArenaLayout)> {
 
 /// The run of a project that a setting names for what it learned.
 pub(crate) fn run_named(project: &Project, named: &Start) -> Result<Run> {
-    project.run_or_latest(Some(named.run.as_str()).filter(|name| *name != "latest"))
+    project.run_or_latest(Start::named_run(&named.run))
 }

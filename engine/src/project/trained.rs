@@ -8,7 +8,7 @@ use crate::graph::Parameter;
 use crate::model::{self, Purpose, build};
 use crate::plan::merge::merged;
 use crate::platform::{Turns, at_once, files};
-use crate::protocol::RunConfig;
+use crate::protocol::{CheckpointChoice, RunConfig};
 use crate::tokenizer::Tokenizer;
 use std::path::Path;
 
@@ -30,16 +30,20 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Loads a checkpoint of a run: `best`, `latest`, a file's name among the run's checkpoints, or a path.
+    /// Loads a checkpoint of a run. A file is one of the run's checkpoints, or a path.
     ///
     /// # Errors
     /// The run has no checkpoint, or the one that is named cannot be read or belongs to another model.
-    pub fn load(run: Run, checkpoint: &str) -> Result<Self> {
+    pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Self> {
         at_once(Self::load_in_turns(run, checkpoint, &Turns::none()))
     }
 
     /// The same, while others have their turns.
-    pub(crate) async fn load_in_turns(run: Run, checkpoint: &str, turns: &Turns) -> Result<Self> {
+    pub(crate) async fn load_in_turns(
+        run: Run,
+        checkpoint: &CheckpointChoice,
+        turns: &Turns,
+    ) -> Result<Self> {
         let as_trained = AsTrained::load_in_turns(run, checkpoint, turns).await?;
         let AsTrained { run, config, parameters, weights, info, notices } = as_trained;
         let tokenizer = prepare::open_tokenizer(&run.data_folder()?)?;
@@ -71,30 +75,30 @@ impl AsTrained {
     ///
     /// # Errors
     /// As there.
-    pub fn load(run: Run, checkpoint: &str) -> Result<Self> {
+    pub fn load(run: Run, checkpoint: &CheckpointChoice) -> Result<Self> {
         at_once(Self::load_in_turns(run, checkpoint, &Turns::none()))
     }
 
-    async fn load_in_turns(run: Run, checkpoint: &str, turns: &Turns) -> Result<Self> {
+    async fn load_in_turns(run: Run, checkpoint: &CheckpointChoice, turns: &Turns) -> Result<Self> {
         let config = run.config()?;
         let parameters = model::parameters(&config.model, &config.train)?;
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
-        let named = matches!(checkpoint, "best" | "latest")
-            || checkpoints.list().iter().any(|known| known.file == checkpoint);
-        let (info, state, mut notices) = if named {
-            let content = Content::Weights;
-            let loaded = checkpoints.load_named_in_turns(checkpoint, &parameters, content, turns).await?;
-            (loaded.info, loaded.state, loaded.notices)
-        } else {
-            let path = Path::new(checkpoint);
+        let elsewhere =
+            checkpoint.file().filter(|file| checkpoints.list().iter().all(|own| own.file != *file));
+        let (info, state, mut notices) = if let Some(file) = elsewhere {
+            let path = Path::new(file);
             if !files::is_file(path) {
                 let unknown =
                     || "there is no such checkpoint; name best, latest, or a checkpoint's file".to_owned();
-                let reason = checkpoints.instead_of(checkpoint).unwrap_or_else(unknown);
+                let reason = checkpoints.instead_of(file).unwrap_or_else(unknown);
                 return Err(Error::bad_file(path, reason));
             }
             let (info, state) = read_state_in_turns(path, &parameters, Content::Weights, turns).await?;
             (info, state, Vec::new())
+        } else {
+            let content = Content::Weights;
+            let loaded = checkpoints.load_named_in_turns(checkpoint, &parameters, content, turns).await?;
+            (loaded.info, loaded.state, loaded.notices)
         };
         run.check_model(&info, &config)?;
         if info.model.is_empty() && info.config_crc32c != run.config_crc32c()? {

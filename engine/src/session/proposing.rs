@@ -160,7 +160,8 @@ impl Session {
             return Ok(candidates.iter_mut().zip(answers).map(note).collect());
         }
         let places = PLACES.min(candidates.len() * samples);
-        let source = WeightSource::Checkpoint { run: model.key.0.clone(), checkpoint: model.key.1.clone() };
+        let (run, checkpoint) = (model.key.0.clone(), model.key.1.as_str().into());
+        let source = WeightSource::Checkpoint { run, checkpoint };
         let (_, mut decoder) = self.model_and_decoder(&source, config.precision, places, None).await?;
         let seeded = |number: usize| {
             let seed = config.seed.wrapping_add(number as u64);

@@ -6,7 +6,7 @@ use crate::interchange::{gguf, huggingface};
 use crate::metrics;
 use crate::platform::{self, Turns};
 use crate::project::{AsTrained, Run, StagedRun, Trained, archive};
-use crate::protocol::{Event, ExportFormat};
+use crate::protocol::{CheckpointChoice, Event, ExportFormat};
 use crate::storage::{self, Staging};
 use std::path::PathBuf;
 
@@ -75,7 +75,12 @@ impl Session {
         self.list_runs(id)
     }
 
-    pub(super) async fn restore_checkpoint(&mut self, id: u64, name: &str, checkpoint: String) -> Result<()> {
+    pub(super) async fn restore_checkpoint(
+        &mut self,
+        id: u64,
+        name: &str,
+        checkpoint: CheckpointChoice,
+    ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
         let restore = async move |turns: Turns| project.restore_in_turns(&run, &checkpoint, &turns).await;
         platform::aside_in_turns(restore).await??.put()?;
@@ -87,12 +92,11 @@ impl Session {
         &mut self,
         id: u64,
         name: &str,
-        checkpoint: &str,
+        checkpoint: CheckpointChoice,
         adapter: Option<PathBuf>,
         undo: bool,
     ) -> Result<()> {
         let (project, run) = (self.opened()?.project.clone(), self.run_named(name)?);
-        let checkpoint = checkpoint.to_owned();
         let merge = async move |turns: Turns| -> Result<(StagedRun, Option<String>)> {
             match adapter {
                 Some(folder) => {
@@ -119,7 +123,7 @@ impl Session {
         &mut self,
         id: u64,
         name: &str,
-        checkpoint: &str,
+        checkpoint: &CheckpointChoice,
         format: ExportFormat,
         to: Option<PathBuf>,
         keep: bool,

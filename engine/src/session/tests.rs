@@ -11,8 +11,8 @@ mod made;
 
 use super::{Options, run};
 use crate::protocol::{
-    Command, Ending, ErrorKind, Event, GenerateConfig, Parcel, Report, Request, RunConfig, RunLaunch,
-    RunState, TrainEvent, TrainingState, WeightSource, message, presets,
+    CheckpointChoice, Command, Ending, ErrorKind, Event, GenerateConfig, Parcel, Report, Request, RunConfig,
+    RunLaunch, RunState, TrainEvent, TrainingState, WeightSource, message, presets,
 };
 use std::cell::RefCell;
 use std::path::Path;
@@ -272,7 +272,7 @@ fn a_project_is_made_trained_written_with_and_found_again() {
 
     // The next session finds it, and explains what it wrote.
     let source =
-        WeightSource::Checkpoint { run: "1-first-stories".to_owned(), checkpoint: "latest".to_owned() };
+        WeightSource::Checkpoint { run: "1-first-stories".to_owned(), checkpoint: CheckpointChoice::Latest };
     let explain = Command::Explain {
         source,
         tokens: vec![5, 6, 7],

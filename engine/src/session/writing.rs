@@ -21,7 +21,8 @@ use crate::inspect::Indices;
 use crate::platform::Turns;
 use crate::project::{Run, Trained};
 use crate::protocol::{
-    CHATML, Candidate, ChatMessage, Event, GenerateConfig, ModelConfig, Precision, WeightSource, WrittenToken,
+    CHATML, Candidate, ChatMessage, CheckpointChoice, Event, GenerateConfig, ModelConfig, Precision,
+    WeightSource, WrittenToken,
 };
 use crate::sampler::{self, Explained, Sampling};
 use crate::tokenizer::{DecodeStream, Tokenizer, TokenizerFiles};
@@ -510,21 +511,22 @@ impl Session {
             return Ok(self.keep(Model { key, config, tokenizer, parameters, step }));
         }
         let run = self.run_of(source, None)?;
+        let best = CheckpointChoice::Best;
         let checkpoint = match source {
-            WeightSource::Current => "best",
-            WeightSource::Checkpoint { checkpoint, .. } => checkpoint.as_str(),
+            WeightSource::Current => &best,
+            WeightSource::Checkpoint { checkpoint, .. } => checkpoint,
         };
         // `best` and `latest` mean other weights as a run goes on; a checkpoint's file stays what it is.
-        let is_moving = matches!(checkpoint, "best" | "latest");
-        let step = if is_moving { run.record()?.step } else { 0 };
-        let mut key = (run.name(), checkpoint.to_owned(), step);
+        let file = checkpoint.file();
+        let step = if file.is_none() { run.record()?.step } else { 0 };
+        let mut key = (run.name(), checkpoint.to_string(), step);
         if let Some(known) = self.generations.models.get(&key) {
             return Ok(known);
         }
         let files = Checkpoints::new(run.checkpoints_folder());
         let trained = Trained::load(run, checkpoint)?;
         // Any other file may be written anew, and is read each time.
-        if !is_moving && files.list().iter().all(|own| own.file != checkpoint) {
+        if file.is_some_and(|file| files.list().iter().all(|own| own.file != file)) {
             key.2 = fingerprint(&trained.parameters);
         }
         for notice in trained.notices {

@@ -4,7 +4,7 @@ use super::Tokenizer;
 use crate::error::{Error, Result};
 use crate::platform::{ChatRenderer, files};
 use crate::storage;
-use glasshouse_protocol::{CHATML, CHATML_TOKENS, ChatMessage, Role};
+use glasshouse_protocol::{CHATML, CHATML_TOKENS, ChatMessage, Role, TEMPLATE_REFUSES};
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -156,7 +156,7 @@ impl TokenizerFiles {
 /// What a model's chat template refuses, or why it is none.
 pub fn template_fails(reason: &str) -> Error {
     // As templates say it that raise an exception: many know no system message.
-    let first = if reason.contains("refuses the conversation") { "leave that out, or " } else { "" };
+    let first = if reason.starts_with(TEMPLATE_REFUSES) { "leave that out, or " } else { "" };
     Error::Refused(format!(
         "the model's chat template fails: {reason}; {first}mend {CHAT_TEMPLATE_FILE} in the model's folder and import it again"
     ))
@@ -189,6 +189,17 @@ pub(super) fn token_of<'settings>(
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_template_that_refuses_a_conversation_is_told_from_one_that_fails() {
+        for (template, refuses) in [("{{ raise_exception('no system') }}", true), ("{{ unknown() }}", false)]
+        {
+            let renderer = ChatRenderer::new(template, &Map::new()).unwrap();
+            let reason = renderer.text(&[ChatMessage::new(Role::User, "Hello")], true).unwrap_err();
+            let said = template_fails(&reason).to_string();
+            assert_eq!(said.contains("; leave that out, or mend"), refuses, "{said}");
+        }
+    }
 
     #[test]
     fn of_several_chat_templates_the_default_is_taken() {

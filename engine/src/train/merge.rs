@@ -4,16 +4,16 @@ use crate::checkpoint::{CheckpointInfo, Checkpoints};
 use crate::error::{Error, Result};
 use crate::platform::{Turns, at_once};
 use crate::project::{Project, Run, RunRecord, StagedRun, Trained, checkpoint_of, parameters_of};
-use crate::protocol::{RunConfig, RunState, Start, TrainConfig};
+use crate::protocol::{CheckpointChoice, RunConfig, RunState, Start, TrainConfig};
 use crate::step::ArenaState;
 
 impl Project {
     /// A new run without steps, as an imported model is one, whose weights are those of a run with its adapter added to them:
-    /// W + scale·B·A. `checkpoint` is `best`, `latest` or a file of the run's; the new run's record names it as its start.
+    /// W + scale·B·A. The new run's record names the checkpoint as its start.
     ///
     /// # Errors
     /// The run has no adapter or no such checkpoint, it is damaged, or the disk fails; then there is no new run.
-    pub fn merge(&self, run: &Run, checkpoint: &str) -> Result<StagedRun> {
+    pub fn merge(&self, run: &Run, checkpoint: &CheckpointChoice) -> Result<StagedRun> {
         at_once(self.merge_in_turns(run, checkpoint, &Turns::none()))
     }
 
@@ -21,7 +21,7 @@ impl Project {
     pub(crate) async fn merge_in_turns(
         &self,
         run: &Run,
-        checkpoint: &str,
+        checkpoint: &CheckpointChoice,
         turns: &Turns,
     ) -> Result<StagedRun> {
         let config = run.config()?;
@@ -53,7 +53,7 @@ impl Project {
     pub(crate) async fn keep_weights_in_turns(
         &self,
         trained: Trained,
-        checkpoint: String,
+        checkpoint: CheckpointChoice,
         done: &str,
         turns: &Turns,
     ) -> Result<StagedRun> {

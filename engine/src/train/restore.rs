@@ -9,19 +9,19 @@ use crate::metrics::MetricsWriter;
 use crate::model;
 use crate::platform::{Turns, at_once, files};
 use crate::project::{Project, Run, RunRecord, StagedRun};
-use crate::protocol::{RunState, Start};
+use crate::protocol::{CheckpointChoice, RunState, Start};
 use crate::storage;
 
 impl Project {
-    /// A new run that begins at a checkpoint of another one, with its settings and its data; `checkpoint` is a file of
-    /// [`Checkpoints::list`], `best` or `latest`. [`crate::train::Trainer::resume`] continues it.
+    /// A new run that begins at a checkpoint of another one, with its settings and its data; a file is one of
+    /// [`Checkpoints::list`]. [`crate::train::Trainer::resume`] continues it.
     ///
     /// From a checkpoint with moments it goes on at that step, in the bits in which the first run did, and has its curves up to
     /// there. A milestone holds weights alone: from one the new run begins at step 0 of its schedule, with moments of zero.
     ///
     /// # Errors
     /// There is no such checkpoint, it is damaged, or the file system refuses; then there is no new run.
-    pub fn restore(&self, run: &Run, checkpoint: &str) -> Result<StagedRun> {
+    pub fn restore(&self, run: &Run, checkpoint: &CheckpointChoice) -> Result<StagedRun> {
         at_once(self.restore_in_turns(run, checkpoint, &Turns::none()))
     }
 
@@ -29,15 +29,16 @@ impl Project {
     pub(crate) async fn restore_in_turns(
         &self,
         run: &Run,
-        checkpoint: &str,
+        checkpoint: &CheckpointChoice,
         turns: &Turns,
     ) -> Result<StagedRun> {
         run.check_has_text()?;
         let (config, record) = (run.config()?, run.record()?);
         let parameters = model::parameters(&config.model, &config.train)?;
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
+        let is_meant = |file: &str| checkpoint.file() == Some(file);
         let is_resumable =
-            !checkpoints.list().iter().any(|summary| summary.file == checkpoint && !summary.resumable);
+            !checkpoints.list().iter().any(|summary| is_meant(&summary.file) && !summary.resumable);
         let content = if is_resumable { Content::WeightsAndMoments } else { Content::Weights };
         let Loaded { mut info, mut state, path, .. } =
             checkpoints.load_named_in_turns(checkpoint, &parameters, content, turns).await?;
@@ -49,6 +50,7 @@ impl Project {
             info.guard = None;
         }
         let file = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let checkpoint = CheckpointChoice::File(file);
         let staged = self.stage_run(&config, &run.data_folder()?)?;
         let restored = staged.run();
         let mut checkpoints = Checkpoints::new(restored.checkpoints_folder());
@@ -80,7 +82,7 @@ impl Project {
             best_val_loss: info.best_val_loss,
             family: record.family.clone(),
             plain_pairs: record.plain_pairs,
-            restored_from: Some(Start { run: run.name(), checkpoint: file, project: None }),
+            restored_from: Some(Start { run: run.name(), checkpoint, project: None }),
             ..restored.record()?
         })?;
         Ok(staged)

@@ -2,7 +2,7 @@
 
 use super::DEFAULT_PROJECT;
 use clap::Args;
-use glasshouse_engine::protocol::Uncertainty;
+use glasshouse_engine::protocol::{CheckpointChoice, Uncertainty};
 use std::path::PathBuf;
 
 /// `feedback`.
@@ -57,7 +57,7 @@ pub struct ProposeArguments {
     pub run: Option<String>,
     /// Checkpoint: best, latest, or the path of a checkpoint file
     #[arg(long, value_name = "WHICH", default_value = "best", requires = "propose")]
-    pub checkpoint: String,
+    pub checkpoint: CheckpointChoice,
     /// auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto", requires = "propose")]
     pub device: String,

@@ -2,6 +2,7 @@
 
 use super::{DEFAULT_PROJECT, thread_count};
 use clap::Args;
+use glasshouse_engine::protocol::Start;
 use glasshouse_engine::protocol::recipes::RECIPES;
 use std::path::PathBuf;
 
@@ -28,7 +29,7 @@ pub struct RecipeArguments {
     #[arg(
         long,
         value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS",
-        default_value = "latest",
+        default_value = Start::LATEST,
         requires = "name"
     )]
     pub from: String,

@@ -2,6 +2,7 @@
 
 use super::{DEFAULT_PROJECT, ModerationArguments, PrecisionArgument};
 use clap::Args;
+use glasshouse_engine::protocol::CheckpointChoice;
 use std::path::PathBuf;
 
 /// How the next token is drawn, shared by `generate` and `chat`.
@@ -56,7 +57,7 @@ pub struct ModelArguments {
     pub run: Option<String>,
     /// Checkpoint: best, latest, or the path of a checkpoint file
     #[arg(long, value_name = "WHICH", default_value = "best")]
-    pub checkpoint: String,
+    pub checkpoint: CheckpointChoice,
 }
 
 /// `generate`.

@@ -32,7 +32,7 @@ fn kept(run: &RunSummary) -> Vec<&CheckpointSummary> {
 }
 
 fn source(run: &RunSummary, checkpoint: &CheckpointSummary) -> WeightSource {
-    WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.file.clone() }
+    WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.choice() }
 }
 
 /// The weights that a run kept nearest to a step.
@@ -45,7 +45,7 @@ pub(super) fn nearest(run: &RunSummary, step: u64) -> Option<WeightSource> {
 fn place_of(run: &RunSummary, kept: &[&CheckpointSummary], shown: &WeightSource) -> usize {
     let last = kept.len().saturating_sub(1);
     let WeightSource::Checkpoint { checkpoint, .. } = shown else { return last };
-    let known = run.checkpoints.iter().find(|known| known.file == *checkpoint);
+    let known = run.checkpoints.iter().find(|known| checkpoint.file() == Some(known.file.as_str()));
     let step = known.map(|known| known.step);
     kept.iter().position(|known| Some(known.step) == step).unwrap_or(last)
 }

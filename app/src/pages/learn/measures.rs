@@ -113,8 +113,8 @@ pub fn find(name: &str) -> Option<&'static Measure> {
 /// short run for one lesson does not stand in for the model of another.
 pub fn source(state: &State) -> Option<WeightSource> {
     let run = looked_at(state)?;
-    let checkpoint = best_of(state, run).map_or("best", |best| best.file.as_str());
-    Some(WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.to_owned() })
+    let checkpoint = best_of(state, run).map(CheckpointSummary::choice).unwrap_or_default();
+    Some(WeightSource::Checkpoint { run: run.name.clone(), checkpoint })
 }
 
 /// The run that lessons look at.

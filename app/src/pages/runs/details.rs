@@ -281,7 +281,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             if restored {
                 let sent = context.outbox.send(Command::RestoreCheckpoint {
                     run: run.name.clone(),
-                    checkpoint: checkpoint.file.clone(),
+                    checkpoint: checkpoint.choice(),
                 });
                 let step = format::whole(checkpoint.step);
                 let text = format!("A new run begins at step {step} of {}", run.name);

@@ -1,11 +1,11 @@
 //! What the next run begins with, and which parameters it trains.
 
-use crate::pages::parts::called;
 use crate::widgets::{self, field, whole_number};
 use egui::{ComboBox, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{
-    ErrorReport, Objective, RunConfig, RunSummary, Start, TokenizerKind, Trainable, presets,
+    CheckpointChoice, CheckpointSummary, ErrorReport, Objective, RunConfig, RunSummary, TokenizerKind,
+    Trainable, presets,
 };
 
 /// What the draft begins with, where that is not random weights, and the way back to those.
@@ -36,18 +36,17 @@ pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[Run
     let Some(start) = &mut draft.start else { return };
     let Some(run) = runs.iter().find(|run| run.name == start.run) else { return };
     field(ui, "Checkpoint to begin with", "start.checkpoint", None, |ui| {
-        let files = run.checkpoints.iter().rev().map(|checkpoint| checkpoint.file.as_str());
-        let names: Vec<&str> = ["best", "latest"].into_iter().chain(files).collect();
-        let words = |name: &str| {
-            let known = Start { checkpoint: name.to_owned(), ..Start::best_of(&called(run)) };
-            known
-                .step()
-                .map_or_else(|| name.to_owned(), |step| format!("step {}", crate::format::whole(step)))
+        let files = run.checkpoints.iter().rev().map(CheckpointSummary::choice);
+        let choices = [CheckpointChoice::Best, CheckpointChoice::Latest].into_iter().chain(files);
+        let words = |choice: &CheckpointChoice| match choice.step() {
+            Some(step) => format!("step {}", crate::format::whole(step)),
+            None => choice.to_string(),
         };
         let list = ComboBox::from_id_salt("start").selected_text(words(&start.checkpoint));
         let list = list.show_ui(ui, |ui| {
-            for name in names {
-                ui.selectable_value(&mut start.checkpoint, name.to_owned(), words(name));
+            for choice in choices {
+                let name = words(&choice);
+                ui.selectable_value(&mut start.checkpoint, choice, name);
             }
         });
         list.response.accessible_name("Checkpoint to begin with");

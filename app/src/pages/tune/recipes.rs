@@ -84,7 +84,7 @@ fn measure_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &TuningRecipe) {
             tasks: vec![task],
             ..EvaluateSettings::default()
         };
-        let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint: "best".to_owned() };
+        let source = WeightSource::best_of(&run.name);
         context.outbox.send(Command::Evaluate { source, settings: Box::new(settings) });
         *context.go = Some(PageName::Evaluate);
     }

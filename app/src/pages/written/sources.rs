@@ -13,7 +13,8 @@ pub(in crate::pages) fn source_name(source: &WeightSource, state: &State) -> Str
         WeightSource::Current => format!("In training now, step {}", format::whole(state.training.step)),
         WeightSource::Checkpoint { run, checkpoint } => {
             let known = state.runs.list.iter().find(|known| known.name == *run);
-            let found = known.and_then(|run| run.checkpoints.iter().find(|known| known.file == *checkpoint));
+            let is_meant = |own: &&CheckpointSummary| checkpoint.file() == Some(own.file.as_str());
+            let found = known.and_then(|run| run.checkpoints.iter().find(is_meant));
             match found {
                 Some(found) => format!("{run}, {}", checkpoint_name(found)),
                 None => format!("{run}, {checkpoint}"),
@@ -64,7 +65,7 @@ fn checkpoint_name(checkpoint: &CheckpointSummary) -> String {
 pub(in crate::pages) fn another_source(source: &WeightSource, state: &State) -> Option<WeightSource> {
     let of = |run: &RunSummary, checkpoint: &CheckpointSummary| WeightSource::Checkpoint {
         run: run.name.clone(),
-        checkpoint: checkpoint.file.clone(),
+        checkpoint: checkpoint.choice(),
     };
     let trained = |run: &&RunSummary| !run.checkpoints.is_empty();
     let latest = state.runs.list.iter().rev().find(trained);
@@ -93,7 +94,7 @@ pub(in crate::pages) fn sources(state: &State) -> Vec<(WeightSource, String)> {
     let of_run = |run: &RunSummary| -> Vec<WeightSource> {
         let source = |checkpoint: &CheckpointSummary| WeightSource::Checkpoint {
             run: run.name.clone(),
-            checkpoint: checkpoint.file.clone(),
+            checkpoint: checkpoint.choice(),
         };
         run.checkpoints.iter().rev().map(source).collect()
     };

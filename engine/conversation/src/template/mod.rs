@@ -14,6 +14,7 @@ mod rewrite;
 mod values;
 
 use crate::{Conversation, Message, Role};
+use glasshouse_protocol::TEMPLATE_REFUSES;
 pub use glasshouse_protocol::{CHATML, CHATML_TOKENS};
 use minijinja::value::{Kwargs, Serde, Value};
 use minijinja::{Environment, Error, ErrorKind, State, syntax::SyntaxConfig};
@@ -79,7 +80,7 @@ pub enum TemplateError {
         line: usize,
     },
     /// It refuses this conversation, by `raise_exception`.
-    #[error("the chat template refuses the conversation: {0}")]
+    #[error("{TEMPLATE_REFUSES}: {0}")]
     Refused(String),
     /// It computes, or writes, more than a template of a conversation of this length may.
     #[error("the chat template computes too much for this conversation, or does not end")]

@@ -276,7 +276,7 @@ mod tests {
         let named = |model: &str| {
             let Start { run, checkpoint, .. } =
                 RewardSettings { model: model.to_owned(), ..RewardSettings::default() }.named_model();
-            [run, checkpoint]
+            [run, checkpoint.to_string()]
         };
         assert_eq!(named(" 2"), ["2", "best"]);
         assert_eq!(named("2-tiny:latest"), ["2-tiny", "latest"]);

@@ -1,6 +1,6 @@
 //! Where a run's first weights come from, where it does not begin with random ones.
 
-use crate::{Invalid, require};
+use crate::{CheckpointChoice, Invalid, require};
 use serde::{Deserialize, Serialize};
 
 /// A checkpoint of another run, or an imported model, whose weights and tokenizer a run begins with.
@@ -9,42 +9,43 @@ use serde::{Deserialize, Serialize};
 pub struct Start {
     /// The run, by its number or name, or `latest`. The run's own record names it.
     pub run: String,
-    /// `best`, `latest`, or the file of a checkpoint. The run's own record names the file.
-    #[serde(default = "best")]
-    pub checkpoint: String,
+    /// Which of that run's. The run's own record names the file.
+    #[serde(default)]
+    pub checkpoint: CheckpointChoice,
     /// Folder of the project that the run is in; the same project where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
 }
 
-fn best() -> String {
-    "best".to_owned()
-}
-
 impl Start {
+    /// Means a project's latest run, in the place of a number or a name.
+    pub const LATEST: &'static str = "latest";
+
+    /// The run that is named, by its number or name; `None` where the word means the project's latest.
+    pub fn named_run(word: &str) -> Option<&str> {
+        Some(word).filter(|word| *word != Self::LATEST)
+    }
+
     /// The lowest validation loss of a run of the same project.
     pub fn best_of(run: &str) -> Self {
-        Self { run: run.to_owned(), checkpoint: best(), project: None }
+        Self { run: run.to_owned(), checkpoint: CheckpointChoice::Best, project: None }
     }
 
     /// As people type it: `RUN`, or `RUN:CHECKPOINT`.
     pub fn parse(typed: &str, project: Option<String>) -> Self {
         match typed.split_once(':') {
-            Some((run, checkpoint)) => {
-                Self { run: run.to_owned(), checkpoint: checkpoint.to_owned(), project }
-            }
+            Some((run, checkpoint)) => Self { run: run.to_owned(), checkpoint: checkpoint.into(), project },
             None => Self { project, ..Self::best_of(typed) },
         }
     }
 
-    /// The step of a checkpoint's file, `step-00000200-000003.safetensors`; `None` where no file is named.
+    /// The step of a checkpoint's file; `None` where no file is named.
     pub fn step(&self) -> Option<u64> {
-        let (_, rest) = self.checkpoint.split_once('-')?;
-        rest.split(['-', '.']).next()?.parse().ok()
+        self.checkpoint.step()
     }
 
     pub(super) fn validate(&self) -> Result<(), Invalid> {
-        let named = [("start.run", &self.run), ("start.checkpoint", &self.checkpoint)];
+        let named = [("start.run", self.run.as_str()), ("start.checkpoint", self.checkpoint.as_str())];
         for (field, name) in named {
             require(!name.trim().is_empty(), field, format!("{name:?}"), "name one")?;
         }
@@ -73,6 +74,7 @@ mod tests {
 
     #[test]
     fn a_start_is_typed_as_a_run_with_or_without_a_checkpoint() {
+        assert_eq!((Start::named_run("3"), Start::named_run(Start::LATEST)), (Some("3"), None));
         let best = Start::parse("3", None);
         assert_eq!(best, Start::best_of("3"));
         assert_eq!((best.to_string().as_str(), best.step()), ("3 (best)", None));

@@ -1,6 +1,7 @@
 //! Runs and their checkpoints, and models that become runs.
 
 use super::TextSummary;
+use crate::CheckpointChoice;
 use serde::{Deserialize, Serialize};
 
 /// Whether a run goes on, and why not.
@@ -128,6 +129,13 @@ pub struct CheckpointSummary {
     pub resumable: bool,
     /// Bytes.
     pub bytes: u64,
+}
+
+impl CheckpointSummary {
+    /// How commands and settings name it: by its file.
+    pub fn choice(&self) -> CheckpointChoice {
+        CheckpointChoice::File(self.file.clone())
+    }
 }
 
 /// A run on the device that is to train it.

@@ -150,7 +150,7 @@ pub(crate) async fn bring_back_in_turns(
         plain_pairs: record.plain_pairs,
         restored_from: Some(Start {
             run: run.name(),
-            checkpoint: manifest.checkpoint.clone(),
+            checkpoint: manifest.checkpoint.as_str().into(),
             project: None,
         }),
         notes: format!("steps {} to {} were trained with a bundle", manifest.step + 1, state.step),

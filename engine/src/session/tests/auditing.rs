@@ -3,7 +3,9 @@
 use super::evaluating::endless;
 use super::{TRAINS, Trigger, after, ended, failures, play_trained, tiny, train};
 use crate::protocol::evaluation::AuditTopic::{self, Bias, Canaries, Personal};
-use crate::protocol::{Audit, AuditSettings, Command, ErrorKind, Event, Report, WeightSource};
+use crate::protocol::{
+    Audit, AuditSettings, CheckpointChoice, Command, ErrorKind, Event, Report, WeightSource,
+};
 
 const EVALUATING: Trigger = |event| matches!(event, Event::Evaluating { .. });
 
@@ -58,7 +60,7 @@ fn a_run_goes_on_while_a_model_is_audited_and_the_findings_are_those_of_one_alon
     let first = || {
         let mut command = audit(&[Bias, Personal], 20);
         if let Command::Audit { source, .. } = &mut command {
-            *source = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "latest".to_owned() };
+            *source = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: CheckpointChoice::Latest };
         }
         command
     };

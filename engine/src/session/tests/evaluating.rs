@@ -5,8 +5,8 @@ use crate::data::recipes::write_own;
 use crate::protocol::evaluation::TaskRequest;
 use crate::protocol::recipes::recipe;
 use crate::protocol::{
-    Command, ErrorKind, EvaluateSettings, Evaluation, Event, Objective, Report, RunConfig, Start,
-    WeightSource,
+    CheckpointChoice, Command, ErrorKind, EvaluateSettings, Evaluation, Event, Objective, Report, RunConfig,
+    Start, WeightSource,
 };
 use std::path::Path;
 
@@ -41,7 +41,7 @@ fn found(heard: &[Report]) -> Vec<&Evaluation> {
 #[test]
 fn more_resamples_than_memory_holds_are_refused_before_a_model_is_read() {
     let settings = EvaluateSettings { resamples: u32::MAX, ..EvaluateSettings::default() };
-    let source = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "latest".to_owned() };
+    let source = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: CheckpointChoice::Latest };
     let heard =
         play_trained(tiny(1), vec![after(Command::Evaluate { source, settings: Box::new(settings) })]);
     assert_eq!(ended(&heard, 4), Some(ErrorKind::Invalid));
@@ -52,7 +52,7 @@ fn more_resamples_than_memory_holds_are_refused_before_a_model_is_read() {
 #[test]
 fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let first = || WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "latest".to_owned() };
+    let first = || WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: CheckpointChoice::Latest };
     let heard = play_trained(
         tiny(3),
         vec![
@@ -147,7 +147,7 @@ fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
 #[test]
 fn a_deleted_run_is_evaluated_no_more() {
     let folder = tempfile::tempdir().unwrap();
-    let first = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "latest".to_owned() };
+    let first = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: CheckpointChoice::Latest };
     let heard = play_trained(
         tiny(3),
         vec![
@@ -201,7 +201,7 @@ fn a_run_in_training_is_measured_by_the_rows_that_it_held_out() {
         };
         Command::Evaluate { source, settings: Box::new(settings) }
     };
-    let kept = WeightSource::Checkpoint { run: "2".to_owned(), checkpoint: "latest".to_owned() };
+    let kept = WeightSource::Checkpoint { run: "2".to_owned(), checkpoint: CheckpointChoice::Latest };
     let heard = play(
         &shelf,
         vec![

@@ -205,7 +205,7 @@ fn characters_that_the_vocabulary_lacks_are_told_of_the_other_prompt_too() {
 /// A map is turned to another's where that can be read, and shown as it is where it cannot; no other view asks for it.
 #[test]
 fn a_reference_that_is_gone_is_told_of_and_no_more() {
-    let gone = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "milestone-99".to_owned() };
+    let gone = WeightSource::Checkpoint { run: "1".to_owned(), checkpoint: "milestone-99".into() };
     let settings = || InspectSettings { reference: Some(gone.clone()), ..InspectSettings::default() };
     let heard = play_trained(
         tiny(3),

@@ -12,7 +12,7 @@ use crate::model::parameters;
 use crate::plan::arena::ArenaLayout;
 use crate::platform::{Turns, given_up_after};
 use crate::project::{AsTrained, Project, Run, StagedRun};
-use crate::protocol::{Adapter, RunState, TrainEvent};
+use crate::protocol::{Adapter, CheckpointChoice, RunState, TrainEvent};
 use crate::step::ArenaState;
 use sha2::{Digest as _, Sha256};
 use std::path::Path;
@@ -82,9 +82,10 @@ fn in_turns(project: &Project, work: &impl AsyncFn(&Turns) -> Result<StagedRun>)
 fn a_checkpoint_is_restored_in_turns() {
     let (_folder, project) = project();
     let run = begun(&project, None);
-    let restored = in_turns(&project, &async |turns| project.restore_in_turns(&run, "latest", turns).await);
+    let latest = CheckpointChoice::Latest;
+    let restored = in_turns(&project, &async |turns| project.restore_in_turns(&run, &latest, turns).await);
     let (record, weights) =
-        (restored.record().unwrap(), |run| AsTrained::load(run, "latest").unwrap().weights);
+        (restored.record().unwrap(), |run| AsTrained::load(run, &latest).unwrap().weights);
     assert_eq!((record.state, record.step), (RunState::Stopped, 3));
     assert_eq!(metrics::read(&restored.metrics_path()).unwrap(), [step(1), step(2), step(3)]);
     assert_eq!(weights(restored), weights(run));
@@ -95,12 +96,13 @@ fn an_adapter_is_merged_in_turns() {
     let (folder, project) = project();
     let run = begun(&project, None);
     let adapted = begun(&project, Some(Adapter { rank: 3, ..Adapter::default() }));
-    let merged = in_turns(&project, &async |turns| project.merge_in_turns(&adapted, "best", turns).await);
+    let best = CheckpointChoice::Best;
+    let merged = in_turns(&project, &async |turns| project.merge_in_turns(&adapted, &best, turns).await);
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
     let apart = folder.path().join("adapter");
-    export_adapter(&AsTrained::load(adapted, "latest").unwrap(), &apart, false).unwrap();
+    export_adapter(&AsTrained::load(adapted, &CheckpointChoice::Latest).unwrap(), &apart, false).unwrap();
     let merged = in_turns(&project, &async |turns| {
-        merge_adapter_in_turns(&project, &run, "best", (apart.as_path(), false), turns).await
+        merge_adapter_in_turns(&project, &run, &best, (apart.as_path(), false), turns).await
     });
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
 }

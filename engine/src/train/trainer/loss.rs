@@ -10,7 +10,7 @@ use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use crate::platform::Turns;
 use crate::project::Run;
-use crate::protocol::TrainConfig;
+use crate::protocol::{CheckpointChoice, TrainConfig};
 use crate::step::MicroBatch;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -115,7 +115,8 @@ pub async fn held_out_loss(run: &Run, folder: &Path) -> Result<f64> {
     let (mut executor, _) = Executor::open(&config.device, &graphs, optimizer, None).await?;
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
     let parameters = &graphs.train.parameters;
-    let loaded = checkpoints.load_named_in_turns("latest", parameters, Content::Weights, &turns).await?;
+    let latest = CheckpointChoice::Latest;
+    let loaded = checkpoints.load_named_in_turns(&latest, parameters, Content::Weights, &turns).await?;
     executor.set_state(&loaded.state).await?;
     let batches = prepared.batches(&config)?;
     let mut evaluator = Evaluator {

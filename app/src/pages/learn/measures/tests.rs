@@ -184,7 +184,7 @@ fn text_is_measured_once_its_own_tokens_are_there() {
 fn the_model_that_was_trained_for_most_steps_is_looked_at() {
     let runs = vec![run("1-owls", 400, 2.0), run("2-short", 40, 3.0)];
     let state = opened(runs);
-    let checkpoint = "step-400.safetensors".to_owned();
+    let checkpoint = "step-400.safetensors".into();
     let expected = WeightSource::Checkpoint { run: "1-owls".to_owned(), checkpoint };
     assert_eq!(source(&state), Some(expected.clone()));
     let lacks = take(&state, "attention_peak", &of(View::Head));
@@ -292,7 +292,7 @@ fn a_model_that_was_trained_on_is_looked_at_again() {
     let Err(Missing::View(View::Head, WeightSource::Checkpoint { checkpoint, .. })) = &lacks else {
         panic!("{lacks:?}")
     };
-    assert_eq!(checkpoint, "step-440.safetensors");
+    assert_eq!(checkpoint.as_str(), "step-440.safetensors");
 }
 
 #[test]

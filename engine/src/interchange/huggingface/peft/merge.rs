@@ -12,6 +12,7 @@ use crate::model::{LORA_A, LORA_B};
 use crate::plan::merge::add_product;
 use crate::platform::{Turns, at_once};
 use crate::project::{Project, Run, StagedRun, Trained, checkpoint_of};
+use crate::protocol::CheckpointChoice;
 use crate::storage;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -37,7 +38,7 @@ const BEYOND: [&str; 13] = [
 /// Ways to begin that leave the base's weights as they are; others (PiSSA, OLoRA, CorDA) train beside what is left of them.
 const BEGINNINGS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 
-/// Makes a new run without steps whose weights are those of a run's checkpoint (`best`, `latest` or a file) with the adapter of a
+/// Makes a new run without steps whose weights are those of a run's checkpoint with the adapter of a
 /// `folder` added to them, or, to `undo` that, removed from them.
 ///
 /// # Errors
@@ -46,7 +47,7 @@ const BEGINNINGS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
 pub fn merge_adapter(
     project: &Project,
     run: &Run,
-    checkpoint: &str,
+    checkpoint: &CheckpointChoice,
     folder: &Path,
     undo: bool,
 ) -> Result<StagedRun> {
@@ -57,7 +58,7 @@ pub fn merge_adapter(
 pub(crate) async fn merge_adapter_in_turns(
     project: &Project,
     run: &Run,
-    checkpoint: &str,
+    checkpoint: &CheckpointChoice,
     (folder, undo): (&Path, bool),
     turns: &Turns,
 ) -> Result<StagedRun> {
