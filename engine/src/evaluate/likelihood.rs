@@ -76,7 +76,7 @@ pub async fn likelihood(
     let mut of = |name: LossGrouping, mut groups: Vec<(String, Metric)>| {
         // Groups without a token say nothing.
         groups.retain(|(_, metric)| metric.count > 0);
-        by.extend((!groups.is_empty()).then(|| LossBy { name, groups }));
+        by.extend((!groups.is_empty()).then_some(LossBy { name, groups }));
     };
     let mut groups = Vec::new();
     for group in 0..GROUPS {
