@@ -9,7 +9,7 @@ use glasshouse_engine::model::training_graphs;
 use glasshouse_engine::optimizer::Optimizer;
 use glasshouse_engine::plan::arena::ArenaLayout;
 use glasshouse_engine::project::{Project, Run};
-use glasshouse_engine::protocol::evaluation::{Cell, Likelihood, Metric};
+use glasshouse_engine::protocol::evaluation::{Cell, Likelihood, LossGrouping, Metric};
 use glasshouse_engine::protocol::{EvaluateSettings, RunConfig, TokenizerKind};
 use glasshouse_engine::step::{ArenaState, MicroBatch};
 use glasshouse_engine::tokenizer::TokenizerFiles;
@@ -200,9 +200,9 @@ fn everything_that_is_said_of_a_text_adds_up() {
     for name in ["repetition", "distinct_2", "repetition_of_text", "distinct_2_of_text"] {
         assert!((0.0..=1.0).contains(&value(&found, name)), "{name}");
     }
-    let frequency = found.by.iter().find(|by| by.name == "frequency").unwrap();
+    let frequency = found.by.iter().find(|by| by.name == LossGrouping::Frequency).unwrap();
     assert_eq!(frequency.groups.iter().map(|(_, metric)| metric.count).sum::<u64>(), found.tokens);
-    let position = found.by.iter().find(|by| by.name == "position").unwrap();
+    let position = found.by.iter().find(|by| by.name == LossGrouping::Position).unwrap();
     let labels: Vec<&str> = position.groups.iter().map(|(label, _)| label.as_str()).collect();
     assert_eq!(labels, ["1", "2 to 3", "4 to 7", "8 to 15", "16 to 31", "32"]);
 
@@ -282,7 +282,7 @@ fn losses_of_sources_add_up_to_that_of_the_text() {
         config.data.paths = vec![cleaned.display().to_string()];
     });
     let found = evaluated(&fixture, &settings());
-    let source = found.by.iter().find(|by| by.name == "source").unwrap();
+    let source = found.by.iter().find(|by| by.name == LossGrouping::Source).unwrap();
     let names: Vec<&str> = source.groups.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!((names, found.documents), (vec!["letters", "tales"], 40));
     assert_eq!(source.groups.iter().map(|(_, metric)| metric.count).sum::<u64>(), found.tokens);
