@@ -79,7 +79,7 @@ fn kinds(scene: &Scene) -> Vec<FeedbackKind> {
 #[test]
 fn a_conversation_goes_on_and_is_cut_where_a_message_is_said_in_other_words() {
     let mut scene = wide(Engine::full(), PageName::Chat);
-    assert!(scene.harness.query_by_label("2-first-stories · by ChatML").is_some());
+    assert!(scene.harness.query_by_label("2-first-stories · ChatML template").is_some());
     scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").focus();
     scene.frame();
     scene.harness.get_by_role_and_label(Role::MultilineTextInput, "System prompt").type_text("Be brief.");

@@ -165,7 +165,7 @@ fn rows_of_no_whole_blocks_are_f16_and_said_to_be() {
     let path = folder.path().join("m.gguf");
     let notices = write(&config.model, &tokenizer.into(), &arena, Quantization::Q4_0, None, &path);
     assert!(
-        notices[0].ends_with("have rows of no whole blocks of Q4_0 and are stored as F16"),
+        notices[0].ends_with("have rows that blocks of Q4_0 do not divide and are stored as F16"),
         "{notices:?}"
     );
     let bytes = std::fs::read(&path).unwrap();

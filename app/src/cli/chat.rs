@@ -93,8 +93,8 @@ async fn converse(
     let interactive = std::io::stdin().is_terminal();
     let template = match (&said, model.chatml) {
         (Said::Text(_), _) => "",
-        (Said::Messages(_), true) => ", by ChatML",
-        (Said::Messages(_), false) => ", by its own chat template",
+        (Said::Messages(_), true) => ", with the ChatML template",
+        (Said::Messages(_), false) => ", with its own chat template",
     };
     tell!("{} at step {}{template}. {}", model.run, model.step, said.help());
     let nothing = said.clone();

@@ -245,8 +245,8 @@ impl ChatPage {
             }
             return false;
         }
-        let template = if opened.chatml { "ChatML" } else { "its own chat template" };
-        caption(ui, format!("{} · by {template}", opened.run));
+        let template = if opened.chatml { "ChatML template" } else { "its own chat template" };
+        caption(ui, format!("{} · {template}", opened.run));
         true
     }
 

@@ -249,7 +249,7 @@ fn calibrated_ui(ui: &mut Ui, calibration: &Calibration) {
     if let (Some(before), Some(after)) = (without.value, with.value) {
         let words = match calibration.temperature {
             _ if after >= before => {
-                "A temperature of its own would not make it more honest on text that it was not fitted on."
+                "No fitted temperature calibrates it better on text that it was not fitted on."
             }
             temperature if temperature > 1.0 => {
                 "It is too sure of itself: a higher temperature makes it as sure as it is right."

@@ -75,8 +75,9 @@ async fn export_in_turns(export: &Export<'_>, path: &Path, replace: bool, turns:
     let wide = base_type(export.quantization);
     let narrow = infos.iter().filter(|info| info.ty == GgmlType::F16 && wide.block() > 1).count();
     if narrow > 0 {
-        notices
-            .push(format!("{narrow} tensors have rows of no whole blocks of {wide} and are stored as F16"));
+        notices.push(format!(
+            "{narrow} tensors have rows that blocks of {wide} do not divide and are stored as F16"
+        ));
     }
     let staging = Staging::beside(path)?;
     let partial = staging.path().join(PARTIAL);
