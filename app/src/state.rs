@@ -318,7 +318,7 @@ impl State {
 
 fn current_run<'a>(training: &'a Training, runs: &'a Runs) -> Option<&'a RunSummary> {
     let trains = training.state != TrainingState::Idle;
-    let latest = || runs.list.iter().rev().find(|run| !run.checkpoints.is_empty());
+    let latest = || runs.list.iter().rev().find(|run| !run.for_comparison && !run.checkpoints.is_empty());
     training.run.as_ref().filter(|_| trains).or_else(latest)
 }
 

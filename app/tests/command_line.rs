@@ -410,6 +410,10 @@ fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
     let mut together = losses(&first);
     together.extend(losses(&rest));
     assert_eq!(together.len(), 60);
+    let over = json_lines(&succeed(folder, &["train", "--project", "parts", "--resume", "--json"]));
+    let said =
+        |notice: &&Value| notice["text"].as_str().is_some_and(|text| text.contains("its 60 steps are done"));
+    assert_eq!(events(&over, "notice").into_iter().filter(said).count(), 1, "{over:?}");
     assert_eq!(together, losses(&whole));
     assert!(together[59].1 < together[0].1);
     for line in events(&whole, "eval") {
@@ -527,6 +531,8 @@ fn a_trained_project_gets_specific_answers() {
     let text = "the run is at step 12 already, so --stop-after 10 leaves nothing to train";
     assert!(notices.iter().any(|notice| notice["text"] == text), "{resumed}");
     assert!(events(&lines, "step").is_empty(), "{resumed}");
+    let told = succeed(folder, &["train", "--project", "p", "--resume", "--stop-after", "10"]);
+    assert!(told.contains("glasshouse train --project p --resume --run 1-nanogpt-cpu"), "{told}");
 
     std::fs::write(folder.join("model"), "mine").unwrap();
     for force in [&[][..], &["--force"]] {

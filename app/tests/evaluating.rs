@@ -4,6 +4,7 @@ use crate::front_ends::{error_of, folder, succeed, train};
 use crate::support::tuning::{lines, of, referee};
 use glasshouse_engine::evaluation::card::is_titled;
 use glasshouse_engine::evaluation::metrics::classification;
+use glasshouse_engine::project::Project;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -221,6 +222,7 @@ fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
     let folder = folder.path();
     write(folder, "choices.jsonl", &choices(4));
     std::fs::write(folder.join("empty.jsonl"), "\n").unwrap();
+    std::fs::create_dir(folder.join("mine")).unwrap();
     std::fs::write(folder.join("latin.jsonl"), b"{\"prompt\":\"\xe4\",\"answer\":\"a\"}\n").unwrap();
     for (more, said) in [
         (&["--task", "choices.jsonl", "--metric", "bleu"][..], "those that fit: accuracy"),
@@ -229,6 +231,9 @@ fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
         (&["--task", "latin.jsonl"], "not UTF-8 at its byte 11"),
         (&["--task", "nowhere.jsonl"], "nowhere.jsonl"),
         (&["--run", "7"], "7"),
+        (&["--against", "mine"], "it has no config.json"),
+        (&["--against", "empty.jsonl"], "no GGUF file"),
+        (&["--against", "nowhere"], "unknown run `nowhere`"),
     ] {
         let error = error_of(folder, &[&EVALUATE[..], &["--no-likelihood"], more].concat());
         assert!(error.contains(said), "{more:?}: {error}");
@@ -244,11 +249,14 @@ fn runs_are_compared_paired_and_a_run_with_itself_differs_by_nothing() {
     let folder = folder.path();
     train_one(folder, &["--seed", "2"]);
     write(folder, "choices.jsonl", &choices(24));
+    for (run, title) in [("2", "base"), ("3", "other seed")] {
+        succeed(folder, &["runs", "--project", "first", "rename", run, title]);
+    }
     let told = evaluate(
         folder,
         &[
             "--runs",
-            "2,3",
+            "base,other seed",
             "--documents",
             "10",
             "--no-baselines",
@@ -331,6 +339,29 @@ fn an_exported_model_is_imported_to_compare_with_and_does_the_same() {
     // The run stays what the project is about.
     let again = evaluate(folder, &["--no-likelihood", "--task", "qa.jsonl"]);
     assert_eq!(of(&again, "evaluation")[0]["run"], "2-nanogpt-cpu");
+    let latest = || Project::open(&folder.join("first")).unwrap().latest_run().unwrap().name();
+    assert_eq!(latest(), "2-nanogpt-cpu");
+    let listed = succeed(folder, &["runs", "--project", "first"]);
+    assert!(listed.contains("imported to compare"), "{listed}");
+    // Whoever imports it means to use it.
+    let said = succeed(folder, &["import", "elsewhere", "--project", "first"]);
+    assert!(said.starts_with("3-elsewhere: "), "{said}");
+    assert_eq!(latest(), "3-elsewhere");
+}
+
+#[test]
+fn a_model_is_not_compared_with_itself_and_that_is_said() {
+    let folder = with_run();
+    let folder = folder.path();
+    write(folder, "qa.jsonl", &[json!({ "prompt": "One day", "answer": "Lily" })]);
+    let asked =
+        ["--no-likelihood", "--task", "qa.jsonl", "--max-tokens", "2", "--run", "2", "--against", "2"];
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+    let output = program.current_dir(folder).args(EVALUATE).args(asked).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("note: 2-nanogpt-cpu is named more than once"), "{told}");
+    assert!(!String::from_utf8(output.stdout).unwrap().contains("Compared"));
 }
 
 /// What lm-eval makes of the exported folder, with its own tokenisation, sums and three accuracies.

@@ -636,6 +636,7 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
             Command::ImportModel {
                 from: ModelSource::Path { path: folder.join("model") },
                 context_length: None,
+                for_comparison: false,
             },
         ],
     )
@@ -668,6 +669,7 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     let sent = |from: &str| Command::ImportModel {
         from: ModelSource::Path { path: folder.join(from) },
         context_length: None,
+        for_comparison: false,
     };
     let refused = play(folder, vec![use_project(place.clone(), true), sent("first")]).unwrap_err();
     assert!(refused.contains("it has no config.json"), "{refused}");
@@ -687,6 +689,7 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     let files = |names: &[&str]| Command::ImportModel {
         from: ModelSource::Files { names: names.iter().map(|name| (*name).to_owned()).collect() },
         context_length: None,
+        for_comparison: false,
     };
     let tab = || (use_project(folder.join("tab"), true), Vec::new());
     play_with(folder, vec![tab(), (files(&names), bytes(&names))]).unwrap();

@@ -118,7 +118,11 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     assert!(heard.contains(&listed), "{heard:?}");
 
     // Looked at, and imported without fetching it again; then there is none any more.
-    let looked = Command::ImportModel { from: ModelSource::Looked { number: 1 }, context_length: Some(8) };
+    let looked = Command::ImportModel {
+        from: ModelSource::Looked { number: 1 },
+        context_length: Some(8),
+        for_comparison: false,
+    };
     let look = Command::LookAtModel { from: address(format!("{server}/owl")) };
     let heard = play(folder, vec![look, use_project(&folder.join("tab")), looked.clone()]).unwrap();
     let found = heard.iter().find_map(|event| match event {
@@ -132,7 +136,11 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     assert!(refused.contains("not at hand any more"), "{refused}");
     // The wish for another context than it has costs no second transfer.
     let look = Command::LookAtModel { from: address(format!("{server}/owl.gguf")) };
-    let wish = Command::ImportModel { from: ModelSource::Looked { number: 1 }, context_length: Some(17) };
+    let wish = Command::ImportModel {
+        from: ModelSource::Looked { number: 1 },
+        context_length: Some(17),
+        for_comparison: false,
+    };
     let refused = play(folder, vec![look, use_project(&folder.join("tab")), wish]).unwrap_err();
     assert!(refused.contains("it can only be shortened"), "{refused}");
 
@@ -209,7 +217,11 @@ fn servers_and_indices_may_be_odd() {
     std::fs::write(folder.join("shards/weights-1.safetensors"), &weights).unwrap();
 
     let import = |address: String, project: &str| {
-        let import = Command::ImportModel { from: ModelSource::Address { address }, context_length: None };
+        let import = Command::ImportModel {
+            from: ModelSource::Address { address },
+            context_length: None,
+            for_comparison: false,
+        };
         play(folder, vec![use_project(&folder.join(project)), import])
     };
     for (odd, path, project) in [
@@ -276,7 +288,11 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
     });
 
     let look = Command::LookAtModel { from: address(format!("{server}/{name}")) };
-    let import = Command::ImportModel { from: ModelSource::Looked { number: 3 }, context_length: None };
+    let import = Command::ImportModel {
+        from: ModelSource::Looked { number: 3 },
+        context_length: None,
+        for_comparison: false,
+    };
     let commands = [use_project(&folder.join("tab")), look.clone(), look, import];
     let mut commands = (1..).zip(commands).map(|(id, command)| Parcel::plain(Request { id, command }));
     requests.try_send(commands.next().unwrap()).unwrap();
@@ -432,7 +448,11 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     window.get_by_role_and_label(Role::SpinButton, "Context length");
     forget(window.state_mut());
     press(&mut window, "Import");
-    let import = Command::ImportModel { from: ModelSource::Looked { number: 7 }, context_length: Some(2048) };
+    let import = Command::ImportModel {
+        from: ModelSource::Looked { number: 7 },
+        context_length: Some(2048),
+        for_comparison: false,
+    };
     assert!(sent(window.state_mut()).contains(&import));
     assert!(!is_shown(&window, "Import Owl-1M"));
     assert!(!sent(window.state_mut()).contains(&Command::ForgetModel));

@@ -520,9 +520,9 @@ impl Session {
                 self.look_at_model(id, &from, bytes).await?;
             }
             Command::ForgetModel => self.looked = None,
-            Command::ImportModel { from, context_length } => {
+            Command::ImportModel { from, context_length, for_comparison } => {
                 idle(&live)?;
-                self.import_model(id, &from, bytes, context_length).await?;
+                self.import_model(id, &from, bytes, context_length, for_comparison).await?;
             }
             Command::HandOver { run, to, keep, device, steps } => {
                 self.hand_over(id, (run.as_deref(), device, steps), to, keep).await?;

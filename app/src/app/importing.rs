@@ -100,7 +100,7 @@ impl App {
                 }
                 let (from, context_length) =
                     (ModelSource::Looked { number: model.number }, Some(context_length));
-                self.outbox.send(Command::ImportModel { from, context_length });
+                self.outbox.send(Command::ImportModel { from, context_length, for_comparison: false });
                 if self.page != PageName::Tune {
                     self.page = PageName::Runs;
                 }

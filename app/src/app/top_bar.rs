@@ -73,7 +73,7 @@ impl App {
         let goes_on = training.state != TrainingState::Idle || self.page == PageName::Train;
         let shown = match of_weights {
             true => state.current_run(),
-            false => training.run.as_ref().filter(|_| goes_on).or(state.runs.list.last()),
+            false => training.run.as_ref().filter(|_| goes_on).or(state.runs.latest()),
         };
         shown.into_iter().collect()
     }

@@ -303,7 +303,7 @@ pub struct TrainArguments {
     /// Carry on the latest run of the project from its latest checkpoint
     #[arg(long, conflicts_with = "from")]
     pub resume: bool,
-    /// Which run to resume, by number or name; the latest unless said
+    /// Which run to resume, by number, name or title; the latest unless said
     #[arg(long, value_name = "RUN", requires = "resume")]
     pub run: Option<String>,
     /// Stop, saved, after this many steps in all; the schedule stays that of --steps

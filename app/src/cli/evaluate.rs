@@ -170,11 +170,20 @@ impl Evaluated {
 async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<Evaluated>> {
     let mut others = Vec::new();
     for other in &arguments.against {
-        if is_place(other) {
-            let Imported { run, about } = import_from(engine, Path::new(other), None)
+        if is_place(other) || is_there_and_no_run(other, &arguments.model.project) {
+            let Imported { run, about } = import_from(engine, Path::new(other), None, true)
                 .await?
                 .context("the import was stopped before there was anything to evaluate")?;
-            tell!("{run}: {about}");
+            let imported = Project::open(&arguments.model.project)?.run(&run)?;
+            if imported.record()?.for_comparison {
+                tell!(
+                    "{run}: {about}; it was imported and is kept under this name, to compare with: the project's latest run \
+                     stays what it was"
+                );
+            } else {
+                // Somebody imported it before, to use it.
+                tell!("{run}: {about}");
+            }
             others.push(run);
         } else {
             others.push(other.clone());
@@ -184,13 +193,11 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
     let named: Vec<String> = arguments.model.run.iter().chain(&arguments.runs).cloned().collect();
     let mut runs = named.iter().map(|name| project.run(name)).collect::<Result<Vec<_>, _>>()?;
     if runs.is_empty() {
-        // A model that was imported to compare with is not what the project is about.
-        let trained = |run: &Run| run.record().is_ok_and(|record| record.state != RunState::Imported);
-        let all = project.runs()?;
-        match all.iter().rev().find(|run| trained(run)) {
-            Some(run) => runs.push(run.clone()),
-            None if others.is_empty() => runs.push(project.run_or_latest(None)?),
-            None => {}
+        match project.latest_run() {
+            Ok(run) => runs.push(run),
+            Err(error) if others.is_empty() => return Err(error.into()),
+            // There is nothing but what was to be compared with.
+            Err(_) => {}
         }
     }
     for other in &others {
@@ -198,11 +205,22 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
     }
     let mut found: Vec<Evaluated> = Vec::with_capacity(runs.len());
     for run in &runs {
-        if found.iter().all(|known| known.name != run.name()) {
+        if found.iter().any(|known| known.name == run.name()) {
+            tell!(
+                "note: {} is named more than once, and is evaluated once: it is not compared with itself",
+                run.name()
+            );
+        } else {
             found.push(Evaluated::of(run)?);
         }
     }
     Ok(found)
+}
+
+/// Whether a file or folder is there by a name that no run of the project has: the import says what it lacks to be a model.
+fn is_there_and_no_run(name: &str, project: &Path) -> bool {
+    let is_no_run = || Project::open(project).is_ok_and(|project| project.run(name).is_err());
+    Path::new(name).exists() && is_no_run()
 }
 
 /// The latest run of the project that learned from a text, on which a model without one can be evaluated.

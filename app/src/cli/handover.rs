@@ -47,7 +47,12 @@ pub(super) fn bring_back(arguments: &BringBackArguments) -> Result<()> {
                 say!("{}: step {} of {}", run.name, whole(run.step), whole(run.steps))?;
                 let project = arguments.project.display();
                 match run.step < run.steps {
-                    true => say!("continue it: glasshouse train --project {project} --resume")?,
+                    true => {
+                        say!(
+                            "continue it: glasshouse train --project {project} --resume --run {}",
+                            run.name
+                        )?;
+                    }
                     false => say!("try it: glasshouse generate --project {project} --prompt \"...\"")?,
                 }
             }

@@ -36,7 +36,7 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
     drive(session::Options::default(), async |engine| {
         trained::use_project(engine, &arguments.project, true).await?;
         if let Some(Imported { run, about }) =
-            import_from(engine, &arguments.from, arguments.context_length).await?
+            import_from(engine, &arguments.from, arguments.context_length, false).await?
         {
             let project = arguments.project.display();
             say!("{run}: {about}")?;
@@ -47,11 +47,13 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
     })
 }
 
-/// Takes a model into the open project; `None` where a signal came first. What was imported from the same files before is that again.
+/// Takes a model into the open project, to compare with alone or as its latest run; `None` where a signal came first. What was imported from
+/// the same files before is that again.
 pub(super) async fn import_from(
     engine: &mut Engine,
     place: &Path,
     context_length: Option<usize>,
+    for_comparison: bool,
 ) -> Result<Option<Imported>> {
     let from = match place.to_str().filter(|text| is_address(text)) {
         Some(address) => ModelSource::Address { address: address.to_owned() },
@@ -86,6 +88,7 @@ pub(super) async fn import_from(
         }
         Ok(())
     };
-    engine.ask_until_signal(Command::ImportModel { from, context_length }, "stopping", show).await?;
+    let command = Command::ImportModel { from, context_length, for_comparison };
+    engine.ask_until_signal(command, "stopping", show).await?;
     Ok(imported)
 }

@@ -75,8 +75,8 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
     if run.step < run.steps {
         let project = quoted(&arguments.project);
         tell!(
-            "stopped before its end; continue with: glasshouse train --project {project} --resume, and then: glasshouse recipe {name} \
-             --project {project} --measure {}",
+            "stopped before its end; continue with: glasshouse train --project {project} --resume --run {0}, and then: \
+             glasshouse recipe {name} --project {project} --measure {0}",
             run.name
         );
         return Ok(ExitCode::SUCCESS);

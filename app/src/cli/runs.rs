@@ -57,6 +57,11 @@ fn list(runs: &[RunSummary], json: bool) -> Result<()> {
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         say!("{}", cells.join("  ").trim_end())?;
     }
+    for run in runs {
+        if let Some(error) = &run.error {
+            say!("{}: {error}", run.name)?;
+        }
+    }
     Ok(())
 }
 
@@ -70,7 +75,7 @@ fn row(run: &RunSummary) -> [String; 10] {
     };
     [
         run.name.clone(),
-        run.state.word().to_owned(),
+        if run.for_comparison { "imported to compare".to_owned() } else { run.state.word().to_owned() },
         if run.steps > 0 { format!("{}/{}", run.step, run.steps) } else { "-".to_owned() },
         loss(run.val_loss),
         loss(run.best_val_loss),

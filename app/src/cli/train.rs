@@ -175,7 +175,7 @@ pub(super) async fn taken_in(place: &str, arguments: &TrainArguments, engine: &m
         )));
     }
     use_project(engine, &arguments.project, true).await?;
-    let Imported { run, about } = import_from(engine, Path::new(place), None)
+    let Imported { run, about } = import_from(engine, Path::new(place), None, false)
         .await?
         .context("the import was stopped before there was anything to train")?;
     tell!("{run}: {about}");
@@ -204,6 +204,8 @@ fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
 struct Follower {
     output: Output,
     json: bool,
+    /// Steps of the whole run.
+    steps: u64,
     /// The step that was asked for as the last.
     stop_after: Option<u64>,
     engine: Sender,
@@ -226,6 +228,7 @@ impl Follower {
         Self {
             output: Output::new(json, steps),
             json,
+            steps,
             stop_after,
             engine,
             trains: Arc::default(),
@@ -255,8 +258,16 @@ impl Follower {
                 signals()?.when_raised(move |flags| heed(flags, &trains, &engine));
             }
             Event::RunFolder { run, folder } => self.output.say(&format!("run {run} in {folder}\n")),
-            Event::TrainingStarted { step, .. } => {
+            Event::TrainingStarted { run, step, .. } => {
                 self.output.resume_at(step);
+                if step >= self.steps {
+                    self.output.notice(&format!(
+                        "{0} is finished: its {1} are done, and nothing is left to train; `glasshouse train --from {0}` begins \
+                         a new run with its weights",
+                        run.name,
+                        counted(self.steps, "step")
+                    ));
+                }
                 if let Some(stop) = self.stop_after.filter(|stop| *stop <= step) {
                     self.output.notice(&format!(
                         "the run is at step {step} already, so --stop-after {stop} leaves nothing to train"
@@ -382,7 +393,8 @@ fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
         say!("  glasshouse train --data my-text.txt --project my   train on your own text")?;
         say!("(`glasshouse` is `cargo run --release --` from the source folder.)")?;
     } else {
-        say!("Continue with: glasshouse train{project} --resume")?;
+        // By its name: another run may have become the latest meanwhile.
+        say!("Continue with: glasshouse train{project} --resume --run {}", ended.run.name)?;
     }
     Ok(())
 }

@@ -98,7 +98,8 @@ impl EvaluatePage {
             self.by_hand = false;
         }
         if !self.by_hand {
-            self.chosen = runs.last().map(|run| run.name.clone()).into_iter().collect();
+            let latest = runs.iter().rev().find(|run| !run.for_comparison).or(runs.last());
+            self.chosen = latest.map(|run| run.name.clone()).into_iter().collect();
         }
     }
 

@@ -91,7 +91,7 @@ impl TrainPage {
                 want_history(context, &mut self.asked, &name);
             }
             None => {
-                let Some(run) = context.state.runs.list.last().cloned() else {
+                let Some(run) = context.state.runs.latest().cloned() else {
                     self.past = None;
                     return;
                 };
@@ -236,7 +236,7 @@ pub(super) fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 /// Why the last run ended, where an error ended it, and the way back.
 pub(super) fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    let run = context.state.training.run.as_ref().or(context.state.runs.list.last());
+    let run = context.state.training.run.as_ref().or(context.state.runs.latest());
     let Some((run, error)) = run.and_then(|run| Some((run.clone(), run.error.clone()?))) else { return };
     let shown = format!("put away:{}:{}", run.name, run.step);
     if busy(context) || widgets::is_open(context.preferences, &shown, false) {

@@ -70,7 +70,7 @@ impl TunePage {
             }
             self.begin(context);
             self.data.want(context, opening);
-            let run = context.state.training.run.as_ref().or(context.state.runs.list.last());
+            let run = context.state.training.run.as_ref().or(context.state.runs.latest());
             let tunes = run.is_some_and(|run| run.start.is_some());
             if tunes && context.state.training.state == TrainingState::Idle {
                 failure_ui(ui, context);
@@ -259,7 +259,7 @@ impl TunePage {
 /// The run that settings mean: by its number, its name, or its name without the number, or as `latest`.
 fn named<'a>(runs: &'a [RunSummary], name: &str) -> Option<&'a RunSummary> {
     match Start::named_run(name) {
-        None => runs.last(),
+        None => runs.iter().rev().find(|run| !run.for_comparison),
         Some(name) => runs.iter().rev().find(|run| run.is_called(name)),
     }
 }

@@ -26,6 +26,11 @@ pub struct History {
 }
 
 impl Runs {
+    /// The latest run, but for models that were imported to compare with.
+    pub fn latest(&self) -> Option<&RunSummary> {
+        self.list.iter().rev().find(|run| !run.for_comparison)
+    }
+
     pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
         match event {
             Event::Finished => {

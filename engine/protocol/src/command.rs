@@ -649,6 +649,9 @@ pub enum Command {
         /// Context length to shorten the model's to.
         #[serde(default)]
         context_length: Option<usize>,
+        /// It is there to be compared with: nothing takes it for the project's latest run.
+        #[serde(default)]
+        for_comparison: bool,
     },
     /// What a run would take on many GPUs. Answered by `ClusterPlanned`.
     PlanCluster {

@@ -56,11 +56,19 @@ impl Judge {
     /// # Errors
     /// Its regular expression is none, or is too large.
     pub fn new(settings: &RewardSettings) -> Result<Self> {
+        Self::of("train.reward.pattern", settings)
+    }
+
+    /// The same, where people gave the pattern by another name than the setting's.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn of(name: &str, settings: &RewardSettings) -> Result<Self> {
         let expression = |source: &str| {
             let compiled = RegexBuilder::new(source).size_limit(MAX_PATTERN_BYTES).build();
             compiled.map(|regex| Pattern::Expression(Box::new(regex))).map_err(|error| {
                 let reason = error.to_string().lines().last().unwrap_or_default().trim().to_owned();
-                Error::Refused(format!("train.reward.pattern is no regular expression: {reason}"))
+                Error::Refused(format!("{name} is no regular expression: {reason}"))
             })
         };
         let pattern = match settings.rule {
@@ -88,13 +96,13 @@ impl Judge {
         match self.rule {
             _ if self.by_model => None,
             RewardRule::Check if row.check.is_none() => {
-                Some("`check`: missing; give one, or another train.reward.rule")
+                Some("`check`: missing; give one, or take another rule")
             }
             RewardRule::Exact if normalized(answer).is_empty() => {
                 Some("`answer`: missing, and the rule exact compares with it")
             }
             RewardRule::Contains if answer.trim().is_empty() && self.text().is_empty() => {
-                Some("`answer`: missing, and the rule contains looks for it (or for train.reward.pattern)")
+                Some("`answer`: missing, and the rule contains looks for it, or for a pattern")
             }
             RewardRule::Numeric if last_number(answer).is_none() => {
                 Some("`answer`: no number, and the rule numeric compares with it")

@@ -16,16 +16,17 @@ use web_time::UNIX_EPOCH;
 /// # Errors
 /// As [`Found::weights`], or the disk fails; there is no run then.
 pub fn import(project: &Project, found: &Found, name: &str) -> Result<Run> {
-    at_once(import_in_turns(project, found, name, None, &Turns::none(), &mut |_| ()))
+    at_once(import_in_turns(project, found, name, None, false, &Turns::none(), &mut |_| ()))
 }
 
-/// The same, while others have their turns; the run's record keeps the `source`, and `progress` hears how many of [`Found::bytes`] were
-/// read. Whoever drops it leaves the project as it was.
+/// The same, while others have their turns; the run's record keeps the `source` and whether it is there to be compared with, and `progress`
+/// hears how many of [`Found::bytes`] were read. Whoever drops it leaves the project as it was.
 pub(crate) async fn import_in_turns(
     project: &Project,
     found: &Found,
     name: &str,
     source: Option<String>,
+    for_comparison: bool,
     turns: &Turns,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Run> {
@@ -52,7 +53,15 @@ pub(crate) async fn import_in_turns(
     let (count, family) = (found.parameter_count() as u64, Some(found.family.model_type.to_owned()));
     let record = run.record()?;
     let (state, dtype) = (RunState::Imported, found.dtype.map(str::to_owned));
-    run.save_record(&RunRecord { state, parameters: count, family, dtype, source, ..record })?;
+    run.save_record(&RunRecord {
+        state,
+        parameters: count,
+        family,
+        dtype,
+        source,
+        for_comparison,
+        ..record
+    })?;
     let new = tokenizer.put_new(&data)?;
     staged.put().inspect_err(|_| {
         if new {
@@ -171,8 +180,10 @@ mod tests {
         let mut polls = 0;
         loop {
             let (turns, mut progress) = (Turns::at_every_chance(), |_| ());
-            if given_up_after(polls, import_in_turns(&project, &found, "small", None, &turns, &mut progress))
-            {
+            if given_up_after(
+                polls,
+                import_in_turns(&project, &found, "small", None, false, &turns, &mut progress),
+            ) {
                 break;
             }
             assert_eq!(left(), 0, "after {polls} turns");

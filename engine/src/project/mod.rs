@@ -225,15 +225,25 @@ impl Project {
         Ok(self.runs()?.iter().map(Run::summary_or_error).collect())
     }
 
-    /// The run with the highest number.
+    /// The run with the highest number, but for models that were imported to compare with.
     ///
     /// # Errors
     /// The project has none.
     pub fn latest_run(&self) -> Result<Run> {
-        self.runs()?.pop().ok_or_else(|| Error::bad_file(&self.folder, NO_RUN))
+        let runs = self.runs()?;
+        let latest = runs.iter().rev().find(|run| !run.is_for_comparison());
+        latest.cloned().ok_or_else(|| {
+            let Some(other) = runs.last() else { return Error::bad_file(&self.folder, NO_RUN) };
+            let reason = format!(
+                "the project has no run of its own yet, but for models that were imported to compare with: \
+                 name one of these, as {}; `glasshouse train` starts a run",
+                other.name()
+            );
+            Error::bad_file(&self.folder, reason)
+        })
     }
 
-    /// The run of that number or name, or the one with the highest number.
+    /// The run of that number, name or title, or the latest.
     ///
     /// # Errors
     /// There is none.
@@ -241,13 +251,31 @@ impl Project {
         name.map_or_else(|| self.latest_run(), |name| self.run(name))
     }
 
-    /// The run of that number (`3`) or name (`3-nanogpt-cpu`, or `nanogpt-cpu` for the latest of several).
+    /// The run of that number (`3`), name (`3-nanogpt-cpu`, or `nanogpt-cpu` for the latest of several) or title, where one
+    /// run alone has it.
+    ///
+    /// # Errors
+    /// There is none, or several have the title.
     pub fn run(&self, name: &str) -> Result<Run> {
         let runs = self.runs()?;
         if let Some(run) = runs.iter().rev().find(|run| run.is_called(name)) {
             return Ok(run.clone());
         }
-        let known: Vec<String> = runs.iter().map(Run::name).collect();
+        let titled: Vec<&Run> = runs.iter().filter(|run| run.is_titled(name)).collect();
+        match titled[..] {
+            [] => {}
+            [run] => return Ok(run.clone()),
+            _ => {
+                let names: Vec<String> = titled.iter().map(|run| run.name()).collect();
+                return Err(Error::Unknown(format!(
+                    "{}: several runs have the title `{name}`: {}; name one by its number",
+                    self.folder.display(),
+                    names.join(", ")
+                )));
+            }
+        }
+        let mut known: Vec<String> = runs.iter().map(Run::name).collect();
+        known.extend(runs.iter().filter_map(Run::title));
         let reason = if known.is_empty() {
             NO_RUN.to_owned()
         } else {

@@ -86,6 +86,9 @@ pub struct RunRecord {
     /// What an imported model was read from, as [`crate::interchange::source_of`] says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// Of an imported model: whether it is there to be compared with alone, and is never what the project's latest run means.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_comparison: bool,
     /// The checkpoint that it goes on from, where that is another run's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored_from: Option<Start>,
@@ -152,6 +155,7 @@ impl Run {
             dtype: None,
             plain_pairs: None,
             source: None,
+            for_comparison: false,
             restored_from: None,
             interventions: Vec::new(),
             estimated_seconds: None,
@@ -227,6 +231,31 @@ impl Run {
         self.record().is_ok_and(|record| record.state == RunState::Imported)
     }
 
+    /// Whether it was imported to compare others with, and is never the project's latest run. Of a damaged run that is not known.
+    pub(crate) fn is_for_comparison(&self) -> bool {
+        self.record().is_ok_and(|record| record.for_comparison)
+    }
+
+    /// Has a model that was imported to compare with count as any other run.
+    pub(crate) fn count_as_latest(&self) -> Result<()> {
+        match self.record()? {
+            record if record.for_comparison => {
+                self.save_record(&RunRecord { for_comparison: false, ..record })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the person calls it; `None` where they gave it no title, or its record is damaged.
+    pub(super) fn title(&self) -> Option<String> {
+        self.record().ok().map(|record| record.title).filter(|title| !title.is_empty())
+    }
+
+    /// Whether it has a title, and this is it.
+    pub(super) fn is_titled(&self, title: &str) -> bool {
+        self.title() == Some(one_line(title, MAX_TITLE_CHARACTERS))
+    }
+
     /// Refuses an imported model where a run is to go on.
     pub(crate) fn check_has_text(&self) -> Result<()> {
         match self.is_imported() {
@@ -250,8 +279,19 @@ impl Run {
     }
 
     /// How the run fares.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
     pub fn record(&self) -> Result<RunRecord> {
-        storage::read_json(&self.folder.join(RECORD), MAX_RECORD_BYTES)
+        storage::read_json(&self.folder.join(RECORD), MAX_RECORD_BYTES).map_err(|error| match error {
+            Error::BadFile { path, reason } => {
+                let reason = format!(
+                    "the run's record is damaged ({reason}); put a copy of the file there, or delete the run"
+                );
+                Error::bad_file(path, reason)
+            }
+            error => error,
+        })
     }
 
     /// Replaces the record.
@@ -333,6 +373,7 @@ impl Run {
             step,
             // An imported model has its settings' schedule yet to come, in a run of its own.
             steps: if record.state == RunState::Imported { 0 } else { config.train.steps },
+            for_comparison: record.for_comparison,
             start: record.restored_from.or(config.start),
             learns_from: learned_from(&config.data),
             parameters: record.parameters,

@@ -127,6 +127,52 @@ fn a_damaged_run_is_listed_with_its_error() {
         [("1-nanogpt-cpu", "created"), ("2-nanogpt-cpu", "failed"), ("3-nanogpt-cpu", "created")]
     );
     assert!(found[1].error.as_ref().unwrap().contains("run.json"));
+    let reason = runs[1].record().unwrap_err().to_string();
+    assert!(
+        reason.contains("run.json: the run's record is damaged") && reason.contains("delete the run"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn a_model_to_compare_with_is_not_the_latest_run_until_it_is_wanted_for_itself() {
+    let (_folder, project) = project();
+    let data = project.folder().join("data");
+    let run = |for_comparison: bool| {
+        let run = project.create_run(&config(), &data).unwrap();
+        run.save_record(&RunRecord { for_comparison, ..run.record().unwrap() }).unwrap();
+        run
+    };
+    let other = run(true);
+    let reason = project.latest_run().unwrap_err().to_string();
+    assert!(reason.contains("no run of its own yet") && reason.contains("1-nanogpt-cpu"), "{reason}");
+    let own = run(false);
+    let another = run(true);
+    assert_eq!(project.latest_run().unwrap(), own);
+    assert_eq!(project.run_or_latest(None).unwrap(), own);
+    assert_eq!([project.run("1").unwrap(), project.run("3").unwrap()], [other, another.clone()]);
+    another.count_as_latest().unwrap();
+    assert_eq!(project.latest_run().unwrap(), another);
+    // As versions before wrote it.
+    assert!(!std::fs::read_to_string(own.folder().join("run.json")).unwrap().contains("for_comparison"));
+}
+
+#[test]
+fn a_run_is_found_by_a_title_that_no_other_has() {
+    let (_folder, project) = project();
+    let data = project.folder().join("data");
+    let runs: Vec<Run> = (0..4).map(|_| project.create_run(&config(), &data).unwrap()).collect();
+    for (run, title) in runs.iter().zip(["my base", "chat", "chat", "1"]) {
+        run.set_title(title).unwrap();
+    }
+    assert_eq!(project.run("my  base").unwrap(), runs[0]);
+    // A number is a number, whatever else is called so.
+    assert_eq!(project.run("1").unwrap(), runs[0]);
+    let reason = project.run("chat").unwrap_err().to_string();
+    assert!(reason.contains("several runs have the title `chat`: 2-nanogpt-cpu, 3-nanogpt-cpu"), "{reason}");
+    runs[1].delete().unwrap();
+    assert_eq!(project.run("chat").unwrap(), runs[2]);
+    assert!(project.run("my bose").unwrap_err().to_string().contains("did you mean `my base`"));
 }
 
 #[test]

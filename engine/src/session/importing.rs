@@ -76,6 +76,7 @@ impl Session {
         from: &ModelSource,
         bytes: Vec<Vec<u8>>,
         context_length: Option<usize>,
+        for_comparison: bool,
     ) -> Result<()> {
         let project = self.opened()?.project.clone();
         // Until it is in the project it can be asked for again, after a cancelled import, too, by a front end that does not have it forgotten.
@@ -85,6 +86,10 @@ impl Session {
         if let Some(run) = imported_before(&project, &found, looked.source.as_ref())? {
             self.looked = None;
             self.settle_claim(true);
+            if !for_comparison {
+                // Whoever asks for the model itself means to use it.
+                run.count_as_latest()?;
+            }
             let name = run.name();
             self.outlet.notice(format!(
                 "{name} was imported from there before, and is used again; delete it to have another"
@@ -106,7 +111,9 @@ impl Session {
         };
         progress(0);
         let (name, source) = (&looked.name, looked.source.clone());
-        let run = import_in_turns(&project, &found, name, source, &Turns::new(), &mut progress).await?;
+        let turns = Turns::new();
+        let run =
+            import_in_turns(&project, &found, name, source, for_comparison, &turns, &mut progress).await?;
         self.looked = None;
         self.settle_claim(true);
         self.outlet.answer(id, imported(&run, &found));

@@ -550,10 +550,12 @@ impl Session {
         }
     }
 
-    /// The latest run that has a checkpoint.
+    /// The latest run that has a checkpoint, but for models that were imported to compare with.
     fn latest_written(&mut self) -> Result<Run> {
         let runs = self.opened()?.project.runs()?;
-        let has_checkpoint = |run: &Run| run.summary().is_ok_and(|summary| !summary.checkpoints.is_empty());
+        let has_checkpoint = |run: &Run| {
+            run.summary().is_ok_and(|summary| !summary.for_comparison && !summary.checkpoints.is_empty())
+        };
         let none = || Error::Refused("no run has a checkpoint yet; train one first".to_owned());
         runs.into_iter().rev().find(has_checkpoint).ok_or_else(none)
     }

@@ -52,7 +52,7 @@ pub struct ProposeArguments {
     /// Max tokens of an answer
     #[arg(long, value_name = "N", default_value_t = 64, requires = "propose")]
     pub max_tokens: usize,
-    /// Run by number or name; the latest unless said
+    /// Run by number, name or title; the latest unless said
     #[arg(long, value_name = "RUN", requires = "propose")]
     pub run: Option<String>,
     /// Checkpoint: best, latest, or the path of a checkpoint file

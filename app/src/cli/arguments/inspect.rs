@@ -100,7 +100,7 @@ pub struct ProvenanceArguments {
     /// Folder of the project
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Run by number or name, whose training text is searched; the latest unless said
+    /// Run by number, name or title, whose training text is searched; the latest unless said
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
     /// The text whose spans are looked for

@@ -26,7 +26,7 @@ pub struct HandoverArguments {
     /// Project folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Run, by number or name; the latest unless said
+    /// Run, by number, name or title; the latest unless said
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
     /// Folder to write

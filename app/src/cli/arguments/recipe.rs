@@ -36,8 +36,8 @@ pub struct RecipeArguments {
     /// Write an example of its data, ten rows, and train nothing
     #[arg(long, value_name = "FILE", requires = "name", conflicts_with_all = EXAMPLE_TAKES_NO)]
     pub example: Option<PathBuf>,
-    /// Measure a run, by number or name, and train nothing: by the rows that were held out of its data, generated ones where it learned no
-    /// data of the recipe, or with --data all rows of the file
+    /// Measure a run, by number, name or title, and train nothing: by the rows that were held out of its data, generated ones where it
+    /// learned no data of the recipe, or with --data all rows of the file
     #[arg(long, value_name = "RUN", requires = "name", conflicts_with_all = MEASURE_TAKES_NO)]
     pub measure: Option<String>,
     /// Optimizer steps; the recipe's, or that of the run which it begins with, unless said

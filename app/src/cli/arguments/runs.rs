@@ -23,26 +23,26 @@ pub struct RunsArguments {
 pub enum RunsCommand {
     /// Give a run a title; an empty one takes it away
     Rename {
-        /// Run by number or name
+        /// Run by number, name or title
         run: String,
         /// The title
         title: String,
     },
     /// Set a run's tags; without any, they are removed
     Tag {
-        /// Run by number or name
+        /// Run by number, name or title
         run: String,
         /// The tags
         tags: Vec<String>,
     },
     /// Print the command line that trains another run with a run's settings
     Command {
-        /// Run by number or name
+        /// Run by number, name or title
         run: String,
     },
     /// Delete runs; `glasshouse runs restore` brings them back until the project is next opened in the window
     Delete {
-        /// Runs by number or name
+        /// Runs by number, name or title
         #[arg(required = true)]
         runs: Vec<String>,
     },

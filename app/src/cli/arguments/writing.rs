@@ -52,7 +52,7 @@ pub struct ModelArguments {
     /// Folder of the project
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Run by number or name; the latest unless said
+    /// Run by number, name or title; the latest unless said
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
     /// Checkpoint: best, latest, or the path of a checkpoint file

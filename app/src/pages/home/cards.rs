@@ -151,7 +151,7 @@ fn as_it_stands(state: &State, project: &ProjectSummary) -> ProjectSummary {
         return project;
     }
     project.runs = project.runs.max(state.runs.list.len());
-    if let Some(run) = state.runs.list.last() {
+    if let Some(run) = state.runs.latest() {
         project.interrupted = (run.state == RunState::Interrupted).then_some((run.step, run.steps));
     }
     let training = &state.training;

@@ -53,6 +53,9 @@ pub struct RunSummary {
     pub tags: Vec<String>,
     /// Whether it goes on, and why not.
     pub state: RunState,
+    /// It was imported to compare others with, and is never the project's latest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_comparison: bool,
     /// What it began with, where that was another run's weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<crate::Start>,

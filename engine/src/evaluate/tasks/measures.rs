@@ -203,7 +203,7 @@ fn judge(text: &str) -> Result<Judge> {
         let reason = format!("the rule {name} needs a regular expression: rule:{name}=^[A-Z]");
         return Err(Error::Refused(reason));
     }
-    Judge::new(&settings)
+    Judge::of(&format!("the pattern of rule:{name}"), &settings)
 }
 
 /// Rows without what a measure compares with become broken ones.
@@ -276,7 +276,8 @@ mod tests {
         assert!(error(&["exact:yes"], ANSWERED).contains("has no settings"));
         assert!(error(&["rule:numerik"], ANSWERED).contains("did you mean `numeric`"));
         assert!(error(&["rule:regex"], ANSWERED).contains("needs a regular expression"));
-        assert!(error(&["rule:regex=("], ANSWERED).contains("no regular expression"));
+        let said = error(&["rule:regex=("], ANSWERED);
+        assert!(said.contains("the pattern of rule:regex is no regular expression"), "{said}");
         assert!(error(&["rule:length=x"], ANSWERED).contains("expected a number of words"));
         let said = error(&["rule:numeric"], ANSWERED);
         assert!(said.contains("can judge no row; line 1: `answer`: no number"), "{said}");

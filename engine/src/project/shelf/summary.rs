@@ -40,7 +40,7 @@ fn add_runs(project: &Project, summary: &mut ProjectSummary) -> Result<()> {
     for (_, record) in &records {
         summary.updated = summary.updated.max(record.updated).max(record.created);
     }
-    if let Some((run, record)) = records.last()
+    if let Some((run, record)) = records.iter().rev().find(|(_, record)| !record.for_comparison)
         && run.is_interrupted(record.state)
     {
         let run = run.summary()?;
