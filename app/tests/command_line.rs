@@ -231,6 +231,22 @@ fn a_window_that_cannot_open_is_told_in_one_line() {
 }
 
 #[test]
+fn numbers_below_their_range_are_bad_values_and_no_unknown_options() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, parts) in [
+        (["serve", "--queue", "-1"], ["invalid value '-1' for '--queue <N>'", "0..=3840"]),
+        (["serve", "--parallel", "-1"], ["invalid value '-1' for '--parallel <N>'", "1..=256"]),
+        (["serve", "--port", "-1"], ["invalid value '-1' for '--port <N>'", "0..=65535"]),
+        (
+            ["train", "--canaries", "-1"],
+            ["invalid value '-1' for '--canaries <N>'", "expected a whole number"],
+        ),
+    ] {
+        fail(folder.path(), &arguments, 2, &parts);
+    }
+}
+
+#[test]
 fn misspelt_names_are_bad_usage_and_get_a_suggestion() {
     let folder = tempfile::tempdir().unwrap();
     fail(folder.path(), &["plan", "--preset", "nanogtp-cpu"], 2, &["did you mean `nanogpt-cpu`"]);

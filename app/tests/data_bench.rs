@@ -223,6 +223,9 @@ fn recipes_are_files_and_every_document_is_explained() {
         "did you mean `fineweb`",
     );
     fail(folder, &["data", "clean", "--in", "nowhere", "--out", "clean2"], 1, "nothing to read");
+    let missing = ["data", "clean", "--in", "mine", "nowhere.pdf", "--out", "clean2"];
+    fail(folder, &missing, 1, "nowhere.pdf: is not there; check the path, or leave it out");
+    assert!(!folder.join("clean2").exists(), "nothing is made where something that was named is missing");
     fail(
         folder,
         &["data", "clean", "--in", "mine", "--out", "mine"],

@@ -123,6 +123,7 @@ fn a_bad_file_is_refused_in_a_sentence() {
         (&["--check", "broken.jsonl"], &["broken.jsonl has no row {\"text\", \"label\"}"]),
         (&["--check", "none.jsonl"], &["none.jsonl has no row"]),
         (&["--train", "few.jsonl"], &["no such folder; make a project first"]),
+        (&[], &["there is nothing to do", "--text TEXT", "--train ROWS", "--check ROWS"]),
     ] {
         let error = error_of(folder, &[&["moderate", "--project", "p"], more].concat());
         for part in parts {
@@ -358,10 +359,8 @@ fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switche
     says_how(&told);
     assert!(told.contains("(glasshouse moderate --train rows.jsonl)"), "{told}");
     let body = json!({ "prompt": "One", "max_tokens": 100, "temperature": 1, "seed": 3 });
-    let serving = Serving::start(folder, "p", &switched("replace"));
-    let refused = serving.complete(&body);
-    assert_eq!(refused.status, 400, "{}", refused.text);
-    says_how(&refused.text);
+    let serve = ["serve", "--project", "p", "--port", "0", "--device", "cpu"];
+    says_how(&error_of(folder, &[&serve[..], &switched("replace")].concat()));
 
     // What the model writes is what nobody is to read.
     let harmful = |noun: &&str| json!({ "text": format!("{text} {noun}"), "label": "harmful" }).to_string();
@@ -382,7 +381,7 @@ fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switche
     let rules_alone = written(&["--moderation", "replace"]);
     assert_eq!((&rules_alone["text"], &rules_alone["moderated"]), (&json!(text), &json!({})));
 
-    // The server that refused before has it from now on.
+    let serving = Serving::start(folder, "p", &switched("replace"));
     let choice = serving.complete(&body).choice();
     assert_eq!(choice["text"], json!(replaced));
     assert!(choice["moderated"]["classifier"].as_u64().is_some_and(|found| found >= 1), "{choice}");

@@ -177,6 +177,11 @@ fn completions_are_what_generate_writes() {
     let [.., last, usage] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!(last["choices"][0]["finish_reason"], "length");
     assert_eq!(usage["usage"]["completion_tokens"], 24);
+
+    // Every piece names the model, even where the request names none.
+    streamed["model"] = Value::Null;
+    let unnamed = pieces(&serving.complete(&streamed).text);
+    assert!(unnamed.len() > 2 && unnamed.iter().all(|event| event["model"] == RUN), "{unnamed:?}");
 }
 
 #[test]
@@ -288,6 +293,10 @@ fn bad_requests_are_told_what_is_wrong() {
     said(&serving.post("/completions", "[]"), 400, &["JSON object"]);
     said(&serving.post("/completions", &"[".repeat(100_000)), 400, &["JSON"]);
     said(&serving.complete(&json!({})), 400, &["prompt is missing"]);
+    said(&serving.complete(&json!({ "prompt": 5 })), 400, &["prompt is a number; prompt must be a text"]);
+    said(&serving.complete(&json!({ "prompt": ["One", {}] })), 400, &["prompt holds an object"]);
+    let one = json!({ "prompt": "O", "max_tokens": 64 });
+    said(&serving.complete(&one), 400, &["be at most 63: the prompt has 1 token, and"]);
     said(&serving.complete(&json!({ "prompt": [1, "a"] })), 400, &["list of token ids"]);
     said(&serving.complete(&json!({ "prompt": [-1] })), 400, &["whole number"]);
     said(&serving.complete(&json!({ "prompt": [4_000_000] })), 400, &["token 4000000"]);

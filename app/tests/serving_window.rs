@@ -97,6 +97,7 @@ fn the_windows_server_answers_by_the_windows_engine() {
         };
         let text: String = pieces.iter().filter_map(|piece| piece["choices"][0]["text"].as_str()).collect();
         assert_eq!(typed["text"], text, "{answer}");
+        assert!(pieces.iter().all(|piece| piece["model"] == "1-nanogpt-cpu"), "{answer}");
     }
     assert_eq!(*window.state_mut().preferences(), preferences);
     press(&mut window);

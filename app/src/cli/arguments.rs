@@ -152,6 +152,11 @@ pub enum Command {
     },
 }
 
+/// A number from 0 on.
+fn whole_number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "expected a whole number from 0 on".to_owned())
+}
+
 /// A number of threads.
 fn thread_count(text: &str) -> Result<usize, String> {
     match text.parse() {
@@ -196,7 +201,7 @@ pub struct ConfigArguments {
     pub lr: Option<f64>,
     /// Plant so many canaries into the training text, sentences with a secret number, 1, 2, 4, … up to 64 times each. How much of them the model
     /// gives away is told at the end of the run, and by `glasshouse audit` (data.canaries)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     pub canaries: Option<usize>,
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]

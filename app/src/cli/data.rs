@@ -8,7 +8,7 @@ use super::bar::bar;
 use super::driver::drive;
 use super::output::{bytes, count};
 use super::settings::usage;
-use super::train::quoted;
+use super::train::{quoted, try_next};
 use anyhow::{Context as _, Result, bail};
 use glasshouse_corpus::output::{DROPPED_FILE, KEPT_FILE, REPORT_FILE, REPORT_PAGE};
 use glasshouse_corpus::pipeline::{self, UNFINISHED};
@@ -106,17 +106,18 @@ fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningRep
     }
     let out = arguments.out.display();
     say!("{}", report::text::summary(report))?;
-    say!("\n{out}/{KEPT_FILE}    what was kept")?;
-    say!("{out}/{DROPPED_FILE} what was dropped, and why")?;
-    say!("{out}/{REPORT_PAGE}  the report, to read or print")?;
+    say!("\n{out}/{KEPT_FILE:13}   what was kept")?;
+    say!("{out}/{DROPPED_FILE:13}   what was dropped, and why")?;
+    say!("{out}/{REPORT_PAGE:13}   the report, to read or print")?;
     let out = quoted(&arguments.out);
-    say!("\nTry next:")?;
-    say!("  glasshouse data inspect {out}             the report in the terminal")?;
-    if report.kept.documents > 0 {
-        say!("  glasshouse train --data {out} --project my   a model of what was kept")?;
+    let inspect = format!("glasshouse data inspect {out}");
+    let next = if report.kept.documents > 0 {
+        (format!("glasshouse train --data {out} --project my"), "a model of what was kept")
     } else {
-        say!("  glasshouse data clean … --recipe raw --force   nothing was kept; `raw` drops nothing")?;
-    }
+        let again = "glasshouse data clean … --recipe raw --force";
+        (again.to_owned(), "nothing was kept; `raw` drops nothing")
+    };
+    say!("\n{}", try_next(&[(inspect, "the report in the terminal"), next]))?;
     Ok(())
 }
 

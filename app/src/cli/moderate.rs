@@ -2,6 +2,7 @@
 
 use super::arguments::{ModerateArguments, ModerationArguments};
 use super::report;
+use super::settings::usage;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use glasshouse_engine::evaluation::moderation::{
     CLASSIFIER_FILE, Classifier, Figures, Finding, LabelledRow, LabelledRows, RULES_FILE, Rules, figures,
@@ -20,6 +21,12 @@ const TOLD: usize = 5;
 
 pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     let ModerateArguments { project, train, check, rules, text, seed, json } = arguments;
+    if train.is_none() && check.is_none() && text.is_empty() {
+        return Err(usage(
+            "there is nothing to do; look at a text (--text TEXT), train a classifier (--train ROWS), or measure rules and classifier \
+             (--check ROWS)",
+        ));
+    }
     let own = match rules {
         Some(path) => Some(path.clone()),
         None => Some(project.join(RULES_FILE)).filter(|path| path.is_file()),

@@ -377,20 +377,21 @@ fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
     };
     say!("\nThe project is in {}.", arguments.project.display())?;
     if *finished && *classifies {
-        say!("Try next:")?;
-        say!("  glasshouse classify{project} --text \"...\"     what it makes of a text")?;
+        let classify = format!("glasshouse classify{project} --text \"...\"");
+        say!("{}", try_next(&[(classify, "what it makes of a text")]))?;
     } else if *finished {
-        say!("Try next:")?;
-        if *converses {
-            say!("  glasshouse chat{project}                        talk to it")?;
+        let chat = format!("glasshouse chat{project}");
+        let mut commands = if *converses {
+            vec![(chat, "talk to it")]
         } else {
-            say!("  glasshouse generate{project} --prompt \"{prompt}\"     let it write")?;
-            say!("  glasshouse chat{project}                        write turn by turn")?;
-        }
-        say!(
-            "  glasshouse export{project} --to my-model        a folder that Hugging Face's transformers opens"
-        )?;
-        say!("  glasshouse train --data my-text.txt --project my   train on your own text")?;
+            let generate = format!("glasshouse generate{project} --prompt \"{prompt}\"");
+            vec![(generate, "let it write"), (chat, "write turn by turn")]
+        };
+        let export = format!("glasshouse export{project} --to my-model");
+        commands.push((export, "a folder that Hugging Face's transformers opens"));
+        let again = "glasshouse train --data my-text.txt --project my";
+        commands.push((again.to_owned(), "train on your own text"));
+        say!("{}", try_next(&commands))?;
         say!("(`glasshouse` is `cargo run --release --` from the source folder.)")?;
     } else {
         // By its name: another run may have become the latest meanwhile.
@@ -399,8 +400,26 @@ fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
     Ok(())
 }
 
+/// Commands to try, and in a column behind them what each is for.
+pub(super) fn try_next(commands: &[(String, &str)]) -> String {
+    let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
+    let lines = commands.iter().map(|(command, purpose)| format!("\n  {command:width$}   {purpose}"));
+    format!("Try next:{}", lines.collect::<String>())
+}
+
 /// A path as a shell takes it.
 pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::try_next;
+
+    #[test]
+    fn what_commands_are_for_stands_in_one_column() {
+        let text = try_next(&[("a --to ä".to_owned(), "short"), ("a longer one".to_owned(), "long")]);
+        assert_eq!(text, "Try next:\n  a --to ä       short\n  a longer one   long");
+    }
 }

@@ -89,8 +89,8 @@ impl Stream {
         match self.ask.next().await {
             Some((_, Event::Failed { error })) => return Err(error.into()),
             // The prompt's text and log-probabilities are known when all is written: then it is told at once.
-            Some((at, Event::Completing { text })) if !self.is_whole() => {
-                self.tell(at, "", &Piece::Text { text: &text, logprobs: Value::Null });
+            Some((at, Event::Completing { run, text })) if !self.is_whole() => {
+                self.tell(at, &run, &Piece::Text { text: &text, logprobs: Value::Null });
             }
             Some((at, Event::Completed { completion })) => {
                 if completion.ending == Ending::Interrupted {

@@ -173,11 +173,23 @@ fn prompts(fields: &Fields) -> Result<Vec<CompletionPrompt>, Refusal> {
                     let ids = ids(list).ok_or_else(|| wrong("a token id is no whole number"))?;
                     Ok(CompletionPrompt::Tokens { ids })
                 }
-                _ => Err(wrong("prompt holds something else")),
+                other => Err(wrong(&format!("prompt holds {}", named(other)))),
             };
             list.iter().map(prompt).collect()
         }
-        Some(_) => Err(wrong("prompt is something else")),
+        Some(other) => Err(wrong(&format!("prompt is {}", named(other)))),
+    }
+}
+
+/// What a value is, for whoever expected another.
+fn named(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
     }
 }
 

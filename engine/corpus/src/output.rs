@@ -70,7 +70,7 @@ pub struct KeptLine {
     pub text: String,
     /// Its source.
     pub source: String,
-    /// `train` or `validation`; absent where the corpus is too small to hold whole documents out.
+    /// `train` or `validation`; absent where documents are too few or too unequal to hold whole ones out.
     #[serde(default)]
     pub split: Option<String>,
 }

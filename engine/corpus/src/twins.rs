@@ -54,7 +54,8 @@ pub fn raw_twin(
     if lines.is_empty() {
         return Err(Error::bad_file(
             cleaned,
-            "the cleaning held no document out; set `validation` in its recipe",
+            "the cleaning held no document out: its recipe's `validation` is 0, or its documents are too few or too unequal; set \
+             `validation`, or clean more documents",
         ));
     }
     // The same documents: the text of a record stands where the cleaning found it.

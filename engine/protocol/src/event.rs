@@ -423,6 +423,8 @@ pub enum Event {
     },
     /// A piece of a completion.
     Completing {
+        /// The run whose weights write it.
+        run: String,
         /// Text that is certain by now, and was not told before.
         text: String,
     },

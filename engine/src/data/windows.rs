@@ -44,8 +44,14 @@ impl<'a> Windows<'a> {
                     context_length + 1,
                     tokens.max(1),
                     match split {
-                        Split::Validation => ", or data.validation higher",
-                        Split::Train => "",
+                        Split::Validation => ", or data.validation higher".to_owned(),
+                        Split::Train => match store.len(Split::Validation) {
+                            held_out if held_out > tokens => format!(
+                                ". {held_out} tokens are held out: hold out less (data.validation, or `validation` in the recipe of a \
+                                 cleaned folder)"
+                            ),
+                            _ => String::new(),
+                        },
                     },
                 )));
             }
@@ -155,6 +161,17 @@ mod tests {
 
     fn store(train: u32, validation: u32) -> TokenStore {
         TokenStore::in_memory((0..train).collect(), (0..validation).map(|token| 5 * token).collect())
+    }
+
+    #[test]
+    fn a_text_that_is_too_short_says_how_much_is_held_out_where_that_is_more() {
+        let told =
+            |train, validation| Windows::new(&store(train, validation), 7, 4, 16).unwrap_err().to_string();
+        let most_is_held_out = told(10, 500);
+        assert!(most_is_held_out.contains("the training text has 10 tokens"), "{most_is_held_out}");
+        assert!(most_is_held_out.contains("500 tokens are held out: hold out less"), "{most_is_held_out}");
+        assert!(!told(10, 5).contains("held out"));
+        assert!(told(500, 10).contains("data.validation higher"));
     }
 
     #[test]

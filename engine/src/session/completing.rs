@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::Scorer;
 use crate::generate::{Batch, Decode, Decoder, Generated, Request, chat_prompt, prompt_tokens, request};
 use crate::protocol::completion::MAX_TOP_LOGPROBS;
+use crate::protocol::quantity::counted;
 use crate::protocol::{
     Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event, GenerateConfig,
     Invalid, Moderated, Precision, WeightSource,
@@ -237,7 +238,8 @@ impl Session {
             };
             for (number, piece) in added.into_iter().filter(|(_, piece)| !piece.text.is_empty()) {
                 if let Some((_, asked)) = pool.texts.iter().find(|(own, _)| *own == number) {
-                    self.outlet.answer(asked.id, Event::Completing { text: piece.text });
+                    let run = asked.model.key.0.clone();
+                    self.outlet.answer(asked.id, Event::Completing { run, text: piece.text });
                 }
             }
             for (number, asked) in std::mem::take(&mut pool.texts) {
@@ -383,7 +385,7 @@ fn expect_short(prompt: &CompletionPrompt, context: usize) -> Result<()> {
     if bytes <= context.saturating_mul(TOKEN_BYTES) {
         return Ok(());
     }
-    let rule = format!("be at most {context} tokens, the context length");
+    let rule = format!("be at most {}, the context length", counted(context as u64, "token"));
     Err(Invalid { field: "prompt".to_owned(), value: format!("{bytes} bytes"), rule }.into())
 }
 
@@ -395,7 +397,7 @@ fn expect_fits(prompt: &Prompt, context: usize) -> Result<()> {
 }
 
 fn too_long(tokens: usize, rule: String) -> Error {
-    Invalid { field: "prompt".to_owned(), value: format!("{tokens} tokens"), rule }.into()
+    Invalid { field: "prompt".to_owned(), value: counted(tokens as u64, "token"), rule }.into()
 }
 
 /// Tokens that are to be written.
@@ -417,7 +419,8 @@ fn room(
             field: "max_tokens".to_owned(),
             value: wanted.to_string(),
             rule: format!(
-                "be at most {room}: the prompt has {tokens} tokens, and the context length is {context}"
+                "be at most {room}: the prompt has {}, and the context length is {context}",
+                counted(tokens as u64, "token")
             ),
         }
         .into()),

@@ -60,15 +60,8 @@ impl Session {
     /// The open project's classifier.
     fn classifier(&mut self) -> Result<Arc<Classifier>> {
         let project = &self.opened()?.project;
-        let (folder, own) = (project.folder().to_owned(), project.moderation_classifier()?);
-        let missing = || {
-            let place = folder.display();
-            Error::Refused(format!(
-                "moderation is to go by the project's classifier, and there is no {CLASSIFIER_FILE} in {place}; train one of labelled rows, \
-                 or moderate by rules alone"
-            ))
-        };
-        let read = self.generations.classifier.of(own.ok_or_else(missing)?, Classifier::read);
+        let (folder, own) = (project.folder().to_owned(), project.expect_classifier()?);
+        let read = self.generations.classifier.of(own, Classifier::read);
         read.map_err(|reason| Error::Refused(format!("{}: {reason}", folder.join(CLASSIFIER_FILE).display())))
     }
 }

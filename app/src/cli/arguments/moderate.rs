@@ -83,7 +83,7 @@ pub struct ModerateArguments {
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
     /// Look at a text; may be repeated
-    #[arg(long, value_name = "TEXT", required_unless_present_any = ["train", "check"])]
+    #[arg(long, value_name = "TEXT")]
     pub text: Vec<String>,
     /// Seed of training and of intervals
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -12,7 +12,7 @@ pub struct ServeArguments {
     #[command(flatten)]
     pub model: ModelArguments,
     /// Port to listen at; 0 takes any that is free
-    #[arg(long, value_name = "N", default_value_t = 8080)]
+    #[arg(long, value_name = "N", default_value_t = 8080, allow_negative_numbers = true)]
     pub port: u16,
     /// Address to listen at: 0.0.0.0 is all of this machine's, which other machines reach as well
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
@@ -21,10 +21,10 @@ pub struct ServeArguments {
     #[arg(long, value_name = "TEXT", env = "GLASSHOUSE_TOKEN", hide_env_values = true, value_parser = token)]
     pub token: Option<String>,
     /// Texts that are written at once
-    #[arg(long, value_name = "N", default_value_t = PLACES as u16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = PLACES as u16, value_parser = clap::value_parser!(u16).range(1..=256), allow_negative_numbers = true)]
     pub parallel: u16,
     /// Texts that can wait for a place; beyond them a request is refused (429)
-    #[arg(long, value_name = "N", default_value_t = crate::serve::QUEUE as u16, value_parser = clap::value_parser!(u16).range(0..=3840))]
+    #[arg(long, value_name = "N", default_value_t = crate::serve::QUEUE as u16, value_parser = clap::value_parser!(u16).range(0..=3840), allow_negative_numbers = true)]
     pub queue: u16,
     /// The origin of web pages that may ask, as http://localhost:3000, or * for all
     #[arg(long, value_name = "ORIGIN")]

@@ -65,7 +65,7 @@ struct Writing {
     /// Documents by source, and in their order within it.
     order: Vec<u32>,
     at: usize,
-    /// Which are held out; empty where there are too few to hold whole ones out.
+    /// Which are held out; empty where they are too few, or too unequal, to hold whole ones out.
     held_out: Vec<bool>,
     /// What held-out documents say, where training documents are held against it.
     overlap: Option<contamination::Set>,
@@ -240,6 +240,7 @@ impl Ending {
         let mut order: Vec<u32> = (0..entries.len() as u32).filter(|number| self.is_alive(*number)).collect();
         let source = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.source);
         let lot = |number: u32| entries.get(number as usize).map_or(0, |entry| entry.lot);
+        let bytes = |number: u32| entries.get(number as usize).map_or(0, |entry| u64::from(entry.bytes));
         order.sort_by_key(|number| (source(*number), *number));
         let mut held_out = vec![false; entries.len()];
         let mut hold = |number: u32| {
@@ -261,12 +262,23 @@ impl Ending {
         }
         few.sort_by_key(|number| (lot(*number), *number));
         few.iter().take(share(few.len())).for_each(|number| hold(*number));
-        // Few documents in all: one of them all the same.
+        let all: u64 = order.iter().map(|number| bytes(*number)).sum();
+        // Bytes that may be held out. The draw counts documents, and a large one may be most of the text.
+        let highest = all as f64 * (1.0 + worker.recipe.validation) / 2.0;
+        // Few documents in all: one of them all the same, where one is neither most of the text nor next to nothing.
         if !held_out.contains(&true) && order.len() > 1 && worker.recipe.validation > 0.0 {
-            let first = order.iter().min_by_key(|number| (lot(**number), **number));
+            let lowest = all as f64 * worker.recipe.validation / 2.0;
+            let fits = |number: u32| (lowest..=highest).contains(&(bytes(number) as f64));
+            let fitting = order.iter().filter(|number| fits(**number));
+            let first = fitting.min_by_key(|number| (lot(**number), **number));
             if let Some(held) = first.and_then(|number| held_out.get_mut(*number as usize)) {
                 *held = true;
             }
+        }
+        // Rather none than most of it: training then holds out a share of the text, wherever that ends.
+        let drawn = order.iter().filter(|number| held_out.get(**number as usize) == Some(&true));
+        if drawn.map(|number| bytes(*number)).sum::<u64>() as f64 > highest {
+            held_out.fill(false);
         }
         let any = held_out.contains(&true);
         let overlap = if any && worker.recipe.contamination.held_out {

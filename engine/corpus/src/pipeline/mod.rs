@@ -408,7 +408,7 @@ impl std::fmt::Debug for Cleaner<'_> {
 /// The files that are read, those among them that are `wanted`.
 ///
 /// # Errors
-/// There is none; the first reason is told.
+/// There is none; the first reason is told. Or something that was named is not there: whoever named it wants it read.
 fn find(
     files: &dyn Files,
     recipe: &Recipe,
@@ -420,6 +420,12 @@ fn find(
     if found.sources.is_empty() {
         let why = found.troubles.first().map(|trouble| format!(": {}: {}", trouble.place, trouble.reason));
         return Err(Error::Refused(format!("there is nothing to read{}", why.unwrap_or_default())));
+    }
+    let is_missing = |input: &&PathBuf| {
+        files.file_type(input).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+    };
+    if let Some(missing) = inputs.iter().find(is_missing) {
+        return Err(Error::bad_file(missing, "is not there; check the path, or leave it out"));
     }
     Ok(found)
 }

@@ -297,6 +297,44 @@ fn held_out_documents_stay_unseen() {
 }
 
 #[test]
+fn of_unequal_documents_neither_most_of_the_text_is_held_out_nor_next_to_nothing() {
+    // How many documents of each split there are, and how many without one, of texts of so many bytes.
+    let splits = |sizes: &[usize]| {
+        let (_folder, input, out) = places();
+        for (number, size) in sizes.iter().enumerate() {
+            write(&input, &format!("d/{number:02}.txt"), format!("{number:02} ").repeat(size / 3));
+        }
+        let mut recipe = Recipe::published("raw").unwrap();
+        recipe.validation = 0.1;
+        recipe.contamination.held_out = false;
+        clean(&recipe, &input, &out);
+        let kept = lines(&out, KEPT_FILE);
+        assert_eq!(kept.len(), sizes.len());
+        let of = |split: Option<&str>| kept.iter().filter(|line| line["split"].as_str() == split).count();
+        [of(Some("train")), of(Some("validation")), of(None)]
+    };
+    // Whichever of the two is drawn.
+    assert_eq!(splits(&[300_000, 300]), [0, 0, 2]);
+    assert_eq!(splits(&[300, 300_000]), [0, 0, 2]);
+    // One of those that fit is held out, and never the large or the tiny one.
+    assert_eq!(splits(&[3_000, 3_000, 3_000]), [2, 1, 0]);
+    for place in 0..4 {
+        let mut sizes = [60_000; 4];
+        sizes[place] = 300;
+        assert_eq!(splits(&sizes), [3, 1, 0]);
+    }
+    // Of ten one is drawn, by its id: where that is most of the text, none is held out.
+    let drawn = |place: usize| {
+        let mut sizes = [3_000; 10];
+        sizes[place] = 300_000;
+        splits(&sizes)
+    };
+    let mut all: Vec<[usize; 3]> = (0..10).map(drawn).collect();
+    all.sort_unstable();
+    assert!(all[0] == [0, 0, 10] && all[1..].iter().all(|own| *own == [9, 1, 0]), "{all:?}");
+}
+
+#[test]
 fn an_earlier_cleaning_outlives_one_that_stops() {
     let (_folder, input, out) = places();
     mixed(&input);

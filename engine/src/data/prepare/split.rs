@@ -64,10 +64,13 @@ impl Splitter {
         let mut text = piece.text;
         let rest = text.split_off(at);
         vec![
-            SplitPiece { split: Split::Train, piece: TextPiece { text, ..TextPiece::default() } },
+            SplitPiece {
+                split: Split::Train,
+                piece: TextPiece { text, ends_document: false, mark: piece.mark.clone() },
+            },
             SplitPiece {
                 split: Split::Validation,
-                piece: TextPiece { text: rest, ends_document: piece.ends_document, mark: None },
+                piece: TextPiece { text: rest, ends_document: piece.ends_document, mark: piece.mark },
             },
         ]
     }

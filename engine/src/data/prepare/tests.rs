@@ -261,6 +261,28 @@ fn a_cleaned_folder_keeps_its_marks_and_its_mixture() {
 }
 
 #[test]
+fn a_cleaned_folder_that_marks_no_split_is_split_inside_and_keeps_its_sources() {
+    use glasshouse_corpus::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE};
+    let project = tempfile::tempdir().unwrap();
+    let folder = project.path().join("clean");
+    std::fs::create_dir(&folder).unwrap();
+    let line = |id: &str, source: &str, text: String| {
+        format!("{{\"id\": \"{id}\", \"source\": \"{source}\", \"text\": \"{text}\"}}\n")
+    };
+    let kept = line("0", "notes", "n".repeat(30)) + &line("1", "pages", "p".repeat(9_970));
+    std::fs::write(folder.join(KEPT_FILE), kept).unwrap();
+    let index = serde_json::to_vec(&CorpusIndex::new("light", 0.1)).unwrap();
+    std::fs::write(folder.join(CORPUS_FILE), index).unwrap();
+    let (prepared, _) = run(&config(TokenizerKind::Byte, &[&folder]), project.path()).unwrap();
+    // A byte a letter, and the end of each document.
+    assert_eq!(prepared.store.len(Split::Train), 9_000 + 1);
+    assert_eq!(prepared.store.len(Split::Validation), 1_000 + 1);
+    let stretches = &prepared.store.index().unwrap().train.stretches;
+    let starts: Vec<_> = stretches.iter().map(|stretch| (stretch.source.as_str(), stretch.start)).collect();
+    assert_eq!(starts, [("notes", 0), ("pages", 31)]);
+}
+
+#[test]
 fn canaries_stand_in_the_training_text_alone_and_nothing_else_changes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("text.txt");

@@ -75,7 +75,7 @@ fn completions_join_others_under_way_and_are_what_each_is_by_itself() {
         .iter()
         .filter(|report| report.request == Some(6))
         .filter_map(|report| match &report.event {
-            Event::Completing { text } => Some(text.as_str()),
+            Event::Completing { text, .. } => Some(text.as_str()),
             _ => None,
         })
         .collect();
