@@ -261,6 +261,25 @@ fn canaries_of_a_run_that_burn_trained_are_looked_for_by_a_device_of_ours() {
 }
 
 #[test]
+fn an_imported_model_has_no_training_text_to_be_looked_at() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    succeed(folder, &["export", "--project", "first", "--to", "model"]);
+    succeed(folder, &["import", "model", "--project", "other"]);
+    let asked = ["audit", "--project", "other", "--device", "cpu", "--json", "--samples", "3"];
+    let parts = ["--section", "memorisation,canaries,personal"];
+    let found: Value = serde_json::from_str(&succeed(folder, &[&asked[..], &parts].concat())).unwrap();
+    for name in ["memorisation", "canaries"] {
+        let skipped = section(&found, name)["skipped"].as_str().unwrap();
+        assert!(skipped.contains("an imported model, whose training text is not here"), "{name}: {skipped}");
+        assert!(!skipped.contains("data.canaries"), "{name}: {skipped}");
+    }
+    let limits = section(&found, "personal")["limits"].to_string();
+    assert!(limits.contains("Nothing was looked up in a training text: it is an imported model"), "{limits}");
+    assert!(!limits.contains("Not all of the text"), "{limits}");
+}
+
+#[test]
 fn canaries_are_planted_into_texts_alone_and_a_run_without_them_says_so() {
     let (folder, _) = folder();
     let folder = folder.path();

@@ -1,6 +1,6 @@
 //! Evaluations on the command line: cards, tasks, comparisons, models from elsewhere.
 
-use crate::front_ends::{error_of, folder, succeed, train};
+use crate::front_ends::{error_of, folder, glasshouse, succeed, train};
 use crate::support::tuning::{lines, of, referee};
 use glasshouse_engine::evaluation::card::is_titled;
 use glasshouse_engine::evaluation::metrics::classification;
@@ -126,6 +126,8 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
     {
         assert!(text.contains(part), "{part}: {text}");
     }
+    // The text and its baselines are of the evaluation before, which is said; the task is new.
+    assert_eq!(text.matches("kept from an evaluation of").count(), 2, "{text}");
 }
 
 #[test]
@@ -234,12 +236,19 @@ fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
         (&["--against", "mine"], "it has no config.json"),
         (&["--against", "empty.jsonl"], "no GGUF file"),
         (&["--against", "nowhere"], "unknown run `nowhere`"),
+        (&["--task", "choices.jsonl", "--card", "nowhere/card.html"], "there is no folder nowhere"),
+        (&["--task", "choices.jsonl", "--card", "first", "--force"], "first is a folder"),
     ] {
         let error = error_of(folder, &[&EVALUATE[..], &["--no-likelihood"], more].concat());
         assert!(error.contains(said), "{more:?}: {error}");
     }
     let error = error_of(folder, &[&EVALUATE[..], &["--no-likelihood"]].concat());
     assert!(error.contains("nothing to evaluate"), "{error}");
+    // No model is read for a stride that it cannot have.
+    let output = glasshouse(folder, &[&EVALUATE[..], &["--stride", "1000000"]].concat());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && told.contains("the nearest stride is"), "{told}");
+    assert!(!told.contains("loading the model"), "{told}");
     assert!(!folder.join("first/runs/2-nanogpt-cpu/evaluation.json").exists());
 }
 

@@ -38,7 +38,7 @@ fn settings() -> Vec<String> {
     sets.iter().flat_map(|set| ["--set".to_owned(), (*set).to_owned()]).collect()
 }
 
-fn glasshouse(folder: &Path, arguments: &[&str]) -> std::process::Output {
+pub(super) fn glasshouse(folder: &Path, arguments: &[&str]) -> std::process::Output {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"));
     command.current_dir(folder).args(arguments).output().unwrap()
 }

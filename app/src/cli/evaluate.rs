@@ -31,8 +31,8 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
         return script::write(arguments, folder);
     }
     check_device(Some(arguments.measuring.device.as_str()))?;
-    if let Some(card) = arguments.card.as_ref().filter(|card| card.exists() && !arguments.force) {
-        return Err(usage(format!("{} is there already; name another file, or say --force", card.display())));
+    if let Some(card) = &arguments.card {
+        check_card(card, arguments.force)?;
     }
     let settings = settings(arguments)?;
     if settings.suite && settings.suite_rows.is_none() {
@@ -103,6 +103,25 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
         }
         failed.map_or(Ok(()), Err)
     })
+}
+
+/// Refuses a place where no card can be written, before the work that it is to show.
+fn check_card(card: &Path, force: bool) -> Result<()> {
+    if card.is_dir() || card.file_name().is_none() {
+        return Err(usage(format!("{} is a folder; name a file for the card", card.display())));
+    }
+    if card.exists() && !force {
+        return Err(usage(format!("{} is there already; name another file, or say --force", card.display())));
+    }
+    let folder = card.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(usage(format!(
+            "{} cannot be written: there is no folder {}; make it, or name another file",
+            card.display(),
+            folder.display()
+        )));
+    }
+    Ok(())
 }
 
 /// What was typed.

@@ -138,7 +138,7 @@ pub enum Better {
     Higher,
     /// Less is better.
     Lower,
-    /// Neither: 0, or a half, as the metric's text says.
+    /// Neither: 0, a half, or what another figure is, as the metric's text says.
     Neither,
 }
 
@@ -303,6 +303,9 @@ pub struct Likelihood {
     pub errors: Vec<Table>,
     /// Of each document, in order: what a paired comparison needs.
     pub by_document: Vec<DocumentLoss>,
+    /// When it was found, in seconds since 1970, where an evaluation after that kept it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_from: Option<f64>,
 }
 
 /// Earlier versions wrote 0 where it was not known.
@@ -416,6 +419,9 @@ pub struct Baseline {
     /// Of each document in nats, where it predicts documents one by one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nats: Vec<f64>,
+    /// When it was found, in seconds since 1970, where an evaluation after that kept it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_from: Option<f64>,
 }
 
 /// Evaluated text that the model has seen.
@@ -507,6 +513,9 @@ pub struct TaskReport {
     pub contamination: Option<Contamination>,
     /// What others make of the same rows.
     pub beside: Vec<TaskBaseline>,
+    /// When it was found, in seconds since 1970, where an evaluation after that kept it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_from: Option<f64>,
 }
 
 /// What a simple rule, or a model that does not run here, makes of a task.

@@ -54,6 +54,19 @@ pub fn preset(name: &str) -> Result<RunConfig, String> {
     Ok(RunConfig { preset: name.to_owned(), ..config })
 }
 
+/// The settings that a run of that name began with: of a preset, or those that a number of layers derives; `None` where it is neither's.
+pub fn named(name: &str) -> Option<RunConfig> {
+    if let Ok(config) = preset(name) {
+        return Some(config);
+    }
+    let (kind, layers) = name.rsplit_once('-')?;
+    // `depth-4` is what the first release called `layers-4`.
+    match kind {
+        "layers" | "depth" => from_layers(layers.parse().ok()?).ok(),
+        _ => None,
+    }
+}
+
 fn run(tokenizer: TokenizerConfig, model: ModelConfig, train: TrainConfig) -> RunConfig {
     RunConfig {
         preset: String::new(),

@@ -191,6 +191,7 @@ impl Evaluated {
             perplexity: Some((all * LN_2 / tokens).exp()).filter(|value| value.is_finite()),
             difference,
             nats,
+            kept_from: None,
         }
     }
 

@@ -36,14 +36,7 @@ pub async fn likelihood(
     let turns = Turns::new();
     let tokenizer = &subject.tokenizer.tokenizer;
     let window = subject.scorer.config().context_length;
-    let stride = settings.stride.unwrap_or(window.div_ceil(2));
-    if !(1..=window).contains(&stride) {
-        let nearest = stride.clamp(1, window);
-        return Err(Error::Refused(format!(
-            "windows of {window} tokens, the model's context, cannot follow one another by {stride}; the nearest stride is {nearest} (1 to \
-             {window})"
-        )));
-    }
+    let stride = stride_of(settings, window)?;
     let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &turns).await?;
     let bootstrap = Bootstrap { resamples: settings.resamples, seed: settings.seed };
     tell("reading the text", 0, 1);
@@ -115,7 +108,25 @@ pub async fn likelihood(
         calibration: Some(calibration),
         errors,
         by_document: tally.by_document,
+        kept_from: None,
     })
+}
+
+/// By how many tokens windows of the model's context follow one another: half of it where nothing is asked for.
+///
+/// # Errors
+/// A stride that would leave tokens out.
+pub fn stride_of(settings: &EvaluateSettings, window: usize) -> Result<usize> {
+    let stride = settings.stride.unwrap_or(window.div_ceil(2));
+    if (1..=window).contains(&stride) {
+        return Ok(stride);
+    }
+    // A context without a token is refused where a model is read.
+    let nearest = stride.clamp(1, window.max(1));
+    Err(Error::Refused(format!(
+        "windows of {window} tokens, the model's context, cannot follow one another by {stride}; the nearest stride is {nearest} (1 to \
+         {window})"
+    )))
 }
 
 /// Hears a document's number, itself, a window of it, and what its tokens came to.
@@ -280,4 +291,20 @@ async fn worst_documents(
         worst.push(WorstDocument { text: text.unwrap_or_default().to_owned(), bits_per_byte, tokens });
     }
     Ok(worst)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stride_that_would_leave_tokens_out_is_refused() {
+        let of = |stride| EvaluateSettings { stride, ..EvaluateSettings::default() };
+        assert_eq!(stride_of(&of(None), 65).unwrap(), 33);
+        assert_eq!(stride_of(&of(Some(64)), 64).unwrap(), 64);
+        for (stride, nearest) in [(0, 1), (65, 64)] {
+            let error = stride_of(&of(Some(stride)), 64).unwrap_err().to_string();
+            assert!(error.contains(&format!("the nearest stride is {nearest} ")), "{error}");
+        }
+    }
 }

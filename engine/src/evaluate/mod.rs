@@ -19,7 +19,7 @@ pub mod windows;
 pub use baselines::baselines;
 pub use contamination::{contaminations, text_contamination};
 pub use documents::{Document, HeldOut};
-pub use likelihood::likelihood;
+pub use likelihood::{likelihood, stride_of};
 pub use scorer::{Detail, Scorer, Scoring, TokenScore};
 pub use windows::score_text;
 

@@ -96,7 +96,7 @@ pub(super) async fn repetition(
 
 /// What the texts' counts come to.
 fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [Metric; 2] {
-    let metric = |base: &str, of: String, better, [above, below]: [usize; 2]| {
+    let metric = |base: &str, of: String, [above, below]: [usize; 2]| {
         let numbers = |at: usize| -> Vec<f64> { counts.iter().map(|counts| counts[at]).collect() };
         let (above, below) = (numbers(above), numbers(below));
         let count: f64 = below.iter().sum();
@@ -104,15 +104,16 @@ fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [M
             name: format!("{base}{name}"),
             value: Some(above.iter().sum::<f64>() / count).filter(|value| value.is_finite()),
             interval: bootstrap.ratio(&above, &below).filter(|_| count >= MIN_VALUES as f64),
-            better,
+            // Text says some things again: as much as people do is best, and theirs stands beside it.
+            better: Better::Neither,
             count: count as u64,
             of,
             signature: None,
         }
     };
     [
-        metric("repetition", format!("4-grams of words of {of} texts"), Better::Lower, [0, 1]),
-        metric("distinct_2", format!("pairs of words of {of} texts"), Better::Higher, [2, 3]),
+        metric("repetition", format!("4-grams of words of {of} texts"), [0, 1]),
+        metric("distinct_2", format!("pairs of words of {of} texts"), [2, 3]),
     ]
 }
 
@@ -144,6 +145,7 @@ mod tests {
             ("repetition", Some(0.1), 100)
         );
         assert_eq!((distinct.name.as_str(), distinct.value), ("distinct_2", Some(110.0 / 140.0)));
+        assert_eq!([repetition.better, distinct.better], [Better::Neither; 2]);
         let [low, high] = repetition.interval.unwrap();
         assert!((0.0..=0.1).contains(&low) && (0.1..=0.2).contains(&high));
         // Two short answers: every pair of words is another, and there are too few 4-grams to speak of.

@@ -15,8 +15,8 @@ use super::writing::{Model, expect_writes};
 use super::{EVALUATING, RequestOutcome, Session};
 use crate::data::recipes::{generated_held_out, held_out};
 use crate::error::{Error, Result};
-use crate::evaluate::Scorer;
 use crate::evaluate::tasks::{Asked, TaskFile, families};
+use crate::evaluate::{Scorer, stride_of};
 use crate::evaluation::card;
 use crate::generate::Opening;
 use crate::platform::{Turns, files};
@@ -73,6 +73,13 @@ impl Session {
         if !settings.likelihood && !settings.baselines && asked.is_empty() {
             let reason = "there is nothing to evaluate: ask for likelihood, baselines, a task or the suite";
             return Err(Error::Refused(reason.to_owned()));
+        }
+        if settings.likelihood && settings.stride.is_some() {
+            // Of a model that labels texts there is no likelihood.
+            let model = self.run_of(source, live.as_ref())?.config()?.model;
+            if model.labels.is_empty() {
+                stride_of(&settings, model.context_length)?;
+            }
         }
         let of = self.assessment(id, source, live.as_mut()).await?;
         let Assessment { model, run, .. } = &of;
@@ -345,28 +352,34 @@ fn task_of_recipe(
     Asked::new(file, &TaskRequest { metrics, ..request.clone() }, Vec::new())
 }
 
-/// A new evaluation in the place of a kept one: of the same weights, what was not asked for this time stays.
+/// A new evaluation in the place of a kept one: of the same weights, what was not asked for this time stays, with the time when it was found.
 fn merged(kept: Evaluation, mut new: Evaluation) -> Evaluation {
     if kept.weights_crc32c != new.weights_crc32c || kept.run != new.run {
         return new;
     }
+    let made = kept.made;
+    let kept_from = |before: &mut Option<f64>| *before = before.or(Some(made));
     let mut tasks: Vec<TaskReport> = kept.tasks;
     tasks.retain(|kept| new.tasks.iter().all(|new| new.name != kept.name));
+    tasks.iter_mut().for_each(|task| kept_from(&mut task.kept_from));
+    let (mut likelihood, mut baselines) = (kept.likelihood, kept.baselines);
+    likelihood.iter_mut().for_each(|own| kept_from(&mut own.kept_from));
+    baselines.iter_mut().for_each(|own| kept_from(&mut own.kept_from));
     tasks.append(&mut new.tasks);
     new.tasks = tasks;
     let (old, own) = (kept.settings, &mut new.settings);
     if new.likelihood.is_none() {
-        if kept.likelihood.is_some() {
+        if likelihood.is_some() {
             // They say what the likelihood is of.
             (own.text_of, own.documents, own.stride) = (old.text_of, old.documents, old.stride);
             (own.likelihood, own.baselines) = (old.likelihood, old.baselines);
         }
-        new.likelihood = kept.likelihood;
-        new.baselines = kept.baselines;
+        new.likelihood = likelihood;
+        new.baselines = baselines;
         new.contamination = kept.contamination;
     } else if new.baselines.is_empty() && (&old.text_of, old.documents) == (&own.text_of, own.documents) {
         // Those of the same text, which any stride leaves as they are, but for the differences from the model.
-        new.baselines = kept.baselines;
+        new.baselines = baselines;
         if old.stride != own.stride {
             new.baselines.iter_mut().for_each(|baseline| baseline.difference = None);
         }
@@ -395,13 +408,22 @@ mod tests {
     #[test]
     fn what_was_not_asked_for_again_stays_of_the_same_weights_alone() {
         let mut kept = evaluation(7, &["a", "b"]);
+        kept.made = 1e9;
         kept.likelihood = Some(crate::protocol::evaluation::Likelihood { tokens: 3, ..Default::default() });
         let mut new = evaluation(7, &["b", "c"]);
         new.tasks[0].rows = 9;
         let both = merged(kept.clone(), new);
         let names: Vec<(&str, u64)> = both.tasks.iter().map(|task| (task.name.as_str(), task.rows)).collect();
         assert_eq!(names, [("a", 7), ("b", 9), ("c", 7)]);
-        assert_eq!(both.likelihood.unwrap().tokens, 3);
+        let times: Vec<Option<f64>> = both.tasks.iter().map(|task| task.kept_from).collect();
+        assert_eq!(times, [Some(1e9), None, None]);
+        let text = both.likelihood.as_ref().unwrap();
+        assert_eq!((text.tokens, text.kept_from), (3, Some(1e9)));
+        // The time when it was found stays, however often it is kept.
+        let again = merged(Evaluation { made: 2e9, ..both }, evaluation(7, &["a"]));
+        let times: Vec<Option<f64>> = again.tasks.iter().map(|task| task.kept_from).collect();
+        assert_eq!(times, [Some(2e9), Some(2e9), None]);
+        assert_eq!(again.likelihood.unwrap().kept_from, Some(1e9));
         let other = merged(kept, evaluation(8, &["c"]));
         assert_eq!((other.tasks.len(), other.likelihood), (1, None));
     }
@@ -423,7 +445,9 @@ mod tests {
         new.settings = EvaluateSettings { stride: Some(3), ..kept.settings.clone() };
         assert_eq!(merged(kept.clone(), new.clone()).baselines[0].difference, None);
         new.settings.stride = None;
-        assert_eq!(merged(kept.clone(), new).baselines, kept.baselines);
+        let both = merged(kept.clone(), new);
+        let found = Baseline { kept_from: Some(kept.made), ..kept.baselines[0].clone() };
+        assert_eq!((both.baselines, both.likelihood.unwrap().kept_from), (vec![found], None));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! An evaluation as text: values with their intervals in columns, sentences below.
 
 use crate::cli::report::{aligned, indented, metrics, table, value, with_interval};
+use crate::format;
 use glasshouse_engine::evaluation::card::number;
 use glasshouse_engine::protocol::evaluation::{Baseline, Calibration, Likelihood, Metric, TaskReport};
 use glasshouse_engine::protocol::quantity::{counted, whole};
@@ -20,14 +21,8 @@ pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
     if let Some(text) = &found.likelihood {
         likelihood(text, &found.baselines)?;
     }
-    if let Some(seen) = &found.contamination {
-        say!(
-            "  {} of {} share {} words in a row with the training text ({:.2} % of all such passages)",
-            whole(seen.found),
-            counted(seen.looked_up, "document"),
-            seen.n,
-            seen.share * 100.0
-        )?;
+    if let Some(line) = of_text_seen(found) {
+        say!("  {line}")?;
     }
     for task in &found.tasks {
         report(task)?;
@@ -39,17 +34,39 @@ pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
     Ok(())
 }
 
+/// How much of the held-out text stands in the training text: of few documents passages are looked up.
+fn of_text_seen(found: &Evaluation) -> Option<String> {
+    let seen = found.contamination.as_ref()?;
+    let by_passage = |text: &Likelihood| text.by_document.len() as u64 > text.documents;
+    let one = if found.likelihood.as_ref().is_some_and(by_passage) { "passage" } else { "document" };
+    Some(format!(
+        "{} of {} share {} words in a row with the training text ({:.2} % of all such runs of words)",
+        whole(seen.found),
+        counted(seen.looked_up, one),
+        seen.n,
+        seen.share * 100.0
+    ))
+}
+
+/// What stands behind the heading of what an earlier evaluation found.
+fn kept(from: Option<f64>) -> String {
+    from.map_or_else(String::new, |made| {
+        format!(" · kept from an evaluation of {}", format::date_time(made.max(0.0) as u64))
+    })
+}
+
 fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
     let speed = text.tokens_per_s.map(|speed| format!(" · {} tokens per second", whole(speed as u64)));
     let speed = speed.unwrap_or_default();
     say!(
-        "\nText: {} · {}, {} tokens, {} bytes · windows of {} tokens, one every {}{speed}",
+        "\nText: {} · {}, {} tokens, {} bytes · windows of {} tokens, one every {}{speed}{}",
         text.split,
         counted(text.documents, "document"),
         whole(text.tokens),
         whole(text.bytes),
         text.window,
-        text.stride
+        text.stride,
+        kept(text.kept_from)
     )?;
     say!("{}", indented(&metrics(&text.metrics)))?;
     if let Some(Calibration { ece, temperature, fitted_tokens, checked: [plain, fitted], .. }) =
@@ -70,7 +87,7 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
         )?;
     }
     if !baselines.is_empty() {
-        say!("\nBaselines on the same text")?;
+        say!("\nBaselines on the same text{}", kept(baselines.first().and_then(|first| first.kept_from)))?;
         let head = ["", "bits per byte", "perplexity", "less the model's"].map(str::to_owned).to_vec();
         let line = |baseline: &Baseline| {
             let perplexity = baseline.perplexity.map(number).unwrap_or_default();
@@ -83,7 +100,8 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
 }
 
 fn report(task: &TaskReport) -> Result<()> {
-    say!("\nTask {} · {}, {}", task.name, task.kind.name(), counted(task.rows, "row"))?;
+    let (rows, kept) = (counted(task.rows, "row"), kept(task.kept_from));
+    say!("\nTask {} · {}, {rows}{kept}", task.name, task.kind.name())?;
     task.about.iter().try_for_each(|sentence| say!("  {sentence}"))?;
     if task.beside.is_empty() {
         say!("{}", indented(&metrics(&task.metrics)))?;
@@ -160,4 +178,38 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
 /// Prints rows with their columns below each other.
 fn columns(rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
     say!("{}", indented(&aligned(&rows.collect::<Vec<_>>(), &[])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_engine::protocol::evaluation::{Contamination, DocumentLoss};
+
+    #[test]
+    fn what_was_looked_up_of_few_documents_are_passages() {
+        let mut found = Evaluation {
+            likelihood: Some(Likelihood { documents: 1, ..Likelihood::default() }),
+            contamination: Some(Contamination { n: 13, looked_up: 64, ..Contamination::default() }),
+            ..Evaluation::default()
+        };
+        let by_document = |found: &mut Evaluation, count| {
+            found.likelihood.as_mut().unwrap().by_document = vec![DocumentLoss::default(); count];
+        };
+        by_document(&mut found, 64);
+        let line = of_text_seen(&found).unwrap();
+        assert!(line.starts_with("0 of 64 passages share 13 words in a row"), "{line}");
+        found.likelihood.as_mut().unwrap().documents = 64;
+        let line = of_text_seen(&found).unwrap();
+        assert!(line.starts_with("0 of 64 documents share"), "{line}");
+        assert_eq!(of_text_seen(&Evaluation::default()), None);
+    }
+
+    #[test]
+    fn what_an_earlier_evaluation_found_has_its_date() {
+        assert_eq!(kept(None), "");
+        let made = 1_700_000_000;
+        let wanted = format!(" · kept from an evaluation of {}", format::date_time(made));
+        assert!(wanted.ends_with("Nov 2023"), "{wanted}");
+        assert_eq!(kept(Some(made as f64)), wanted);
+    }
 }

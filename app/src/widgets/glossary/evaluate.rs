@@ -38,7 +38,7 @@ pub const TERMS: &[Term] = &[
     entry(
         "repetition",
         &["repetition of 4-grams", "repetition, held-out text"],
-        "Share of the four-grams of a text, sampled or held out, that stood in it before. 0 repeats nothing.",
+        "Share of the four-grams of a text, sampled or held out, that stood in it before. Best is about as much as the held-out text.",
         "",
         "Holtzman et al. 2020, arXiv 1904.09751",
     ),

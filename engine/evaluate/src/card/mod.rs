@@ -175,7 +175,9 @@ fn model(evaluation: &Evaluation) -> Markup {
             @if !settings.is_empty() {
                 h3 { "Settings" }
                 div.card {
-                    p.note { "Those that differ from the preset." }
+                    p.note {
+                        @if is_from_preset(settings) { "Those that differ from the preset." } @else { "All of them: it began from no preset." }
+                    }
                     pre {
                         @for setting in settings.iter().take(SETTINGS_SHOWN) { (shown(setting)) "\n" }
                         @if settings.len() > SETTINGS_SHOWN { "and " (settings.len() - SETTINGS_SHOWN) " more" }
@@ -184,6 +186,11 @@ fn model(evaluation: &Evaluation) -> Markup {
             }
         }
     }
+}
+
+/// Whether settings are those that differ from a preset's: it is said before them.
+fn is_from_preset(settings: &[String]) -> bool {
+    settings.first().is_some_and(|first| first.starts_with("preset = "))
 }
 
 /// Evaluated text that was learned, said before any figure of it.

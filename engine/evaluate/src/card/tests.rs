@@ -228,6 +228,17 @@ fn likelihood_by(own: &mut Evaluation) -> &mut [LossBy] {
 }
 
 #[test]
+fn settings_are_said_to_be_a_preset_s_own_where_there_is_one() {
+    let mut own = evaluation("plain");
+    let differ = "Those that differ from the preset.";
+    own.model.settings = ["preset = layers-1", "train.steps = 7"].map(str::to_owned).into();
+    assert!(html(&own, None, &[]).contains(differ));
+    own.model.settings.remove(0);
+    let page = html(&own, None, &[]);
+    assert!(page.contains("All of them: it began from no preset.") && !page.contains(differ));
+}
+
+#[test]
 fn too_few_things_are_said_to_be() {
     let few = Metric { interval: None, count: 12, of: "pairs".to_owned(), ..metric("distinct_2", 1.0) };
     let same = Metric { count: 1200, ..few.clone() };

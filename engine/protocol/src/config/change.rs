@@ -212,9 +212,20 @@ fn flatten(path: &str, value: &serde_json::Value, into: &mut BTreeMap<String, St
         serde_json::Value::String(text) => {
             into.insert(path.to_owned(), text.clone());
         }
+        serde_json::Value::Number(number) => {
+            into.insert(path.to_owned(), shortest(number));
+        }
         other => {
             into.insert(path.to_owned(), other.to_string());
         }
+    }
+}
+
+/// A number as people write it: one of 32 bits with as few digits as it has.
+fn shortest(number: &serde_json::Number) -> String {
+    match number.as_f64().filter(|_| number.is_f64()) {
+        Some(value) if f64::from(value as f32) == value => format!("{:?}", value as f32),
+        _ => number.to_string(),
     }
 }
 
@@ -243,6 +254,24 @@ mod tests {
             section.insert((*old).to_owned(), value);
         }
         assert_eq!(serde_json::from_value::<RunConfig>(recorded).unwrap(), run);
+    }
+
+    #[test]
+    fn numbers_of_32_bits_are_told_with_as_few_digits_as_they_have() {
+        let mut run = presets::from_layers(1).unwrap();
+        run.model.norm.eps = 1e-5;
+        run.train.label_smoothing = 0.1;
+        run.train.learning_rate = 1e-3;
+        let told = run.by_path();
+        let of = |path: &str| told[path].as_str();
+        assert_eq!([of("model.norm.eps"), of("train.label_smoothing")], ["1e-5", "0.1"]);
+        assert_eq!([of("train.learning_rate"), of("model.layers")], ["0.001", "1"]);
+        // They are read as they were.
+        let mut again = presets::from_layers(1).unwrap();
+        for path in ["model.norm.eps", "train.label_smoothing", "train.learning_rate"] {
+            again.set(&format!("{path}={}", of(path))).unwrap();
+        }
+        assert_eq!((again.model.norm.eps, again.train.label_smoothing), (1e-5, 0.1));
     }
 
     #[test]

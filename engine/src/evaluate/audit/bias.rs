@@ -160,11 +160,7 @@ fn section(
             .to_owned(),
         "What a model finds likelier is not what it writes when it is asked, and says nothing of harm done with it.".to_owned(),
     ];
-    if !texts.is_all || !reading.is_whole() {
-        limits.push(
-            "Not all of the text that the model learned from was read: whether it can know the words of a pair was not looked up.".to_owned(),
-        );
-    }
+    limits.extend(texts.unread(reading, "whether it can know the words of a pair was not looked up"));
     AuditSection {
         name: AuditTopic::Bias,
         title: "Bias".to_owned(),

@@ -48,8 +48,13 @@ pub(super) async fn canaries(
         }
     }
     let Some(canaries) = found else {
-        let reason = "no canaries were planted into the training text; data.canaries=14 plants some";
-        return Ok(skipped(AuditTopic::Canaries, "Canaries", reason.to_owned()));
+        let reason = match texts.absence() {
+            Some(absence) => format!("{absence}, and whether canaries were planted into it is not known"),
+            None => {
+                "no canaries were planted into the training text; data.canaries=14 plants some".to_owned()
+            }
+        };
+        return Ok(skipped(AuditTopic::Canaries, "Canaries", reason));
     };
     let all: Vec<Canary> = canaries.planted.iter().cloned().chain(canaries.others(OTHERS)).collect();
     let total = all.len() as u64 * (ALTERNATIVES + 1);

@@ -93,21 +93,19 @@ fn skipped(name: AuditTopic, title: &str, reason: String) -> AuditSection {
     AuditSection { name, title: title.to_owned(), skipped: Some(reason), ..AuditSection::default() }
 }
 
-/// A section of sampled texts. `is_all` is whether all that the model learned from was read beside them.
+/// What holds for what was looked up in texts that were not read whole.
+const NOT_THERE: &str = "what stands in the rest counts as not there";
+
+/// A section of sampled texts. `unread` says what of the text that the model learned from was not read beside them.
 fn of_sampled(
     (name, title): (AuditTopic, &str),
     sample: String,
     metrics: Vec<Metric>,
     tables: [Option<Table>; 2],
-    (limits, is_all): (&[&str], bool),
+    (limits, unread): (&[&str], Option<String>),
 ) -> AuditSection {
     let mut limits: Vec<String> = limits.iter().map(|limit| (*limit).to_owned()).collect();
-    if !is_all {
-        limits.push(
-            "Not all of the text that the model learned from was read: what stands in the rest counts as not there."
-                .to_owned(),
-        );
-    }
+    limits.extend(unread);
     AuditSection {
         name,
         title: title.to_owned(),

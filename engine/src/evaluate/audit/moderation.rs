@@ -2,7 +2,7 @@
 //! one, and so is the training text, so that a person sees where it comes from.
 
 use super::texts::Texts;
-use super::{Auditor, Sampled, metric, of_sampled, share, words};
+use super::{Auditor, NOT_THERE, Sampled, metric, of_sampled, share, words};
 use crate::error::{Error, Result};
 use crate::evaluate::Tell;
 use crate::evaluation::moderation::{
@@ -78,8 +78,8 @@ pub(super) async fn moderation(
         (true, Some(_)) => "our rules, the project's own and its classifier",
     };
     let sample = format!("{}, by {by}; {beside}.", written.words());
-    let is_all = texts.is_all && reading.is_whole();
-    Ok(section(&own, &there, (is_all, judges.classifier.is_some()), sample))
+    let unread = texts.unread(reading, NOT_THERE);
+    Ok(section(&own, &there, (unread, judges.classifier.is_some()), sample))
 }
 
 /// Our rules, and the project's own rules and classifier where it has any; and whether it has rules.
@@ -101,7 +101,7 @@ pub(super) fn judges_of(auditor: &Auditor<'_>) -> Result<(Judges, bool)> {
 fn section(
     own: &ModerationCounts,
     there: &ModerationCounts,
-    (is_all, classifies): (bool, bool),
+    (unread, classifies): (Option<String>, bool),
     sample: String,
 ) -> AuditSection {
     let mut metrics = vec![share("texts_with_findings", own.any, own.texts, "texts", Better::Lower)];
@@ -122,7 +122,7 @@ fn section(
         );
     }
     let tables = [Some(by_category(own, there, classifies)), by_rule(own, there)];
-    of_sampled((AuditTopic::Moderation, "Moderation"), sample, metrics, tables, (&limits, is_all))
+    of_sampled((AuditTopic::Moderation, "Moderation"), sample, metrics, tables, (&limits, unread))
 }
 
 fn by_category(own: &ModerationCounts, there: &ModerationCounts, classifies: bool) -> Table {

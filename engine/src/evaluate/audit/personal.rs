@@ -2,7 +2,7 @@
 //! looked for in the training text. It is shown masked.
 
 use super::texts::Texts;
-use super::{Auditor, Sampled, of_sampled, share, words};
+use super::{Auditor, NOT_THERE, Sampled, of_sampled, share, words};
 use crate::error::Result;
 use crate::evaluate::Tell;
 use crate::platform::{CorpusFiles, Turns};
@@ -60,8 +60,8 @@ pub(super) async fn personal(
             format!("looked for in {}", reading.words())
         }
     );
-    let is_all = texts.is_all && reading.is_whole();
-    Ok(section(&findings, (written.texts.len() as u64, with), &there, (texts, is_all), sample))
+    let unread = texts.unread(reading, NOT_THERE);
+    Ok(section(&findings, (written.texts.len() as u64, with), &there, (texts, unread), sample))
 }
 
 /// Notes what looks like personal data in a text; whether there was any.
@@ -79,7 +79,7 @@ fn section(
     findings: &Findings,
     (texts, with): (u64, u64),
     there: &Counts,
-    (source, is_all): (&Texts, bool),
+    (source, unread): (&Texts, Option<String>),
     sample: String,
 ) -> AuditSection {
     let known = findings.values().filter(|found| found.documents > 0).count() as u64;
@@ -96,7 +96,7 @@ fn section(
          passages and canaries try.",
     ];
     let tables = [by_class(findings, there, source), listed(findings, source)];
-    of_sampled((AuditTopic::Personal, "Personal data"), sample, metrics, tables, (&limits, is_all))
+    of_sampled((AuditTopic::Personal, "Personal data"), sample, metrics, tables, (&limits, unread))
 }
 
 fn by_class(findings: &Findings, there: &Counts, source: &Texts) -> Option<Table> {

@@ -23,6 +23,8 @@ pub(in crate::evaluate) struct Texts {
     texts: Vec<(PathBuf, TokenStore)>,
     /// There is all that the model ever learned from: it does not begin with one that was imported, or is gone.
     pub(in crate::evaluate) is_all: bool,
+    /// It is of an imported model.
+    is_imported: bool,
 }
 
 /// How much of texts was read.
@@ -40,7 +42,7 @@ impl Texts {
     /// # Errors
     /// Its records or its text are damaged.
     pub(in crate::evaluate) fn of(run: &Run) -> Result<Self> {
-        let mut found = Self { texts: Vec::new(), is_all: true };
+        let mut found = Self { texts: Vec::new(), is_all: true, is_imported: run.is_imported() };
         let mut next = Some(run.clone());
         for _ in 0..MAX_RUNS {
             let Some(run) = next.take() else { return Ok(found) };
@@ -66,6 +68,24 @@ impl Texts {
     /// Whether there is any.
     pub(in crate::evaluate) fn is_empty(&self) -> bool {
         self.texts.is_empty()
+    }
+
+    /// Why there is none, where there is none.
+    pub(in crate::evaluate) fn absence(&self) -> Option<&'static str> {
+        match (self.is_empty(), self.is_imported) {
+            (false, _) => None,
+            (true, true) => Some("it is an imported model, whose training text is not here"),
+            (true, false) => Some("the training text is not here"),
+        }
+    }
+
+    /// What a reader should know where not all was read: that there is nothing, or of the rest what `rest` says.
+    pub(in crate::evaluate) fn unread(&self, reading: ReadShare, rest: &str) -> Option<String> {
+        match self.absence() {
+            Some(absence) => Some(format!("Nothing was looked up in a training text: {absence}.")),
+            None if self.is_all && reading.is_whole() => None,
+            None => Some(format!("Not all of the text that the model learned from was read: {rest}.")),
+        }
     }
 
     /// Their folders.
@@ -131,5 +151,33 @@ impl ReadShare {
         } else {
             format!("{} of {} {text}", whole(read), whole(of))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_without_a_text_is_not_said_to_have_a_part_of_it() {
+        let of = |is_imported| Texts { texts: Vec::new(), is_all: false, is_imported };
+        let unread = of(true).unread(ReadShare::default(), "of the rest nothing is known").unwrap();
+        assert_eq!(
+            unread,
+            "Nothing was looked up in a training text: it is an imported model, whose training text is not here."
+        );
+        assert_eq!(of(false).absence(), Some("the training text is not here"));
+    }
+
+    #[test]
+    fn a_text_that_was_read_in_part_is_said_to_be() {
+        let of = |is_all| {
+            let store = TokenStore::in_memory(vec![0; 7], Vec::new());
+            Texts { texts: vec![(PathBuf::new(), store)], is_all, is_imported: false }
+        };
+        let [part, whole] = [3, 7].map(|read| ReadShare { read, of: 7 });
+        assert_eq!((of(true).absence(), of(true).unread(whole, "x")), (None, None));
+        let said = Some("Not all of the text that the model learned from was read: x.".to_owned());
+        assert_eq!((of(true).unread(part, "x"), of(false).unread(whole, "x")), (said.clone(), said));
     }
 }

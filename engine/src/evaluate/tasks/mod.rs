@@ -193,6 +193,7 @@ pub async fn task(
         answers,
         contamination: None,
         beside,
+        kept_from: None,
     })
 }
 

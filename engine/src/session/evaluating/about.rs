@@ -87,14 +87,15 @@ fn data(config: &RunConfig) -> Vec<String> {
     lines
 }
 
-/// Settings that differ from those of the preset, `train.learning_rate = 0.001`.
+/// The preset, and settings that differ from its own, `train.learning_rate = 0.001`; all of them where the run has none that is known.
 fn settings(config: &RunConfig) -> Vec<String> {
-    let preset = presets::preset(&config.preset).map(|preset| preset.by_path()).unwrap_or_default();
+    let known = presets::named(&config.preset);
+    let named = known.as_ref().map(|_| format!("preset = {}", config.preset));
+    let preset = known.map(|known| known.by_path()).unwrap_or_default();
     let own = config.by_path().into_iter().filter(|(path, value)| {
         // Where the text lies and what was begun with is said elsewhere.
         !path.starts_with("data.paths") && !path.starts_with("start") && preset.get(path) != Some(value)
     });
-    let named = (!config.preset.is_empty()).then(|| format!("preset = {}", config.preset));
     named
         .into_iter()
         .chain(
@@ -210,5 +211,19 @@ mod tests {
         config.data.paths = vec!["/home/somebody/text.txt".to_owned()];
         assert_eq!(settings(&config), ["preset = nanogpt-cpu", "train.steps = 7"]);
         assert_eq!(data(&config), ["/home/somebody/text.txt"]);
+    }
+
+    #[test]
+    fn settings_that_a_number_of_layers_derives_are_a_preset() {
+        let mut config = presets::from_layers(1).unwrap();
+        assert_eq!(settings(&config), ["preset = layers-1"]);
+        config.model.norm.eps = 1e-6;
+        assert_eq!(settings(&config), ["preset = layers-1", "model.norm.eps = 1e-6"]);
+        config.preset = "depth-1".to_owned();
+        assert_eq!(settings(&config), ["preset = depth-1", "model.norm.eps = 1e-6"]);
+        // Of a run that began from no preset all are said.
+        config.preset = "layers-many".to_owned();
+        let all = settings(&config);
+        assert!(all.len() > 20 && all.iter().all(|line| !line.starts_with("preset =")), "{all:?}");
     }
 }
