@@ -2,6 +2,7 @@
 
 use crate::front_ends::succeed;
 use glasshouse_protocol::View;
+use glasshouse_protocol::inspect::HEAD_SCORES;
 use safetensors::SafeTensors;
 use serde_json::Value;
 use std::path::Path;
@@ -79,6 +80,9 @@ fn a_view_is_one_json_object_whose_entries_fit_its_axes() {
         assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-4, "row {at}: {row:?}");
         assert!(row[position + 1..].iter().all(|later| *later == 0.0), "row {at} looks ahead: {row:?}");
     }
+    let scores = &said["views"]["attention"]["tensors"]["scores"];
+    assert_eq!(scores["labels"]["score"], serde_json::json!(HEAD_SCORES));
+    assert!(attention.get("labels").is_none(), "its axes have no names of their own");
     let surprise = &said["views"]["tokens"]["tensors"]["surprise"];
     assert_eq!(surprise["shape"], serde_json::json!([tokens]));
     assert!(floats(surprise)[1..].iter().all(|bits| *bits > 0.0), "{surprise}");
@@ -92,9 +96,38 @@ fn a_view_is_one_json_object_whose_entries_fit_its_axes() {
         "surprise",
         "\"f\"",
         "Attention: ",
-        "probabilities f32[L 1, H 2, T 15, T 15]",
+        "which has the most of one score",
+        "how much of a row's attention goes to each column",
+        "previous token  first token  duplicate token  induction",
     ] {
         assert!(said.contains(part), "{part:?} is not in {said}");
+    }
+    // Nothing stands before the first token, and each has its id.
+    let first = said.lines().find(|line| line.starts_with("  \"O\"")).unwrap();
+    assert_eq!(first.matches('–').count(), 3, "{first}");
+    assert_eq!(first.matches('"').count(), 2, "the text stands there once: {first}");
+}
+
+/// The weights in the table are those of the JSON, of the head that was asked for.
+#[test]
+fn a_head_that_is_asked_for_is_the_one_whose_attention_is_printed() {
+    let folder = trained();
+    let typed = [&["inspect"][..], &OF, &["--view", "attention"]].concat();
+    let said: Value =
+        serde_json::from_str(&succeed(folder.path(), &[&typed[..], &["--json"]].concat())).unwrap();
+    let tensor = &said["views"]["attention"]["tensors"]["probabilities"];
+    let tokens = said["tokens"].as_array().unwrap().len();
+    let weights = floats(tensor);
+    for (head, name) in [(0, "0"), (1, "1")] {
+        let said = succeed(folder.path(), &[&typed[..], &["--head", name]].concat());
+        let title = format!("  layer 1, head {head}: how much");
+        let table: Vec<&str> = said.lines().skip_while(|line| !line.starts_with(&title)).collect();
+        let last = weights.chunks(tokens).nth(head * tokens + tokens - 1).unwrap();
+        let last: Vec<String> = last.iter().map(|weight| format!("{weight:.2}")).collect();
+        // Behind the title and the columns' tokens come the rows.
+        let row: Vec<&str> = table[tokens + 1].split_whitespace().collect();
+        assert_eq!(row[0], "\"x\"", "{said}");
+        assert_eq!(row[1..], last, "{said}");
     }
 }
 
@@ -178,6 +211,7 @@ fn several_prompts_have_each_their_own_tensors() {
     // For people, one below the other; and a refusal says which of them it is about.
     let shown = succeed(folder.path(), &both);
     assert!(shown.contains("prompt 0: ") && shown.contains("prompt 1: \"The fox\""), "{shown}");
+    assert!(shown.contains("surprise (bits)") && !shown.contains("prompts."), "{shown}");
     let (code, refused) = failed(folder.path(), &[&both[..], &["--position", "9"]].concat());
     assert!(
         code == Some(2) && refused.contains("“The fox”") && refused.contains("the nearest is 6"),
@@ -203,7 +237,16 @@ fn what_does_not_exist_is_told_with_the_nearest_that_does() {
             &["no position 3", "the nearest is 2"],
         ),
         (&["--prompt", "One", "--view", "atention"], 2, &["atention", "'attention'"]),
-        (&["--prompt", "One"], 2, &["--view"]),
+        (&["--prompt", "One"], 2, &["--view", "--to"]),
+        (&["--prompt", "One", "--view", "tokens", "--layer", "-1"], 2, &["'-1'", "--layer"]),
+        (&["--prompt", "One", "--view", "tokens", "--head", "1"], 2, &["--head", "attention and head"]),
+        (&["--prompt", "One", "--view", "attention", "--head", "1", "--json"], 2, &["every head"]),
+        (
+            &["--prompt", "One", "--view", "attention", "--temperature", "2"],
+            2,
+            &["--temperature", "next-token", "add it to --view"],
+        ),
+        (&["--prompt", "One", "--view", "what-if", "--edit", "patch:1:0"], 2, &["--other-prompt"]),
         (
             &["--prompt", "One", "--view", "tokens", "--step", "7"],
             2,
@@ -287,4 +330,7 @@ fn a_text_of_the_training_text_is_found_there() {
     assert!(longest("xqzjk vwq kzx") < 5);
     let said = succeed(folder.path(), &["provenance", "--project", "p", "--text", &sentences[0]]);
     assert!(said.contains("of training text searched") && said.contains(" tokens ("), "{said}");
+    // The context holds 16 tokens, which is nothing to a text that is looked up.
+    assert!(said.contains(": a text of ") && !said.contains("are cut"), "{said}");
+    assert!(!said.lines().any(|line| line.ends_with("longest")), "it counts from another token: {said}");
 }

@@ -1,6 +1,7 @@
 //! `glasshouse inspect`: what goes on inside a model at work on a prompt, as text, as JSON or as files; and `glasshouse provenance`.
 
 mod files;
+mod heads;
 mod summary;
 
 use super::arguments::{InspectArguments, ProvenanceArguments};
@@ -9,8 +10,9 @@ use super::settings::{checked_device, usage};
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{
-    ElementKind, InspectSettings, Inspected, Inspection, TensorSummary,
+    Axis, Edit, ElementKind, InspectSettings, Inspected, Inspection, TensorSummary,
 };
+use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::protocol::{CheckpointChoice, Command, Event, GenerateConfig, View, WeightSource};
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
@@ -18,18 +20,17 @@ use std::path::Path;
 
 pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
     let views = match arguments.view.as_slice() {
+        [] if arguments.to.is_none() => {
+            let names = View::ALL.map(View::name).join(", ");
+            return Err(usage(format!(
+                "say what to look at by --view ({names}), or where to write all views by --to"
+            )));
+        }
         [] => View::ALL.to_vec(),
         named => named.to_vec(),
     };
-    let changes = !arguments.edit.is_empty() || arguments.every_part || !arguments.other_prompt.is_empty();
-    if changes && !views.contains(&View::WhatIf) {
-        return Err(usage(
-            "--edit, --every-part and --other-prompt are of the view what-if; add it to --view",
-        ));
-    }
-    if arguments.align_with.is_some() && !views.contains(&View::Embeddings) {
-        return Err(usage("--align-with is of the view embeddings; add it to --view"));
-    }
+    let settings = settings(arguments)?;
+    check_effects(arguments, &views, &settings)?;
     if let Some(to) = &arguments.to {
         files::check(to, arguments.force)?;
     }
@@ -45,7 +46,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
         checkpoint,
         prompts: &arguments.prompt,
         views,
-        settings: settings(arguments)?,
+        settings: settings.clone(),
         reference: arguments.align_with.map(at_step).transpose()?,
         device: checked_device(&arguments.device)?,
     };
@@ -54,10 +55,48 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
     match &arguments.to {
         Some(to) => {
             files::write(&answers, to, arguments.force)?;
-            say!("{}: a file for each of {views} views, and inspection.json", to.display())?;
+            let files = counted(views as u64, "file");
+            say!("{}: {files}, one for each view, and inspection.json", to.display())?;
         }
         None if arguments.json => say!("{}", json_of(&answers, |answer| answer.json(ViewsAnswer::entries)))?,
-        None => answers.iter().try_for_each(summary::print)?,
+        None => answers.iter().try_for_each(|answer| summary::print(answer, &settings))?,
+    }
+    Ok(())
+}
+
+/// Refuses what none of the views asked for reads.
+///
+/// # Errors
+/// Such an option, with its view.
+fn check_effects(arguments: &InspectArguments, views: &[View], settings: &InspectSettings) -> Result<()> {
+    let changes = !arguments.edit.is_empty() || arguments.every_part || !arguments.other_prompt.is_empty();
+    let draws = settings.sampling != GenerateConfig::default();
+    for (given, options, view) in [
+        (arguments.neuron.is_some(), "--neuron is", View::Neurons),
+        (arguments.along_run, "--along-run is", View::Weights),
+        (arguments.align_with.is_some(), "--align-with is", View::Embeddings),
+        (changes, "--edit, --every-part and --other-prompt are", View::WhatIf),
+        (draws, "--temperature, --top-k, --top-p, --min-p and --repetition-penalty are", View::NextToken),
+    ] {
+        if given && !views.contains(&view) {
+            return Err(usage(format!("{options} of the view {view}; add it to --view")));
+        }
+    }
+    let patches = arguments.edit.iter().any(|edit| matches!(edit, Edit::Patch { .. }));
+    if patches && arguments.other_prompt.is_empty() {
+        return Err(usage(
+            "--edit patch takes a position of another prompt; give that one by --other-prompt",
+        ));
+    }
+    if arguments.head.is_some() && !views.contains(&View::Head) {
+        if !views.contains(&View::Attention) {
+            return Err(usage("--head is of the views attention and head; add one of them to --view"));
+        }
+        if arguments.json || arguments.to.is_some() {
+            return Err(usage(
+                "--head chooses what is printed of attention, whose JSON and files have every head; the view head has one",
+            ));
+        }
     }
     Ok(())
 }
@@ -71,13 +110,14 @@ fn json_of(answers: &[ViewsAnswer], json: impl Fn(&ViewsAnswer) -> Value) -> Val
 }
 
 pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
+    let settings = InspectSettings { count: arguments.count, ..InspectSettings::default() };
     let asked = InspectionRequest {
         project: &arguments.project,
         run: arguments.run.clone(),
         checkpoint: CheckpointChoice::Best,
         prompts: std::slice::from_ref(&arguments.text),
         views: vec![View::Provenance],
-        settings: InspectSettings { count: arguments.count, ..InspectSettings::default() },
+        settings: settings.clone(),
         reference: None,
         device: "cpu",
     };
@@ -85,7 +125,7 @@ pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
         if arguments.json {
             Ok(say!("{}", answer.json(ViewsAnswer::entries))?)
         } else {
-            summary::print(answer)
+            summary::print(answer, &settings)
         }
     })
 }
@@ -201,13 +241,20 @@ struct ViewsAnswer {
 
 /// A tensor of a view.
 struct ViewTensor<'a> {
-    /// Its name, behind its scope where a view has several of that name, and behind `prompts.N` where there are several prompts.
+    /// Its name, behind its scope where a view has several of that name.
     name: String,
+    /// The prompt's number among several.
+    number: Option<usize>,
     summary: &'a TensorSummary,
     bytes: &'a [u8],
 }
 
 impl ViewTensor<'_> {
+    /// What it is called in JSON and in files: behind `prompts.N` where there are several prompts.
+    fn key(&self) -> String {
+        self.number.map_or_else(|| self.name.clone(), |number| format!("prompts.{number}.{}", self.name))
+    }
+
     fn floats(&self) -> Vec<f32> {
         self.words().map(f32::from_le_bytes).collect()
     }
@@ -230,8 +277,7 @@ impl ViewsAnswer {
                 let TensorSummary { name, scope, .. } = summary;
                 let same = inspected.tensors.iter().filter(|own| own.name == *name).count();
                 let name = if same > 1 { format!("{scope}.{name}") } else { name.clone() };
-                let name = self.number.map_or(name.clone(), |number| format!("prompts.{number}.{name}"));
-                ViewTensor { name, summary, bytes }
+                ViewTensor { name, number: self.number, summary, bytes }
             };
             (inspected, inspected.tensors.iter().zip(rest.by_ref()).map(tensor).collect())
         })
@@ -251,13 +297,18 @@ impl ViewsAnswer {
         let view = |(inspected, tensors): (&Inspected, Vec<ViewTensor<'_>>)| {
             let about = |tensor: &ViewTensor<'_>| {
                 let axes: Vec<&str> = tensor.summary.axes.iter().map(|axis| axis.name.as_str()).collect();
+                let labels: Map<String, Value> =
+                    tensor.summary.axes.iter().filter_map(|axis| labels(inspected.view, axis)).collect();
                 let mut about = Map::new();
                 about.insert("scope".to_owned(), json!(tensor.summary.scope));
                 about.insert("axes".to_owned(), json!(axes));
                 about.insert("shape".to_owned(), json!(tensor.summary.shape()));
                 about.insert("element".to_owned(), json!(tensor.summary.element));
+                if !labels.is_empty() {
+                    about.insert("labels".to_owned(), Value::Object(labels));
+                }
                 more(tensor, &mut about);
-                (tensor.name.clone(), Value::Object(about))
+                (tensor.key(), Value::Object(about))
             };
             let tensors: Map<String, Value> = tensors.iter().map(about).collect();
             let Inspected { view, details, notices, ms, .. } = inspected;
@@ -271,4 +322,10 @@ impl ViewsAnswer {
             "cut": cut, "position": position, "views": views,
         })
     }
+}
+
+/// An axis with what its places are called, where each has a name.
+fn labels(view: View, axis: &Axis) -> Option<(String, Value)> {
+    let names: Option<Vec<String>> = (0..axis.size).map(|place| view.place_name(&axis.name, place)).collect();
+    names.filter(|names| !names.is_empty()).map(|names| (axis.name.clone(), json!(names)))
 }

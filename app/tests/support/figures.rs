@@ -2,6 +2,7 @@
 
 use glasshouse::state::State;
 use glasshouse_protocol::View;
+use glasshouse_protocol::inspect::HEAD_SCORES;
 
 /// What is to be read of a view at a step beside its picture: of the heads' scores the largest, of what tokens and streams have the mean.
 pub fn figures_of(state: &State, view: View, step: u64) -> Vec<(&'static str, f32)> {
@@ -19,8 +20,7 @@ pub fn figures_of(state: &State, view: View, step: u64) -> Vec<(&'static str, f3
         View::Attention => {
             let (heads, _) = data.floats("scores").as_chunks::<4>();
             let most = |score: usize| heads.iter().map(|head| head[score]).fold(0.0, f32::max);
-            let names = ["previous token", "first token", "duplicate token", "induction"];
-            names.into_iter().enumerate().map(|(score, name)| (name, most(score))).collect()
+            HEAD_SCORES.into_iter().enumerate().map(|(score, name)| (name, most(score))).collect()
         }
         // Nothing stands before the first.
         View::Tokens => vec![("surprise, bits per token", mean(&data.floats("surprise")[1..]))],

@@ -125,8 +125,8 @@ impl View {
             Self::Neurons => "h = activation(W_up·norm(x)), or activation(gate)·up",
             Self::LogitLens => "softmax(W_U·norm(x[l])); KL(p[L] ‖ p[l])",
             Self::NextToken => {
-                "p = softmax(z / temperature), then top-k, top-p, min-p; z = logits, of the prompt's tokens logits / penalty, · penalty \
-                 where below 0"
+                "p = softmax(z / temperature), then top-k, top-p, min-p; z = logits, but for tokens of the prompt logits / penalty where \
+                 above 0 and logits · penalty where below"
             }
             Self::Weights => {
                 "ratio = ‖w[t] − w[s]‖ / (‖w[s]‖·(t − s)), s being the step of the milestone before"
@@ -137,7 +137,29 @@ impl View {
             Self::Graph => "y = op(a, b, …); ∂loss/∂a = Σ ∂loss/∂y·∂y/∂a over the operations that read a",
         }
     }
+
+    /// What a place along an axis of its tensors stands for, where that has a name of its own: a score, a part, a stage.
+    pub fn place_name(self, axis: &str, place: usize) -> Option<String> {
+        match (axis, self) {
+            ("score", _) => HEAD_SCORES.get(place).map(|name| (*name).to_owned()),
+            // The embedding, then each layer's attention and MLP in turn.
+            ("part", _) | ("stage", Self::Residual) => Some(match place.checked_sub(1) {
+                None => "embedding".to_owned(),
+                Some(place) if place % 2 == 0 => format!("attention {}", place / 2),
+                Some(place) => format!("MLP {}", place / 2),
+            }),
+            // The first stage is before every layer, each other one behind a layer.
+            ("stage", Self::LogitLens) => {
+                let layer = place.checked_sub(1);
+                Some(layer.map_or_else(|| "embedding".to_owned(), |layer| format!("layer {layer}")))
+            }
+            _ => None,
+        }
+    }
 }
+
+/// What the scores of a head measure, in their order along the axis `score` of [`View::Attention`].
+pub const HEAD_SCORES: [&str; 4] = ["previous token", "first token", "duplicate token", "induction"];
 
 impl std::fmt::Display for View {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -497,5 +519,22 @@ mod tests {
         }
         let error = "atention".parse::<View>().unwrap_err();
         assert!(error.contains("logit-lens") && error.contains("atention"), "{error}");
+    }
+
+    #[test]
+    fn places_have_names_where_their_axis_has() {
+        let named = |view: View, axis, count| -> Vec<Option<String>> {
+            (0..count).map(|place| view.place_name(axis, place)).collect()
+        };
+        let known = |names: &[&str]| -> Vec<Option<String>> {
+            names.iter().map(|name| Some((*name).to_owned())).collect()
+        };
+        let parts = known(&["embedding", "attention 0", "MLP 0", "attention 1", "MLP 1"]);
+        assert_eq!(named(View::Residual, "part", 5), parts);
+        assert_eq!(named(View::Residual, "stage", 5), parts);
+        assert_eq!(named(View::LogitLens, "stage", 3), known(&["embedding", "layer 0", "layer 1"]));
+        assert_eq!(named(View::Attention, "score", 4), known(&HEAD_SCORES));
+        assert_eq!(View::Attention.place_name("score", 4), None);
+        assert_eq!(View::Attention.place_name("T", 0), None);
     }
 }

@@ -11,6 +11,7 @@ use crate::data::store::INDEX_FILE;
 use crate::error::{Error, Result};
 use crate::platform::{Turns, files};
 use crate::protocol::inspect::{Detail, Match, Place};
+use crate::protocol::quantity::counted;
 use crate::tokenizer::Tokenizer;
 use index::TextIndex;
 use std::ops::Range;
@@ -42,8 +43,8 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         found.notice(shortcoming);
     }
     if text.len() < shortest {
-        let count = text.len();
-        found.notice(format!("The text has {count} tokens: spans of {shortest} and more are looked for."));
+        let tokens = counted(text.len() as u64, "token");
+        found.notice(format!("The text has {tokens}: spans of {shortest} and more are looked for."));
     }
     if is_cut {
         found.notice("Some spans stand so often that not all of their places were counted.");

@@ -59,7 +59,8 @@ impl Staging {
         name.push(format!("{}-{number}", platform::process_number()));
         let path = folder.join(name);
         let lock_path = lock_path(&path);
-        let lock = File::create(&lock_path).map_err(Error::io(&lock_path))?;
+        // Who named the place knows nothing of a lock.
+        let lock = File::create(&lock_path).map_err(Error::io(folder))?;
         if matches!(lock.try_lock(), Err(TryLockError::WouldBlock)) {
             return Err(Error::Internal(format!("{} is in use by another program", path.display())));
         }

@@ -14,32 +14,33 @@ pub struct InspectArguments {
     #[command(flatten)]
     pub model: ModelArguments,
     /// The checkpoint or milestone of this step, in place of --checkpoint
-    #[arg(long, value_name = "N", conflicts_with = "checkpoint")]
+    #[arg(long, value_name = "N", conflicts_with = "checkpoint", allow_negative_numbers = true)]
     pub step: Option<u64>,
     /// What the model is at work on; may be repeated, and each prompt is looked at by itself
     #[arg(long, value_name = "TEXT", required = true)]
     pub prompt: Vec<String>,
     /// What to look at; several with commas between them. With --to all of them, unless some are named
-    #[arg(long, value_name = "NAME", value_delimiter = ',', required_unless_present = "to", value_parser = views())]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = views())]
     pub view: Vec<View>,
     /// The layer, from 0. All where a view has all, else the last, unless it is said
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub layer: Option<usize>,
-    /// The head, from 0; the first unless it is said
-    #[arg(long, value_name = "N")]
+    /// The head, from 0. With the view head, the first unless it is said; with attention as text, whose weights are printed: of the head with
+    /// the most of one score unless it is said
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub head: Option<usize>,
     /// The position in the prompt, from 0; the last unless it is said
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub position: Option<usize>,
     /// The id of the token whose logit is attributed and whose neighbours are found; the likeliest next one, and the one at the position,
     /// unless it is said
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub token: Option<u32>,
     /// With the view neurons, look in the validation text for the passages that excite this one most
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub neuron: Option<usize>,
     /// How many are listed: candidates, neighbours, neurons, passages, matches
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     pub count: usize,
     /// With the view what-if, change a part: head:LAYER:HEAD:FACTOR, attention:LAYER:FACTOR, mlp:LAYER:FACTOR, layer:LAYER:FACTOR (0 switches
     /// it off), or patch:LAYER:POSITION (the residual stream there is that of --other-prompt); may be repeated
@@ -52,7 +53,7 @@ pub struct InspectArguments {
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub other_prompt: String,
     /// With the view embeddings, turn the map towards that of the checkpoint or milestone of this step, so that maps of several steps compare
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub align_with: Option<u64>,
     /// With the view weights, also read the run's milestones
     #[arg(long)]
@@ -81,7 +82,7 @@ pub struct DrawnArguments {
     #[arg(long, value_name = "X", default_value_t = 0.8, allow_negative_numbers = true)]
     pub temperature: f32,
     /// With the view next-token: draw among the k likeliest tokens; 0 is all
-    #[arg(long, value_name = "K", default_value_t = 0)]
+    #[arg(long, value_name = "K", default_value_t = 0, allow_negative_numbers = true)]
     pub top_k: usize,
     /// With the view next-token: draw among the likeliest tokens that reach this probability together; 1 is all
     #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
@@ -107,9 +108,9 @@ pub struct ProvenanceArguments {
     #[arg(long, value_name = "TEXT")]
     pub text: String,
     /// Spans that are listed at most, the longest ones
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     pub count: usize,
-    /// One JSON object instead of text
+    /// One JSON object instead of text. Documents are counted from 0 there, and `longest` is of the tokens behind the first `cut`
     #[arg(long)]
     pub json: bool,
 }

@@ -41,7 +41,7 @@ pub(super) fn write(answers: &[ViewsAnswer], to: &Path, replace: bool) -> Result
                 ElementKind::F32 => Dtype::F32,
                 ElementKind::U32 => Dtype::U32,
             };
-            views.push((tensor.name.as_str(), TensorView::new(dtype, tensor.summary.shape(), tensor.bytes)?));
+            views.push((tensor.key(), TensorView::new(dtype, tensor.summary.shape(), tensor.bytes)?));
         }
         let mut about = HashMap::from([("formula".to_owned(), inspected.view.formula().to_owned())]);
         if let Some(head) = heads {

@@ -1,17 +1,22 @@
 //! An inspection to be read in a terminal: small tensors as tables, large ones by their shape and statistics, the rest in sentences.
 
-use super::{ViewTensor, ViewsAnswer};
+use super::{ViewTensor, ViewsAnswer, heads};
 use crate::cli::output;
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{
-    ActivatingPassage, Axis, Detail, ElementKind, Inspection, Match, Place, TokenText,
+    ActivatingPassage, Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, Match, Place,
+    TokenText,
 };
 use glasshouse_engine::protocol::quantity::{counted, whole};
+use glasshouse_engine::protocol::{Cut, View};
 use std::collections::HashMap;
 
 /// Rows and columns of a table at most; what is larger is summed up in a line.
-const ROWS: usize = 40;
-const COLUMNS: usize = 10;
+pub(super) const ROWS: usize = 40;
+pub(super) const COLUMNS: usize = 10;
+
+/// Rows and columns at most of a table that has the same along both.
+pub(super) const SQUARE: usize = 16;
 
 /// Characters of a cell at most.
 const WIDTH: usize = 14;
@@ -19,24 +24,44 @@ const WIDTH: usize = 14;
 /// Tensors whose entries are ids of tokens.
 const IDS: &[&str] = &["ids", "neighbours", "token", "top"];
 
-pub(super) fn print(answer: &ViewsAnswer) -> Result<()> {
-    let Inspection { run, step, device, prompt, tokens, cut, position, .. } = &answer.head;
+/// What the view of tokens has by those before each: the first has none.
+const BY_THOSE_BEFORE: &[&str] = &["log_probabilities", "surprise", "rank"];
+
+/// Units, by names of tensors.
+const UNITS: &[(&str, &str)] =
+    &[("log_probabilities", "nats"), ("surprise", "bits"), ("entropy", "bits"), ("divergence", "bits")];
+
+/// What stands where there is nothing to say.
+const NOTHING: &str = "–";
+
+pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<()> {
+    let Inspection { run, step, device, prompt, tokens, cut, position, views, .. } = &answer.head;
     if let Some(number) = answer.number {
         say!("{}prompt {number}: {}", if number > 0 { "\n" } else { "" }, quoted(prompt))?;
     }
-    let at = tokens.get(*position).map(|token| quoted(&token.text)).unwrap_or_default();
-    let count = counted(tokens.len() as u64, "token");
-    say!("{run} at step {} on {device}: {count}, position {position} ({at})", whole(*step))?;
-    if *cut > 0 {
-        say!(
-            "the first {} of the prompt are cut: the context has no room for them",
-            counted(*cut as u64, "token")
-        )?;
+    if views.iter().all(|inspected| inspected.view == View::Provenance) {
+        // The whole text is looked up, whatever of it the context holds, and no weights are read.
+        say!("{run}: a text of {}", counted((tokens.len() + cut) as u64, "token"))?;
+    } else {
+        let at = tokens.get(*position).map(|token| quoted(&token.text)).unwrap_or_default();
+        let count = counted(tokens.len() as u64, "token");
+        say!("{run} at step {} on {device}: {count}, position {position} ({at})", whole(*step))?;
+        if *cut > 0 {
+            say!(
+                "the first {} of the prompt are cut: the context has no room for them",
+                counted(*cut as u64, "token")
+            )?;
+        }
     }
     for (inspected, tensors) in answer.views() {
         say!("\n{}: {} ({:.1} ms)", inspected.view.title(), inspected.view.formula(), inspected.ms)?;
-        let words = Words::of(&answer.head, &inspected.details);
-        show(&tensors, &words)?;
+        let words = Words::of(&answer.head, inspected);
+        match inspected.view {
+            View::Attention => heads::print(&tensors, &words, settings)?,
+            // Spans count from the text's first token, and this tensor from the first that the context holds.
+            View::Provenance if *cut > 0 => {}
+            _ => show(&tensors, &words)?,
+        }
         for detail in &inspected.details {
             tell_detail(detail)?;
         }
@@ -48,22 +73,26 @@ pub(super) fn print(answer: &ViewsAnswer) -> Result<()> {
 }
 
 /// What rows, columns and ids stand for.
-struct Words<'a> {
-    tokens: &'a [TokenText],
+pub(super) struct Words<'a> {
+    view: View,
+    pub(super) tokens: &'a [TokenText],
+    /// The position that is looked at.
+    pub(super) position: usize,
     texts: HashMap<u32, &'a str>,
     parameters: &'a [String],
     steps: &'a [u64],
 }
 
 impl<'a> Words<'a> {
-    fn of(head: &'a Inspection, details: &'a [Detail]) -> Self {
-        let mut words = Self {
-            tokens: &head.tokens,
-            texts: head.tokens.iter().map(|token| (token.id, token.text.as_str())).collect(),
-            parameters: &[],
-            steps: &[],
-        };
-        for detail in details {
+    /// Of a prompt's tokens alone.
+    pub(super) fn plain(view: View, tokens: &'a [TokenText], position: usize) -> Self {
+        let texts = tokens.iter().map(|token| (token.id, token.text.as_str())).collect();
+        Self { view, tokens, position, texts, parameters: &[], steps: &[] }
+    }
+
+    fn of(head: &'a Inspection, inspected: &'a Inspected) -> Self {
+        let mut words = Self::plain(inspected.view, &head.tokens, head.position);
+        for detail in &inspected.details {
             match detail {
                 Detail::Tokens { tokens } => {
                     words.texts.extend(tokens.iter().map(|token| (token.id, token.text.as_str())));
@@ -81,29 +110,53 @@ impl<'a> Words<'a> {
             "T" => self.tokens.get(at).map(|token| quoted(&token.text)),
             "P" => self.parameters.get(at).cloned(),
             "M" => self.steps.get(at).map(|step| format!("step {}", whole(*step))),
-            _ => None,
+            "L" => Some(format!("layer {at}")),
+            "H" => Some(format!("head {at}")),
+            // As many as were asked for, in their order.
+            "N" => Some((at + 1).to_string()),
+            name => self.view.place_name(name, at),
         };
         known.unwrap_or_else(|| format!("{} {at}", axis.name))
     }
 
     /// A tensor's entries as they are shown.
     fn cells(&self, tensor: &ViewTensor<'_>) -> Vec<String> {
-        match tensor.summary.element {
+        let name = tensor.summary.name.as_str();
+        let mut cells: Vec<String> = match tensor.summary.element {
             ElementKind::F32 => tensor.floats().into_iter().map(number).collect(),
-            ElementKind::U32 if IDS.contains(&tensor.summary.name.as_str()) => {
-                let text = |id: u32| self.texts.get(&id).map_or_else(|| id.to_string(), |text| quoted(text));
+            ElementKind::U32 if IDS.contains(&name) => {
+                let text = |id: u32| match (self.texts.get(&id), tensor.summary.axes.as_slice()) {
+                    // The row's title is the text.
+                    (_, [axis]) if axis.name == "T" => id.to_string(),
+                    (Some(text), [_]) => format!("{id} {}", quoted(text)),
+                    (Some(text), _) => quoted(text),
+                    (None, _) => id.to_string(),
+                };
                 tensor.integers().into_iter().map(text).collect()
             }
+            ElementKind::U32 if name == "cut_by" => {
+                let cut = |by: u32| Cut::ALL.get((by as usize).checked_sub(1)?).copied();
+                let cuts = tensor.integers().into_iter().map(cut);
+                cuts.map(|cut| cut.map_or(NOTHING, Cut::name).to_owned()).collect()
+            }
             ElementKind::U32 => tensor.integers().iter().map(u32::to_string).collect(),
+        };
+        if self.view == View::Tokens
+            && BY_THOSE_BEFORE.contains(&name)
+            && let Some(first) = cells.first_mut()
+        {
+            NOTHING.clone_into(first);
         }
+        cells
     }
 }
 
-/// Shows a view's tensors: small lists along one axis side by side, small matrices each as a table.
-fn show(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
+/// Shows a view's tensors: single numbers in a line, small lists along one axis side by side, small matrices each as a table.
+pub(super) fn show(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
     let mut shown: Vec<&Axis> = Vec::new();
     for tensor in tensors {
         match tensor.summary.axes.as_slice() {
+            [axis] if axis.name == "1" => say!("  {}: {}", title(tensor), words.cells(tensor).concat())?,
             [axis] if axis.size <= ROWS => {
                 if shown.contains(&axis) {
                     continue;
@@ -113,7 +166,7 @@ fn show(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
                     |other: &&ViewTensor<'_>| other.summary.axes.as_slice() == std::slice::from_ref(axis);
                 lists(axis, &tensors.iter().filter(beside).collect::<Vec<_>>(), words)?;
             }
-            [rows, columns] if rows.size <= ROWS && columns.size <= COLUMNS => {
+            [rows, columns] if is_small(rows, columns) => {
                 matrix(tensor, rows, columns, words)?;
             }
             _ => say!("{}", statistics(tensor))?,
@@ -122,10 +175,23 @@ fn show(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Whether a matrix is shown entry by entry.
+fn is_small(rows: &Axis, columns: &Axis) -> bool {
+    let most = if rows.name == columns.name { SQUARE } else { COLUMNS };
+    rows.size <= ROWS && columns.size <= most
+}
+
 fn lists(axis: &Axis, tensors: &[&ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
     let columns: Vec<Vec<String>> = tensors.iter().map(|tensor| words.cells(tensor)).collect();
-    let mut table = vec![vec![axis.name.clone()]];
-    table[0].extend(tensors.iter().map(|tensor| tensor.name.clone()));
+    let heading = match axis.name.as_str() {
+        "T" => "token",
+        "P" => "parameter",
+        // Rows say it.
+        "L" | "H" | "M" | "N" => "",
+        name => name,
+    };
+    let mut table = vec![vec![heading.to_owned()]];
+    table[0].extend(tensors.iter().map(|tensor| title(tensor)));
     for at in 0..axis.size {
         let mut row = vec![words.along(axis, at)];
         row.extend(columns.iter().map(|column| column.get(at).cloned().unwrap_or_default()));
@@ -136,7 +202,7 @@ fn lists(axis: &Axis, tensors: &[&ViewTensor<'_>], words: &Words<'_>) -> Result<
 
 fn matrix(tensor: &ViewTensor<'_>, rows: &Axis, columns: &Axis, words: &Words<'_>) -> Result<()> {
     let cells = words.cells(tensor);
-    let mut table = vec![vec![format!("{}:", tensor.name)]];
+    let mut table = vec![vec![format!("{}:", title(tensor))]];
     table[0].extend((0..columns.size).map(|at| words.along(columns, at)));
     for (at, cells) in cells.chunks(columns.size.max(1)).enumerate() {
         let mut row = vec![words.along(rows, at)];
@@ -146,7 +212,13 @@ fn matrix(tensor: &ViewTensor<'_>, rows: &Axis, columns: &Axis, words: &Words<'_
     print_table(&table)
 }
 
-fn print_table(table: &[Vec<String>]) -> Result<()> {
+/// A tensor's name, with its unit where that is known.
+fn title(tensor: &ViewTensor<'_>) -> String {
+    let unit = UNITS.iter().find(|(name, _)| *name == tensor.summary.name);
+    unit.map_or_else(|| tensor.name.clone(), |(_, unit)| format!("{} ({unit})", tensor.name))
+}
+
+pub(super) fn print_table(table: &[Vec<String>]) -> Result<()> {
     let columns = table.first().map_or(0, Vec::len);
     let width = |column: usize| {
         table.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -177,7 +249,11 @@ fn statistics(tensor: &ViewTensor<'_>) -> String {
     let lowest = finite.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mean = finite.iter().sum::<f64>() / finite.len() as f64;
-    let [lowest, highest, mean] = [lowest, highest, mean].map(|value| number(value as f32));
+    let entry = |value: f64| match summary.element {
+        ElementKind::F32 => number(value as f32),
+        ElementKind::U32 => whole(value as u64),
+    };
+    let (lowest, highest, mean) = (entry(lowest), entry(highest), number(mean as f32));
     let lost = values.len() - finite.len();
     let lost = if lost > 0 { format!(", {lost} not finite") } else { String::new() };
     format!("{head}: {lowest} to {highest}, mean {mean}{lost}")
@@ -261,7 +337,7 @@ fn of_place(place: &Place) -> String {
     }
 }
 
-fn number(value: f32) -> String {
+pub(super) fn number(value: f32) -> String {
     match value.abs() {
         size if size == 0.0 || (1e-3..1e5).contains(&size) => format!("{value:.4}"),
         _ => format!("{value:.2e}"),
@@ -269,10 +345,12 @@ fn number(value: f32) -> String {
 }
 
 /// A token in quotes, so that its spaces are seen; a long one is cut.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let said: String = text.chars().take(WIDTH).collect();
     let more = if text.chars().count() > WIDTH { "…" } else { "" };
-    format!("{said:?}{more}")
+    // A byte of no whole character is `\xE6` in it already.
+    let said = format!("{said:?}").replace(r"\\x", r"\x");
+    format!("{said}{more}")
 }
 
 #[cfg(test)]
@@ -287,6 +365,43 @@ mod tests {
         assert_eq!(number(1.25e-6), "1.25e-6");
         assert_eq!(quoted(" a\n"), r#"" a\n""#);
         assert_eq!(quoted("abcdefghijklmnopq"), r#""abcdefghijklmn"…"#);
+        assert_eq!(quoted(r"\xE6"), r#""\xE6""#);
+    }
+
+    /// A tensor's cells in a view of the tokens "One" and " day".
+    fn cells(view: View, name: &str, axes: &[(&str, usize)], entries: &[u32]) -> Vec<String> {
+        let tokens = ["One", " day"].map(str::to_owned);
+        let tokens: Vec<TokenText> =
+            tokens.into_iter().zip(7..).map(|(text, id)| TokenText { id, text }).collect();
+        let axis = |(name, size): &(&str, usize)| Axis { name: (*name).to_owned(), size: *size };
+        let (axes, name) = (axes.iter().map(axis).collect(), name.to_owned());
+        let summary =
+            TensorSummary { name: name.clone(), scope: String::new(), axes, element: ElementKind::U32 };
+        let bytes: Vec<u8> = entries.iter().copied().flat_map(u32::to_le_bytes).collect();
+        let tensor = ViewTensor { name, number: None, summary: &summary, bytes: &bytes };
+        Words::plain(view, &tokens, 1).cells(&tensor)
+    }
+
+    #[test]
+    fn ids_stand_beside_texts_and_what_is_not_there_is_a_dash() {
+        assert_eq!(cells(View::Tokens, "ids", &[("T", 2)], &[7, 8]), ["7", "8"]);
+        assert_eq!(cells(View::Embeddings, "neighbours", &[("N", 2)], &[8, 9]), ["8 \" day\"", "9"]);
+        assert_eq!(cells(View::LogitLens, "top", &[("stage", 1), ("T", 1)], &[8]), ["\" day\""]);
+        assert_eq!(
+            cells(View::NextToken, "cut_by", &[("N", 4)], &[0, 1, 2, 3]),
+            ["–", "top-k", "top-p", "min-p"]
+        );
+        assert_eq!(cells(View::Tokens, "rank", &[("T", 2)], &[0, 3]), ["–", "3"]);
+    }
+
+    #[test]
+    fn places_of_an_axis_are_named() {
+        let words = |view| Words::plain(view, &[], 0);
+        let axis = |name: &str| Axis { name: name.to_owned(), size: 4 };
+        assert_eq!(words(View::Residual).along(&axis("part"), 2), "MLP 0");
+        assert_eq!(words(View::LogitLens).along(&axis("stage"), 0), "embedding");
+        assert_eq!(words(View::NextToken).along(&axis("N"), 0), "1");
+        assert_eq!(words(View::WhatIf).along(&axis("L"), 3), "layer 3");
     }
 
     #[test]
@@ -296,7 +411,7 @@ mod tests {
         let summary =
             TensorSummary { name: name.clone(), scope, axes: axes.to_vec(), element: ElementKind::F32 };
         let bytes: Vec<u8> = [1.0_f32, f32::NAN, 3.0].into_iter().flat_map(f32::to_le_bytes).collect();
-        let said = statistics(&ViewTensor { name, summary: &summary, bytes: &bytes });
+        let said = statistics(&ViewTensor { name, number: None, summary: &summary, bytes: &bytes });
         assert_eq!(said, "  norms f32[L 1, T 3] of blocks.0: 1.0000 to 3.0000, mean 2.0000, 1 not finite");
     }
 }

@@ -12,7 +12,6 @@ use crate::theme::space;
 use crate::widgets::{self, Heatmap, Scale, columns_fit, fitted};
 use egui::{Ui, Vec2};
 use glasshouse_protocol::View;
-pub(super) use names::measure;
 use names::name_ui;
 
 /// Least side of a miniature in points.

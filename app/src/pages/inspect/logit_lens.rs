@@ -11,6 +11,7 @@ use egui::{
     Align2, Color32, EventFilter, FontId, Key, Rect, ScrollArea, Sense, StrokeKind, Ui, Vec2, WidgetInfo,
     pos2, vec2,
 };
+use glasshouse_protocol::View;
 
 /// Width of a cell where all positions find room, the least that one has, its height, and width of the rows' names, in points.
 const WIDE: f32 = 68.0;
@@ -215,8 +216,8 @@ fn read(shown: &Shown<'_>, lens: &Lens<'_>, stage: usize, column: usize) -> Stri
 }
 
 /// The first stage is before every layer, each other one behind a layer.
-pub(super) fn stage_name(stage: usize) -> String {
-    stage.checked_sub(1).map_or_else(|| "embedding".to_owned(), |layer| format!("layer {layer}"))
+fn stage_name(stage: usize) -> String {
+    View::LogitLens.place_name("stage", stage).unwrap_or_default()
 }
 
 #[cfg(test)]

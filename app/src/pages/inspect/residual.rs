@@ -157,12 +157,8 @@ fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 }
 
 /// The name of a part: the embedding, then each layer's attention and MLP in turn.
-pub(super) fn part(place: usize) -> String {
-    match place.checked_sub(1) {
-        None => "embedding".to_owned(),
-        Some(place) if place % 2 == 0 => format!("attention {}", place / 2),
-        Some(place) => format!("MLP {}", place / 2),
-    }
+fn part(place: usize) -> String {
+    View::Residual.place_name("part", place).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What a view draws.
 
-use super::{attention, logit_lens, residual, weights};
+use super::weights;
 use crate::format;
 use crate::pages::parts::visible;
 use crate::state::ViewData;
 use crate::theme::Palette;
-use glasshouse_protocol::{InspectSettings, Inspection, View};
+use glasshouse_protocol::{InspectSettings, Inspection};
 
 /// An answer of the engine for one view.
 #[derive(Clone, Copy)]
@@ -36,14 +36,11 @@ impl Shown<'_> {
     /// What a place along an axis stands for: a token of the prompt, a part, a parameter; the number itself where it has no name.
     pub(super) fn along(&self, axis: &str, at: usize) -> String {
         let (names, steps) = weights::parameters(self.data).unwrap_or_default();
-        let known = match (axis, self.data.view) {
-            ("T", _) => Some(self.place(at)),
-            ("P", _) => names.get(at).cloned(),
-            ("M", _) => steps.get(at).map(|step| format!("step {}", format::whole(*step))),
-            ("score", _) => attention::measure(at).map(str::to_owned),
-            ("part", _) | ("stage", View::Residual) => Some(residual::part(at)),
-            ("stage", View::LogitLens) => Some(logit_lens::stage_name(at)),
-            _ => None,
+        let known = match axis {
+            "T" => Some(self.place(at)),
+            "P" => names.get(at).cloned(),
+            "M" => steps.get(at).map(|step| format!("step {}", format::whole(*step))),
+            _ => self.data.view.place_name(axis, at),
         };
         known.unwrap_or_else(|| at.to_string())
     }

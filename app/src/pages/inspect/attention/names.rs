@@ -3,29 +3,25 @@
 use crate::pages::inspect::shown::Shown;
 use crate::pages::parts::caption;
 use egui::Ui;
+use glasshouse_protocol::inspect::HEAD_SCORES;
 
 /// A measure must reach this for a head to be called by it: more than a third of its attention.
 const NAMED: f32 = 0.35;
 
 /// The measures in the order of the tensor's last axis: what a head is called by each, and what it is.
 const MEASURES: [(&str, &str); 4] = [
-    ("previous token", "Mean attention from each token to the one before it."),
+    (HEAD_SCORES[0], "Mean attention from each token to the one before it."),
     (
-        "first token",
+        HEAD_SCORES[1],
         "Mean attention from each token to the first of the text: where a head looks that has nothing to do.",
     ),
-    ("duplicate token", "Mean attention from a token to an earlier one that is equal to it."),
+    (HEAD_SCORES[2], "Mean attention from a token to an earlier one that is equal to it."),
     (
-        "induction",
+        HEAD_SCORES[3],
         "Mean attention, on random tokens that stand twice, to the token after the earlier equal one: what comes next there is likely \
          to come next here (Olsson et al. 2022).",
     ),
 ];
-
-/// What a head is called by a measure, by its place along the tensor's last axis.
-pub(in crate::pages::inspect) fn measure(place: usize) -> Option<&'static str> {
-    MEASURES.get(place).map(|(name, _)| *name)
-}
 
 /// The measure that a head reaches most of, where it is enough to call it by.
 pub(super) fn name_of(scores: &[f32]) -> Option<(usize, f32)> {
