@@ -154,7 +154,9 @@ export interface TrainOptions extends RunOptions, FollowOptions {
 
 export interface Run {
   name: string;
-  state: "created" | "running" | "interrupted" | "stopped" | "finished" | "failed";
+  state: "created" | "running" | "interrupted" | "stopped" | "finished" | "failed" | "imported";
+  /** It was imported to compare others with, and is never the latest run. Absent of every other. */
+  forComparison?: boolean;
   step: number;
   steps: number;
   parameters: number;
@@ -481,6 +483,7 @@ export interface TaskReport {
   suite?: string;
   kind: "generate" | "choose" | "classify" | "tag";
   rows: number;
+  keptFrom?: number;
   about: string[];
   /** Lines that could not be asked, and why. */
   broken: [line: number, reason: string][];
@@ -506,9 +509,12 @@ export interface ModelEvaluation {
   device: string;
   seconds: number;
   model: Record<string, unknown>;
-  /** `tokensPerS`, tokens per second, is null where a run trained meanwhile. */
-  likelihood: ({ metrics: Metric[]; documents: number; tokens: number; bytes: number; tokensPerS: number | null } & Record<string, unknown>) | null;
-  baselines: ({ name: string; about: string; bitsPerByte: Metric; perplexity: number | null; difference: Metric | null })[];
+  /**
+   * `tokensPerS`, tokens per second, is null where a run trained meanwhile. `keptFrom` here, of baselines and of tasks: when it was found, in
+   * seconds since 1970, where an evaluation after that kept it.
+   */
+  likelihood: ({ metrics: Metric[]; documents: number; tokens: number; bytes: number; tokensPerS: number | null; keptFrom?: number } & Record<string, unknown>) | null;
+  baselines: ({ name: string; about: string; bitsPerByte: Metric; perplexity: number | null; difference: Metric | null; keptFrom?: number })[];
   /** How much of the evaluated text stands in the training text; null where that is not known. */
   contamination: Contamination | null;
   tasks: TaskReport[];
@@ -525,6 +531,7 @@ export interface Comparison {
   firstValue: number;
   secondValue: number;
   difference: Metric;
+  /** Words alone: how large the difference is, `difference` says. */
   verdict: string;
 }
 

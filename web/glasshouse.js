@@ -270,7 +270,8 @@ export class Glasshouse {
     if (run === undefined && checkpoint === undefined && step === undefined) return { of: "current" };
     if (run !== undefined && step === undefined) return { of: "checkpoint", run, checkpoint: checkpoint ?? "best" };
     const runs = await this.runs();
-    const found = runs.findLast(({ name, checkpoints }) => (run === undefined ? checkpoints.length > 0 : name === run));
+    const counts = ({ checkpoints, forComparison = false }) => checkpoints.length > 0 && !forComparison;
+    const found = runs.findLast((own) => (run === undefined ? counts(own) : own.name === run));
     if (!found) throw new GlasshouseError("unknown", run === undefined ? "no run has a checkpoint yet" : `no run is called ${run}`, "run");
     if (step === undefined) return { of: "checkpoint", run: found.name, checkpoint };
     const away = (own) => Math.abs(own.step - step);

@@ -423,7 +423,8 @@ pub enum Event {
     },
     /// A piece of a completion.
     Completing {
-        /// The run whose weights write it.
+        /// The run whose weights write it. Messages that earlier versions recorded name none.
+        #[serde(default)]
         run: String,
         /// Text that is certain by now, and was not told before.
         text: String,
@@ -650,4 +651,16 @@ pub enum ProfileMethod {
     Clock,
     /// By the clock of one of several workers, around the operations of its share.
     Worker,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_of_a_completion_that_an_earlier_version_recorded_is_read() {
+        let piece = serde_json::json!({ "event": "completing", "text": "One" });
+        let read: Event = serde_json::from_value(piece).unwrap();
+        assert_eq!(read, Event::Completing { run: String::new(), text: "One".to_owned() });
+    }
 }
