@@ -28,7 +28,7 @@ pub use lessons::Lessons;
 pub use plan::{Measured, Planning};
 pub use projects::{OpenProject, Projects};
 pub use proposals::Proposals;
-pub use runs::{History, Runs};
+pub use runs::{History, Runs, own_runs};
 pub use tokenizer::Tokenizing;
 pub use training::{EvalPoint, Sample, StepPoint, Training};
 pub use writing::{Distribution, OpenedModel, Text, TextEnding, Writing};
@@ -318,7 +318,7 @@ impl State {
 
 fn current_run<'a>(training: &'a Training, runs: &'a Runs) -> Option<&'a RunSummary> {
     let trains = training.state != TrainingState::Idle;
-    let latest = || runs.list.iter().rev().find(|run| !run.for_comparison && !run.checkpoints.is_empty());
+    let latest = || runs.own().find(|run| !run.checkpoints.is_empty());
     training.run.as_ref().filter(|_| trains).or_else(latest)
 }
 

@@ -291,7 +291,7 @@ pub struct TrainArguments {
     /// Folder of the project
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Begin with the weights, tokenizer and settings of a run or an imported model: `latest`, its number or name; `:best` (the
+    /// Begin with the weights, tokenizer and settings of a run or an imported model: `latest`, its number, name or title; `:best` (the
     /// default), `:latest` or the file of a checkpoint behind it says where it stood. Or of a pretrained model that is imported then:
     /// a Hugging Face folder (./gpt2), a GGUF file, or an address
     #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocabulary"])]

@@ -75,7 +75,7 @@ fn row(run: &RunSummary) -> [String; 10] {
     };
     [
         run.name.clone(),
-        if run.for_comparison { "imported to compare".to_owned() } else { run.state.word().to_owned() },
+        run.state_words().to_owned(),
         if run.steps > 0 { format!("{}/{}", run.step, run.steps) } else { "-".to_owned() },
         loss(run.val_loss),
         loss(run.best_val_loss),

@@ -204,6 +204,8 @@ fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
 struct Follower {
     output: Output,
     json: bool,
+    /// The option that names the project, for commands to try.
+    project: String,
     /// Steps of the whole run.
     steps: u64,
     /// The step that was asked for as the last.
@@ -228,6 +230,7 @@ impl Follower {
         Self {
             output: Output::new(json, steps),
             json,
+            project: project_option(&arguments.project),
             steps,
             stop_after,
             engine,
@@ -262,10 +265,11 @@ impl Follower {
                 self.output.resume_at(step);
                 if step >= self.steps {
                     self.output.notice(&format!(
-                        "{0} is finished: its {1} are done, and nothing is left to train; `glasshouse train --from {0}` begins \
-                         a new run with its weights",
+                        "{0} is finished: its {1} are done, and nothing is left to train; `glasshouse train{2} --from {0}` \
+                         begins a new run with its weights",
                         run.name,
-                        counted(self.steps, "step")
+                        counted(self.steps, "step"),
+                        self.project
                     ));
                 }
                 if let Some(stop) = self.stop_after.filter(|stop| *stop <= step) {
@@ -369,12 +373,7 @@ fn introduce(output: &Output, opened: &OpenedRun) {
 /// Where everything is, and what to try.
 fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
     let TrainOutcome { prompt, classifies, converses, finished, .. } = ended;
-    let default = Path::new(super::arguments::DEFAULT_PROJECT);
-    let project = if arguments.project == default {
-        String::new()
-    } else {
-        format!(" --project {}", quoted(&arguments.project))
-    };
+    let project = project_option(&arguments.project);
     say!("\nThe project is in {}.", arguments.project.display())?;
     if *finished && *classifies {
         let classify = format!("glasshouse classify{project} --text \"...\"");
@@ -400,6 +399,12 @@ fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
     Ok(())
 }
 
+/// The option that names the project in a command to try; nothing where it is the one that commands take by themselves.
+fn project_option(project: &Path) -> String {
+    let is_default = project == Path::new(super::arguments::DEFAULT_PROJECT);
+    if is_default { String::new() } else { format!(" --project {}", quoted(project)) }
+}
+
 /// Commands to try, and in a column behind them what each is for.
 pub(super) fn try_next(commands: &[(String, &str)]) -> String {
     let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
@@ -415,7 +420,14 @@ pub(super) fn quoted(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::try_next;
+    use super::{project_option, try_next};
+    use std::path::Path;
+
+    #[test]
+    fn commands_to_try_name_a_project_that_is_not_the_default() {
+        assert_eq!(project_option(Path::new("glasshouse-project")), "");
+        assert_eq!(project_option(Path::new("my tale")), " --project \"my tale\"");
+    }
 
     #[test]
     fn what_commands_are_for_stands_in_one_column() {

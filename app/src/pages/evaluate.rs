@@ -16,7 +16,7 @@ mod text;
 
 use super::parts::called;
 use super::{Context, PageName};
-use crate::state::State;
+use crate::state::{State, own_runs};
 use crate::theme::space;
 use crate::widgets::{self, what_is_this};
 use asking::Asking;
@@ -98,7 +98,7 @@ impl EvaluatePage {
             self.by_hand = false;
         }
         if !self.by_hand {
-            let latest = runs.iter().rev().find(|run| !run.for_comparison).or(runs.last());
+            let latest = own_runs(runs.iter().copied()).next().or(runs.last().copied());
             self.chosen = latest.map(|run| run.name.clone()).into_iter().collect();
         }
     }

@@ -20,7 +20,7 @@ use super::train::{
 };
 use super::{Context, PageName};
 use crate::pages::parts::{called, caption, column, head};
-use crate::state::Training;
+use crate::state::{Runs, Training};
 use crate::theme::space;
 use crate::widgets::{self, card, hint_line, primary, quiet_text};
 use egui::{ComboBox, Ui};
@@ -176,7 +176,7 @@ impl TunePage {
         card(ui, |ui| {
             head(ui, "Learn");
             settings::objective_ui(ui, context.draft);
-            judge::judge_ui(ui, context.draft, &context.state.runs.list, refused.as_ref());
+            judge::judge_ui(ui, context.draft, &context.state.runs, refused.as_ref());
             distil::teacher_ui(ui, context, refused.as_ref());
         });
         ui.add_space(space::TIGHT);
@@ -257,10 +257,10 @@ impl TunePage {
 }
 
 /// The run that settings mean: by its number, its name, or its name without the number, or as `latest`.
-fn named<'a>(runs: &'a [RunSummary], name: &str) -> Option<&'a RunSummary> {
+fn named<'a>(runs: &'a Runs, name: &str) -> Option<&'a RunSummary> {
     match Start::named_run(name) {
-        None => runs.iter().rev().find(|run| !run.for_comparison),
-        Some(name) => runs.iter().rev().find(|run| run.is_called(name)),
+        None => runs.latest(),
+        Some(name) => runs.list.iter().rev().find(|run| run.is_called(name)),
     }
 }
 

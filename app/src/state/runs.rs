@@ -1,6 +1,6 @@
 //! The open project's runs.
 
-use glasshouse_protocol::{CheckpointSummary, Command, Event, RunConfig, RunSummary, TrainEvent};
+use glasshouse_protocol::{CheckpointSummary, Command, Event, RunConfig, RunState, RunSummary, TrainEvent};
 use std::collections::BTreeMap;
 
 /// Runs and what is known of their past.
@@ -26,17 +26,25 @@ pub struct History {
 }
 
 impl Runs {
-    /// The latest run, but for models that were imported to compare with.
+    /// The project's own runs, newest first.
+    pub fn own(&self) -> impl Iterator<Item = &RunSummary> {
+        own_runs(self.list.iter())
+    }
+
+    /// The latest of the project's own runs.
     pub fn latest(&self) -> Option<&RunSummary> {
-        self.list.iter().rev().find(|run| !run.for_comparison)
+        self.own().next()
     }
 
     pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
         match event {
             Event::Finished => {
                 // A change that was made stands in the run's file, and its answer says so.
+                // It is of the run in training, which may be an older one that was resumed.
+                let in_training = self.list.iter().find(|run| run.state == RunState::Running);
                 if let Some(Command::ChangeTraining { learning_rate, steps }) = asked
-                    && let Some(history) = self.list.last().and_then(|run| self.histories.get_mut(&run.name))
+                    && let Some(run) = in_training.or(self.list.last())
+                    && let Some(history) = self.histories.get_mut(&run.name)
                 {
                     let train = &mut history.config.train;
                     train.learning_rate = learning_rate.unwrap_or(train.learning_rate);
@@ -69,5 +77,54 @@ impl Runs {
             }
             _ => {}
         }
+    }
+}
+
+/// Of some runs the project's own, newest first: all but models that were imported to compare with.
+pub fn own_runs<'all>(
+    runs: impl DoubleEndedIterator<Item = &'all RunSummary>,
+) -> impl Iterator<Item = &'all RunSummary> {
+    runs.rev().filter(|run| !run.for_comparison)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glasshouse_protocol::presets;
+
+    fn run(name: &str, state: RunState) -> RunSummary {
+        RunSummary { name: name.to_owned(), state, ..RunSummary::default() }
+    }
+
+    #[test]
+    fn a_change_is_of_the_run_in_training_though_another_is_newer() {
+        let config = presets::preset("llama-tiny").unwrap();
+        let list = vec![run("1-a", RunState::Running), run("2-b", RunState::Finished)];
+        let mut runs = Runs { list, ..Runs::default() };
+        for name in ["1-a", "2-b"] {
+            let history = Event::History {
+                run: name.to_owned(),
+                config: Box::new(config.clone()),
+                events: Vec::new(),
+                checkpoints: Vec::new(),
+            };
+            runs.apply(None, &history);
+        }
+        let steps = config.train.steps + 100;
+        let asked = Command::ChangeTraining { learning_rate: None, steps: Some(steps) };
+        runs.apply(Some(&asked), &Event::Finished);
+        let known = |name: &str| runs.histories[name].config.train.steps;
+        assert_eq!([known("1-a"), known("2-b")], [steps, config.train.steps]);
+    }
+
+    #[test]
+    fn the_latest_run_is_none_that_was_imported_to_compare_with() {
+        let other = RunSummary { for_comparison: true, ..run("3-c", RunState::Imported) };
+        let list = vec![run("1-a", RunState::Finished), run("2-b", RunState::Stopped), other.clone()];
+        let runs = Runs { list, ..Runs::default() };
+        let own: Vec<&str> = runs.own().map(|run| run.name.as_str()).collect();
+        assert_eq!(own, ["2-b", "1-a"]);
+        assert_eq!(runs.latest().map(|run| run.name.as_str()), Some("2-b"));
+        assert_eq!(Runs { list: vec![other], ..Runs::default() }.latest(), None);
     }
 }

@@ -345,7 +345,7 @@ fn text_run(run: &Run) -> Result<(Run, RunConfig)> {
             return Ok((run, config));
         }
         let start = config.start.as_ref().filter(|start| start.project.is_none());
-        next = start.map(|start| run.project()?.run(&start.run)).transpose().unwrap_or_default();
+        next = start.map(|start| run.project()?.recorded_run(&start.run)).transpose().unwrap_or_default();
     }
     let runs = run.project().and_then(|project| project.runs()).unwrap_or_default();
     for other in runs.into_iter().rev() {

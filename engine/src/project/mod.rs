@@ -252,14 +252,14 @@ impl Project {
     }
 
     /// The run of that number (`3`), name (`3-nanogpt-cpu`, or `nanogpt-cpu` for the latest of several) or title, where one
-    /// run alone has it.
+    /// run alone has it and it is no number.
     ///
     /// # Errors
     /// There is none, or several have the title.
     pub fn run(&self, name: &str) -> Result<Run> {
         let runs = self.runs()?;
-        if let Some(run) = runs.iter().rev().find(|run| run.is_called(name)) {
-            return Ok(run.clone());
+        if let Some(run) = called(&runs, name) {
+            return Ok(run);
         }
         let titled: Vec<&Run> = runs.iter().filter(|run| run.is_titled(name)).collect();
         match titled[..] {
@@ -276,12 +276,28 @@ impl Project {
         }
         let mut known: Vec<String> = runs.iter().map(Run::name).collect();
         known.extend(runs.iter().filter_map(Run::title));
+        Err(self.unknown_run(name, &known))
+    }
+
+    /// The run that a record names: of that number or name. A title is what a person calls a run now, and in a record none is meant.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn recorded_run(&self, name: &str) -> Result<Run> {
+        let runs = self.runs()?;
+        called(&runs, name).ok_or_else(|| {
+            let known: Vec<String> = runs.iter().map(Run::name).collect();
+            self.unknown_run(name, &known)
+        })
+    }
+
+    fn unknown_run(&self, name: &str, known: &[String]) -> Error {
         let reason = if known.is_empty() {
             NO_RUN.to_owned()
         } else {
             known_names::unknown("run", name, known.iter().map(String::as_str))
         };
-        Err(Error::Unknown(format!("{}: {reason}", self.folder.display())))
+        Error::Unknown(format!("{}: {reason}", self.folder.display()))
     }
 
     /// Starts a run under the next free number, named after the configuration's preset. `data` is the folder that
@@ -317,6 +333,11 @@ impl Project {
         let run = Run::write(staging.path(), config, data)?;
         Ok(StagedRun { staging, run, runs, config: config.clone() })
     }
+}
+
+/// The latest of the runs that have this number or name.
+fn called(runs: &[Run], name: &str) -> Option<Run> {
+    runs.iter().rev().find(|run| run.is_called(name)).cloned()
 }
 
 /// The number after those of all runs in a folder, the damaged ones among them.

@@ -246,12 +246,15 @@ impl Run {
         }
     }
 
-    /// What the person calls it; `None` where they gave it no title, or its record is damaged.
+    /// The title that it can be named by; `None` where it has none, its record is damaged, or the title reads as a number: numbers mean
+    /// runs by their numbers alone, those that are gone among them.
     pub(super) fn title(&self) -> Option<String> {
-        self.record().ok().map(|record| record.title).filter(|title| !title.is_empty())
+        let title = self.record().ok()?.title;
+        let is_number = title.bytes().all(|letter| letter.is_ascii_digit());
+        (!title.is_empty() && !is_number).then_some(title)
     }
 
-    /// Whether it has a title, and this is it.
+    /// Whether it can be named by this title.
     pub(super) fn is_titled(&self, title: &str) -> bool {
         self.title() == Some(one_line(title, MAX_TITLE_CHARACTERS))
     }

@@ -176,6 +176,22 @@ fn a_run_is_found_by_a_title_that_no_other_has() {
 }
 
 #[test]
+fn a_number_means_no_title_and_a_name_in_a_record_means_none_at_all() {
+    let (_folder, project) = project();
+    let run = project.create_run(&config(), &project.folder().join("data")).unwrap();
+    run.set_title("7").unwrap();
+    let reason = project.run("7").unwrap_err().to_string();
+    assert!(reason.contains("unknown run `7`. Known: 1-nanogpt-cpu"), "{reason}");
+    run.set_title("7 layers").unwrap();
+    assert_eq!(project.run("7 layers").unwrap(), run);
+    let reason = project.recorded_run("7 layers").unwrap_err().to_string();
+    assert!(reason.contains("unknown run `7 layers`. Known: 1-nanogpt-cpu"), "{reason}");
+    for name in ["1", "1-nanogpt-cpu"] {
+        assert_eq!(project.recorded_run(name).unwrap(), run);
+    }
+}
+
+#[test]
 fn a_run_whose_program_ended_without_a_word_is_listed_as_interrupted() {
     let (_folder, project) = project();
     let run = project.create_run(&config(), &project.folder().join("data")).unwrap();

@@ -552,12 +552,19 @@ impl Session {
 
     /// The latest run that has a checkpoint, but for models that were imported to compare with.
     fn latest_written(&mut self) -> Result<Run> {
-        let runs = self.opened()?.project.runs()?;
-        let has_checkpoint = |run: &Run| {
+        let project = &self.opened()?.project;
+        let runs = project.runs()?;
+        let has_checkpoint = |run: &&Run| {
             run.summary().is_ok_and(|summary| !summary.for_comparison && !summary.checkpoints.is_empty())
         };
-        let none = || Error::Refused("no run has a checkpoint yet; train one first".to_owned());
-        runs.into_iter().rev().find(has_checkpoint).ok_or_else(none)
+        if let Some(run) = runs.iter().rev().find(has_checkpoint) {
+            return Ok(run.clone());
+        }
+        if !runs.is_empty() {
+            // Of models to compare with alone it says which can be named.
+            project.latest_run()?;
+        }
+        Err(Error::Refused("no run has a checkpoint yet; train one first".to_owned()))
     }
 
     fn keep(&mut self, model: Model) -> Model {

@@ -197,6 +197,12 @@ mod tests {
         assert_eq!(page.chosen, ["1-a", "2-a"], "those that are gone are not looked at");
         page.follow(&runs[3..]);
         assert_eq!(page.chosen, ["6-a"]);
+        let other = RunSummary { for_comparison: true, ..named(7) };
+        let mut page = EvaluatePage::default();
+        page.follow(&[runs[0], &other]);
+        assert_eq!(page.chosen, ["1-a"], "a model to compare with is not the latest");
+        page.follow(&[&other]);
+        assert_eq!(page.chosen, ["7-a"], "but where there is no other");
     }
 
     #[test]

@@ -83,7 +83,9 @@ impl Details {
                 widgets::stat_row(ui, Stat { name, value, exact: "" });
             };
             row(ui, "Best validation loss", &loss(run.best_val_loss));
-            if run.state != RunState::Imported {
+            if run.state == RunState::Imported {
+                row(ui, "State", run.state_words());
+            } else {
                 row(ui, "Steps", &format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
             }
             if let Some(start) = &run.start {

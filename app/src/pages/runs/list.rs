@@ -295,9 +295,9 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
                 }
             };
             ui.spacing_mut().item_spacing.x = 4.0;
-            ui.label(icon.rich_text().size(14.0).color(colour)).on_hover_text(run.state.word());
+            ui.label(icon.rich_text().size(14.0).color(colour)).on_hover_text(run.state_words());
             if !slim {
-                quiet(ui, run.state.word());
+                quiet(ui, run.state_words());
             }
         }
         _ => quiet(ui, &format::date_time(run.created)),
@@ -408,7 +408,7 @@ fn csv(runs: &[(usize, &RunSummary)]) -> String {
             loss(run.val_loss),
             loss(run.best_val_loss),
             format!("{:.1}", run.seconds),
-            run.state.word().to_owned(),
+            run.state_words().to_owned(),
             run.device.clone(),
             run.created.to_string(),
             run.notes.clone(),

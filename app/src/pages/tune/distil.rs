@@ -5,21 +5,21 @@ use crate::pages::Context;
 use crate::pages::parts::{called, caption};
 use crate::pages::train::form::number;
 use egui::{ComboBox, Ui};
-use glasshouse_protocol::{ErrorReport, RunSummary};
+use glasshouse_protocol::ErrorReport;
 
 /// What the objective `distil` asks beside; nothing with another one.
 pub(super) fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&ErrorReport>) {
     if !context.draft.train.objective.has_teacher() {
         return;
     }
-    let runs: &[RunSummary] = &context.state.runs.list;
+    let runs = &context.state.runs;
     let settings = &mut context.draft.train.distil;
     let known = named(runs, &settings.teacher().run);
     let shown = known.map_or_else(|| "Choose a teacher".to_owned(), called);
     let width = ui.available_width().min(360.0);
     let list = ComboBox::from_id_salt("teacher").selected_text(shown).width(width).truncate();
     let list = list.show_ui(ui, |ui| {
-        for run in runs.iter().rev().filter(|run| run.writes() && !run.checkpoints.is_empty()) {
+        for run in runs.list.iter().rev().filter(|run| run.writes() && !run.checkpoints.is_empty()) {
             let chosen = known.is_some_and(|known| known.name == run.name);
             if ui.selectable_label(chosen, called(run)).clicked() && !chosen {
                 settings.teacher.clone_from(&run.name);

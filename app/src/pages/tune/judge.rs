@@ -4,18 +4,14 @@ use super::settings::{follow_rate, sensible_rate};
 use super::{named, text};
 use crate::pages::parts::{called, caption};
 use crate::pages::train::form::number;
+use crate::state::Runs;
 use crate::widgets::field;
 use egui::{ComboBox, TextEdit, Ui};
 use glasshouse_protocol::config::{PreferenceLoss, RewardRule, RewardSettings};
-use glasshouse_protocol::{ErrorReport, Objective, RunConfig, RunSummary};
+use glasshouse_protocol::{ErrorReport, Objective, RunConfig};
 
 /// Draws the settings that belong to the draft's objective.
-pub(super) fn judge_ui(
-    ui: &mut Ui,
-    draft: &mut RunConfig,
-    runs: &[RunSummary],
-    refused: Option<&ErrorReport>,
-) {
+pub(super) fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&ErrorReport>) {
     match draft.train.objective {
         Objective::Chat => {
             let alpha = &mut draft.train.chat.neftune_alpha;
@@ -61,7 +57,7 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
 }
 
 /// A rule with what it needs, or the run that scores answers; and how they are drawn and compared.
-fn reward_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &[RunSummary], refused: Option<&ErrorReport>) {
+fn reward_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &Runs, refused: Option<&ErrorReport>) {
     const RULE: &str = "A rule";
     let mut chosen = reward.model.clone();
     let known = named(runs, &reward.named_model().run);
@@ -73,7 +69,7 @@ fn reward_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &[RunSummary], refu
     let list = ComboBox::from_id_salt("judge").selected_text(shown).truncate();
     let list = list.show_ui(ui, |ui| {
         ui.selectable_value(&mut chosen, String::new(), RULE);
-        for run in runs.iter().rev().filter(|run| run.scores() && !run.checkpoints.is_empty()) {
+        for run in runs.list.iter().rev().filter(|run| run.scores() && !run.checkpoints.is_empty()) {
             let is_chosen = known.is_some_and(|known| known.name == run.name);
             if ui.selectable_label(is_chosen, called(run)).clicked() && !is_chosen {
                 chosen.clone_from(&run.name);

@@ -75,8 +75,7 @@ fn measure_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &TuningRecipe) {
         RecipeMetric::Labels => run.classifies(),
         RecipeMetric::Perplexity => false,
     };
-    let all = context.state.runs.list.iter().rev();
-    let mut runs = all.filter(|run| !run.for_comparison && !run.checkpoints.is_empty());
+    let mut runs = context.state.runs.own().filter(|run| !run.checkpoints.is_empty());
     let Some(run) = runs.find(fits) else { return };
     if plain(ui, icons::ICON_FACT_CHECK, &format!("Measure {}", called(run))).clicked() {
         let settings = EvaluateSettings {

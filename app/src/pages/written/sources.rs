@@ -68,7 +68,7 @@ pub(in crate::pages) fn another_source(source: &WeightSource, state: &State) -> 
         checkpoint: checkpoint.choice(),
     };
     let trained = |run: &&RunSummary| !run.checkpoints.is_empty();
-    let latest = state.runs.list.iter().rev().filter(|run| !run.for_comparison).find(trained);
+    let latest = state.runs.own().find(trained);
     let run = match source {
         WeightSource::Current => latest.map(|run| run.name.as_str()),
         WeightSource::Checkpoint { run, .. } => Some(run.as_str()),

@@ -110,6 +110,11 @@ impl RunSummary {
         self.labels.len() > 1
     }
 
+    /// Its state in words, with what an imported model is for.
+    pub fn state_words(&self) -> &'static str {
+        if self.for_comparison { "imported to compare" } else { self.state.word() }
+    }
+
     /// Whether a person means it by a number (`3`), a name (`3-nanogpt-cpu`), or a name without its number.
     pub fn is_called(&self, name: &str) -> bool {
         let parts = self.name.split_once('-');
@@ -193,4 +198,17 @@ pub struct FoundModel {
     pub default_context: usize,
     /// What else there is to know, a line each.
     pub notices: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_was_imported_to_compare_with_says_so_and_another_does_not() {
+        let mut run = RunSummary { state: RunState::Imported, for_comparison: true, ..RunSummary::default() };
+        assert_eq!(run.state_words(), "imported to compare");
+        run.for_comparison = false;
+        assert_eq!(run.state_words(), "imported");
+    }
 }

@@ -58,7 +58,7 @@ impl Texts {
                 Some(folder) => Project::open(Path::new(folder)),
                 None => run.project(),
             };
-            next = project.and_then(|project| project.run(&start.run)).ok();
+            next = project.and_then(|project| project.recorded_run(&start.run)).ok();
             found.is_all &= next.is_some();
         }
         found.is_all = false;

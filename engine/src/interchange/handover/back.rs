@@ -53,7 +53,7 @@ pub(crate) async fn bring_back_in_turns(
     }
     let manifest = Manifest::read(bundle)?;
     let out = out.map_or_else(|| bundle.join("out"), Path::to_owned);
-    let run = project.run(&manifest.run)?;
+    let run = project.recorded_run(&manifest.run)?;
     let config = run.config()?;
     let data = run.data_folder()?;
     let record = run.record()?;

@@ -84,7 +84,7 @@ fn begun_with(run: &Run) -> Option<Run> {
         Some(folder) => Project::open(Path::new(folder)),
         None => run.project(),
     };
-    project.ok()?.run_or_latest(Some(&start.run)).ok()
+    project.ok()?.recorded_run(&start.run).ok()
 }
 
 /// The linear layers of a class of `transformers`, as far as an adapter is concerned.

@@ -1,7 +1,8 @@
 //! Projects that are brought in.
 
-use super::{after, ended, options, play, run, tiny, train};
-use crate::protocol::{Command, ErrorKind, Parcel, Request, TokenizerKind};
+use super::{after, ended, generate, options, play, run, tiny, train};
+use crate::project::{Project, RunRecord};
+use crate::protocol::{Command, ErrorKind, Event, Parcel, Request, TokenizerKind};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -42,4 +43,21 @@ fn an_import_that_is_given_up_while_its_text_is_checked_leaves_no_project() {
         }
     }
     panic!("no import was caught in the midst of it");
+}
+
+#[test]
+fn a_project_of_models_to_compare_with_alone_says_which_of_them_can_be_named() {
+    let shelf = tempfile::tempdir().unwrap();
+    let made = after(Command::CreateProject { name: "p".to_owned() });
+    play(shelf.path(), vec![made, after(train(tiny(3), None))]);
+    let project = Project::open(&shelf.path().join("p")).unwrap();
+    let other = project.latest_run().unwrap();
+    other.save_record(&RunRecord { for_comparison: true, ..other.record().unwrap() }).unwrap();
+    let asked = vec![after(Command::OpenProject { id: "p".to_owned() }), after(generate("One day"))];
+    let heard = play(shelf.path(), asked);
+    let told = heard.iter().find_map(|report| match &report.event {
+        Event::Failed { error } => Some(error.message.as_str()),
+        _ => None,
+    });
+    assert_eq!(told, Some(project.latest_run().unwrap_err().to_string().as_str()));
 }
