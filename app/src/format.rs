@@ -7,7 +7,7 @@ mod time;
 
 pub use glasshouse_protocol::quantity::{bytes, counted, whole};
 pub use metric::{exactly, figures, is_share, metric, metric_between, metric_title, value_of};
-pub use time::{ago, clock, date_time, duration, now};
+pub use time::{ago, clock, date_time, duration, kept_from, now};
 
 use glasshouse_protocol::Moderated;
 use glasshouse_protocol::config::Category;

@@ -6,6 +6,7 @@ use crate::support::{self, evaluation};
 use egui::Key;
 use egui::accesskit::{Role, Toggled};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use glasshouse::format;
 use glasshouse::link::{Answer, Chosen, Link, Wish};
 use glasshouse::pages::PageName;
 use glasshouse::state::State;
@@ -13,7 +14,7 @@ use glasshouse_protocol::{Command, Event, Parcel, Report, RunState, TrainingStat
 use std::path::PathBuf;
 
 /// As high as all that is there, so that nothing is scrolled away.
-const TALL: f32 = 6_000.0;
+const TALL: f32 = 6_200.0;
 
 fn evaluated(size: [f32; 2], theme: &str) -> Scene {
     Scene::new(Engine { evaluated: true, audited: true, ..Engine::full() }, PageName::Evaluate, size, theme)
@@ -74,6 +75,12 @@ fn what_is_kept_is_shown_at_once_within_the_edges_of_every_width_in_both_themes(
                 "Everything here is staged.",
             ] {
                 assert!(says(&scene, words), "{words:?} is missing at {width}, {theme}");
+            }
+            // The text and a task were evaluated before, which stands beside what was found then.
+            for days in [40, 80] {
+                let date = format::date_time(support::THEN - days * 86_400);
+                let kept = format!("Kept from an evaluation of {date}.");
+                assert!(says(&scene, &kept), "{kept:?} is missing at {width}, {theme}");
             }
             scene.check_edges(width);
             scene.picture(&format!("evaluate-{theme}-{width}"));

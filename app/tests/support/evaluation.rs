@@ -120,6 +120,7 @@ fn task() -> TaskReport {
             differences: vec![metric("exact", 0.167, 0.2, "rows")],
             broken: vec![(9, "no such row".to_owned())],
         }],
+        kept_from: Some((THEN - 80 * 86_400) as f64),
         ..TaskReport::default()
     }
 }
@@ -169,6 +170,7 @@ pub fn evaluation(run: &str, bits: f64) -> Evaluation {
         ],
         calibration: Some(calibration()),
         errors: errors(),
+        kept_from: Some((THEN - 40 * 86_400) as f64),
         ..Likelihood::default()
     };
     let worst = vec![("Once upon a time there was a little fox".to_owned(), 0.8)];

@@ -274,6 +274,13 @@ pub struct EvaluatedModel {
     pub train_flops: Option<f64>,
 }
 
+impl EvaluatedModel {
+    /// Whether its settings are those that differ from a preset's: the preset stands before them.
+    pub fn is_from_preset(&self) -> bool {
+        self.settings.first().is_some_and(|first| first.starts_with("preset = "))
+    }
+}
+
 /// How well a text is predicted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -672,6 +679,16 @@ pub struct AuditSection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_differ_from_a_preset_where_it_stands_before_them() {
+        let of = |settings: &[&str]| {
+            let settings = settings.iter().map(|line| (*line).to_owned()).collect();
+            EvaluatedModel { settings, ..EvaluatedModel::default() }.is_from_preset()
+        };
+        assert!(of(&["preset = layers-1", "train.steps = 7"]));
+        assert!(!of(&["train.steps = 7", "preset = layers-1"]) && !of(&[]));
+    }
 
     #[test]
     fn losses_are_grouped_by_what_files_name() {

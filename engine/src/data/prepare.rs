@@ -593,10 +593,19 @@ async fn encode(
     if splitter.documents != count.documents || splitter.characters != count.characters {
         return Err(Error::Refused("the text changed while it was being read; run again".to_owned()));
     }
+    let mut mixture = corpus.mixture().clone();
+    if config.mixture.is_empty() {
+        // A cleaned folder's own. Where it marks no split, all of a source may be held out at the end.
+        let trained = queue.writer.trained_sources();
+        let trains = |source: &str| trained.contains(source);
+        if mixture.iter().any(|(source, share)| *share > 0.0 && trains(source)) {
+            mixture.retain(|source, _| trains(source));
+        }
+    }
     queue.writer.finish(Index {
         end_of_text,
         ends_within: queue.ends_within,
-        mixture: corpus.mixture().clone(),
+        mixture,
         documents: count.documents,
         characters: count.characters,
         bytes: count.bytes,

@@ -231,6 +231,11 @@ impl Run {
         self.record().is_ok_and(|record| record.state == RunState::Imported)
     }
 
+    /// Whether it is an imported model that came from outside: merging keeps its weights likewise, and names the run that they come from.
+    pub(crate) fn is_from_outside(&self) -> Result<bool> {
+        Ok(self.is_imported() && self.config()?.start.is_none())
+    }
+
     /// Whether it was imported to compare others with, and is never the project's latest run. Of a damaged run that is not known.
     pub(crate) fn is_for_comparison(&self) -> bool {
         self.record().is_ok_and(|record| record.for_comparison)

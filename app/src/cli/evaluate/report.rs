@@ -50,9 +50,7 @@ fn of_text_seen(found: &Evaluation) -> Option<String> {
 
 /// What stands behind the heading of what an earlier evaluation found.
 fn kept(from: Option<f64>) -> String {
-    from.map_or_else(String::new, |made| {
-        format!(" · kept from an evaluation of {}", format::date_time(made.max(0.0) as u64))
-    })
+    from.map_or_else(String::new, |found| format!(" · {}", format::kept_from(found)))
 }
 
 fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {

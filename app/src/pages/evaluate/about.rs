@@ -34,8 +34,8 @@ pub(super) fn about_ui(ui: &mut Ui, context: &mut Context<'_>, evaluation: &Eval
                 }
             }
         });
-        let from_preset = model.settings.first().is_some_and(|first| first.starts_with("preset = "));
-        let settings = if from_preset { "Settings that differ from the preset" } else { "Settings" };
+        let settings =
+            if model.is_from_preset() { "Settings that differ from the preset" } else { "Settings" };
         for (title, lines) in [("Trained on", &model.data), (settings, &model.settings)] {
             if !lines.is_empty() {
                 ui.add_space(space::SMALL);

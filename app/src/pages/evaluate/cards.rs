@@ -1,6 +1,7 @@
 //! A card for each run: the one number that can be compared across tokenizers, what stands beside it, and what a reader has to know.
 
 use super::choosing::measured;
+use super::section::kept_ui;
 use super::{checkpoint_of, is_in_training};
 use crate::format;
 use crate::pages::Context;
@@ -151,6 +152,7 @@ fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
             ui.label(RichText::new(format!(", {between}")).color(palette.quiet));
         }
     });
+    kept_ui(ui, likelihood.and_then(|likelihood| likelihood.kept_from));
 }
 
 /// Whether the model has seen what it was evaluated on.

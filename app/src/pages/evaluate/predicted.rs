@@ -1,7 +1,7 @@
 //! How well the text is predicted: beside baselines, by what tokens have in common, as sure as it is right or not, and where it errs.
 
 use super::choosing::measured;
-use super::section::{Head, section_ui, table_ui};
+use super::section::{Head, kept_ui, section_ui, table_ui};
 use super::{look, same_text, text};
 use crate::format;
 use crate::pages::Context;
@@ -29,18 +29,23 @@ pub(super) fn predicted_ui(
         let head = Head { key: "baselines", title: "Beside baselines", note: "bits per byte", open: true };
         section_ui(ui, context, head, Some(&|| csv(&bars)), |ui, _| {
             caption(ui, text::BASELINES);
+            kept_ui(ui, evaluation.baselines.first().and_then(|baseline| baseline.kept_from));
             interval_rows(ui, &bars);
         });
     }
     if !likelihood.by.is_empty() {
         let note = about(likelihood);
         let head = Head { key: "loss by", title: "Where the loss is", note: &note, open: true };
-        section_ui(ui, context, head, Some(&|| csv_by(&likelihood.by)), |ui, _| by_ui(ui, &likelihood.by));
+        section_ui(ui, context, head, Some(&|| csv_by(&likelihood.by)), |ui, _| {
+            kept_ui(ui, likelihood.kept_from);
+            by_ui(ui, &likelihood.by);
+        });
     }
     if let Some(calibration) = &likelihood.calibration {
         let note = format!("ECE {}", format::metric(&calibration.ece));
         let head = Head { key: "calibration", title: "Calibration", note: &note, open: true };
         section_ui(ui, context, head, Some(&|| csv_bins(calibration)), |ui, _| {
+            kept_ui(ui, likelihood.kept_from);
             calibration_ui(ui, calibration);
         });
     }

@@ -66,6 +66,13 @@ pub(super) fn section_ui(
     }
 }
 
+/// Says when it was found, of what the evaluation kept from an earlier one.
+pub(super) fn kept_ui(ui: &mut Ui, from: Option<f64>) {
+    if let Some(found) = from {
+        caption(ui, format!("{}.", format::capitalized(&format::kept_from(found))));
+    }
+}
+
 /// Draws tables under their titles; the passage of the row that was pressed comes back.
 pub(super) fn tables_ui(ui: &mut Ui, tables: &[Table]) -> Option<Passage> {
     let mut pressed = None;

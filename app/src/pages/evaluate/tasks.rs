@@ -2,7 +2,7 @@
 
 use super::EvaluatePage;
 use super::cards::{contamination_ui, metric_of, metrics_ui};
-use super::section::{Head, look_with, section_ui, tables_ui};
+use super::section::{Head, kept_ui, look_with, section_ui, tables_ui};
 use super::suite;
 use super::{look, source_evaluated};
 use crate::format;
@@ -76,6 +76,7 @@ impl EvaluatePage {
             // Families of a suite stand in its table, and are opened one by one.
             let part = Head { key: &key, title: &task.name, note: &note, open: task.suite.is_empty() };
             section_ui(ui, context, part, Some(&|| csv(task)), |ui, context| {
+                kept_ui(ui, task.kept_from);
                 for sentence in &task.about {
                     caption(ui, sentence);
                 }

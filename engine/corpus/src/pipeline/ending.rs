@@ -275,9 +275,22 @@ impl Ending {
                 *held = true;
             }
         }
-        // Rather none than most of it: training then holds out a share of the text, wherever that ends.
-        let drawn = order.iter().filter(|number| held_out.get(**number as usize) == Some(&true));
-        if drawn.map(|number| bytes(*number)).sum::<u64>() as f64 > highest {
+        // Where it is most of the text, the largest that were drawn train all the same.
+        let is_drawn = |number: &u32| held_out.get(*number as usize) == Some(&true);
+        let mut drawn: Vec<u32> = order.iter().copied().filter(is_drawn).collect();
+        let (mut sum, mut others) = (drawn.iter().map(|number| bytes(*number)).sum::<u64>(), all);
+        drawn.sort_unstable_by_key(|number| (bytes(*number), *number));
+        while sum as f64 > highest {
+            let Some(largest) = drawn.pop() else { break };
+            sum -= bytes(largest);
+            others -= bytes(largest);
+            if let Some(held) = held_out.get_mut(largest as usize) {
+                *held = false;
+            }
+        }
+        // Rather none than next to nothing of the other documents: training then holds out a share of the text, wherever that ends.
+        let lowest = others as f64 * worker.recipe.validation / 2.0;
+        if others < all && (sum as f64) < lowest {
             held_out.fill(false);
         }
         let any = held_out.contains(&true);

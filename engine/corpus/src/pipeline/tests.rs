@@ -332,6 +332,19 @@ fn of_unequal_documents_neither_most_of_the_text_is_held_out_nor_next_to_nothing
     let mut all: Vec<[usize; 3]> = (0..10).map(drawn).collect();
     all.sort_unstable();
     assert!(all[0] == [0, 0, 10] && all[1..].iter().all(|own| *own == [9, 1, 0]), "{all:?}");
+    // Of twenty two are: where one of them is most of the text, the other one is held out alone.
+    let of_twenty = |place: usize| {
+        let mut sizes = [3_000; 20];
+        sizes[place] = 300_000;
+        splits(&sizes)
+    };
+    let all: Vec<[usize; 3]> = (0..20).map(of_twenty).collect();
+    let drawn: Vec<usize> = (0..20).filter(|place| all[*place] == [19, 1, 0]).collect();
+    assert!(drawn.len() == 2 && all.iter().filter(|own| **own == [18, 2, 0]).count() == 18, "{all:?}");
+    // And none, where that is next to nothing.
+    let mut sizes = [3_000; 20];
+    (sizes[drawn[0]], sizes[drawn[1]]) = (300_000, 300);
+    assert_eq!(splits(&sizes), [0, 0, 20]);
 }
 
 #[test]

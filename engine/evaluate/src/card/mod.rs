@@ -176,7 +176,7 @@ fn model(evaluation: &Evaluation) -> Markup {
                 h3 { "Settings" }
                 div.card {
                     p.note {
-                        @if is_from_preset(settings) { "Those that differ from the preset." } @else { "All of them: it began from no preset." }
+                        @if model.is_from_preset() { "Those that differ from the preset." } @else { "All of them: it began from no preset." }
                     }
                     pre {
                         @for setting in settings.iter().take(SETTINGS_SHOWN) { (shown(setting)) "\n" }
@@ -186,11 +186,6 @@ fn model(evaluation: &Evaluation) -> Markup {
             }
         }
     }
-}
-
-/// Whether settings are those that differ from a preset's: it is said before them.
-fn is_from_preset(settings: &[String]) -> bool {
-    settings.first().is_some_and(|first| first.starts_with("preset = "))
 }
 
 /// Evaluated text that was learned, said before any figure of it.

@@ -1,6 +1,6 @@
 //! How well the text is predicted: figures, baselines beside them, calibration, where it errs.
 
-use super::words::{compact, interval, interval_of, number, shown, title};
+use super::words::{compact, interval, interval_of, kept, number, shown, title};
 use super::{chart, tables};
 use glasshouse_protocol::evaluation::{
     Baseline, Calibration, CalibrationBin, Evaluation, Likelihood, LossBy, LossGrouping, Metric,
@@ -56,6 +56,7 @@ fn read(own: &Likelihood) -> Markup {
             @else { "each token is predicted once." }
         }
         div.card {
+            @if let Some(kept) = kept(own.kept_from) { p.note { (kept) } }
             (tables::metrics(&own.metrics))
             @if let Some(speed) = own.tokens_per_s { p.note { (compact(speed.round() as u64)) " tokens per second." } }
         }
@@ -78,6 +79,7 @@ fn baselines(evaluation: &Evaluation) -> Markup {
     html! {
         h3 { "Beside simpler things" }
         div.card {
+            @if let Some(kept) = evaluation.baselines.first().and_then(|own| kept(own.kept_from)) { p.note { (kept) } }
             div.scroll {
                 table.grid {
                     thead {

@@ -1,7 +1,7 @@
 //! Tasks with their figures, and rows of them to read.
 
 use super::tables::{self, excerpt};
-use super::words::{interval, number, shown, title};
+use super::words::{interval, kept, number, shown, title};
 use glasshouse_protocol::evaluation::{AnswerKind, Evaluation, Metric, TaskAnswer, TaskReport};
 use glasshouse_protocol::quantity::{counted, whole};
 use maud::{Markup, html};
@@ -29,6 +29,7 @@ fn report(task: &TaskReport) -> Markup {
         h3 { bdi { (shown(&task.name)) } }
         div.card {
             p.note { (way(task.kind)) " " (counted(task.rows, "row")) " evaluated, file CRC-32C " (format!("{:08x}", task.file_crc32c)) "." }
+            @if let Some(kept) = kept(task.kept_from) { p.note { (kept) } }
             @if !task.about.is_empty() { ul.notes { @for sentence in &task.about { li { (shown(sentence)) } } } }
             (tables::metrics(&task.metrics))
             @if !task.beside.is_empty() { (beside(task)) }

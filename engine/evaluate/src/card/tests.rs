@@ -1,4 +1,4 @@
-use super::words::{compact, duration};
+use super::words::{compact, duration, kept};
 use super::*;
 use crate::statistics::MIN_VALUES;
 use glasshouse_protocol::evaluation::{
@@ -236,6 +236,22 @@ fn settings_are_said_to_be_a_preset_s_own_where_there_is_one() {
     own.model.settings.remove(0);
     let page = html(&own, None, &[]);
     assert!(page.contains("All of them: it began from no preset.") && !page.contains(differ));
+}
+
+#[test]
+fn what_an_earlier_evaluation_found_has_its_date() {
+    let mut own = evaluation("plain");
+    assert!(!html(&own, None, &[]).contains("Kept from"));
+    own.likelihood.as_mut().unwrap().kept_from = Some(1e9);
+    own.baselines.iter_mut().for_each(|baseline| baseline.kept_from = Some(1.1e9));
+    own.tasks[0].kept_from = Some(1.2e9);
+    let page = html(&own, None, &[]);
+    for date in ["9 Sep 2001, 01:46", "9 Nov 2004, 11:33", "10 Jan 2008, 21:20"] {
+        let said = format!("<p class=\"note\">Kept from an evaluation of {date} UTC.</p>");
+        assert_eq!(page.matches(&said).count(), 1, "{date}");
+    }
+    // A file that was edited may hold any number.
+    assert_eq!([f64::MAX, f64::INFINITY].map(|from| kept(Some(from))), [None, None]);
 }
 
 #[test]

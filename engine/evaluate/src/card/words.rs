@@ -1,6 +1,7 @@
 //! Names and numbers as the card has them.
 
 use crate::statistics::MIN_VALUES;
+use chrono::{DateTime, Utc};
 use glasshouse_protocol::evaluation::{Metric, metric_title};
 use glasshouse_protocol::quantity::whole;
 
@@ -91,6 +92,13 @@ pub(super) fn duration(seconds: f64) -> String {
         60..3600 => format!("{} min {} s", all / 60, all % 60),
         _ => format!("{} h {} min", all / 3600, all % 3600 / 60),
     }
+}
+
+/// When it was found, in seconds since 1970, of what an evaluation kept from an earlier one; `None` of what it found itself. In UTC: a page
+/// is read anywhere.
+pub(super) fn kept(from: Option<f64>) -> Option<String> {
+    let found = DateTime::<Utc>::from_timestamp(from? as i64, 0)?;
+    Some(found.format("Kept from an evaluation of %-d %b %Y, %H:%M UTC.").to_string())
 }
 
 /// A text from outside without what turns the direction of writing, controls a terminal or is no character.

@@ -283,6 +283,34 @@ fn a_cleaned_folder_that_marks_no_split_is_split_inside_and_keeps_its_sources() 
 }
 
 #[test]
+fn a_cleaned_folder_s_mixture_leaves_out_a_source_that_is_held_out_whole() {
+    use glasshouse_corpus::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE};
+    let project = tempfile::tempdir().unwrap();
+    let folder = project.path().join("clean");
+    std::fs::create_dir(&folder).unwrap();
+    let line = |id: &str, source: &str, text: String| {
+        format!("{{\"id\": \"{id}\", \"source\": \"{source}\", \"text\": \"{text}\"}}\n")
+    };
+    let kept = line("0", "notes", "n".repeat(9_970)) + &line("1", "pages", "p".repeat(30));
+    std::fs::write(folder.join(KEPT_FILE), kept).unwrap();
+    let mut index = CorpusIndex::new("light", 0.1);
+    index.mixture = [("notes".to_owned(), 0.75), ("pages".to_owned(), 0.25)].into();
+    std::fs::write(folder.join(CORPUS_FILE), serde_json::to_vec(&index).unwrap()).unwrap();
+    let mut config = config(TokenizerKind::Byte, &[&folder]);
+    let (prepared, _) = run(&config, project.path()).unwrap();
+    let stretches = &prepared.store.index().unwrap().train.stretches;
+    assert!(stretches.iter().all(|stretch| stretch.source == "notes"), "{stretches:?}");
+    assert!(Batches::windows(&prepared.store, 1, 8, 16).is_ok());
+    prepared.complete(&mut config);
+    assert_eq!(config.data.mixture, std::collections::BTreeMap::from([("notes".to_owned(), 0.75)]));
+    // What a person asks for is not left out silently.
+    config.data.mixture = [("notes".to_owned(), 0.5), ("pages".to_owned(), 0.5)].into();
+    let (prepared, _) = run(&config, project.path()).unwrap();
+    let message = Batches::windows(&prepared.store, 1, 8, 16).unwrap_err().to_string();
+    assert!(message.contains("data.mixture") && message.contains("pages"), "{message}");
+}
+
+#[test]
 fn canaries_stand_in_the_training_text_alone_and_nothing_else_changes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("text.txt");

@@ -5,6 +5,7 @@ use super::{INDEX_FILE, Split};
 use crate::error::{Error, Result};
 use crate::platform::files::File;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -154,6 +155,11 @@ impl Writer {
         let mut line = serde_json::to_vec(row).map_err(|error| Error::Internal(error.to_string()))?;
         line.push(b'\n');
         rows.append(&line, 1)
+    }
+
+    /// The sources that have text in the training split so far.
+    pub fn trained_sources(&self) -> BTreeSet<&str> {
+        self.train.record.stretches.iter().map(|stretch| stretch.source.as_str()).collect()
     }
 
     /// Closes the shards, completes `index` by what they hold, and writes it.

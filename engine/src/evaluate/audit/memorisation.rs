@@ -86,7 +86,7 @@ pub(super) async fn memorisation(
     let run = auditor.subject.run;
     let folder = run.data_folder()?;
     if !files::is_file(&folder.join(INDEX_FILE)) {
-        let reason = match run.is_imported() {
+        let reason = match run.is_from_outside()? {
             true => "it is an imported model, whose training text is not here".to_owned(),
             false => format!("the run {} came without the text that it was trained on", run.name()),
         };

@@ -23,8 +23,8 @@ pub(in crate::evaluate) struct Texts {
     texts: Vec<(PathBuf, TokenStore)>,
     /// There is all that the model ever learned from: it does not begin with one that was imported, or is gone.
     pub(in crate::evaluate) is_all: bool,
-    /// It is of an imported model.
-    is_imported: bool,
+    /// It is of a model from outside.
+    is_from_outside: bool,
 }
 
 /// How much of texts was read.
@@ -42,7 +42,7 @@ impl Texts {
     /// # Errors
     /// Its records or its text are damaged.
     pub(in crate::evaluate) fn of(run: &Run) -> Result<Self> {
-        let mut found = Self { texts: Vec::new(), is_all: true, is_imported: run.is_imported() };
+        let mut found = Self { texts: Vec::new(), is_all: true, is_from_outside: run.is_from_outside()? };
         let mut next = Some(run.clone());
         for _ in 0..MAX_RUNS {
             let Some(run) = next.take() else { return Ok(found) };
@@ -72,7 +72,7 @@ impl Texts {
 
     /// Why there is none, where there is none.
     pub(in crate::evaluate) fn absence(&self) -> Option<&'static str> {
-        match (self.is_empty(), self.is_imported) {
+        match (self.is_empty(), self.is_from_outside) {
             (false, _) => None,
             (true, true) => Some("it is an imported model, whose training text is not here"),
             (true, false) => Some("the training text is not here"),
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_model_without_a_text_is_not_said_to_have_a_part_of_it() {
-        let of = |is_imported| Texts { texts: Vec::new(), is_all: false, is_imported };
+        let of = |is_from_outside| Texts { texts: Vec::new(), is_all: false, is_from_outside };
         let unread = of(true).unread(ReadShare::default(), "of the rest nothing is known").unwrap();
         assert_eq!(
             unread,
@@ -173,7 +173,7 @@ mod tests {
     fn a_text_that_was_read_in_part_is_said_to_be() {
         let of = |is_all| {
             let store = TokenStore::in_memory(vec![0; 7], Vec::new());
-            Texts { texts: vec![(PathBuf::new(), store)], is_all, is_imported: false }
+            Texts { texts: vec![(PathBuf::new(), store)], is_all, is_from_outside: false }
         };
         let [part, whole] = [3, 7].map(|read| ReadShare { read, of: 7 });
         assert_eq!((of(true).absence(), of(true).unread(whole, "x")), (None, None));

@@ -99,6 +99,7 @@ fn an_adapter_is_merged_in_turns() {
     let best = CheckpointChoice::Best;
     let merged = in_turns(&project, &async |turns| project.merge_in_turns(&adapted, &best, turns).await);
     assert_eq!(merged.record().unwrap().state, RunState::Imported);
+    assert!(!merged.is_from_outside().unwrap(), "it has the text of the run that it was made of");
     let apart = folder.path().join("adapter");
     export_adapter(&AsTrained::load(adapted, &CheckpointChoice::Latest).unwrap(), &apart, false).unwrap();
     let merged = in_turns(&project, &async |turns| {
