@@ -217,10 +217,15 @@ fn what_the_server_answers_is_moderated_with_counts() {
         assert_eq!(texts.collect::<String>(), own, "{mode}");
         assert_eq!(events.last().unwrap()["choices"][0]["moderated"], choice["moderated"]);
     }
+    // Rules that break are told to whoever asks, and to whoever starts a server by them.
+    let serving = Serving::start(folder, "p", &["--moderation", "stop"]);
     write(folder, "p/moderation.jsonl", "{\"wods\":[\"a\"]}\n");
-    let refused = Serving::start(folder, "p", &["--moderation", "stop"]).complete(&asked);
+    let refused = serving.complete(&asked);
     assert_eq!(refused.status, 400, "{}", refused.text);
     assert!(refused.text.contains("moderation.jsonl: line 1"), "{}", refused.text);
+    let serve = ["serve", "--project", "p", "--port", "0", "--device", "cpu", "--moderation", "stop"];
+    let told = error_of(folder, &serve);
+    assert!(told.contains("moderation.jsonl: line 1"), "{told}");
 }
 
 /// A server as the window has one, whose moderation a person changes while it answers.
