@@ -260,19 +260,26 @@ fn a_cleaned_folder_keeps_its_marks_and_its_mixture() {
     assert!(message.contains("did you mean `books`"), "{message}");
 }
 
-#[test]
-fn a_cleaned_folder_that_marks_no_split_is_split_inside_and_keeps_its_sources() {
+/// A cleaned folder of one document of each of two sources, notes and pages, of so many letters, in which no split is marked.
+fn unmarked(project: &Path, [notes, pages]: [usize; 2], mixture: &[(&str, f64)]) -> PathBuf {
     use glasshouse_corpus::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE};
-    let project = tempfile::tempdir().unwrap();
-    let folder = project.path().join("clean");
+    let folder = project.join("clean");
     std::fs::create_dir(&folder).unwrap();
     let line = |id: &str, source: &str, text: String| {
         format!("{{\"id\": \"{id}\", \"source\": \"{source}\", \"text\": \"{text}\"}}\n")
     };
-    let kept = line("0", "notes", "n".repeat(30)) + &line("1", "pages", "p".repeat(9_970));
+    let kept = line("0", "notes", "n".repeat(notes)) + &line("1", "pages", "p".repeat(pages));
     std::fs::write(folder.join(KEPT_FILE), kept).unwrap();
-    let index = serde_json::to_vec(&CorpusIndex::new("light", 0.1)).unwrap();
-    std::fs::write(folder.join(CORPUS_FILE), index).unwrap();
+    let mut index = CorpusIndex::new("light", 0.1);
+    index.mixture = mixture.iter().map(|(source, share)| ((*source).to_owned(), *share)).collect();
+    std::fs::write(folder.join(CORPUS_FILE), serde_json::to_vec(&index).unwrap()).unwrap();
+    folder
+}
+
+#[test]
+fn a_cleaned_folder_that_marks_no_split_is_split_inside_and_keeps_its_sources() {
+    let project = tempfile::tempdir().unwrap();
+    let folder = unmarked(project.path(), [30, 9_970], &[]);
     let (prepared, _) = run(&config(TokenizerKind::Byte, &[&folder]), project.path()).unwrap();
     // A byte a letter, and the end of each document.
     assert_eq!(prepared.store.len(Split::Train), 9_000 + 1);
@@ -284,18 +291,8 @@ fn a_cleaned_folder_that_marks_no_split_is_split_inside_and_keeps_its_sources() 
 
 #[test]
 fn a_cleaned_folder_s_mixture_leaves_out_a_source_that_is_held_out_whole() {
-    use glasshouse_corpus::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE};
     let project = tempfile::tempdir().unwrap();
-    let folder = project.path().join("clean");
-    std::fs::create_dir(&folder).unwrap();
-    let line = |id: &str, source: &str, text: String| {
-        format!("{{\"id\": \"{id}\", \"source\": \"{source}\", \"text\": \"{text}\"}}\n")
-    };
-    let kept = line("0", "notes", "n".repeat(9_970)) + &line("1", "pages", "p".repeat(30));
-    std::fs::write(folder.join(KEPT_FILE), kept).unwrap();
-    let mut index = CorpusIndex::new("light", 0.1);
-    index.mixture = [("notes".to_owned(), 0.75), ("pages".to_owned(), 0.25)].into();
-    std::fs::write(folder.join(CORPUS_FILE), serde_json::to_vec(&index).unwrap()).unwrap();
+    let folder = unmarked(project.path(), [9_970, 30], &[("notes", 0.75), ("pages", 0.25)]);
     let mut config = config(TokenizerKind::Byte, &[&folder]);
     let (prepared, _) = run(&config, project.path()).unwrap();
     let stretches = &prepared.store.index().unwrap().train.stretches;
