@@ -31,7 +31,6 @@ mod importing;
 mod inbox;
 mod inspecting;
 mod lessons;
-mod moderating;
 mod outlet;
 mod planning;
 mod projects;

@@ -8,7 +8,7 @@ use super::{interrupt, trained};
 use crate::serve::{Server, ServerSettings, Switchboard};
 use anyhow::{Result, anyhow};
 use futures_util::future::{Either, select};
-use glasshouse_engine::project::Project;
+use glasshouse_engine::project::{ParsedJudges, Project};
 use glasshouse_engine::protocol::{Event, Parcel, Report};
 use glasshouse_engine::session;
 use std::pin::pin;
@@ -26,7 +26,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         let precision = arguments.precision.precision();
         // What cannot be served is said now, and the first request finds the model there.
         let model = trained::open(engine, &arguments.model, precision).await?;
-        Project::open(&arguments.model.project)?.check_moderation(&moderation)?;
+        ParsedJudges::default().judges(&moderation, Some(&Project::open(&arguments.model.project)?))?;
         let settings = ServerSettings {
             host: arguments.host,
             port: arguments.port,

@@ -315,6 +315,16 @@ pub struct Likelihood {
     pub kept_from: Option<f64>,
 }
 
+impl Likelihood {
+    /// What `by_document` is of: documents, or passages where there were few of them.
+    pub fn unit(&self) -> &'static str {
+        match self.by_document.len() as u64 > self.documents {
+            true => "passage",
+            false => "document",
+        }
+    }
+}
+
 /// Earlier versions wrote 0 where it was not known.
 fn above_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     Ok(Option::deserialize(deserializer)?.filter(|value| *value > 0.0))

@@ -44,6 +44,7 @@ pub use feedback::FEEDBACK_FILE;
 pub(crate) use feedback::FEEDBACK_FOLDER;
 pub use kept::weights_crc32c;
 pub use lessons::lesson_files;
+pub use moderation::ParsedJudges;
 pub use next::{Next, TrainedTokenizer};
 pub(crate) use run::crc32c_of;
 pub use run::{Run, RunLock, RunRecord};

@@ -1,12 +1,13 @@
-//! A project's own rules of moderation, and its classifier.
+//! A project's own rules of moderation and its classifier, and what texts are judged by.
 
 use super::Project;
 use crate::error::{Error, Result};
-use crate::evaluation::moderation::{CLASSIFIER_FILE, Classifier, RULES_FILE, Rules};
+use crate::evaluation::moderation::{CLASSIFIER_FILE, Classifier, Judges, RULES_FILE, Rules};
 use crate::platform::files;
 use crate::protocol::config::MAX_RULES_BYTES;
 use crate::protocol::{Moderation, ModerationMode};
 use crate::storage;
+use std::sync::Arc;
 
 /// Bytes of a classifier at most: one with a weight for each of its places has 10 MB.
 const MAX_CLASSIFIER_BYTES: u64 = 16 << 20;
@@ -33,40 +34,107 @@ impl Project {
     pub fn moderation_classifier(&self) -> Result<Option<String>> {
         storage::if_there(&self.folder().join(CLASSIFIER_FILE), MAX_CLASSIFIER_BYTES, storage::read_text)
     }
+}
 
-    /// The same where moderation goes by it.
+/// Rules and classifiers as they were parsed last, which takes longer than most texts have time for.
+#[derive(Default)]
+pub struct ParsedJudges {
+    rules: Parsed<Rules>,
+    classifier: Parsed<Classifier>,
+}
+
+impl ParsedJudges {
+    /// What texts are judged by: the settings' own rules, or else the project's beside ours, and its classifier where that is switched on.
+    /// `None` where nobody moderates: nothing is read then.
     ///
     /// # Errors
-    /// There is none, or it cannot be read.
-    pub fn expect_classifier(&self) -> Result<String> {
-        self.moderation_classifier()?.ok_or_else(|| {
-            Error::Refused(format!(
-                "moderation is to go by the project's classifier, and there is no {CLASSIFIER_FILE} in {}; train one of labelled rows, \
-                 or moderate by rules alone",
-                self.folder().display()
-            ))
-        })
+    /// A line of the rules is broken; it is named. Or the classifier is missing or damaged.
+    pub fn judges(&mut self, moderation: &Moderation, project: Option<&Project>) -> Result<Option<Judges>> {
+        if moderation.mode == ModerationMode::Off {
+            return Ok(None);
+        }
+        let (place, own) = match (&moderation.rules, project) {
+            (Some(own), _) => ("the rules of moderation".to_owned(), own.clone()),
+            (None, Some(project)) => {
+                (place_of(project, RULES_FILE), project.moderation_rules()?.unwrap_or_default())
+            }
+            (None, None) => Default::default(),
+        };
+        let rules = self.rules.of(own, &place, Rules::with)?;
+        let classifier = moderation.classifier.then(|| self.classifier(project)).transpose()?;
+        Ok(Some(Judges { rules, classifier }))
     }
 
-    /// Sees to it that texts can be moderated so, before there are any.
-    ///
-    /// # Errors
-    /// The project's rules are broken where they count, or its classifier is missing or damaged where it does.
-    pub fn check_moderation(&self, moderation: &Moderation) -> Result<()> {
-        if moderation.mode == ModerationMode::Off {
-            return Ok(());
-        }
-        let broken = |file: &str, reason: String| {
-            Error::Refused(format!("{}: {reason}", self.folder().join(file).display()))
+    fn classifier(&mut self, project: Option<&Project>) -> Result<Arc<Classifier>> {
+        let missing = |place: String| {
+            Error::Refused(format!(
+                "moderation is to go by the project's classifier, and there is no {place}; train one of labelled rows, or moderate by rules \
+                 alone"
+            ))
         };
-        if moderation.rules.is_none() {
-            let own = self.moderation_rules()?.unwrap_or_default();
-            Rules::with(&own).map_err(|reason| broken(RULES_FILE, reason))?;
+        let project = project.ok_or_else(|| missing("project".to_owned()))?;
+        let own = project
+            .moderation_classifier()?
+            .ok_or_else(|| missing(format!("{CLASSIFIER_FILE} in {}", project.folder().display())))?;
+        self.classifier.of(own, &place_of(project, CLASSIFIER_FILE), Classifier::read)
+    }
+}
+
+fn place_of(project: &Project, file: &str) -> String {
+    project.folder().join(file).display().to_string()
+}
+
+struct Parsed<T>(Option<(String, Arc<T>)>);
+
+impl<T> Default for Parsed<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T> Parsed<T> {
+    /// What a text comes to: parsed anew where it is another than last time. An error names its place.
+    fn of(
+        &mut self,
+        own: String,
+        place: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Arc<T>> {
+        if let Some((_, parsed)) = self.0.as_ref().filter(|(known, _)| *known == own) {
+            return Ok(parsed.clone());
         }
-        if moderation.classifier {
-            let own = self.expect_classifier()?;
-            Classifier::read(&own).map_err(|reason| broken(CLASSIFIER_FILE, reason))?;
-        }
-        Ok(())
+        let parsed = parse(&own).map_err(|reason| Error::Refused(format!("{place}: {reason}")))?;
+        let parsed = Arc::new(parsed);
+        self.0 = Some((own, parsed.clone()));
+        Ok(parsed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_parsed_once_and_again_where_they_are_others() {
+        let mut parsed = ParsedJudges::default();
+        let mut of = |own: &str| {
+            let mode = ModerationMode::Filter;
+            let moderation = Moderation { mode, rules: Some(own.to_owned()), ..Moderation::default() };
+            parsed.judges(&moderation, None).map(|judges| judges.unwrap().rules)
+        };
+        let ours = of("").unwrap();
+        assert!(Arc::ptr_eq(&ours, &of("").unwrap()));
+        let own = of("{\"words\":[\"blorb\"]}").unwrap();
+        assert_eq!((own.find("a blorb").len(), ours.find("a blorb").len()), (1, 0));
+        assert!(of("{\"wods\":[\"blorb\"]}").unwrap_err().to_string().contains("line 1"));
+        assert!(Arc::ptr_eq(&own, &of("{\"words\":[\"blorb\"]}").unwrap()), "what is broken takes no place");
+    }
+
+    #[test]
+    fn a_classifier_without_a_project_is_refused() {
+        let moderation =
+            Moderation { mode: ModerationMode::Filter, classifier: true, ..Moderation::default() };
+        let error = ParsedJudges::default().judges(&moderation, None).unwrap_err().to_string();
+        assert!(error.contains("there is no project"), "{error}");
     }
 }

@@ -5,21 +5,20 @@ mod models;
 
 use super::Session;
 use super::completing::Completions;
-use super::moderating::Parsed;
 use super::samples::Samples;
 use super::training::Live;
 use crate::checkpoint::Checkpoints;
 use crate::cpu::CpuDecoder;
 use crate::data::prepare;
 use crate::error::{Error, Result};
-use crate::evaluation::moderation::{Classifier, Rules};
+use crate::evaluation::moderation::Judges;
 use crate::generate::{
     ChatPrompt, Decode, Decoder, Opening, Request, TextGeneration, chat_prompt, chat_room, prompt_tokens,
     request,
 };
 use crate::inspect::Indices;
 use crate::platform::Turns;
-use crate::project::{Run, Trained};
+use crate::project::{ParsedJudges, Run, Trained};
 use crate::protocol::{
     CHATML, Candidate, ChatMessage, CheckpointChoice, Event, GenerateConfig, ModelConfig, Precision,
     WeightSource, WrittenToken,
@@ -101,9 +100,7 @@ pub(super) struct Generations {
     texts: Vec<Text>,
     pub(super) samples: Vec<Samples>,
     pub(super) completions: Completions,
-    /// Rules of moderation, and a project's classifier.
-    pub(super) rules: Parsed<Rules>,
-    pub(super) classifier: Parsed<Classifier>,
+    judges: ParsedJudges,
     models: Models,
     /// Decoders whose text is done, for the next one of the same weights and asked for in the same precision.
     decoders: Vec<(Key, Precision, Decoder)>,
@@ -196,6 +193,22 @@ impl Session {
             chatml: model.tokenizer.0.chat_template.as_deref() == Some(CHATML),
         };
         self.outlet.answer(id, opened);
+    }
+
+    /// Settings without their rules of moderation, and what texts are judged by in the open project.
+    ///
+    /// # Errors
+    /// The settings are out of range, or those of [`ParsedJudges::judges`].
+    pub(super) fn with_judges(
+        &mut self,
+        config: &GenerateConfig,
+    ) -> Result<(GenerateConfig, Option<Judges>)> {
+        config.validate()?;
+        let project = self.project.as_ref().map(|open| &open.project);
+        let judges = self.generations.judges.judges(&config.moderation, project)?;
+        let mut config = config.clone();
+        config.moderation.rules = None;
+        Ok((config, judges))
     }
 
     pub(super) async fn begin_writing(

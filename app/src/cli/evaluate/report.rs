@@ -37,8 +37,7 @@ pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
 /// How much of the held-out text stands in the training text: of few documents passages are looked up.
 fn of_text_seen(found: &Evaluation) -> Option<String> {
     let seen = found.contamination.as_ref()?;
-    let by_passage = |text: &Likelihood| text.by_document.len() as u64 > text.documents;
-    let one = if found.likelihood.as_ref().is_some_and(by_passage) { "passage" } else { "document" };
+    let one = found.likelihood.as_ref().map_or("document", Likelihood::unit);
     Some(format!(
         "{} of {} share {} words in a row with the training text ({:.2} % of all such runs of words)",
         whole(seen.found),

@@ -10,7 +10,7 @@ use crate::theme::{self, Palette, space};
 use crate::widgets::{self, card, columns_fit, interval_bar, quiet_text, term};
 use egui::{Label, RichText, Sense, Ui, Vec2};
 use egui_material_icons::icons;
-use glasshouse_protocol::evaluation::{AuditTopic, Contamination, Metric};
+use glasshouse_protocol::evaluation::{AuditTopic, Contamination, Likelihood, Metric};
 use glasshouse_protocol::{Audit, Evaluation, RunSummary};
 use std::collections::BTreeMap;
 
@@ -159,7 +159,8 @@ fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
 fn seen_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
     if let Some(contamination) = &evaluation.contamination {
         ui.add_space(space::TIGHT);
-        contamination_ui(ui, palette, "document", contamination);
+        let one = evaluation.likelihood.as_ref().map_or("document", Likelihood::unit);
+        contamination_ui(ui, palette, one, contamination);
     }
 }
 
@@ -268,7 +269,7 @@ pub(super) fn metrics_ui(ui: &mut Ui, metrics: &[Metric]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glasshouse_protocol::evaluation::{AuditSection, Calibration, Likelihood, TaskReport};
+    use glasshouse_protocol::evaluation::{AuditSection, Calibration, TaskReport};
 
     #[test]
     fn a_card_has_what_was_measured_in_order_and_one_range_for_all_runs() {

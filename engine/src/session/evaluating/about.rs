@@ -60,6 +60,9 @@ pub(super) fn model(run: &Run, tokenizer: &Tokenizer) -> Result<EvaluatedModel> 
 
 fn about(config: &RunConfig, record: &RunRecord) -> String {
     if record.state == RunState::Imported {
+        if let Some(start) = &config.start {
+            return format!("It has the weights of {start}, with its adapter merged into them.");
+        }
         let family = record.family.as_deref().unwrap_or("language model");
         return format!("An imported model ({family}): what it was trained on is not known here.");
     }
@@ -191,7 +194,7 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
                 .to_owned(),
         );
     }
-    if record.state == RunState::Imported && !evaluation.tasks.is_empty() {
+    if record.state == RunState::Imported && config.start.is_none() && !evaluation.tasks.is_empty() {
         limits.push(
             "What the imported model was trained on is not known: it may have seen these rows.".to_owned(),
         );
