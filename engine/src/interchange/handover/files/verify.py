@@ -20,9 +20,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-# Largest relative differences: (loss, gradient norm, weights by norm).
-BETWEEN_PROCESSES = (1e-6, 5e-6, 1e-5)
-WITH_EXPECTED = (1e-5, 1e-4, 1e-4)
+# Largest relative differences: (loss, gradient norm, weights by norm), and (loss, gradient norm) of the first step. Rounding grows from
+# there, most early in a run, where Adam divides by moments that are near 0: from step 11 of a first model on to 1e-6, 2e-4 and 1e-5. Another
+# weight decay, beta2, eps or end of the schedule comes to 9e-4, 0.2 and 9e-3 there at least.
+FIRST_STEP = (1e-5, 1e-4)
+BETWEEN_PROCESSES = (1e-5, 1e-3, 1e-4)
+WITH_EXPECTED = (1e-4, 1e-2, 1e-3)
 CAUSES = {
     "loss of the first step": "other weights, other windows, another tokenizer's ids, or dropout that is on",
     "gradient norm of the first step": "losses averaged otherwise over micro-batches or processes, label smoothing, or frozen weights",
@@ -132,13 +135,18 @@ def compare(title, found, expected, limits):
     whole = sum(expected_weights[name].double().square().sum().item() for name in weights)
     distance = math.sqrt(sum(apart.values()) / whole)
     figures = (max(losses), max(norms), distance)
-    verdict = "agrees" if all(figure <= limit for figure, limit in zip(figures, limits)) else "DIFFERS"
+    loss_differs, norm_differs = (
+        first > min(limit, limit_of_first)
+        for first, limit, limit_of_first in zip((losses[0], norms[0]), limits, FIRST_STEP)
+    )
+    within = all(figure <= limit for figure, limit in zip(figures, limits))
+    verdict = "agrees" if within and not loss_differs and not norm_differs else "DIFFERS"
     print(f"{title:34}", *(f"{figure:9.1e} ≤ {limit:.0e}" for figure, limit in zip(figures, limits)), verdict, sep="   ")
     if verdict == "agrees":
         return []
-    if losses[0] > limits[0]:
+    if loss_differs:
         hint = "loss of the first step"
-    elif norms[0] > limits[1]:
+    elif norm_differs:
         hint = "gradient norm of the first step"
     else:
         hint = "later steps"
