@@ -400,6 +400,11 @@ impl Session {
                 self.measure(id, &config).await?;
             }
             Command::FitToDevice { config } => self.fit_to_device(id, &config).await?,
+            Command::FitFirst { seconds } => {
+                idle(&live)?;
+                let config = Box::new(self.first_config(seconds).await?);
+                self.outlet.answer(id, Event::Fitted { config, changes: Vec::new() });
+            }
             command @ (Command::BenchStep { .. }
             | Command::BenchDecode { .. }
             | Command::BenchKernels { .. }
@@ -560,6 +565,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         | Command::BenchKernels { .. }
         | Command::BenchInspect { .. }
         | Command::BenchScaling { .. }
+        | Command::FitFirst { .. }
         | Command::TrainFirst { .. } => "measuring the speed",
         Command::OpenProject { .. } => "opening the project",
         Command::Plan { .. } => "planning the run",

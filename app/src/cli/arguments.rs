@@ -172,7 +172,7 @@ fn tokenizer_kinds(first: &str) -> String {
 }
 
 /// A run's starting point, shared by `train` and `plan`.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug, Default, PartialEq)]
 pub struct ConfigArguments {
     /// Start from a preset
     #[arg(long, value_name = "NAME", value_parser = preset::PresetParser, conflicts_with_all = ["config", "layers"])]

@@ -7,6 +7,7 @@ use super::{bar, report, trained};
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::{Audit, AuditSettings, Command, Event};
 use glasshouse_engine::session;
+use glasshouse_engine::protocol::quantity::duration;
 
 pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
     let AuditArguments { model, section, pairs, samples, measuring, json } = arguments;
@@ -50,6 +51,6 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
 /// The whole report.
 fn tell_all(audit: &Audit) -> Result<()> {
     let Audit { run, step, device, seconds, sections, .. } = audit;
-    say!("{run} at step {step}, on {device}, in {}", super::output::duration(*seconds))?;
+    say!("{run} at step {step}, on {device}, in {}", duration(*seconds))?;
     Ok(report::audited(sections)?)
 }

@@ -7,12 +7,11 @@ mod scaling;
 
 use super::arguments::{BenchCommand, BenchStepArguments};
 use super::driver::drive;
-use super::output::{bytes, count};
 use super::settings::{checked_device, run_config, usage};
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::StepMeasurement;
-use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::quantity::{bytes, counted, flops, tokens_per_second};
 use glasshouse_engine::protocol::{BenchReport, Command, Event};
 use glasshouse_engine::session;
 
@@ -86,9 +85,9 @@ fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
         counted(measured.repeats as u64, "step")
     )?;
     say!(
-        "{} tok/s · {}FLOP/s · {}",
-        count(measured.tokens_per_s),
-        count(measured.flops_per_s),
+        "{} · {} · {}",
+        tokens_per_second(measured.tokens_per_s),
+        flops(measured.flops_per_s),
         bytes(measured.bytes)
     )?;
     if let (Some(overhead), Some(warm)) =

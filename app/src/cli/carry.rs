@@ -5,7 +5,7 @@ use super::driver::drive;
 use super::trained;
 use anyhow::Result;
 use glasshouse_engine::project::archive;
-use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::quantity::{self, counted};
 use glasshouse_engine::protocol::{Command, Event};
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub(super) fn pack(arguments: &PackArguments) -> Result<()> {
             match event {
                 Event::ProjectExported { bytes, files, .. } => {
                     let files = counted(files as u64, "file");
-                    say!("{} ({}, {files}, read back)", to.display(), super::output::bytes(bytes))?;
+                    say!("{} ({}, {files}, read back)", to.display(), quantity::bytes(bytes))?;
                 }
                 event => trained::note(&event),
             }

@@ -6,7 +6,6 @@ use super::arguments::{
 };
 use super::bar::bar;
 use super::driver::drive;
-use super::output::{bytes, count};
 use super::settings::usage;
 use super::train::{quoted, try_next};
 use anyhow::{Context as _, Result, bail};
@@ -18,7 +17,7 @@ use glasshouse_corpus::{SystemFiles, script};
 use glasshouse_engine::protocol::cleaning::{
     CleaningProgress, CleaningStart, ComparedDocument, Phase, TextFate,
 };
-use glasshouse_engine::protocol::quantity::things;
+use glasshouse_engine::protocol::quantity::{bytes, count, things};
 use glasshouse_engine::protocol::{Command, Event, FileProblem};
 use glasshouse_engine::session;
 use indicatif::ProgressBar;
@@ -167,16 +166,16 @@ impl CleaningBar {
         let of = match progress.phase {
             Phase::Reading => format!("{} of {}", bytes(progress.done), bytes(progress.total)),
             _ => {
-                let (done, total) = (count(progress.done as f64), count(progress.total as f64));
+                let (done, total) = (count(progress.done), count(progress.total));
                 format!("{done} of {total} {}", things(progress.total, "document"))
             }
         };
         bar.set_message(format!(
             "{} {of} · {} {} read · {} kept",
             progress.phase.name(),
-            count(progress.documents as f64),
+            count(progress.documents),
             things(progress.documents, "document"),
-            count(progress.kept as f64)
+            count(progress.kept)
         ));
     }
 
@@ -197,7 +196,7 @@ fn begun(start: &CleaningStart, json: bool) -> Result<()> {
         CleaningStart::Resumed { documents } => {
             say!(
                 "going on behind the {} {} that a stopped cleaning had read",
-                count(*documents as f64),
+                count(*documents),
                 things(*documents, "document")
             )?;
         }

@@ -1,9 +1,8 @@
 //! `glasshouse devices`: the adapters of this machine.
 
-use super::output::bytes;
 use anyhow::Result;
 use glasshouse_engine::gpu::{self, AdapterLimits};
-use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::quantity::{bytes, counted};
 
 pub(super) fn devices(json: bool) -> Result<()> {
     let adapters = pollster::block_on(gpu::devices());

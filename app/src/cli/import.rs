@@ -3,11 +3,10 @@
 use super::arguments::ImportArguments;
 use super::driver::{Engine, drive};
 use super::fetch::DownloadProgress;
-use super::output::bytes;
 use super::trained;
 use anyhow::Result;
 use glasshouse_corpus::catalogue::Length;
-use glasshouse_engine::protocol::quantity::{counted, whole};
+use glasshouse_engine::protocol::quantity::{bytes, counted, whole};
 use glasshouse_engine::protocol::{Command, Event, FetchProgress, ModelSource};
 use glasshouse_engine::session;
 use std::path::Path;

@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
+use glasshouse_engine::protocol::quantity::{duration, tokens_per_second};
 
 /// Plain lines come at most this often, evaluations and the like aside.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -195,7 +196,7 @@ fn line(event: &TrainEvent) -> String {
     match event {
         TrainEvent::Step { loss, lr, grad_norm, tokens_per_s, skipped, .. } => {
             let skipped = if *skipped { " · skipped: gradient not finite" } else { "" };
-            let speed = rate(*tokens_per_s);
+            let speed = tokens_per_second(*tokens_per_s);
             format!("loss {loss:.3} · lr {lr:.2e} · gradient {grad_norm:.2} · {speed}{skipped}")
         }
         TrainEvent::Reward { step, metrics } => format!("step {step}: {}", of_answers(metrics)),
@@ -228,60 +229,8 @@ fn line(event: &TrainEvent) -> String {
                 "{ended} at step {step} · {}{} · {}",
                 duration(*seconds),
                 best.unwrap_or_default(),
-                rate(*tokens_per_s)
+                tokens_per_second(*tokens_per_s)
             )
         }
-    }
-}
-
-/// `34.5 k tok/s`.
-pub(super) fn rate(tokens_per_second: f64) -> String {
-    format!("{} tok/s", count(tokens_per_second))
-}
-
-/// `1.23 M`, `34.5 k`, `870`.
-pub(super) fn count(number: f64) -> String {
-    match number {
-        number if number >= 1e15 => format!("{:.2} P", number / 1e15),
-        number if number >= 1e12 => format!("{:.2} T", number / 1e12),
-        number if number >= 1e9 => format!("{:.2} G", number / 1e9),
-        number if number >= 1e6 => format!("{:.2} M", number / 1e6),
-        number if number >= 1e3 => format!("{:.1} k", number / 1e3),
-        number => format!("{number:.0}"),
-    }
-}
-
-/// `4.1 GB` in powers of ten, as disks are sold.
-pub(super) fn bytes(bytes: u64) -> String {
-    let number = bytes as f64;
-    match number {
-        number if number >= 1e9 => format!("{:.2} GB", number / 1e9),
-        number if number >= 1e6 => format!("{:.1} MB", number / 1e6),
-        number if number >= 1e3 => format!("{:.1} kB", number / 1e3),
-        number => format!("{number} B"),
-    }
-}
-
-/// `2 min 10 s`.
-pub(super) fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, _) => format!("{seconds:.1} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_read_well() {
-        assert_eq!(count(1_234_567.0), "1.23 M");
-        assert_eq!(count(870.4), "870");
-        assert_eq!(bytes(4_100_000_000), "4.10 GB");
-        assert_eq!(duration(130.0), "2 min 10 s");
-        assert_eq!(duration(3725.0), "1 h 2 min");
     }
 }

@@ -3,11 +3,10 @@
 use super::arguments::PlanArguments;
 use super::driver::{Engine, drive};
 use super::flags;
-use super::output::{bytes, count};
 use super::settings::run_config;
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::cluster::ClusterRequest;
-use glasshouse_engine::protocol::quantity::{counted, whole};
+use glasshouse_engine::protocol::quantity::{bytes, counted, flop, quantity, whole};
 use glasshouse_engine::protocol::{
     Command, Event, MemoryKind, PlanSummary, Precision, RunConfig, TrainConfig,
 };
@@ -85,7 +84,7 @@ async fn beyond(
     say!("a step on each: {windows} at once, {}", counted(plan.accumulate as u64, "time"))?;
     let (tokens, hours) =
         (config.train.steps as f64 * config.tokens_per_step() as f64, plan.seconds / 3600.0);
-    say!("whole run: {} tokens, {}FLOP", count(tokens), count(plan.flops))?;
+    say!("whole run: {} tokens, {}", quantity(tokens), flop(plan.flops))?;
     say!("  {hours:.2} hours, {:.2} GPU hours, {:.2} US dollars", hours * plan.gpus as f64, plan.dollars)?;
     say!("\nassumed:")?;
     plan.assumptions.iter().try_for_each(|assumption| say!("  {assumption}{}", flags::of(assumption)))?;
@@ -155,15 +154,15 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     say!("\ndispatches per step {:>15}", whole(plan.dispatches_per_step as u64))?;
     let flops = plan.flops_per_token_by_pass;
     let again = if flops.recomputed > 0.0 {
-        format!(", {} recomputed", count(flops.recomputed))
+        format!(", {} recomputed", quantity(flops.recomputed))
     } else {
         String::new()
     };
     say!(
         "FLOPs per token {:>19} ({} forward, {} backward{again})",
-        count(plan.flops_per_token),
-        count(flops.forward),
-        count(flops.backward)
+        quantity(plan.flops_per_token),
+        quantity(flops.forward),
+        quantity(flops.backward)
     )?;
     Ok(())
 }
@@ -171,10 +170,10 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
 fn whole_run(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
     say!(
-        "whole run: {}, {} tokens, {}FLOP",
+        "whole run: {}, {} tokens, {}",
         counted(config.train.steps, "step"),
-        count(tokens),
-        count(tokens * plan.flops_per_token)
+        quantity(tokens),
+        flop(tokens * plan.flops_per_token)
     )?;
     Ok(())
 }

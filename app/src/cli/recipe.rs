@@ -6,7 +6,6 @@ mod own;
 use super::arguments::{ConfigArguments, EvaluationArgument, RecipeArguments, TrainArguments};
 use super::driver::drive;
 use super::import::is_place;
-use super::output::duration;
 use super::score::{Score, ScoringOptions};
 use super::settings::{changed, check_device, usage};
 use super::train::{quoted, taken_in, to_the_end, told};
@@ -23,6 +22,7 @@ use glasshouse_engine::session;
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
+use glasshouse_engine::protocol::quantity::duration;
 
 /// Rows of an example.
 const EXAMPLES: u64 = 10;

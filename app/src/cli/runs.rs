@@ -1,10 +1,10 @@
 //! `glasshouse runs`: a project's runs as a table, and what a person keeps with them.
 
 use super::arguments::{RunsArguments, RunsCommand};
-use super::output::count;
 use anyhow::Result;
 use glasshouse_engine::project::Project;
 use glasshouse_engine::protocol::RunSummary;
+use glasshouse_engine::protocol::quantity::count;
 
 pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
     let project = Project::open(&arguments.project)?;
@@ -79,7 +79,7 @@ fn row(run: &RunSummary) -> [String; 10] {
         if run.steps > 0 { format!("{}/{}", run.step, run.steps) } else { "-".to_owned() },
         loss(run.val_loss),
         loss(run.best_val_loss),
-        count(run.parameters as f64),
+        count(run.parameters),
         time,
         run.start.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
         run.title.clone(),

@@ -3,10 +3,9 @@
 use super::arguments::GenerateArguments;
 use super::driver::drive;
 use super::generate::stop_by_signal;
-use super::output::rate;
 use super::trained;
 use anyhow::Result;
-use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::quantity::{counted, tokens_per_second};
 use glasshouse_engine::protocol::{Command, Event, GenerateConfig};
 use glasshouse_engine::session;
 use std::collections::BTreeMap;
@@ -65,7 +64,7 @@ pub(super) fn samples(
                     say!("{line}")?;
                 }
                 Event::SamplesEnded { tokens, tokens_per_s, .. } => {
-                    tell!("{} together, {}", counted(tokens as u64, "token"), rate(tokens_per_s));
+                    tell!("{} together, {}", counted(tokens as u64, "token"), tokens_per_second(tokens_per_s));
                 }
                 event => trained::note(&event),
             }

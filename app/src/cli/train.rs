@@ -1,16 +1,17 @@
 //! `glasshouse train`: text in, a run of a project out.
 
-use super::arguments::{EvaluationArgument, PrecisionArgument, TrainArguments};
+use super::arguments::{ConfigArguments, EvaluationArgument, PrecisionArgument, TrainArguments};
 use super::driver::{Engine, Sender, drive};
 use super::import::{Imported, import_from, is_place};
 use super::interrupt;
-use super::output::{Output, bytes, count};
+use super::output::Output;
 use super::report::{audited, with_event};
 use super::settings::{changed, checked_device, differing, run_config, usage};
 use super::trained::{find_run, note, settings_of, use_project};
 use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::evaluation::AuditTopic;
-use glasshouse_engine::protocol::quantity::{counted, things, whole};
+use glasshouse_engine::protocol::presets::FIRST_SECONDS;
+use glasshouse_engine::protocol::quantity::{bytes, count, counted, duration, flop, things, whole};
 use glasshouse_engine::protocol::{
     AuditSettings, Command, DeviceKind, Event, LearnsFrom, OpenedRun, PreparationStage, RunConfig, RunLaunch,
     RunSummary, Start, TrainEvent, WeightSource,
@@ -150,6 +151,7 @@ async fn started(
     let mut config = match &arguments.from {
         Some(place) if is_place(place) => going_on(&taken_in(place, arguments, engine).await?, arguments)?,
         Some(from) => going_on(from, arguments)?,
+        None if is_first(arguments) => sized_for(arguments.device.as_deref(), engine, arguments.json).await?,
         None => run_config(&arguments.config, FIRST)?,
     };
     if !arguments.data.is_empty() {
@@ -165,6 +167,32 @@ async fn started(
     };
     let steps = config.train.steps;
     Ok((Command::Train { config: Box::new(config), launch }, steps))
+}
+
+/// Whether nothing was said about the run: it is a person's first.
+fn is_first(arguments: &TrainArguments) -> bool {
+    arguments.config == ConfigArguments::default() && arguments.data.is_empty() && arguments.recipe.is_none()
+}
+
+/// A first run of about two minutes on the device, which is measured for it.
+async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Result<RunConfig> {
+    if !json {
+        tell!("measuring the device");
+    }
+    if let Some(device) = device {
+        let device = checked_device(device)?.to_owned();
+        engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
+    }
+    let mut fitted = None;
+    let hear = |event| {
+        match event {
+            Event::Fitted { config, .. } => fitted = Some(*config),
+            event => note(&event),
+        }
+        Ok(())
+    };
+    engine.ask(Command::FitFirst { seconds: FIRST_SECONDS }, hear).await?;
+    fitted.context("the engine measured the device and sized no run for it")
 }
 
 /// Imports the model that --from names the place of; its run.
@@ -261,8 +289,11 @@ impl Follower {
                 signals()?.when_raised(move |flags| heed(flags, &trains, &engine));
             }
             Event::RunFolder { run, folder } => self.output.say(&format!("run {run} in {folder}\n")),
-            Event::TrainingStarted { run, step, .. } => {
+            Event::TrainingStarted { run, device, step, estimated_seconds } => {
                 self.output.resume_at(step);
+                if let (0, Some(seconds)) = (step, estimated_seconds) {
+                    self.output.say(&format!("about {} on {}, as measured", duration(seconds), device.name));
+                }
                 if step >= self.steps {
                     self.output.notice(&format!(
                         "{0} is finished: its {1} are done, and nothing is left to train; `glasshouse train{2} --from {0}` \
@@ -331,8 +362,8 @@ fn introduce(output: &Output, opened: &OpenedRun) {
             text.documents,
             things(text.documents, "document"),
             bytes(text.bytes),
-            count(text.train_tokens as f64),
-            count(text.validation_tokens as f64),
+            count(text.train_tokens),
+            count(text.validation_tokens),
             config.model.vocabulary,
         ));
     }
@@ -342,7 +373,7 @@ fn introduce(output: &Output, opened: &OpenedRun) {
     if opened.trained_parameters < opened.parameters {
         output.say(&format!(
             "trains: {} of the parameters ({})",
-            count(opened.trained_parameters as f64),
+            count(opened.trained_parameters),
             config.train.trains()
         ));
     }
@@ -350,16 +381,16 @@ fn introduce(output: &Output, opened: &OpenedRun) {
     output.say(&format!(
         "model: {}, {} parameters, {}, width {}, context length {}",
         config.preset,
-        count(opened.parameters as f64),
+        count(opened.parameters),
         counted(config.model.layers as u64, "layer"),
         whole(config.model.width as u64),
         whole(config.model.context_length as u64),
     ));
     output.say(&format!(
-        "run: {}, {} tokens, {}FLOP, {} of memory, on {device}",
+        "run: {}, {} tokens, {}, {} of memory, on {device}",
         counted(config.train.steps, "step"),
-        count(tokens as f64),
-        count(opened.flops_per_token * tokens as f64),
+        count(tokens),
+        flop(opened.flops_per_token * tokens as f64),
         bytes(opened.bytes),
     ));
     for sentence in &opened.proportions {

@@ -1,26 +1,7 @@
 //! Durations, and times of day in the person's own zone.
 
-use super::{NOTHING, whole};
+use super::NOTHING;
 use chrono::{DateTime, Datelike as _, Local, Utc};
-
-/// Seconds as `0.4 s`, `42 s`, `2 min 10 s`, `3 h 5 min`, `2 d 4 h`, `3 y 40 d`.
-pub fn duration(seconds: f64) -> String {
-    if !seconds.is_finite() || seconds < 0.0 {
-        return NOTHING.to_owned();
-    }
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    let seconds = seconds.round() as u64;
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{minutes} min {} s", seconds % 60),
-        3600..86_400 => format!("{hours} h {} min", minutes % 60),
-        86_400..31_536_000 => format!("{days} d {} h", hours % 24),
-        _ => format!("{} y {} d", whole(days / 365), days % 365),
-    }
-}
 
 /// Seconds since 1970 now, UTC.
 pub fn now() -> u64 {
@@ -65,28 +46,6 @@ fn local(time: u64) -> Option<DateTime<Local>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_read_as_people_say_them() {
-        let cases = [
-            (0.42, "0.4 s"),
-            (9.96, "10 s"),
-            (59.4, "59 s"),
-            (59.6, "1 min 0 s"),
-            (130.0, "2 min 10 s"),
-            (11_100.0, "3 h 5 min"),
-            (187_200.0, "2 d 4 h"),
-            (31_535_000.0, "364 d 23 h"),
-            (31_536_000.0, "1 y 0 d"),
-            (252_409.0 * 86_400.0 + 32_400.0, "691 y 194 d"),
-            (1e12, "31,709 y 289 d"),
-            (f64::NAN, NOTHING),
-            (-1.0, NOTHING),
-        ];
-        for (seconds, text) in cases {
-            assert_eq!(duration(seconds), text);
-        }
-    }
 
     #[test]
     fn the_past_is_told_in_words_and_then_by_date() {

@@ -11,6 +11,7 @@ use crate::widgets;
 use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
+use glasshouse_protocol::presets::FIRST_SECONDS;
 
 /// The button that makes the first model.
 pub const GROW: &str = "Grow your first model";
@@ -71,8 +72,7 @@ impl HomePage {
     }
 }
 
-/// How long a first model takes, and the same in words: the engine measures the device, and chooses size and steps to last that long.
-const FIRST_SECONDS: f64 = 120.0;
+/// [`FIRST_SECONDS`] in words.
 const FIRST_TAKES: &str = "about two minutes";
 
 /// The first step, and for those who have taken it a project of their own beside it.

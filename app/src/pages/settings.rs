@@ -180,7 +180,7 @@ fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
             // Scaled when let go: a slider that scales itself while dragged runs away from the pointer.
             let id = ui.scope_id().with("scale");
             let mut scale = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(preferences.scale);
-            let slider = Slider::new(&mut scale, 0.8..=1.6)
+            let slider = Slider::new(&mut scale, 0.8..=2.0)
                 .step_by(0.1)
                 .show_value(false)
                 .custom_formatter(|value, _| format!("{:.0} %", value * 100.0));

@@ -315,6 +315,13 @@ pub enum Command {
         config: Box<RunConfig>,
     },
 
+    /// Measures the chosen device for a moment and sizes a first run on the embedded stories to last about `seconds` on it. Answered
+    /// by `Fitted`.
+    FitFirst {
+        /// Seconds of training.
+        seconds: f64,
+    },
+
     // ---- Training -----------------------------------------------------------------------------------------------------
     /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady` (`LeftOut` and `RunOpened` where the project
     /// is used beside others), `TrainingStarted`, `Training`s, `TrainingEnded`.

@@ -4,6 +4,9 @@ use crate::model::{Activation, Bias, Dropout, Gate, Initialisation, Mlp, ModelCo
 use crate::model::{NormPlacement, Position, Residual, Rope};
 use crate::{DataConfig, Milestones, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, names};
 
+/// Seconds that a first run on the embedded stories is sized to take, on the window's page and on the command line.
+pub const FIRST_SECONDS: f64 = 120.0;
+
 /// Every preset: its name, and what it is for, how large, and how long it takes. Times on two cores are those of the machine in
 /// `tests/benches/README.md`, computed from the time of a step.
 pub const PRESETS: &[(&str, &str)] = &[

@@ -2,11 +2,10 @@
 
 use super::{measured, session_options};
 use crate::cli::arguments::BenchDecodeArguments;
-use crate::cli::output::{bytes, rate};
 use crate::cli::settings::{run_config, usage};
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::DecodeMeasurement;
-use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::quantity::{bytes, counted, tokens_per_second};
 use glasshouse_engine::protocol::{BenchReport, Command};
 
 pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
@@ -50,13 +49,13 @@ fn print(measured: &DecodeMeasurement, single: Option<f64>) -> Result<()> {
         "prefill of {}: {:.2} ms to the first token (TTFT), {}",
         counted(*prompt_tokens as u64, "token"),
         measured.ms_first_token,
-        rate(measured.prompt_tokens_per_s)
+        tokens_per_second(measured.prompt_tokens_per_s)
     )?;
     say!(
         "{} after it: {ms_per_token:.3} ms each ({ms_fastest:.3} to {ms_slowest:.3}, {}), {}",
         counted(measured.generated_tokens as u64, "token"),
         counted(measured.repeats as u64, "passage"),
-        rate(measured.generated_tokens_per_s)
+        tokens_per_second(measured.generated_tokens_per_s)
     )?;
     if measured.batch > 1 {
         let compared =

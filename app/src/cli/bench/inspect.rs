@@ -2,11 +2,10 @@
 
 use super::{measured, session_options};
 use crate::cli::arguments::BenchInspectArguments;
-use crate::cli::output::count;
 use crate::cli::settings::{run_config, usage};
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::{InspectMeasurement, ViewPart, ViewTime};
-use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::quantity::{count, counted};
 use glasshouse_engine::protocol::{BenchReport, Command, View};
 
 /// What is measured where no model is named: 0.9, 3.2 and 15 million parameters.
@@ -51,11 +50,11 @@ fn print(measured: &InspectMeasurement) -> Result<()> {
             prompts.push(prompt);
         }
     }
-    say!("{config}, {} parameters, on {device}", count(measured.parameters as f64))?;
+    say!("{config}, {} parameters, on {device}", count(measured.parameters))?;
     say!(
         "ms of an answer after the first, median of {} at most, and of the first; a training text of {} tokens",
         measured.repeats,
-        count(measured.text_tokens as f64)
+        count(measured.text_tokens)
     )?;
     let heads =
         prompts.iter().map(|prompt| format!("{:>12} {:>9}", counted(*prompt as u64, "token"), "first"));

@@ -2,10 +2,10 @@
 
 use super::{measured, session_options};
 use crate::cli::arguments::BenchScalingArguments;
-use crate::cli::output::bytes;
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::{ScalingCell, ScalingSummary};
 use glasshouse_engine::protocol::{BenchReport, Command};
+use glasshouse_engine::protocol::quantity::bytes;
 
 pub(super) fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
     let options = session_options(&arguments.device, arguments.threads, false)?;

@@ -1,13 +1,12 @@
 //! An inspection to be read in a terminal: small tensors as tables, large ones by their shape and statistics, the rest in sentences.
 
 use super::{ViewTensor, ViewsAnswer, heads};
-use crate::cli::output;
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{
     ActivatingPassage, Axis, Detail, ElementKind, InspectSettings, Inspected, Inspection, Match, Place,
     TokenText,
 };
-use glasshouse_engine::protocol::quantity::{counted, whole};
+use glasshouse_engine::protocol::quantity::{self, counted, whole};
 use glasshouse_engine::protocol::{Cut, View};
 use std::collections::HashMap;
 
@@ -275,7 +274,7 @@ fn tell_detail(detail: &Detail) -> Result<()> {
             }
         }
         Detail::Matches { matches, found, searched, index_bytes, build_ms } => {
-            let (searched, bytes) = (counted(*searched as u64, "token"), output::bytes(*index_bytes));
+            let (searched, bytes) = (counted(*searched as u64, "token"), quantity::bytes(*index_bytes));
             say!(
                 "  {searched} of training text searched; its index takes {bytes}, and was made in {build_ms:.0} ms"
             )?;

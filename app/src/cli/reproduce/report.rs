@@ -1,11 +1,10 @@
 //! What came out of a run again, beside what was published.
 
 use crate::cli::arguments::ReproduceArguments;
-use crate::cli::output::duration;
 use crate::cli::train::quoted;
 use anyhow::Result;
 use glasshouse_engine::protocol::RunSummary;
-use glasshouse_engine::protocol::quantity::things;
+use glasshouse_engine::protocol::quantity::{duration, things};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 

@@ -49,7 +49,7 @@ fn head(lines: &mut Lines, report: &CleaningReport) {
         "{} of {} kept ({}) with the recipe {}",
         number::whole(report.kept.documents),
         number::counted(report.raw.documents, "document"),
-        number::share(number::ratio(report.kept.documents, report.raw.documents)),
+        number::percent(number::ratio(report.kept.documents, report.raw.documents)),
         plain(&report.recipe.name, 40),
     ));
     lines.put(format_args!(
@@ -83,7 +83,7 @@ fn stages(lines: &mut Lines, report: &CleaningReport) {
         let share = if removed == 0 {
             String::new()
         } else {
-            number::share(number::ratio(removed, stage.before.documents))
+            number::percent(number::ratio(removed, stage.before.documents))
         };
         lines.put(format_args!(
             "{:TITLE$}{:>12}{share:>14}{:>12}{text:>12}",

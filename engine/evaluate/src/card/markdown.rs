@@ -1,9 +1,9 @@
 //! The figures as a section of a model card in Markdown.
 
 use super::of_text;
-use super::words::{NO_INTERVAL, interval_of, number, share, title};
+use super::words::{NO_INTERVAL, interval_of, number, title};
 use glasshouse_protocol::evaluation::{Contamination, Evaluation, Metric};
-use glasshouse_protocol::quantity::{counted, whole};
+use glasshouse_protocol::quantity::{counted, percent, whole};
 
 /// The section `## Evaluation` of a model card; empty where nothing was measured.
 pub fn markdown(evaluation: &Evaluation) -> String {
@@ -88,7 +88,7 @@ fn contaminated(what: &str, own: &Contamination) -> String {
         whole(own.found),
         whole(own.looked_up),
         own.n,
-        share(own.share)
+        percent(own.share)
     )
 }
 

@@ -18,16 +18,16 @@ mod words;
 pub use glasshouse_protocol::evaluation::is_titled;
 pub use markdown::markdown;
 pub use model_index::model_index;
-pub use words::{number, share, title};
+pub use words::{number, title};
 
 use crate::statistics::MAX_BLOCKS;
 use glasshouse_protocol::evaluation::{
     Audit, Comparison, Contamination, Evaluation, Likelihood, Metric, RESAMPLES,
 };
-use glasshouse_protocol::quantity::{counted, whole};
+use glasshouse_protocol::quantity::{count, counted, duration, percent, whole};
 use glasshouse_report::{Page, brand, links};
 use maud::{Markup, html};
-use words::{NO_INTERVAL, compact, duration, interval, shown};
+use words::{NO_INTERVAL, interval, shown};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -104,7 +104,7 @@ fn header(
                         div.figure { (metric.value.map_or_else(|| "–".to_owned(), number)) }
                         div.quiet {
                             @if let Some(own) = metric.interval { (interval(own)) ", " }
-                            (compact(metric.count)) " " (shown(&metric.of))
+                            (count(metric.count)) " " (shown(&metric.of))
                         }
                     }
                 }
@@ -208,7 +208,7 @@ fn contamination_warning(evaluation: &Evaluation) -> Markup {
                     @for (what, own) in &found {
                         p {
                             "Of " (what) ", " (whole(own.found)) " of " (whole(own.looked_up)) " texts share " (own.n)
-                            "-grams with the training text, " (share(own.share)) " of all of them. Figures of them are better than those of new text would be."
+                            "-grams with the training text, " (percent(own.share)) " of all of them. Figures of them are better than those of new text would be."
                         }
                     }
                 }

@@ -1,11 +1,11 @@
 //! How well the text is predicted: figures, baselines beside them, calibration, where it errs.
 
-use super::words::{compact, interval, interval_of, kept, number, shown, title};
+use super::words::{interval, interval_of, kept, number, shown, title};
 use super::{chart, tables};
 use glasshouse_protocol::evaluation::{
     Baseline, Calibration, CalibrationBin, Evaluation, Likelihood, LossBy, LossGrouping, Metric,
 };
-use glasshouse_protocol::quantity::{bytes, counted, whole};
+use glasshouse_protocol::quantity::{bytes, count, counted, whole};
 use maud::{Markup, html};
 
 /// Groups of a table of losses that are shown.
@@ -58,7 +58,7 @@ fn read(own: &Likelihood) -> Markup {
         div.card {
             @if let Some(kept) = kept(own.kept_from) { p.note { (kept) } }
             (tables::metrics(&own.metrics))
-            @if let Some(speed) = own.tokens_per_s { p.note { (compact(speed.round() as u64)) " tokens per second." } }
+            @if let Some(speed) = own.tokens_per_s { p.note { (count(speed.round() as u64)) " tokens per second." } }
         }
     }
 }

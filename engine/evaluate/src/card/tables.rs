@@ -1,8 +1,8 @@
 //! Tables of figures.
 
-use super::words::{beginning, compared, interval, interval_of, number, share, shown, title};
+use super::words::{beginning, compared, interval, interval_of, number, shown, title};
 use glasshouse_protocol::evaluation::{Better, Cell, Comparison, Contamination, Evaluation, Metric, Table};
-use glasshouse_protocol::quantity::whole;
+use glasshouse_protocol::quantity::{percent, whole};
 use maud::{Markup, html};
 
 /// Rows of a table that are shown.
@@ -165,7 +165,7 @@ pub(super) fn contamination(own: &Contamination) -> Markup {
                         "No text was long enough to be looked up"
                     }
                 }
-                ": runs of " (own.n) " words, " (share(own.share)) " of which were found."
+                ": runs of " (own.n) " words, " (percent(own.share)) " of which were found."
             }
             @if !own.about.is_empty() { p.note { (shown(&own.about)) } }
             @if !own.worst.is_empty() {
@@ -174,7 +174,7 @@ pub(super) fn contamination(own: &Contamination) -> Markup {
                         thead { tr { th.words { "Most of it seen" } th { "Share of its runs" } } }
                         tbody {
                             @for (text, part) in own.worst.iter().take(ROWS_SHOWN) {
-                                tr { td.words { bdi.passage { (excerpt(text, CELL_SHOWN / 2)) } } td { (share(*part)) } }
+                                tr { td.words { bdi.passage { (excerpt(text, CELL_SHOWN / 2)) } } td { (percent(*part)) } }
                             }
                         }
                     }

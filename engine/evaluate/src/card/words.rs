@@ -34,20 +34,6 @@ pub fn number(value: f64) -> String {
     .replace('-', "−")
 }
 
-/// A share of one as per cent: what is little does not read as nothing, nor what is not all as all.
-pub fn share(part: f64) -> String {
-    let cent = part * 100.0;
-    match cent {
-        _ if !cent.is_finite() => "–".to_owned(),
-        0.0 => "0 %".to_owned(),
-        _ if cent < 0.01 => "under 0.01 %".to_owned(),
-        _ if cent < 1.0 => format!("{cent:.2} %"),
-        _ if (99.95..100.0).contains(&cent) => "over 99.9 %".to_owned(),
-        _ if cent >= 100.0 => format!("{cent:.0} %"),
-        _ => format!("{cent:.1} %"),
-    }
-}
-
 /// An interval: `0.81 … 0.84`.
 pub(super) fn interval([low, high]: [f64; 2]) -> String {
     format!("{} … {}", number(low), number(high))
@@ -64,33 +50,6 @@ pub(super) fn interval_of(metric: &Metric) -> String {
             "too few".to_owned()
         }
         None => "–".to_owned(),
-    }
-}
-
-/// How many: `812`, `34.5 k`, `1.23 M`.
-pub(super) fn compact(value: u64) -> String {
-    let scaled = |unit: f64, name: &str| {
-        let own = value as f64 / unit;
-        let digits = if own < 9.995 { 2 } else { usize::from(own < 99.95) };
-        format!("{own:.digits$} {name}")
-    };
-    match value {
-        0..=9_999 => whole(value),
-        10_000..=999_499 => scaled(1e3, "k"),
-        999_500..=999_499_999 => scaled(1e6, "M"),
-        _ => scaled(1e9, "B"),
-    }
-}
-
-/// A time: `0.4 s`, `12 s`, `2 min 10 s`, `3 h 5 min`.
-pub(super) fn duration(seconds: f64) -> String {
-    let all = seconds.max(0.0).round() as u64;
-    match all {
-        _ if !seconds.is_finite() => "–".to_owned(),
-        _ if seconds < 9.95 => format!("{seconds:.1} s"),
-        0..60 => format!("{all} s"),
-        60..3600 => format!("{} min {} s", all / 60, all % 60),
-        _ => format!("{} h {} min", all / 3600, all % 3600 / 60),
     }
 }
 

@@ -131,7 +131,7 @@ fn members(cluster: &Cluster, place: usize) -> Markup {
                         span {
                             (shown(&member.source)) " · " (number::counted(member.words, "word"))
                             @if let Some(share) = member.similarity.filter(|_| !member.kept) {
-                                " · " (number::share(share)) " alike, " (shown(&member.found_by))
+                                " · " (number::percent(share)) " alike, " (shown(&member.found_by))
                             }
                         }
                         @if member.kept { span.tag { "kept" } }

@@ -37,7 +37,7 @@ fn figures(report: &CleaningReport) -> Markup {
                 div.card {
                     div.label { (label) " kept" }
                     div.figure title=(number::whole(kept)) { (write(kept)) }
-                    div.quiet title=(number::whole(raw)) { "of " (write(raw)) " · " (number::share(number::ratio(kept, raw))) }
+                    div.quiet title=(number::whole(raw)) { "of " (write(raw)) " · " (number::percent(number::ratio(kept, raw))) }
                 }
             }
         }
@@ -53,7 +53,7 @@ fn bar(report: &CleaningReport) -> Markup {
         .filter(|(.., bytes)| *bytes > 0)
         .collect();
     let whole = report.kept.bytes.saturating_add(losses.iter().map(|(.., bytes)| bytes).sum()).max(1);
-    let share = |bytes| number::share(number::ratio(bytes, whole));
+    let share = |bytes| number::percent(number::ratio(bytes, whole));
     let mut left = 0.0;
     let rectangles = std::iter::once(("kept", report.kept.bytes))
         .chain(losses.iter().map(|(_, class, bytes)| (*class, *bytes)))

@@ -104,7 +104,7 @@ fn effect(stage: &Stage) -> Markup {
                 div {
                     b.gone { "−" (number::whole(removed.documents)) } " "
                     span {
-                        (documents(removed.documents)) " · " (number::share(number::ratio(removed.documents, stage.before.documents)))
+                        (documents(removed.documents)) " · " (number::percent(number::ratio(removed.documents, stage.before.documents)))
                         " of those that reached it · " (number::count(removed.words)) " words · " (number::bytes(removed.bytes))
                     }
                 }
