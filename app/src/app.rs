@@ -403,7 +403,7 @@ impl App {
         let of_project = if matches!(self.page, PageName::Home | PageName::Settings) { 0 } else { opening };
         let page = self.page;
         ui.push_id(("project", of_project), |ui| match page {
-            PageName::Home => self.home.ui(ui, &mut context),
+            PageName::Home => self.home.ui(ui, &mut context, &mut self.learn),
             PageName::Data => self.data.ui(ui, &mut context),
             PageName::Tokenizer => self.tokenizer.ui(ui, &mut context),
             PageName::Model => self.model.ui(ui, &mut context),

@@ -1,4 +1,4 @@
-//! Pictures of every page in both themes and four widths, for people to look at: drawn where `GLASSHOUSE_SCREENSHOTS` names a folder.
+//! Pictures of every page in both themes and five widths, for people to look at: drawn where `GLASSHOUSE_SCREENSHOTS` names a folder.
 //! All that they show is staged: no such device, run or text exists.
 //! Without it the same windows are laid out, which must not fail, and no picture is made.
 
@@ -31,10 +31,10 @@ fn told(theme: &str, page: PageName) -> App {
 }
 
 #[test]
-fn every_page_in_both_themes_and_four_widths() {
+fn every_page_in_both_themes_and_five_widths() {
     for theme in ["dark", "light"] {
         for page in PageName::ALL {
-            for (width, height) in [(1280.0, 820.0), (1920.0, 1080.0), (800.0, 760.0), (390.0, 844.0)] {
+            for (width, height) in [(2560.0, 1440.0), (1280.0, 820.0), (1920.0, 1080.0), (800.0, 760.0), (390.0, 844.0)] {
                 let mut app = told(theme, page);
                 if page != PageName::Home {
                     support::tell(&mut app, [support::profile()]);

@@ -40,7 +40,7 @@ impl App {
             let shortcut = KeyboardShortcut::new(Modifiers::COMMAND, key);
             if context.input_mut(|input| input.consume_shortcut(&shortcut)) {
                 self.preferences.scale =
-                    ((self.preferences.scale + step).clamp(0.8, 1.6) * 10.0).round() / 10.0;
+                    ((self.preferences.scale + step).clamp(0.8, 2.0) * 10.0).round() / 10.0;
             }
         }
         let as_designed = KeyboardShortcut::new(Modifiers::COMMAND, Key::Num0);

@@ -3,6 +3,7 @@
 mod cards;
 mod text;
 
+use super::learn::LearnPage;
 use super::parts::column;
 use super::{Context, PageName};
 use crate::link::{self, Wish};
@@ -26,7 +27,7 @@ pub struct HomePage {
 
 impl HomePage {
     /// Draws the page.
-    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+    pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, learn: &mut LearnPage) {
         widgets::page(ui, "home", |ui| {
             widgets::what_is_this(ui, context.preferences, PageName::Home.key(), text::WHAT);
             let wide = ui.available_width() > 760.0;
@@ -49,6 +50,10 @@ impl HomePage {
             }
             ui.add_space(space::PAGE);
             self.projects_ui(ui, context);
+            if context.state.projects.listed {
+                ui.add_space(space::PAGE);
+                learn.next_ui(ui, context);
+            }
         });
     }
 

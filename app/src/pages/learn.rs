@@ -90,11 +90,7 @@ impl LearnPage {
             self.asked = Some(openings);
             context.outbox.send(Command::ListLessons);
         }
-        if self.read != Some(revision) {
-            self.read = Some(revision);
-            self.library = Library::of(&context.state.lessons.files);
-            (self.shown, self.checking) = (Shown::default(), Checking::default());
-        }
+        self.parse(revision, context);
         let last = self.library.lessons.len();
         // A number beyond the program's lessons may be one of a project that is on its way.
         let asked = context.state.is_waiting(|command| *command == Command::ListLessons);
@@ -110,16 +106,41 @@ impl LearnPage {
         }
     }
 
+    /// Reads the lessons' files again where they changed.
+    fn parse(&mut self, revision: u64, context: &Context<'_>) {
+        if self.read != Some(revision) {
+            self.read = Some(revision);
+            self.library = Library::of(&context.state.lessons.files);
+            (self.shown, self.checking) = (Shown::default(), Checking::default());
+        }
+    }
+
+    /// A row of the next lessons, for the page that begins everything.
+    pub fn next_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
+        self.parse(context.state.lessons.revision, context);
+        let (columns, _) = columns(ui);
+        let next = self.library.lessons.iter().enumerate().filter(|(_, lesson)| !is_done(context, lesson));
+        let next: Vec<(usize, Lesson)> =
+            next.take(columns).map(|(place, lesson)| (place, lesson.clone())).collect();
+        if next.is_empty() {
+            return;
+        }
+        widgets::section(ui, "Lessons");
+        ui.add_space(space::SMALL);
+        let lessons: Vec<_> = next.iter().map(|(place, lesson)| (*place, lesson)).collect();
+        if let Some(place) = row_ui(ui, context, &lessons) {
+            self.go(place);
+            *context.go = Some(PageName::Learn);
+        }
+    }
+
     fn go(&mut self, place: usize) {
         self.open = self.library.lessons.get(place).map(|lesson| lesson.name.clone());
         (self.shown, self.checking) = (Shown::default(), Checking::default());
     }
 
     fn list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
-        let done = |lesson: &Lesson| {
-            check::progress(context, lesson).is_some_and(|progress| progress.measurement.is_some())
-        };
-        let finished = self.library.lessons.iter().filter(|lesson| done(lesson)).count();
+        let finished = self.library.lessons.iter().filter(|lesson| is_done(context, lesson)).count();
         ui.horizontal_wrapped(|ui| {
             widgets::quiet_text(ui, format!("{finished} of {} done", self.library.lessons.len()));
             if widgets::quiet(ui, icons::ICON_REFRESH, "Read lessons again").clicked() {
@@ -133,21 +154,10 @@ impl LearnPage {
         });
         ui.add_space(space::SMALL);
         let mut chosen = None;
-        let gap = space::MEDIUM;
-        let (columns, width) = widgets::columns_fit(ui.available_width(), 300.0, gap);
-        let rows = self.library.lessons.chunks(columns).enumerate();
-        for (row, lessons) in rows {
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = gap;
-                for (place, lesson) in lessons.iter().enumerate() {
-                    let number = row * columns + place;
-                    column(ui, width, |ui| {
-                        if card_ui(ui, context, number, lesson) {
-                            chosen = Some(number);
-                        }
-                    });
-                }
-            });
+        let (columns, _) = columns(ui);
+        let lessons: Vec<(usize, &Lesson)> = self.library.lessons.iter().enumerate().collect();
+        for row in lessons.chunks(columns) {
+            chosen = row_ui(ui, context, row).or(chosen);
             ui.add_space(space::SMALL);
         }
         if let Some(place) = chosen {
@@ -269,6 +279,32 @@ fn address(context: &Context<'_>, place: usize, lesson: &Lesson) -> String {
         words.push_str(&format!("&preset={preset}&seed={seed}"));
     }
     words
+}
+
+fn is_done(context: &Context<'_>, lesson: &Lesson) -> bool {
+    check::progress(context, lesson).is_some_and(|progress| progress.measurement.is_some())
+}
+
+/// How many lessons fit in a row, and how wide each is.
+fn columns(ui: &Ui) -> (usize, f32) {
+    widgets::columns_fit(ui.available_width(), 300.0, space::MEDIUM)
+}
+
+/// Lessons in a row, each with its place in the list. Answers the place of the one that was pressed.
+fn row_ui(ui: &mut Ui, context: &Context<'_>, lessons: &[(usize, &Lesson)]) -> Option<usize> {
+    let (_, width) = columns(ui);
+    let mut chosen = None;
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = space::MEDIUM;
+        for (place, lesson) in lessons {
+            column(ui, width, |ui| {
+                if card_ui(ui, context, *place, lesson) {
+                    chosen = Some(*place);
+                }
+            });
+        }
+    });
+    chosen
 }
 
 /// A lesson in the list. Answers whether it was pressed.

@@ -10,12 +10,13 @@ use egui::{Label, Popup, Rect, RichText, Role, Sense, TextEdit, Ui, UiBuilder, V
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, ProjectSummary, RunState};
 
-/// Narrowest card, in points.
-const MIN_CARD_WIDTH: f32 = 264.0;
-/// Widest card, in points.
-const MAX_CARD_WIDTH: f32 = 840.0;
-/// Height of a card, in points.
-const HEIGHT: f32 = 172.0;
+/// Narrowest and widest card, in points.
+const CARD_WIDTHS: [f32; 2] = [264.0, 840.0];
+/// Height of a card and of its curve, in points.
+const HEIGHTS: [f32; 2] = [172.0, 40.0];
+/// The same of a window with room for a third column ([`widgets::WIDE`]).
+const WIDE_CARD_WIDTHS: [f32; 2] = [400.0, 1200.0];
+const WIDE_HEIGHTS: [f32; 2] = [260.0, 120.0];
 /// Points of a curve in miniature.
 const CURVE: usize = 60;
 
@@ -32,24 +33,34 @@ impl Cards {
         let projects: Vec<ProjectSummary> =
             alive.map(|project| as_it_stands(context.state, project)).collect();
         let room = ui.available_width();
-        let (columns, _) = widgets::columns_fit(room, MIN_CARD_WIDTH, space::MEDIUM);
+        let ([least, most], heights) = match room >= widgets::WIDE {
+            true => (WIDE_CARD_WIDTHS, WIDE_HEIGHTS),
+            false => (CARD_WIDTHS, HEIGHTS),
+        };
+        let (columns, _) = widgets::columns_fit(room, least, space::MEDIUM);
         // A few projects share the width that there is.
         let columns = columns.min(projects.len().max(1));
-        let width = ((room - space::MEDIUM * (columns - 1) as f32) / columns as f32).min(MAX_CARD_WIDTH);
+        let width = ((room - space::MEDIUM * (columns - 1) as f32) / columns as f32).min(most);
         for row in projects.chunks(columns) {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = space::MEDIUM;
                 for project in row {
-                    ui.push_id(&project.id, |ui| self.card_ui(ui, context, project, width));
+                    ui.push_id(&project.id, |ui| self.card_ui(ui, context, project, (width, heights)));
                 }
             });
             ui.add_space(space::TIGHT);
         }
     }
 
-    fn card_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, project: &ProjectSummary, width: f32) {
+    fn card_ui(
+        &mut self,
+        ui: &mut Ui,
+        context: &mut Context<'_>,
+        project: &ProjectSummary,
+        (width, [height, curve]): (f32, [f32; 2]),
+    ) {
         let palette = context.palette;
-        let (rect, response) = ui.allocate_exact_size(Vec2::new(width, HEIGHT), Sense::click());
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
         let lit = response.hovered() || response.has_focus();
         let fill = if lit { palette.raised } else { palette.panel };
         ui.painter().rect_filled(rect, f32::from(CARD_CORNER), fill);
@@ -69,7 +80,7 @@ impl Cards {
         inside.spacing_mut().item_spacing = Vec2::new(space::SMALL, space::TIGHT);
         inside.set_clip_rect(rect.intersect(ui.clip_rect()));
         self.head_ui(&mut inside, context, project);
-        widgets::sparkline(&mut inside, &project.curve, Vec2::new(inner.width(), 40.0), palette.series[0]);
+        widgets::sparkline(&mut inside, &project.curve, Vec2::new(inner.width(), curve), palette.series[0]);
         let (text, colour) = match (&project.problem, last_sentence(&project.sample)) {
             (Some(problem), _) => (format!("Cannot be opened: {problem}"), palette.warning),
             (None, "") => ("Nothing written yet".to_owned(), palette.quiet),

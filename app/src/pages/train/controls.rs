@@ -37,15 +37,22 @@ pub(in crate::pages) fn numbers_ui(
     ui.add_space(space::TIGHT);
     let steps = format!("{} / {}", format::whole(training.step), format::whole(training.steps));
     row(ui, "Step", &steps, "");
-    let loss = training.last.map_or(f32::NAN, |step| step.loss);
-    row(ui, "Training loss", &format::loss(loss), &format!("{loss}"));
+    if let Some(last) = training.last.filter(|_| name != TRAINING_LOSS) {
+        row(ui, "Training loss", &format::loss(last.loss), &format!("{}", last.loss));
+    }
     let validation = training.evaluations.last();
-    let value = validation.map_or(format::NOTHING.to_owned(), |point| format::loss(point.val_loss));
-    let at = validation.map_or(String::new(), |point| format!("At step {}", format::whole(point.step)));
-    row(ui, "Validation loss", &value, &at);
-    let best = training.evaluations.iter().map(|point| point.val_loss).fold(f32::INFINITY, f32::min);
-    let best = if best.is_finite() { Some(best) } else { run.best_val_loss };
-    row(ui, "Best validation loss", &best.map_or(format::NOTHING.to_owned(), format::loss), "");
+    if let Some(point) = validation.filter(|_| name != VALIDATION_LOSS) {
+        let at = format!("At step {}", format::whole(point.step));
+        row(ui, "Validation loss", &format::loss(point.val_loss), &at);
+    }
+    // The best is worth a row where it is another than the last.
+    let best = training.evaluations.iter().min_by(|one, other| one.val_loss.total_cmp(&other.val_loss));
+    let best = best.map(|point| (point.val_loss, format!("At step {}", format::whole(point.step))));
+    let best = best.or_else(|| Some((run.best_val_loss?, String::new())));
+    let last = validation.map(|point| point.val_loss).or(run.val_loss);
+    if let Some((best, at)) = best.filter(|(best, _)| last.map(format::loss) != Some(format::loss(*best))) {
+        row(ui, "Best validation loss", &format::loss(best), &at);
+    }
     let lives = training.state != TrainingState::Idle;
     row(ui, "Tokens per second", &speed(training), "");
     if lives {
@@ -53,10 +60,12 @@ pub(in crate::pages) fn numbers_ui(
         row(ui, "Time left", &left.map_or("estimating".to_owned(), format::duration), "");
         row(ui, "In all, about", &whole.map_or("estimating".to_owned(), format::duration), "");
     } else {
-        row(ui, "Took", &format::duration(run.seconds), &format!("{:.1} seconds of training", run.seconds));
-        if let Some(estimated) = training.estimated_seconds.or(run.estimated_seconds) {
-            row(ui, "Estimated", &format::duration(estimated), &error_of_forecast(estimated, run));
-        }
+        let estimated = training.estimated_seconds.or(run.estimated_seconds);
+        let exact = estimated.map_or_else(
+            || format!("{:.1} seconds of training", run.seconds),
+            |estimated| format!("Estimated: {}. {}", format::duration(estimated), error_of_forecast(estimated, run)),
+        );
+        row(ui, "Took", &format::duration(run.seconds), &exact);
     }
     if let Some(device) = &training.device {
         row(ui, "Device", &device.name, &device.name);
@@ -69,6 +78,10 @@ pub(in crate::pages) fn numbers_ui(
     } else if !run.device.is_empty() {
         row(ui, "Device", &run.device, &run.device);
     }
+    if let (TrainingState::Idle, Some(words)) = (training.state, reached(context, training, run)) {
+        ui.add_space(space::SMALL);
+        widgets::quiet_text(ui, words);
+    }
     ui.add_space(space::MEDIUM);
     buttons_ui(ui, context, training, run);
     if matches!(training.state, TrainingState::Running | TrainingState::Paused) {
@@ -77,14 +90,35 @@ pub(in crate::pages) fn numbers_ui(
     }
 }
 
+/// What a finished run on a text came to, beside what guessing would be.
+fn reached(context: &Context<'_>, training: &Training, run: &RunSummary) -> Option<String> {
+    let config = &context.state.runs.histories.get(&run.name)?.config;
+    let (first, last) = (training.evaluations.first()?, training.evaluations.last()?);
+    if run.state != RunState::Finished || config.train.objective != Objective::Text || first.step != 0 {
+        return None;
+    }
+    let perplexity = |loss: f32| format::figures(f64::from(loss).exp());
+    Some(format!(
+        "Validation loss fell from {} to {}: the model chooses among {} tokens on average (perplexity), where guessing chooses among all {}.",
+        format::loss(first.val_loss),
+        format::loss(last.val_loss),
+        perplexity(last.val_loss),
+        format::whole(config.model.vocabulary as u64)
+    ))
+    .filter(|_| last.val_loss < first.val_loss)
+}
+
+const TRAINING_LOSS: &str = "training loss";
+const VALIDATION_LOSS: &str = "validation loss";
+
 /// The latest loss that is known, what it is of, and the step that it was measured at.
 fn headline(training: &Training, run: &RunSummary) -> (Option<f32>, &'static str, Option<u64>) {
     match (training.evaluations.last(), training.last) {
         (Some(evaluation), last) if last.is_none_or(|last| last.step <= evaluation.step) => {
-            (Some(evaluation.val_loss), "validation loss", Some(evaluation.step))
+            (Some(evaluation.val_loss), VALIDATION_LOSS, Some(evaluation.step))
         }
-        (_, Some(last)) => (Some(last.loss), "training loss", Some(last.step)),
-        _ => (run.val_loss, "validation loss", None),
+        (_, Some(last)) => (Some(last.loss), TRAINING_LOSS, Some(last.step)),
+        _ => (run.val_loss, VALIDATION_LOSS, None),
     }
 }
 
@@ -180,7 +214,13 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             // A tuning that was stopped may have done enough.
             run.start.is_some() && widgets::plain(ui, page.icon(), words).clicked()
         } else {
-            widgets::primary(ui, page.icon(), words).clicked()
+            let goes = widgets::primary(ui, page.icon(), words).clicked();
+            for (next, words) in [(PageName::Inspect, "Look inside"), (PageName::Evaluate, "Evaluate it")] {
+                if next != page && widgets::plain(ui, next.icon(), words).clicked() {
+                    *context.go = Some(next);
+                }
+            }
+            goes
         };
         if goes {
             *context.go = Some(page);
