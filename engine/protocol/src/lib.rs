@@ -45,7 +45,7 @@ pub use completion::{
 };
 pub use config::{
     Adapter, AdapterBase, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay,
-    DistilSettings, END_OF_TEXT, GenerateConfig, GuardAction, GuardMode, GuardSettings, MAX_MILESTONES,
+    DistilSettings, END_OF_TEXT, EarlyStopping, GenerateConfig, GuardAction, GuardMode, GuardSettings, MAX_MILESTONES,
     Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind, Precision, RunConfig,
     Severity, Start, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };

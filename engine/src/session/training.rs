@@ -118,7 +118,7 @@ impl Session {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
         let id = job.id;
-        let RunLaunch { stop_after, evaluate_whole_split, .. } = job.launch;
+        let RunLaunch { stop_after, evaluate_whole_split, steps: mut more_steps, .. } = job.launch;
         let (outlet, evaluations) = (self.outlet.clone(), self.evaluations.clone());
         let mut inbox = std::mem::take(&mut self.inbox);
         let (work, ends) = ((id, PREPARING), |command: &Command| *command == Command::StopTraining);
@@ -170,6 +170,10 @@ impl Session {
                 estimated_seconds: estimated,
             };
             self.outlet.answer(id, began);
+            if let Some(steps) = more_steps.take().filter(|steps| *steps != trainer.config().train.steps) {
+                let event = trainer.change(None, Some(steps)).await?;
+                self.outlet.answer(id, Event::Training { events: vec![event] });
+            }
             let Err(error) = self.follow(id, &mut trainer, &control, &prepared).await else {
                 return run.summary();
             };
@@ -223,6 +227,9 @@ impl Session {
                 let prepared = Arc::new(self.prepare(job.id, &config, given).await?);
                 prepared.complete(&mut config);
                 config.validate()?;
+                if let Some(notice) = prepared.settle_epochs(&mut config)? {
+                    self.outlet.notice(notice);
+                }
                 for notice in prepared.about_batches(&config)? {
                     self.outlet.notice(notice);
                 }

@@ -43,10 +43,14 @@ pub(in crate::pages) fn numbers_ui(
     let value = validation.map_or(format::NOTHING.to_owned(), |point| format::loss(point.val_loss));
     let at = validation.map_or(String::new(), |point| format!("At step {}", format::whole(point.step)));
     row(ui, "Validation loss", &value, &at);
-    let best = training.evaluations.iter().map(|point| point.val_loss).fold(f32::INFINITY, f32::min);
-    let best = if best.is_finite() { Some(best) } else { run.best_val_loss };
-    row(ui, "Best validation loss", &best.map_or(format::NOTHING.to_owned(), format::loss), "");
+    let lowest = training.evaluations.iter().min_by(|one, other| one.val_loss.total_cmp(&other.val_loss));
+    let best = lowest.map(|point| point.val_loss).filter(|loss| loss.is_finite()).or(run.best_val_loss);
+    let at = lowest.map_or(String::new(), |point| format!("At step {}", format::whole(point.step)));
+    row(ui, "Best validation loss", &best.map_or(format::NOTHING.to_owned(), format::loss), &at);
     let lives = training.state != TrainingState::Idle;
+    if !lives && nothing_improved(training) {
+        widgets::quiet_text(ui, "No evaluation was better than the weights that the run began with: those are its best checkpoint.");
+    }
     row(ui, "Tokens per second", &speed(training), "");
     if lives {
         let (left, whole) = times(context, training, run);
@@ -75,6 +79,12 @@ pub(in crate::pages) fn numbers_ui(
         ui.add_space(space::SMALL);
         changes::fold_ui(ui, context, training, change);
     }
+}
+
+/// Whether the best of a run's evaluations, of several, is that of the weights that it began with.
+fn nothing_improved(training: &Training) -> bool {
+    let best = training.evaluations.iter().rfind(|point| point.best);
+    training.evaluations.len() > 1 && best.is_some_and(|point| point.step == 0)
 }
 
 /// The latest loss that is known, what it is of, and the step that it was measured at.
@@ -208,6 +218,28 @@ fn press(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_protocol::TrainEvent;
+
+    #[test]
+    fn a_run_that_improved_nothing_is_told_of() {
+        let run = |evaluations: &[(u64, bool)]| {
+            let mut training = Training::default();
+            for (step, best) in evaluations {
+                training.take(&TrainEvent::Eval {
+                    step: *step,
+                    train_loss: 1.0,
+                    val_loss: 1.0,
+                    best: *best,
+                    preference: None,
+                });
+            }
+            nothing_improved(&training)
+        };
+        assert!(run(&[(0, true), (5, false), (10, false)]));
+        assert!(!run(&[(0, true)]) && !run(&[]) && !run(&[(0, true), (5, true), (10, false)]));
+        // Nobody's best is the untrained model.
+        assert!(!run(&[(0, false), (5, true)]) && !run(&[(0, false), (5, false)]));
+    }
 
     #[test]
     fn a_run_leads_to_the_page_that_it_was_trained_for() {
