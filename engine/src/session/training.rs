@@ -184,7 +184,7 @@ impl Session {
 
     /// Text, tokenizer, kernels and device of a run, before there is anything of it on disk.
     async fn make_ready(&mut self, job: Job) -> Result<Ready> {
-        let RunLaunch { precision, device: instead, learns_from, recipe, .. } = job.launch;
+        let RunLaunch { precision, device: instead, learns_from, recipe, steps, .. } = job.launch;
         let chosen =
             instead.clone().or_else(|| Some(self.device.request.clone()).filter(|it| !it.is_empty()));
         let (mut config, prepared, run) = match job.what {
@@ -244,7 +244,20 @@ impl Session {
                     Some(prepared) => prepared,
                     None => Arc::new(data::prepare::open_aside(folder).await?),
                 };
-                (run.config()?, prepared, Some(run))
+                let config = run.config()?;
+                if let Some(steps) = steps {
+                    // Before anything of the run is changed.
+                    let mut longer = config.clone();
+                    longer.train.steps = steps;
+                    longer.train.decay_steps = longer.train.decay_steps.min(steps);
+                    longer.validate()?;
+                    let done = run.record()?.step;
+                    if steps <= done && steps != config.train.steps {
+                        let done = quantity::counted(done, "step");
+                        return Err(Error::Refused(format!("the run has done {done} already; give it more")));
+                    }
+                }
+                (config, prepared, Some(run))
             }
         };
         if let Some(precision) = precision {
