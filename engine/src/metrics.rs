@@ -161,7 +161,10 @@ impl MetricsWriter {
 
     /// Hands what is buffered to the operating system, so that other programs see it.
     pub fn flush(&mut self) -> Result<()> {
-        [&mut self.output, &mut self.timed].into_iter().try_for_each(BufWriter::flush).map_err(Error::io(&self.path))
+        [&mut self.output, &mut self.timed]
+            .into_iter()
+            .try_for_each(BufWriter::flush)
+            .map_err(Error::io(&self.path))
     }
 
     /// Makes all of it durable.
@@ -198,7 +201,8 @@ fn timed(metrics: &Path) -> Result<Vec<Timed>> {
 /// Opens that file to go on after a step; what is later in it is cut off.
 fn timed_after(metrics: &Path, step: u64) -> Result<BufWriter<File>> {
     let (path, before) = (timed_path(metrics), timed(metrics)?);
-    let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path).map_err(Error::io(&path))?;
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(true).open(&path).map_err(Error::io(&path))?;
     let mut output = BufWriter::new(file);
     let kept = before.iter().filter(|line| line.step().is_none_or(|at| at <= step));
     kept.into_iter().try_for_each(|line| put(&mut output, &path, line))?;

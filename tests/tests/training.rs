@@ -23,8 +23,8 @@ use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer, held_out_
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
-    Adapter, AdapterBase, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, Precision, RunConfig,
-    Start, TokenizerKind, TrainConfig, Trainable,
+    Adapter, AdapterBase, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, Precision,
+    RunConfig, Start, TokenizerKind, TrainConfig, Trainable,
 };
 use pollster::block_on;
 use std::sync::Arc;
@@ -547,8 +547,14 @@ fn a_step_divided_otherwise_is_the_same_run() {
     let trained = |batch_size: usize, accumulate: usize| {
         let mut config = config();
         config.model.dropout = Dropout::default();
-        config.train =
-            TrainConfig { batch_size, accumulate, steps: 6, eval_interval: 3, sample_interval: 0, ..config.train };
+        config.train = TrainConfig {
+            batch_size,
+            accumulate,
+            steps: 6,
+            eval_interval: 3,
+            sample_interval: 0,
+            ..config.train
+        };
         let events = session(&create(&project, &config), &store, "cpu", Options::default()).unwrap();
         let losses = events.iter().filter_map(|event| match event {
             TrainEvent::Step { loss, .. } => Some(*loss),
@@ -562,7 +568,8 @@ fn a_step_divided_otherwise_is_the_same_run() {
     for (batch_size, accumulate) in [(4, 4), (1, 16)] {
         let divided = trained(batch_size, accumulate);
         assert_eq!(divided.len(), whole.len());
-        let apart = whole.iter().zip(&divided).map(|(one, other)| (one - other).abs() / one).fold(0.0, f32::max);
+        let apart =
+            whole.iter().zip(&divided).map(|(one, other)| (one - other).abs() / one).fold(0.0, f32::max);
         assert!(apart < 1e-4, "{batch_size} × {accumulate}: {divided:?}, {whole:?}");
     }
 }
@@ -597,11 +604,19 @@ fn weights_that_a_run_begins_with_stay_its_best_where_it_only_ruins_them() {
             TrainEvent::Guard(report) => Some((report.kind, report.step)),
             _ => None,
         });
-        assert!(told.collect::<Vec<_>>().contains(&(GuardKind::WorseThanStart, 5)), "a run shorter than its window");
+        assert!(
+            told.collect::<Vec<_>>().contains(&(GuardKind::WorseThanStart, 5)),
+            "a run shorter than its window"
+        );
         let parameters = &training_graphs(&config.model, &config.train).unwrap().train.parameters;
         let best = Checkpoints::new(run.checkpoints_folder()).load(Which::Best, parameters, Content::Weights);
         let Some(TrainEvent::Done { best_step, best_val_loss, .. }) = events.last() else { panic!("no end") };
-        (best.unwrap().unwrap().info.step, *best_step, *best_val_loss == Some(losses[0].1), run.record().unwrap())
+        (
+            best.unwrap().unwrap().info.step,
+            *best_step,
+            *best_val_loss == Some(losses[0].1),
+            run.record().unwrap(),
+        )
     };
     let start = Start { run: "1".to_owned(), checkpoint: CheckpointChoice::Best, project: None };
     let (step, told, is_first, record) = worse(Some(start));
@@ -634,7 +649,9 @@ fn a_run_that_gets_no_better_is_stopped_early_and_can_go_on() {
         other => panic!("{other:?}"),
     };
     assert_eq!(ended(&events), (10, false, Some(2), Some(10)), "{events:?}");
-    assert!(notices(&events).iter().any(|text| text.contains("no improvement for 2 evaluations since step 0")));
+    assert!(
+        notices(&events).iter().any(|text| text.contains("no improvement for 2 evaluations since step 0"))
+    );
     assert_eq!(run.record().unwrap().state, RunState::StoppedEarly);
     // Resumed, it has its patience again.
     let events = session(&run, &store, "cpu", Options::default()).unwrap();
@@ -660,7 +677,8 @@ fn a_finished_run_goes_on_to_more_steps_and_says_what_its_rate_does() {
     })
     .unwrap();
     let longer = TrainConfig { steps: 70, ..config().train };
-    let rates = [config().train.learning_rate_at(59), longer.learning_rate_at(60), longer.learning_rate_at(69)];
+    let rates =
+        [config().train.learning_rate_at(59), longer.learning_rate_at(60), longer.learning_rate_at(69)];
     for rate in rates.map(|rate| format!("{rate:.2e}")) {
         assert!(told.contains(&rate), "{told}: {rate}");
     }

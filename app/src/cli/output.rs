@@ -232,7 +232,14 @@ fn line(event: &TrainEvent) -> String {
         TrainEvent::Guard(report) => format!("note: {}", of_guard(report)),
         TrainEvent::Notice { text } => format!("note: {text}"),
         TrainEvent::Done {
-            step, finished, best_val_loss, best_step, stopped_early, seconds, tokens_per_s, ..
+            step,
+            finished,
+            best_val_loss,
+            best_step,
+            stopped_early,
+            seconds,
+            tokens_per_s,
+            ..
         } => {
             let ended = match stopped_early {
                 Some(_) => "stopped early",

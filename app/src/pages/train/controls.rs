@@ -49,7 +49,10 @@ pub(in crate::pages) fn numbers_ui(
     row(ui, "Best validation loss", &best.map_or(format::NOTHING.to_owned(), format::loss), &at);
     let lives = training.state != TrainingState::Idle;
     if !lives && nothing_improved(training) {
-        widgets::quiet_text(ui, "No evaluation was better than the weights that the run began with: those are its best checkpoint.");
+        widgets::quiet_text(
+            ui,
+            "No evaluation was better than the weights that the run began with: those are its best checkpoint.",
+        );
     }
     row(ui, "Tokens per second", &speed(training), "");
     if lives {

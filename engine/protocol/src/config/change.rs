@@ -1,6 +1,8 @@
 //! Changes to a run's settings as people make them: each is what they mean by it, for command line and scripts alike.
 
-use super::{ChatSettings, DistilSettings, EarlyStopping, GuardSettings, PreferenceSettings, RewardSettings, one_line};
+use super::{
+    ChatSettings, DistilSettings, EarlyStopping, GuardSettings, PreferenceSettings, RewardSettings, one_line,
+};
 use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 

@@ -82,7 +82,9 @@ mod tests {
             run.set(change).unwrap();
             run.validate().unwrap_err().to_string()
         };
-        assert!(refused("train.eval_interval=0").starts_with("train.early_stopping.patience = 4 must be 0 with"));
+        assert!(
+            refused("train.eval_interval=0").starts_with("train.early_stopping.patience = 4 must be 0 with")
+        );
         assert!(refused("train.early_stopping.min_improvement=-1").contains("must be 0 or more"));
     }
 }

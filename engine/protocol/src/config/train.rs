@@ -1,8 +1,8 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
 use super::{
-    Adapter, ChatSettings, DistilSettings, EarlyStopping, GuardSettings, Milestones, Objective, PreferenceSettings,
-    RewardSettings, Trainable,
+    Adapter, ChatSettings, DistilSettings, EarlyStopping, GuardSettings, Milestones, Objective,
+    PreferenceSettings, RewardSettings, Trainable,
 };
 use crate::model::Position;
 use crate::{Invalid, ModelConfig, require};
@@ -400,7 +400,12 @@ impl TrainConfig {
         self.early_stopping.validate(self.eval_interval)?;
         self.guard.validate()?;
         if let Some(epochs) = self.epochs {
-            require((0.0..=MAX_EPOCHS).contains(&epochs) && epochs > 0.0, "train.epochs", epochs, "be above 0 and at most 1000000")?;
+            require(
+                (0.0..=MAX_EPOCHS).contains(&epochs) && epochs > 0.0,
+                "train.epochs",
+                epochs,
+                "be above 0 and at most 1000000",
+            )?;
         }
         // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
         let counts = [

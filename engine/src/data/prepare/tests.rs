@@ -275,7 +275,10 @@ fn epochs_of_a_text_are_settled_to_steps() {
     let said = prepared.settle_epochs(&mut config).unwrap().unwrap();
     let tokens = prepared.store.len(Split::Train);
     assert_eq!(config.train.steps, (2.5 * tokens as f64 / (16.0 * 8.0)).ceil() as u64);
-    assert!(said.contains("train.epochs = 2.5") && said.contains(&format!("{} step", config.train.steps)), "{said}");
+    assert!(
+        said.contains("train.epochs = 2.5") && said.contains(&format!("{} step", config.train.steps)),
+        "{said}"
+    );
 }
 
 /// A cleaned folder of one document of each of two sources, notes and pages, of so many letters, in which no split is marked.

@@ -66,7 +66,9 @@ mod tests {
     #[test]
     fn a_loss_above_that_of_the_start_is_worse() {
         assert!(is_worse(2.20, 27.5) && is_worse(2.20, 2.23) && is_worse(-1.0, -0.9));
-        assert!(!is_worse(2.20, 2.21) && !is_worse(2.20, 1.9) && !is_worse(-1.0, -1.5) && !is_worse(0.0, 0.0));
+        assert!(
+            !is_worse(2.20, 2.21) && !is_worse(2.20, 1.9) && !is_worse(-1.0, -1.5) && !is_worse(0.0, 0.0)
+        );
     }
 
     #[test]

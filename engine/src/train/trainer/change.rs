@@ -2,8 +2,8 @@
 
 use super::{Action, Trainer};
 use crate::error::{Error, Result};
-use crate::protocol::{Intervention, RunConfig, TrainConfig};
 use crate::protocol::quantity::things;
+use crate::protocol::{Intervention, RunConfig, TrainConfig};
 use crate::train::TrainEvent;
 
 impl Trainer<'_> {

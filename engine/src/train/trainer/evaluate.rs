@@ -97,7 +97,8 @@ impl Trainer<'_> {
         let settings = &self.config.train.early_stopping;
         let from = self.record.patience_from.unwrap_or_default();
         let (last, without) = settings.last_improvement(&self.validations, from);
-        let is_over = settings.patience > 0 && without >= settings.patience && self.step < self.config.train.steps;
+        let is_over =
+            settings.patience > 0 && without >= settings.patience && self.step < self.config.train.steps;
         self.stopped_early = is_over.then_some(without);
         let Some((at, loss)) = last.filter(|_| is_over) else { return Ok(()) };
         let text = format!(

@@ -507,7 +507,9 @@ impl Trainer<'_> {
 
     fn record_event(&mut self, event: &TrainEvent) -> Result<()> {
         match event {
-            TrainEvent::Sample { step, .. } if !self.samples_by_steps(*step) => self.metrics.write_timed(event),
+            TrainEvent::Sample { step, .. } if !self.samples_by_steps(*step) => {
+                self.metrics.write_timed(event)
+            }
             _ => self.metrics.write(event),
         }
     }
