@@ -117,7 +117,8 @@ export interface Guard {
   since: number;
   kind:
     | "loss_spike" | "loss_rise" | "gradient_spike" | "non_finite" | "dead_layer" | "exploding_layer"
-    | "exploding_activations" | "silent_part" | "plateau" | "overfitting" | "repetition";
+    | "exploding_activations" | "silent_part" | "plateau" | "overfitting" | "worse_than_start"
+    | "repetition";
   severity: "info" | "warning" | "critical";
   /** What was seen, what it usually means, and what was done, in plain sentences. */
   text: string;
@@ -154,7 +155,7 @@ export interface TrainOptions extends RunOptions, FollowOptions {
 
 export interface Run {
   name: string;
-  state: "created" | "running" | "interrupted" | "stopped" | "finished" | "failed" | "imported";
+  state: "created" | "running" | "interrupted" | "stopped" | "stopped_early" | "finished" | "failed" | "imported";
   /** It was imported to compare others with, and is never the latest run. Absent of every other. */
   forComparison?: boolean;
   step: number;

@@ -1,9 +1,13 @@
-//! `metrics.jsonl`: a run's steps, evaluations, samples and checkpoints, one JSON object per line, in the order of steps.
+//! What a run tells of itself, one JSON object per line, in the order of steps: `metrics.jsonl` has its steps, evaluations, samples and all else
+//! that follows from its settings and its text, so that equal runs have equal files; `clock.jsonl` beside it has what the clock decides and what
+//! differs from place to place: speeds, checkpoints, the sample that comes early. Readers get both as one.
 
 use crate::error::{Error, Result};
 use crate::platform::files::{self, File, OpenOptions};
 use crate::protocol::TrainEvent;
 use crate::storage;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +19,30 @@ const LAST_SAMPLES: usize = 4;
 pub struct MetricsWriter {
     path: PathBuf,
     output: BufWriter<File>,
+    timed: BufWriter<File>,
+    /// Tokens per second as last recorded.
+    speed: Option<f64>,
+}
+
+/// A line of `clock.jsonl`.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Timed {
+    Event(TrainEvent),
+    /// From this step on.
+    Speed {
+        step: u64,
+        tokens_per_s: f64,
+    },
+}
+
+impl Timed {
+    fn step(&self) -> Option<u64> {
+        match self {
+            Self::Event(event) => event.step(),
+            Self::Speed { step, .. } => Some(*step),
+        }
+    }
 }
 
 /// What the metrics say about the step that a run is resumed at.
@@ -22,6 +50,8 @@ pub struct MetricsWriter {
 pub struct Resumed {
     /// Step, training loss and validation loss of the last evaluation up to that step.
     pub last_evaluation: Option<(u64, f32, f32)>,
+    /// Step and validation loss of all evaluations up to that step.
+    pub validations: Vec<(u64, f32)>,
     /// There was a sample at that very step.
     pub sampled: bool,
     /// The last samples up to that step and their steps, the newest last.
@@ -39,8 +69,9 @@ impl MetricsWriter {
     /// It exists: metrics are never overwritten.
     pub fn create(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(Error::io(path))?;
+        let timed = timed_after(path, 0)?;
         storage::sync_folder_of(path);
-        Ok(Self { path: path.to_owned(), output: BufWriter::new(file) })
+        Ok(Self { path: path.to_owned(), output: BufWriter::new(file), timed, speed: None })
     }
 
     /// Opens the file to go on after `step`: whatever happened later is cut off, and so is a line that a crash left unfinished.
@@ -76,6 +107,7 @@ impl MetricsWriter {
             match event {
                 TrainEvent::Eval { step: at, train_loss, val_loss, .. } => {
                     resumed.last_evaluation = Some((at, train_loss, val_loss));
+                    resumed.validations.push((at, val_loss));
                 }
                 TrainEvent::Sample { step: at, text } => {
                     resumed.sampled |= at == step;
@@ -98,25 +130,111 @@ impl MetricsWriter {
         let mut file = input.into_inner();
         file.set_len(kept).map_err(Error::io(path))?;
         std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0)).map_err(Error::io(path))?;
-        Ok((Self { path: path.to_owned(), output: BufWriter::new(file) }, resumed))
+        let timed = timed_after(path, step)?;
+        Ok((Self { path: path.to_owned(), output: BufWriter::new(file), timed, speed: None }, resumed))
     }
 
-    /// Appends an event.
+    /// Appends an event: a step's speed, and a checkpoint, to what the clock decides.
     pub fn write(&mut self, event: &TrainEvent) -> Result<()> {
-        let text = serde_json::to_string(event).map_err(|error| Error::Internal(error.to_string()))?;
-        writeln!(self.output, "{text}").map_err(Error::io(&self.path))
+        match event {
+            TrainEvent::Checkpoint { .. } => self.write_timed(event),
+            TrainEvent::Step { step, tokens_per_s, .. } => {
+                if !tokens_per_s.is_nan() && self.speed != Some(*tokens_per_s) {
+                    self.speed = Some(*tokens_per_s);
+                    let speed = Timed::Speed { step: *step, tokens_per_s: *tokens_per_s };
+                    put(&mut self.timed, &self.path, &speed)?;
+                }
+                let mut event = event.clone();
+                if let TrainEvent::Step { tokens_per_s, .. } = &mut event {
+                    *tokens_per_s = f64::NAN;
+                }
+                put(&mut self.output, &self.path, &event)
+            }
+            _ => put(&mut self.output, &self.path, event),
+        }
+    }
+
+    /// Appends an event that the clock decided on.
+    pub fn write_timed(&mut self, event: &TrainEvent) -> Result<()> {
+        put(&mut self.timed, &self.path, event)
     }
 
     /// Hands what is buffered to the operating system, so that other programs see it.
     pub fn flush(&mut self) -> Result<()> {
-        self.output.flush().map_err(Error::io(&self.path))
+        [&mut self.output, &mut self.timed]
+            .into_iter()
+            .try_for_each(BufWriter::flush)
+            .map_err(Error::io(&self.path))
     }
 
     /// Makes all of it durable.
     pub fn sync(&mut self) -> Result<()> {
         self.flush()?;
-        self.output.get_ref().sync_all().map_err(Error::io(&self.path))
+        let files = [&self.output, &self.timed];
+        files.into_iter().try_for_each(|file| file.get_ref().sync_all()).map_err(Error::io(&self.path))
     }
+}
+
+fn put(output: &mut BufWriter<File>, path: &Path, line: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(line).map_err(|error| Error::Internal(error.to_string()))?;
+    writeln!(output, "{text}").map_err(Error::io(path))
+}
+
+/// The file beside a run's metrics that has what the clock decides.
+pub fn timed_path(metrics: &Path) -> PathBuf {
+    metrics.with_file_name("clock.jsonl")
+}
+
+/// The lines of that file, damaged ones aside; a file that is missing has none.
+fn timed(metrics: &Path) -> Result<Vec<Timed>> {
+    let path = timed_path(metrics);
+    match files::read(&path) {
+        Ok(bytes) => Ok(bytes
+            .split_inclusive(|byte| *byte == b'\n')
+            .filter_map(|line| serde_json::from_slice(line.strip_suffix(b"\n")?).ok())
+            .collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::io(path)(error)),
+    }
+}
+
+/// Opens that file to go on after a step; what is later in it is cut off.
+fn timed_after(metrics: &Path, step: u64) -> Result<BufWriter<File>> {
+    let (path, before) = (timed_path(metrics), timed(metrics)?);
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(true).open(&path).map_err(Error::io(&path))?;
+    let mut output = BufWriter::new(file);
+    let kept = before.iter().filter(|line| line.step().is_none_or(|at| at <= step));
+    kept.into_iter().try_for_each(|line| put(&mut output, &path, line))?;
+    output.flush().map_err(Error::io(&path))?;
+    Ok(output)
+}
+
+/// Events of both files as one, in the order of steps.
+fn together(events: Vec<TrainEvent>, timed: Vec<Timed>) -> Vec<TrainEvent> {
+    let (mut speeds, mut others) = (Vec::new(), VecDeque::new());
+    for line in timed {
+        match line {
+            Timed::Speed { step, tokens_per_s } => speeds.push((step, tokens_per_s)),
+            Timed::Event(event) => others.push_back(event),
+        }
+    }
+    let mut all = Vec::with_capacity(events.len() + others.len());
+    for mut event in events {
+        while event.step().is_some() && others.front().is_some_and(|other| other.step() < event.step()) {
+            all.extend(others.pop_front());
+        }
+        if let TrainEvent::Step { step, tokens_per_s, .. } = &mut event
+            && tokens_per_s.is_nan()
+        {
+            let upto = speeds.partition_point(|(from, _)| from <= step);
+            let speed = upto.checked_sub(1).and_then(|at| speeds.get(at));
+            *tokens_per_s = speed.map_or(f64::NAN, |(_, speed)| *speed);
+        }
+        all.push(event);
+    }
+    all.extend(others);
+    all
 }
 
 /// The event of a finished line.
@@ -143,7 +261,7 @@ pub fn read(path: &Path) -> Result<Vec<TrainEvent>> {
             None => break,
         }
     }
-    Ok(events)
+    Ok(together(events, timed(path)?))
 }
 
 /// A run's metrics for a curve: at most `points` steps, evenly over all of them with the last, with what their pairs came to, and
@@ -177,7 +295,7 @@ pub fn thinned(path: &Path, points: usize) -> Result<Vec<TrainEvent>> {
         seen += 1;
         is_kept(seen)
     });
-    Ok(kept.filter_map(whole_event).collect())
+    Ok(together(kept.filter_map(whole_event).collect(), timed(path)?))
 }
 
 #[cfg(test)]
@@ -215,8 +333,13 @@ mod tests {
         assert!(MetricsWriter::create(&path).is_err());
         let (mut writer, resumed) = MetricsWriter::resume(&path, 2).unwrap();
         let samples = vec![(2, "line\nbreak".to_owned())];
-        let wanted =
-            Resumed { last_evaluation: Some((0, 1.25, 0.1)), sampled: true, samples, ..Resumed::default() };
+        let wanted = Resumed {
+            last_evaluation: Some((0, 1.25, 0.1)),
+            validations: vec![(0, 0.1)],
+            sampled: true,
+            samples,
+            ..Resumed::default()
+        };
         assert_eq!(resumed, wanted);
         writer.write(&eval(2)).unwrap();
         writer.flush().unwrap();
@@ -225,6 +348,69 @@ mod tests {
         assert!(matches!(events[2], TrainEvent::Step { loss, .. } if loss.is_nan()));
         assert_eq!((&events[3], &events[4]), (&sample, &eval(2)));
         assert_eq!(MetricsWriter::resume(&path, 2).unwrap().1.last_evaluation, Some((2, 1.25, 0.1)));
+    }
+
+    #[test]
+    fn equal_runs_have_equal_metrics_whatever_the_clock_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |name: &str, speed: f64, saves: &[u64]| {
+            let path = folder.path().join(name).join("metrics.jsonl");
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+            let mut writer = MetricsWriter::create(&path).unwrap();
+            let early = TrainEvent::Sample { step: saves[0], text: "early".to_owned() };
+            for at in 1..=6 {
+                let tokens_per_s = if at > 3 { 2.0 * speed } else { speed };
+                writer
+                    .write(&TrainEvent::Step {
+                        step: at,
+                        loss: 0.5,
+                        lr: 1e-3,
+                        grad_norm: 0.1,
+                        tokens_per_s,
+                        skipped: false,
+                    })
+                    .unwrap();
+                if saves.contains(&at) {
+                    let path = path.display().to_string();
+                    writer.write(&TrainEvent::Checkpoint { step: at, path, best: false }).unwrap();
+                }
+                if at == saves[0] {
+                    writer.write_timed(&early).unwrap();
+                }
+            }
+            writer.write(&eval(6)).unwrap();
+            writer.sync().unwrap();
+            path
+        };
+        let (one, other) = (told("one", 100.0, &[2, 6]), told("other", 333.25, &[5]));
+        assert_eq!(std::fs::read(&one).unwrap(), std::fs::read(&other).unwrap());
+        let speeds = |path: &Path| -> Vec<f64> {
+            let events = read(path).unwrap();
+            let speed = |event: &TrainEvent| match event {
+                TrainEvent::Step { tokens_per_s, .. } => Some(*tokens_per_s),
+                _ => None,
+            };
+            events.iter().filter_map(speed).collect()
+        };
+        assert_eq!(speeds(&other), [333.25, 333.25, 333.25, 666.5, 666.5, 666.5]);
+        let order = |events: Vec<TrainEvent>| -> String {
+            let letter = |event: &TrainEvent| match event {
+                TrainEvent::Step { .. } => 's',
+                TrainEvent::Checkpoint { .. } => 'c',
+                TrainEvent::Sample { .. } => 't',
+                _ => 'e',
+            };
+            events.iter().map(letter).collect()
+        };
+        assert_eq!(order(read(&one).unwrap()), "ssctssssec");
+        assert_eq!(order(thinned(&one, 2).unwrap()), "ctssec");
+        // What comes after the step that a run goes on from is cut from both.
+        drop(MetricsWriter::resume(&one, 2).unwrap());
+        assert_eq!(order(read(&one).unwrap()), "ssct");
+        let (mut writer, _) = MetricsWriter::resume(&one, 1).unwrap();
+        writer.write(&step(2, 0.5)).unwrap();
+        writer.sync().unwrap();
+        assert_eq!((order(read(&one).unwrap()).as_str(), speeds(&one)), ("ss", vec![100.0, 5e3]));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub fn write_batches(run: &Run, path: &Path) {
 
 /// The batches of the validation split that a run is evaluated on.
 fn evaluation(batches: &Batches<'_>, config: &RunConfig) -> Vec<Batch> {
-    let count = batches.evaluations(Split::Validation).min(config.train.eval_batches as u64);
+    let count = batches.evaluations(Split::Validation).min(config.train.evaluated_micro_batches() as u64);
     (0..count).map(|index| batches.evaluation(Split::Validation, index).unwrap()).collect()
 }
 

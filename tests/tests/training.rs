@@ -23,8 +23,8 @@ use glasshouse_engine::train::{Options, Progress, TrainEvent, Trainer, held_out_
 use glasshouse_protocol::RunState;
 use glasshouse_protocol::model::Dropout;
 use glasshouse_protocol::{
-    Adapter, AdapterBase, CheckpointChoice, Decay, Milestones, Precision, RunConfig, TokenizerKind,
-    TrainConfig, Trainable,
+    Adapter, AdapterBase, CheckpointChoice, Decay, EarlyStopping, GuardKind, Milestones, Precision,
+    RunConfig, Start, TokenizerKind, TrainConfig, Trainable,
 };
 use pollster::block_on;
 use std::sync::Arc;
@@ -78,11 +78,13 @@ fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
 fn equal_seeds_give_equal_bits_and_others_do_not() {
     let (_folder, project) = project();
     let train = |config: &RunConfig| {
-        let events = session(&create(&project, config), &store(), "cpu", Options::default()).unwrap();
-        (numbers(&events), last_checkpoint(&events))
+        let run = create(&project, config);
+        let events = session(&run, &store(), "cpu", Options::default()).unwrap();
+        let recorded = std::fs::read(run.metrics_path()).unwrap();
+        (numbers(&events), last_checkpoint(&events), recorded)
     };
     let first = train(&config());
-    assert_eq!(first, train(&config()));
+    assert_eq!(first, train(&config()), "to the byte of metrics.jsonl");
     assert_ne!(first.0, train(&RunConfig { seed: 2, ..config() }).0);
 }
 
@@ -536,6 +538,161 @@ fn accumulated_micro_batches_are_one_large_batch() {
     // Adam divides a gradient by its size, so entries of tiny gradients carry their own rounding; a step moves 1e-3.
     let apart = weights.iter().zip(&accumulated).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
     assert!(apart < 1e-4, "{apart}");
+}
+
+#[test]
+fn a_step_divided_otherwise_is_the_same_run() {
+    let (_folder, project) = project();
+    let store = store();
+    let trained = |batch_size: usize, accumulate: usize| {
+        let mut config = config();
+        config.model.dropout = Dropout::default();
+        config.train = TrainConfig {
+            batch_size,
+            accumulate,
+            steps: 6,
+            eval_interval: 3,
+            sample_interval: 0,
+            ..config.train
+        };
+        let events = session(&create(&project, &config), &store, "cpu", Options::default()).unwrap();
+        let losses = events.iter().filter_map(|event| match event {
+            TrainEvent::Step { loss, .. } => Some(*loss),
+            TrainEvent::Eval { train_loss, val_loss, .. } => Some(train_loss + 10.0 * val_loss),
+            _ => None,
+        });
+        losses.collect::<Vec<f32>>()
+    };
+    let whole = trained(16, 1);
+    assert_eq!(whole.len(), 9);
+    for (batch_size, accumulate) in [(4, 4), (1, 16)] {
+        let divided = trained(batch_size, accumulate);
+        assert_eq!(divided.len(), whole.len());
+        let apart =
+            whole.iter().zip(&divided).map(|(one, other)| (one - other).abs() / one).fold(0.0, f32::max);
+        assert!(apart < 1e-4, "{batch_size} × {accumulate}: {divided:?}, {whole:?}");
+    }
+}
+
+/// Validation losses of a run's evaluations, with their steps.
+fn validations(events: &[TrainEvent]) -> Vec<(u64, f32)> {
+    let validation = |event: &TrainEvent| match event {
+        TrainEvent::Eval { step, val_loss, .. } => Some((*step, *val_loss)),
+        _ => None,
+    };
+    events.iter().filter_map(validation).collect()
+}
+
+#[test]
+fn weights_that_a_run_begins_with_stay_its_best_where_it_only_ruins_them() {
+    let (_folder, project) = project();
+    let worse = |start: Option<Start>| {
+        let train = TrainConfig {
+            learning_rate: 3.0,
+            warmup_steps: 0,
+            steps: 10,
+            eval_interval: 5,
+            sample_interval: 0,
+            ..config().train
+        };
+        let config = RunConfig { start, train, ..config() };
+        let run = create(&project, &config);
+        let events = session(&run, &store(), "cpu", Options::default()).unwrap();
+        let losses = validations(&events);
+        assert!(losses.iter().skip(1).all(|(_, loss)| *loss > losses[0].1 * 1.01), "{losses:?}");
+        let told = events.iter().filter_map(|event| match event {
+            TrainEvent::Guard(report) => Some((report.kind, report.step)),
+            _ => None,
+        });
+        assert!(
+            told.collect::<Vec<_>>().contains(&(GuardKind::WorseThanStart, 5)),
+            "a run shorter than its window"
+        );
+        let parameters = &training_graphs(&config.model, &config.train).unwrap().train.parameters;
+        let best = Checkpoints::new(run.checkpoints_folder()).load(Which::Best, parameters, Content::Weights);
+        let Some(TrainEvent::Done { best_step, best_val_loss, .. }) = events.last() else { panic!("no end") };
+        (
+            best.unwrap().unwrap().info.step,
+            *best_step,
+            *best_val_loss == Some(losses[0].1),
+            run.record().unwrap(),
+        )
+    };
+    let start = Start { run: "1".to_owned(), checkpoint: CheckpointChoice::Best, project: None };
+    let (step, told, is_first, record) = worse(Some(start));
+    assert_eq!((step, told, is_first), (0, Some(0), true));
+    assert!(record.best_val_loss < record.val_loss);
+    // Nobody wants the untrained model back.
+    let (step, told, is_first, _) = worse(None);
+    assert!(step > 0 && told == Some(step) && !is_first);
+}
+
+#[test]
+fn a_run_that_gets_no_better_is_stopped_early_and_can_go_on() {
+    let (_folder, project) = project();
+    let store = store();
+    let mut config = config();
+    config.train.eval_interval = 5;
+    // The first evaluation is one, and none improves on it by as much.
+    config.train.early_stopping = EarlyStopping { patience: 2, min_improvement: 10.0 };
+    let run = create(&project, &config);
+    // A program that dies at the evaluation that would end the run.
+    session_until(&run, &store, "cpu", Options::default(), |event| {
+        matches!(event, TrainEvent::Eval { step: 10, .. })
+    })
+    .unwrap();
+    let events = session(&run, &store, "cpu", Options::default()).unwrap();
+    let ended = |events: &[TrainEvent]| match events.last() {
+        Some(TrainEvent::Done { step, finished, stopped_early, best_step, .. }) => {
+            (*step, *finished, *stopped_early, *best_step)
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(ended(&events), (10, false, Some(2), Some(10)), "{events:?}");
+    assert!(
+        notices(&events).iter().any(|text| text.contains("no improvement for 2 evaluations since step 0"))
+    );
+    assert_eq!(run.record().unwrap().state, RunState::StoppedEarly);
+    // Resumed, it has its patience again.
+    let events = session(&run, &store, "cpu", Options::default()).unwrap();
+    assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Eval { .. })), [15, 20]);
+    assert_eq!(ended(&events).2, Some(2));
+    assert_eq!((run.record().unwrap().state, run.record().unwrap().step), (RunState::StoppedEarly, 20));
+    // One that improves goes on to its end.
+    config.train.early_stopping = EarlyStopping { patience: 8, min_improvement: 0.0 };
+    let events = session(&create(&project, &config), &store, "cpu", Options::default()).unwrap();
+    assert_eq!((ended(&events).1, ended(&events).2), (true, None));
+}
+
+#[test]
+fn a_finished_run_goes_on_to_more_steps_and_says_what_its_rate_does() {
+    let (_folder, project) = project();
+    let store = store();
+    let run = create(&project, &config());
+    session(&run, &store, "cpu", Options::default()).unwrap();
+    let told = with_trainer(&run, &store, "cpu", Options::default(), |trainer| {
+        let changed = block_on(trainer.change(None, Some(70))).unwrap();
+        let TrainEvent::Notice { text } = changed else { panic!("{changed:?}") };
+        text
+    })
+    .unwrap();
+    let longer = TrainConfig { steps: 70, ..config().train };
+    let rates =
+        [config().train.learning_rate_at(59), longer.learning_rate_at(60), longer.learning_rate_at(69)];
+    for rate in rates.map(|rate| format!("{rate:.2e}")) {
+        assert!(told.contains(&rate), "{told}: {rate}");
+    }
+    assert!(told.contains("70 steps instead of 60") && told.contains("cosine"), "{told}");
+    let events = session(&run, &store, "cpu", Options::default()).unwrap();
+    let steps: Vec<(u64, f64)> = events
+        .iter()
+        .filter_map(|event| match event {
+            TrainEvent::Step { step, lr, .. } => Some((*step, *lr)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!((steps[0], steps.len()), ((61, rates[1]), 10));
+    assert_eq!((run.record().unwrap().state, run.record().unwrap().step), (RunState::Finished, 70));
 }
 
 #[test]

@@ -192,6 +192,13 @@ pub struct ConfigArguments {
     /// Optimizer steps
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
+    /// How often the training text, or each row, is seen: the steps follow from it when the data are prepared (train.epochs)
+    #[arg(long, value_name = "X", conflicts_with = "steps", allow_negative_numbers = true)]
+    pub epochs: Option<f64>,
+    /// Early stopping: end the run after so many evaluations in a row without a lower validation loss; 0 never does. It can be resumed
+    /// (train.early_stopping.patience; what counts as lower: --set train.early_stopping.min_improvement=X)
+    #[arg(long, value_name = "N")]
+    pub patience: Option<u64>,
     /// Batch size: windows of text in a micro-batch (train.batch_size)
     #[arg(long, alias = "batch", value_name = "N")]
     pub batch_size: Option<usize>,
@@ -305,7 +312,8 @@ pub struct TrainArguments {
     /// Threads of the CPU executor; all cores unless said
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// Carry on the latest run of the project from its latest checkpoint
+    /// Carry on the latest run of the project from its latest checkpoint; with --steps to another length, also where it is finished or
+    /// was stopped. The schedule is that of all its steps then
     #[arg(long, conflicts_with = "from")]
     pub resume: bool,
     /// Which run to resume, by number, name or title; the latest unless said
@@ -331,7 +339,7 @@ pub struct TrainArguments {
 /// How much of the validation split an evaluation reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum EvaluationArgument {
-    /// `train.eval_batches` batches, drawn once and the same in every evaluation
+    /// `train.eval_batches` batches of a step's size, drawn once and the same in every evaluation
     #[default]
     Batches,
     /// The whole split in consecutive windows, each token once; kept when the run is resumed

@@ -2,6 +2,7 @@
 
 use super::bar::bar;
 use super::flags;
+use glasshouse_engine::protocol::quantity::counted;
 use glasshouse_engine::protocol::{GuardDocument, GuardReport, PreferenceMetrics, RewardMetrics};
 use glasshouse_engine::train::TrainEvent;
 use indicatif::ProgressBar;
@@ -57,6 +58,15 @@ impl Output {
         if let OutputMode::Bar(bar) = &self.mode {
             bar.set_position(step);
             bar.reset_eta();
+        }
+    }
+
+    /// Gives the run another length.
+    pub(super) fn set_steps(&mut self, all: u64) {
+        match &mut self.mode {
+            OutputMode::Bar(bar) => bar.set_length(all),
+            OutputMode::Lines { steps, .. } => *steps = all,
+            OutputMode::Json => {}
         }
     }
 
@@ -222,15 +232,64 @@ fn line(event: &TrainEvent) -> String {
         ),
         TrainEvent::Guard(report) => format!("note: {}", of_guard(report)),
         TrainEvent::Notice { text } => format!("note: {text}"),
-        TrainEvent::Done { step, finished, best_val_loss, seconds, tokens_per_s, .. } => {
-            let ended = if *finished { "done" } else { "stopped" };
-            let best = best_val_loss.map(|loss| format!(" · best validation loss {loss:.4}"));
+        TrainEvent::Done {
+            step,
+            finished,
+            best_val_loss,
+            best_step,
+            stopped_early,
+            seconds,
+            tokens_per_s,
+            ..
+        } => {
+            let ended = match stopped_early {
+                Some(_) => "stopped early",
+                None if *finished => "done",
+                None => "stopped",
+            };
+            let without = stopped_early
+                .map(|count| format!(" · no improvement for {}", counted(count, "evaluation")))
+                .unwrap_or_default();
+            let at = match best_step {
+                Some(0) if *step > 0 => ", that of step 0: nothing improved".to_owned(),
+                Some(at) => format!(" at step {at}"),
+                None => String::new(),
+            };
+            let best = best_val_loss.map(|loss| format!(" · best validation loss {loss:.4}{at}"));
             format!(
-                "{ended} at step {step} · {}{} · {}",
+                "{ended} at step {step}{without} · {}{} · {}",
                 duration(*seconds),
                 best.unwrap_or_default(),
                 tokens_per_second(*tokens_per_s)
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_run_says_where_it_was_best_and_that_nothing_improved() {
+        let done = |step, finished, best_step, stopped_early| {
+            line(&TrainEvent::Done {
+                step,
+                finished,
+                train_loss: Some(5.5),
+                val_loss: Some(5.64),
+                best_val_loss: Some(2.2),
+                best_step,
+                stopped_early,
+                seconds: 3.0,
+                tokens_per_s: 870.0,
+            })
+        };
+        let told = done(10, true, Some(0), None);
+        assert!(told.contains("best validation loss 2.2000, that of step 0: nothing improved"), "{told}");
+        let told = done(40, false, Some(20), Some(4));
+        let wanted = "stopped early at step 40 · no improvement for 4 evaluations · 3.0 s · best validation loss 2.2000 at step 20";
+        assert!(told.starts_with(wanted), "{told}");
+        assert!(!done(10, true, None, None).contains(" at step 0"));
     }
 }

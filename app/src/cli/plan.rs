@@ -168,6 +168,9 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
 }
 
 fn whole_run(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
+    if let Some(epochs) = config.train.epochs {
+        return Ok(say!("whole run: {epochs} epochs; their steps follow from the text when the run begins")?);
+    }
     let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
     say!(
         "whole run: {}, {} tokens, {}",

@@ -47,6 +47,12 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     if let Some(steps) = arguments.steps {
         config.set_steps(steps);
     }
+    if arguments.epochs.is_some() {
+        config.train.epochs = arguments.epochs;
+    }
+    if let Some(patience) = arguments.patience {
+        config.train.early_stopping.patience = patience;
+    }
     if let Some(seed) = arguments.seed {
         config.seed = seed;
     }
@@ -111,8 +117,8 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     Ok(config)
 }
 
-/// What was typed that a run does not have already, each with what the run has. The precision is not looked at: a run may go on in
-/// another.
+/// What was typed that a run does not have already, each with what the run has. Precision and steps are not looked at: a run may go on in
+/// another, and to another length.
 pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig) -> Result<Vec<String>> {
     let mut others = Vec::new();
     let mut compare = |name: &str, typed: Option<String>, has: String| {
@@ -134,7 +140,10 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
         arguments.vocabulary.map(|typed| typed.to_string()),
         run.tokenizer.vocabulary.to_string(),
     );
-    compare("steps", arguments.steps.map(|typed| typed.to_string()), run.train.steps.to_string());
+    let has = run.train.epochs.map_or_else(|| "none".to_owned(), |epochs| epochs.to_string());
+    compare("epochs", arguments.epochs.map(|typed| typed.to_string()), has);
+    let patience = arguments.patience.map(|typed| typed.to_string());
+    compare("patience", patience, run.train.early_stopping.patience.to_string());
     let rate = arguments.lr.map(|typed| typed.to_string());
     compare("lr", rate, run.train.learning_rate.to_string());
     compare(
@@ -162,8 +171,12 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
         typed.data.mixture.clone_from(&run.data.mixture);
         typed.device.clone_from(&run.device);
         typed.train.precision = run.train.precision;
-        // `auto` was settled when the run began.
+        // `auto` was settled when the run began, and so were epochs.
         typed.train.milestones = run.train.milestones;
+        if typed.train.epochs.is_some() && typed.train.epochs == run.train.epochs {
+            let settled = (run.train.steps, run.train.warmup_steps, run.train.decay_steps);
+            (typed.train.steps, typed.train.warmup_steps, typed.train.decay_steps) = settled;
+        }
         if typed != *run {
             others.push(format!("--config {} says other than its run.toml", file.display()));
         }

@@ -59,7 +59,7 @@ struct TrainOutcome {
     classifies: bool,
     /// It answers in conversations.
     converses: bool,
-    /// All steps are done.
+    /// All steps are done, or more of them would help no more.
     finished: bool,
 }
 
@@ -138,8 +138,8 @@ async fn resumed(
     }
     // A run of mixed precision can go on where there are no 16-bit floats.
     let precision = changes.precision.map(PrecisionArgument::precision);
-    let launch = RunLaunch { precision, device: device.clone(), ..launch };
-    Ok((Command::Resume { run: Some(run), launch }, config.train.steps))
+    let launch = RunLaunch { precision, device: device.clone(), steps: changes.steps, ..launch };
+    Ok((Command::Resume { run: Some(run), launch }, changes.steps.unwrap_or(config.train.steps)))
 }
 
 /// A new run: settings and project folder.
@@ -236,6 +236,8 @@ struct Follower {
     project: String,
     /// Steps of the whole run.
     steps: u64,
+    /// It goes on with one that began before.
+    resumes: bool,
     /// The step that was asked for as the last.
     stop_after: Option<u64>,
     engine: Sender,
@@ -254,12 +256,13 @@ struct Follower {
 
 impl Follower {
     fn new(arguments: &TrainArguments, steps: u64, engine: Sender) -> Self {
-        let TrainArguments { json, stop_after, .. } = *arguments;
+        let TrainArguments { json, stop_after, resume, .. } = *arguments;
         Self {
             output: Output::new(json, steps),
             json,
             project: project_option(&arguments.project),
             steps,
+            resumes: resume,
             stop_after,
             engine,
             trains: Arc::default(),
@@ -280,6 +283,11 @@ impl Follower {
             Event::Notice { text } => self.output.notice(&text),
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);
+                if !self.resumes {
+                    // Epochs are steps only now.
+                    self.steps = opened.config.train.steps;
+                    self.output.set_steps(self.steps);
+                }
                 self.prompt = opened.prompt;
                 self.classifies = !opened.config.model.labels.is_empty();
                 self.converses = !opened.config.train.objective.learns_text();
@@ -296,8 +304,8 @@ impl Follower {
                 }
                 if step >= self.steps {
                     self.output.notice(&format!(
-                        "{0} is finished: its {1} are done, and nothing is left to train; `glasshouse train{2} --from {0}` \
-                         begins a new run with its weights",
+                        "{0} is finished: its {1} are done, and nothing is left to train; `glasshouse train{2} --resume --run {0} --steps N` \
+                         goes on to step N, `glasshouse train{2} --from {0}` begins a new run with its weights",
                         run.name,
                         counted(self.steps, "step"),
                         self.project
@@ -313,8 +321,8 @@ impl Follower {
             }
             Event::Training { events } => {
                 for event in events {
-                    if let TrainEvent::Done { finished, .. } = event {
-                        self.finished = finished;
+                    if let TrainEvent::Done { finished, stopped_early, .. } = event {
+                        self.finished = finished || stopped_early.is_some();
                     }
                     self.output.event(&event);
                 }

@@ -3,6 +3,7 @@
 mod adapter;
 mod change;
 mod distil;
+mod early_stopping;
 mod generate;
 mod guard;
 mod milestones;
@@ -20,6 +21,7 @@ pub use adapter::{Adapter, AdapterBase, AdapterKind, AdapterTarget};
 use change::REMOVED;
 pub use change::{RENAMED, current_name};
 pub use distil::DistilSettings;
+pub use early_stopping::EarlyStopping;
 pub use generate::GenerateConfig;
 pub use guard::{GuardAction, GuardMode, GuardSettings};
 pub use milestones::{MAX_MILESTONES, Milestones};

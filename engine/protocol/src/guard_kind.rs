@@ -26,6 +26,8 @@ pub enum GuardKind {
     Plateau,
     /// The validation loss rises while the training loss falls.
     Overfitting,
+    /// The validation loss is above that of step 0.
+    WorseThanStart,
     /// Samples say the same again and again.
     Repetition,
 }
@@ -44,6 +46,7 @@ impl GuardKind {
             Self::SilentPart => "silent part",
             Self::Plateau => "plateau",
             Self::Overfitting => "overfitting",
+            Self::WorseThanStart => "worse than the start",
             Self::Repetition => "repetition",
         }
     }

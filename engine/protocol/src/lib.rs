@@ -45,9 +45,9 @@ pub use completion::{
 };
 pub use config::{
     Adapter, AdapterBase, AdapterKind, AdapterTarget, Category, ChatSettings, DataConfig, Decay,
-    DistilSettings, END_OF_TEXT, GenerateConfig, GuardAction, GuardMode, GuardSettings, MAX_MILESTONES,
-    Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind, Precision, RunConfig,
-    Severity, Start, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
+    DistilSettings, END_OF_TEXT, EarlyStopping, GenerateConfig, GuardAction, GuardMode, GuardSettings,
+    MAX_MILESTONES, Milestones, Moderated, Moderation, ModerationMode, Objective, OptimizerKind, Precision,
+    RunConfig, Severity, Start, TokenizerConfig, TokenizerKind, TrainConfig, Trainable,
 };
 pub use device::{DeviceDescription, DeviceKind};
 pub use evaluation::{Audit, AuditSettings, Comparison, EvaluateSettings, Evaluation};

@@ -252,7 +252,7 @@ fn gpt2_124m() -> RunConfig {
             min_learning_rate: 6e-5,
             warmup_steps: 2000,
             eval_interval: 2000,
-            eval_batches: 200,
+            eval_batches: 2,
             checkpoint_interval: 1000,
             ..TrainConfig::default()
         },
@@ -309,7 +309,7 @@ fn stories_15m() -> RunConfig {
             min_learning_rate: 0.0,
             warmup_steps: 1000,
             eval_interval: 2000,
-            eval_batches: 100,
+            eval_batches: 4,
             checkpoint_interval: 1000,
             ..TrainConfig::default()
         },

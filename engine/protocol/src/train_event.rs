@@ -21,7 +21,8 @@ pub enum TrainEvent {
         /// Global norm of the gradient before clipping.
         #[serde(deserialize_with = "number_or_null")]
         grad_norm: f32,
-        /// Training tokens per second, over this step's group.
+        /// Training tokens per second, over this step's group; NaN, and left out, where it is not known.
+        #[serde(default = "unknown", skip_serializing_if = "is_nan")]
         tokens_per_s: f64,
         /// The gradient was not finite, so the weights were left as they were.
         skipped: bool,
@@ -55,7 +56,8 @@ pub enum TrainEvent {
         /// Mean loss over its batches of the validation split, or over the whole split.
         #[serde(deserialize_with = "number_or_null")]
         val_loss: f32,
-        /// No earlier evaluation of the run had a lower validation loss.
+        /// No earlier evaluation of the run had a lower validation loss. The untrained model's is never the best; weights that a run
+        /// begins with are.
         best: bool,
         /// What the pairs of the validation split come to, where the objective is of preferences.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,6 +116,12 @@ pub enum TrainEvent {
         val_loss: Option<f32>,
         /// Lowest validation loss of the run.
         best_val_loss: Option<f32>,
+        /// Step of the best checkpoint; 0 where nothing was better than the weights that the run began with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        best_step: Option<u64>,
+        /// Early stopping ended it: evaluations in a row without an improvement.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stopped_early: Option<u64>,
         /// Seconds of this session, evaluations and samples included.
         seconds: f64,
         /// Training tokens per second over this session's steps alone.
@@ -213,6 +221,14 @@ impl TrainEvent {
             Self::Notice { .. } => None,
         }
     }
+}
+
+fn unknown() -> f64 {
+    f64::NAN
+}
+
+fn is_nan(number: &f64) -> bool {
+    number.is_nan()
 }
 
 fn number_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {

@@ -14,6 +14,8 @@ pub struct GuardState {
     pub gradient_norms: Vec<f32>,
     /// Steps in a row that were skipped or whose loss was not finite.
     pub bad_steps: u32,
+    /// Validation loss at step 0.
+    pub start: Option<f32>,
     /// Step, training loss and validation loss of the last evaluations.
     pub evaluations: Vec<(u64, f32, f32)>,
     /// Step of the last looks at activations, and their scale behind each part of the model.

@@ -261,6 +261,11 @@ impl Checkpoints {
         self.keeps_next = true;
     }
 
+    /// Step of the best state.
+    pub fn best_step(&self) -> Option<u64> {
+        self.best.as_ref().map(|entry| entry.step)
+    }
+
     /// Steps of the states that the guard may go back to, ascending.
     pub fn kept_steps(&self) -> Vec<u64> {
         self.kept.iter().map(|entry| entry.step).collect()

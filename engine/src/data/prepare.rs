@@ -18,6 +18,7 @@ use super::store::{INDEX_FILE, Index, Split, TokenStore, Writer};
 use super::windows::Windows;
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once};
+use crate::protocol::quantity::counted;
 use crate::protocol::random::split_mix;
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, TokenizerFiles, TokenizerTrainer};
@@ -131,7 +132,8 @@ impl Prepared {
 
     fn windows(&self, config: &RunConfig) -> Result<Windows<'_>> {
         let RunConfig { seed, train, model, .. } = config;
-        let batches = Windows::new(&self.store, *seed, train.batch_size, model.context_length)?;
+        let batches = Windows::new(&self.store, *seed, train.batch_size, model.context_length)?
+            .accumulating(train.accumulate);
         if !train.document_mask {
             return Ok(batches);
         }
@@ -187,6 +189,37 @@ impl Prepared {
 }
 
 impl Prepared {
+    /// Settles the steps of a run whose length is said in epochs, and says what they come to.
+    ///
+    /// # Errors
+    /// As [`Prepared::batches`].
+    pub fn settle_epochs(&self, config: &mut RunConfig) -> Result<Option<String>> {
+        let Some(epochs) = config.train.epochs else { return Ok(None) };
+        let RunConfig { train, model, .. } = &*config;
+        let (rows, of) = match self.batches(config)? {
+            Batches::Windows(_) => {
+                let tokens = self.store.len(Split::Train);
+                (tokens as f64 / model.context_length as f64, counted(tokens, "token"))
+            }
+            Batches::Examples(examples) => {
+                let about = examples.about(Split::Train);
+                (about.rows as f64, counted((about.examples - about.left_out) as u64, "example"))
+            }
+            Batches::Pairs(pairs) => {
+                let pairs = pairs.count(Split::Train);
+                (2.0 * pairs as f64, counted(pairs as u64, "pair"))
+            }
+            Batches::Prompts(prompts) => {
+                let prompts = prompts.count(Split::Train);
+                // A round of answers is learned from in so many steps.
+                let steps = train.reward.iterations as f64;
+                ((prompts * train.reward.group) as f64 * steps, counted(prompts as u64, "prompt"))
+            }
+        };
+        config.settle_epochs(rows);
+        Ok(Some(format!("train.epochs = {epochs} of {of}: {}", counted(config.train.steps, "step"))))
+    }
+
     /// The first words of the text, for samples to begin with.
     fn first_words(&self) -> Option<String> {
         let count = self.store.len(Split::Train).min(FIRST_TOKENS) as usize;

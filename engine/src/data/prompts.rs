@@ -99,6 +99,11 @@ impl<'a> Prompts<'a> {
         Ok(Self { store, tokenizer, ends, judge, rows, settings, left_out })
     }
 
+    /// Prompts of a split that are answered.
+    pub fn count(&self, split: Split) -> usize {
+        self.rows[split as usize].len()
+    }
+
     /// The prompts of a step: each of the data once, in an order of its own in every epoch, before any comes again.
     ///
     /// # Errors

@@ -19,6 +19,8 @@ pub struct Windows<'a> {
     mixture: Option<Arc<MixtureSampler>>,
     seed: u64,
     batch: usize,
+    /// Micro-batches of a step.
+    accumulate: usize,
     pub(super) context_length: usize,
     /// The token that ends a document, where documents do not see each other.
     separator: Option<u32>,
@@ -57,7 +59,7 @@ impl<'a> Windows<'a> {
             }
         }
         let mixture = MixtureSampler::of(store, context_length)?.map(Arc::new);
-        Ok(Self { store, mixture, seed, batch, context_length, separator: None })
+        Ok(Self { store, mixture, seed, batch, accumulate: 1, context_length, separator: None })
     }
 
     /// Has documents, which end with this token, not see each other.
@@ -66,19 +68,29 @@ impl<'a> Windows<'a> {
         Self { separator: Some(end_of_text), ..self }
     }
 
+    /// Has a step consist of so many micro-batches (1 before this is called).
+    #[must_use]
+    pub fn accumulating(self, accumulate: usize) -> Self {
+        Self { accumulate: accumulate.max(1), ..self }
+    }
+
     /// The training batch of a step's micro-batch: windows at offsets drawn uniformly from `[0, length − T)`, as nanoGPT
-    /// draws them, or by the mixture where the text has one.
+    /// draws them, or by the mixture where the text has one. Which windows a step has depends on their number alone, and not on
+    /// how they are divided among micro-batches.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
         self.windows(Split::Train, self.starts(step, micro_batch))
     }
 
     /// Where the windows of [`Windows::train`] begin in the training split.
     pub fn starts(&self, step: u64, micro_batch: u64) -> Vec<u64> {
-        let key = nth(nth(self.seed, TRAINING, step), TRAINING, micro_batch);
-        match &self.mixture {
-            None => self.offsets(Split::Train, key),
-            Some(mixture) => (0..self.batch as u64).map(|row| mixture.offset(nth(key, 0, row))).collect(),
-        }
+        let key = nth(nth(self.seed, TRAINING, step), TRAINING, 0);
+        let first = micro_batch * self.batch as u64;
+        (first..first + self.batch as u64)
+            .map(|row| match &self.mixture {
+                None => self.offset(Split::Train, nth(key, 0, row)),
+                Some(mixture) => mixture.offset(nth(key, 0, row)),
+            })
+            .collect()
     }
 
     /// The text's mixture, where it has one.
@@ -86,16 +98,19 @@ impl<'a> Windows<'a> {
         self.mixture.as_deref()
     }
 
-    /// The evaluation batch of that index: every evaluation of a run uses the same ones.
+    /// The evaluation micro-batch of that index: every evaluation of a run uses the same ones, and those of a step's size hold the
+    /// same windows however steps are divided.
     pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
-        let key = nth(nth(self.seed, EVALUATION, split as u64), EVALUATION, index);
-        self.windows(split, self.offsets(split, key))
+        let key = nth(self.seed, EVALUATION, split as u64);
+        let (rows, first) = ((self.batch * self.accumulate) as u64, index * self.batch as u64);
+        let starts = (first..first + self.batch as u64)
+            .map(|at| self.offset(split, nth(nth(key, EVALUATION, at / rows), 0, at % rows)));
+        self.windows(split, starts.collect())
     }
 
-    /// Offsets drawn from anywhere in a split alike.
-    fn offsets(&self, split: Split, key: u64) -> Vec<u64> {
-        let offsets = self.store.len(split) - self.context_length as u64;
-        (0..self.batch as u64).map(|row| scaled(nth(key, 0, row), offsets)).collect()
+    /// An offset drawn from anywhere in a split alike.
+    fn offset(&self, split: Split, key: u64) -> u64 {
+        scaled(key, self.store.len(split) - self.context_length as u64)
     }
 
     fn windows(&self, split: Split, starts: Vec<u64>) -> Result<Batch> {
@@ -214,6 +229,28 @@ mod tests {
         }
         let evaluation = batches.evaluation(Split::Validation, 0).unwrap();
         assert!(evaluation.tokens.iter().all(|token| token % 5 == 0));
+    }
+
+    #[test]
+    fn a_step_has_the_same_windows_however_it_is_divided() {
+        let store = store(1000, 500);
+        let (step, index) = (5, 2);
+        let drawn = |batch: usize, accumulate: usize| {
+            let windows = Windows::new(&store, 7, batch, 8).unwrap().accumulating(accumulate);
+            let micro_batches = 0..accumulate as u64;
+            let tokens = |batches: Vec<Result<Batch>>| -> Vec<u32> {
+                batches.into_iter().flat_map(|batch| batch.unwrap().tokens).collect()
+            };
+            let first = index * accumulate as u64;
+            let evaluated = first..first + accumulate as u64;
+            (
+                tokens(micro_batches.map(|micro| windows.train(step, micro)).collect()),
+                tokens(evaluated.map(|at| windows.evaluation(Split::Validation, at)).collect()),
+            )
+        };
+        let whole = drawn(16, 1);
+        assert_eq!(whole.0.len(), 16 * 8);
+        assert_eq!([drawn(4, 4), drawn(1, 16), drawn(2, 8)], [(); 3].map(|()| whole.clone()));
     }
 
     #[test]

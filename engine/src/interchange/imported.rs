@@ -115,7 +115,7 @@ fn settings(found: &Found, name: &str) -> Result<RunConfig> {
             beta2: 0.999,
             weight_decay: 0.0,
             eval_interval: 50,
-            eval_batches: 10,
+            eval_batches: 2,
             checkpoint_interval: 100,
             sample_interval: 50,
             sample_prompt: String::new(),

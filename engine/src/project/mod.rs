@@ -13,7 +13,8 @@
 //! runs/<number>-<name>/
 //!     run.toml                       the resolved configuration
 //!     run.json                       how the run fares: device, state, steps done
-//!     metrics.jsonl                  one event a line
+//!     metrics.jsonl                  one event a line; the same for equal runs
+//!     clock.jsonl                    likewise, what the clock decides: speeds, checkpoints
 //!     evaluation.json                what was found of its weights, where it was evaluated
 //!     audit.json                     what they learned that nobody wanted, where it was audited
 //!     tensorboard/                   the same numbers as TensorBoard events

@@ -92,6 +92,9 @@ pub struct RunRecord {
     /// The checkpoint that it goes on from, where that is another run's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored_from: Option<Start>,
+    /// Early stopping ended the run at this step, and it was resumed: evaluations up to here try nobody's patience.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience_from: Option<u64>,
     /// What the guard did to it, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interventions: Vec<Intervention>,
@@ -157,6 +160,7 @@ impl Run {
             source: None,
             for_comparison: false,
             restored_from: None,
+            patience_from: None,
             interventions: Vec::new(),
             estimated_seconds: None,
         })?;

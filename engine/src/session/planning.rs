@@ -38,7 +38,7 @@ pub(super) struct MeasuredSpeed {
 
 impl Session {
     pub(super) async fn plan(&mut self, id: u64, config: &RunConfig) -> Result<()> {
-        let config = &self.with_teacher(config)?;
+        let config = &self.settled(config)?;
         config.validate()?;
         let (planned, target, limits) = (config.clone(), self.device.target(), self.device.limits());
         // A large model's plan takes seconds.
@@ -74,6 +74,16 @@ impl Session {
             && let Some(teacher) = Teacher::find(&open.project, &config)?
         {
             teacher.settle(&mut config);
+        }
+        Ok(config)
+    }
+
+    /// The settings as a run would have them that began now: its teacher's model, and about the steps that its epochs of a text come to.
+    fn settled(&mut self, config: &RunConfig) -> Result<RunConfig> {
+        let mut config = self.with_teacher(config)?;
+        if config.train.epochs.is_some() && config.train.objective.learns_text() {
+            let tokens = self.text_tokens(&config);
+            config.settle_epochs(tokens as f64 / config.model.context_length as f64);
         }
         Ok(config)
     }
@@ -124,7 +134,7 @@ impl Session {
     }
 
     pub(super) async fn measure(&mut self, id: u64, config: &RunConfig) -> Result<()> {
-        let config = &self.with_teacher(config)?;
+        let config = &self.settled(config)?;
         let measured = self.measured(config, Extent::Seconds(MEASURED)).await?.step;
         self.remember_speed(config, measured.flops_per_s)?;
         let run_seconds = measured.ms_per_step / 1e3 * config.train.steps as f64;

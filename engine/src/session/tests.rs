@@ -226,6 +226,33 @@ fn generate(prompt: &str) -> Command {
 }
 
 #[test]
+fn a_run_is_as_long_as_its_epochs_and_goes_on_to_more_steps() {
+    let shelf = tempfile::tempdir().unwrap();
+    let mut config = tiny(20);
+    config.train.epochs = Some(0.02);
+    let more = |steps| {
+        let launch = RunLaunch { steps: Some(steps), ..RunLaunch::default() };
+        after(Command::Resume { run: None, launch })
+    };
+    let made = Command::CreateProject { name: "Epochs".to_owned() };
+    let heard = play(shelf.path(), vec![after(made), after(train(config, None)), more(30), more(5)]);
+    let tokens = heard.iter().find_map(|report| match &report.event {
+        Event::TokenizerReady { tokenizer } => Some(tokenizer.train_tokens),
+        _ => None,
+    });
+    let ended = heard.iter().filter_map(|report| match &report.event {
+        Event::TrainingEnded { run } => Some((run.state, run.step, run.steps)),
+        _ => None,
+    });
+    let settled = (0.02 * tokens.unwrap() as f64 / 64.0).ceil() as u64;
+    assert!(settled > 5 && settled < 20, "{settled}");
+    let ended: Vec<_> = ended.collect();
+    assert_eq!(ended, [(RunState::Finished, settled, settled), (RunState::Finished, 30, 30)]);
+    let refused = failures(&heard);
+    assert!(refused.len() == 1 && refused[0].contains("has done 30 steps already"), "{refused:?}");
+}
+
+#[test]
 fn a_project_is_made_trained_written_with_and_found_again() {
     let shelf = tempfile::tempdir().unwrap();
     let heard = play(

@@ -118,7 +118,7 @@ impl Session {
         self.opened()?;
         self.say_state(TrainingState::Preparing, 0, 0);
         let id = job.id;
-        let RunLaunch { stop_after, evaluate_whole_split, .. } = job.launch;
+        let RunLaunch { stop_after, evaluate_whole_split, steps: mut more_steps, .. } = job.launch;
         let (outlet, evaluations) = (self.outlet.clone(), self.evaluations.clone());
         let mut inbox = std::mem::take(&mut self.inbox);
         let (work, ends) = ((id, PREPARING), |command: &Command| *command == Command::StopTraining);
@@ -170,6 +170,10 @@ impl Session {
                 estimated_seconds: estimated,
             };
             self.outlet.answer(id, began);
+            if let Some(steps) = more_steps.take().filter(|steps| *steps != trainer.config().train.steps) {
+                let event = trainer.change(None, Some(steps)).await?;
+                self.outlet.answer(id, Event::Training { events: vec![event] });
+            }
             let Err(error) = self.follow(id, &mut trainer, &control, &prepared).await else {
                 return run.summary();
             };
@@ -180,7 +184,7 @@ impl Session {
 
     /// Text, tokenizer, kernels and device of a run, before there is anything of it on disk.
     async fn make_ready(&mut self, job: Job) -> Result<Ready> {
-        let RunLaunch { precision, device: instead, learns_from, recipe, .. } = job.launch;
+        let RunLaunch { precision, device: instead, learns_from, recipe, steps, .. } = job.launch;
         let chosen =
             instead.clone().or_else(|| Some(self.device.request.clone()).filter(|it| !it.is_empty()));
         let (mut config, prepared, run) = match job.what {
@@ -223,6 +227,9 @@ impl Session {
                 let prepared = Arc::new(self.prepare(job.id, &config, given).await?);
                 prepared.complete(&mut config);
                 config.validate()?;
+                if let Some(notice) = prepared.settle_epochs(&mut config)? {
+                    self.outlet.notice(notice);
+                }
                 for notice in prepared.about_batches(&config)? {
                     self.outlet.notice(notice);
                 }
@@ -237,7 +244,20 @@ impl Session {
                     Some(prepared) => prepared,
                     None => Arc::new(data::prepare::open_aside(folder).await?),
                 };
-                (run.config()?, prepared, Some(run))
+                let config = run.config()?;
+                if let Some(steps) = steps {
+                    // Before anything of the run is changed.
+                    let mut longer = config.clone();
+                    longer.train.steps = steps;
+                    longer.train.decay_steps = longer.train.decay_steps.min(steps);
+                    longer.validate()?;
+                    let done = run.record()?.step;
+                    if steps <= done && steps != config.train.steps {
+                        let done = quantity::counted(done, "step");
+                        return Err(Error::Refused(format!("the run has done {done} already; give it more")));
+                    }
+                }
+                (config, prepared, Some(run))
             }
         };
         if let Some(precision) = precision {

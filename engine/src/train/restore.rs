@@ -5,7 +5,7 @@ use super::trainer::{REFERENCE_FILE, REWARD_MODEL_FILE, ROUND_FILE, TEACHER_FILE
 use crate::checkpoint::{Checkpoints, Content, Loaded};
 use crate::error::Result;
 use crate::initial;
-use crate::metrics::MetricsWriter;
+use crate::metrics::{self, MetricsWriter};
 use crate::model;
 use crate::platform::{Turns, at_once, files};
 use crate::project::{Project, Run, RunRecord, StagedRun};
@@ -62,6 +62,10 @@ impl Project {
         checkpoints.save_in_turns(&info, &parameters, &state, is_best, turns).await?;
         if is_resumable && files::is_file(&run.metrics_path()) {
             storage::copy_file_in_turns(&run.metrics_path(), &restored.metrics_path(), turns).await?;
+            let [from, to] = [run, restored].map(|run| metrics::timed_path(&run.metrics_path()));
+            if files::is_file(&from) {
+                storage::copy_file_in_turns(&from, &to, turns).await?;
+            }
             MetricsWriter::resume(&restored.metrics_path(), info.step)?;
         }
         // What the next steps compare with and learn from. A milestone's run is its own reference, and has the same judges.

@@ -1,6 +1,6 @@
 //! What the tests of training share: a tiny model, a text that it can learn, and sessions of a run.
 
-use glasshouse_engine::data::{Batches, TokenStore};
+use glasshouse_engine::data::{Batches, TokenStore, Windows};
 use glasshouse_engine::executor::Executor;
 use glasshouse_engine::gpu::Tuning;
 use glasshouse_engine::graph::random;
@@ -90,8 +90,9 @@ pub fn with_trainer<R>(
     pollster::block_on(async {
         let config = run.config()?;
         let graphs = model::training_graphs(&config.model, &config.train)?;
-        let batches =
-            Batches::windows(store, config.seed, config.train.batch_size, config.model.context_length)?;
+        let TrainConfig { batch_size, accumulate, .. } = config.train;
+        let windows = Windows::new(store, config.seed, batch_size, config.model.context_length)?;
+        let batches = Batches::Windows(windows.accumulating(accumulate));
         // As every program does it: a run continues with the kernels that it began with.
         let tuning = run.record()?.device.map_or(Tuning::Default, Tuning::Pinned);
         let optimizer = Optimizer::of(&config.train);

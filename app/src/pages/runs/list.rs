@@ -290,7 +290,7 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
                 RunState::Running => (icons::ICON_PLAY_ARROW, palette.accent),
                 RunState::Finished => (icons::ICON_CHECK, palette.accent),
                 RunState::Imported => (icons::ICON_DOWNLOAD, palette.accent),
-                RunState::Created | RunState::Interrupted | RunState::Stopped => {
+                RunState::Created | RunState::Interrupted | RunState::Stopped | RunState::StoppedEarly => {
                     (icons::ICON_STOP, palette.quiet)
                 }
             };

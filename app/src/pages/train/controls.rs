@@ -54,6 +54,12 @@ pub(in crate::pages) fn numbers_ui(
         row(ui, "Best validation loss", &format::loss(best), &at);
     }
     let lives = training.state != TrainingState::Idle;
+    if !lives && nothing_improved(training) {
+        widgets::quiet_text(
+            ui,
+            "No evaluation was better than the weights that the run began with: those are its best checkpoint.",
+        );
+    }
     row(ui, "Tokens per second", &speed(training), "");
     if lives {
         let (left, whole) = times(context, training, run);
@@ -110,6 +116,12 @@ fn reached(context: &Context<'_>, training: &Training, run: &RunSummary) -> Opti
 
 const TRAINING_LOSS: &str = "training loss";
 const VALIDATION_LOSS: &str = "validation loss";
+
+/// Whether the best of a run's evaluations, of several, is that of the weights that it began with.
+fn nothing_improved(training: &Training) -> bool {
+    let best = training.evaluations.iter().rfind(|point| point.best);
+    training.evaluations.len() > 1 && best.is_some_and(|point| point.step == 0)
+}
 
 /// The latest loss that is known, what it is of, and the step that it was measured at.
 fn headline(training: &Training, run: &RunSummary) -> (Option<f32>, &'static str, Option<u64>) {
@@ -248,6 +260,28 @@ fn press(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use glasshouse_protocol::TrainEvent;
+
+    #[test]
+    fn a_run_that_improved_nothing_is_told_of() {
+        let run = |evaluations: &[(u64, bool)]| {
+            let mut training = Training::default();
+            for (step, best) in evaluations {
+                training.take(&TrainEvent::Eval {
+                    step: *step,
+                    train_loss: 1.0,
+                    val_loss: 1.0,
+                    best: *best,
+                    preference: None,
+                });
+            }
+            nothing_improved(&training)
+        };
+        assert!(run(&[(0, true), (5, false), (10, false)]));
+        assert!(!run(&[(0, true)]) && !run(&[]) && !run(&[(0, true), (5, true), (10, false)]));
+        // Nobody's best is the untrained model.
+        assert!(!run(&[(0, false), (5, true)]) && !run(&[(0, false), (5, false)]));
+    }
 
     #[test]
     fn a_run_leads_to_the_page_that_it_was_trained_for() {

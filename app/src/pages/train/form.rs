@@ -23,7 +23,10 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let before = draft.train.precision;
     let note = format!(
         "{} · batch size {} · learning rate {}",
-        format::counted(draft.train.steps, "step"),
+        draft
+            .train
+            .epochs
+            .map_or_else(|| format::counted(draft.train.steps, "step"), |epochs| format!("{epochs} epochs")),
         draft.train.batch_size,
         format::scientific(draft.train.learning_rate)
     );
@@ -81,7 +84,13 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
     super::start::start_ui(ui, draft, runs);
     super::start::trainable_ui(ui, draft, refused);
     let train = &mut draft.train;
-    number(ui, ("Steps", "train.steps"), &mut train.steps, 0..=100_000_000, refused);
+    ui.add_enabled_ui(train.epochs.is_none(), |ui| {
+        number(ui, ("Steps", "train.steps"), &mut train.steps, 0..=100_000_000, refused);
+    });
+    let mut epochs = train.epochs.unwrap_or_default();
+    number(ui, ("Epochs", "train.epochs"), &mut epochs, 0.0..=1e6, refused);
+    // The steps follow from the text then, when the run begins.
+    train.epochs = (epochs > 0.0).then_some(epochs);
     number(ui, ("Batch size", "train.batch_size"), &mut train.batch_size, 0..=65_536, refused);
     number(ui, ("Gradient accumulation", "train.accumulate"), &mut train.accumulate, 0..=65_536, refused);
     field(ui, "Learning rate", "train.learning_rate", refused, |ui| {
@@ -168,6 +177,12 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
     });
     number(ui, ("Evaluate every", "train.eval_interval"), &mut train.eval_interval, 0..=1_000_000, refused);
     number(ui, ("Evaluation batches", "train.eval_batches"), &mut train.eval_batches, 0..=100_000, refused);
+    let stopping = &mut train.early_stopping;
+    number(ui, ("Patience", "train.early_stopping.patience"), &mut stopping.patience, 0..=100_000, refused);
+    if stopping.patience > 0 {
+        let path = "train.early_stopping.min_improvement";
+        number(ui, ("Minimum improvement", path), &mut stopping.min_improvement, 0.0..=100.0, refused);
+    }
     let every = "train.checkpoint_interval";
     number(ui, ("Checkpoint every", every), &mut train.checkpoint_interval, 0..=1_000_000, refused);
     field(ui, "Milestones", "train.milestones", refused, |ui| {

@@ -33,6 +33,27 @@ pub const TERMS: &[Term] = &[
         "Goodfellow, Bengio and Courville, Deep Learning, §8.3",
     ),
     entry(
+        "epoch",
+        &["epochs"],
+        "Once over the training text, or over all its rows. The number of steps follows from it when the data are prepared; 0 leaves it to the steps.",
+        "steps = ⌈epochs · windows / (batch size · gradient accumulation)⌉",
+        "Goodfellow, Bengio and Courville, Deep Learning, §8.1",
+    ),
+    entry(
+        "patience",
+        &["early stopping"],
+        "Evaluations in a row without an improvement of the validation loss after which the run ends; 0 never ends it early.",
+        "",
+        "Prechelt 1998, Early stopping – but when?",
+    ),
+    entry(
+        "minimum improvement",
+        &[],
+        "What the validation loss must fall by, below its last improvement, for early stopping to count it as one.",
+        "",
+        "Prechelt 1998, Early stopping – but when?",
+    ),
+    entry(
         "minimum learning rate",
         &["min learning rate"],
         "The learning rate at the end of its schedule.",

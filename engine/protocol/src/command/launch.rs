@@ -22,6 +22,9 @@ pub enum LearnsFrom {
 pub struct RunLaunch {
     /// Stop, resumably, at this step.
     pub stop_after: Option<u64>,
+    /// Of a run that is resumed: steps of the whole run from here on, in place of those that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
     /// Evaluations read the whole validation split instead of some batches; a run keeps to that when it is resumed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub evaluate_whole_split: bool,

@@ -1,6 +1,8 @@
 //! Changes to a run's settings as people make them: each is what they mean by it, for command line and scripts alike.
 
-use super::{ChatSettings, DistilSettings, GuardSettings, PreferenceSettings, RewardSettings, one_line};
+use super::{
+    ChatSettings, DistilSettings, EarlyStopping, GuardSettings, PreferenceSettings, RewardSettings, one_line,
+};
 use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
@@ -105,6 +107,9 @@ impl RunConfig {
         *self = root
             .try_into()
             .map_err(|error: toml::de::Error| format!("{}: {}", path.trim(), one_line(&error)))?;
+        if path == "train.steps" {
+            self.train.epochs = None;
+        }
         let objective = std::mem::replace(&mut self.train.objective, objective);
         self.set_objective(objective);
         // A loss with a head of its own takes another rate, where nobody chose one.
@@ -164,15 +169,24 @@ impl RunConfig {
         Ok(())
     }
 
-    /// Another number of optimizer steps. A warm-up that would last as long becomes a tenth of them, since the run would never reach
+    /// Another number of optimizer steps, whatever epochs they are. A warm-up that would last as long becomes a tenth of them, since the run would never reach
     /// its learning rate.
     pub fn set_steps(&mut self, steps: u64) {
         let train = &mut self.train;
-        train.steps = steps;
+        (train.steps, train.epochs) = (steps, None);
         train.decay_steps = train.decay_steps.min(steps);
         if train.warmup_steps >= steps {
             train.warmup_steps = steps / 10;
         }
+    }
+
+    /// Makes the steps those of `train.epochs`, where it is set, for a text or rows of which an epoch has so many windows or rows.
+    pub fn settle_epochs(&mut self, rows: f64) {
+        let Some(epochs) = self.train.epochs else { return };
+        let of_step = self.train.batch_size as f64 * self.train.accumulate as f64;
+        let steps = (epochs * rows / of_step.max(1.0)).ceil().max(1.0);
+        self.set_steps(steps as u64);
+        self.train.epochs = Some(epochs);
     }
 
     /// Another peak learning rate; the minimum keeps its proportion to it, so that the schedule keeps its shape.
@@ -193,6 +207,7 @@ fn add_defaults(root: &mut toml::Value) -> Result<(), String> {
         ("preference", toml::Value::try_from(PreferenceSettings::default())),
         ("reward", toml::Value::try_from(RewardSettings::default())),
         ("distil", toml::Value::try_from(DistilSettings::default())),
+        ("early_stopping", toml::Value::try_from(EarlyStopping::default())),
         ("guard", toml::Value::try_from(GuardSettings::default())),
     ] {
         let settings = settings.map_err(|error| error.to_string())?;
@@ -354,6 +369,30 @@ mod tests {
         run.set_learning_rate(3e-5);
         run.set_objective(Objective::Chat);
         assert_eq!(run.train.learning_rate, 3e-5);
+    }
+
+    #[test]
+    fn epochs_are_settled_to_steps_and_steps_take_their_place() {
+        let mut run = presets::preset("nanogpt-cpu").unwrap();
+        (run.train.batch_size, run.train.accumulate) = (4, 2);
+        run.settle_epochs(1000.0);
+        assert_eq!(run.train.steps, 2000, "none are asked for");
+        run.set("train.epochs=3").unwrap();
+        run.settle_epochs(100.5);
+        assert_eq!((run.train.steps, run.train.epochs), (38, Some(3.0)));
+        assert_eq!(run.train.warmup_steps, 3, "a tenth: 100 would last as long");
+        let text = run.to_toml().unwrap();
+        assert_eq!(RunConfig::from_toml(&text).unwrap(), run);
+        let mut typed = run.clone();
+        typed.set("train.steps = 50").unwrap();
+        assert_eq!((typed.train.steps, typed.train.epochs), (50, None));
+        run.set_steps(40);
+        assert_eq!(run.train.epochs, None);
+        run.model.vocabulary = 65;
+        for refused in ["0", "-1", "nan", "inf"] {
+            run.set(&format!("train.epochs={refused}")).unwrap();
+            assert!(run.validate().unwrap_err().to_string().contains("train.epochs"), "{refused}");
+        }
     }
 
     #[test]

@@ -99,6 +99,8 @@ pub struct GuardSettings {
     pub on_overfitting: GuardAction,
     /// Likewise against a plateau.
     pub on_plateau: GuardAction,
+    /// Likewise against a validation loss above that of step 0.
+    pub on_worse_than_start: GuardAction,
     /// Likewise against samples that go round in circles.
     pub on_repetition: GuardAction,
     /// What the learning rate is multiplied by where it is lowered, above 0 and at most 1. Where trouble comes back within a window's length
@@ -129,6 +131,7 @@ impl Default for GuardSettings {
             on_silent_part: GuardAction::Note,
             on_overfitting: GuardAction::Note,
             on_plateau: GuardAction::Note,
+            on_worse_than_start: GuardAction::Note,
             on_repetition: GuardAction::Note,
             rate_factor: 0.5,
             rate_steps: 0,
@@ -160,6 +163,7 @@ impl GuardSettings {
             GuardKind::SilentPart => self.on_silent_part,
             GuardKind::Plateau => self.on_plateau,
             GuardKind::Overfitting => self.on_overfitting,
+            GuardKind::WorseThanStart => self.on_worse_than_start,
             GuardKind::Repetition => self.on_repetition,
         }
     }
@@ -187,6 +191,7 @@ impl GuardSettings {
             ("train.guard.on_silent_part", self.on_silent_part, back),
             ("train.guard.on_overfitting", self.on_overfitting, lower),
             ("train.guard.on_plateau", self.on_plateau, lower),
+            ("train.guard.on_worse_than_start", self.on_worse_than_start, lower),
             ("train.guard.on_repetition", self.on_repetition, lower),
         ] {
             let rule = format!("be one of {}", fitting.join(", "));

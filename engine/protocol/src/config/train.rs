@@ -1,8 +1,8 @@
 //! How a run trains: optimizer, schedule, batches, and what is done along the way.
 
 use super::{
-    Adapter, ChatSettings, DistilSettings, GuardSettings, Milestones, Objective, PreferenceSettings,
-    RewardSettings, Trainable,
+    Adapter, ChatSettings, DistilSettings, EarlyStopping, GuardSettings, Milestones, Objective,
+    PreferenceSettings, RewardSettings, Trainable,
 };
 use crate::model::Position;
 use crate::{Invalid, ModelConfig, require};
@@ -36,6 +36,18 @@ pub enum Decay {
     WarmupStableDecay,
 }
 
+impl Decay {
+    /// As it is written in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cosine => "cosine",
+            Self::Linear => "linear",
+            Self::Constant => "constant",
+            Self::WarmupStableDecay => "warmup_stable_decay",
+        }
+    }
+}
+
 /// What values are stored as in training, which evaluates in 32 bits in any case, and weights in writing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,6 +76,8 @@ impl Precision {
 
 /// Most steps of a run, and of anything that is counted in steps.
 const MAX_STEPS: u64 = 1 << 32;
+/// Most epochs of a run.
+const MAX_EPOCHS: f64 = 1e6;
 /// Max tokens that a sample may have.
 pub(super) const MAX_TOKENS: usize = 1 << 20;
 
@@ -73,6 +87,9 @@ pub(super) const MAX_TOKENS: usize = 1 << 20;
 pub struct TrainConfig {
     /// Optimizer steps.
     pub steps: u64,
+    /// How often the training text, or each row, is seen: where it is set, `steps` follows from it and the prepared data when the run begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<f64>,
     /// Windows of text in a micro-batch.
     #[serde(alias = "batch")]
     pub batch_size: usize,
@@ -143,7 +160,7 @@ pub struct TrainConfig {
     /// Steps between evaluations; one more at the end. 0 switches them off.
     #[serde(default = "default_eval_interval")]
     pub eval_interval: u64,
-    /// Batches that an evaluation averages over, of each split.
+    /// Batches of a step's size, `batch_size` · `accumulate`, that an evaluation averages over, of each split.
     #[serde(default = "default_eval_batches")]
     pub eval_batches: usize,
     /// Steps between checkpoints of the latest state; one more at the end.
@@ -183,6 +200,9 @@ pub struct TrainConfig {
     /// Settings of the objective `distil`.
     #[serde(default, skip_serializing_if = "DistilSettings::is_default")]
     pub distil: DistilSettings,
+    /// When it ends before its last step.
+    #[serde(default, skip_serializing_if = "EarlyStopping::is_default")]
+    pub early_stopping: EarlyStopping,
     /// Settings of the guard.
     #[serde(default, skip_serializing_if = "GuardSettings::is_default")]
     pub guard: GuardSettings,
@@ -248,6 +268,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             steps: 2000,
+            epochs: None,
             batch_size: 12,
             accumulate: 1,
             optimizer: default_optimizer(),
@@ -283,6 +304,7 @@ impl Default for TrainConfig {
             preference: PreferenceSettings::default(),
             reward: RewardSettings::default(),
             distil: DistilSettings::default(),
+            early_stopping: EarlyStopping::default(),
             guard: GuardSettings::default(),
             fused_head: Removed,
             fused_epilogues: Removed,
@@ -375,7 +397,16 @@ impl TrainConfig {
         require(alpha == 0.0 || self.objective.is_text(), field, alpha, rule)?;
         let rule = "be 0 with label smoothing, which makes every token likelier";
         require(alpha == 0.0 || self.label_smoothing == 0.0, field, alpha, rule)?;
+        self.early_stopping.validate(self.eval_interval)?;
         self.guard.validate()?;
+        if let Some(epochs) = self.epochs {
+            require(
+                (0.0..=MAX_EPOCHS).contains(&epochs) && epochs > 0.0,
+                "train.epochs",
+                epochs,
+                "be above 0 and at most 1000000",
+            )?;
+        }
         // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
         let counts = [
             ("train.steps", self.steps, MAX_STEPS),
@@ -408,6 +439,11 @@ impl TrainConfig {
     /// targets count.
     pub fn ignored_target(&self) -> Option<u32> {
         self.ignore_index.or(self.objective.is_masked().then_some(u32::MAX))
+    }
+
+    /// Micro-batches of a split that an evaluation averages over.
+    pub fn evaluated_micro_batches(&self) -> usize {
+        self.eval_batches.saturating_mul(self.accumulate)
     }
 
     /// Whether it learns scores of texts: the model's head has one row then, and writes nothing.

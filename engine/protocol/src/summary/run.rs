@@ -17,6 +17,8 @@ pub enum RunState {
     Interrupted,
     /// Stopped on request; it can be resumed.
     Stopped,
+    /// Ended by early stopping: its evaluations got no better. It can be resumed.
+    StoppedEarly,
     /// All steps are done.
     Finished,
     /// An error ended it; it can be resumed from its last checkpoint.
@@ -33,6 +35,7 @@ impl RunState {
             Self::Running => "running",
             Self::Interrupted => "interrupted",
             Self::Stopped => "stopped",
+            Self::StoppedEarly => "stopped early",
             Self::Finished => "finished",
             Self::Failed => "failed",
             Self::Imported => "imported",

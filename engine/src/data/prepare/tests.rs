@@ -260,6 +260,27 @@ fn a_cleaned_folder_keeps_its_marks_and_its_mixture() {
     assert!(message.contains("did you mean `books`"), "{message}");
 }
 
+#[test]
+fn epochs_of_a_text_are_settled_to_steps() {
+    let project = tempfile::tempdir().unwrap();
+    let path = project.path().join("text.txt");
+    std::fs::write(&path, "abcdefghi\n".repeat(400)).unwrap();
+    let mut config = config(TokenizerKind::Byte, &[&path]);
+    let (prepared, _) = run(&config, project.path()).unwrap();
+    (config.model.context_length, config.train.batch_size, config.train.accumulate) = (16, 4, 2);
+    let before = config.train.steps;
+    assert_eq!(prepared.settle_epochs(&mut config).unwrap(), None);
+    assert_eq!(config.train.steps, before);
+    config.train.epochs = Some(2.5);
+    let said = prepared.settle_epochs(&mut config).unwrap().unwrap();
+    let tokens = prepared.store.len(Split::Train);
+    assert_eq!(config.train.steps, (2.5 * tokens as f64 / (16.0 * 8.0)).ceil() as u64);
+    assert!(
+        said.contains("train.epochs = 2.5") && said.contains(&format!("{} step", config.train.steps)),
+        "{said}"
+    );
+}
+
 /// A cleaned folder of one document of each of two sources, notes and pages, of so many letters, in which no split is marked.
 fn unmarked(project: &Path, [notes, pages]: [usize; 2], mixture: &[(&str, f64)]) -> PathBuf {
     use glasshouse_corpus::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE};

@@ -31,7 +31,8 @@ const FOLDER: &str = "glasshouse";
 /// The name of the lock under which one tab at a time changes the storage.
 const WRITING: &str = "glasshouse-storage";
 /// What the list of projects reads, and what is known of the device's kernels.
-const RECORDS: [&str; 5] = ["project.json", "run.json", "run.toml", "metrics.jsonl", super::TUNING_FILE];
+const RECORDS: [&str; 6] =
+    ["project.json", "run.json", "run.toml", "metrics.jsonl", "clock.jsonl", super::TUNING_FILE];
 
 thread_local! {
     /// Our folder, where there is one. A worker is one thread, and its storage one storage.

@@ -19,6 +19,11 @@ pub(super) fn overfitting(evaluations: &[Losses]) -> Option<Losses> {
     (rises && first.2 > 0.0 && end.2 > RISEN * first.2 && end.1 < first.1).then_some(*first)
 }
 
+/// Whether a validation loss is above that of step 0, by 1 %.
+pub(super) fn is_worse(start: f32, validation: f32) -> bool {
+    validation > start + (RISEN - 1.0) * start.abs()
+}
+
 /// Since which evaluation neither loss has fallen by a thousandth.
 pub(super) fn plateau(evaluations: &[Losses]) -> Option<Losses> {
     let last = last(evaluations)?;
@@ -56,6 +61,14 @@ mod tests {
         let rising = [4.0, 2.0, 1.5, 1.6, 1.7, 1.8];
         assert_eq!(overfitting(&evaluations(&rising, &[4.0, 2.1, 1.9, 1.95, 2.0, 2.1])), None);
         assert_eq!(overfitting(&evaluations(&train[..3], &[1.0, 1.1, 1.2])), None);
+    }
+
+    #[test]
+    fn a_loss_above_that_of_the_start_is_worse() {
+        assert!(is_worse(2.20, 27.5) && is_worse(2.20, 2.23) && is_worse(-1.0, -0.9));
+        assert!(
+            !is_worse(2.20, 2.21) && !is_worse(2.20, 1.9) && !is_worse(-1.0, -1.5) && !is_worse(0.0, 0.0)
+        );
     }
 
     #[test]

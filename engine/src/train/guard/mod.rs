@@ -54,6 +54,8 @@ pub(super) struct Guard {
     /// Whether the loss is one of pairs: near its end most are about 0, and a single one may be far above.
     is_of_pairs: bool,
     is_mixed: bool,
+    /// Whether the run begins with weights that were trained before.
+    is_of_trained: bool,
     /// Norm that gradients are clipped to; 0 where they are not.
     clipping: f64,
     /// Samples in a row that went round in circles.
@@ -70,6 +72,7 @@ impl Guard {
             has_loss: !config.train.objective.answers_prompts(),
             is_of_pairs: config.train.objective.learns_pairs(),
             is_mixed: config.train.precision == Precision::Mixed,
+            is_of_trained: config.start.is_some(),
             clipping: config.train.gradient_clipping,
             circles: 0,
         }
@@ -216,11 +219,32 @@ impl Guard {
         if !self.looks() || is_known || !train.is_finite() || !validation.is_finite() {
             return Vec::new();
         }
+        if step == 0 {
+            self.state.start = Some(validation);
+        }
         let all = &mut self.state.evaluations;
         all.push(losses);
         all.drain(..all.len().saturating_sub(REMEMBERED));
         let (overfits, stands) = (evaluations::overfitting(all), evaluations::plateau(all));
+        let worse = self.state.start.filter(|start| step > 0 && evaluations::is_worse(*start, validation));
         let mut found = Vec::new();
+        if let Some(start) = self.begins(GuardKind::WorseThanStart, step, worse) {
+            let stays = if self.is_of_trained {
+                " The weights of step 0 stay the best until an evaluation is below theirs."
+            } else {
+                ""
+            };
+            found.push(Finding {
+                kind: GuardKind::WorseThanStart,
+                severity: GuardSeverity::Warning,
+                since: 0,
+                text: format!(
+                    "The validation loss is {validation:.4} at step {step}, and was {start:.4} at step 0: so far the run has made the model worse. The                      learning rate is probably too high.{stays}"
+                ),
+                value: validation,
+                threshold: start,
+            });
+        }
         if let Some(first) = self.begins(GuardKind::Overfitting, step, overfits) {
             let (since, _, before) = first;
             found.push(Finding {
@@ -464,7 +488,10 @@ impl Guard {
 
 /// Whether steps and states show it, rather than evaluations or samples.
 fn is_of_steps(kind: GuardKind) -> bool {
-    !matches!(kind, GuardKind::Plateau | GuardKind::Overfitting | GuardKind::Repetition)
+    !matches!(
+        kind,
+        GuardKind::Plateau | GuardKind::Overfitting | GuardKind::WorseThanStart | GuardKind::Repetition
+    )
 }
 
 /// What a checkpoint's state says of the layers.

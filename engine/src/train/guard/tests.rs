@@ -430,6 +430,19 @@ fn overfitting_is_told_when_it_begins() {
 }
 
 #[test]
+fn a_model_that_is_made_worse_is_told_of_at_the_next_evaluation() {
+    let mut guard = guard(GuardMode::Note);
+    let losses = [(0, 2.20), (5, 27.5), (10, 8.8), (15, 2.1), (20, 5.64)];
+    let told: Vec<_> = losses
+        .into_iter()
+        .flat_map(|(step, loss)| guard.evaluation((step, loss, loss), 1.0, 20))
+        .map(|found| (found.kind, found.value, found.threshold))
+        .collect();
+    let worse = |value| (GuardKind::WorseThanStart, value, 2.20);
+    assert_eq!(told, [worse(27.5), worse(5.64)]);
+}
+
+#[test]
 fn a_plateau_at_the_end_of_a_schedule_is_none() {
     let told = |rate, steps| {
         let mut guard = guard(GuardMode::Note);

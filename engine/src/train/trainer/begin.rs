@@ -124,6 +124,10 @@ impl<'data> Trainer<'data> {
         record.parameters = parameters.iter().map(|parameter| parameter.ty.count() as u64).sum();
         record.evaluate_whole_split |= options.evaluate_whole_split;
         record.error = None;
+        if record.state == RunState::StoppedEarly {
+            // Whoever resumes it wants more of it.
+            record.patience_from = Some(step);
+        }
         let evaluated = resumed.last_evaluation;
         let pace = Timing {
             began: Instant::now(),
@@ -156,6 +160,8 @@ impl<'data> Trainer<'data> {
             evaluated,
             best,
             best_here: false,
+            validations: resumed.validations,
+            stopped_early: None,
             actions: VecDeque::new(),
             ready: VecDeque::new(),
             failure: None,
@@ -183,6 +189,7 @@ impl<'data> Trainer<'data> {
         if let Some((_, _, val_loss)) = evaluated_here {
             // The last session may have died between an evaluation and the checkpoint of what it found best.
             trainer.take_if_best(val_loss);
+            trainer.stop_early()?;
         }
         trainer.remember(&resumed.samples);
         Ok(trainer)

@@ -2,8 +2,8 @@
 
 use super::{Action, Trainer};
 use crate::error::{Error, Result};
-use crate::protocol::RunConfig;
 use crate::protocol::quantity::things;
+use crate::protocol::{Intervention, RunConfig, TrainConfig};
 use crate::train::TrainEvent;
 
 impl Trainer<'_> {
@@ -64,9 +64,29 @@ impl Trainer<'_> {
                 before.steps
             ));
         }
+        if before != after {
+            parts.push(self.text_of_schedule(after));
+        }
         let parts =
             if parts.is_empty() { "the settings are as they were".to_owned() } else { parts.join(", ") };
         format!("from step {} on: {parts}", self.step + 1)
+    }
+
+    /// What the learning rate does under settings that the run is to have from here on.
+    fn text_of_schedule(&self, after: &TrainConfig) -> String {
+        let factor = |step| Intervention::factor(self.guard.interventions(), step);
+        let rate = |step| after.learning_rate_at(step) * factor(step);
+        let was = match self.step.checked_sub(1) {
+            Some(last) => format!("was {:.2e} and ", self.learning_rate_at(last)),
+            None => String::new(),
+        };
+        let last = after.steps.saturating_sub(1).max(self.step);
+        format!(
+            "the learning rate {was}is {:.2e} at the next step and {:.2e} at the last (train.decay = {})",
+            rate(self.step),
+            rate(last),
+            after.decay.name()
+        )
     }
 }
 
@@ -79,7 +99,7 @@ fn changed(config: &RunConfig, learning_rate: Option<f64>, steps: Option<u64>) -
         train.learning_rate = rate;
     }
     if let Some(steps) = steps {
-        train.steps = steps;
+        (train.steps, train.epochs) = (steps, None);
         train.decay_steps = train.decay_steps.min(steps);
     }
     changed

@@ -6,12 +6,13 @@ use crate::data::{Batch, Batches, Split};
 use crate::error::Result;
 use crate::model::{LossForm, loss_form};
 use crate::protocol::PreferenceMetrics;
+use crate::protocol::quantity::counted;
 use crate::train::TrainEvent;
 
 impl<'data> Trainer<'data> {
     /// The batches that a split is evaluated on.
     fn evaluation_batches(&self, split: Split) -> Box<dyn Iterator<Item = Result<Batch>> + 'data> {
-        let (batches, count) = (self.batches.clone(), self.config.train.eval_batches as u64);
+        let (batches, count) = (self.batches.clone(), self.config.train.evaluated_micro_batches() as u64);
         if self.record.evaluate_whole_split && split == Split::Validation {
             return Box::new(batches.full(split));
         }
@@ -30,8 +31,10 @@ impl Trainer<'_> {
             return Ok(());
         };
         self.evaluated = Some((self.step, train_loss, val_loss));
+        self.validations.push((self.step, val_loss));
         let best = self.take_if_best(val_loss);
         self.emit(TrainEvent::Eval { step: self.step, train_loss, val_loss, best, preference })?;
+        self.stop_early()?;
         if self.config.train.objective.learns_labels() {
             let [train, validation] =
                 [Split::Train, Split::Validation].map(|split| self.evaluation_batches(split));
@@ -71,8 +74,9 @@ impl Trainer<'_> {
 
     /// Makes the current state the best, to be saved next, where this validation loss of it is the lowest.
     pub(super) fn take_if_best(&mut self, val_loss: f32) -> bool {
-        // The untrained model is nobody's best.
-        let best = self.step > 0 && val_loss.is_finite() && self.best.is_none_or(|best| val_loss < best);
+        // The untrained model is nobody's best; weights that the run begins with may stay it.
+        let counts = self.step > 0 || self.begins_trained();
+        let best = counts && val_loss.is_finite() && self.best.is_none_or(|best| val_loss < best);
         if best {
             self.best = Some(val_loss);
             self.best_here = true;
@@ -81,6 +85,28 @@ impl Trainer<'_> {
             }
         }
         best
+    }
+
+    /// Whether the run's first weights were trained before.
+    fn begins_trained(&self) -> bool {
+        self.config.start.is_some() || self.record.restored_from.is_some()
+    }
+
+    /// Has the run end where its last evaluations were none the better, as its settings say.
+    pub(super) fn stop_early(&mut self) -> Result<()> {
+        let settings = &self.config.train.early_stopping;
+        let from = self.record.patience_from.unwrap_or_default();
+        let (last, without) = settings.last_improvement(&self.validations, from);
+        let is_over =
+            settings.patience > 0 && without >= settings.patience && self.step < self.config.train.steps;
+        self.stopped_early = is_over.then_some(without);
+        let Some((at, loss)) = last.filter(|_| is_over) else { return Ok(()) };
+        let text = format!(
+            "stopped early at step {}: no improvement for {} since step {at}, whose validation loss is {loss:.4}",
+            self.step,
+            counted(without, "evaluation")
+        );
+        self.emit(TrainEvent::Notice { text })
     }
 
     /// What batches are evaluated by.

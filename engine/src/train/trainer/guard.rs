@@ -184,11 +184,7 @@ impl Trainer<'_> {
     /// where every model goes round in circles. What runs of rewards show are answers.
     fn looks_at_sample(&self, step: u64) -> bool {
         let train = &self.config.train;
-        if train.objective.answers_prompts() {
-            return false;
-        }
-        let is_due = step.is_multiple_of(train.sample_interval.max(1)) || step == train.steps;
-        train.sample_interval > 0 && is_due && step >= train.steps / YOUNG
+        !train.objective.answers_prompts() && self.samples_by_steps(step) && step >= train.steps / YOUNG
     }
 
     fn share_of_rate(&self) -> f64 {
@@ -336,7 +332,7 @@ impl Trainer<'_> {
         // Saving looks at layers, which may take a run back.
         Box::pin(self.save()).await?;
         let (metrics, resumed) = MetricsWriter::resume(&path, info.step)?;
-        self.metrics = metrics;
+        (self.metrics, self.validations, self.stopped_early) = (metrics, resumed.validations, None);
         // As a run does that is resumed here.
         self.remember(&resumed.samples);
         self.tensorboard.flush()?;

@@ -104,6 +104,10 @@ pub struct Trainer<'data> {
     /// Training and validation loss, and the step they belong to.
     evaluated: Option<(u64, f32, f32)>,
     best: Option<f32>,
+    /// Step and validation loss of every evaluation.
+    validations: Vec<(u64, f32)>,
+    /// Early stopping has ended the run here: evaluations without an improvement.
+    stopped_early: Option<u64>,
     /// The state at the current step is the best so far, and no checkpoint holds it as such yet.
     best_here: bool,
     actions: VecDeque<Action>,
@@ -189,7 +193,7 @@ impl Trainer<'_> {
     /// Records a sample that [`Progress::SampleDue`] asked for, and returns it as an event to show.
     pub fn sample_written(&mut self, text: String) -> Result<TrainEvent> {
         let event = TrainEvent::Sample { step: self.step, text };
-        self.metrics.write(&event)?;
+        self.record_event(&event)?;
         if let TrainEvent::Sample { text, .. } = &event {
             self.watch_sample(text)?;
         }
@@ -305,7 +309,7 @@ impl Trainer<'_> {
                 Ok(())
             }
             Some(Action::Finish) => self.finish(),
-            None if self.step >= self.last_step() => {
+            None if self.step >= self.last_step() || self.stopped_early.is_some() => {
                 self.finish_next();
                 Ok(())
             }
@@ -496,9 +500,25 @@ impl Trainer<'_> {
 
     /// Records an event and puts it out.
     fn emit(&mut self, event: TrainEvent) -> Result<()> {
-        self.metrics.write(&event)?;
+        self.record_event(&event)?;
         self.ready.push_back(Progress::Event(event));
         Ok(())
+    }
+
+    fn record_event(&mut self, event: &TrainEvent) -> Result<()> {
+        match event {
+            TrainEvent::Sample { step, .. } if !self.samples_by_steps(*step) => {
+                self.metrics.write_timed(event)
+            }
+            _ => self.metrics.write(event),
+        }
+    }
+
+    /// Whether a sample is due at a step by its number.
+    fn samples_by_steps(&self, step: u64) -> bool {
+        let train = &self.config.train;
+        let interval = train.sample_interval;
+        interval > 0 && (step.is_multiple_of(interval) || step == train.steps)
     }
 
     /// Puts out a notice, which concerns this session alone and is not recorded.
@@ -507,8 +527,14 @@ impl Trainer<'_> {
     }
 
     fn finish(&mut self) -> Result<()> {
-        let finished = self.step == self.config.train.steps && !self.stop_requested();
-        self.save_record(if finished { RunState::Finished } else { RunState::Stopped })?;
+        let is_whole = !self.stop_requested();
+        let finished = self.step == self.config.train.steps && is_whole;
+        let stopped_early = self.stopped_early.filter(|_| is_whole);
+        self.save_record(match stopped_early {
+            Some(_) => RunState::StoppedEarly,
+            None if finished => RunState::Finished,
+            None => RunState::Stopped,
+        })?;
         self.metrics.sync()?;
         self.tensorboard.sync()?;
         self.ready.push_back(Progress::Event(TrainEvent::Done {
@@ -517,6 +543,8 @@ impl Trainer<'_> {
             train_loss: self.evaluated.map(|(_, loss, _)| loss),
             val_loss: self.evaluated.map(|(_, _, loss)| loss),
             best_val_loss: self.best,
+            best_step: self.checkpoints.best_step(),
+            stopped_early,
             seconds: self.pace.began.elapsed().as_secs_f64(),
             tokens_per_s: self.pace.tokens as f64 / self.pace.training_seconds.max(1e-6),
         }));

@@ -325,7 +325,7 @@ impl Trainer<'_> {
         let train = &self.config.train;
         let most = match split {
             Split::Validation if self.record.evaluate_whole_split => usize::MAX,
-            _ => (train.eval_batches * train.batch_size).div_ceil(train.reward.group),
+            _ => (train.evaluated_micro_batches() * train.batch_size).div_ceil(train.reward.group),
         };
         let asked = prompts.evaluation(split, most)?;
         let highest = if prompts.judge.is_by_model() { 0.0 } else { 1.0 };

@@ -130,15 +130,16 @@ class Bundle:
 
     def training(self, step):
         """Where the windows of a step (counted from 0) begin, micro-batch after micro-batch."""
-        keys = [nth(nth(self.seed, TRAINING, step), TRAINING, index) for index in range(self.accumulate)]
-        keys = [nth(key, 0, row) for key in keys for row in range(self.batch)]
+        key = nth(nth(self.seed, TRAINING, step), TRAINING, 0)
+        keys = [nth(key, 0, row) for row in range(self.batch * self.accumulate)]
         return [self.by_mixture(key) if self.mixture else self.anywhere("train", key) for key in keys]
 
     def evaluation(self, split):
         """Where the windows of every evaluation begin, anywhere alike with a mixture too."""
         key = nth(self.seed, EVALUATION, SPLITS.index(split))
         keys = [nth(key, EVALUATION, index) for index in range(self.run["eval_batches"])]
-        return [self.anywhere(split, nth(key, 0, row)) for key in keys for row in range(self.batch)]
+        rows = range(self.batch * self.accumulate)
+        return [self.anywhere(split, nth(key, 0, row)) for key in keys for row in rows]
 
     def windows(self, split, starts):
         """[windows, T + 1] token ids: each window and the token after it."""

@@ -1,0 +1,90 @@
+//! When a run ends before its last step, since it does not get better any more.
+
+use crate::{Invalid, require};
+use serde::{Deserialize, Serialize};
+
+/// Settings of early stopping (`train.early_stopping`), as Keras's callback of that name has them (Prechelt 1998, "Early stopping – but
+/// when?").
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EarlyStopping {
+    /// Evaluations in a row without an improvement after which the run ends; 0 switches early stopping off.
+    pub patience: u64,
+    /// What the validation loss must fall by, below the last improvement, to be one.
+    pub min_improvement: f32,
+}
+
+impl EarlyStopping {
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What evaluations in order (step, validation loss) come to: the last one that was an improvement, and how many of those after it and
+    /// after the step `from` were none. The first is one unless its loss is not finite.
+    pub fn last_improvement(&self, evaluations: &[(u64, f32)], from: u64) -> (Option<(u64, f32)>, u64) {
+        let (mut last, mut without) = (None::<(u64, f32)>, 0);
+        for (step, loss) in evaluations {
+            // NaN is none.
+            if loss.is_finite() && last.is_none_or(|(_, best)| *loss < best - self.min_improvement) {
+                (last, without) = (Some((*step, *loss)), 0);
+            } else if *step > from {
+                without += 1;
+            }
+        }
+        (last, without)
+    }
+
+    /// Checks every rule; the first broken one is named.
+    pub(super) fn validate(&self, eval_interval: u64) -> Result<(), Invalid> {
+        let (field, patience) = ("train.early_stopping.patience", self.patience);
+        require(patience <= 1 << 32, field, patience, "be at most 4294967296")?;
+        let rule = "be 0 with train.eval_interval = 0: it counts evaluations";
+        require(patience == 0 || eval_interval > 0, field, patience, rule)?;
+        let (field, least) = ("train.early_stopping.min_improvement", self.min_improvement);
+        require(least.is_finite() && least >= 0.0, field, least, "be 0 or more")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RunConfig, presets};
+
+    #[test]
+    fn evaluations_without_an_improvement_are_counted() {
+        let run = |losses: &[f32], min_improvement, from| {
+            let evaluations: Vec<(u64, f32)> = (0..).map(|at| 10 * at).zip(losses.iter().copied()).collect();
+            EarlyStopping { patience: 3, min_improvement }.last_improvement(&evaluations, from)
+        };
+        assert_eq!(run(&[4.0, 2.0, 1.5], 0.0, 0), (Some((20, 1.5)), 0));
+        assert_eq!(run(&[4.0, 2.0, 2.0, 2.5, 1.9], 0.0, 0), (Some((40, 1.9)), 0));
+        assert_eq!(run(&[4.0, 2.0, 1.95, 1.92, 1.91], 0.1, 0), (Some((10, 2.0)), 3));
+        // Small steps add up: each is compared with the last improvement.
+        assert_eq!(run(&[4.0, 2.0, 1.95, 1.88, 1.87], 0.1, 0), (Some((30, 1.88)), 1));
+        assert_eq!(run(&[2.2, 27.5, f32::NAN, 5.6], 0.0, 0), (Some((0, 2.2)), 3));
+        // A run that went on after it was stopped counts anew, and compares as before.
+        assert_eq!(run(&[2.2, 27.5, 8.8, 5.6], 0.0, 20), (Some((0, 2.2)), 1));
+        assert_eq!(run(&[f32::NAN, 3.0], 0.0, 0), (Some((10, 3.0)), 0));
+        assert_eq!(run(&[], 0.0, 0), (None, 0));
+    }
+
+    #[test]
+    fn early_stopping_is_set_by_its_keys_and_needs_evaluations() {
+        let mut run = presets::preset("first-stories").unwrap();
+        run.model.vocabulary = 300;
+        assert!(!run.to_toml().unwrap().contains("early_stopping"));
+        run.set("train.early_stopping.patience=4").unwrap();
+        run.set("train.early_stopping.min_improvement=0.01").unwrap();
+        run.validate().unwrap();
+        assert_eq!(RunConfig::from_toml(&run.to_toml().unwrap()).unwrap(), run);
+        let refused = |change: &str| {
+            let mut run = run.clone();
+            run.set(change).unwrap();
+            run.validate().unwrap_err().to_string()
+        };
+        assert!(
+            refused("train.eval_interval=0").starts_with("train.early_stopping.patience = 4 must be 0 with")
+        );
+        assert!(refused("train.early_stopping.min_improvement=-1").contains("must be 0 or more"));
+    }
+}
