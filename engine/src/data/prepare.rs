@@ -18,6 +18,7 @@ use super::store::{INDEX_FILE, Index, Split, TokenStore, Writer};
 use super::windows::Windows;
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once};
+use crate::protocol::quantity::counted;
 use crate::protocol::random::split_mix;
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, TokenizerFiles, TokenizerTrainer};
@@ -78,12 +79,20 @@ impl Prepared {
     /// # Errors
     /// As [`Prepared::batches`].
     pub fn about_batches(&self, config: &RunConfig) -> Result<Vec<String>> {
-        Ok(match self.batches(config)? {
+        let batches = match self.batches(config)? {
             Batches::Windows(_) => Vec::new(),
             Batches::Examples(examples) => examples.sentences(&config.model.labels),
             Batches::Pairs(pairs) => pairs.sentences(),
             Batches::Prompts(prompts) => prompts.sentences(),
-        })
+        };
+        Ok(batches.into_iter().chain(self.unread_fields()).collect())
+    }
+
+    /// The fields of rows that nothing reads, in a sentence.
+    fn unread_fields(&self) -> Option<String> {
+        let unread = self.store.index().map(|index| &index.unread).filter(|unread| !unread.is_empty())?;
+        let each = unread.iter().map(|(field, rows)| format!("{field} ({})", counted(*rows, "row")));
+        Some(format!("fields of rows that are not used: {}", each.collect::<Vec<_>>().join(", ")))
     }
 
     fn prompts(&self, config: &RunConfig) -> Result<Prompts<'_>> {
@@ -481,6 +490,7 @@ fn index_of(corpus: &Corpus, tokenizer: &Tokenizer, recipe: &str, problems: &Pro
         recipe: recipe.to_owned(),
         sources: corpus.records(),
         problems: problems.list(),
+        unread: problems.unread_fields(),
         ..Index::default()
     })
 }

@@ -51,7 +51,11 @@ pub(super) async fn encode(
     for source in sources {
         let read = |row: &str, place: RowLocation| {
             let example = renderer.example(row, objective).and_then(|example| suits(example, objective));
-            example.map(Some).or_else(|reason| {
+            let example = example.map(|mut example| {
+                problems.unread(std::mem::take(&mut example.unread));
+                Some(example)
+            });
+            example.or_else(|reason| {
                 // In a browser its module may be gone, with which every line that follows would be left out.
                 renderer.still_there().map_err(|gone| format!("cannot be written: {gone}"))?;
                 problems.note(&source.path, &format!("{place}: {reason}"));
