@@ -149,12 +149,13 @@ impl Output {
 
 /// What the pairs of an evaluation come to, behind its losses.
 fn of_pairs(pairs: &PreferenceMetrics) -> String {
-    let PreferenceMetrics { margin, accuracy, chosen_reward, rejected_reward, log_ratio } = pairs;
+    let PreferenceMetrics { margin, accuracy, ties, chosen_reward, rejected_reward, log_ratio } = pairs;
+    let ties = if *ties > 0.0 { format!(" ({:.1} % ties, each counted half)", ties * 100.0) } else { String::new() };
     let ratio = log_ratio
         .map(|ratio| format!(", log-ratio to the reference {ratio:.4} per token"))
         .unwrap_or_default();
     format!(
-        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {:.1} %{ratio}",
+        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {:.1} %{ties}{ratio}",
         accuracy * 100.0
     )
 }

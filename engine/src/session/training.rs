@@ -223,7 +223,7 @@ impl Session {
                 let prepared = Arc::new(self.prepare(job.id, &config, given).await?);
                 prepared.complete(&mut config);
                 config.validate()?;
-                for notice in prepared.about_batches(&config)? {
+                for notice in prepared.about_batches(&config)?.into_iter().chain(config.tuning_sentence()) {
                     self.outlet.notice(notice);
                 }
                 (config, prepared, None)

@@ -1,6 +1,6 @@
 //! What an objective has to be told beside its rows: the loss over pairs, what rewards replies, noise.
 
-use super::settings::{follow_rate, sensible_rate};
+use super::settings::follow_rate;
 use super::{named, text};
 use crate::pages::parts::{called, caption};
 use crate::pages::train::form::number;
@@ -34,7 +34,7 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     });
     list.response.accessible_name("Preference loss");
     if chosen != draft.train.preference.loss {
-        let before = sensible_rate(draft);
+        let before = draft.tuning_rate();
         // What centres scores, and how far they are to be apart, belongs to their loss alone.
         draft.train.preference.center_rewards_coefficient = 0.0;
         draft.train.preference.margin = None;

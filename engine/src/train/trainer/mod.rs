@@ -34,6 +34,7 @@ use crate::plan::merge::merged;
 use crate::platform::Turns;
 use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
+use crate::protocol::config::PreferenceLoss;
 use crate::protocol::{
     Event, Intervention, MAX_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RunConfig, TrainConfig,
 };
@@ -608,9 +609,12 @@ fn step_input_after(
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    // Pairs are as many in each.
+    let (ignored, time) = (config.train.ignored_target(), config.model.context_length);
     if !config.train.objective.learns_pairs() {
-        MicroBatch::normalise_over_step(&mut micro_batches, config.train.ignored_target());
+        MicroBatch::normalise_over_step(&mut micro_batches, ignored);
+    } else if config.train.preference.loss == PreferenceLoss::Orpo {
+        // Pairs are as many in each; their chosen tokens are not.
+        MicroBatch::normalise_chosen_over_step(&mut micro_batches, time, ignored);
     }
     let learning_rate = config.train.learning_rate_at(step) * Intervention::factor(interventions, step);
     Ok(StepInput { step, learning_rate: learning_rate as f32, micro_batches })
