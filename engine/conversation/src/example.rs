@@ -1,6 +1,6 @@
 //! A row as fine-tuning takes it.
 
-use crate::{ChatTemplate, Conversation, Preference, Role, Row, TRAIN, WEIGHT};
+use crate::{ChatTemplate, Conversation, Preference, Role, Row, RowWithNotes, TRAIN, WEIGHT};
 use glasshouse_protocol::{ChatExample, Objective};
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ use std::collections::BTreeSet;
 /// # Errors
 /// What is wrong with the line, with the field's path; or the template refuses the conversation.
 pub fn example(line: &str, objective: Objective, template: &ChatTemplate) -> Result<ChatExample, String> {
-    let (row, unread) = Row::read_with_unread(line, objective).map_err(|error| error.to_string())?;
-    let mut example = of_row(row, template)?;
-    example.unread.splice(0..0, unread);
-    Ok(example)
+    let read = RowWithNotes::read(line, objective).map_err(|error| error.to_string())?;
+    let mut example = of_row(read.row, template)?;
+    example.unread.splice(0..0, read.unread);
+    Ok(ChatExample { label: read.label, ..example })
 }
 
 fn of_row(row: Row, template: &ChatTemplate) -> Result<ChatExample, String> {
@@ -94,6 +94,19 @@ mod tests {
         let prompt = r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]"#;
         let line = format!(r#"{{"prompt":{prompt},"completion":[{{"role":"assistant","content":"d"}}]}}"#);
         assert_eq!(learned(&line), ["d<|im_end|>"], "replies of the prompt are given");
+    }
+
+    #[test]
+    fn a_thumb_down_is_a_row_of_preferences_alone() {
+        let line = |label: &str| format!(r#"{{"prompt":"a","completion":"b","label":{label}}}"#);
+        let of = |label: &str, objective| example(&line(label), objective, &ChatTemplate::chatml().unwrap());
+        for (label, said) in [("true", Some(true)), ("false", Some(false)), ("0", Some(false)), ("null", None)] {
+            assert_eq!(of(label, Objective::Preference).unwrap().label, said);
+        }
+        for label in ["false", "0"] {
+            assert!(of(label, Objective::Chat).unwrap_err().contains("loss=kto"));
+        }
+        assert!(of("\"good\"", Objective::Preference).unwrap_err().contains("`label`: expected true or false"));
     }
 
     #[test]

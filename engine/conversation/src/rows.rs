@@ -185,8 +185,8 @@ pub enum RowError {
     PromptAlone,
     /// A thumb down: a bad answer.
     #[error(
-        "`label`: false, an answer that is not to be learned; give a better one beside it (`chosen`, `rejected`) to learn from both by the \
-         objective preference"
+        "`label`: false, an answer that is not to be learned; the objective preference learns from it with `train.preference.loss=kto`, or \
+         from it and a better one (`chosen`, `rejected`)"
     )]
     Rejected,
     /// A field is missing.
@@ -243,19 +243,7 @@ impl Row {
     /// # Errors
     /// What is wrong with it, with the field's path.
     pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
-        Ok(Self::read_with_unread(line, objective)?.0)
-    }
-
-    /// As [`Self::read`], with the names of the row's fields that hold something and are not read.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn read_with_unread(line: &str, objective: Objective) -> Result<(Self, Vec<String>), RowError> {
-        let row = &object(line)?;
-        let format = Format::detect(row, objective)?;
-        let unread = row.iter().filter(|(key, value)| !value.is_null() && !format.reads(key));
-        let unread = unread.map(|(key, _)| key.clone()).collect();
-        Ok((Self::of(row, format)?, unread))
+        Ok(RowWithNotes::read(line, objective)?.row)
     }
 
     fn of(row: &Map<String, Value>, format: Format) -> Result<Self, RowError> {
@@ -270,6 +258,41 @@ impl Row {
             Format::Completion => completion(row),
             Format::Preference => preference(row),
         }
+    }
+}
+
+/// A row, and what its line says besides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowWithNotes {
+    /// The row.
+    pub row: Row,
+    /// Whether its answer is a good one (KTO), where it is said.
+    pub label: Option<bool>,
+    /// Names of the fields that hold something and are not read.
+    pub unread: Vec<String>,
+}
+
+impl RowWithNotes {
+    /// As [`Row::read`]. A bad answer is a row of the objective preference alone.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
+        let row = &object(line)?;
+        let format = Format::detect(row, objective)?;
+        let label = match row.get("label").filter(|_| format == Format::Completion) {
+            None | Some(Value::Null) => None,
+            Some(Value::Bool(good)) => Some(*good),
+            Some(number) if number.as_f64() == Some(0.0) => Some(false),
+            Some(number) if number.as_f64() == Some(1.0) => Some(true),
+            Some(other) => return Err(wrong("label", "true or false", other)),
+        };
+        if label == Some(false) && objective != Objective::Preference {
+            return Err(RowError::Rejected);
+        }
+        let unread = row.iter().filter(|(key, value)| !value.is_null() && !format.reads(key));
+        let unread = unread.map(|(key, _)| key.clone()).collect();
+        Ok(Self { row: Row::of(row, format)?, label, unread })
     }
 }
 
@@ -522,10 +545,6 @@ fn prompt_messages(prompt: Content) -> Vec<Message> {
 }
 
 fn completion(row: &Map<String, Value>) -> Result<Row, RowError> {
-    // Of thumbs (KTO), those that are up are answers to learn.
-    if row.get("label") == Some(&Value::Bool(false)) {
-        return Err(RowError::Rejected);
-    }
     match (content(row, "prompt")?, content(row, "completion")?) {
         (Content::Text(prompt), Content::Text(completion)) => {
             Ok(Row::Completion { prompt, completion: filled(completion, "completion")? })

@@ -23,7 +23,7 @@ use crate::protocol::random::split_mix;
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, TokenizerFiles, TokenizerTrainer};
 use corpus::Corpus;
-use glasshouse_protocol::config::Objective;
+use glasshouse_protocol::config::{Objective, PreferenceSettings};
 use glasshouse_protocol::{ChatMessage, DataConfig, FileProblem, Invalid, Role, RunConfig, presets};
 pub use labels::{scored_tokens, text_tokens};
 pub(super) use split::whole_documents;
@@ -135,6 +135,10 @@ impl Prepared {
             padding: self.tokenizer.end_of_text().unwrap_or(0),
             labelled: train.objective.learns_labels(),
             scored: config.train.learns_scores(),
+            judged: train.judges_answers().then(|| {
+                let PreferenceSettings { desirable_weight, undesirable_weight, .. } = train.preference;
+                [desirable_weight, undesirable_weight]
+            }),
         }
     }
 
@@ -294,7 +298,7 @@ pub async fn prepare_in_turns(
     }
     if config.train.objective.learns_pairs() {
         // Stores of before do not say whether a template wrote their pairs.
-        recipe.push_str("; marked");
+        recipe.push_str(if config.train.judges_answers() { "; judged" } else { "; marked" });
     }
     let data = project.join("data");
     let folder = data.join(folder_name(&recipe));
@@ -313,7 +317,7 @@ pub async fn prepare_in_turns(
         Objective::Text | Objective::Distil => None,
         objective @ (Objective::Chat | Objective::Preference) => {
             let (files, place) = rows()?;
-            let how = (&config.data, objective);
+            let how = (&config.data, objective, config.train.judges_answers());
             conversations::encode(&corpus, how, files, place, &problems, progress, turns).await?;
             Some(files)
         }

@@ -200,7 +200,7 @@ impl Session {
                     };
                 }
                 let learns_from = (learns_from, recipe);
-                let learned = self.files_to_learn(config.train.objective, learns_from).await?;
+                let learned = self.files_to_learn(&config.train, learns_from).await?;
                 if let Some(learned) = learned {
                     config.data.paths = learned;
                     // Its sources are another text's.

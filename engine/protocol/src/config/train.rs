@@ -415,6 +415,11 @@ impl TrainConfig {
         self.objective.learns_pairs() && self.preference.loss.is_of_scores()
     }
 
+    /// Whether it learns from single answers that are each good or bad.
+    pub fn judges_answers(&self) -> bool {
+        self.objective.learns_pairs() && self.preference.loss.judges_answers()
+    }
+
     /// Whether its head is another than the one over tokens.
     pub fn has_own_head(&self) -> bool {
         self.objective.learns_labels() || self.learns_scores()

@@ -79,6 +79,8 @@ pub struct BatchSettings {
     pub labelled: bool,
     /// Whether answers are scored at their last token, rather than learned token by token.
     pub scored: bool,
+    /// What good and bad answers weigh, where each pair is an answer that is judged and another example's answer to its prompt.
+    pub judged: Option<[f32; 2]>,
 }
 
 impl<'a> ExampleBatches<'a> {

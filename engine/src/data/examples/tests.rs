@@ -52,6 +52,7 @@ const SETTINGS: BatchSettings = BatchSettings {
     padding: 99,
     labelled: false,
     scored: false,
+    judged: None,
 };
 const GIVEN: bool = false;
 const LEARNED: bool = true;
