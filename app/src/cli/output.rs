@@ -150,7 +150,8 @@ impl Output {
 /// What the pairs of an evaluation come to, behind its losses.
 fn of_pairs(pairs: &PreferenceMetrics) -> String {
     let PreferenceMetrics { margin, accuracy, ties, chosen_reward, rejected_reward, log_ratio } = pairs;
-    let ties = if *ties > 0.0 { format!(" ({:.1} % ties, each counted half)", ties * 100.0) } else { String::new() };
+    let ties =
+        if *ties > 0.0 { format!(" ({:.1} % ties, each counted half)", ties * 100.0) } else { String::new() };
     let ratio = log_ratio
         .map(|ratio| format!(", log-ratio to the reference {ratio:.4} per token"))
         .unwrap_or_default();

@@ -47,12 +47,20 @@ fn replies(
     let completion = template.render_completion(conversation, prompt);
     let rendered = completion.map_err(|error| error.to_string())?.rendered;
     if rendered.assistant.is_empty() {
-        return Err("nothing to learn: every message of the assistant has `weight`: 0 or `train`: false".to_owned());
+        return Err(
+            "nothing to learn: every message of the assistant has `weight`: 0 or `train`: false".to_owned()
+        );
     }
     let asked = conversation.messages.iter().find(|message| message.role == Role::User);
     let prompt = asked.map(|message| message.content.clone());
     let unread = unread_of_messages(conversation, template);
-    Ok(ChatExample { text: rendered.text, learned: rendered.assistant, prompt, unread, ..ChatExample::default() })
+    Ok(ChatExample {
+        text: rendered.text,
+        learned: rendered.assistant,
+        prompt,
+        unread,
+        ..ChatExample::default()
+    })
 }
 
 /// Fields of messages that the template's source does not name.
@@ -100,19 +108,25 @@ mod tests {
     fn a_thumb_down_is_a_row_of_preferences_alone() {
         let line = |label: &str| format!(r#"{{"prompt":"a","completion":"b","label":{label}}}"#);
         let of = |label: &str, objective| example(&line(label), objective, &ChatTemplate::chatml().unwrap());
-        for (label, said) in [("true", Some(true)), ("false", Some(false)), ("0", Some(false)), ("null", None)] {
+        for (label, said) in
+            [("true", Some(true)), ("false", Some(false)), ("0", Some(false)), ("null", None)]
+        {
             assert_eq!(of(label, Objective::Preference).unwrap().label, said);
         }
         for label in ["false", "0"] {
             assert!(of(label, Objective::Chat).unwrap_err().contains("loss=kto"));
         }
-        assert!(of("\"good\"", Objective::Preference).unwrap_err().contains("`label`: expected true or false"));
+        assert!(
+            of("\"good\"", Objective::Preference).unwrap_err().contains("`label`: expected true or false")
+        );
     }
 
     #[test]
     fn messages_that_are_marked_are_given_and_not_learned() {
         let of = |mark: &str| {
-            let said = |role: &str, text: &str, more: &str| format!(r#"{{"role":"{role}","content":"{text}"{more}}}"#);
+            let said = |role: &str, text: &str, more: &str| {
+                format!(r#"{{"role":"{role}","content":"{text}"{more}}}"#)
+            };
             let messages = [
                 said("user", "a", ""),
                 said("assistant", "b", mark),
@@ -172,7 +186,10 @@ mod tests {
         assert_eq!(unread(line, Objective::Chat), ["source", "mood of messages"]);
         let line = r#"{"prompt":"a","chosen":"b","rejected":"c","score_chosen":3,"messages":[]}"#;
         assert_eq!(unread(line, Objective::Preference), ["score_chosen", "messages"]);
-        assert_eq!(unread(r#"{"instruction":"a","input":"b","output":"c","text":"d"}"#, Objective::Chat), ["text"]);
+        assert_eq!(
+            unread(r#"{"instruction":"a","input":"b","output":"c","text":"d"}"#, Objective::Chat),
+            ["text"]
+        );
         assert_eq!(unread(r#"{"prompt":"a","completion":"b","label":true}"#, Objective::Chat), [""; 0]);
     }
 

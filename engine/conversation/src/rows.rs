@@ -415,7 +415,9 @@ fn message(value: &Value, path: &str) -> Result<Message, RowError> {
 fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowError> {
     let at = |key: &str| format!("{path}.{key}");
     let not_read = |key: &str, what: String| RowError::NotRead { field: at(key), what };
-    if let Some(weight) = fields.get(WEIGHT).filter(|weight| ![Some(0.0), Some(1.0)].contains(&weight.as_f64())) {
+    if let Some(weight) =
+        fields.get(WEIGHT).filter(|weight| ![Some(0.0), Some(1.0)].contains(&weight.as_f64()))
+    {
         return Err(not_read(WEIGHT, format!("a weight other than 0 and 1 ({weight})")));
     }
     for key in TRAIN {
@@ -423,7 +425,10 @@ fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowE
             None | Some(Value::Bool(false)) => {}
             Some(Value::Bool(true)) if role == Role::Assistant => {}
             Some(Value::Bool(true)) => {
-                return Err(not_read(key, format!("learning a {role} message (only the assistant's are learned)")));
+                return Err(not_read(
+                    key,
+                    format!("learning a {role} message (only the assistant's are learned)"),
+                ));
             }
             Some(other) => return Err(wrong(at(key), "true or false", other)),
         }
@@ -473,8 +478,10 @@ fn role_of(name: &str, field: String) -> Result<Role, RowError> {
 fn sharegpt(value: &Value) -> Result<Vec<Message>, RowError> {
     let turn = |(number, value): (usize, &Value)| {
         let at = |key: &str| format!("conversations[{number}]{key}");
-        let mut fields =
-            value.as_object().ok_or_else(|| wrong(at(""), "an object with `from` and `value`", value))?.clone();
+        let mut fields = value
+            .as_object()
+            .ok_or_else(|| wrong(at(""), "an object with `from` and `value`", value))?
+            .clone();
         let mut take =
             |key: &str| fields.shift_remove(key).ok_or_else(|| RowError::Missing(at(&format!(".{key}"))));
         let from = string(&take("from")?, at(".from"))?;

@@ -135,6 +135,7 @@ impl Prepared {
             padding: self.tokenizer.end_of_text().unwrap_or(0),
             labelled: train.objective.learns_labels(),
             scored: config.train.learns_scores(),
+            prompt_weight: train.prompt_loss_weight,
             judged: train.judges_answers().then(|| {
                 let PreferenceSettings { desirable_weight, undesirable_weight, .. } = train.preference;
                 [desirable_weight, undesirable_weight]

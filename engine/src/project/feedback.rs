@@ -43,7 +43,12 @@ struct Judged<'row> {
 }
 
 /// A row as a line of what learns from it, of single answers too where the loss `judges` them; `None` where the objective learns nothing of it.
-fn learned_line(row: &Feedback, kind: FeedbackKind, objective: Objective, judges: bool) -> Result<Option<String>> {
+fn learned_line(
+    row: &Feedback,
+    kind: FeedbackKind,
+    objective: Objective,
+    judges: bool,
+) -> Result<Option<String>> {
     let line = match (objective, kind) {
         (Objective::Preference, FeedbackKind::Good | FeedbackKind::Bad | FeedbackKind::Better) if judges => {
             let (prompt, completion) = row.learned().unwrap_or((&row.prompt, &row.completion));
@@ -322,7 +327,11 @@ mod tests {
             vec![Feedback::thumb(asked("Who?"), "Ada.", true), Feedback::thumb(asked("Who?"), "Mud.", false)];
         project.splice_feedback(None, 0, &[], rows).unwrap();
         assert!(
-            project.feedback_to_learn(Objective::Preference, false).unwrap_err().to_string().contains("no pair")
+            project
+                .feedback_to_learn(Objective::Preference, false)
+                .unwrap_err()
+                .to_string()
+                .contains("no pair")
         );
         let rows = vec![
             Feedback::better(
@@ -352,7 +361,8 @@ mod tests {
         assert_eq!(one.len(), 1);
         assert_eq!(one[0].1, 4);
 
-        let learned = std::fs::read_to_string(project.feedback_to_learn(Objective::Chat, false).unwrap()).unwrap();
+        let learned =
+            std::fs::read_to_string(project.feedback_to_learn(Objective::Chat, false).unwrap()).unwrap();
         let rows: Vec<serde_json::Value> =
             learned.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(rows.len(), 2, "{learned}");
@@ -380,7 +390,8 @@ mod tests {
         project.splice_feedback(None, 0, &[], rows).unwrap();
         let path = project.feedback_to_learn(Objective::Preference, true).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
-        let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let rows: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let labels: Vec<_> = rows.iter().map(|row| row["label"].as_bool()).collect();
         assert_eq!(labels, [Some(true), Some(false), Some(true), None]);
         assert_eq!(rows[1]["completion"][0]["content"], "Mud.");

@@ -38,7 +38,8 @@ impl Express for Preference {
         // A column for the chosen answers and one for the rejected ones.
         let sums = losses.reshape([answers, time]).sum_dim(1).reshape([pairs, 2]);
         let number = numbers(tokens.iter().map(|count| count.max(1.0)).collect(), [pairs, 2]);
-        let summed = host::<f64>(sums.clone())?.into_iter().zip(tokens.iter().map(|tokens| f64::from(*tokens)));
+        let summed =
+            host::<f64>(sums.clone())?.into_iter().zip(tokens.iter().map(|tokens| f64::from(*tokens)));
         let known = self.answers(&summed.collect::<Vec<_>>(), &all_scores);
         let [beta, margin] = [self.beta, self.margin].map(f64::from);
         let gap = |both: Tensor<2>| both.clone().narrow(1, 0, 1) - both.narrow(1, 1, 1);

@@ -69,7 +69,9 @@ impl Session {
                 let rows: Vec<String> = paths.map(|path| path.display().to_string()).collect();
                 return Ok((!rows.is_empty()).then_some(rows));
             }
-            LearnsFrom::Feedback => self.opened()?.project.feedback_to_learn(objective, train.judges_answers())?,
+            LearnsFrom::Feedback => {
+                self.opened()?.project.feedback_to_learn(objective, train.judges_answers())?
+            }
             LearnsFrom::Tasks => {
                 let folder = self.opened()?.project.folder().to_owned();
                 platform::aside(move || rows_of(&folder, recipe.as_deref(), objective)).await??

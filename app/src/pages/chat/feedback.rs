@@ -38,7 +38,12 @@ impl FeedbackRows {
 
     /// Draws them. What a run is to learn of them, where one is to be trained: of a model that `writes`, how to answer, and of any other what
     /// texts are.
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, writes: bool) -> Option<(Objective, PreferenceLoss)> {
+    pub(super) fn ui(
+        &mut self,
+        ui: &mut Ui,
+        context: &mut Context<'_>,
+        writes: bool,
+    ) -> Option<(Objective, PreferenceLoss)> {
         let state = context.state;
         let rows: &[Feedback] = state.feedback.rows.as_deref().unwrap_or_default();
         let (waits, free) = (busy(context), !keeps(state));
@@ -72,7 +77,12 @@ impl FeedbackRows {
                 let pair = PreferenceLoss::default();
                 let of_replies = [
                     ("Train on feedback", (Objective::Chat, pair), learned, good),
-                    ("Train on thumbs", (Objective::Preference, PreferenceLoss::Kto), judged, "judged replies"),
+                    (
+                        "Train on thumbs",
+                        (Objective::Preference, PreferenceLoss::Kto),
+                        judged,
+                        "judged replies",
+                    ),
                     ("Train on pairs", (Objective::Preference, pair), pairs, "pairs of replies"),
                 ];
                 let of_texts =

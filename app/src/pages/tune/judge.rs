@@ -53,7 +53,11 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     if chosen.judges_answers() {
         let weights = [
             ("Weight of good replies", "train.preference.desirable_weight", &mut settings.desirable_weight),
-            ("Weight of bad replies", "train.preference.undesirable_weight", &mut settings.undesirable_weight),
+            (
+                "Weight of bad replies",
+                "train.preference.undesirable_weight",
+                &mut settings.undesirable_weight,
+            ),
         ];
         for (name, path, weight) in weights {
             number(ui, (name, path), weight, 0.01..=100.0, refused);

@@ -19,7 +19,8 @@ pub(super) const UNIFORM: &str = "Prompts whose answers were all worth the same,
     TRL";
 
 /// Where the pointer rests on the share of ties.
-pub(super) const TIES: &str = "Pairs whose rewards differ by no more than rounding; each counts half in the accuracy";
+pub(super) const TIES: &str =
+    "Pairs whose rewards differ by no more than rounding; each counts half in the accuracy";
 
 /// Where the pointer rests on the log-ratio to the reference.
 pub(super) const LOG_RATIO: &str = "Mean of log π − log π₀ over the tokens of the chosen answers, in nats. It stands for the KL divergence to \
@@ -38,7 +39,9 @@ pub(super) fn loss(loss: PreferenceLoss) -> (&'static str, &'static str) {
             "Reward model",
             "A head that scores replies, for runs that learn by rewards; it writes nothing itself.",
         ),
-        PreferenceLoss::Kto => ("KTO", "From single thumbs: good replies become likelier, bad ones less likely."),
+        PreferenceLoss::Kto => {
+            ("KTO", "From single thumbs: good replies become likelier, bad ones less likely.")
+        }
     }
 }
 

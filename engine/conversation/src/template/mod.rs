@@ -336,7 +336,9 @@ impl<'template> Rendering<'template> {
     fn learned(&self, spans: Vec<Range<usize>>) -> Result<Vec<Range<usize>>, TemplateError> {
         let messages = self.conversation.messages.iter().enumerate();
         let replies: Vec<_> = messages.filter(|(_, message)| message.role == Role::Assistant).collect();
-        let Some((marked, _)) = replies.iter().find(|(_, message)| !message.is_learned()) else { return Ok(spans) };
+        let Some((marked, _)) = replies.iter().find(|(_, message)| !message.is_learned()) else {
+            return Ok(spans);
+        };
         // A template's own tags may enclose several messages together.
         if spans.len() != replies.len() {
             return Err(TemplateError::Spans { message: *marked });

@@ -70,7 +70,8 @@ impl RunConfig {
         if train.objective.compares_answers() && train.weight_decay == 0.0 {
             taken.push("no weight decay".to_owned());
         }
-        (!taken.is_empty()).then(|| format!("defaults of tuning by the objective {}: {}", train.objective, taken.join(", ")))
+        (!taken.is_empty())
+            .then(|| format!("defaults of tuning by the objective {}: {}", train.objective, taken.join(", ")))
     }
 }
 
@@ -127,7 +128,9 @@ mod tests {
         run.set_steps(40);
         assert_eq!(run.train.warmup_steps, 2);
         let said = run.tuning_sentence().unwrap();
-        for part in ["objective preference", "learning rate 1e-6", "3 % (2 steps)", "β₂ 0.999", "no weight decay"] {
+        for part in
+            ["objective preference", "learning rate 1e-6", "3 % (2 steps)", "β₂ 0.999", "no weight decay"]
+        {
             assert!(said.contains(part), "{said}");
         }
         run.set("train.weight_decay=0.01").unwrap();

@@ -182,7 +182,8 @@ impl<'a> PairBatches<'a> {
 
     /// Pairs by their place among those that are kept.
     fn batch(&self, split: Split, drawn: impl Iterator<Item = Option<usize>>) -> Result<Batch> {
-        let BatchSettings { batch: rows, context_length, starts, padding, scored, judged, .. } = self.settings;
+        let BatchSettings { batch: rows, context_length, starts, padding, scored, judged, .. } =
+            self.settings;
         let (pairs, reference) = (self.of(split), self.reference.of(split));
         let mut batch = Batch::with_capacity(rows * context_length, starts);
         let mut scores = Vec::with_capacity(rows);
@@ -316,6 +317,7 @@ mod tests {
         labelled: false,
         scored: false,
         judged: None,
+        prompt_weight: 0.0,
     };
 
     /// Answers of one token and two, behind a prompt of two.
@@ -383,7 +385,8 @@ mod tests {
         let mut all: Vec<_> = (0..2).flat_map(answers).collect();
         // The first token of the second answer is marked: a good one.
         all[2].1[0] = true;
-        let all: Vec<(&[u32], &[bool])> = all.iter().map(|(tokens, learned)| (&tokens[..], &learned[..])).collect();
+        let all: Vec<(&[u32], &[bool])> =
+            all.iter().map(|(tokens, learned)| (&tokens[..], &learned[..])).collect();
         let store = store(folder.path(), &all, &all[2..]);
         let settings = BatchSettings { judged: Some([1.5, 0.5]), ..SETTINGS };
         let mut batches = PairBatches::new(&store, settings).unwrap();

@@ -51,7 +51,8 @@ pub(super) async fn encode(
     let (mut waiting, mut bytes) = (0, 0);
     for source in sources {
         let read = |row: &str, place: RowLocation| {
-            let example = renderer.example(row, objective).and_then(|example| suits(example, objective, judges));
+            let example =
+                renderer.example(row, objective).and_then(|example| suits(example, objective, judges));
             let example = example.map(|mut example| {
                 problems.unread(std::mem::take(&mut example.unread));
                 Some(example)

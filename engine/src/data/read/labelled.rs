@@ -98,7 +98,8 @@ fn table(file: files::File, path: &Path) -> Result<impl Iterator<Item = Result<R
         let value = |column| record.get(column).map(str::to_owned);
         Ok(match value(text) {
             Some(words) => {
-                let unread = others.iter().filter(|(at, _)| record.get(*at).is_some_and(|value| !value.is_empty()));
+                let unread =
+                    others.iter().filter(|(at, _)| record.get(*at).is_some_and(|value| !value.is_empty()));
                 let unread = unread.map(|(_, name)| name.clone()).collect();
                 checked(words, label.and_then(value), place, unread)
             }

@@ -579,8 +579,8 @@ fn preference(judged: bool) -> Vec<Case> {
 fn policy(ratio: bool) -> Vec<Case> {
     let mut cases = Vec::new();
     for (rows, time, vocabulary) in [(1, 1, 2), (1, 7, 5), (3, 17, 7), (2, 600, 3)] {
-        for corrected in [false, true] {
-            let op = ops::Policy { epsilon: 0.2, ratio, corrected, ignored: 0 };
+        for (corrected, weighs) in [(false, false), (true, false), (false, true)] {
+            let op = ops::Policy { epsilon: 0.2, ratio, corrected, ignored: 0, weighs };
             cases.push(Case {
                 op: Op::Policy(op),
                 feeds: vec![

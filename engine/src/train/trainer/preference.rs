@@ -154,8 +154,10 @@ impl Trainer<'_> {
 fn rows_of(op: Preference, batch: &Batch, time: usize) -> (Vec<Batch>, Vec<Answer>) {
     let rows = batch.tokens.chunks(time).zip(batch.targets.chunks(time));
     let known = op.answers(&vec![(0.0, 0.0); rows.len()], batch.scores.as_deref().unwrap_or_default());
-    let counted =
-        rows.zip(known).enumerate().filter(|(_, ((_, targets), _))| targets.iter().any(|target| *target != IGNORED));
+    let counted = rows
+        .zip(known)
+        .enumerate()
+        .filter(|(_, ((_, targets), _))| targets.iter().any(|target| *target != IGNORED));
     counted
         .map(|(row, ((tokens, targets), known))| {
             let starts = batch.starts.as_ref().map(|starts| starts[row * time..(row + 1) * time].to_vec());

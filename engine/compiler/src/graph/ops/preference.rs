@@ -280,7 +280,8 @@ impl Preference {
             let sum: f64 = reports.iter().map(|report| of(report, at) * weight(report)).sum();
             if total > 0.0 { sum / total } else { 0.0 }
         };
-        let has = |weight: &dyn Fn(&[f32; REPORTED]) -> f64| reports.iter().any(|report| weight(report) > 0.0);
+        let has =
+            |weight: &dyn Fn(&[f32; REPORTED]) -> f64| reports.iter().any(|report| weight(report) > 0.0);
         let (better, worse) = (mean(0, &chosen), mean(1, &rejected));
         Some(PreferenceMetrics {
             margin: if has(&chosen) && has(&rejected) { (better - worse) as f32 } else { 0.0 },
@@ -296,7 +297,9 @@ impl Preference {
     fn size(&self, answer: Answer) -> f64 {
         match self.loss {
             PreferenceLoss::BradleyTerry => answer.loss.abs(),
-            PreferenceLoss::Simpo | PreferenceLoss::Orpo => f64::from(self.beta) * answer.loss.abs() / answer.tokens,
+            PreferenceLoss::Simpo | PreferenceLoss::Orpo => {
+                f64::from(self.beta) * answer.loss.abs() / answer.tokens
+            }
             PreferenceLoss::Sigmoid | PreferenceLoss::Ipo | PreferenceLoss::Kto => {
                 f64::from(self.beta) * (answer.loss.abs() + answer.reference.abs())
             }
@@ -422,6 +425,16 @@ mod tests {
             assert!(apart(of_both.margin, mean(0) - mean(1)) < 1e-6, "{loss:?}: {of_both:?}");
             assert_eq!((of_both.accuracy, of_both.log_ratio.is_some()), (0.5, found.log_ratio.is_some()));
             assert_eq!(op(loss).of_reports(&[]), None);
+        }
+    }
+
+    #[test]
+    fn kto_is_trls() {
+        // PyTorch 2.15 by the formula of TRL 1.16's `KTOTrainer`, in 64 bits.
+        let (loss, slopes) = op(PreferenceLoss::Kto).of_pairs(&judged());
+        let wanted = [0.522143013804178, 0.05600844749596963, -0.027925721734915285];
+        for (found, wanted) in [loss, slopes[0][0], slopes[1][0]].into_iter().zip(wanted) {
+            assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
         }
     }
 

@@ -26,7 +26,7 @@ impl Lower for Preference {
             beta: self.beta,
             margin: self.margin,
             center: self.center,
-            scores: scores.count() as u32,
+            scores: scores.ty.count() as u32,
             tie: TIE as f32,
         };
         let [rows, targets, scores, loss, weights] =
