@@ -1,7 +1,7 @@
 // Loss of answers by their rewards, and its gradient with respect to each token's loss: the sum over rows that count of
 //   −min(ρ·a, clip(ρ, 1 − ε, 1 + ε)·a) + b·(exp(d) − d − 1)·c
 // with l the row's loss (the token's negative log-probability), ρ = exp(−l − old), d = reference + l, and c = ρ where the penalty is
-// corrected, 1 else. Without a ratio ρ is 1, with the gradient of its formula.
+// corrected, 1 else. Without a ratio ρ is 1, with the gradient of its formula. Where it only weighs, the sum of a·l.
 //
 // rows [N,2] = (lse, row loss); targets, scores are rings [rows, N] and [rows, N,4], scores = (a, old, b, reference); loss = (sum, rows
 // that count), which goes into the micro-batch's report too; weights [N], 0 for ignored rows. One workgroup: 256 invocations take every
@@ -16,6 +16,7 @@ struct Arguments {
     ratio: u32, // 1 where ρ is computed.
     corrected: u32, // 1 where the penalty is multiplied by ρ.
     epsilon: f32, // ε.
+    weighs: u32, // 1 where a row's part is a·l.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -53,9 +54,12 @@ fn policy(@builtin(local_invocation_index) local: u32) {
             let score = scores[at];
             let ratio = select(1.0, exp(clamp(-l - score.y, -80.0, 80.0)), arguments.ratio == 1u);
             let clips = (ratio > most && score.x > 0.0) || (ratio < least && score.x < 0.0);
-            sum -= select(ratio, clamp(ratio, least, most), clips) * score.x;
+            let gain = select(ratio, clamp(ratio, least, most), clips);
+            sum += select(-gain, l, arguments.weighs == 1u) * score.x;
             slope = select(ratio * score.x, 0.0, clips);
-            if score.z > 0.0 {
+            if arguments.weighs == 1u {
+                slope = score.x;
+            } else if score.z > 0.0 {
                 let d = score.w + l;
                 let apart = divergence(d);
                 let corrected = arguments.corrected == 1u;

@@ -5,13 +5,16 @@
 //   sigmoid  softplus(−β·h), h of −S − r;
 //   ipo      (h − 1/(2β))², h of (−S − r)/n;
 //   simpo    softplus(−(β·h − margin)), h of −S/n;
-//   orpo     β·softplus(−h), h of a − log(1 − exp(a)), a = −S/n; and the mean of the losses of all chosen tokens;
+//   orpo     β·softplus(−h), h of a − log(1 − exp(a)), a = −S/n; and the losses of all chosen tokens over the first score, or over their
+//            number where that is 0;
 //   bradley-terry  softplus(−(h − margin)) + center·(sum of both)², h and the sum of −S, which are scores then.
+//   kto      |w|·sigmoid(−sign(w)·β·(−S − r − z)) of the first answer, z the mean of −S − r of the second ones, 0 at least, without a gradient.
 // A pair of which an answer has no token that counts gives 0.
 //
-// rows [2P·T,2] = (lse, row loss), of a cross-entropy or of scores; targets, scores are rings [rows, 2P·T] and [rows, 2P], scores the reference's;
-// loss = (mean, P, mean rewards of both answers, share of pairs whose chosen answer has the higher one, log-ratio of a chosen token to the
-// reference), which goes into the micro-batch's report too; weights [2P·T]. A reward is β·(−S − r), β·(−S/n) without a reference, or a score.
+// rows [2P·T,2] = (lse, row loss), of a cross-entropy or of scores; targets, scores are rings [rows, 2P·T] and [rows, 2P], scores the reference's,
+// and behind them, of kto, w [P]; loss = (mean, P, mean rewards of both answers, share of pairs whose chosen answer has the higher one, log-ratio
+// of a chosen token to the reference, share of ties, numbers of both answers), which goes into the micro-batch's report too; weights [2P·T]. A
+// reward is β·(−S − r), β·(−S/n) without a reference, or a score. Ties, by rewards that differ by rounding alone, count half.
 // One workgroup: 256 invocations take every 256th position of a row each.
 
 import package::shared::control::{Control, ReportRow};
@@ -21,10 +24,12 @@ struct Arguments {
     pairs: u32, // P.
     time: u32, // T.
     ignored: u32, // The target that does not count.
-    kind: u32, // 0 sigmoid, 1 ipo, 2 simpo, 3 orpo, 4 bradley-terry.
+    kind: u32, // 0 sigmoid, 1 ipo, 2 simpo, 3 orpo, 4 bradley-terry, 5 kto.
     beta: f32, // β.
     margin: f32, // simpo's, γ, and bradley-terry's.
     center: f32, // bradley-terry's.
+    scores: u32, // Scores of a micro-batch.
+    tie: f32, // Share of what a difference is of, below which it is none.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -80,13 +85,30 @@ fn preference(@builtin(local_invocation_index) local: u32) {
                 own += select(0.0, 1.0, counts(2u * pair * arguments.time + t));
             }
         }
-        chosen_tokens = sum_of_group(own, local, 256u);
+        let counted = sum_of_group(own, local, 256u);
+        let given = scores[control.row * arguments.scores];
+        chosen_tokens = select(counted, given, given > 0.0);
+    }
+    var divergence = 0.0;
+    if arguments.kind == 5u {
+        var sum = 0.0;
+        var both = 0.0;
+        for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
+            let own = answer(2u * pair, local);
+            let other = answer(2u * pair + 1u, local);
+            let whole = own.y > 0.0 && other.y > 0.0;
+            sum += select(0.0, -other.x - scores[control.row * arguments.scores + 2u * pair + 1u], whole);
+            both += select(0.0, 1.0, whole);
+        }
+        divergence = max(sum / max(both, 1.0), 0.0);
     }
     let share = 1.0 / f32(arguments.pairs);
     var total = 0.0;
-    // Of pairs whose answers both count: rewards, how many are in order, how many there are; log-ratios, and tokens.
+    // Of pairs whose answers both count: rewards, numbers of answers, how many pairs are in order, ties, how many there are; log-ratios, tokens.
     var rewards = vec2(0.0);
+    var answers = vec2(0.0);
     var right = 0.0;
+    var ties = 0.0;
     var whole = 0.0;
     var ratios = 0.0;
     var ratio_tokens = 0.0;
@@ -94,7 +116,7 @@ fn preference(@builtin(local_invocation_index) local: u32) {
         let row = 2u * pair;
         let c = answer(row, local);
         let r = answer(row + 1u, local);
-        let first = control.row * 2u * arguments.pairs + row;
+        let first = control.row * arguments.scores + row;
         let n = max(vec2(c.y, r.y), vec2(1.0));
         var mean = 0.0;
         // Of each token's loss of the two answers.
@@ -109,11 +131,38 @@ fn preference(@builtin(local_invocation_index) local: u32) {
             if arguments.kind == 4u {
                 worth = likelihood;
             }
-            rewards += worth;
-            right += select(0.0, 1.0, worth.x > worth.y);
+            // What the rewards are differences of.
+            var size = beta * (abs(likelihood) + abs(vec2(scores[first], scores[first + 1u])));
+            if arguments.kind == 2u || arguments.kind == 3u {
+                size = beta * abs(likelihood) / n;
+            }
+            if arguments.kind == 4u {
+                size = abs(likelihood);
+            }
+            var ahead = worth.x - worth.y;
+            var around = size.x + size.y;
+            var good = true;
+            if arguments.kind == 5u {
+                let w = scores[control.row * arguments.scores + 2u * arguments.pairs + pair];
+                good = w >= 0.0;
+                let along = select(-beta, beta, good);
+                let far = sigmoid(-along * (ratio.x - divergence));
+                mean = abs(w) * far;
+                slope = vec2(abs(w) * along * far * (1.0 - far), 0.0);
+                ahead = along * (ratio.x - divergence);
+                around = size.x;
+                rewards += select(vec2(0.0, worth.x), vec2(worth.x, 0.0), good);
+                answers += select(vec2(0.0, 1.0), vec2(1.0, 0.0), good);
+            } else {
+                rewards += worth;
+                answers += vec2(1.0);
+            }
+            let tie = abs(ahead) <= arguments.tie * around;
+            right += select(select(0.0, 1.0, ahead > 0.0), 0.5, tie);
+            ties += select(0.0, 1.0, tie);
             whole += 1.0;
-            ratios += ratio.x;
-            ratio_tokens += c.y;
+            ratios += select(0.0, ratio.x, good);
+            ratio_tokens += select(0.0, c.y, good);
             switch arguments.kind {
                 case 0u: {
                     let h = (-c.x - scores[first]) - (-r.x - scores[first + 1u]);
@@ -137,6 +186,7 @@ fn preference(@builtin(local_invocation_index) local: u32) {
                     mean = softplus(-z) + arguments.center * sum * sum;
                     slope = sigmoid(-z) * vec2(1.0, -1.0) - vec2(2.0 * arguments.center * sum);
                 }
+                case 5u: {}
                 default: {
                     let a = vec2(-c.x, -r.x) / n;
                     let rest = vec2(complement(a.x), complement(a.y));
@@ -162,19 +212,27 @@ fn preference(@builtin(local_invocation_index) local: u32) {
     if local == 0u {
         loss[0] = total;
         loss[1] = f32(arguments.pairs);
-        let each = rewards / max(whole, 1.0);
+        let each = rewards / max(answers, vec2(1.0));
         let accuracy = right / max(whole, 1.0);
         // Losses without a reference compare with none.
-        let log_ratio = select(0.0, ratios / max(ratio_tokens, 1.0), arguments.kind < 2u);
+        let compares = arguments.kind < 2u || arguments.kind == 5u;
+        let log_ratio = select(0.0, ratios / max(ratio_tokens, 1.0), compares);
+        let tied = ties / max(whole, 1.0);
         loss[2] = each.x;
         loss[3] = each.y;
         loss[4] = accuracy;
         loss[5] = log_ratio;
+        loss[6] = tied;
+        loss[7] = answers.x;
+        loss[8] = answers.y;
         reports[control.row].loss = total;
         reports[control.row].count = f32(arguments.pairs);
         reports[control.row].chosen_reward = each.x;
         reports[control.row].rejected_reward = each.y;
         reports[control.row].accuracy = accuracy;
         reports[control.row].log_ratio = log_ratio;
+        reports[control.row].ties = tied;
+        reports[control.row].chosen = answers.x;
+        reports[control.row].rejected = answers.y;
     }
 }

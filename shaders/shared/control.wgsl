@@ -28,4 +28,7 @@ struct ReportRow {
     rejected_reward: f32,
     accuracy: f32,
     log_ratio: f32,
+    ties: f32,
+    chosen: f32,
+    rejected: f32,
 }

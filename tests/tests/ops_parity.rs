@@ -113,7 +113,7 @@ macro_rules! parity {
 
 parity! {
     embedding embedding_at_cursor norm linear linear_activation linear_rope head_norm rope rope_at_cursor attention cached_attention last_row
-    activation gate dropouts noise add scale cross_entropy linear_cross_entropy score preference policy policy_as_drawn distil unlikelihood
+    activation gate dropouts noise add scale cross_entropy linear_cross_entropy score preference kto policy policy_as_drawn distil unlikelihood
 }
 
 /// Kernels that no op of a graph is lowered to: they follow the backward pass, draw the next token, or measure the device, and

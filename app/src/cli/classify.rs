@@ -34,7 +34,9 @@ pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
 /// The texts that the arguments name.
 fn rows(arguments: &ClassifyArguments) -> Result<Box<dyn Iterator<Item = Result<LabelledText>>>> {
     let Some(file) = &arguments.file else {
-        let of = |text: String| Ok(LabelledText { text, label: None, place: RowLocation::Line(0) });
+        let of = |text: String| {
+            Ok(LabelledText { text, label: None, place: RowLocation::Line(0), unread: Vec::new() })
+        };
         return Ok(Box::new(arguments.text.clone().into_iter().map(of)));
     };
     let sources = find_sources(&[file], &Problems::default())?;

@@ -2,14 +2,13 @@
 
 use super::bar::bar;
 use super::flags;
-use glasshouse_engine::protocol::quantity::counted;
+use glasshouse_engine::protocol::quantity::{counted, duration, tokens_per_second};
 use glasshouse_engine::protocol::{GuardDocument, GuardReport, PreferenceMetrics, RewardMetrics};
 use glasshouse_engine::train::TrainEvent;
 use indicatif::ProgressBar;
 use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
-use glasshouse_engine::protocol::quantity::{duration, tokens_per_second};
 
 /// Plain lines come at most this often, evaluations and the like aside.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -160,12 +159,14 @@ impl Output {
 
 /// What the pairs of an evaluation come to, behind its losses.
 fn of_pairs(pairs: &PreferenceMetrics) -> String {
-    let PreferenceMetrics { margin, accuracy, chosen_reward, rejected_reward, log_ratio } = pairs;
+    let PreferenceMetrics { margin, accuracy, ties, chosen_reward, rejected_reward, log_ratio } = pairs;
+    let ties =
+        if *ties > 0.0 { format!(" ({:.1} % ties, each counted half)", ties * 100.0) } else { String::new() };
     let ratio = log_ratio
         .map(|ratio| format!(", log-ratio to the reference {ratio:.4} per token"))
         .unwrap_or_default();
     format!(
-        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {:.1} %{ratio}",
+        "\n  reward margin {margin:.4} (chosen {chosen_reward:.4}, rejected {rejected_reward:.4}), accuracy {:.1} %{ties}{ratio}",
         accuracy * 100.0
     )
 }

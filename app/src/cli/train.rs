@@ -225,7 +225,13 @@ fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
     }
     // They were planted there, and not here.
     config.data.canaries = 0;
-    changed(RunConfig { start: Some(start), ..config }, &arguments.config)
+    // One that was tuned itself goes on as it was tuned.
+    let trained = config.start.replace(start).is_none();
+    // And a recipe has what it was measured with.
+    if trained && arguments.recipe.is_none() {
+        config.take_tuning_defaults();
+    }
+    changed(config, &arguments.config)
 }
 
 /// Shows what happens to a run.

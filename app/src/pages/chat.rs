@@ -22,6 +22,7 @@ use egui::{ComboBox, Key, KeyboardShortcut, Modifiers, TextEdit, Ui};
 use egui_material_icons::icons;
 use exchange::{Edits, ReplyPosition, Wanted, exchange_ui};
 use feedback::FeedbackRows;
+use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{
     ChatMessage, Command, GenerateConfig, LearnsFrom, Objective, Precision, Start, Uncertainty, WeightSource,
 };
@@ -85,7 +86,8 @@ struct RequestedModel {
 #[derive(Debug)]
 struct Begins {
     start: Start,
-    objective: Objective,
+    /// The objective, and the loss over pairs or thumbs.
+    learns: (Objective, PreferenceLoss),
     /// The request for them.
     request: Option<u64>,
 }
@@ -200,9 +202,9 @@ impl ChatPage {
             self.queue_ui(ui, context, labels);
         }
         ui.add_space(space::TIGHT);
-        if let Some(objective) = self.rows.ui(ui, context, labels.is_empty()) {
+        if let Some(learns) = self.rows.ui(ui, context, labels.is_empty()) {
             let start = start_of(&self.sampling.source, context.state);
-            self.trains = start.map(|start| Begins { start, objective, request: None });
+            self.trains = start.map(|start| Begins { start, learns, request: None });
         }
         if self.trains.is_some() {
             caption(ui, "Reading the settings…");
@@ -382,7 +384,7 @@ impl ChatPage {
     /// Trains on the feedback, once the settings of the run that it goes on from are known. Where they cannot be, or another run trains
     /// by now, it does not.
     fn train(&mut self, context: &mut Context<'_>) {
-        let Some(Begins { start, objective, request }) = &mut self.trains else { return };
+        let Some(Begins { start, learns: (objective, loss), request }) = &mut self.trains else { return };
         if !train::busy(context) {
             match train::await_history(context, request, &start.run) {
                 Awaited::Waits => return,
@@ -390,6 +392,9 @@ impl ChatPage {
                 Awaited::Here(history) => {
                     *context.draft = tune::tuning_of(&history.config, start.clone(), context.draft);
                     tune::learn(context.draft, *objective);
+                    if objective.learns_pairs() {
+                        tune::learn_by(context.draft, *loss);
+                    }
                     tune::tune(context, LearnsFrom::Feedback, None);
                     *context.go = Some(PageName::Tune);
                 }

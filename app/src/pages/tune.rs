@@ -10,6 +10,7 @@ mod recipes;
 mod settings;
 mod text;
 
+pub(super) use judge::learn_by;
 pub(super) use settings::{learn, tuning_of};
 
 use super::train::changes::Change;

@@ -17,6 +17,8 @@ pub struct Said {
     pub learned: usize,
     /// Pairs, of which preferences are learned.
     pub pairs: usize,
+    /// Rows of replies that are good or bad, alone or in pairs, of which KTO learns.
+    pub judged: usize,
     /// Texts with labels.
     pub labelled: usize,
     /// Counts how often rows came, so that pages know when to look at them again.
@@ -34,13 +36,14 @@ impl Said {
                 }
                 self.learned = rows.iter().filter(|row| row.learned().is_some()).count();
                 self.pairs = rows.iter().filter(|row| !row.chosen.is_empty()).count();
+                self.judged = rows.iter().filter(|row| row.text.is_empty()).count();
                 self.labelled = rows.iter().filter(|row| !row.text.is_empty()).count();
                 (self.rows, self.failed) = (Some(rows.clone()), None);
                 self.revision += 1;
             }
             Event::Failed { error } if asked == Some(&Command::ListFeedback) => {
                 (self.rows, self.failed) = (None, Some(error.message.clone()));
-                (self.learned, self.pairs, self.labelled) = (0, 0, 0);
+                (self.learned, self.pairs, self.judged, self.labelled) = (0, 0, 0, 0);
             }
             Event::ProjectOpened { .. } | Event::ProjectClosed => {
                 *self = Self { revision: self.revision + 1, ..Self::default() };

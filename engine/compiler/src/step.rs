@@ -70,6 +70,29 @@ impl MicroBatch {
         }
     }
 
+    /// Divides the weights of tokens, which are the scores, by their mean sum in each of a step's micro-batches, likewise.
+    pub fn normalise_weights_over_step(micro_batches: &mut [Self]) {
+        let weights = micro_batches.iter().filter_map(|batch| batch.scores.as_ref()).flatten();
+        let mean = weights.map(|weight| f64::from(*weight)).sum::<f64>() / micro_batches.len().max(1) as f64;
+        for weight in micro_batches.iter_mut().filter_map(|batch| batch.scores.as_mut()).flatten() {
+            *weight = (f64::from(*weight) / mean) as f32;
+        }
+    }
+
+    /// Has ORPO's losses of chosen tokens divided by the mean number of them in each of a step's micro-batches, likewise: the first score
+    /// says so ([`crate::graph::ops::Preference`]). The chosen answers are every other row of `time` positions.
+    pub fn normalise_chosen_over_step(micro_batches: &mut [Self], time: usize, ignored: Option<u32>) {
+        let counts = micro_batches.iter().map(|batch| {
+            let chosen = batch.targets.chunks(time.max(1)).step_by(2).flatten();
+            chosen.filter(|target| Some(**target) != ignored).count()
+        });
+        let total: usize = counts.sum();
+        let mean = total as f32 / micro_batches.len().max(1) as f32;
+        for first in micro_batches.iter_mut().filter_map(|batch| batch.scores.as_mut()?.first_mut()) {
+            *first = mean;
+        }
+    }
+
     /// What is wrong with its scores, in a sentence, for a graph that takes so many, or none.
     pub fn scores_fault(&self, wanted: Option<usize>) -> Option<String> {
         let given = self.scores.as_ref().map(Vec::len);

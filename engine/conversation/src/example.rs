@@ -1,16 +1,24 @@
 //! A row as fine-tuning takes it.
 
-use crate::{ChatTemplate, Conversation, Preference, Role, Row};
+use crate::{ChatTemplate, Conversation, Preference, Role, Row, RowWithNotes, TRAIN, WEIGHT};
 use glasshouse_protocol::{ChatExample, Objective};
+use std::collections::BTreeSet;
 
 /// The text of a line of JSON Lines in any of the formats of [`crate::rows`], and what an objective learns of it: the assistant's messages with the
 /// tokens that end them, as a template writes them, but for those of a `prompt`; a completion; all of a plain text. A preference is its
-/// better answer, with the worse one beside it; of both the answers alone are learned.
+/// better answer, with the worse one beside it; of both the answers alone are learned. Fields that neither the row's format nor the
+/// template reads are listed.
 ///
 /// # Errors
 /// What is wrong with the line, with the field's path; or the template refuses the conversation.
 pub fn example(line: &str, objective: Objective, template: &ChatTemplate) -> Result<ChatExample, String> {
-    let row = Row::read(line, objective).map_err(|error| error.to_string())?;
+    let read = RowWithNotes::read(line, objective).map_err(|error| error.to_string())?;
+    let mut example = of_row(read.row, template)?;
+    example.unread.splice(0..0, read.unread);
+    Ok(ChatExample { label: read.label, ..example })
+}
+
+fn of_row(row: Row, template: &ChatTemplate) -> Result<ChatExample, String> {
     match row {
         Row::Text(text) => Ok(raw("", &text)),
         Row::Completion { prompt, completion } => Ok(raw(&prompt, &completion)),
@@ -38,9 +46,29 @@ fn replies(
 ) -> Result<ChatExample, String> {
     let completion = template.render_completion(conversation, prompt);
     let rendered = completion.map_err(|error| error.to_string())?.rendered;
+    if rendered.assistant.is_empty() {
+        return Err(
+            "nothing to learn: every message of the assistant has `weight`: 0 or `train`: false".to_owned()
+        );
+    }
     let asked = conversation.messages.iter().find(|message| message.role == Role::User);
     let prompt = asked.map(|message| message.content.clone());
-    Ok(ChatExample { text: rendered.text, learned: rendered.assistant, prompt, ..ChatExample::default() })
+    let unread = unread_of_messages(conversation, template);
+    Ok(ChatExample {
+        text: rendered.text,
+        learned: rendered.assistant,
+        prompt,
+        unread,
+        ..ChatExample::default()
+    })
+}
+
+/// Fields of messages that the template's source does not name.
+fn unread_of_messages(conversation: &Conversation, template: &ChatTemplate) -> Vec<String> {
+    let read = |key: &str| [&[WEIGHT], &TRAIN[..]].concat().contains(&key) || template.source().contains(key);
+    let keys = conversation.messages.iter().flat_map(|message| message.fields.keys());
+    let unread: BTreeSet<&String> = keys.filter(|key| !read(key)).collect();
+    unread.into_iter().map(|key| format!("{key} of messages")).collect()
 }
 
 /// Text without a template, learned from where what is given ends.
@@ -48,7 +76,7 @@ fn raw(given: &str, learned: &str) -> ChatExample {
     let prompt = Some(given.to_owned()).filter(|given| !given.is_empty());
     let text = [given, learned].concat();
     let learned = std::iter::once(given.len()..text.len()).collect();
-    ChatExample { text, learned, raw: true, prompt, rejected: None }
+    ChatExample { text, learned, raw: true, prompt, ..ChatExample::default() }
 }
 
 #[cfg(test)]
@@ -74,6 +102,95 @@ mod tests {
         let prompt = r#"[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]"#;
         let line = format!(r#"{{"prompt":{prompt},"completion":[{{"role":"assistant","content":"d"}}]}}"#);
         assert_eq!(learned(&line), ["d<|im_end|>"], "replies of the prompt are given");
+    }
+
+    #[test]
+    fn a_thumb_down_is_a_row_of_preferences_alone() {
+        let line = |label: &str| format!(r#"{{"prompt":"a","completion":"b","label":{label}}}"#);
+        let of = |label: &str, objective| example(&line(label), objective, &ChatTemplate::chatml().unwrap());
+        for (label, said) in
+            [("true", Some(true)), ("false", Some(false)), ("0", Some(false)), ("null", None)]
+        {
+            assert_eq!(of(label, Objective::Preference).unwrap().label, said);
+        }
+        for label in ["false", "0"] {
+            assert!(of(label, Objective::Chat).unwrap_err().contains("loss=kto"));
+        }
+        assert!(
+            of("\"good\"", Objective::Preference).unwrap_err().contains("`label`: expected true or false")
+        );
+    }
+
+    #[test]
+    fn messages_that_are_marked_are_given_and_not_learned() {
+        let of = |mark: &str| {
+            let said = |role: &str, text: &str, more: &str| {
+                format!(r#"{{"role":"{role}","content":"{text}"{more}}}"#)
+            };
+            let messages = [
+                said("user", "a", ""),
+                said("assistant", "b", mark),
+                said("user", "c", ""),
+                said("assistant", "d", ""),
+            ];
+            learned(&format!(r#"{{"messages":[{}]}}"#, messages.join(",")))
+        };
+        for mark in [r#","weight":0"#, r#","weight":0.0"#, r#","train":false"#, r#","training":false"#] {
+            assert_eq!(of(mark), ["d<|im_end|>"], "{mark}");
+        }
+        for mark in ["", r#","weight":1"#, r#","train":true"#, r#","weight":null"#] {
+            assert_eq!(of(mark), ["b<|im_end|>", "d<|im_end|>"], "{mark}");
+        }
+        let turns = r#"[{"from":"human","value":"a"},{"from":"gpt","value":"b","train":false},{"from":"human","value":"c"},{"from":"gpt","value":"d"}]"#;
+        assert_eq!(learned(&format!(r#"{{"conversations":{turns}}}"#)), ["d<|im_end|>"]);
+        // By the template's own tags likewise.
+        let tagged = ChatTemplate::compile(
+            "{% for m in messages %}{{ m.role }}:{% if m.role == 'assistant' %}{% generation %}{{ m.content }};{% endgeneration %}{% else %}{{ m.content }};{% endif %}{% endfor %}",
+            crate::SpecialTokens::default(),
+        );
+        let line = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b","weight":0},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}"#;
+        let found = example(line, Objective::Chat, &tagged.unwrap()).unwrap();
+        assert_eq!(found.learned.iter().map(|range| &found.text[range.clone()]).collect::<Vec<_>>(), ["d;"]);
+        // Of a better and a worse answer as well.
+        let pair = r#"{"prompt":"a","chosen":[{"role":"assistant","content":"b","weight":0}],"rejected":[{"role":"assistant","content":"c"}]}"#;
+        let reason = example(pair, Objective::Preference, &ChatTemplate::chatml().unwrap()).unwrap_err();
+        assert!(reason.contains("`weight`: 0"), "{reason}");
+    }
+
+    #[test]
+    fn marks_that_cannot_be_kept_are_refused_by_their_field() {
+        let of = |first: &str, second: &str| {
+            let line = format!(
+                r#"{{"messages":[{{"role":"user","content":"a"{first}}},{{"role":"assistant","content":"b"{second}}}]}}"#
+            );
+            example(&line, Objective::Chat, &ChatTemplate::chatml().unwrap()).unwrap_err()
+        };
+        for (first, second, field) in [
+            ("", r#","weight":0.5"#, "`messages[1].weight`"),
+            ("", r#","train":"no""#, "`messages[1].train`"),
+            (r#","train":true"#, "", "`messages[0].train`"),
+            ("", r#","train_detail":[]"#, "`messages[1].train_detail`"),
+            ("", r#","weight":0"#, "`weight`: 0"),
+        ] {
+            let reason = of(first, second);
+            assert!(reason.contains(field), "{reason}");
+        }
+    }
+
+    #[test]
+    fn fields_that_nothing_reads_are_listed() {
+        let unread = |line: &str, objective: Objective| {
+            example(line, objective, &ChatTemplate::chatml().unwrap()).unwrap().unread
+        };
+        let line = r#"{"messages":[{"role":"user","content":"a","mood":"sad"},{"role":"assistant","content":"b","weight":1}],"source":"x","id":3,"level":null}"#;
+        assert_eq!(unread(line, Objective::Chat), ["source", "mood of messages"]);
+        let line = r#"{"prompt":"a","chosen":"b","rejected":"c","score_chosen":3,"messages":[]}"#;
+        assert_eq!(unread(line, Objective::Preference), ["score_chosen", "messages"]);
+        assert_eq!(
+            unread(r#"{"instruction":"a","input":"b","output":"c","text":"d"}"#, Objective::Chat),
+            ["text"]
+        );
+        assert_eq!(unread(r#"{"prompt":"a","completion":"b","label":true}"#, Objective::Chat), [""; 0]);
     }
 
     #[test]

@@ -9,11 +9,15 @@ pub mod template;
 
 pub use example::example;
 pub use glasshouse_protocol::{ChatExample, Role};
-pub use rows::{Format, Preference, Row, RowError};
+pub use rows::{Format, Preference, Row, RowError, RowWithNotes};
 pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateError};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+/// Fields of a message that say whether it is learned.
+pub(crate) const WEIGHT: &str = "weight";
+pub(crate) const TRAIN: [&str; 2] = ["train", "training"];
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +35,13 @@ impl Message {
     /// A message of text alone.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
         Self { role, content: content.into(), fields: Map::new() }
+    }
+
+    /// Whether an assistant's message is learned: rows switch that off by `weight`: 0 (OpenAI), or `train`: false (axolotl, whose
+    /// settings also name the field `training`).
+    pub fn is_learned(&self) -> bool {
+        let off = |key: &str| self.fields.get(key) == Some(&Value::Bool(false));
+        !(TRAIN.into_iter().any(off) || self.fields.get(WEIGHT).and_then(Value::as_f64) == Some(0.0))
     }
 
     /// Whether the assistant calls tools in it.

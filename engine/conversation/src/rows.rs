@@ -18,9 +18,15 @@
 //! Alpaca's published prompt ("Below is an instruction …") is not used: a template makes the turns, so `instruction`, and `input` after
 //! an empty line, are a user's message, and `output` is the assistant's.
 
-use crate::{Conversation, Invalid, Message, Role};
+use crate::{Conversation, Invalid, Message, Role, TRAIN, WEIGHT};
 use glasshouse_protocol::Objective;
 use serde_json::{Map, Value};
+
+/// axolotl's fields for parts of a message, which are not supported.
+const TRAIN_DETAIL: [&str; 2] = ["train_detail", "training_detail"];
+
+/// Fields that this program's own rows have beside what is learned: where a generated task or a person's feedback is from.
+const OWN_NOTES: &[&str] = &["id", "kind", "level", "template", "check", "run", "when"];
 
 /// What a line is.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +108,19 @@ impl Format {
         }
     }
 
+    /// Whether a row's field of this name is read, or is our own note of where the row is from.
+    fn reads(self, key: &str) -> bool {
+        let more: &[&str] = match self {
+            Self::Messages => &["tools"],
+            Self::ShareGpt => &["system", "tools"],
+            Self::Alpaca => &["input", "system", "history"],
+            Self::Preference => &["prompt", "tools"],
+            Self::Completion => &["prompt", "tools", "label"],
+            Self::Text => &[],
+        };
+        [self.keys(), more, OWN_NOTES].iter().any(|known| known.contains(&key))
+    }
+
     /// All of them, in the order in which an objective takes them of a row that has several.
     fn preferred(objective: Objective) -> [Self; 6] {
         let [messages, sharegpt, alpaca, preference, completion, text] = Self::ALL;
@@ -166,8 +185,8 @@ pub enum RowError {
     PromptAlone,
     /// A thumb down: a bad answer.
     #[error(
-        "`label`: false, an answer that is not to be learned; give a better one beside it (`chosen`, `rejected`) to learn from both by the \
-         objective preference"
+        "`label`: false, an answer that is not to be learned; the objective preference learns from it with `train.preference.loss=kto`, or \
+         from it and a better one (`chosen`, `rejected`)"
     )]
     Rejected,
     /// A field is missing.
@@ -224,8 +243,11 @@ impl Row {
     /// # Errors
     /// What is wrong with it, with the field's path.
     pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
-        let row = &object(line)?;
-        match Format::detect(row, objective)? {
+        Ok(RowWithNotes::read(line, objective)?.row)
+    }
+
+    fn of(row: &Map<String, Value>, format: Format) -> Result<Self, RowError> {
+        match format {
             Format::Text => Ok(Self::Text(text(row, "text")?)),
             Format::Messages => conversation(messages(field(row, "messages")?, "messages")?, tools(row)?, 0),
             Format::ShareGpt => {
@@ -236,6 +258,41 @@ impl Row {
             Format::Completion => completion(row),
             Format::Preference => preference(row),
         }
+    }
+}
+
+/// A row, and what its line says besides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowWithNotes {
+    /// The row.
+    pub row: Row,
+    /// Whether its answer is a good one (KTO), where it is said.
+    pub label: Option<bool>,
+    /// Names of the fields that hold something and are not read.
+    pub unread: Vec<String>,
+}
+
+impl RowWithNotes {
+    /// As [`Row::read`]. A bad answer is a row of the objective preference alone.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
+        let row = &object(line)?;
+        let format = Format::detect(row, objective)?;
+        let label = match row.get("label").filter(|_| format == Format::Completion) {
+            None | Some(Value::Null) => None,
+            Some(Value::Bool(good)) => Some(*good),
+            Some(number) if number.as_f64() == Some(0.0) => Some(false),
+            Some(number) if number.as_f64() == Some(1.0) => Some(true),
+            Some(other) => return Err(wrong("label", "true or false", other)),
+        };
+        if label == Some(false) && objective != Objective::Preference {
+            return Err(RowError::Rejected);
+        }
+        let unread = row.iter().filter(|(key, value)| !value.is_null() && !format.reads(key));
+        let unread = unread.map(|(key, _)| key.clone()).collect();
+        Ok(Self { row: Row::of(row, format)?, label, unread })
     }
 }
 
@@ -340,6 +397,7 @@ fn message(value: &Value, path: &str) -> Result<Message, RowError> {
     let role = role_of(&string(&role, at("role"))?, at("role"))?;
     // Data sets in columns have every key in every row, most without a value.
     fields.retain(|_, value| !value.is_null());
+    marks(role, &fields, path)?;
     if let Some(calls) = fields.get("tool_calls").filter(|calls| !calls.is_array()) {
         return Err(wrong(at("tool_calls"), "a list", calls));
     }
@@ -351,6 +409,36 @@ fn message(value: &Value, path: &str) -> Result<Message, RowError> {
         None => return Err(RowError::Missing(at("content"))),
     };
     Ok(Message { role, content, fields })
+}
+
+/// Checks what a message says of its own learning ([`Message::is_learned`]).
+fn marks(role: Role, fields: &Map<String, Value>, path: &str) -> Result<(), RowError> {
+    let at = |key: &str| format!("{path}.{key}");
+    let not_read = |key: &str, what: String| RowError::NotRead { field: at(key), what };
+    if let Some(weight) =
+        fields.get(WEIGHT).filter(|weight| ![Some(0.0), Some(1.0)].contains(&weight.as_f64()))
+    {
+        return Err(not_read(WEIGHT, format!("a weight other than 0 and 1 ({weight})")));
+    }
+    for key in TRAIN {
+        match fields.get(key) {
+            None | Some(Value::Bool(false)) => {}
+            Some(Value::Bool(true)) if role == Role::Assistant => {}
+            Some(Value::Bool(true)) => {
+                return Err(not_read(
+                    key,
+                    format!("learning a {role} message (only the assistant's are learned)"),
+                ));
+            }
+            Some(other) => return Err(wrong(at(key), "true or false", other)),
+        }
+    }
+    for key in TRAIN_DETAIL {
+        if fields.contains_key(key) {
+            return Err(not_read(key, "learning parts of a message".to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// The text of OpenAI's parts: [{"type": "text", "text": …}].
@@ -390,10 +478,13 @@ fn role_of(name: &str, field: String) -> Result<Role, RowError> {
 fn sharegpt(value: &Value) -> Result<Vec<Message>, RowError> {
     let turn = |(number, value): (usize, &Value)| {
         let at = |key: &str| format!("conversations[{number}]{key}");
-        let turn =
-            value.as_object().ok_or_else(|| wrong(at(""), "an object with `from` and `value`", value))?;
-        let get = |key: &str| turn.get(key).ok_or_else(|| RowError::Missing(at(&format!(".{key}"))));
-        let from = string(get("from")?, at(".from"))?;
+        let mut fields = value
+            .as_object()
+            .ok_or_else(|| wrong(at(""), "an object with `from` and `value`", value))?
+            .clone();
+        let mut take =
+            |key: &str| fields.shift_remove(key).ok_or_else(|| RowError::Missing(at(&format!(".{key}"))));
+        let from = string(&take("from")?, at(".from"))?;
         let role = match from.as_str() {
             "system" => Role::System,
             "human" | "user" => Role::User,
@@ -404,7 +495,10 @@ fn sharegpt(value: &Value) -> Result<Vec<Message>, RowError> {
                 return Err(RowError::Role { field: at(".from"), role: from, known });
             }
         };
-        Ok(Message::new(role, string(get("value")?, at(".value"))?))
+        let content = string(&take("value")?, at(".value"))?;
+        fields.retain(|_, value| !value.is_null());
+        marks(role, &fields, &at(""))?;
+        Ok(Message { role, content, fields })
     };
     list(value, "conversations")?.iter().enumerate().map(turn).collect()
 }
@@ -458,10 +552,6 @@ fn prompt_messages(prompt: Content) -> Vec<Message> {
 }
 
 fn completion(row: &Map<String, Value>) -> Result<Row, RowError> {
-    // Of thumbs (KTO), those that are up are answers to learn.
-    if row.get("label") == Some(&Value::Bool(false)) {
-        return Err(RowError::Rejected);
-    }
     match (content(row, "prompt")?, content(row, "completion")?) {
         (Content::Text(prompt), Content::Text(completion)) => {
             Ok(Row::Completion { prompt, completion: filled(completion, "completion")? })

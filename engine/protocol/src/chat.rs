@@ -89,4 +89,10 @@ pub struct ChatExample {
     /// The same prompt with a worse answer, where the row is a preference.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Box<Self>>,
+    /// Whether its answer is a good one, where the row says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<bool>,
+    /// Fields of the row that hold something and are not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
 }

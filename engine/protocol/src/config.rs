@@ -16,6 +16,7 @@ mod start;
 mod tokenizer;
 mod train;
 mod trainable;
+mod tuning;
 
 pub use adapter::{Adapter, AdapterBase, AdapterKind, AdapterTarget};
 use change::REMOVED;

@@ -134,11 +134,11 @@ impl TuningRecipe {
     pub fn fill(&self, config: &mut RunConfig, steps: Option<u64>, learning_rate: Option<f64>) {
         let RecipeSettings { objective, steps, learning_rate, interval } =
             self.settings(steps, learning_rate);
+        // One without a rate has that of the run that it goes on from: what recipes are expected to reach was measured so.
+        let rate = learning_rate.unwrap_or(config.train.learning_rate);
         config.set_objective(objective);
         config.set_steps(steps);
-        if let Some(rate) = learning_rate {
-            config.set_learning_rate(rate);
-        }
+        config.set_learning_rate(rate);
         (config.train.eval_interval, config.train.checkpoint_interval) = (interval, interval);
     }
 }

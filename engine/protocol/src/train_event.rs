@@ -136,9 +136,13 @@ pub struct PreferenceMetrics {
     /// Mean reward of the chosen answers less that of the rejected ones.
     #[serde(deserialize_with = "number_or_null")]
     pub margin: f32,
-    /// Share of pairs whose chosen answer has the higher reward.
+    /// Share of pairs whose chosen answer has the higher reward; of KTO's single answers, of good ones above and bad ones below the
+    /// divergence. Ties count half (TRL counts them as wrong).
     #[serde(deserialize_with = "number_or_null")]
     pub accuracy: f32,
+    /// Share of ties: rewards that differ by no more than rounding.
+    #[serde(default)]
+    pub ties: f32,
     /// Mean reward of the chosen answers.
     #[serde(deserialize_with = "number_or_null")]
     pub chosen_reward: f32,
@@ -158,6 +162,7 @@ impl PreferenceMetrics {
         let mut all = vec![
             ("rewards/margins", self.margin),
             ("rewards/accuracies", self.accuracy),
+            ("rewards/ties", self.ties),
             ("rewards/chosen", self.chosen_reward),
             ("rewards/rejected", self.rejected_reward),
         ];

@@ -55,7 +55,9 @@ impl Partition {
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MAX_WORKERS);
         // The loss of a pair has to see both of its rows, and ORPO's all of them; answers come with scores. Whoever holds weights in 16 bits
         // is short of memory, and each worker would hold them once more.
-        let divisible = !train.objective.compares_answers() && layout.half_pieces.is_empty();
+        let divisible = !train.objective.compares_answers()
+            && train.prompt_loss_weight == 0.0
+            && layout.half_pieces.is_empty();
         if most <= 1 || !divisible || 6.0 * layout.trained_end as f64 * tokens < MIN_OPERATIONS {
             return Self::WHOLE;
         }

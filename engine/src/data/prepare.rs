@@ -23,7 +23,7 @@ use crate::protocol::random::split_mix;
 use crate::storage::{self, Staging};
 use crate::tokenizer::{Tokenizer, TokenizerFiles, TokenizerTrainer};
 use corpus::Corpus;
-use glasshouse_protocol::config::Objective;
+use glasshouse_protocol::config::{Objective, PreferenceSettings};
 use glasshouse_protocol::{ChatMessage, DataConfig, FileProblem, Invalid, Role, RunConfig, presets};
 pub use labels::{scored_tokens, text_tokens};
 pub(super) use split::whole_documents;
@@ -79,12 +79,20 @@ impl Prepared {
     /// # Errors
     /// As [`Prepared::batches`].
     pub fn about_batches(&self, config: &RunConfig) -> Result<Vec<String>> {
-        Ok(match self.batches(config)? {
+        let batches = match self.batches(config)? {
             Batches::Windows(_) => Vec::new(),
             Batches::Examples(examples) => examples.sentences(&config.model.labels),
             Batches::Pairs(pairs) => pairs.sentences(),
             Batches::Prompts(prompts) => prompts.sentences(),
-        })
+        };
+        Ok(batches.into_iter().chain(self.unread_fields()).collect())
+    }
+
+    /// The fields of rows that nothing reads, in a sentence.
+    fn unread_fields(&self) -> Option<String> {
+        let unread = self.store.index().map(|index| &index.unread).filter(|unread| !unread.is_empty())?;
+        let each = unread.iter().map(|(field, rows)| format!("{field} ({})", counted(*rows, "row")));
+        Some(format!("fields of rows that are not used: {}", each.collect::<Vec<_>>().join(", ")))
     }
 
     fn prompts(&self, config: &RunConfig) -> Result<Prompts<'_>> {
@@ -127,6 +135,11 @@ impl Prepared {
             padding: self.tokenizer.end_of_text().unwrap_or(0),
             labelled: train.objective.learns_labels(),
             scored: config.train.learns_scores(),
+            prompt_weight: train.prompt_loss_weight,
+            judged: train.judges_answers().then(|| {
+                let PreferenceSettings { desirable_weight, undesirable_weight, .. } = train.preference;
+                [desirable_weight, undesirable_weight]
+            }),
         }
     }
 
@@ -318,7 +331,7 @@ pub async fn prepare_in_turns(
     }
     if config.train.objective.learns_pairs() {
         // Stores of before do not say whether a template wrote their pairs.
-        recipe.push_str("; marked");
+        recipe.push_str(if config.train.judges_answers() { "; judged" } else { "; marked" });
     }
     let data = project.join("data");
     let folder = data.join(folder_name(&recipe));
@@ -337,7 +350,7 @@ pub async fn prepare_in_turns(
         Objective::Text | Objective::Distil => None,
         objective @ (Objective::Chat | Objective::Preference) => {
             let (files, place) = rows()?;
-            let how = (&config.data, objective);
+            let how = (&config.data, objective, config.train.judges_answers());
             conversations::encode(&corpus, how, files, place, &problems, progress, turns).await?;
             Some(files)
         }
@@ -514,6 +527,7 @@ fn index_of(corpus: &Corpus, tokenizer: &Tokenizer, recipe: &str, problems: &Pro
         recipe: recipe.to_owned(),
         sources: corpus.records(),
         problems: problems.list(),
+        unread: problems.unread_fields(),
         ..Index::default()
     })
 }

@@ -165,8 +165,10 @@ impl GpuExecutor {
         let per_step = |rows: &[ReportRow]| {
             let last = rows.last().copied().unwrap_or_default();
             let of_pairs = |op: Preference| {
-                let reported =
-                    |row: &ReportRow| [row.chosen_reward, row.rejected_reward, row.accuracy, row.log_ratio];
+                let reported = |row: &ReportRow| {
+                    let ReportRow { chosen_reward, rejected_reward, accuracy, log_ratio, .. } = *row;
+                    [chosen_reward, rejected_reward, accuracy, log_ratio, row.ties, row.chosen, row.rejected]
+                };
                 op.of_reports(&rows.iter().map(reported).collect::<Vec<_>>())
             };
             StepReport {

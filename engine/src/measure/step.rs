@@ -188,8 +188,8 @@ pub(super) fn random_batches(config: &RunConfig) -> Vec<MicroBatch> {
     let vocabulary = config.model.vocabulary as u64;
     let (tokens, outputs) = (batch * context_length, config.model.outputs() as u32);
     let scores = match loss_form(&config.train, &config.model) {
-        LossForm::Preference(_) => Some(batch),
-        LossForm::Policy { .. } => Some(tokens * POLICY_SCORES),
+        LossForm::Preference(op) => Some(op.scores(batch)),
+        LossForm::Policy { .. } | LossForm::Weighted(_) => Some(tokens * POLICY_SCORES),
         _ => None,
     };
     (0..config.train.accumulate as u64)

@@ -34,9 +34,26 @@ struct Labelled<'row> {
     label: &'row str,
 }
 
-/// A row as a line of what learns from it; `None` where the objective learns nothing of it.
-fn learned_line(row: &Feedback, kind: FeedbackKind, objective: Objective) -> Result<Option<String>> {
+/// What KTO learns of a row.
+#[derive(Serialize)]
+struct Judged<'row> {
+    prompt: &'row [ChatMessage],
+    completion: &'row [ChatMessage],
+    label: bool,
+}
+
+/// A row as a line of what learns from it, of single answers too where the loss `judges` them; `None` where the objective learns nothing of it.
+fn learned_line(
+    row: &Feedback,
+    kind: FeedbackKind,
+    objective: Objective,
+    judges: bool,
+) -> Result<Option<String>> {
     let line = match (objective, kind) {
+        (Objective::Preference, FeedbackKind::Good | FeedbackKind::Bad | FeedbackKind::Better) if judges => {
+            let (prompt, completion) = row.learned().unwrap_or((&row.prompt, &row.completion));
+            serde_json::to_string(&Judged { prompt, completion, label: kind != FeedbackKind::Bad })
+        }
         // As messages, whichever form the line has.
         (Objective::Preference, FeedbackKind::Pair) => serde_json::to_string(row),
         (Objective::Classify, FeedbackKind::Labelled) => {
@@ -165,7 +182,7 @@ impl Project {
         for line in &lines {
             let (row, kind) = self.feedback_row(line)?;
             let name = if one { FEEDBACK_FILE } else { kind.file() };
-            let labelled = if one { None } else { learned_line(&row, kind, Objective::Classify)? };
+            let labelled = if one { None } else { learned_line(&row, kind, Objective::Classify, false)? };
             let place = texts.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| {
                 texts.push((name, String::new(), 0));
                 texts.len() - 1
@@ -191,20 +208,23 @@ impl Project {
     }
 
     /// Writes what a run learns of the feedback, and returns the file: replies that a person wrote or found good, what was preferred to what, or
-    /// texts with labels, as the objective asks for.
+    /// texts with labels, as the objective asks for; where its loss `judges` single answers, thumbs too.
     ///
     /// # Errors
     /// There is nothing of the kind, a line is no row, or the disk fails.
-    pub(crate) fn feedback_to_learn(&self, objective: Objective) -> Result<PathBuf> {
+    pub(crate) fn feedback_to_learn(&self, objective: Objective, judges: bool) -> Result<PathBuf> {
         let mut text = String::new();
         for line in self.feedback_lines()? {
             let (row, kind) = self.feedback_row(&line)?;
-            if let Some(line) = learned_line(&row, kind, objective)? {
+            if let Some(line) = learned_line(&row, kind, objective, judges)? {
                 text.push_str(&line);
                 text.push('\n');
             }
         }
         let (name, missing) = match objective {
+            Objective::Preference if judges => {
+                ("thumbs.jsonl", "no judgement of a reply: give one a thumb up or down on the Chat page")
+            }
             Objective::Preference => {
                 ("preferences.jsonl", "no pair: compare two replies on the Chat page, or write a better one")
             }
@@ -307,7 +327,11 @@ mod tests {
             vec![Feedback::thumb(asked("Who?"), "Ada.", true), Feedback::thumb(asked("Who?"), "Mud.", false)];
         project.splice_feedback(None, 0, &[], rows).unwrap();
         assert!(
-            project.feedback_to_learn(Objective::Preference).unwrap_err().to_string().contains("no pair")
+            project
+                .feedback_to_learn(Objective::Preference, false)
+                .unwrap_err()
+                .to_string()
+                .contains("no pair")
         );
         let rows = vec![
             Feedback::better(
@@ -337,14 +361,15 @@ mod tests {
         assert_eq!(one.len(), 1);
         assert_eq!(one[0].1, 4);
 
-        let learned = std::fs::read_to_string(project.feedback_to_learn(Objective::Chat).unwrap()).unwrap();
+        let learned =
+            std::fs::read_to_string(project.feedback_to_learn(Objective::Chat, false).unwrap()).unwrap();
         let rows: Vec<serde_json::Value> =
             learned.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(rows.len(), 2, "{learned}");
         assert_eq!(rows[1]["prompt"].as_array().unwrap().len(), 3);
         assert_eq!(rows[1]["completion"][0]["content"], "Eva.");
         assert_eq!(
-            std::fs::read_to_string(project.feedback_to_learn(Objective::Preference).unwrap())
+            std::fs::read_to_string(project.feedback_to_learn(Objective::Preference, false).unwrap())
                 .unwrap()
                 .lines()
                 .count(),
@@ -353,15 +378,37 @@ mod tests {
     }
 
     #[test]
+    fn single_thumbs_are_learned_where_answers_are_judged() {
+        let (_folder, project) = project();
+        let rows = vec![
+            Feedback::thumb(asked("Who?"), "Ada.", true),
+            Feedback::thumb(asked("Who?"), "Mud.", false),
+            Feedback::better(asked("Who?"), "Eva."),
+            Feedback::pair(asked("Who?"), "Ida.", "Sky."),
+            Feedback::labelled("Snow fell.", "weather"),
+        ];
+        project.splice_feedback(None, 0, &[], rows).unwrap();
+        let path = project.feedback_to_learn(Objective::Preference, true).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        let rows: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let labels: Vec<_> = rows.iter().map(|row| row["label"].as_bool()).collect();
+        assert_eq!(labels, [Some(true), Some(false), Some(true), None]);
+        assert_eq!(rows[1]["completion"][0]["content"], "Mud.");
+        assert_eq!(rows[2]["prompt"][0]["content"], "Who?");
+        assert_eq!(rows[3]["rejected"][0]["content"], "Sky.");
+    }
+
+    #[test]
     fn texts_with_labels_are_written_as_classification_reads_them() {
         let (folder, project) = project();
-        let error = project.feedback_to_learn(Objective::Classify).unwrap_err().to_string();
+        let error = project.feedback_to_learn(Objective::Classify, false).unwrap_err().to_string();
         assert!(error.contains("no text with a label"), "{error}");
         let rows =
             vec![Feedback::labelled("Snow fell.", "weather"), Feedback::thumb(asked("Who?"), "Ada.", true)];
         project.splice_feedback(None, 0, &[], rows).unwrap();
         let line = "{\"text\":\"Snow fell.\",\"label\":\"weather\"}\n";
-        let path = project.feedback_to_learn(Objective::Classify).unwrap();
+        let path = project.feedback_to_learn(Objective::Classify, false).unwrap();
         assert_eq!(std::fs::read_to_string(path).unwrap(), line);
         let place = folder.path().join("out");
         project.export_feedback(&place, false, false).unwrap();

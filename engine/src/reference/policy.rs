@@ -35,7 +35,12 @@ impl Express for Policy {
         if self.corrected {
             divergence = divergence * ratio;
         }
-        let each = (penalty * divergence - gain) * numbers(counted, [count, 1]);
+        let each = if self.weighs {
+            scores.clone().narrow(1, 0, 1) * losses.clone()
+        } else {
+            penalty * divergence - gain
+        };
+        let each = each * numbers(counted, [count, 1]);
         let sum = each.sum().reshape([1, 1]);
         let loss = Tensor::cat(vec![sum, numbers(vec![total], [1, 1])], 1);
         let scores: Vec<f32> = host(scores)?;

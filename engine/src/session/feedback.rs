@@ -7,7 +7,7 @@ use crate::data::recipes::rows_of;
 use crate::error::Result;
 use crate::platform::{self, Turns};
 use crate::project::archive;
-use crate::protocol::{Event, LearnsFrom, Objective};
+use crate::protocol::{Event, LearnsFrom, TrainConfig};
 use crate::storage::Staging;
 use std::path::PathBuf;
 
@@ -50,9 +50,10 @@ impl Session {
     /// There is nothing of the kind to learn from.
     pub(super) async fn files_to_learn(
         &mut self,
-        objective: Objective,
+        train: &TrainConfig,
         (learns_from, recipe): (LearnsFrom, Option<String>),
     ) -> Result<Option<Vec<String>>> {
+        let objective = train.objective;
         let path = match learns_from {
             // Rows lie among documents of other kinds, which are no text of theirs.
             LearnsFrom::Documents if objective.learns_text() || self.opened()?.is_beside_others() => {
@@ -68,7 +69,9 @@ impl Session {
                 let rows: Vec<String> = paths.map(|path| path.display().to_string()).collect();
                 return Ok((!rows.is_empty()).then_some(rows));
             }
-            LearnsFrom::Feedback => self.opened()?.project.feedback_to_learn(objective)?,
+            LearnsFrom::Feedback => {
+                self.opened()?.project.feedback_to_learn(objective, train.judges_answers())?
+            }
             LearnsFrom::Tasks => {
                 let folder = self.opened()?.project.folder().to_owned();
                 platform::aside(move || rows_of(&folder, recipe.as_deref(), objective)).await??

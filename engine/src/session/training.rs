@@ -204,7 +204,7 @@ impl Session {
                     };
                 }
                 let learns_from = (learns_from, recipe);
-                let learned = self.files_to_learn(config.train.objective, learns_from).await?;
+                let learned = self.files_to_learn(&config.train, learns_from).await?;
                 if let Some(learned) = learned {
                     config.data.paths = learned;
                     // Its sources are another text's.
@@ -230,7 +230,7 @@ impl Session {
                 if let Some(notice) = prepared.settle_epochs(&mut config)? {
                     self.outlet.notice(notice);
                 }
-                for notice in prepared.about_batches(&config)? {
+                for notice in prepared.about_batches(&config)?.into_iter().chain(config.tuning_sentence()) {
                     self.outlet.notice(notice);
                 }
                 (config, prepared, None)

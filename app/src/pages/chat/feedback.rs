@@ -11,6 +11,7 @@ use crate::theme::{self, space};
 use crate::widgets::{self, card, fold, hint_line, plain, primary, quiet, quiet_text, segmented};
 use egui::{Key, Label, RichText, TextEdit, Ui};
 use egui_material_icons::icons;
+use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{Command, Feedback, FeedbackKind, Objective, Role};
 
 /// Rows that are shown at a time.
@@ -37,7 +38,12 @@ impl FeedbackRows {
 
     /// Draws them. What a run is to learn of them, where one is to be trained: of a model that `writes`, how to answer, and of any other what
     /// texts are.
-    pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, writes: bool) -> Option<Objective> {
+    pub(super) fn ui(
+        &mut self,
+        ui: &mut Ui,
+        context: &mut Context<'_>,
+        writes: bool,
+    ) -> Option<(Objective, PreferenceLoss)> {
         let state = context.state;
         let rows: &[Feedback] = state.feedback.rows.as_deref().unwrap_or_default();
         let (waits, free) = (busy(context), !keeps(state));
@@ -66,20 +72,27 @@ impl FeedbackRows {
                 }
                 self.pages_ui(ui, rows.len());
                 let mut trains = None;
-                let Said { learned, pairs, labelled, .. } = state.feedback;
+                let Said { learned, pairs, judged, labelled, .. } = state.feedback;
                 let good = "replies that you found good or wrote better";
+                let pair = PreferenceLoss::default();
                 let of_replies = [
-                    ("Train on feedback", Objective::Chat, learned, good),
-                    ("Train on pairs", Objective::Preference, pairs, "pairs of replies"),
+                    ("Train on feedback", (Objective::Chat, pair), learned, good),
+                    (
+                        "Train on thumbs",
+                        (Objective::Preference, PreferenceLoss::Kto),
+                        judged,
+                        "judged replies",
+                    ),
+                    ("Train on pairs", (Objective::Preference, pair), pairs, "pairs of replies"),
                 ];
                 let of_texts =
-                    [("Train on labels", Objective::Classify, labelled, "texts of different labels")];
+                    [("Train on labels", (Objective::Classify, pair), labelled, "texts of different labels")];
                 let runs = if writes { &of_replies[..] } else { &of_texts };
                 ui.horizontal_wrapped(|ui| {
-                    for &(name, objective, count, _) in runs {
+                    for &(name, learns, count, _) in runs {
                         let train = |ui: &mut Ui| primary(ui, icons::ICON_SCHOOL, name).clicked();
                         if ui.add_enabled_ui(!waits && count >= MIN_ROWS, train).inner {
-                            trains = Some(objective);
+                            trains = Some(learns);
                         }
                     }
                     for (name, one, means) in [

@@ -1,6 +1,6 @@
 //! What of a model trains: its own parameters, or an adapter beside them.
 
-use super::settings::{follow_rate, sensible_rate};
+use super::settings::follow_rate;
 use crate::pages::parts::caption;
 use crate::pages::train::form::number;
 use crate::pages::train::start::trainable_ui;
@@ -9,7 +9,7 @@ use egui::Ui;
 use glasshouse_protocol::{Adapter, AdapterBase, AdapterTarget, ErrorReport, RunConfig, Trainable};
 
 pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
-    let (mut adapts, before) = (draft.train.adapter.is_some(), sensible_rate(draft));
+    let (mut adapts, before) = (draft.train.adapter.is_some(), draft.tuning_rate());
     if segmented(ui, &mut adapts, &[(false, "The model"), (true, "An adapter (LoRA)")]) {
         draft.train.adapter = adapts.then(Adapter::default);
         if adapts {

@@ -101,6 +101,9 @@ fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
         hint_line(ui, &format!("The feedback could not be read: {}.", reason.trim_end_matches('.')));
     } else {
         let words = match context.draft.train.objective {
+            Objective::Preference if context.draft.train.judges_answers() => {
+                format!("{} that you judged.", replies(said.judged as u64))
+            }
             Objective::Preference => {
                 format!("{} of replies, of which one is better.", format::counted(said.pairs as u64, "pair"))
             }
@@ -145,7 +148,7 @@ fn without_files(objective: Objective) -> &'static str {
             "No file of conversations yet: JSON Lines, a conversation a line, as OpenAI, ShareGPT and Alpaca write them."
         }
         Objective::Preference => {
-            "No file of preferences yet: JSON Lines, with `prompt`, `chosen` and `rejected` in each line, as TRL reads them."
+            "No file of preferences yet: JSON Lines, with `prompt`, `chosen` and `rejected` in each line, as TRL reads them; for KTO, `prompt`, `completion` and `label`."
         }
         Objective::Reward => {
             "No file of prompts yet: JSON Lines, with `prompt` in each line, and `check` or `answer` where a rule judges."
@@ -185,6 +188,9 @@ pub(super) fn missing(
         LearnsFrom::Documents if objective.learns_text() => None,
         LearnsFrom::Documents => files(context).is_empty().then_some("Add a file of rows to learn from."),
         LearnsFrom::Feedback => match objective {
+            Objective::Preference if context.draft.train.judges_answers() => (said.judged < MIN_ROWS).then_some(
+                "Give replies on Chat a thumb up or down first: two at least, of which the last is held out.",
+            ),
             Objective::Preference => (said.pairs < MIN_ROWS).then_some(
                 "Compare two replies on Chat first, or write a better one: two pairs at least, of which the last is held out.",
             ),

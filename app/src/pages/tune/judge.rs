@@ -1,13 +1,13 @@
 //! What an objective has to be told beside its rows: the loss over pairs, what rewards replies, noise.
 
-use super::settings::{follow_rate, sensible_rate};
+use super::settings::follow_rate;
 use super::{named, text};
 use crate::pages::parts::{called, caption};
 use crate::pages::train::form::number;
 use crate::state::Runs;
 use crate::widgets::field;
 use egui::{ComboBox, TextEdit, Ui};
-use glasshouse_protocol::config::{PreferenceLoss, RewardRule, RewardSettings};
+use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings, RewardRule, RewardSettings};
 use glasshouse_protocol::{ErrorReport, Objective, RunConfig};
 
 /// Draws the settings that belong to the draft's objective.
@@ -23,6 +23,17 @@ pub(super) fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused:
     }
 }
 
+/// Gives the draft another loss over pairs or single answers.
+pub(in crate::pages) fn learn_by(draft: &mut RunConfig, loss: PreferenceLoss) {
+    if loss != draft.train.preference.loss {
+        let before = draft.tuning_rate();
+        // What centres scores, how far they are to be apart, and what thumbs weigh belongs to one loss alone.
+        let beta = draft.train.preference.beta;
+        draft.train.preference = PreferenceSettings { loss, beta, ..PreferenceSettings::default() };
+        follow_rate(draft, before);
+    }
+}
+
 /// The loss over pairs, and its numbers.
 fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let mut chosen = draft.train.preference.loss;
@@ -33,18 +44,24 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
         }
     });
     list.response.accessible_name("Preference loss");
-    if chosen != draft.train.preference.loss {
-        let before = sensible_rate(draft);
-        // What centres scores, and how far they are to be apart, belongs to their loss alone.
-        draft.train.preference.center_rewards_coefficient = 0.0;
-        draft.train.preference.margin = None;
-        draft.train.preference.loss = chosen;
-        follow_rate(draft, before);
-    }
+    learn_by(draft, chosen);
     caption(ui, text::loss(chosen).1);
     let settings = &mut draft.train.preference;
     if chosen != PreferenceLoss::BradleyTerry {
         number(ui, ("β", "train.preference.beta"), &mut settings.beta, 0.0..=100.0, refused);
+    }
+    if chosen.judges_answers() {
+        let weights = [
+            ("Weight of good replies", "train.preference.desirable_weight", &mut settings.desirable_weight),
+            (
+                "Weight of bad replies",
+                "train.preference.undesirable_weight",
+                &mut settings.undesirable_weight,
+            ),
+        ];
+        for (name, path, weight) in weights {
+            number(ui, (name, path), weight, 0.01..=100.0, refused);
+        }
     }
     if matches!(chosen, PreferenceLoss::Simpo | PreferenceLoss::BradleyTerry) {
         let mut margin = settings.margin();

@@ -20,6 +20,7 @@ const UNIFORM: &str = "Groups without variance";
 
 /// How far the model moved from the first weights on the chosen answers.
 const LOG_RATIO: &str = "Log-ratio to the reference";
+const TIES: &str = "Ties";
 
 /// A curve's name, and its points by step.
 type Measured = (&'static str, Vec<[f64; 2]>);
@@ -53,6 +54,9 @@ fn of_pairs(pairs: &PreferenceMetrics) -> Vec<(&'static str, String)> {
         ("Reward margin", format!("{:.3}", pairs.margin)),
         ("Accuracy", format::percent(f64::from(pairs.accuracy))),
     ];
+    if pairs.ties > 0.0 {
+        numbers.push((TIES, format::percent(f64::from(pairs.ties))));
+    }
     numbers.extend(pairs.log_ratio.map(|ratio| (LOG_RATIO, format!("{ratio:.3}"))));
     numbers
 }
@@ -109,6 +113,7 @@ fn measure_ui(
             let exact = match *name {
                 UNIFORM => text::UNIFORM,
                 LOG_RATIO => text::LOG_RATIO,
+                TIES => text::TIES,
                 _ => "",
             };
             stat_row(ui, Stat { name, value, exact });

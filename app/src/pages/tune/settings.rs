@@ -10,45 +10,28 @@ use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Sta
 
 /// Steps of a first try.
 const STEPS: u64 = 200;
-/// Learning rate of one: that of a model's first training would undo much of it.
-const RATE: f64 = 3e-4;
-/// That of preferences and rewards, as TRL's trainers have it for a whole model, and what an adapter takes, of which so little trains.
-const PREFERENCE_RATE: f64 = 1e-6;
-const ADAPTER_PREFERENCE_RATE: f64 = 1e-5;
-/// That of a reward model, whose head is new.
-const SCORING_RATE: f64 = 1e-4;
-
 /// Settings of a run that tunes the weights of another one, whose settings are `config`, to answer. What belongs to the place rather than to
 /// the model is the `draft`'s.
 pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunConfig) -> RunConfig {
     let (data, device) = (draft.data.clone(), draft.device.clone());
     let mut tuning = RunConfig { start: Some(start), data, device, ..config.clone() };
+    if config.start.is_none() {
+        tuning.take_tuning_defaults();
+    }
     if tuning.train.objective.learns_text() {
         tuning.set_objective(Objective::Chat);
         tuning.train.distil = DistilSettings::default();
         tuning.set_steps(STEPS);
-        tuning.set_learning_rate(config.train.learning_rate.min(RATE));
         tuning.train.eval_interval = STEPS / 10;
         tuning.train.sample_interval = STEPS / 10;
     }
     tuning
 }
 
-/// A sensible learning rate for what the draft learns and trains. Preferences and rewards are learned in smaller steps: larger ones unlearn
-/// how to answer at all.
-pub(super) fn sensible_rate(draft: &RunConfig) -> f64 {
-    match (draft.train.objective, &draft.train.adapter) {
-        (Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil, _) => RATE,
-        (Objective::Preference, _) if draft.train.learns_scores() => SCORING_RATE,
-        (Objective::Preference | Objective::Reward, None) => PREFERENCE_RATE,
-        (Objective::Preference | Objective::Reward, Some(_)) => ADAPTER_PREFERENCE_RATE,
-    }
-}
-
 /// Gives the draft the learning rate for what it learns and trains by now, where it had that for what it did `before`; another one, which a
 /// person chose or the run that it begins with had, at most becomes smaller.
 pub(super) fn follow_rate(draft: &mut RunConfig, before: f64) {
-    let (now, rate) = (sensible_rate(draft), draft.train.learning_rate);
+    let (now, rate) = (draft.tuning_rate(), draft.train.learning_rate);
     if now.to_bits() != before.to_bits() {
         draft.set_learning_rate(if rate.to_bits() == before.to_bits() { now } else { rate.min(now) });
     }
@@ -57,7 +40,7 @@ pub(super) fn follow_rate(draft: &mut RunConfig, before: f64) {
 /// Gives the draft another objective.
 pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
     if objective != draft.train.objective {
-        let (before, rate) = (sensible_rate(draft), draft.train.learning_rate);
+        let (before, rate) = (draft.tuning_rate(), draft.train.learning_rate);
         if draft.train.objective.has_teacher() {
             // A teacher belongs to that objective alone.
             draft.train.distil = DistilSettings::default();
@@ -113,7 +96,7 @@ mod tests {
         let trained = presets::preset("llama-tiny").unwrap();
         let tuning = tuning_of(&trained, Start::best_of("1-llama-tiny"), &draft);
         assert_eq!((tuning.train.objective, tuning.train.steps), (Objective::Chat, STEPS));
-        assert!(tuning.train.learning_rate <= RATE && tuning.train.warmup_steps < STEPS);
+        assert!(tuning.train.learning_rate <= tuning.tuning_rate() && tuning.train.warmup_steps < STEPS);
         assert_eq!((tuning.device.as_str(), &tuning.model), ("cpu", &trained.model));
         tuning.validate().unwrap();
         let mut own = tuning.clone();
@@ -126,21 +109,22 @@ mod tests {
     fn preferences_and_rewards_are_learned_slowly_and_faster_by_an_adapter() {
         let mut draft = presets::preset("llama-tiny").unwrap();
         draft.set_objective(Objective::Chat);
-        draft.set_learning_rate(RATE);
+        let own = draft.tuning_rate();
+        draft.set_learning_rate(own);
         learn(&mut draft, Objective::Preference);
-        assert_eq!(draft.train.learning_rate, PREFERENCE_RATE);
-        let before = sensible_rate(&draft);
+        assert_eq!(draft.train.learning_rate, 1e-6);
+        let before = draft.tuning_rate();
         draft.train.adapter = Some(glasshouse_protocol::Adapter::default());
         follow_rate(&mut draft, before);
-        assert_eq!(draft.train.learning_rate, ADAPTER_PREFERENCE_RATE);
-        let before = sensible_rate(&draft);
+        assert_eq!(draft.train.learning_rate, 1e-5);
+        let before = draft.tuning_rate();
         draft.train.preference.loss = PreferenceLoss::BradleyTerry;
         follow_rate(&mut draft, before);
-        assert_eq!(draft.train.learning_rate, SCORING_RATE);
+        assert_eq!(draft.train.learning_rate, 1e-4);
         learn(&mut draft, Objective::Reward);
-        assert_eq!(draft.train.learning_rate, ADAPTER_PREFERENCE_RATE);
+        assert_eq!(draft.train.learning_rate, 1e-5);
         learn(&mut draft, Objective::Chat);
-        assert_eq!(draft.train.learning_rate, RATE);
+        assert_eq!(draft.train.learning_rate, own);
         draft.set_learning_rate(2e-6);
         learn(&mut draft, Objective::Preference);
         assert_eq!(draft.train.learning_rate, 2e-6, "one that was chosen stays");

@@ -18,6 +18,10 @@ pub(super) const MODEL: &str =
 pub(super) const UNIFORM: &str = "Prompts whose answers were all worth the same, of which nothing is learned: frac_reward_zero_std in \
     TRL";
 
+/// Where the pointer rests on the share of ties.
+pub(super) const TIES: &str =
+    "Pairs whose rewards differ by no more than rounding; each counts half in the accuracy";
+
 /// Where the pointer rests on the log-ratio to the reference.
 pub(super) const LOG_RATIO: &str = "Mean of log π − log π₀ over the tokens of the chosen answers, in nats. It stands for the KL divergence to \
     the first weights and is none: the answers are the data's, so that it may be negative";
@@ -35,6 +39,9 @@ pub(super) fn loss(loss: PreferenceLoss) -> (&'static str, &'static str) {
             "Reward model",
             "A head that scores replies, for runs that learn by rewards; it writes nothing itself.",
         ),
+        PreferenceLoss::Kto => {
+            ("KTO", "From single thumbs: good replies become likelier, bad ones less likely.")
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub enum LossForm {
         /// What logits are divided by, as where the answers were drawn.
         temperature: f32,
     },
+    /// The cross-entropy of tokens that each have a weight: [`crate::graph::Input::Scores`] is one more input.
+    Weighted(Policy),
     /// Against what the run's teacher makes of the same tokens.
     Distil(Distil),
     /// That other tokens than those before are asked for, too.
@@ -32,7 +34,11 @@ impl LossForm {
     pub(super) fn temperature(self) -> f32 {
         match self {
             Self::Answers { temperature } | Self::Policy { temperature, .. } => temperature,
-            Self::CrossEntropy | Self::Preference(_) | Self::Distil(_) | Self::Unlikelihood(_) => 1.0,
+            Self::CrossEntropy
+            | Self::Preference(_)
+            | Self::Weighted(_)
+            | Self::Distil(_)
+            | Self::Unlikelihood(_) => 1.0,
         }
     }
 
@@ -50,9 +56,11 @@ impl LossForm {
     pub(super) fn evaluated(self) -> Self {
         match self {
             Self::Answers { temperature } | Self::Policy { temperature, .. } => Self::Answers { temperature },
-            Self::CrossEntropy | Self::Preference(_) | Self::Distil(_) | Self::Unlikelihood(_) => {
-                Self::CrossEntropy
-            }
+            Self::CrossEntropy
+            | Self::Preference(_)
+            | Self::Weighted(_)
+            | Self::Distil(_)
+            | Self::Unlikelihood(_) => Self::CrossEntropy,
         }
     }
 }

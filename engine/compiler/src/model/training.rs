@@ -158,7 +158,7 @@ pub fn loss_form(train: &TrainConfig, model: &ModelConfig) -> LossForm {
         Objective::Reward => {
             let RewardSettings { temperature, epsilon, iterations, bias_corrected_kl: corrected, .. } =
                 train.reward;
-            let policy = Policy { epsilon, ratio: iterations > 1, corrected, ignored };
+            let policy = Policy { epsilon, ratio: iterations > 1, corrected, ignored, weighs: false };
             LossForm::Policy { policy, temperature }
         }
         Objective::Distil => {
@@ -168,6 +168,10 @@ pub fn loss_form(train: &TrainConfig, model: &ModelConfig) -> LossForm {
         Objective::Text if train.unlikelihood > 0.0 => {
             let (alpha, documents) = (train.unlikelihood, train.separates_documents(model));
             LossForm::Unlikelihood(Unlikelihood { alpha, ignore_index, documents })
+        }
+        Objective::Chat if train.prompt_loss_weight > 0.0 => {
+            let (ratio, corrected, weighs) = (false, false, true);
+            LossForm::Weighted(Policy { epsilon: 0.0, ratio, corrected, ignored, weighs })
         }
         Objective::Text | Objective::Chat | Objective::Classify => LossForm::CrossEntropy,
     }

@@ -59,4 +59,10 @@ pub struct ReportRow {
     pub accuracy: f32,
     /// Mean log-ratio of a chosen token to the reference.
     pub log_ratio: f32,
+    /// Share of pairs whose rewards differ by rounding alone.
+    pub ties: f32,
+    /// How many better answers there are.
+    pub chosen: f32,
+    /// How many worse ones.
+    pub rejected: f32,
 }

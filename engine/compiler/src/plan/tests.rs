@@ -141,6 +141,9 @@ fn host_and_device_lay_structures_out_alike() {
         ("rejected_reward", offset_of!(ReportRow, rejected_reward)),
         ("accuracy", offset_of!(ReportRow, accuracy)),
         ("log_ratio", offset_of!(ReportRow, log_ratio)),
+        ("ties", offset_of!(ReportRow, ties)),
+        ("chosen", offset_of!(ReportRow, chosen)),
+        ("rejected", offset_of!(ReportRow, rejected)),
     ];
     type Structure<'a> = (&'a str, usize, &'a [(&'a str, usize)]);
     let ours: [Structure<'_>; 3] = [

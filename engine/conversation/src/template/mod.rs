@@ -222,13 +222,14 @@ impl ChatTemplate {
         rendering.text(conversation.messages.len(), add_generation_prompt)
     }
 
-    /// A conversation's text and what of it the assistant wrote.
+    /// A conversation's text and what of it the assistant wrote, without messages that are not to be learned.
     ///
     /// # Errors
     /// The template refuses it, fails, does not end, or does not tell what the assistant wrote.
     pub fn render(&self, conversation: &Conversation) -> Result<Rendered, TemplateError> {
         let rendering = Rendering::of(self, conversation);
         let (text, assistant) = if self.tagged { rendering.tagged()? } else { rendering.by_prefixes()? };
+        let assistant = rendering.learned(assistant)?;
         Ok(Rendered { text, assistant, has_generation_tags: self.tagged })
     }
 
@@ -329,6 +330,21 @@ impl<'template> Rendering<'template> {
             return Err(TemplateError::NoSpans);
         }
         Ok((text, spans))
+    }
+
+    /// Of the assistant's spans those of messages that are learned.
+    fn learned(&self, spans: Vec<Range<usize>>) -> Result<Vec<Range<usize>>, TemplateError> {
+        let messages = self.conversation.messages.iter().enumerate();
+        let replies: Vec<_> = messages.filter(|(_, message)| message.role == Role::Assistant).collect();
+        let Some((marked, _)) = replies.iter().find(|(_, message)| !message.is_learned()) else {
+            return Ok(spans);
+        };
+        // A template's own tags may enclose several messages together.
+        if spans.len() != replies.len() {
+            return Err(TemplateError::Spans { message: *marked });
+        }
+        let learned = spans.into_iter().zip(replies).filter(|(_, (_, message))| message.is_learned());
+        Ok(learned.map(|(span, _)| span).collect())
     }
 
     /// The text, and the spans that follow from the texts of its first messages.

@@ -1,5 +1,6 @@
 //! Changes to a run's settings as people make them: each is what they mean by it, for command line and scripts alike.
 
+use super::tuning::tuning_warmup;
 use super::{
     ChatSettings, DistilSettings, EarlyStopping, GuardSettings, PreferenceSettings, RewardSettings, one_line,
 };
@@ -19,17 +20,6 @@ pub fn current_name<'a>(section: &str, key: &'a str) -> &'a str {
     let renamed = RENAMED.iter().find(|(of, then, _)| (*of, *then) == (section, key));
     renamed.map_or(key, |(_, _, now)| now)
 }
-
-/// Learning rate of preferences and rewards, as TRL's trainers have it.
-const CAREFUL_RATE: f64 = 1e-6;
-/// Likewise where only an adapter is trained, which begins as nothing.
-const ADAPTER_RATE: f64 = 1e-5;
-
-/// And of a reward model, whose head is new.
-const SCORING_RATE: f64 = 1e-4;
-
-/// And of what goes on from one of those by another objective, for which theirs would teach next to nothing.
-const TUNING_RATE: f64 = 5e-4;
 
 /// Settings that there were once: run files that have them are read.
 pub(super) const REMOVED: [&str; 2] = ["train.fused_head", "train.fused_epilogues"];
@@ -59,7 +49,7 @@ impl RunConfig {
         if path.trim().split('.').next() == Some("start") {
             return Err("what a run begins with is no setting; name it as its start".to_owned());
         }
-        let (objective, careful) = (self.train.objective, self.careful_rate());
+        let (objective, rate) = (self.train.objective, self.tuning_rate());
         let (short, long) = ("adapter", "train.adapter");
         let path = match path.trim() {
             path if path == short || path.starts_with("adapter.") => path.replacen(short, long, 1),
@@ -113,16 +103,16 @@ impl RunConfig {
         let objective = std::mem::replace(&mut self.train.objective, objective);
         self.set_objective(objective);
         // A loss with a head of its own takes another rate, where nobody chose one.
-        if self.train.learning_rate.to_bits() == careful.to_bits() && path.starts_with("train.preference.") {
-            self.set_learning_rate(self.careful_rate());
+        if self.train.learning_rate.to_bits() == rate.to_bits() && path.starts_with("train.preference.") {
+            self.set_learning_rate(self.tuning_rate());
         }
         Ok(())
     }
 
     /// Another objective. Where it is another, samples begin with what is found in its data: what a text begins with is no
-    /// question to answer. Preferences and rewards are learned at a rate of 1e-6, or of 1e-5 by an adapter, whatever the rate was: that
-    /// of a first training would unlearn how to answer at all. A reward model, which need not answer, learns at 1e-4. What comes after one of
-    /// those, and was given no other rate, learns at 5e-4. A step of rewards has whole groups of answers: its batch grows until it has.
+    /// question to answer. A run that goes on from a model, or compares answers, takes the defaults of tuning
+    /// ([`Self::take_tuning_defaults`]). What comes after comparing answers, and was given no other rate, learns at its own. A step of
+    /// rewards has whole groups of answers: its batch grows until it has.
     pub fn set_objective(&mut self, objective: Objective) {
         if objective == self.train.objective {
             return;
@@ -134,27 +124,19 @@ impl RunConfig {
             self.data.canaries = 0;
         }
         let was_careful = self.train.objective.compares_answers()
-            && self.train.learning_rate.to_bits() == self.careful_rate().to_bits();
+            && self.train.learning_rate.to_bits() == self.tuning_rate().to_bits();
         self.train.objective = objective;
-        if objective.compares_answers() {
-            self.set_learning_rate(self.careful_rate());
-        } else if was_careful {
-            self.set_learning_rate(TUNING_RATE);
+        if was_careful {
+            self.set_learning_rate(self.tuning_rate());
+        }
+        if self.start.is_some() || objective.compares_answers() {
+            self.take_tuning_defaults();
         }
         let (group, accumulate) = (self.train.reward.group, self.train.accumulate);
         if objective.answers_prompts() && group > 0 {
             let holds_groups = |size: &usize| size.saturating_mul(accumulate).is_multiple_of(group);
             let size = self.train.batch_size;
             self.train.batch_size = (size..size.saturating_add(group)).find(holds_groups).unwrap_or(size);
-        }
-    }
-
-    /// The learning rate of preferences and rewards.
-    fn careful_rate(&self) -> f64 {
-        match &self.train.adapter {
-            _ if self.train.learns_scores() => SCORING_RATE,
-            Some(_) => ADAPTER_RATE,
-            None => CAREFUL_RATE,
         }
     }
 
@@ -169,10 +151,14 @@ impl RunConfig {
         Ok(())
     }
 
-    /// Another number of optimizer steps, whatever epochs they are. A warm-up that would last as long becomes a tenth of them, since the run would never reach
-    /// its learning rate.
+    /// Another number of optimizer steps, whatever epochs they are. A warm-up that is the share of them that tuning takes stays that share;
+    /// another one that would last as long becomes a tenth of them, since the run would never reach its learning rate.
     pub fn set_steps(&mut self, steps: u64) {
+        let tunes = self.start.is_some() || self.train.objective.compares_answers();
         let train = &mut self.train;
+        if tunes && train.warmup_steps == tuning_warmup(train.steps) {
+            train.warmup_steps = tuning_warmup(steps);
+        }
         (train.steps, train.epochs) = (steps, None);
         train.decay_steps = train.decay_steps.min(steps);
         if train.warmup_steps >= steps {
@@ -325,9 +311,9 @@ mod tests {
         let mut run = presets::preset("nanogpt-cpu").unwrap();
         run.set("train.objective=preference").unwrap();
         run.set("train.preference.loss=bradley_terry").unwrap();
-        assert_eq!(run.train.learning_rate, SCORING_RATE);
+        assert_eq!(run.train.learning_rate, 1e-4);
         run.set("train.preference.loss=simpo").unwrap();
-        assert_eq!(run.train.learning_rate, CAREFUL_RATE);
+        assert_eq!(run.train.learning_rate, 1e-6);
         run.set("train.learning_rate=2e-5").unwrap();
         run.set("train.preference.loss=bradley_terry").unwrap();
         assert_eq!(run.train.learning_rate, 2e-5, "one that was chosen stays");
@@ -364,7 +350,7 @@ mod tests {
         // What goes on from one of those is not learned as slowly, unless somebody chose so.
         run.set_objective(Objective::Preference);
         run.set_objective(Objective::Chat);
-        assert_eq!(run.train.learning_rate, TUNING_RATE);
+        assert_eq!(run.train.learning_rate, run.tuning_rate());
         run.set_objective(Objective::Reward);
         run.set_learning_rate(3e-5);
         run.set_objective(Objective::Chat);

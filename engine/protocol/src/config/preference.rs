@@ -29,18 +29,29 @@ pub enum PreferenceLoss {
     /// `center_rewards_coefficient`, which holds scores near 0 (Eisenstein et al. 2023, arXiv 2312.09244). β is not in it.
     #[serde(alias = "bradley-terry")]
     BradleyTerry,
+    /// KTO, of single answers that are each good or bad: w·(1 − σ(±β·(log π(y) − log π₀(y) − z))), + for good ones, w
+    /// `desirable_weight` or `undesirable_weight`; z is the mean of log π − log π₀ of answers to other prompts than theirs, 0 at least, over
+    /// a micro-batch, and has no gradient (Ethayarajh et al. 2024, arXiv 2402.01306, equation 8; TRL's `KTOTrainer`, `loss_type` kto). Of a
+    /// pair, the chosen answer is a good one and the rejected one a bad one.
+    Kto,
 }
 
 impl PreferenceLoss {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Sigmoid, Self::Ipo, Self::Simpo, Self::Orpo, Self::BradleyTerry];
+    pub const ALL: [Self; 6] =
+        [Self::Sigmoid, Self::Ipo, Self::Simpo, Self::Orpo, Self::BradleyTerry, Self::Kto];
 
     /// Whether it compares with the weights that the run begins with.
     pub fn has_reference(self) -> bool {
         match self {
-            Self::Sigmoid | Self::Ipo => true,
+            Self::Sigmoid | Self::Ipo | Self::Kto => true,
             Self::Simpo | Self::Orpo | Self::BradleyTerry => false,
         }
+    }
+
+    /// Whether it is over single answers, each good or bad, rather than over pairs of a better and a worse one.
+    pub fn judges_answers(self) -> bool {
+        self == Self::Kto
     }
 
     /// Whether it is over scores of texts, by a head of their own, rather than over likelihoods.
@@ -62,12 +73,23 @@ pub struct PreferenceSettings {
     pub margin: Option<f32>,
     /// k of Bradley and Terry's, as TRL names it: what the squared sum of a pair's scores costs. TRL's paper has 0.01.
     pub center_rewards_coefficient: f32,
+    /// What a good answer weighs in KTO. The paper has good and bad ones weigh about as much in all: counts times weights from 1:1 to 4:3.
+    pub desirable_weight: f32,
+    /// What a bad answer weighs in KTO.
+    pub undesirable_weight: f32,
 }
 
 impl Default for PreferenceSettings {
     /// TRL's.
     fn default() -> Self {
-        Self { loss: PreferenceLoss::Sigmoid, beta: 0.1, margin: None, center_rewards_coefficient: 0.0 }
+        Self {
+            loss: PreferenceLoss::Sigmoid,
+            beta: 0.1,
+            margin: None,
+            center_rewards_coefficient: 0.0,
+            desirable_weight: 1.0,
+            undesirable_weight: 1.0,
+        }
     }
 }
 
@@ -93,6 +115,14 @@ impl PreferenceSettings {
         require(of_scores, center.0, center.1, "be 0, unless train.preference.loss is bradley_terry")?;
         let rule = "be even with the objective preference: each pair takes two rows";
         require(batch_size.is_multiple_of(2), "train.batch_size", batch_size, rule)?;
+        for (field, weight) in [
+            ("train.preference.desirable_weight", self.desirable_weight),
+            ("train.preference.undesirable_weight", self.undesirable_weight),
+        ] {
+            require(weight.is_finite() && weight > 0.0, field, weight, "be a number above 0")?;
+            let rule = "be 1, unless train.preference.loss is kto";
+            require(weight == 1.0 || self.loss.judges_answers(), field, weight, rule)?;
+        }
         let rule = "be 0 with the objective preference";
         require(label_smoothing == 0.0, "train.label_smoothing", label_smoothing, rule)
     }
@@ -125,7 +155,7 @@ mod tests {
             let reason = run.train.validate().unwrap_err().to_string();
             assert!(reason.contains(said), "{reason}");
         }
-        assert!(run.set("train.preference.loss=kto").unwrap_err().contains("kto"));
+        assert!(run.set("train.preference.loss=kgo").unwrap_err().contains("kgo"));
         run.set("train.preference.loss=dpo").unwrap();
         assert_eq!(run.train.preference.loss, PreferenceLoss::Sigmoid, "by the paper's name and by TRL's");
         run.set("train.preference.center_rewards_coefficient=0.01").unwrap();

@@ -136,6 +136,11 @@ pub struct TrainConfig {
     /// where documents are separate, each once and without the token itself. 0 switches it off.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unlikelihood: f32,
+    /// What a token of a prompt weighs in the training loss of the objective `chat`, from 0 (it is only given) to 1 (as much as an answer's):
+    /// the loss is Σ w·loss / Σ w over a step's tokens, as OpenAI's `prompt_loss_weight`. Messages that are marked as not learned count as
+    /// part of the prompt. Evaluations are of the answers alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub prompt_loss_weight: f32,
     /// A target id that takes no part in the loss.
     #[serde(default)]
     pub ignore_index: Option<u32>,
@@ -287,6 +292,7 @@ impl Default for TrainConfig {
             gradient_clipping: default_gradient_clipping(),
             label_smoothing: 0.0,
             unlikelihood: 0.0,
+            prompt_loss_weight: 0.0,
             ignore_index: None,
             activation_checkpointing: false,
             precision: Precision::F32,
@@ -391,6 +397,10 @@ impl TrainConfig {
         }
         let (alpha, field) = (self.chat.neftune_alpha, "train.chat.neftune_alpha");
         require(alpha.is_finite() && alpha >= 0.0, field, alpha, "be 0 or more")?;
+        let (weight, field) = (self.prompt_loss_weight, "train.prompt_loss_weight");
+        require((0.0..=1.0).contains(&weight), field, weight, "lie between 0 and 1")?;
+        let rule = format!("be 0 with the objective {}: it belongs to chat", self.objective);
+        require(weight == 0.0 || self.objective == Objective::Chat, field, weight, rule)?;
         let (alpha, field) = (self.unlikelihood, "train.unlikelihood");
         require(alpha.is_finite() && alpha >= 0.0, field, alpha, "be 0 or more")?;
         let rule = format!("be 0 with the objective {}: it belongs to text", self.objective);
@@ -449,6 +459,11 @@ impl TrainConfig {
     /// Whether it learns scores of texts: the model's head has one row then, and writes nothing.
     pub fn learns_scores(&self) -> bool {
         self.objective.learns_pairs() && self.preference.loss.is_of_scores()
+    }
+
+    /// Whether it learns from single answers that are each good or bad.
+    pub fn judges_answers(&self) -> bool {
+        self.objective.learns_pairs() && self.preference.loss.judges_answers()
     }
 
     /// Whether its head is another than the one over tokens.

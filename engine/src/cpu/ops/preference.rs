@@ -2,7 +2,7 @@
 
 use super::{Call, Given, Interpret};
 use crate::error::Result;
-use crate::graph::ops::{Answer, Preference, PreferenceInputs, PreferenceOutputs};
+use crate::graph::ops::{Preference, PreferenceInputs, PreferenceOutputs};
 
 impl Interpret for Preference {
     fn run(
@@ -16,16 +16,12 @@ impl Interpret for Preference {
         let PreferenceOutputs { loss, weights } = outputs;
         let time = targets.columns();
         let rows = rows.floats.chunks_exact(2 * time).zip(targets.words.chunks_exact(time));
-        let answers: Vec<Answer> = rows
-            .zip(scores.floats)
-            .map(|((rows, targets), reference)| {
-                let counted =
-                    rows.chunks_exact(2).zip(targets).filter(|(_, target)| **target != self.ignored);
-                let losses: Vec<f64> = counted.map(|(row, _)| f64::from(row[1])).collect();
-                let (loss, tokens) = (losses.iter().sum(), losses.len() as f64);
-                Answer { loss, tokens, reference: f64::from(*reference) }
-            })
-            .collect();
+        let sums = rows.map(|(rows, targets)| {
+            let counted = rows.chunks_exact(2).zip(targets).filter(|(_, target)| **target != self.ignored);
+            let losses: Vec<f64> = counted.map(|(row, _)| f64::from(row[1])).collect();
+            (losses.iter().sum(), losses.len() as f64)
+        });
+        let answers = self.answers(&sums.collect::<Vec<_>>(), scores.floats);
         let (mean, slopes) = self.of_pairs(answers.as_chunks().0);
         (loss[0], loss[1]) = (mean as f32, slopes.len() as f32);
         loss[2..].copy_from_slice(&self.reported(answers.as_chunks().0));

@@ -37,6 +37,8 @@ pub struct ExampleBatches<'a> {
     padding: u32,
     /// Whether the last token of each is a label.
     labelled: bool,
+    /// What a token of a prompt weighs in training.
+    prompt_weight: f32,
     /// Of training's and of validation's.
     about: [PackingStatistics; 2],
 }
@@ -79,6 +81,10 @@ pub struct BatchSettings {
     pub labelled: bool,
     /// Whether answers are scored at their last token, rather than learned token by token.
     pub scored: bool,
+    /// What good and bad answers weigh, where each pair is an answer that is judged and another example's answer to its prompt.
+    pub judged: Option<[f32; 2]>,
+    /// What a token of a prompt weighs in training, beside an answer's 1.
+    pub prompt_weight: f32,
 }
 
 impl<'a> ExampleBatches<'a> {
@@ -115,6 +121,7 @@ impl<'a> ExampleBatches<'a> {
             starts,
             padding,
             labelled,
+            prompt_weight: settings.prompt_weight,
             about: [about, held_out],
         })
     }
@@ -140,7 +147,33 @@ impl<'a> ExampleBatches<'a> {
     /// # Errors
     /// A shard cannot be read.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
-        self.batch(Split::Train, self.drawn(step, micro_batch).map(Some))
+        let mut batch = self.batch(Split::Train, self.drawn(step, micro_batch).map(Some))?;
+        if self.prompt_weight > 0.0 {
+            let drawn = self.drawn(step, micro_batch).enumerate();
+            let weights =
+                drawn.map(|(number, row)| self.weigh(&mut batch, number * self.context_length, row));
+            let weights = weights.collect::<Result<Vec<_>>>()?;
+            batch.scores = Some(weights.into_iter().flatten().collect());
+        }
+        Ok(batch)
+    }
+
+    /// Has prompts' tokens of a row, which begins there in a batch, count as well; what each position weighs.
+    fn weigh(&self, batch: &mut Batch, begins: usize, row: usize) -> Result<Vec<f32>> {
+        let mut weights = vec![0.0; self.context_length];
+        let mut at = 0;
+        for example in self.rows(Split::Train).row(row) {
+            let Some(range) = self.range(u64::from(*example) + 1) else { continue };
+            let count = ((range.end - range.start) as usize).min(self.context_length + 1);
+            let tokens = self.store.read(Split::Train, range.start, count)?;
+            for token in tokens.into_iter().skip(1) {
+                let (target, weight) = (&mut batch.targets[begins + at], &mut weights[at]);
+                *weight = if *target == IGNORED { self.prompt_weight } else { 1.0 };
+                *target = token;
+                at += 1;
+            }
+        }
+        Ok(weights)
     }
 
     /// The rows of [`ExampleBatches::train`].

@@ -94,7 +94,7 @@ impl<'a> PairBatches<'a> {
     pub fn sentences(&self) -> Vec<String> {
         let [train, validation] = self.about;
         let lost = validation.lost().into_iter().map(of_held_out);
-        train.sentences(self.settings.scored).into_iter().chain(lost).collect()
+        train.sentences(self.settings).into_iter().chain(lost).collect()
     }
 
     /// Pairs of a split from which something is learned.
@@ -159,6 +159,15 @@ impl<'a> PairBatches<'a> {
         self.batch(split, (from..from + pairs).map(|pair| (pair < count).then_some(pair)))
     }
 
+    /// Whether an answer that is judged is a good one: so its first token is marked, which nothing learns.
+    fn is_good(&self, split: Split, pair: u32) -> bool {
+        let examples = self.store.examples(split);
+        examples.is_some_and(|examples| {
+            let first = examples.range(2 * pair as usize).start;
+            examples.learned(first..first + 1).any(|good| good)
+        })
+    }
+
     fn pairs_of_batch(&self) -> u64 {
         (self.settings.batch as u64 / 2).max(1)
     }
@@ -173,10 +182,12 @@ impl<'a> PairBatches<'a> {
 
     /// Pairs by their place among those that are kept.
     fn batch(&self, split: Split, drawn: impl Iterator<Item = Option<usize>>) -> Result<Batch> {
-        let BatchSettings { batch: rows, context_length, starts, padding, scored, .. } = self.settings;
+        let BatchSettings { batch: rows, context_length, starts, padding, scored, judged, .. } =
+            self.settings;
         let (pairs, reference) = (self.of(split), self.reference.of(split));
         let mut batch = Batch::with_capacity(rows * context_length, starts);
         let mut scores = Vec::with_capacity(rows);
+        let mut weights = Vec::new();
         for place in drawn {
             for side in 0..2 {
                 let begins = batch.tokens.len();
@@ -189,9 +200,15 @@ impl<'a> PairBatches<'a> {
                     }
                 }
                 batch.fill(begins, context_length, padding);
+                if let (0, Some([good, bad])) = (side, judged) {
+                    let is_good = place.is_some_and(|place| self.is_good(split, pairs[place]));
+                    let weight = if is_good { good } else { -bad };
+                    weights.push(if place.is_some() { weight } else { 0.0 });
+                }
                 scores.push(place.and_then(|place| reference.get(2 * place + side).copied()).unwrap_or(0.0));
             }
         }
+        scores.append(&mut weights);
         batch.scores = Some(scores);
         Ok(batch)
     }
@@ -225,12 +242,13 @@ fn kept(
             }
             // Most answers differ in their lengths, which needs no reading.
             let [(better, length), (worse, other)] = answers;
-            let alike =
-                length == other && store.read(split, better, length)? == store.read(split, worse, other)?;
+            let alike = settings.judged.is_none()
+                && length == other
+                && store.read(split, better, length)? == store.read(split, worse, other)?;
             if within.contains(&0) || alike {
                 about.left_out += 1;
             } else {
-                about.learned += (within[0] + within[1]) as u64;
+                about.learned += (within[0] + if settings.judged.is_some() { 0 } else { within[1] }) as u64;
                 kept.push(pair as u32);
             }
         }
@@ -245,11 +263,15 @@ fn kept(
 }
 
 impl PairStatistics {
-    /// What a person should know, a sentence each; of answers that are `scored`, or learned.
-    fn sentences(&self, scored: bool) -> Vec<String> {
+    /// What a person should know, a sentence each.
+    fn sentences(&self, BatchSettings { scored, judged, .. }: BatchSettings) -> Vec<String> {
         let Self { pairs, left_out, learned, .. } = *self;
-        let pairs = counted((pairs - left_out) as u64, "pair");
-        let first = if scored {
+        let kept = (pairs - left_out) as u64;
+        let pairs = counted(kept, "pair");
+        let first = if judged.is_some() {
+            let tokens = counted(learned, "token");
+            format!("{} that are good or bad: {tokens} learned in an epoch", counted(kept, "answer"))
+        } else if scored {
             format!("{pairs} of answers, each scored at its last token")
         } else {
             format!("{pairs} of answers: {} learned in an epoch", counted(learned, "token"))
@@ -294,6 +316,8 @@ mod tests {
         padding: 99,
         labelled: false,
         scored: false,
+        judged: None,
+        prompt_weight: 0.0,
     };
 
     /// Answers of one token and two, behind a prompt of two.
@@ -353,6 +377,27 @@ mod tests {
         assert_eq!(batch.scores.unwrap(), [50.0, 51.0, 0.0, 0.0]);
         assert_eq!(batches.evaluation(Split::Validation, 1).unwrap().counted(), 0);
         assert_eq!([Split::Train, Split::Validation].map(|split| batches.evaluations(split)), [3, 1]);
+    }
+
+    #[test]
+    fn judged_answers_say_whether_they_are_good_and_what_that_weighs() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut all: Vec<_> = (0..2).flat_map(answers).collect();
+        // The first token of the second answer is marked: a good one.
+        all[2].1[0] = true;
+        let all: Vec<(&[u32], &[bool])> =
+            all.iter().map(|(tokens, learned)| (&tokens[..], &learned[..])).collect();
+        let store = store(folder.path(), &all, &all[2..]);
+        let settings = BatchSettings { judged: Some([1.5, 0.5]), ..SETTINGS };
+        let mut batches = PairBatches::new(&store, settings).unwrap();
+        let reference = Reference { train: vec![-1.0, -2.0, -3.0, -4.0], validation: vec![-5.0, -6.0] };
+        batches.set_reference(reference);
+        let batch = batches.part(Split::Train, 0).unwrap();
+        assert_eq!(batch.scores.unwrap(), [-1.0, -2.0, -3.0, -4.0, -0.5, 1.5]);
+        assert_eq!(batch.targets[..2], [IGNORED, 600], "the mark is no target");
+        let batch = batches.part(Split::Validation, 0).unwrap();
+        assert_eq!(batch.scores.unwrap(), [-5.0, -6.0, 0.0, 0.0, 1.5, 0.0]);
+        assert!(batches.sentences()[0].contains("2 answers that are good or bad: 2 tokens"));
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(crate) fn index() -> Index {
         mixture: Default::default(),
         prompt: None,
         problems: Vec::new(),
+        unread: Default::default(),
         labels: Vec::new(),
         plain: false,
         train: SplitRecord::default(),
@@ -52,6 +53,8 @@ const SETTINGS: BatchSettings = BatchSettings {
     padding: 99,
     labelled: false,
     scored: false,
+    judged: None,
+    prompt_weight: 0.0,
 };
 const GIVEN: bool = false;
 const LEARNED: bool = true;
@@ -117,6 +120,23 @@ fn examples_longer_than_a_row_are_cut_and_those_without_answers_left_out() {
     }
     let nothing = ExampleBatches::new(&store, BatchSettings { context_length: 0, ..SETTINGS }).unwrap_err();
     assert!(nothing.to_string().contains("no example of the training data"), "{nothing}");
+}
+
+#[test]
+fn prompts_weigh_what_is_asked_for_in_training_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let one: (&[u32], &[bool]) = (&[1, 2, 3, 4], &[GIVEN, GIVEN, LEARNED, LEARNED]);
+    let other: (&[u32], &[bool]) = (&[5, 6, 7], &[GIVEN, GIVEN, LEARNED]);
+    let store = store(folder.path(), &[one, other], &[one]);
+    let settings = BatchSettings { batch: 1, prompt_weight: 0.25, ..SETTINGS };
+    let batches = ExampleBatches::new(&store, settings).unwrap();
+    let batch = batches.train(0, 0).unwrap();
+    let i = IGNORED;
+    assert_eq!(batch.tokens, [1, 2, 3, 5, 6, 99, 99, 99]);
+    assert_eq!(batch.targets, [2, 3, 4, 6, 7, i, i, i]);
+    assert_eq!(batch.scores.unwrap(), [0.25, 1.0, 1.0, 0.25, 1.0, 0.0, 0.0, 0.0]);
+    let held_out = batches.evaluation(Split::Validation, 0).unwrap();
+    assert_eq!((held_out.targets[..3].to_vec(), held_out.scores), (vec![i, 3, 4], None));
 }
 
 #[test]

@@ -16,14 +16,14 @@ use std::path::Path;
 const SHORT_PROMPT: usize = 200;
 
 /// Reads the conversations of a corpus line by line and writes their tokens, with which of them are learned, to a `folder`, whose index
-/// records the `recipe`. Lines that are none are noted among the problems and left out. Each is held out by chance, of its number alone,
+/// records the `recipe`. Where the loss `judges` answers, each is an example with another example's answer to its prompt behind it. Lines that are none are noted among the problems and left out. Each is held out by chance, of its number alone,
 /// as often as [`DataConfig::validation`] says, and the last where none was.
 ///
 /// # Errors
 /// A source that is no JSON Lines, no conversation at all, or none for one of the splits.
 pub(super) async fn encode(
     corpus: &Corpus,
-    (config, objective): (&DataConfig, Objective),
+    (config, objective, judges): (&DataConfig, Objective, bool),
     files: &TokenizerFiles,
     (folder, recipe): (&Path, &str),
     problems: &Problems,
@@ -46,12 +46,18 @@ pub(super) async fn encode(
         characters: 0,
         prompt: None,
         plain: true,
+        judged: judges.then(Default::default),
     };
     let (mut waiting, mut bytes) = (0, 0);
     for source in sources {
         let read = |row: &str, place: RowLocation| {
-            let example = renderer.example(row, objective).and_then(|example| suits(example, objective));
-            example.map(Some).or_else(|reason| {
+            let example =
+                renderer.example(row, objective).and_then(|example| suits(example, objective, judges));
+            let example = example.map(|mut example| {
+                problems.unread(std::mem::take(&mut example.unread));
+                Some(example)
+            });
+            example.or_else(|reason| {
                 // In a browser its module may be gone, with which every line that follows would be left out.
                 renderer.still_there().map_err(|gone| format!("cannot be written: {gone}"))?;
                 problems.note(&source.path, &format!("{place}: {reason}"));
@@ -73,6 +79,7 @@ pub(super) async fn encode(
         }
     }
     queue.flush(true)?;
+    queue.end_judged()?;
     let ConversationQueue { writer, held_out: HeldOut { counts, .. }, characters, prompt, plain, .. } = queue;
     let documents: u64 = counts.iter().sum();
     if let Some(missing) = missing(counts, objective, problems) {
@@ -127,12 +134,19 @@ fn noun(objective: Objective) -> &'static str {
     }
 }
 
-/// Refuses a row that the objective does not learn.
-fn suits(example: ChatExample, objective: Objective) -> Result<ChatExample, String> {
+/// Refuses a row that the objective does not learn, or its loss, where that `judges` single answers.
+fn suits(example: ChatExample, objective: Objective, judges: bool) -> Result<ChatExample, String> {
     match (objective, &example.rejected) {
-        (Objective::Preference, None) => {
-            Err("no preference: the objective preference learns from `chosen` and `rejected`".to_owned())
+        (Objective::Preference, None) if judges && example.label.is_none() => Err(
+            "no judgement: train.preference.loss = kto learns from `prompt`, `completion` and `label` (true or false), or from `chosen` and \
+             `rejected`"
+                .to_owned(),
+        ),
+        (Objective::Preference, None) if !judges => Err(match example.label {
+            Some(_) => "a single answer with a `label`: train.preference.loss=kto learns from it; other losses need `chosen` and `rejected`",
+            None => "no preference: the objective preference learns from `chosen` and `rejected`",
         }
+        .to_owned()),
         (
             Objective::Text | Objective::Chat | Objective::Reward | Objective::Classify | Objective::Distil,
             Some(_),
@@ -159,6 +173,40 @@ struct ConversationQueue<'a> {
     prompt: Option<String>,
     /// All are texts that no template wrote.
     plain: bool,
+    /// What waits for the answer after it, of training and validation, where answers are judged.
+    judged: Option<[Judged; 2]>,
+}
+
+/// Answers of a split that are judged: the first one, and the last, which waits for another's answer to its prompt.
+#[derive(Default)]
+struct Judged {
+    first: Option<Marked>,
+    last: Option<Marked>,
+}
+
+/// Tokens, and which are learned. The first token is never learned: its mark says whether the answer is a good one.
+#[derive(Clone)]
+struct Marked {
+    tokens: Vec<u32>,
+    learned: Vec<bool>,
+    bytes: u64,
+}
+
+impl Marked {
+    /// Where the answer begins.
+    fn answer(&self) -> usize {
+        self.learned.iter().skip(1).position(|learned| *learned).map_or(self.tokens.len(), |at| at + 1)
+    }
+
+    /// Its prompt with the answer of another.
+    fn with_answer_of(&self, other: &Self) -> Self {
+        let (own, theirs) = (self.answer(), other.answer());
+        Self {
+            tokens: [&self.tokens[..own], &other.tokens[theirs..]].concat(),
+            learned: [&vec![false; own], &other.learned[theirs..]].concat(),
+            bytes: 0,
+        }
+    }
 }
 
 impl ConversationQueue<'_> {
@@ -185,14 +233,19 @@ impl ConversationQueue<'_> {
                 self.ask(example);
             }
             self.plain &= example.raw;
-            for (answer, encoded) in answers(example).zip(encoded.by_ref()) {
-                self.write(split, answer, encoded)?;
+            for (number, (answer, encoded)) in answers(example).zip(encoded.by_ref()).enumerate() {
+                let marked = self.marked(answer, encoded);
+                if self.judged.is_some() {
+                    self.judge(split, example.label.unwrap_or(number == 0), marked)?;
+                } else {
+                    self.append(split, &marked)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn write(&mut self, split: Split, example: &ChatExample, encoded: EncodedText) -> Result<()> {
+    fn marked(&mut self, example: &ChatExample, encoded: EncodedText) -> Marked {
         let mut learned: Vec<bool> = encoded.learned(&example.learned).collect();
         let mut tokens = encoded.tokens;
         let tokenizer = &self.files.tokenizer;
@@ -204,6 +257,37 @@ impl ConversationQueue<'_> {
             tokens.extend(tokenizer.end_of_text());
             learned.resize(tokens.len(), true);
         }
-        self.writer.append_example(split, &tokens, &learned, example.text.len() as u64)
+        Marked { tokens, learned, bytes: example.text.len() as u64 }
+    }
+
+    fn append(&mut self, split: Split, example: &Marked) -> Result<()> {
+        self.writer.append_example(split, &example.tokens, &example.learned, example.bytes)
+    }
+
+    /// Writes the answer before this one with this one's answer to its prompt, as TRL pairs them: in the order of the rows.
+    fn judge(&mut self, split: Split, good: bool, mut marked: Marked) -> Result<()> {
+        marked.learned.iter_mut().take(1).for_each(|mark| *mark = good);
+        let Some(judged) = self.judged.as_mut().map(|both| &mut both[split as usize]) else { return Ok(()) };
+        judged.first.get_or_insert_with(|| marked.clone());
+        match judged.last.replace(marked.clone()) {
+            Some(before) => self.append_judged(split, &before, &marked),
+            None => Ok(()),
+        }
+    }
+
+    fn append_judged(&mut self, split: Split, own: &Marked, next: &Marked) -> Result<()> {
+        self.append(split, own)?;
+        self.append(split, &own.with_answer_of(next))
+    }
+
+    /// Writes the last answers, each with the first one's.
+    fn end_judged(&mut self) -> Result<()> {
+        for split in [Split::Train, Split::Validation] {
+            let judged = self.judged.as_mut().map(|both| std::mem::take(&mut both[split as usize]));
+            if let Some(Judged { first: Some(first), last: Some(last) }) = judged {
+                self.append_judged(split, &last, &first)?;
+            }
+        }
+        Ok(())
     }
 }

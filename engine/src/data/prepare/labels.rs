@@ -123,7 +123,8 @@ async fn labels(sources: &[SourceFile], problems: &Problems, turns: &Turns) -> R
         for row in labelled_texts(source)? {
             turns.give().await;
             let reason = match row? {
-                Ok(LabelledText { label: Some(label), .. }) => {
+                Ok(LabelledText { label: Some(label), unread, .. }) => {
+                    problems.unread(unread);
                     labels.insert(label);
                     if labels.len() > MAX_LABELS {
                         let reason = format!(

@@ -51,11 +51,13 @@ pub(super) async fn encode(
     let (mut waiting, mut bytes) = (0, 0);
     for source in sources {
         let read = |row: &str, place: RowLocation| {
-            let read = prompt(row).and_then(|(messages, judged)| {
+            let read = prompt(row).and_then(|(messages, judged, unread)| {
                 if let Some(fault) = judge.fault(&judged) {
                     return Err(fault.to_owned());
                 }
-                Ok((renderer.text(&messages, true)?, judged))
+                let text = renderer.text(&messages, true)?;
+                problems.unread(unread);
+                Ok((text, judged))
             });
             read.map(Some).or_else(|reason| {
                 renderer.still_there().map_err(|gone| format!("cannot be written: {gone}"))?;
@@ -92,8 +94,11 @@ pub(super) async fn encode(
     Ok(())
 }
 
-/// The messages of a line and what is known of right answers, or what is wrong with it.
-fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged), String> {
+/// Fields that are read, or are a generated task's own notes.
+const FIELDS: [&str; 7] = ["prompt", "check", "answer", "id", "kind", "level", "template"];
+
+/// The messages of a line, what is known of right answers, and the names of fields that are not read; or what is wrong with it.
+fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged, Vec<String>), String> {
     let row: Value = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
     let row = row.as_object().ok_or("expected a JSON object")?;
     let messages = read::messages_of(row, "prompt")?;
@@ -111,7 +116,9 @@ fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged), String> {
         Some(Value::Number(answer)) => Some(answer.to_string()),
         Some(_) => return Err("`answer`: expected text or a number".to_owned()),
     };
-    Ok((messages, Judged { asked, check, answer }))
+    let unread = row.iter().filter(|(key, value)| !value.is_null() && !FIELDS.contains(&key.as_str()));
+    let unread = unread.map(|(key, _)| key.clone()).collect();
+    Ok((messages, Judged { asked, check, answer }, unread))
 }
 
 /// Prompts that wait for being encoded together.
@@ -152,11 +159,13 @@ mod tests {
 
     #[test]
     fn a_prompt_is_text_or_messages_with_what_is_right() {
-        let (messages, judged) = prompt(r#"{"prompt":"2 + 2?","answer":4}"#).unwrap();
+        let (messages, judged, unread) = prompt(r#"{"prompt":"2 + 2?","answer":4,"source":"x"}"#).unwrap();
+        assert_eq!(unread, ["source"]);
         assert_eq!(messages, [ChatMessage::new(Role::User, "2 + 2?")]);
         assert_eq!(judged.answer.as_deref(), Some("4"));
         let line = r#"{"prompt":[{"role":"system","content":"Be brief."},{"role":"user","content":"2 + 2?"}],"check":{"type":"numeric","value":4},"level":1}"#;
-        let (messages, judged) = prompt(line).unwrap();
+        let (messages, judged, unread) = prompt(line).unwrap();
+        assert_eq!(unread, [""; 0]);
         assert_eq!((messages.len(), judged.check), (2, Some(Check::Numeric { value: 4 })));
         assert_eq!(judged.asked, "2 + 2?");
     }

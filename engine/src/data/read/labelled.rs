@@ -16,7 +16,12 @@ pub struct LabelledText {
     pub label: Option<String>,
     /// Where its row stands, or begins.
     pub place: RowLocation,
+    /// Fields of its row that hold something and are not read.
+    pub unread: Vec<String>,
 }
+
+/// Fields that are read, or are a person's feedback's own notes.
+const FIELDS: [&str; 4] = ["text", "label", "run", "when"];
 
 /// A row of a file, or what is wrong with it.
 pub type Row = Result<LabelledText, String>;
@@ -59,7 +64,8 @@ fn of_json(row: &str, place: RowLocation) -> Row {
         None | Some(Value::Null) => None,
         Some(_) => return wrong("label", "expected a word or a number"),
     };
-    checked(text, label, place)
+    let unread = fields.iter().filter(|(key, value)| !value.is_null() && !FIELDS.contains(&key.as_str()));
+    checked(text, label, place, unread.map(|(key, _)| key.clone()).collect())
 }
 
 /// The rows of a table, as RFC 4180 has them: values may be quoted, and go over several lines then.
@@ -76,6 +82,8 @@ fn table(file: files::File, path: &Path) -> Result<impl Iterator<Item = Result<R
         let reason = format!("the header has no column `text`, but {}", has.join(", "));
         return Err(Error::bad_file(path, reason));
     };
+    let others = header.iter().enumerate().filter(|(at, _)| Some(*at) != label && *at != text);
+    let others: Vec<(usize, String)> = others.map(|(at, name)| (at, name.to_owned())).collect();
     let path = path.to_owned();
     Ok(reader.into_records().map(move |record| {
         let record = match record {
@@ -89,13 +97,18 @@ fn table(file: files::File, path: &Path) -> Result<impl Iterator<Item = Result<R
         let place = RowLocation::Line(record.position().map_or(0, csv::Position::line));
         let value = |column| record.get(column).map(str::to_owned);
         Ok(match value(text) {
-            Some(words) => checked(words, label.and_then(value), place),
+            Some(words) => {
+                let unread =
+                    others.iter().filter(|(at, _)| record.get(*at).is_some_and(|value| !value.is_empty()));
+                let unread = unread.map(|(_, name)| name.clone()).collect();
+                checked(words, label.and_then(value), place, unread)
+            }
             None => Err(format!("{place}: `text`: missing")),
         })
     }))
 }
 
-fn checked(text: String, label: Option<String>, place: RowLocation) -> Row {
+fn checked(text: String, label: Option<String>, place: RowLocation, unread: Vec<String>) -> Row {
     if text.trim().is_empty() {
         return Err(format!("{place}: `text`: empty"));
     }
@@ -103,5 +116,5 @@ fn checked(text: String, label: Option<String>, place: RowLocation) -> Row {
     if label.as_ref().is_some_and(String::is_empty) {
         return Err(format!("{place}: `label`: empty"));
     }
-    Ok(LabelledText { text, label, place })
+    Ok(LabelledText { text, label, place, unread })
 }

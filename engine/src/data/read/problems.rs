@@ -2,15 +2,21 @@
 
 use glasshouse_protocol::FileProblem;
 use glasshouse_protocol::quantity::counted;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Kinds of what is wrong with one file that are told, each by the first of its kind; of others their number.
 const MAX_KINDS: usize = 8;
+/// Fields that nothing reads and that are counted, of rows that each have their own names.
+const MAX_FIELDS: usize = 32;
 
 /// Files with something wrong in them: of each what is wrong, every kind once, with the first reason and how many more there are.
 #[derive(Clone, Debug, Default)]
-pub struct Problems(Arc<Mutex<Vec<FileProblems>>>);
+pub struct Problems(Arc<Mutex<Vec<FileProblems>>>, UnreadFields);
+
+/// Names of fields that nothing reads, each with the rows that have it.
+type UnreadFields = Arc<Mutex<BTreeMap<String, u64>>>;
 
 /// What is wrong with one file.
 #[derive(Debug)]
@@ -33,6 +39,22 @@ impl Problems {
     /// Notes what is wrong with a file.
     pub fn note(&self, path: &Path, reason: &str) {
         self.add(path, reason, 0, 0);
+    }
+
+    /// Counts a row for each of its fields that nothing reads. A field is no problem: its row is taken.
+    pub fn unread(&self, fields: impl IntoIterator<Item = String>) {
+        let mut known = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        for field in fields {
+            let room = known.len() < MAX_FIELDS;
+            if room || known.contains_key(&field) {
+                *known.entry(field).or_default() += 1;
+            }
+        }
+    }
+
+    /// The fields that nothing reads, each with the rows that have it.
+    pub fn unread_fields(&self) -> BTreeMap<String, u64> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes over what was noted of one file by itself.

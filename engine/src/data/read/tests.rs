@@ -187,7 +187,12 @@ fn rows_of_an_array_are_read_as_lines_are() {
     let path = file(folder.path(), "c.json", "[{\"text\": \"a\", \"label\": 1}, {\"label\": 1}]");
     let source = find_sources(&[path], &Problems::default()).unwrap().remove(0);
     let read: Vec<Row> = labelled_texts(&source).unwrap().map(Result::unwrap).collect();
-    let text = LabelledText { text: "a".to_owned(), label: Some("1".to_owned()), place: RowLocation::Row(1) };
+    let text = LabelledText {
+        text: "a".to_owned(),
+        label: Some("1".to_owned()),
+        place: RowLocation::Row(1),
+        unread: Vec::new(),
+    };
     assert_eq!(read, [Ok(text), Err("row 2: `text`: missing".to_owned())]);
     // What begins as no array is taken for none among files that no person named.
     for (name, content, may) in

@@ -50,6 +50,9 @@ pub struct Index {
     /// Files that gave no text, or not all of theirs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<FileProblem>,
+    /// Fields of rows that were not read, each with the rows that have it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unread: BTreeMap<String, u64>,
     /// What the last token of each example stands for, where examples are texts with labels: the numbers of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,

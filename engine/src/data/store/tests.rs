@@ -20,6 +20,7 @@ fn index(vocabulary: usize) -> Index {
         mixture: BTreeMap::new(),
         prompt: None,
         problems: Vec::new(),
+        unread: BTreeMap::new(),
         labels: Vec::new(),
         plain: false,
         train: SplitRecord::default(),

@@ -12,7 +12,7 @@ const fn operation(name: &'static str, forward: f64, gradient: f64, cases: fn() 
 }
 
 /// All of them. Exact copies and single additions are bound by a rounding; sums and functions by a few.
-pub const OPERATIONS: [Operation; 26] = [
+pub const OPERATIONS: [Operation; 27] = [
     operation("linear", 5e-6, 5e-5, linear),
     operation("linear_activation", 1e-5, 5e-5, linear_activation),
     operation("linear_rope", 5e-6, 5e-5, linear_rope),
@@ -21,8 +21,9 @@ pub const OPERATIONS: [Operation; 26] = [
     operation("linear_cross_entropy", 5e-6, 5e-5, linear_cross_entropy),
     operation("cross_entropy", 5e-6, 2e-5, cross_entropy),
     operation("score", 1e-5, 1e-5, score),
-    operation("preference", 5e-5, 2e-4, preference),
+    operation("preference", 5e-5, 2e-4, || preference(false)),
     operation("policy", 5e-6, 5e-5, || policy(true)),
+    operation("kto", 5e-5, 2e-4, || preference(true)),
     operation("policy_as_drawn", 5e-6, 5e-5, || policy(false)),
     operation("distil", 1e-5, 5e-5, distil),
     operation("unlikelihood", 1e-5, 5e-5, unlikelihood),
@@ -552,12 +553,13 @@ fn score() -> Vec<Case> {
     cases
 }
 
-fn preference() -> Vec<Case> {
+/// Of single answers, what is compared with is no part of the gradient.
+fn preference(judged: bool) -> Vec<Case> {
     let mut cases = Vec::new();
     for (pairs, time, vocabulary, scale) in
         [(1, 1, 2, 3.0), (1, 7, 5, 3.0), (3, 17, 7, 3.0), (2, 300, 3, 1.0)]
     {
-        for loss in PreferenceLoss::ALL {
+        for loss in PreferenceLoss::ALL.into_iter().filter(|loss| loss.judges_answers() == judged) {
             let (shape, ignored) = (vec![2 * pairs, time], 0);
             let op = ops::Preference { loss, beta: 0.4, margin: 0.3, center: 0.02, ignored };
             cases.push(Case {
@@ -565,7 +567,7 @@ fn preference() -> Vec<Case> {
                 feeds: vec![
                     Feed::Floats(vec![2 * pairs, time, vocabulary], scale),
                     Feed::Targets(shape, vocabulary, Some(ignored).filter(|_| time > 1)),
-                    Feed::Scores(2 * pairs, 2.0),
+                    Feed::Scores(op.scores(2 * pairs), 2.0),
                 ],
             });
         }
@@ -577,8 +579,8 @@ fn preference() -> Vec<Case> {
 fn policy(ratio: bool) -> Vec<Case> {
     let mut cases = Vec::new();
     for (rows, time, vocabulary) in [(1, 1, 2), (1, 7, 5), (3, 17, 7), (2, 600, 3)] {
-        for corrected in [false, true] {
-            let op = ops::Policy { epsilon: 0.2, ratio, corrected, ignored: 0 };
+        for (corrected, weighs) in [(false, false), (true, false), (false, true)] {
+            let op = ops::Policy { epsilon: 0.2, ratio, corrected, ignored: 0, weighs };
             cases.push(Case {
                 op: Op::Policy(op),
                 feeds: vec![

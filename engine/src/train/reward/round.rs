@@ -206,14 +206,14 @@ mod tests {
         round.answers.iter_mut().for_each(|answer| answer.reward = 0.3);
         let [rows] = &round.micro_batches(&settings, SHAPE)[..] else { panic!() };
         assert!(rows.scores.as_ref().unwrap().iter().all(|score| *score == 0.0));
-        let op = Policy { epsilon: 0.2, ratio: false, corrected: true, ignored: u32::MAX };
+        let op = Policy { epsilon: 0.2, ratio: false, corrected: true, ignored: u32::MAX, weighs: false };
         assert_eq!(round.metrics(&settings, &op, SHAPE, None).uniform_groups, 1.0);
     }
 
     #[test]
     fn metrics_are_of_answers_and_of_tokens() {
         let settings = RewardSettings { group: 2, ..RewardSettings::default() };
-        let op = Policy { epsilon: 0.2, ratio: true, corrected: true, ignored: u32::MAX };
+        let op = Policy { epsilon: 0.2, ratio: true, corrected: true, ignored: u32::MAX, weighs: false };
         let mut round = round();
         round.old = Some(vec![vec![1.0; 10]]);
         round.reference = Some(vec![vec![1.0; 10]]);

@@ -27,6 +27,7 @@ use crate::data::{Batches, Reference};
 use crate::error::{Error, Result};
 use crate::executor::{Executor, MAX_LAUNCHED_SECONDS};
 use crate::gpu::EncodeStatistics;
+use crate::graph::ops::Policy;
 use crate::graph::{Parameter, random};
 use crate::metrics::MetricsWriter;
 use crate::plan::arena::ArenaLayout;
@@ -34,6 +35,7 @@ use crate::plan::merge::merged;
 use crate::platform::Turns;
 use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
+use crate::protocol::config::PreferenceLoss;
 use crate::protocol::{
     Event, Intervention, MAX_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RunConfig, TrainConfig,
 };
@@ -636,12 +638,25 @@ fn step_input_after(
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    // Pairs are as many in each.
-    if !config.train.objective.learns_pairs() {
-        MicroBatch::normalise_over_step(&mut micro_batches, config.train.ignored_target());
-    }
+    divide_over_step(config, &mut micro_batches);
     let learning_rate = config.train.learning_rate_at(step) * Intervention::factor(interventions, step);
     Ok(StepInput { step, learning_rate: learning_rate as f32, micro_batches })
+}
+
+/// Has a step's loss be the mean over the step, however it is divided into micro-batches.
+fn divide_over_step(config: &RunConfig, micro_batches: &mut [MicroBatch]) {
+    let (ignored, time) = (config.train.ignored_target(), config.model.context_length);
+    if config.train.prompt_loss_weight > 0.0 {
+        MicroBatch::normalise_weights_over_step(micro_batches);
+        for scores in micro_batches.iter_mut().filter_map(|batch| batch.scores.as_mut()) {
+            *scores = Policy::of_weights(scores);
+        }
+    } else if !config.train.objective.learns_pairs() {
+        MicroBatch::normalise_over_step(micro_batches, ignored);
+    } else if config.train.preference.loss == PreferenceLoss::Orpo {
+        // Pairs are as many in each; their chosen tokens are not.
+        MicroBatch::normalise_chosen_over_step(micro_batches, time, ignored);
+    }
 }
 
 /// Steps of milestones spaced by the logarithm. What nobody settled are none.
@@ -652,7 +667,114 @@ fn spaced_milestones(train: &TrainConfig) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::LossForm;
     use crate::protocol::presets;
+    use crate::protocol::random;
+
+    /// Four rows of random tokens, of which the targets that count are each another number.
+    fn rows_of_a_step(config: &RunConfig) -> MicroBatch {
+        let (time, outputs) = (config.model.context_length, config.model.outputs() as u64);
+        let draw = |what: u64, below: u64| {
+            (0..4 * time as u64).map(move |at| (random::nth(9, what, at) % below) as u32)
+        };
+        let counts = |at: usize| [2, time, 3, 1][at / time] > at % time;
+        let masks = config.train.ignored_target();
+        let target = |(at, target)| masks.filter(|_| !counts(at)).unwrap_or(target);
+        let scores = match crate::model::loss_form(&config.train, &config.model) {
+            LossForm::Preference(op) => Some((0..op.scores(4)).map(|at| -2.0 - at as f32).collect()),
+            LossForm::Weighted(_) => Some(
+                (0..4 * time).map(|at| if counts(at) { 1.0 / (1 + at % 3) as f32 } else { 0.0 }).collect(),
+            ),
+            _ => None,
+        };
+        MicroBatch {
+            tokens: draw(0, config.model.vocabulary as u64).collect(),
+            targets: draw(1, outputs).enumerate().map(target).collect(),
+            starts: None,
+            seed: [0; 2],
+            counted: None,
+            scores,
+        }
+    }
+
+    /// The loss of a step of two micro-batches or one, and where it leads.
+    fn step_in(config: &RunConfig, parts: usize) -> (f32, Vec<f32>) {
+        let mut config = config.clone();
+        (config.train.batch_size, config.train.accumulate) = (4 / parts, parts);
+        let all = rows_of_a_step(&config);
+        let cut = |part: usize| {
+            let size = all.tokens.len() / parts;
+            let ids = |ids: &[u32]| ids[part * size..(part + 1) * size].to_vec();
+            let scores = all.scores.as_ref().map(|scores| {
+                let size = scores.len() / parts;
+                scores[part * size..(part + 1) * size].to_vec()
+            });
+            MicroBatch { tokens: ids(&all.tokens), targets: ids(&all.targets), scores, ..all.clone() }
+        };
+        let mut micro_batches: Vec<MicroBatch> = (0..parts).map(cut).collect();
+        divide_over_step(&config, &mut micro_batches);
+        let graphs = crate::model::training_graphs(&config.model, &config.train).unwrap();
+        let optimizer = crate::optimizer::Optimizer::of(&config.train);
+        let ends = crate::platform::at_once(async {
+            let (mut executor, _) = Executor::open("cpu", &graphs, optimizer, Some(1)).await?;
+            let mut state = executor.state().await?;
+            let numbers = state.parameters.iter_mut().enumerate();
+            numbers.for_each(|(at, entry)| *entry = ((at * 7919) as f32).sin() * 0.3);
+            executor.set_state(&state).await?;
+            let report =
+                executor.train(&[StepInput { step: 0, learning_rate: 1.0, micro_batches }]).await?[0];
+            Ok::<_, Error>((report.loss, executor.state().await?.parameters))
+        });
+        ends.unwrap()
+    }
+
+    #[test]
+    fn a_step_is_the_same_however_it_is_divided() {
+        let mut base = presets::preset("llama-tiny").unwrap();
+        (base.model.vocabulary, base.model.context_length, base.model.layers) = (16, 8, 1);
+        base.train.optimizer = crate::protocol::OptimizerKind::Sgd;
+        (base.train.beta1, base.train.weight_decay, base.train.gradient_clipping) = (0.0, 0.0, 0.0);
+        let with = |changes: &[&str]| {
+            let mut config = base.clone();
+            changes.iter().for_each(|change| config.set(change).unwrap());
+            if config.train.has_own_head() {
+                let labels = if config.train.learns_scores() { &["reward"][..] } else { &["ham", "spam"] };
+                config.model.labels = labels.iter().map(|label| (*label).to_owned()).collect();
+                config.model.tied_head = false;
+            }
+            config
+        };
+        let mut taught = with(&["train.objective=distil"]);
+        taught.train.distil.model = Some(Box::new(base.model.clone()));
+        let mut all = vec![
+            ("text", base.clone()),
+            ("unlikelihood", with(&["train.unlikelihood=0.5"])),
+            ("chat", with(&["train.objective=chat", "train.chat.packing=false"])),
+            (
+                "prompt weight",
+                with(&["train.objective=chat", "train.chat.packing=false", "train.prompt_loss_weight=0.25"]),
+            ),
+            ("classify", with(&["train.objective=classify"])),
+            ("distil", taught),
+        ];
+        for loss in ["sigmoid", "ipo", "simpo", "orpo", "bradley_terry"] {
+            let loss = format!("train.preference.loss={loss}");
+            all.push(("preference", with(&["train.objective=preference", &loss])));
+        }
+        for (name, mut config) in all {
+            config.train.learning_rate = 1.0;
+            let (loss, weights) = step_in(&config, 1);
+            let (divided, led_to) = step_in(&config, 2);
+            let about = (name, config.train.preference.loss);
+            assert!(
+                loss.is_finite() && (divided - loss).abs() <= 2e-5 * loss.abs(),
+                "{about:?}: {divided} {loss}"
+            );
+            let apart =
+                weights.iter().zip(&led_to).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
+            assert!(apart < 2e-5, "{about:?}: {apart}");
+        }
+    }
 
     #[test]
     fn what_a_profile_trained_is_undone_where_it_fails_too() {

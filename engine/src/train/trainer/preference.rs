@@ -62,7 +62,8 @@ impl Trainer<'_> {
     /// Computes the log-probabilities of answers by the weights as they are, a slice of them; after the last of them they are kept with the
     /// run. Where a stop comes first they are computed on resuming.
     pub(super) async fn compute_reference(&mut self) -> Result<()> {
-        let Batches::Pairs(pairs) = &self.batches else { return Ok(()) };
+        let form = loss_form(&self.config.train, &self.config.model);
+        let (Batches::Pairs(pairs), Some(op)) = (&self.batches, form.preference()) else { return Ok(()) };
         let (pairs, begun, turns) = (pairs.clone(), Instant::now(), Turns::new());
         let total = pairs.count(Split::Train) + pairs.count(Split::Validation);
         for split in [Split::Train, Split::Validation] {
@@ -86,7 +87,7 @@ impl Trainer<'_> {
                 }
                 turns.give().await;
                 let batch = std::iter::once(pairs.part(split, done));
-                let Some(answers) = self.answers(batch).await? else { return Ok(()) };
+                let Some(answers) = self.answers(op, batch).await? else { return Ok(()) };
                 self.reference.of_mut(split).extend(answers.iter().map(|answer| -answer.loss as f32));
             }
         }
@@ -114,19 +115,23 @@ impl Trainer<'_> {
         op: Preference,
         batches: impl Iterator<Item = Result<Batch>>,
     ) -> Result<Option<(f32, PreferenceMetrics)>> {
-        let Some(answers) = self.answers(batches).await? else { return Ok(None) };
+        let Some(answers) = self.answers(op, batches).await? else { return Ok(None) };
         let pairs: &[[Answer; 2]] = answers.as_chunks().0;
         Ok(Some((op.of_pairs(pairs).0 as f32, op.metrics(pairs))))
     }
 
     /// What each row of batches comes to, without those that fill up a batch; `None` where a stop came first.
-    async fn answers(&mut self, batches: impl Iterator<Item = Result<Batch>>) -> Result<Option<Vec<Answer>>> {
+    async fn answers(
+        &mut self,
+        op: Preference,
+        batches: impl Iterator<Item = Result<Batch>>,
+    ) -> Result<Option<Vec<Answer>>> {
         let time = self.config.model.context_length;
-        let mut references = Vec::new();
+        let mut known = Vec::new();
         let rows = batches.flat_map(|batch| match batch {
             Ok(batch) => {
-                let (rows, scores) = rows_of(&batch, time);
-                references.extend(scores);
+                let (rows, answers) = rows_of(op, &batch, time);
+                known.extend(answers);
                 rows.into_iter().map(Ok).collect()
             }
             Err(error) => vec![Err(error)],
@@ -140,21 +145,24 @@ impl Trainer<'_> {
         if self.losses(rows, took).await?.is_none() {
             return Ok(None);
         }
-        let answer = |((loss, tokens), reference)| Answer { loss, tokens, reference };
-        Ok(Some(sums.into_iter().zip(references).map(answer).collect()))
+        let answer = |((loss, tokens), known)| Answer { loss, tokens, ..known };
+        Ok(Some(sums.into_iter().zip(known).map(answer).collect()))
     }
 }
 
-/// The rows of a batch that have a target, a batch each, as pairs are evaluated, and what the reference makes of each.
-fn rows_of(batch: &Batch, time: usize) -> (Vec<Batch>, Vec<f64>) {
-    let rows = batch.tokens.chunks(time).zip(batch.targets.chunks(time)).enumerate();
-    let counted = rows.filter(|(_, (_, targets))| targets.iter().any(|target| *target != IGNORED));
+/// The rows of a batch that have a target, a batch each, as pairs are evaluated, and what is known of each beforehand.
+fn rows_of(op: Preference, batch: &Batch, time: usize) -> (Vec<Batch>, Vec<Answer>) {
+    let rows = batch.tokens.chunks(time).zip(batch.targets.chunks(time));
+    let known = op.answers(&vec![(0.0, 0.0); rows.len()], batch.scores.as_deref().unwrap_or_default());
+    let counted = rows
+        .zip(known)
+        .enumerate()
+        .filter(|(_, ((_, targets), _))| targets.iter().any(|target| *target != IGNORED));
     counted
-        .map(|(row, (tokens, targets))| {
-            let score = batch.scores.as_ref().and_then(|scores| scores.get(row)).copied().unwrap_or(0.0);
+        .map(|(row, ((tokens, targets), known))| {
             let starts = batch.starts.as_ref().map(|starts| starts[row * time..(row + 1) * time].to_vec());
             let (tokens, targets) = (tokens.to_vec(), targets.to_vec());
-            (Batch { tokens, targets, starts, scores: None }, f64::from(score))
+            (Batch { tokens, targets, starts, scores: None }, known)
         })
         .unzip()
 }

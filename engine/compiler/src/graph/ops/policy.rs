@@ -17,7 +17,8 @@ use crate::graph::{GraphError, Type, ValueId};
 /// gradient of its formula, where there is no `ratio`: the weights are those that the token was drawn by. Inputs: rows [N,2] of a
 /// [`super::CrossEntropy`], targets u32[B,T] with N = B·T, scores [N,4] = (a, old, b, reference): the advantage and β, each already times
 /// what the token's loss weighs, and log-probabilities. Outputs: loss [2] = (sum, rows that count), weights [N], the gradient with respect
-/// to each row's loss, which [`super::CrossEntropyBackward`] takes; 0 for ignored rows.
+/// to each row's loss, which [`super::CrossEntropyBackward`] takes; 0 for ignored rows. Where it only `weighs`, a row's part is a·l: a
+/// cross-entropy in which each token has a weight.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
     /// ε.
@@ -28,6 +29,8 @@ pub struct Policy {
     pub corrected: bool,
     /// Target that does not count.
     pub ignored: u32,
+    /// A row's part is a times its loss, and nothing else.
+    pub weighs: bool,
 }
 
 operands! {
@@ -91,6 +94,16 @@ impl From<[f32; POLICY_SCORES]> for TokenScores {
 }
 
 impl Policy {
+    /// Scores of tokens that only have weights.
+    pub fn of_weights(weights: &[f32]) -> Vec<f32> {
+        let of = |weight: &f32| {
+            let mut scores = [0.0; POLICY_SCORES];
+            scores[0] = *weight;
+            scores
+        };
+        weights.iter().flat_map(of).collect()
+    }
+
     /// ρ of a token of that loss.
     pub fn ratio_of(&self, loss: f64, old: f64) -> f64 {
         if self.ratio { libm::exp(-loss - old) } else { 1.0 }
@@ -111,6 +124,9 @@ impl Policy {
     /// A token's part of the sum, and its derivative with respect to the token's loss.
     pub fn of_token(&self, loss: f64, scores: TokenScores) -> (f64, f64) {
         let TokenScores { advantage, old, penalty, reference } = scores;
+        if self.weighs {
+            return (advantage * loss, advantage);
+        }
         let epsilon = f64::from(self.epsilon);
         let ratio = self.ratio_of(loss, old);
         // dρ/dl = −ρ.
@@ -136,12 +152,18 @@ mod tests {
 
     fn all() -> impl Iterator<Item = Policy> {
         let flags = [(false, false), (false, true), (true, false), (true, true)];
-        flags.into_iter().map(|(ratio, corrected)| Policy { epsilon: 0.2, ratio, corrected, ignored: 0 })
+        flags.into_iter().map(|(ratio, corrected)| Policy {
+            epsilon: 0.2,
+            ratio,
+            corrected,
+            ignored: 0,
+            weighs: false,
+        })
     }
 
     #[test]
     fn losses_are_those_of_the_papers() {
-        let op = Policy { epsilon: 0.2, ratio: true, corrected: true, ignored: 0 };
+        let op = Policy { epsilon: 0.2, ratio: true, corrected: true, ignored: 0, weighs: false };
         // log π = −1, log π_old = −1.1, log π_ref = −1.4; then one that is clipped.
         let scores = TokenScores { advantage: 0.5, old: -1.1, penalty: 0.04, reference: -1.4 };
         let (ratio, distance) = (0.1_f64.exp(), -0.4_f64);
@@ -183,6 +205,13 @@ mod tests {
                 assert!((slope - wanted).abs() < 1e-8, "{op:?}: {slope} {wanted}");
             }
         }
+    }
+
+    #[test]
+    fn a_weight_alone_weighs_the_loss() {
+        let op = Policy { epsilon: 0.2, ratio: false, corrected: false, ignored: 0, weighs: true };
+        let scores = TokenScores { advantage: 0.25, old: -1.0, penalty: 0.3, reference: -2.0 };
+        assert_eq!(op.of_token(3.0, scores), (0.75, 0.25));
     }
 
     #[test]

@@ -9,10 +9,13 @@ use glasshouse_protocol::PreferenceMetrics;
 use glasshouse_protocol::config::PreferenceLoss;
 
 /// Mean over pairs of answers, the better in row 2p and the worse in row 2p + 1, of a loss of their log-likelihoods (the formulas stand
-/// with [`PreferenceLoss`]), or of their scores. Inputs: rows [N,2] of a [`super::CrossEntropy`] or a [`super::Score`], targets u32[B,T] with B = 2P and N = B·T, scores [B], the
-/// reference's log-probability of each answer, 0 where the loss has no reference. Outputs: loss [6] = (mean, P, and of
-/// [`Preference::metrics`] the mean rewards of both answers, the accuracy and the log-ratio), weights [N], the gradient of the mean with
-/// respect to each row's loss, which [`super::CrossEntropyBackward`] takes. Pairs of which an answer has no target that counts give 0.
+/// with [`PreferenceLoss`]), or of their scores. Inputs: rows [N,2] of a [`super::CrossEntropy`] or a [`super::Score`], targets u32[B,T]
+/// with B = 2P and N = B·T, scores ([`Preference::scores`]): the reference's log-probability of each answer, 0 where the loss has no
+/// reference. ORPO's first is the number of tokens that the losses of chosen ones are divided by, 0 for as many as there are: the mean
+/// over a step's micro-batches, so that the step's loss is that over all its chosen tokens. Of KTO, row 2p is the answer that is judged
+/// and row 2p + 1 another example's answer to its prompt, and the weight of each judgement follows. Outputs: loss [2 + REPORTED] = (mean,
+/// P, and [`Preference::reported`]), weights [N], the gradient of the mean with respect to each row's loss, which
+/// [`super::CrossEntropyBackward`] takes. Pairs of which an answer has no target that counts give 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Preference {
     /// Which loss.
@@ -48,7 +51,7 @@ impl Operation for Preference {
         let PreferenceInputs { rows, targets, scores } = inputs;
         targets_fit(targets, rows)?;
         alike("rows", rows, &Type::f32(&[targets.count(), 2]))?;
-        alike("scores", scores, &Type::f32(&[targets.rows()]))?;
+        alike("scores", scores, &Type::f32(&[self.scores(targets.rows())]))?;
         let even = targets.shape.len() == 2 && targets.rows().is_multiple_of(2);
         expect(even, || format!("targets must be an even number of rows, not {targets}"))?;
         Ok(PreferenceOutputs { loss: Type::f32(&[2 + REPORTED]), weights: Type::f32(&[targets.count()]) })
@@ -65,8 +68,12 @@ impl Operation for Preference {
     }
 }
 
-/// Numbers of a batch's pairs that are reported beside their loss.
-pub const REPORTED: usize = 4;
+/// Numbers of a batch's pairs that are reported with their loss.
+pub const REPORTED: usize = 7;
+
+/// Rewards that differ by less than this share of the numbers they are differences of are the same: 32-bit sums of tokens' losses, by
+/// kernels that add up in another order, differ by about half of it.
+pub const TIE: f64 = 1.0 / (1 << 21) as f64;
 
 /// What is known of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -77,6 +84,8 @@ pub struct Answer {
     pub tokens: f64,
     /// The reference's log-probability of it.
     pub reference: f64,
+    /// Of an answer that KTO judges: how much it weighs, below 0 where it is a bad one.
+    pub weight: f64,
 }
 
 impl Answer {
@@ -91,18 +100,51 @@ impl Answer {
     }
 }
 
+/// Sums over a batch's pairs.
+#[derive(Default)]
+struct Tally {
+    /// Of the chosen and of the rejected answers.
+    rewards: [f64; 2],
+    answers: [f64; 2],
+    /// Pairs, or judged answers, and how many of them are in order; ties count half.
+    judged: f64,
+    right: f64,
+    ties: f64,
+    /// Of chosen answers: log-ratios, tokens.
+    ratios: f64,
+    tokens: f64,
+}
+
 impl Preference {
+    /// Numbers that are known beforehand of a batch of so many rows.
+    pub fn scores(&self, rows: usize) -> usize {
+        if self.loss.judges_answers() { rows + rows / 2 } else { rows }
+    }
+
+    /// The answers of a batch by the sums of their tokens' losses and how many these are, and the batch's scores.
+    pub fn answers(&self, sums: &[(f64, f64)], scores: &[f32]) -> Vec<Answer> {
+        let of = |(row, (loss, tokens)): (usize, &(f64, f64))| {
+            let score = |at: usize| scores.get(at).copied().map_or(0.0, f64::from);
+            let is_judged = self.loss.judges_answers() && row.is_multiple_of(2);
+            let weight = if is_judged { score(sums.len() + row / 2) } else { 0.0 };
+            Answer { loss: *loss, tokens: *tokens, reference: score(row), weight }
+        };
+        sums.iter().enumerate().map(of).collect()
+    }
+
     /// The mean loss of pairs (better, worse), and its derivative with respect to each token's loss of both.
     pub fn of_pairs(&self, pairs: &[[Answer; 2]]) -> (f64, Vec<[f64; 2]>) {
-        let counts = |[chosen, rejected]: &[Answer; 2]| chosen.tokens > 0.0 && rejected.tokens > 0.0;
         let share = 1.0 / pairs.len().max(1) as f64;
-        let chosen_tokens = match self.loss {
-            PreferenceLoss::Orpo => pairs.iter().map(|[chosen, _]| chosen.tokens).sum(),
+        let chosen_tokens = match (self.loss, pairs.first()) {
+            (PreferenceLoss::Orpo, Some([first, _])) if first.reference > 0.0 => first.reference,
+            (PreferenceLoss::Orpo, _) => pairs.iter().map(|[chosen, _]| chosen.tokens).sum(),
             _ => 0.0,
         };
+        let divergence = self.divergence(pairs);
         let mut total = 0.0;
         let each = pairs.iter().map(|pair| {
-            let (mut mean, mut slopes) = if counts(pair) { self.of_pair(*pair) } else { (0.0, [0.0; 2]) };
+            let (mut mean, mut slopes) =
+                if is_whole(pair) { self.of_pair(*pair, divergence) } else { (0.0, [0.0; 2]) };
             mean *= share;
             slopes = slopes.map(|slope| slope * share);
             if chosen_tokens > 0.0 {
@@ -116,8 +158,18 @@ impl Preference {
         (total, each)
     }
 
+    /// KTO's estimate of how far the model is from the reference: the mean log-ratio of answers to other prompts than theirs, 0 at least.
+    pub fn divergence(&self, pairs: &[[Answer; 2]]) -> f64 {
+        if !self.loss.judges_answers() {
+            return 0.0;
+        }
+        let whole = || pairs.iter().filter(|pair| is_whole(pair));
+        let sum: f64 = whole().map(|[_, other]| other.log_ratio()).sum();
+        (sum / whole().count().max(1) as f64).max(0.0)
+    }
+
     /// A pair's loss without what ORPO adds for the chosen answers, and its derivatives.
-    fn of_pair(&self, [chosen, rejected]: [Answer; 2]) -> (f64, [f64; 2]) {
+    fn of_pair(&self, [chosen, rejected]: [Answer; 2], divergence: f64) -> (f64, [f64; 2]) {
         let (beta, margin) = (f64::from(self.beta), f64::from(self.margin));
         let tokens = [chosen.tokens, rejected.tokens];
         match self.loss {
@@ -145,6 +197,12 @@ impl Preference {
                 let slope = beta * sigmoid(-h);
                 (beta * softplus(-h), [slope / (rest[0] * tokens[0]), -slope / (rest[1] * tokens[1])])
             }
+            PreferenceLoss::Kto => {
+                let weight = chosen.weight.abs();
+                let along = beta * chosen.weight.signum();
+                let far = sigmoid(-along * (chosen.log_ratio() - divergence));
+                (weight * far, [weight * along * far * (1.0 - far), 0.0])
+            }
             PreferenceLoss::BradleyTerry => {
                 let [c, r] = [chosen, rejected].map(|answer| answer.log_probability(false));
                 let (z, slope) = (c - r - margin, sigmoid(margin - c + r));
@@ -155,41 +213,97 @@ impl Preference {
         }
     }
 
+    fn tally(&self, pairs: &[[Answer; 2]]) -> Tally {
+        let divergence = self.divergence(pairs);
+        let mut all = Tally::default();
+        for [chosen, rejected] in pairs.iter().filter(|pair| is_whole(pair)) {
+            let bad = usize::from(chosen.weight < 0.0);
+            all.rewards[bad] += self.reward(*chosen);
+            all.answers[bad] += 1.0;
+            let (ahead, size) = if self.loss.judges_answers() {
+                let ahead = (chosen.log_ratio() - divergence) * chosen.weight.signum();
+                (ahead, chosen.loss.abs() + chosen.reference.abs())
+            } else {
+                all.rewards[1] += self.reward(*rejected);
+                all.answers[1] += 1.0;
+                let ahead = self.reward(*chosen) - self.reward(*rejected);
+                (ahead, self.size(*chosen) + self.size(*rejected))
+            };
+            let tie = ahead.abs() <= TIE * size;
+            all.judged += 1.0;
+            all.ties += f64::from(u8::from(tie));
+            all.right += if tie { 0.5 } else { f64::from(u8::from(ahead > 0.0)) };
+            if bad == 0 {
+                all.ratios += chosen.log_ratio();
+                all.tokens += chosen.tokens;
+            }
+        }
+        all
+    }
+
     /// What pairs come to; those of which an answer has no tokens take no part.
     pub fn metrics(&self, pairs: &[[Answer; 2]]) -> PreferenceMetrics {
-        let whole = || pairs.iter().filter(|pair| pair.iter().all(|answer| answer.tokens > 0.0));
-        let count = whole().count().max(1) as f64;
-        let mean = |of: &dyn Fn(&[Answer; 2]) -> f64| (whole().map(of).sum::<f64>() / count) as f32;
-        let right = |[chosen, rejected]: &[Answer; 2]| self.reward(*chosen) > self.reward(*rejected);
-        let tokens: f64 = whole().map(|[chosen, _]| chosen.tokens).sum();
-        let ratios: f64 = whole().map(|[chosen, _]| chosen.log_ratio()).sum();
+        let Tally { rewards, answers, judged, right, ties, ratios, tokens } = self.tally(pairs);
+        let [chosen, rejected] = [0, 1].map(|side| rewards[side] / f64::max(answers[side], 1.0));
+        let margin = if answers.contains(&0.0) { 0.0 } else { chosen - rejected };
         PreferenceMetrics {
-            margin: mean(&|[chosen, rejected]| self.reward(*chosen) - self.reward(*rejected)),
-            accuracy: mean(&|pair| f64::from(u8::from(right(pair)))),
-            chosen_reward: mean(&|[chosen, _]| self.reward(*chosen)),
-            rejected_reward: mean(&|[_, rejected]| self.reward(*rejected)),
+            margin: margin as f32,
+            accuracy: (right / judged.max(1.0)) as f32,
+            ties: (ties / judged.max(1.0)) as f32,
+            chosen_reward: chosen as f32,
+            rejected_reward: rejected as f32,
             log_ratio: self.loss.has_reference().then_some((ratios / tokens.max(1.0)) as f32),
         }
     }
 
-    /// Of them what a loss reports: the margin is the difference of the rewards.
+    /// Of them what a loss reports: mean rewards of both sides, accuracy, log-ratio, share of ties, and how many answers both sides have.
     pub fn reported(&self, pairs: &[[Answer; 2]]) -> [f32; REPORTED] {
         let found = self.metrics(pairs);
-        [found.chosen_reward, found.rejected_reward, found.accuracy, found.log_ratio.unwrap_or(0.0)]
+        let [chosen, rejected] = self.tally(pairs).answers.map(|answers| answers as f32);
+        let ratio = found.log_ratio.unwrap_or(0.0);
+        [found.chosen_reward, found.rejected_reward, found.accuracy, ratio, found.ties, chosen, rejected]
     }
 
-    /// What a step's micro-batches reported, the mean over them, as TRL has it; `None` of none.
+    /// What a step's micro-batches reported, the mean over their answers; `None` of none.
     pub fn of_reports(&self, reports: &[[f32; REPORTED]]) -> Option<PreferenceMetrics> {
-        let count = Some(reports.len()).filter(|count| *count > 0)? as f64;
-        let mean = |at: usize| reports.iter().map(|report| f64::from(report[at])).sum::<f64>() / count;
-        let [chosen, rejected, accuracy, ratio] = [0, 1, 2, 3].map(mean);
+        if reports.is_empty() {
+            return None;
+        }
+        let of = |report: &[f32; REPORTED], at: usize| f64::from(report[at]);
+        let chosen = |report: &[f32; REPORTED]| of(report, 5);
+        let rejected = |report: &[f32; REPORTED]| of(report, 6);
+        let judged = |report: &[f32; REPORTED]| {
+            if self.loss.judges_answers() { of(report, 5) + of(report, 6) } else { of(report, 5) }
+        };
+        let mean = |at: usize, weight: &dyn Fn(&[f32; REPORTED]) -> f64| {
+            let total: f64 = reports.iter().map(weight).sum();
+            let sum: f64 = reports.iter().map(|report| of(report, at) * weight(report)).sum();
+            if total > 0.0 { sum / total } else { 0.0 }
+        };
+        let has =
+            |weight: &dyn Fn(&[f32; REPORTED]) -> f64| reports.iter().any(|report| weight(report) > 0.0);
+        let (better, worse) = (mean(0, &chosen), mean(1, &rejected));
         Some(PreferenceMetrics {
-            margin: (chosen - rejected) as f32,
-            accuracy: accuracy as f32,
-            chosen_reward: chosen as f32,
-            rejected_reward: rejected as f32,
-            log_ratio: self.loss.has_reference().then_some(ratio as f32),
+            margin: if has(&chosen) && has(&rejected) { (better - worse) as f32 } else { 0.0 },
+            accuracy: mean(2, &judged) as f32,
+            ties: mean(4, &judged) as f32,
+            chosen_reward: better as f32,
+            rejected_reward: worse as f32,
+            log_ratio: self.loss.has_reference().then_some(mean(3, &chosen) as f32),
         })
+    }
+
+    /// The size of the numbers that an answer's reward is a difference of.
+    fn size(&self, answer: Answer) -> f64 {
+        match self.loss {
+            PreferenceLoss::BradleyTerry => answer.loss.abs(),
+            PreferenceLoss::Simpo | PreferenceLoss::Orpo => {
+                f64::from(self.beta) * answer.loss.abs() / answer.tokens
+            }
+            PreferenceLoss::Sigmoid | PreferenceLoss::Ipo | PreferenceLoss::Kto => {
+                f64::from(self.beta) * (answer.loss.abs() + answer.reference.abs())
+            }
+        }
     }
 
     /// What an answer is worth to the model, as TRL logs it: β times its log-ratio to the reference, or, without one, times the mean
@@ -201,6 +315,11 @@ impl Preference {
         let worth = if self.loss.has_reference() { answer.log_ratio() } else { answer.log_probability(true) };
         f64::from(self.beta) * worth
     }
+}
+
+/// Whether both answers have tokens.
+fn is_whole(pair: &[Answer; 2]) -> bool {
+    pair.iter().all(|answer| answer.tokens > 0.0)
 }
 
 fn softplus(x: f64) -> f64 {
@@ -220,11 +339,27 @@ mod tests {
     }
 
     fn pairs() -> [[Answer; 2]; 2] {
-        let answer = |loss, tokens, reference| Answer { loss, tokens, reference };
+        let answer = |loss, tokens, reference, weight| Answer { loss, tokens, reference, weight };
         [
-            [answer(4.0, 3.0, -4.5), answer(7.0, 5.0, -6.25)],
-            [answer(2.5, 2.0, -2.0), answer(0.125, 4.0, -1.0)],
+            [answer(4.0, 3.0, -4.5, 0.0), answer(7.0, 5.0, -6.25, 0.0)],
+            [answer(2.5, 2.0, -2.0, 0.0), answer(0.125, 4.0, -1.0, 0.0)],
         ]
+    }
+
+    /// The first answer of both is a good one and a bad one.
+    fn judged() -> [[Answer; 2]; 2] {
+        let mut pairs = pairs();
+        (pairs[0][0].weight, pairs[1][0].weight) = (1.5, -0.75);
+        pairs
+    }
+
+    /// A loss with the pairs that it takes.
+    fn of(loss: PreferenceLoss) -> [[Answer; 2]; 2] {
+        let mut pairs = if loss.judges_answers() { judged() } else { pairs() };
+        if loss == PreferenceLoss::Orpo {
+            pairs.iter_mut().flatten().for_each(|answer| answer.reference = 0.0);
+        }
+        pairs
     }
 
     #[test]
@@ -238,6 +373,9 @@ mod tests {
         let means = [[-4.0 / 3.0, -7.0 / 5.0], [-2.5 / 2.0, -0.125 / 4.0]];
         let mean = |each: [f64; 2]| (each[0] + each[1]) / 2.0;
         let orpo = mean(means.map(|[c, r]| -b * log_sigmoid((odds(c) / odds(r)).ln()))) + (4.0 + 2.5) / 5.0;
+        // log-ratios 0.5 and −0.5; of the answers to other prompts −0.75 and 0.875.
+        let (sigma, kl) = (|x: f64| 1.0 / (1.0 + (-x).exp()), (-0.75 + 0.875) / 2.0);
+        let kto = mean([1.5 * (1.0 - sigma(b * (0.5 - kl))), 0.75 * (1.0 - sigma(b * (kl + 0.5)))]);
         let k = f64::from(0.05_f32);
         let scores = [[-4.0, -7.0], [-2.5, -0.125]];
         let bradley_terry =
@@ -248,8 +386,9 @@ mod tests {
             (PreferenceLoss::Simpo, mean(means.map(|[c, r]| -log_sigmoid(b * (c - r) - m)))),
             (PreferenceLoss::Orpo, orpo),
             (PreferenceLoss::BradleyTerry, bradley_terry),
+            (PreferenceLoss::Kto, kto),
         ] {
-            let (found, _) = op(loss).of_pairs(&pairs());
+            let (found, _) = op(loss).of_pairs(&of(loss));
             assert!((found - wanted).abs() < 1e-12, "{loss:?}: {found} {wanted}");
         }
     }
@@ -267,10 +406,12 @@ mod tests {
                     [[b * -4.0 / 3.0, b * -7.0 / 5.0], [b * -1.25, b * -0.125 / 4.0]]
                 }
                 PreferenceLoss::BradleyTerry => [[-4.0, -7.0], [-2.5, -0.125]],
+                PreferenceLoss::Kto => continue,
             };
             // A pair that lost an answer does not count.
             let all = [&pairs()[..], &[[pairs()[0][0], Answer::default()]]].concat();
             let found = op(loss).metrics(&all);
+            assert_eq!(found.ties, 0.0);
             let mean = |side: usize| (rewards[0][side] + rewards[1][side]) / 2.0;
             let apart = |found: f32, wanted: f64| (f64::from(found) - wanted).abs();
             assert!(apart(found.chosen_reward, mean(0)) < 1e-6, "{loss:?}: {found:?}");
@@ -288,12 +429,81 @@ mod tests {
     }
 
     #[test]
+    fn kto_is_trls() {
+        // PyTorch 2.15 by the formula of TRL 1.16's `KTOTrainer`, in 64 bits.
+        let (loss, slopes) = op(PreferenceLoss::Kto).of_pairs(&judged());
+        let wanted = [0.522143013804178, 0.05600844749596963, -0.027925721734915285];
+        for (found, wanted) in [loss, slopes[0][0], slopes[1][0]].into_iter().zip(wanted) {
+            assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
+        }
+    }
+
+    #[test]
+    fn judged_answers_are_told_by_their_side_in_whichever_micro_batch() {
+        let (op, b) = (op(PreferenceLoss::Kto), f64::from(0.3_f32));
+        let found = op.metrics(&judged());
+        // log-ratios 0.5 of the good one and −0.5 of the bad one, and a divergence of 0.0625 between them.
+        let wanted = [b * 0.5, b * -0.5, b].map(|number| number as f32);
+        assert_eq!([found.chosen_reward, found.rejected_reward, found.margin], wanted);
+        assert_eq!((found.accuracy, found.ties, found.log_ratio), (1.0, 0.0, Some(0.5 / 3.0)));
+        // A micro-batch without a bad one says nothing of bad ones.
+        let apart = judged().map(|pair| op.reported(&[pair]));
+        let both = op.of_reports(&apart).unwrap();
+        assert_eq!([both.chosen_reward, both.rejected_reward, both.margin], wanted);
+        assert_eq!(op.metrics(&judged()[..1]).margin, 0.0);
+    }
+
+    #[test]
+    fn rewards_that_differ_by_rounding_are_ties_and_count_half() {
+        for loss in PreferenceLoss::ALL {
+            let mut pairs = of(loss);
+            // The first is decided; of the second, both answers are worth the same but for rounding.
+            pairs[1][1] = pairs[1][0];
+            pairs[1][1].loss += 1e-7;
+            pairs[1][1].weight = 0.0;
+            if loss.judges_answers() {
+                pairs[0][1].reference = -pairs[0][1].loss;
+                pairs[1][0].reference = -pairs[1][0].loss * (1.0 + 1e-7);
+                pairs[1][1].reference = -pairs[1][1].loss;
+            }
+            let found = op(loss).metrics(&pairs);
+            let first = op(loss).metrics(&pairs[..1]);
+            assert_eq!((first.ties, found.ties), (0.0, 0.5), "{loss:?}");
+            assert_eq!(found.accuracy, (first.accuracy + 0.5) / 2.0, "{loss:?}");
+            pairs[1][0].loss -= 1e-3;
+            let found = op(loss).metrics(&pairs);
+            assert_eq!(found.ties, 0.0, "{loss:?}: a thousandth of a nat is a difference");
+        }
+    }
+
+    #[test]
+    fn orpo_divides_by_the_tokens_of_the_step() {
+        let op = op(PreferenceLoss::Orpo);
+        let whole = of(PreferenceLoss::Orpo);
+        let (wanted, slopes) = op.of_pairs(&whole);
+        // Two micro-batches of a pair each; the step has five chosen tokens, two and a half in each.
+        let apart = whole.map(|mut pair| {
+            pair[0].reference = 2.5;
+            op.of_pairs(&[pair])
+        });
+        assert!((apart.iter().map(|(loss, _)| loss).sum::<f64>() / 2.0 - wanted).abs() < 1e-12);
+        for (own, (_, found)) in slopes.iter().zip(&apart) {
+            assert!((0..2).all(|side| (found[0][side] / 2.0 - own[side]).abs() < 1e-12));
+        }
+    }
+
+    #[test]
     fn slopes_are_those_of_the_losses() {
         for loss in PreferenceLoss::ALL {
-            let (_, slopes) = op(loss).of_pairs(&pairs());
+            let (_, slopes) = op(loss).of_pairs(&of(loss));
             for (pair, side) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                // KTO takes the divergence for a number.
+                if loss.judges_answers() && side == 1 {
+                    assert_eq!(slopes[pair][side], 0.0);
+                    continue;
+                }
                 let moved = |step: f64| {
-                    let mut pairs = pairs();
+                    let mut pairs = of(loss);
                     pairs[pair][side].loss += step;
                     op(loss).of_pairs(&pairs).0
                 };

@@ -31,10 +31,10 @@ impl Builder<'_> {
             LossForm::Preference(op) => {
                 let targets = self.targets();
                 let rows = self.likelihoods(plain, logits, targets)?.rows;
-                let scores = self.graph.input(Input::Scores, Type::f32(&[batch]));
+                let scores = self.graph.input(Input::Scores, Type::f32(&[op.scores(batch)]));
                 self.graph.add(op, PreferenceInputs { rows, targets, scores })?.loss
             }
-            LossForm::Policy { policy, .. } => {
+            LossForm::Policy { policy, .. } | LossForm::Weighted(policy) => {
                 let targets = self.targets();
                 let rows = self.likelihoods(plain, logits, targets)?.rows;
                 let scores = self.graph.input(Input::Scores, Type::f32(&[batch * time, POLICY_SCORES]));

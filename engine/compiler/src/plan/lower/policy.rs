@@ -16,6 +16,7 @@ impl Lower for Policy {
             ratio: u32::from(self.ratio),
             corrected: u32::from(self.corrected),
             epsilon: self.epsilon,
+            weighs: u32::from(self.weighs),
         };
         let [rows, targets, scores, loss, weights] =
             [rows, targets, scores, loss, weights].map(Operand::place);

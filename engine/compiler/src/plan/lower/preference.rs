@@ -2,7 +2,7 @@
 
 use super::{BindingSource, Launch, Lower, Lowering, Operand, Site};
 use crate::Result;
-use crate::graph::ops::{Named, Preference, PreferenceInputs, PreferenceOutputs};
+use crate::graph::ops::{Named, Preference, PreferenceInputs, PreferenceOutputs, TIE};
 use crate::plan::Buffer;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_shaders::preference;
@@ -21,10 +21,13 @@ impl Lower for Preference {
                 PreferenceLoss::Simpo => 2,
                 PreferenceLoss::Orpo => 3,
                 PreferenceLoss::BradleyTerry => 4,
+                PreferenceLoss::Kto => 5,
             },
             beta: self.beta,
             margin: self.margin,
             center: self.center,
+            scores: scores.ty.count() as u32,
+            tie: TIE as f32,
         };
         let [rows, targets, scores, loss, weights] =
             [rows, targets, scores, loss, weights].map(Operand::place);

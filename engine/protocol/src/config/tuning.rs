@@ -1,0 +1,144 @@
+//! What a run takes that goes on from a model, where nobody chose otherwise: the one place for command line and pages.
+
+use super::OptimizerKind;
+use crate::quantity::counted;
+use crate::{Objective, RunConfig};
+
+/// Learning rate of preferences and rewards, as TRL's trainers have it.
+const CAREFUL_RATE: f64 = 1e-6;
+/// Likewise where only an adapter is trained, which begins as nothing.
+const ADAPTER_RATE: f64 = 1e-5;
+/// And of a reward model, whose head is new.
+const SCORING_RATE: f64 = 1e-4;
+/// The highest rate of all other objectives, times the model's width: 5e-5 for GPT-2's 768, which is transformers' default, and 3e-4 for 128.
+const RATE_TIMES_WIDTH: f64 = 0.0384;
+/// Per cent of the steps that warm up.
+const WARMUP: u64 = 3;
+/// PyTorch's, and TRL's.
+const BETA2: f64 = 0.999;
+
+impl RunConfig {
+    /// The learning rate of a run that goes on from a model by this objective; most, where that is none of comparing answers, since a model
+    /// may have been trained at a lower one.
+    pub fn tuning_rate(&self) -> f64 {
+        match (self.train.objective, &self.train.adapter) {
+            (Objective::Preference, _) if self.train.learns_scores() => SCORING_RATE,
+            (Objective::Preference | Objective::Reward, Some(_)) => ADAPTER_RATE,
+            (Objective::Preference | Objective::Reward, None) => CAREFUL_RATE,
+            (Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil, _) => {
+                // Two digits: a rate is an estimate, and is shown.
+                let rate = RATE_TIMES_WIDTH / self.model.width.max(1) as f64;
+                let digits = libm::pow(10.0, 1.0 - libm::floor(libm::log10(rate)));
+                libm::round(rate * digits) / digits
+            }
+        }
+    }
+
+    /// Gives a run that goes on from a model the defaults of its objective: the rate of [`Self::tuning_rate`], or a lower one that the model
+    /// was trained at, unless it compares answers; a warm-up of 3 % of the steps; β₂ 0.999 of Adam. Runs that compare answers have no weight
+    /// decay, as TRL's: it would move weights of which nothing is learned.
+    pub fn take_tuning_defaults(&mut self) {
+        let (rate, compares) = (self.tuning_rate(), self.train.objective.compares_answers());
+        self.set_learning_rate(if compares { rate } else { rate.min(self.train.learning_rate) });
+        let train = &mut self.train;
+        train.warmup_steps = tuning_warmup(train.steps);
+        if matches!(train.optimizer, OptimizerKind::Adam | OptimizerKind::Adamw) {
+            train.beta2 = BETA2;
+        }
+        if compares {
+            train.weight_decay = 0.0;
+        }
+    }
+
+    /// Which of a run's settings are those defaults, in a sentence; nothing of one that begins with random weights, or has none of them.
+    pub fn tuning_sentence(&self) -> Option<String> {
+        let train = &self.train;
+        if self.start.is_none() {
+            return None;
+        }
+        let mut taken = Vec::new();
+        if train.learning_rate.to_bits() == self.tuning_rate().to_bits() {
+            taken.push(format!("learning rate {:e}", train.learning_rate));
+        }
+        if train.warmup_steps == tuning_warmup(train.steps) {
+            let steps = counted(train.warmup_steps, "step");
+            taken.push(format!("warm-up {WARMUP} % ({steps})"));
+        }
+        if train.beta2.to_bits() == BETA2.to_bits() {
+            taken.push(format!("β₂ {BETA2}"));
+        }
+        if train.objective.compares_answers() && train.weight_decay == 0.0 {
+            taken.push("no weight decay".to_owned());
+        }
+        (!taken.is_empty())
+            .then(|| format!("defaults of tuning by the objective {}: {}", train.objective, taken.join(", ")))
+    }
+}
+
+/// Steps of warm-up of a run of so many.
+pub(super) fn tuning_warmup(steps: u64) -> u64 {
+    steps.saturating_mul(WARMUP).div_ceil(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PreferenceLoss;
+    use crate::{Adapter, Start, presets};
+
+    fn begun() -> RunConfig {
+        let mut run = presets::preset("first-stories").unwrap();
+        run.start = Some(Start::best_of("1"));
+        run
+    }
+
+    #[test]
+    fn each_objective_has_its_defaults() {
+        let of = |objective: Objective, change: fn(&mut RunConfig)| {
+            let mut run = begun();
+            change(&mut run);
+            run.set_objective(objective);
+            let train = run.train;
+            (train.learning_rate, train.weight_decay, train.beta2, train.warmup_steps)
+        };
+        let (decay, steps) = (begun().train.weight_decay, begun().train.steps);
+        let warmup = (3 * steps).div_ceil(100);
+        assert!(decay > 0.0);
+        assert_eq!(of(Objective::Chat, |_| ()), (3e-4, decay, 0.999, warmup));
+        assert_eq!(of(Objective::Classify, |run| run.set_learning_rate(1e-4)).0, 1e-4, "a lower one stays");
+        assert_eq!(of(Objective::Chat, |run| run.model.width = 768).0, 5e-5);
+        assert_eq!(of(Objective::Preference, |_| ()), (1e-6, 0.0, 0.999, warmup));
+        assert_eq!(of(Objective::Reward, |run| run.train.adapter = Some(Adapter::default())).0, 1e-5);
+        assert_eq!(of(Objective::Reward, |_| ()).1, 0.0);
+        let scores = |run: &mut RunConfig| run.train.preference.loss = PreferenceLoss::BradleyTerry;
+        assert_eq!(of(Objective::Preference, scores), (1e-4, 0.0, 0.999, warmup));
+        // What trains from random weights has its own.
+        let mut own = presets::preset("first-stories").unwrap();
+        let before = own.train.clone();
+        own.set_objective(Objective::Distil);
+        assert_eq!((own.train.beta2, own.train.warmup_steps), (before.beta2, before.warmup_steps));
+    }
+
+    #[test]
+    fn a_warm_up_is_a_share_of_the_steps_and_what_was_taken_is_said() {
+        let mut run = begun();
+        run.set_objective(Objective::Preference);
+        run.set_steps(200);
+        assert_eq!(run.train.warmup_steps, 6);
+        run.set_steps(40);
+        assert_eq!(run.train.warmup_steps, 2);
+        let said = run.tuning_sentence().unwrap();
+        for part in
+            ["objective preference", "learning rate 1e-6", "3 % (2 steps)", "β₂ 0.999", "no weight decay"]
+        {
+            assert!(said.contains(part), "{said}");
+        }
+        run.set("train.weight_decay=0.01").unwrap();
+        run.set("train.warmup_steps=9").unwrap();
+        let said = run.tuning_sentence().unwrap();
+        assert!(!said.contains("decay") && !said.contains("warm-up"), "{said}");
+        run.set_steps(400);
+        assert_eq!(run.train.warmup_steps, 9, "one that was chosen stays");
+        assert_eq!(presets::preset("first-stories").unwrap().tuning_sentence(), None);
+    }
+}
