@@ -8,11 +8,11 @@ use super::training::Live;
 use super::writing::{CURRENT, Key, Model, expect_writes};
 use crate::error::{Error, Result};
 use crate::evaluate::Scorer;
-use crate::generate::{Batch, Decode, Decoder, Generated, Request, chat_prompt, prompt_tokens, request};
+use crate::generate::{Batch, Decode, Decoder, Generated, Request, prompt_tokens, rendered_prompt, request};
 use crate::protocol::completion::MAX_TOP_LOGPROBS;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event, GenerateConfig,
+    ChatEnding, Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event, GenerateConfig,
     Invalid, Moderated, Precision, WeightSource,
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
@@ -88,6 +88,8 @@ struct Asked {
     model: Model,
     prompt: Prompt,
     settings: CompletionSettings,
+    /// Special tokens are written as text.
+    special: bool,
 }
 
 /// What a completion goes on from.
@@ -180,7 +182,7 @@ impl Session {
         let request =
             Request { judges, ..request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config) };
         let scores = settings.log_probabilities.is_some();
-        let asked = Asked { id, model, prompt, settings };
+        let asked = Asked { id, model, prompt, settings, special: config.special_tokens };
         let greedy = config.temperature == 0.0 && config.repetition_penalty == 1.0 && config.stop.is_empty();
         if asked.settings.no_tokens {
             let behind = Written {
@@ -268,7 +270,7 @@ impl Session {
     }
 
     fn tell_completed(&self, asked: Asked, written: Written, tokens: Vec<CompletionToken>) {
-        let Asked { id, model, prompt, settings } = asked;
+        let Asked { id, model, prompt, settings, .. } = asked;
         let completion = Box::new(Completion {
             run: model.key.0,
             echoed: if settings.echo { prompt.text } else { String::new() },
@@ -352,23 +354,31 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
                     vocabulary - 1
                 )));
             }
-            let text = pieces(&model.tokenizer, DecodeStream::new(&*model.tokenizer), &ids).concat();
+            let text = pieces(&model.tokenizer, &ids, true).concat();
             Ok(Prompt { ids, text, unwritten: 0, ends: Vec::new() })
         }
-        CompletionPrompt::Messages { messages } => {
-            let ids = chat_prompt(files, &messages, usize::MAX)?.tokens;
+        CompletionPrompt::Messages { mut messages, rendering } => {
+            let ids = rendered_prompt(files, &messages, &rendering)?;
+            if rendering.ending == ChatEnding::Continued {
+                messages.pop();
+            }
             let ends = files.turn_end(&messages).into_iter().collect();
-            let text = pieces(&model.tokenizer, DecodeStream::new(&*model.tokenizer), &ids).concat();
+            let text = pieces(&model.tokenizer, &ids, true).concat();
             Ok(Prompt { ids, text, unwritten: 0, ends })
         }
     }
 }
 
-/// What each token adds to a text, special ones spelled out.
-fn pieces(tokenizer: &Tokenizer, mut stream: DecodeStream<&Tokenizer>, ids: &[u32]) -> Vec<String> {
+/// What each token adds to a text; special ones are spelled out, or add nothing.
+fn pieces(tokenizer: &Tokenizer, ids: &[u32], special: bool) -> Vec<String> {
+    let mut stream = DecodeStream::new(tokenizer);
     let piece = |id: &u32| {
         let token = tokenizer.describe(*id);
-        if token.special { token.text } else { stream.push(*id).unwrap_or_default() }
+        match token.special {
+            true if special => token.text,
+            true => String::new(),
+            false => stream.push(*id).unwrap_or_default(),
+        }
     };
     ids.iter().map(piece).collect()
 }
@@ -377,7 +387,7 @@ fn pieces(tokenizer: &Tokenizer, mut stream: DecodeStream<&Tokenizer>, ids: &[u3
 fn expect_short(prompt: &CompletionPrompt, context: usize) -> Result<()> {
     let bytes = match prompt {
         CompletionPrompt::Text { text } => text.len(),
-        CompletionPrompt::Messages { messages } => {
+        CompletionPrompt::Messages { messages, .. } => {
             messages.iter().map(|message| message.content.len()).sum::<usize>()
         }
         CompletionPrompt::Tokens { .. } => 0,
