@@ -239,6 +239,19 @@ fn a_window_that_cannot_open_is_told_in_one_line() {
 }
 
 #[test]
+fn a_refused_token_is_not_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
+        .current_dir(folder.path())
+        .args(["serve", "--token", "hush hush"])
+        .output()
+        .unwrap();
+    let message = stderr(&output);
+    assert!(!output.status.success() && message.contains("--token"), "{message}");
+    assert!(!message.contains("hush"), "{message}");
+}
+
+#[test]
 fn numbers_below_their_range_are_bad_values_and_no_unknown_options() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, parts) in [

@@ -141,10 +141,14 @@ impl Piece<'_> {
     }
 }
 
-/// A choice with what moderation found in it, where that is anything: a field of ours, which clients pass over.
+/// A choice with what moderation found in it and what of its prompt the vocabulary lacks, where that is anything: fields of ours, which
+/// clients pass over.
 fn with_counts(mut choice: Value, completion: &Completion) -> Value {
     if !completion.moderated.is_empty() {
         choice["moderated"] = json!(completion.moderated);
+    }
+    if !completion.characters_lost.is_empty() {
+        choice["characters_lost"] = json!(completion.characters_lost);
     }
     choice
 }

@@ -74,6 +74,9 @@ pub struct Completion {
     /// those were asked for as well.
     #[serde(default)]
     pub tokens: Vec<CompletionToken>,
+    /// Characters of the prompt that the vocabulary lacks, so that the model did not see them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub characters_lost: String,
     /// What moderation found, by category.
     #[serde(default, skip_serializing_if = "Moderated::is_empty")]
     pub moderated: Moderated,

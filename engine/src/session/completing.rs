@@ -98,6 +98,8 @@ struct Prompt {
     text: String,
     /// Tokens in front that no text stands for.
     unwritten: usize,
+    /// Characters of it that the vocabulary lacks.
+    lost: String,
     /// Tokens that end an answer, beside the tokenizer's own end.
     ends: Vec<u32>,
 }
@@ -279,6 +281,7 @@ impl Session {
             prompt_tokens: prompt.ids.len(),
             written_tokens: written.ids.len(),
             tokens,
+            characters_lost: prompt.lost,
             moderated: written.moderated,
         });
         self.outlet.answer(id, Event::Completed { completion });
@@ -336,11 +339,12 @@ fn check(settings: &CompletionSettings) -> Result<()> {
 fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
     let files = model.tokenizer.files();
     expect_short(&prompt, model.config.context_length)?;
+    let lost = |text: &str| model.tokenizer.unknown_characters(text).into_iter().collect();
     match prompt {
         CompletionPrompt::Text { text } => {
             let ids = prompt_tokens(&model.tokenizer, &text)?;
             let unwritten = if text.is_empty() { ids.len() } else { model.tokenizer.begins().len() };
-            Ok(Prompt { ids, text, unwritten, ends: Vec::new() })
+            Ok(Prompt { ids, unwritten, ends: Vec::new(), lost: lost(&text), text })
         }
         CompletionPrompt::Tokens { ids } => {
             if ids.is_empty() {
@@ -355,16 +359,17 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
                 )));
             }
             let text = pieces(&model.tokenizer, &ids, true).concat();
-            Ok(Prompt { ids, text, unwritten: 0, ends: Vec::new() })
+            Ok(Prompt { ids, text, unwritten: 0, ends: Vec::new(), lost: String::new() })
         }
         CompletionPrompt::Messages { mut messages, rendering } => {
+            let contents: String = messages.iter().map(|message| message.content.as_str()).collect();
             let ids = rendered_prompt(files, &messages, &rendering)?;
             if rendering.ending == ChatEnding::Continued {
                 messages.pop();
             }
             let ends = files.turn_end(&messages).into_iter().collect();
             let text = pieces(&model.tokenizer, &ids, true).concat();
-            Ok(Prompt { ids, text, unwritten: 0, ends })
+            Ok(Prompt { ids, text, unwritten: 0, ends, lost: lost(&contents) })
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Answers in the shape of OpenAI's responses: whole, and as events of a stream.
 
-use super::{Head, Piece, Wanted, finish_reason, usage};
+use super::{Head, Piece, Wanted, finish_reason, usage, with_counts};
 use glasshouse_protocol::Completion;
 use serde_json::{Value, json};
 
@@ -44,9 +44,7 @@ impl Head {
             if let Some(reason) = reason(completion) {
                 response["incomplete_details"] = json!({ "reason": reason });
             }
-            if !completion.moderated.is_empty() {
-                response["moderated"] = json!(completion.moderated);
-            }
+            response = with_counts(response, completion);
         }
         response
     }
