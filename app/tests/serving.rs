@@ -263,12 +263,17 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
     ] {
         let (answer, alone) =
             (chat(messages, &more), json!({ "prompt": prompt, "temperature": 0, "max_tokens": 8 }));
-        assert_eq!(answer.choice()["message"]["content"], serving.complete(&alone).choice()["text"], "{prompt}");
+        assert_eq!(
+            answer.choice()["message"]["content"],
+            serving.complete(&alone).choice()["text"],
+            "{prompt}"
+        );
         assert_eq!(answer.json()["usage"]["prompt_tokens"], prompt.len(), "{prompt}");
     }
 
     let with = |more: Value| {
-        let mut body = json!({ "prompt": "One", "temperature": 0, "max_tokens": 9, "stop": null, "user": "me" });
+        let mut body =
+            json!({ "prompt": "One", "temperature": 0, "max_tokens": 9, "stop": null, "user": "me" });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         serving.complete(&body)
     };
@@ -293,7 +298,12 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
         ("min_tokens", json!(10)),
     ] {
         let refused = with(json!({ name: value }));
-        assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!(name)), "{}", refused.text);
+        assert_eq!(
+            (refused.status, &refused.json()["error"]["param"]),
+            (400, &json!(name)),
+            "{}",
+            refused.text
+        );
     }
     for (name, value) in [
         ("tool_choice", json!("required")),
@@ -302,9 +312,17 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
         ("chat_template_kwargs", json!({ "messages": [] })),
     ] {
         let refused = chat(&[go()], &json!({ name: value }));
-        assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!(name)), "{}", refused.text);
+        assert_eq!(
+            (refused.status, &refused.json()["error"]["param"]),
+            (400, &json!(name)),
+            "{}",
+            refused.text
+        );
     }
-    assert_eq!(chat(&[go()], &json!({ "tool_choice": "auto", "tools": [], "modalities": ["text"] })).status, 200);
+    assert_eq!(
+        chat(&[go()], &json!({ "tool_choice": "auto", "tools": [], "modalities": ["text"] })).status,
+        200
+    );
 
     // Responses are the same answers in another shape.
     let expected = chat(&[message("system", "x"), go()], &json!({})).choice()["message"]["content"].clone();
@@ -314,8 +332,12 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
     assert_eq!(response["incomplete_details"]["reason"], "max_output_tokens");
     let content = &response["output"][0]["content"][0];
     assert_eq!((&content["type"], &content["text"]), (&json!("output_text"), &expected));
-    assert_eq!((&response["usage"]["input_tokens"], &response["usage"]["output_tokens"]), (&json!(11), &json!(8)));
-    body["input"] = json!([{ "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "Go" }] }]);
+    assert_eq!(
+        (&response["usage"]["input_tokens"], &response["usage"]["output_tokens"]),
+        (&json!(11), &json!(8))
+    );
+    body["input"] =
+        json!([{ "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "Go" }] }]);
     body["stream"] = json!(true);
     let streamed = serving.post("/responses", &body.to_string()).text;
     let events: Vec<(&str, Value)> = streamed
@@ -344,7 +366,8 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
     assert_eq!(json!(deltas.collect::<String>()), expected);
     let last = &events.last().unwrap().1["response"];
     assert_eq!(last["output"][0]["content"][0]["text"], expected);
-    let refused = serving.post("/responses", &json!({ "input": "Go", "previous_response_id": "a" }).to_string());
+    let refused =
+        serving.post("/responses", &json!({ "input": "Go", "previous_response_id": "a" }).to_string());
     assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("previous_response_id")));
 }
 

@@ -213,7 +213,8 @@ fn chat_logprobs(wanted: &Wanted, completion: &Completion) -> Value {
     let ended = usize::from(completion.ending == Ending::EndOfText);
     let tokens = completion.tokens.iter().take(completion.tokens.len().saturating_sub(ended));
     let token = |token: &CompletionToken| {
-        let likely = token.top.iter().map(|likely| entry(&likely.text, &likely.bytes, Some(likely.log_probability)));
+        let likely =
+            token.top.iter().map(|likely| entry(&likely.text, &likely.bytes, Some(likely.log_probability)));
         let mut entry = entry(&token.text, &token.bytes, token.log_probability);
         entry["top_logprobs"] = likely.collect();
         entry

@@ -22,8 +22,7 @@ use subtle::ConstantTimeEq as _;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 /// What there is.
-const ENDPOINTS: &str =
-    "there are GET /v1/models, POST /v1/completions, POST /v1/chat/completions, POST /v1/responses and GET /health";
+const ENDPOINTS: &str = "there are GET /v1/models, POST /v1/completions, POST /v1/chat/completions, POST /v1/responses and GET /health";
 
 /// Whether the server is there; asked for without a token.
 const HEALTH: &str = "/health";

@@ -137,8 +137,8 @@ impl Stream {
     }
 
     fn tell(&mut self, at: usize, run: &str, piece: &Piece<'_>) {
-        let begins = self.wanted.endpoint != Endpoint::Completions
-            && !std::mem::replace(&mut self.begun[at], true);
+        let begins =
+            self.wanted.endpoint != Endpoint::Completions && !std::mem::replace(&mut self.begun[at], true);
         for piece in begins.then_some(&Piece::Begin).into_iter().chain([piece]) {
             if self.wanted.endpoint == Endpoint::Responses {
                 let events = self.head.events(&self.wanted, run, piece, &mut self.sequence);

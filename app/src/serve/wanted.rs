@@ -5,8 +5,8 @@ use super::fields::Fields;
 use super::refusal::Refusal;
 use glasshouse_protocol::completion::MAX_TOP_LOGPROBS;
 use glasshouse_protocol::{
-    ChatEnding, ChatMessage, ChatRendering, CheckpointChoice, Command, CompletionPrompt, CompletionSettings, GenerateConfig, Role,
-    WeightSource,
+    ChatEnding, ChatMessage, ChatRendering, CheckpointChoice, Command, CompletionPrompt, CompletionSettings,
+    GenerateConfig, Role, WeightSource,
 };
 use serde_json::Value;
 use std::hash::{BuildHasher as _, RandomState};
@@ -216,7 +216,8 @@ fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<CompletionPrompt,
     let variables = fields.object("chat_template_kwargs")?;
     let own = ["messages", "tools", "documents", "add_generation_prompt", "continue_final_message"];
     if let Some(name) = own.iter().find(|name| variables.contains_key(**name)) {
-        let message = format!("chat_template_kwargs may not set {name}, which the request's own fields decide");
+        let message =
+            format!("chat_template_kwargs may not set {name}, which the request's own fields decide");
         return Err(Refusal::bad("chat_template_kwargs", message));
     }
     Ok(CompletionPrompt::Messages { messages, rendering: ChatRendering { ending, variables } })
@@ -248,9 +249,7 @@ fn messages(fields: &Fields) -> Result<Vec<ChatMessage>, Refusal> {
         Some(Value::Array(list)) if !list.is_empty() => {
             list.iter().enumerate().map(|(at, value)| message("messages", at, value)).collect()
         }
-        _ => {
-            Err(Refusal::bad("messages", format!("messages must be a list of messages, {EXAMPLE}")))
-        }
+        _ => Err(Refusal::bad("messages", format!("messages must be a list of messages, {EXAMPLE}"))),
     }
 }
 
@@ -276,9 +275,8 @@ fn message(field: &str, at: usize, value: &Value) -> Result<ChatMessage, Refusal
         Some(Value::Array(parts)) => {
             let text = |part: &Value| part.get("text").and_then(Value::as_str).map(str::to_owned);
             let texts: Option<Vec<String>> = parts.iter().map(text).collect();
-            let other = || {
-                wrong(format!("{field}[{at}] has a part that is no text; the models read text alone"))
-            };
+            let other =
+                || wrong(format!("{field}[{at}] has a part that is no text; the models read text alone"));
             texts.ok_or_else(other)?.concat()
         }
         _ => return Err(wrong(format!("{field}[{at}] has no content; write it {EXAMPLE}"))),

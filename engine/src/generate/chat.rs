@@ -72,7 +72,11 @@ fn tokens(
 
 /// A conversation's text. One that is continued ends where transformers ends it: before a tag that is put behind the last message, and
 /// without the white space before that where the template trimmed the tag's own.
-fn text(renderer: &ChatRenderer, messages: &[ChatMessage], rendering: &ChatRendering) -> Result<String, String> {
+fn text(
+    renderer: &ChatRenderer,
+    messages: &[ChatMessage],
+    rendering: &ChatRendering,
+) -> Result<String, String> {
     const TAG: &str = "CONTINUE_FINAL_MESSAGE_TAG ";
     if rendering.ending != ChatEnding::Continued {
         return renderer.text_with(messages, rendering.ending == ChatEnding::Answer, &rendering.variables);
@@ -82,7 +86,8 @@ fn text(renderer: &ChatRenderer, messages: &[ChatMessage], rendering: &ChatRende
         last.content.push_str(TAG);
     }
     let mut text = renderer.text_with(&tagged, false, &rendering.variables)?;
-    let at = text.rfind(TAG.trim_end()).ok_or("it does not write the last message, which is to be continued")?;
+    let at =
+        text.rfind(TAG.trim_end()).ok_or("it does not write the last message, which is to be continued")?;
     let is_trimmed = !text.split_at(at).1.starts_with(TAG);
     text.truncate(at);
     Ok(if is_trimmed { text.trim_end().to_owned() } else { text })
@@ -124,7 +129,10 @@ mod tests {
             assert_eq!(prompt.left_out, 0);
             files.tokenizer.decode(&prompt.tokens)
         };
-        assert_eq!(written(&[said(System, "one"), said(System, "two"), said(User, "hi")]), "s,one.s,two.u,hi.a,");
+        assert_eq!(
+            written(&[said(System, "one"), said(System, "two"), said(User, "hi")]),
+            "s,one.s,two.u,hi.a,"
+        );
         assert_eq!(written(&[said(Developer, "d"), said(System, "s"), said(User, "hi")]), "d,d.s,s.u,hi.a,");
         assert_eq!(written(&[said(Assistant, "hello"), said(User, "hi")]), "a,hello.u,hi.a,");
         assert_eq!(written(&[said(Tool, "x")]), "t,x.a,");
@@ -132,7 +140,8 @@ mod tests {
             fields: Map::from_iter([(name.to_owned(), value)]),
             ..said(role, text)
         };
-        let call = json!([{ "type": "function", "function": { "name": "f", "arguments": { "city": "Bern" } } }]);
+        let call =
+            json!([{ "type": "function", "function": { "name": "f", "arguments": { "city": "Bern" } } }]);
         let called = [
             with(User, "hi", "name", json!("Ada")),
             with(Assistant, "", "tool_calls", call),

@@ -90,7 +90,10 @@ mod tests {
         assert_eq!(of(ignores.clone()), text("abc!d", Ending::Interrupted));
         let stops = GenerateConfig { stop_tokens: ids("c"), ..ignores };
         assert_eq!(of(stops), text("ab", Ending::EndOfText));
-        assert_eq!(of(GenerateConfig { stop_tokens: ids("a"), ..plain.clone() }), text("", Ending::EndOfText));
+        assert_eq!(
+            of(GenerateConfig { stop_tokens: ids("a"), ..plain.clone() }),
+            text("", Ending::EndOfText)
+        );
         // Before so many tokens nothing ends it.
         assert_eq!(of(GenerateConfig { min_tokens: 3, ..plain.clone() }), text("ab", Ending::EndOfText));
         assert_eq!(of(GenerateConfig { min_tokens: 4, ..plain }), text("abc", Ending::EndOfText));

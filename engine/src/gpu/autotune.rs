@@ -267,7 +267,9 @@ fn expect_short(wait: f64) -> Result<()> {
         return Ok(());
     }
     let milliseconds = 1e3 * wait;
-    Err(Error::Refused(format!("a wait for the device takes {milliseconds:.0} ms, too long to time kernels by")))
+    Err(Error::Refused(format!(
+        "a wait for the device takes {milliseconds:.0} ms, too long to time kernels by"
+    )))
 }
 
 /// Seconds of one run of what `run` runs so many times, where a wait takes `wait` by itself.

@@ -12,8 +12,8 @@ use crate::generate::{Batch, Decode, Decoder, Generated, Request, prompt_tokens,
 use crate::protocol::completion::MAX_TOP_LOGPROBS;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    ChatEnding, Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event, GenerateConfig,
-    Invalid, Moderated, Precision, WeightSource,
+    ChatEnding, Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event,
+    GenerateConfig, Invalid, Moderated, Precision, WeightSource,
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use std::collections::VecDeque;

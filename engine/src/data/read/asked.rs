@@ -57,7 +57,10 @@ pub(crate) fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result
             last.role
         ));
     }
-    if let Some(at) = messages.iter().position(|message| message.content.trim().is_empty() && !message.fields.contains_key("tool_calls")) {
+    if let Some(at) = messages
+        .iter()
+        .position(|message| message.content.trim().is_empty() && !message.fields.contains_key("tool_calls"))
+    {
         return Err(format!("`{field}[{at}].content`: empty"));
     }
     Ok(&last.content)

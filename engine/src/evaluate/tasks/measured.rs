@@ -193,9 +193,7 @@ impl AnswerMeasures {
         for row in answers(rows) {
             // An answer of nothing is wrong, and no answer in another script.
             let unseen = |text: &str| !text.trim().is_empty() && !has_words(text);
-            unseen_rows += u64::from(
-                !row.expected.iter().any(|text| has_words(text)) || unseen(row.answer),
-            );
+            unseen_rows += u64::from(!row.expected.iter().any(|text| has_words(text)) || unseen(row.answer));
             // Long ones take their time.
             found.push(rouge(&row, stems));
             turns.give().await;
@@ -409,7 +407,9 @@ mod tests {
     #[test]
     fn rows_without_a_word_that_rouge_knows_are_counted() {
         let line = |answer: &str| format!(r#"{{"prompt":"a","answer":"{answer}"}}"#);
-        let text = ["кот спит", "我喜欢猫", "the cat", "the dog", "the owl"].map(|answer| line(answer) + "\n").concat();
+        let text = ["кот спит", "我喜欢猫", "the cat", "the dog", "the owl"]
+            .map(|answer| line(answer) + "\n")
+            .concat();
         let (file, given) = given(&text, &["кот спит", "我喜欢猫", "the cat", "собака", ""]);
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
         let mut measured = AnswerMeasures::default();
