@@ -16,7 +16,7 @@ pub mod canvas;
     reason = "they panic where nobody reads; say! and tell! do not"
 )]
 pub mod cli;
-#[cfg(feature = "pages")]
+#[cfg(any(feature = "pages", feature = "command-line"))]
 pub mod format;
 #[cfg(feature = "pages")]
 pub mod link;

@@ -206,6 +206,14 @@ fn layers_batch_size_and_learning_rate_are_options_of_train_and_plan() {
     assert_eq!(plan(&["--config", "old.toml"]), plan(&["--config", "new.toml"]));
 }
 
+#[cfg(not(feature = "window"))]
+#[test]
+fn a_program_without_its_window_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    fail(folder.path(), &["window"], 1, &["built without its window", "glasshouse train"]);
+}
+
+#[cfg(feature = "window")]
 #[test]
 fn a_window_that_cannot_open_is_told_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -228,6 +236,19 @@ fn a_window_that_cannot_open_is_told_in_one_line() {
         }
         assert!(!folder.path().join("messages.jsonl").exists(), "nothing was recorded");
     }
+}
+
+#[test]
+fn a_refused_token_is_not_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
+        .current_dir(folder.path())
+        .args(["serve", "--token", "hush hush"])
+        .output()
+        .unwrap();
+    let message = stderr(&output);
+    assert!(!output.status.success() && message.contains("--token"), "{message}");
+    assert!(!message.contains("hush"), "{message}");
 }
 
 #[test]

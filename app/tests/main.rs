@@ -1,51 +1,74 @@
-//! The tests of window and command line, one program: each of their own would be linked with the whole application again.
+//! The tests of window and command line, one program: each of their own would be linked with the whole application again. Built without
+//! the feature `window`, the command line's and the server's are left.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod active_learning;
 mod auditing;
+#[cfg(feature = "window")]
 mod beginnings;
 mod benches;
 mod chat;
+#[cfg(feature = "window")]
 mod chat_page;
 mod classify;
 mod command_line;
 mod data_bench;
+#[cfg(feature = "window")]
 mod data_engine;
+#[cfg(feature = "window")]
 mod data_page;
 mod distilling;
+#[cfg(feature = "window")]
 mod evaluate_page;
 mod evaluating;
 #[cfg(unix)]
 mod faults;
 mod feedback;
+#[cfg(feature = "window")]
 mod frames;
 mod front_ends;
+#[cfg(feature = "window")]
 mod gguf;
 mod gpu_day;
 mod handover;
+#[cfg(feature = "window")]
 mod importing;
+#[cfg(feature = "window")]
 mod inspect_page;
+#[cfg(feature = "window")]
 mod inspect_parts;
 mod inspected_files;
 mod inspecting;
 mod judges;
+#[cfg(feature = "window")]
 mod keyboard;
+#[cfg(feature = "window")]
 mod learn;
+#[cfg(feature = "window")]
 mod meets;
 mod moderating;
 mod preferences;
 mod proposing;
 mod recipes;
+#[cfg(feature = "window")]
 mod recording;
 mod reward_model;
 mod rewards;
+#[cfg(feature = "window")]
 mod screenshots;
 mod serving;
 mod serving_clients;
+#[cfg(feature = "window")]
 mod serving_window;
 mod start;
+#[cfg(feature = "window")]
 mod support;
+#[cfg(not(feature = "window"))]
+#[path = "support/headless.rs"]
+mod support;
+#[cfg(feature = "window")]
 mod text_pages;
 mod tuning;
+#[cfg(feature = "window")]
 mod window;

@@ -178,6 +178,12 @@ fn completions_are_what_generate_writes() {
     assert_eq!(last["choices"][0]["finish_reason"], "length");
     assert_eq!(usage["usage"]["completion_tokens"], 24);
 
+    // Characters that the vocabulary lacks are not seen, and that is said.
+    let lost = json!({ "prompt": "Oßne漢", "max_tokens": 24, "temperature": 0 });
+    let choice = serving.complete(&lost).choice();
+    assert_eq!((&choice["text"], &choice["characters_lost"]), (&expected["text"], &json!("ß漢")));
+    assert!(answer.choice().get("characters_lost").is_none());
+
     // Every piece names the model, even where the request names none.
     streamed["model"] = Value::Null;
     let unnamed = pieces(&serving.complete(&streamed).text);
@@ -215,6 +221,7 @@ fn a_conversation_is_answered_where_the_model_has_a_template() {
     let spelled: String = listed.iter().map(|token| token["token"].as_str().unwrap()).collect();
     assert_eq!(answer.choice()["message"]["content"], spelled.as_str());
     assert!(listed.iter().all(|token| token["logprob"] == token["top_logprobs"][0]["logprob"]));
+    assert!(listed.iter().all(|token| token["bytes"] == json!(token["token"].as_str().unwrap().as_bytes())));
 
     wanted = json!({ "messages": messages, "temperature": 0, "stream": true });
     let events = pieces(&serving.post("/chat/completions", &wanted.to_string()).text);
@@ -222,6 +229,146 @@ fn a_conversation_is_answered_where_the_model_has_a_template() {
     let texts = events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str());
     // As much as there is room for.
     assert_eq!(texts.collect::<String>().chars().count(), 64 - "s,x.u,Go.a,".len());
+}
+
+#[test]
+fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by_name() {
+    let (folder, _) = folder();
+    let folder = folder.path();
+    trained(folder, "p", 64);
+    succeed(folder, &["export", "--project", "p", "--to", "model"]);
+    let template = "{% if t %}T.{% endif %}{% for m in messages %}{{ m.role[0] }}{{ m.name }},{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a,{% endif %}";
+    std::fs::write(folder.join("model/chat_template.jinja"), template).unwrap();
+    succeed(folder, &["import", "model", "--project", "chats"]);
+    let serving = Serving::start(folder, "chats", &[]);
+    let message = |role: &str, text: &str| json!({ "role": role, "content": text });
+    let chat = |messages: &[Value], more: &Value| {
+        let mut body = json!({ "messages": messages, "temperature": 0, "max_tokens": 8 });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serving.post("/chat/completions", &body.to_string())
+    };
+    let go = || message("user", "Go");
+    let named = json!({ "role": "user", "name": "b", "content": "Go" });
+    let begun = [go(), message("assistant", "On")];
+    for (messages, more, prompt) in [
+        (&[message("system", "one"), message("system", "two"), go()][..], json!({}), "s,one.s,two.u,Go.a,"),
+        (&[message("developer", "d"), go()], json!({}), "d,d.u,Go.a,"),
+        (&[message("assistant", "hello"), go()], json!({}), "a,hello.u,Go.a,"),
+        (&[message("tool", "x")], json!({}), "t,x.a,"),
+        (&[named], json!({}), "ub,Go.a,"),
+        (&begun, json!({}), "u,Go.a,On.a,"),
+        (&begun, json!({ "add_generation_prompt": false }), "u,Go.a,On."),
+        (&begun, json!({ "continue_final_message": true }), "u,Go.a,On"),
+        (&[go()], json!({ "chat_template_kwargs": { "t": true } }), "T.u,Go.a,"),
+    ] {
+        let (answer, alone) =
+            (chat(messages, &more), json!({ "prompt": prompt, "temperature": 0, "max_tokens": 8 }));
+        assert_eq!(
+            answer.choice()["message"]["content"],
+            serving.complete(&alone).choice()["text"],
+            "{prompt}"
+        );
+        assert_eq!(answer.json()["usage"]["prompt_tokens"], prompt.len(), "{prompt}");
+    }
+
+    let with = |more: Value| {
+        let mut body =
+            json!({ "prompt": "One", "temperature": 0, "max_tokens": 9, "stop": null, "user": "me" });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serving.complete(&body)
+    };
+    let text = with(json!({})).choice()["text"].as_str().unwrap().to_owned();
+    let encode = ["tokenizer", "encode", "--project", "p", "--text", &text, "--json"];
+    let ids: Value = serde_json::from_str(succeed(folder, &encode).trim()).unwrap();
+    let stop = &ids["ids"][4];
+    let before = ids["ids"].as_array().unwrap().iter().position(|id| id == stop).unwrap();
+    let stopped = with(json!({ "stop_token_ids": [stop] })).choice();
+    assert_eq!((&stopped["text"], &stopped["finish_reason"]), (&json!(text[..before]), &json!("stop")));
+    let longer = with(json!({ "stop_token_ids": [stop], "min_tokens": 9, "ignore_eos": true })).choice();
+    assert_eq!((&longer["text"], &longer["finish_reason"]), (&json!(text), &json!("length")));
+
+    for (name, value) in [
+        ("guided_regex", json!("[0-9]+")),
+        ("grammar", json!("root ::= \"a\"")),
+        ("allowed_token_ids", json!([1])),
+        ("truncate_prompt_tokens", json!(1)),
+        ("mirostat", json!(2)),
+        ("temprature", json!(0)),
+        ("messages", json!([])),
+        ("min_tokens", json!(10)),
+    ] {
+        let refused = with(json!({ name: value }));
+        assert_eq!(
+            (refused.status, &refused.json()["error"]["param"]),
+            (400, &json!(name)),
+            "{}",
+            refused.text
+        );
+    }
+    for (name, value) in [
+        ("tool_choice", json!("required")),
+        ("modalities", json!(["audio"])),
+        ("continue_final_message", json!(true)),
+        ("chat_template_kwargs", json!({ "messages": [] })),
+    ] {
+        let refused = chat(&[go()], &json!({ name: value }));
+        assert_eq!(
+            (refused.status, &refused.json()["error"]["param"]),
+            (400, &json!(name)),
+            "{}",
+            refused.text
+        );
+    }
+    assert_eq!(
+        chat(&[go()], &json!({ "tool_choice": "auto", "tools": [], "modalities": ["text"] })).status,
+        200
+    );
+
+    // Responses are the same answers in another shape.
+    let expected = chat(&[message("system", "x"), go()], &json!({})).choice()["message"]["content"].clone();
+    let mut body = json!({ "instructions": "x", "input": "Go", "temperature": 0, "max_output_tokens": 8 });
+    let response = serving.post("/responses", &body.to_string()).json();
+    assert_eq!((&response["object"], &response["status"]), (&json!("response"), &json!("incomplete")));
+    assert_eq!(response["incomplete_details"]["reason"], "max_output_tokens");
+    let content = &response["output"][0]["content"][0];
+    assert_eq!((&content["type"], &content["text"]), (&json!("output_text"), &expected));
+    assert_eq!(
+        (&response["usage"]["input_tokens"], &response["usage"]["output_tokens"]),
+        (&json!(11), &json!(8))
+    );
+    body["input"] =
+        json!([{ "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "Go" }] }]);
+    body["stream"] = json!(true);
+    let streamed = serving.post("/responses", &body.to_string()).text;
+    let events: Vec<(&str, Value)> = streamed
+        .split_terminator("\n\n")
+        .map(|event| event.strip_prefix("event: ").unwrap().split_once("\ndata: ").unwrap())
+        .map(|(kind, data)| (kind, serde_json::from_str(data).unwrap()))
+        .collect();
+    for (at, (kind, data)) in events.iter().enumerate() {
+        assert_eq!((&data["type"], &data["sequence_number"]), (&json!(kind), &json!(at)));
+    }
+    let mut kinds: Vec<&str> = events.iter().map(|(kind, _)| *kind).collect();
+    kinds.dedup();
+    let wanted = [
+        "created",
+        "in_progress",
+        "output_item.added",
+        "content_part.added",
+        "output_text.delta",
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "incomplete",
+    ];
+    assert_eq!(kinds, wanted.map(|kind| format!("response.{kind}")));
+    let deltas = events.iter().filter_map(|(_, data)| data["delta"].as_str());
+    assert_eq!(json!(deltas.collect::<String>()), expected);
+    let last = &events.last().unwrap().1["response"];
+    assert_eq!(last["output"][0]["content"][0]["text"], expected);
+    let refused =
+        serving.post("/responses", &json!({ "input": "Go", "previous_response_id": "a" }).to_string());
+    assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("previous_response_id")));
 }
 
 #[test]
@@ -379,7 +526,11 @@ fn a_token_is_asked_for() {
         let answer = asked(wrong);
         assert_eq!((answer.status, &answer.json()["error"]["code"]), (401, &json!("invalid_api_key")));
     }
-    assert_eq!(asked(Some("Bearer secret")).status, 200);
+    for right in ["Bearer secret", "bearer secret", "BEARER  secret"] {
+        assert_eq!(asked(Some(right)).status, 200, "{right}");
+    }
+    let health = b"GET /health HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n";
+    assert!(serving.raw(health).starts_with("HTTP/1.1 200"));
     let ask = "OPTIONS /v1/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost:3000\r\n\
         Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\nConnection: close\r\n\r\n";
     let allowed = serving.raw(ask.as_bytes()).to_lowercase();

@@ -24,6 +24,7 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
         stop: arguments.stop.clone(),
         precision: arguments.precision.precision(),
         moderation: Box::new(moderation(&arguments.moderation)?),
+        ..GenerateConfig::default()
     };
     config.validate().map_err(|mut invalid| {
         invalid.field = format!("--{}", invalid.field.replace('_', "-"));

@@ -6,7 +6,7 @@ use super::moderate::moderation;
 use super::settings::checked_device;
 use super::{interrupt, trained};
 use crate::serve::{Server, ServerSettings, Switchboard};
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use futures_util::future::{Either, select};
 use glasshouse_engine::project::{ParsedJudges, Project};
 use glasshouse_engine::protocol::{Event, Parcel, Report};
@@ -19,6 +19,7 @@ const ENDING: &str = "finishing what is being written; press Ctrl-C again to sto
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let device = checked_device(&arguments.device)?.to_owned();
+    let token = arguments.token.as_deref().map(checked_token).transpose()?;
     let autotune = !arguments.no_autotune;
     let moderation = moderation(&arguments.moderation)?;
     let options = session::Options { device, autotune, ..session::Options::default() };
@@ -30,7 +31,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         let settings = ServerSettings {
             host: arguments.host,
             port: arguments.port,
-            token: arguments.token.clone(),
+            token: token.map(str::to_owned),
             places: arguments.parallel.into(),
             queue: arguments.queue.into(),
             cors: arguments.cors.clone(),
@@ -63,6 +64,14 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         flags.when_raised(end);
         relay(engine, &board, &server).await
     })
+}
+
+/// A token that fits into a header. One that does not is a secret all the same, and is not said.
+fn checked_token(token: &str) -> Result<&str> {
+    if token.is_empty() || !token.bytes().all(|letter| letter.is_ascii_graphic()) {
+        bail!("--token (or GLASSHOUSE_TOKEN) must be of letters, digits and signs, without spaces");
+    }
+    Ok(token)
 }
 
 /// Hands events to whoever asked until the server is over.

@@ -1,5 +1,7 @@
 //! Answers in the shapes that OpenAI's clients read.
 
+mod responses;
+
 use super::wanted::{Endpoint, Wanted};
 use glasshouse_protocol::{Completion, CompletionToken, Ending};
 use serde_json::{Map, Value, json};
@@ -19,11 +21,12 @@ pub(super) struct Head {
 impl Head {
     pub(super) fn of(wanted: &Wanted) -> Self {
         let kind = match wanted.endpoint {
-            Endpoint::Completions => "cmpl",
-            Endpoint::Chat => "chatcmpl",
+            Endpoint::Completions => "cmpl-",
+            Endpoint::Chat => "chatcmpl-",
+            Endpoint::Responses => "resp_",
         };
         let random = || RandomState::new().hash_one(());
-        let id = format!("{kind}-{:016x}{:016x}", random(), random());
+        let id = format!("{kind}{:016x}{:016x}", random(), random());
         Self { endpoint: wanted.endpoint, id, created: now(), model: wanted.model.clone() }
     }
 
@@ -40,6 +43,10 @@ impl Head {
 
     /// The whole answer.
     pub(super) fn whole(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
+        let run = completions.first().map_or("", |completion| completion.run.as_str());
+        if self.endpoint == Endpoint::Responses {
+            return self.response(wanted, run, completions.first());
+        }
         let choice = |(index, completion): (usize, &Completion)| {
             let choice = match self.endpoint {
                 Endpoint::Completions => json!({
@@ -48,7 +55,7 @@ impl Head {
                     "logprobs": logprobs(wanted, completion),
                     "finish_reason": finish_reason(completion.ending),
                 }),
-                Endpoint::Chat => json!({
+                Endpoint::Chat | Endpoint::Responses => json!({
                     "index": index,
                     "message": { "role": "assistant", "content": completion.text, "refusal": null },
                     "logprobs": chat_logprobs(wanted, completion),
@@ -59,10 +66,9 @@ impl Head {
         };
         let object = match self.endpoint {
             Endpoint::Completions => "text_completion",
-            Endpoint::Chat => "chat.completion",
+            Endpoint::Chat | Endpoint::Responses => "chat.completion",
         };
         let choices = completions.iter().enumerate().map(choice).collect();
-        let run = completions.first().map_or("", |completion| completion.run.as_str());
         let mut body = self.body(object, run, &choices);
         body.insert("usage".to_owned(), usage(wanted, completions));
         Value::Object(body)
@@ -78,7 +84,7 @@ impl Head {
                 };
                 json!({ "index": index, "text": text, "logprobs": piece.logprobs(), "finish_reason": piece.finish_reason() })
             }
-            Endpoint::Chat => {
+            Endpoint::Chat | Endpoint::Responses => {
                 let delta = match piece {
                     Piece::Begin => json!({ "role": "assistant", "content": "", "refusal": null }),
                     Piece::Text { text, .. } => json!({ "content": text }),
@@ -104,7 +110,7 @@ impl Head {
     fn object_of_pieces(&self) -> &'static str {
         match self.endpoint {
             Endpoint::Completions => "text_completion",
-            Endpoint::Chat => "chat.completion.chunk",
+            Endpoint::Chat | Endpoint::Responses => "chat.completion.chunk",
         }
     }
 }
@@ -135,10 +141,14 @@ impl Piece<'_> {
     }
 }
 
-/// A choice with what moderation found in it, where that is anything: a field of ours, which clients pass over.
+/// A choice with what moderation found in it and what of its prompt the vocabulary lacks, where that is anything: fields of ours, which
+/// clients pass over.
 fn with_counts(mut choice: Value, completion: &Completion) -> Value {
     if !completion.moderated.is_empty() {
         choice["moderated"] = json!(completion.moderated);
+    }
+    if !completion.characters_lost.is_empty() {
+        choice["characters_lost"] = json!(completion.characters_lost);
     }
     choice
 }
@@ -152,7 +162,7 @@ pub(super) fn text_of(completion: &Completion) -> String {
 pub(super) fn logprobs_of(wanted: &Wanted, completion: &Completion) -> Value {
     match wanted.endpoint {
         Endpoint::Completions => logprobs(wanted, completion),
-        Endpoint::Chat => chat_logprobs(wanted, completion),
+        Endpoint::Chat | Endpoint::Responses => chat_logprobs(wanted, completion),
     }
 }
 
@@ -203,17 +213,16 @@ fn chat_logprobs(wanted: &Wanted, completion: &Completion) -> Value {
     let ended = usize::from(completion.ending == Ending::EndOfText);
     let tokens = completion.tokens.iter().take(completion.tokens.len().saturating_sub(ended));
     let token = |token: &CompletionToken| {
-        let likely = token.top.iter().map(|likely| entry(&likely.text, Some(likely.log_probability)));
-        let mut entry = entry(&token.text, token.log_probability);
+        let likely =
+            token.top.iter().map(|likely| entry(&likely.text, &likely.bytes, Some(likely.log_probability)));
+        let mut entry = entry(&token.text, &token.bytes, token.log_probability);
         entry["top_logprobs"] = likely.collect();
         entry
     };
     json!({ "content": tokens.map(token).collect::<Value>(), "refusal": null })
 }
 
-fn entry(text: &str, log_probability: Option<f32>) -> Value {
-    // A token that is no whole character is spelled with escapes, which are not its bytes.
-    let bytes = if text.contains("\\x") { Value::Null } else { json!(text.as_bytes()) };
+fn entry(text: &str, bytes: &[u8], log_probability: Option<f32>) -> Value {
     json!({ "token": text, "logprob": log_probability, "bytes": bytes })
 }
 

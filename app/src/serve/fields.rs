@@ -5,6 +5,8 @@ use axum::body::Body;
 use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Bytes of a request at most.
@@ -12,9 +14,66 @@ pub(super) const MAX_REQUEST_BYTES: usize = 4 << 20;
 /// A request's body is here within this time.
 const BODY: Duration = Duration::from_secs(30);
 
-/// A JSON object.
+/// Fields that change nothing of an answer's text: who asks, for whom, and what a server may keep or do first.
+const HARMLESS: [&str; 17] = [
+    "cache_prompt",
+    "id_slot",
+    "keep_alive",
+    "metadata",
+    "parallel_tool_calls",
+    "prediction",
+    "priority",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "request_id",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "stream_options",
+    "timings_per_token",
+    "user",
+    "verbose",
+];
+
+/// What is not supported and what to do instead, by name. Clients send these with values that ask for nothing, which pass.
+const UNSUPPORTED: [(&str, &str); 26] = [
+    ("audio", TEXT),
+    ("background", ""),
+    ("bad_words", ""),
+    ("conversation", "send the messages in input"),
+    ("early_stopping", ""),
+    ("echo", "a chat's prompt is not said again"),
+    ("frequency_penalty", PENALTY),
+    ("function_call", TOOLS),
+    ("functions", TOOLS),
+    ("grammar", ""),
+    ("include", ""),
+    ("include_stop_str_in_output", ""),
+    ("logit_bias", ""),
+    ("logprobs", ""),
+    ("mirostat", ""),
+    ("modalities", TEXT),
+    ("presence_penalty", PENALTY),
+    ("previous_response_id", "send the messages in input"),
+    ("prompt_logprobs", "ask /v1/completions with echo and logprobs"),
+    ("response_format", TEXT),
+    ("suffix", "the models write on at the end of a text"),
+    ("text", TEXT),
+    ("tool_choice", TOOLS),
+    ("tools", TOOLS),
+    ("top_logprobs", ""),
+    ("truncation", "what is too long is refused"),
+];
+const PENALTY: &str = "use repetition_penalty (above 1)";
+const TEXT: &str = "the models write text";
+const TOOLS: &str = "the models call none";
+
+/// A JSON object, which knows what of it was read.
 #[derive(Debug)]
-pub(super) struct Fields(Map<String, Value>);
+pub(super) struct Fields {
+    all: Map<String, Value>,
+    read: RefCell<BTreeSet<String>>,
+}
 
 impl Fields {
     /// Reads a request's body.
@@ -30,7 +89,7 @@ impl Fields {
     fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
         let bad = |message: String| Refusal::new(StatusCode::BAD_REQUEST, None, message);
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(Value::Object(all)) => Ok(Self { all, read: RefCell::default() }),
             Ok(_) => Err(bad("the request is to be a JSON object, as {\"prompt\": \"Once\"}".to_owned())),
             Err(error) => Err(bad(format!("the request is no JSON: {error}"))),
         }
@@ -38,7 +97,8 @@ impl Fields {
 
     /// A field that is there and not null.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name).filter(|value| !value.is_null())
+        self.read.borrow_mut().insert(name.to_owned());
+        self.all.get(name).filter(|value| !value.is_null())
     }
 
     /// A number within a range.
@@ -115,24 +175,63 @@ impl Fields {
         Ok(texts.into_iter().filter(|text| !text.is_empty()).collect())
     }
 
-    /// Refuses a field that would change the answer and is not supported; one that changes nothing passes.
-    pub(super) fn refuse(&self, name: &str, advice: &str) -> Result<(), Refusal> {
-        let changes_nothing = |value: &Value| match value {
-            Value::Null | Value::Bool(false) => true,
-            Value::Number(number) => number.as_f64() == Some(0.0),
-            Value::String(text) => text.is_empty() || text == "none" || text == "auto",
-            Value::Array(list) => list.is_empty(),
-            Value::Object(fields) => {
-                fields.is_empty() || fields.get("type").and_then(Value::as_str) == Some("text")
+    /// An object.
+    pub(super) fn object(&self, name: &str) -> Result<Map<String, Value>, Refusal> {
+        match self.get(name) {
+            None => Ok(Map::new()),
+            Some(Value::Object(fields)) => Ok(fields.clone()),
+            Some(value) => {
+                Err(Refusal::bad(name, format!("{name} is {}; it must be an object", short(value))))
             }
-            Value::Bool(true) => false,
-        };
-        match self.0.get(name) {
-            Some(value) if !changes_nothing(value) => {
-                Err(Refusal::bad(name, format!("{name} is not supported; {advice}")))
-            }
-            _ => Ok(()),
         }
+    }
+
+    /// A list of token ids.
+    pub(super) fn ids(&self, name: &str) -> Result<Vec<u32>, Refusal> {
+        let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+        match self.get(name) {
+            None => Ok(Vec::new()),
+            Some(value) => {
+                let ids = value.as_array().and_then(|list| list.iter().map(id).collect());
+                let wrong = || format!("{name} is {}; it must be a list of token ids", short(value));
+                ids.ok_or_else(|| Refusal::bad(name, wrong()))
+            }
+        }
+    }
+
+    /// Refuses by name whatever was not read and may change the answer: what is not known, and what is not supported and asks for
+    /// something.
+    pub(super) fn refuse_unread(&self) -> Result<(), Refusal> {
+        let read = self.read.borrow();
+        for (name, value) in &self.all {
+            if value.is_null() || read.contains(name) || HARMLESS.contains(&name.as_str()) {
+                continue;
+            }
+            let known = UNSUPPORTED.iter().find(|(known, _)| known == name);
+            let advice = match known {
+                Some(_) if asks_for_nothing(value) => continue,
+                Some((_, advice)) if !advice.is_empty() => format!("{advice}; leave it out"),
+                Some(_) => "leave it out".to_owned(),
+                None => "docs/serve.md lists what is; leave it out".to_owned(),
+            };
+            return Err(Refusal::bad(name, format!("{name} is not supported: {advice}")));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a value of a field that is not supported says what is done anyway.
+fn asks_for_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => matches!(text.as_str(), "" | "none" | "auto" | "disabled" | "text"),
+        Value::Array(list) => list.iter().all(|value| value == "text"),
+        Value::Object(fields) => match fields.get("type").or_else(|| fields.get("format")) {
+            Some(format) => asks_for_nothing(format),
+            None => fields.is_empty(),
+        },
     }
 }
 
@@ -181,6 +280,38 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_read_and_may_change_the_answer_is_refused_by_name() {
+        let refused = |value: Value| {
+            let refusal = fields(&value).refuse_unread();
+            refusal.err().map(|refusal| refusal.body()["error"]["param"].as_str().unwrap().to_owned())
+        };
+        for passes in [
+            json!({ "user": "me", "metadata": { "a": "b" }, "temprature": null }),
+            json!({ "frequency_penalty": 0, "presence_penalty": 0.0, "logit_bias": {}, "suffix": "" }),
+            json!({ "tools": [], "tool_choice": "auto", "modalities": ["text"], "response_format": { "type": "text" } }),
+            json!({ "text": { "format": { "type": "text" } }, "truncation": "disabled", "include": [] }),
+        ] {
+            assert_eq!(refused(passes.clone()), None, "{passes}");
+        }
+        for (name, value) in [
+            ("guided_regex", json!("[0-9]+")),
+            ("tool_choice", json!("required")),
+            ("modalities", json!(["audio"])),
+            ("frequency_penalty", json!(0.5)),
+            ("response_format", json!({ "type": "json_object" })),
+            ("typical_p", json!(0.5)),
+            // What is spelled wrong is not known, whatever its value.
+            ("temprature", json!(0)),
+        ] {
+            assert_eq!(refused(json!({ name: value })).as_deref(), Some(name));
+        }
+        let some = fields(&json!({ "temperature": 0.5 }));
+        assert!(some.refuse_unread().is_err());
+        some.number("temperature", 0.0..=2.0).unwrap();
+        assert!(some.refuse_unread().is_ok());
+    }
+
+    #[test]
     fn what_is_wrong_is_said_of_the_field() {
         let fields =
             fields(&json!({ "a": "x", "b": 3.5, "c": [1], "d": null, "e": -1, "f": true, "g": ["", "y"] }));
@@ -190,10 +321,8 @@ mod tests {
         assert!(said(fields.whole("e", 0..=5)).contains("-1"));
         assert!(said(fields.texts("c")).contains("list of texts"));
         assert!(said(fields.flag("a")).contains("true or false"));
-        assert!(said(fields.refuse("f", "leave it out")).contains("leave it out"));
         assert_eq!(fields.number("d", 0.0..=1.0).unwrap(), None);
         assert_eq!(fields.texts("g").unwrap(), ["y"]);
-        assert!(fields.refuse("d", "").is_ok());
         assert!(said(Fields::parse(b"{")).contains("no JSON"));
         assert!(said(Fields::parse(b"[1]")).contains("JSON object"));
         let long = Value::String("é".repeat(1000));

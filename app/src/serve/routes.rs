@@ -22,8 +22,10 @@ use subtle::ConstantTimeEq as _;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 /// What there is.
-const ENDPOINTS: &str =
-    "there are GET /v1/models, POST /v1/completions, POST /v1/chat/completions and GET /health";
+const ENDPOINTS: &str = "there are GET /v1/models, POST /v1/completions, POST /v1/chat/completions, POST /v1/responses and GET /health";
+
+/// Whether the server is there; asked for without a token.
+const HEALTH: &str = "/health";
 
 type Answer = Result<Response, Refusal>;
 
@@ -38,7 +40,8 @@ pub(super) fn router(served: &Arc<Served>, address: SocketAddr) -> Result<Router
         .route("/v1/models/{model}", get(model))
         .route("/v1/completions", post(completions))
         .route("/v1/chat/completions", post(chat))
-        .route("/health", get(async || json_response(StatusCode::OK, &json!({ "status": "ok" }))))
+        .route("/v1/responses", post(responses))
+        .route(HEALTH, get(async || json_response(StatusCode::OK, &json!({ "status": "ok" }))))
         .fallback(async |request: Request| {
             let message = format!("there is no {}; {ENDPOINTS}", request.uri().path());
             Refusal::new(StatusCode::NOT_FOUND, None, message)
@@ -83,9 +86,10 @@ struct Admission {
 async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     match &admission.served.settings.token {
+        // Whatever watches over servers has no token, and hears nothing else.
+        Some(_) if request.uri().path() == HEALTH => {}
         Some(token) => {
-            let shown =
-                headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+            let shown = headers.get(AUTHORIZATION).and_then(|value| shown(value.as_bytes()));
             let is_right = shown.is_some_and(|shown| bool::from(shown.ct_eq(token.as_bytes())));
             if !is_right {
                 let message =
@@ -116,6 +120,12 @@ async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: 
         None => {}
     }
     next.run(request).await
+}
+
+/// The token of an `Authorization` header, whose scheme is written in any case.
+fn shown(header: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = header.split_at(header.iter().position(|byte| *byte == b' ')?);
+    scheme.eq_ignore_ascii_case(b"Bearer").then(|| token.trim_ascii_start())
 }
 
 /// Whether a `Host` header names this machine to itself.
@@ -189,6 +199,10 @@ async fn completions(State(served): State<Arc<Served>>, body: Body) -> Answer {
 
 async fn chat(State(served): State<Arc<Served>>, body: Body) -> Answer {
     complete(Endpoint::Chat, &served, body).await
+}
+
+async fn responses(State(served): State<Arc<Served>>, body: Body) -> Answer {
+    complete(Endpoint::Responses, &served, body).await
 }
 
 async fn complete(endpoint: Endpoint, served: &Arc<Served>, body: Body) -> Answer {

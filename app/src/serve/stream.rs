@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use glasshouse_protocol::{Completion, Ending, Event};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use tokio::sync::mpsc;
@@ -31,6 +31,8 @@ struct Stream {
     /// What is to be sent.
     ready: VecDeque<Bytes>,
     over: bool,
+    /// Events of a response that were sent.
+    sequence: u64,
 }
 
 /// Answers with a stream once something is written, so that a request which is refused has its status.
@@ -45,6 +47,7 @@ pub(super) async fn stream(wanted: Wanted, ask: Ask, taken: Taken) -> Result<Res
         completions: vec![None; texts],
         ready: VecDeque::new(),
         over: false,
+        sequence: 0,
     };
     while stream.ready.is_empty() && !stream.over {
         stream.advance().await?;
@@ -78,7 +81,13 @@ impl Stream {
                 () = sender.closed() => return,
             };
             if let Err(refusal) = advanced {
-                self.send(&refusal.body());
+                if self.wanted.endpoint == Endpoint::Responses {
+                    let error = refusal.body()["error"].take();
+                    let (message, code) = (&error["message"], &error["code"]);
+                    self.send(&json!({ "type": "error", "message": message, "code": code, "param": null, "sequence_number": self.sequence }));
+                } else {
+                    self.send(&refusal.body());
+                }
                 self.over = true;
             }
         }
@@ -108,6 +117,10 @@ impl Stream {
             None => {
                 let completions: Option<Vec<Completion>> = self.completions.iter().cloned().collect();
                 let completions = completions.ok_or_else(Refusal::gone)?;
+                if self.wanted.endpoint == Endpoint::Responses {
+                    self.over = true;
+                    return Ok(());
+                }
                 if self.wanted.includes_usage {
                     self.send(&self.head.usage(&self.wanted, &completions));
                 }
@@ -124,13 +137,21 @@ impl Stream {
     }
 
     fn tell(&mut self, at: usize, run: &str, piece: &Piece<'_>) {
-        if self.wanted.endpoint == Endpoint::Chat && !std::mem::replace(&mut self.begun[at], true) {
-            self.send(&self.head.piece(at, run, &Piece::Begin));
+        let begins =
+            self.wanted.endpoint != Endpoint::Completions && !std::mem::replace(&mut self.begun[at], true);
+        for piece in begins.then_some(&Piece::Begin).into_iter().chain([piece]) {
+            if self.wanted.endpoint == Endpoint::Responses {
+                let events = self.head.events(&self.wanted, run, piece, &mut self.sequence);
+                events.iter().for_each(|event| self.send(event));
+            } else {
+                self.send(&self.head.piece(at, run, piece));
+            }
         }
-        self.send(&self.head.piece(at, run, piece));
     }
 
     fn send(&mut self, body: &Value) {
-        self.ready.push_back(Bytes::from(format!("data: {body}\n\n")));
+        // Events of responses are named before they are told.
+        let kind = body["type"].as_str().map_or_else(String::new, |kind| format!("event: {kind}\n"));
+        self.ready.push_back(Bytes::from(format!("{kind}data: {body}\n\n")));
     }
 }

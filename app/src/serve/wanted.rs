@@ -5,8 +5,8 @@ use super::fields::Fields;
 use super::refusal::Refusal;
 use glasshouse_protocol::completion::MAX_TOP_LOGPROBS;
 use glasshouse_protocol::{
-    ChatMessage, CheckpointChoice, Command, CompletionPrompt, CompletionSettings, GenerateConfig, Role,
-    WeightSource,
+    ChatEnding, ChatMessage, ChatRendering, CheckpointChoice, Command, CompletionPrompt, CompletionSettings,
+    GenerateConfig, Role, WeightSource,
 };
 use serde_json::Value;
 use std::hash::{BuildHasher as _, RandomState};
@@ -19,14 +19,17 @@ const MAX_ANSWERS: usize = 128;
 const MAX_PROMPT_BYTES: usize = 64 << 20;
 /// Tokens of a completion where a request does not say, as OpenAI's server has it.
 const TOKENS: usize = 16;
+/// How messages are written.
+const EXAMPLE: &str = "as [{\"role\": \"user\", \"content\": \"Hello\"}]";
 /// As many as the context has room for: more than there can be.
 const ALL_THERE_IS_ROOM_FOR: usize = 1 << 20;
 
-/// Which of the two endpoints that write.
+/// Which of the endpoints that write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Completions,
     Chat,
+    Responses,
 }
 
 /// What a request asks for.
@@ -39,7 +42,7 @@ pub(super) struct Wanted {
     prompts: Vec<CompletionPrompt>,
     /// Answers to each prompt.
     pub(super) answers: usize,
-    config: GenerateConfig,
+    pub(super) config: GenerateConfig,
     pub(super) settings: CompletionSettings,
     /// Told as it is written.
     pub(super) streams: bool,
@@ -49,13 +52,16 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn read(endpoint: Endpoint, fields: &Fields, served: &Served) -> Result<Self, Refusal> {
-        refuse_others(endpoint, fields)?;
         let (model, source) = model(fields, served)?;
         let prompts = match endpoint {
             Endpoint::Completions => prompts(fields)?,
-            Endpoint::Chat => vec![CompletionPrompt::Messages { messages: messages(fields)? }],
+            Endpoint::Chat => vec![chat(fields, messages(fields)?)?],
+            Endpoint::Responses => vec![chat(fields, input(fields)?)?],
         };
-        let answers = fields.whole("n", 1..=MAX_ANSWERS)?.unwrap_or(1);
+        let answers = match endpoint {
+            Endpoint::Responses => 1,
+            Endpoint::Completions | Endpoint::Chat => fields.whole("n", 1..=MAX_ANSWERS)?.unwrap_or(1),
+        };
         if fields.whole("best_of", 1..=MAX_ANSWERS)?.is_some_and(|best| best != answers) {
             return Err(Refusal::bad("best_of", "best_of is not supported; ask for n answers and choose"));
         }
@@ -67,6 +73,7 @@ impl Wanted {
         };
         let config = config(endpoint, fields, served, &mut settings)?;
         let streams = fields.flag("stream")?;
+        fields.refuse_unread()?;
         let includes_usage = match fields.get("stream_options") {
             Some(Value::Object(options)) => options.get("include_usage") == Some(&Value::Bool(true)),
             _ => false,
@@ -107,25 +114,6 @@ impl Wanted {
         };
         let of = |prompt| (0..self.answers).map(move |answer| command(prompt, answer));
         self.prompts.iter().flat_map(of).collect()
-    }
-}
-
-/// Refuses what would change the answer and is not supported.
-fn refuse_others(endpoint: Endpoint, fields: &Fields) -> Result<(), Refusal> {
-    let penalty = "use repetition_penalty (above 1), or leave it out";
-    fields.refuse("presence_penalty", penalty)?;
-    fields.refuse("frequency_penalty", penalty)?;
-    fields.refuse("logit_bias", "leave it out")?;
-    match endpoint {
-        Endpoint::Completions => {
-            fields.refuse("suffix", "the models write on at the end of a text; leave it out")
-        }
-        Endpoint::Chat => {
-            fields.refuse("tools", "the models call none; leave it out")?;
-            fields.refuse("functions", "the models call none; leave it out")?;
-            fields.refuse("audio", "the models write text; leave it out")?;
-            fields.refuse("response_format", "the models write text; leave it out")
-        }
     }
 }
 
@@ -198,7 +186,9 @@ fn bytes_of(prompt: &CompletionPrompt) -> usize {
     match prompt {
         CompletionPrompt::Text { text } => text.len(),
         CompletionPrompt::Tokens { ids } => size_of_val(ids.as_slice()),
-        CompletionPrompt::Messages { messages } => messages.iter().map(|message| message.content.len()).sum(),
+        CompletionPrompt::Messages { messages, .. } => {
+            messages.iter().map(|message| message.content.len()).sum()
+        }
     }
 }
 
@@ -206,42 +196,102 @@ fn ids(list: &[Value]) -> Option<Vec<u32>> {
     list.iter().map(|id| u32::try_from(id.as_u64()?).ok()).collect()
 }
 
+/// A conversation, and how its template is to render it.
+fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<CompletionPrompt, Refusal> {
+    let continues = fields.flag("continue_final_message")?;
+    let opens = fields.get("add_generation_prompt").is_none() || fields.flag("add_generation_prompt")?;
+    let ending = match (continues, opens) {
+        (false, true) => ChatEnding::Answer,
+        (false, false) => ChatEnding::Closed,
+        (true, true) if fields.get("add_generation_prompt").is_some() => {
+            let message = "continue_final_message goes on within the last message, and add_generation_prompt begins another; leave one out";
+            return Err(Refusal::bad("continue_final_message", message));
+        }
+        (true, _) => ChatEnding::Continued,
+    };
+    if continues && messages.last().is_none_or(|last| last.role != Role::Assistant) {
+        let message = "continue_final_message needs a last message of the assistant's, which is gone on with";
+        return Err(Refusal::bad("continue_final_message", message));
+    }
+    let variables = fields.object("chat_template_kwargs")?;
+    let own = ["messages", "tools", "documents", "add_generation_prompt", "continue_final_message"];
+    if let Some(name) = own.iter().find(|name| variables.contains_key(**name)) {
+        let message =
+            format!("chat_template_kwargs may not set {name}, which the request's own fields decide");
+        return Err(Refusal::bad("chat_template_kwargs", message));
+    }
+    Ok(CompletionPrompt::Messages { messages, rendering: ChatRendering { ending, variables } })
+}
+
+/// A conversation in the shape of OpenAI's responses: a text, or messages, behind instructions.
+fn input(fields: &Fields) -> Result<Vec<ChatMessage>, Refusal> {
+    let instructions = fields.text("instructions")?.map(|text| ChatMessage::new(Role::System, text));
+    let said = match fields.get("input") {
+        Some(Value::String(text)) => vec![ChatMessage::new(Role::User, text)],
+        Some(Value::Array(list)) if !list.is_empty() => {
+            let typed = |(at, item): (usize, &Value)| match item.get("type").and_then(Value::as_str) {
+                None | Some("message") => message("input", at, item),
+                Some(other) => Err(Refusal::bad(
+                    "input",
+                    format!("input[{at}] is of type {other}, which is not supported; send messages alone"),
+                )),
+            };
+            list.iter().enumerate().map(typed).collect::<Result<_, _>>()?
+        }
+        _ => return Err(Refusal::bad("input", "input must be a text, or a list of messages")),
+    };
+    Ok(instructions.into_iter().chain(said).collect())
+}
+
 /// A conversation in OpenAI's shape.
 fn messages(fields: &Fields) -> Result<Vec<ChatMessage>, Refusal> {
-    let wrong = |message: String| Refusal::bad("messages", message);
-    let example = "as [{\"role\": \"user\", \"content\": \"Hello\"}]";
-    let list = match fields.get("messages") {
-        Some(Value::Array(list)) if !list.is_empty() => list,
-        _ => return Err(wrong(format!("messages must be a list of messages, {example}"))),
+    match fields.get("messages") {
+        Some(Value::Array(list)) if !list.is_empty() => {
+            list.iter().enumerate().map(|(at, value)| message("messages", at, value)).collect()
+        }
+        _ => Err(Refusal::bad("messages", format!("messages must be a list of messages, {EXAMPLE}"))),
+    }
+}
+
+/// A message, number `at` of a field. What it has beyond role and content goes to the template as it is, but for the arguments of tool calls:
+/// OpenAI writes them as JSON within a text, and templates expect an object.
+fn message(field: &str, at: usize, value: &Value) -> Result<ChatMessage, Refusal> {
+    let wrong = |message: String| Refusal::bad(field, message);
+    let role = match value.get("role").and_then(Value::as_str) {
+        Some("system") => Role::System,
+        Some("developer") => Role::Developer,
+        Some("user") => Role::User,
+        Some("assistant") => Role::Assistant,
+        Some("tool" | "function") => Role::Tool,
+        _ => {
+            return Err(wrong(format!(
+                "{field}[{at}] has no role that is known: system, developer, user, assistant or tool"
+            )));
+        }
     };
-    let message = |(at, message): (usize, &Value)| {
-        let role = match message.get("role").and_then(Value::as_str) {
-            Some("system" | "developer") => Role::System,
-            Some("user") => Role::User,
-            Some("assistant") => Role::Assistant,
-            Some("tool" | "function") => Role::Tool,
-            _ => {
-                return Err(wrong(format!(
-                    "messages[{at}] has no role that is known: system, developer, user, assistant or tool"
-                )));
-            }
-        };
-        let content = match message.get("content") {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Null) | None if role == Role::Assistant => String::new(),
-            Some(Value::Array(parts)) => {
-                let text = |part: &Value| part.get("text").and_then(Value::as_str).map(str::to_owned);
-                let texts: Option<Vec<String>> = parts.iter().map(text).collect();
-                let other = || {
-                    wrong(format!("messages[{at}] has a part that is no text; the models read text alone"))
-                };
-                texts.ok_or_else(other)?.concat()
-            }
-            _ => return Err(wrong(format!("messages[{at}] has no content; write it {example}"))),
-        };
-        Ok(ChatMessage { role, content })
+    let content = match value.get("content") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Null) | None if role == Role::Assistant => String::new(),
+        Some(Value::Array(parts)) => {
+            let text = |part: &Value| part.get("text").and_then(Value::as_str).map(str::to_owned);
+            let texts: Option<Vec<String>> = parts.iter().map(text).collect();
+            let other =
+                || wrong(format!("{field}[{at}] has a part that is no text; the models read text alone"));
+            texts.ok_or_else(other)?.concat()
+        }
+        _ => return Err(wrong(format!("{field}[{at}] has no content; write it {EXAMPLE}"))),
     };
-    list.iter().enumerate().map(message).collect()
+    let mut more = value.as_object().cloned().unwrap_or_default();
+    more.retain(|name, value| !value.is_null() && !matches!(name.as_str(), "role" | "content"));
+    for call in more.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
+        let arguments = call.get_mut("function").and_then(|function| function.get_mut("arguments"));
+        if let Some(arguments) = arguments
+            && let Some(object) = arguments.as_str().and_then(|text| serde_json::from_str(text).ok())
+        {
+            *arguments = Value::Object(object);
+        }
+    }
+    Ok(ChatMessage { role, content, fields: more })
 }
 
 /// Whether log-probabilities are said, and of how many of the likeliest tokens.
@@ -261,6 +311,7 @@ fn log_probabilities(endpoint: Endpoint, fields: &Fields) -> Result<Option<usize
                 }
             }
         }
+        Endpoint::Responses => Ok(None),
     }
 }
 
@@ -278,6 +329,7 @@ fn config(
             let older = fields.whole("max_tokens", 1..=usize::MAX)?;
             (most.or(older), ALL_THERE_IS_ROOM_FOR)
         }
+        Endpoint::Responses => (fields.whole("max_output_tokens", 1..=usize::MAX)?, ALL_THERE_IS_ROOM_FOR),
     };
     // What nobody asked for is no reason to refuse a prompt.
     settings.fits = asked.is_none();
@@ -303,6 +355,10 @@ fn config(
         repetition_penalty: number("repetition_penalty", 0.01..=100.0, plain.repetition_penalty)?,
         seed: seed(fields)?,
         stop: fields.texts("stop")?,
+        stop_tokens: fields.ids("stop_token_ids")?,
+        ignore_end: fields.flag("ignore_eos")?,
+        min_tokens: fields.whole("min_tokens", 0..=usize::MAX)?.unwrap_or(0),
+        special_tokens: fields.get("skip_special_tokens").is_some() && !fields.flag("skip_special_tokens")?,
         precision: served.settings.precision,
         moderation: Box::new(served.moderating().settings.clone()),
     })

@@ -55,7 +55,7 @@ impl Message {
         let needed = match self.role {
             Role::User => true,
             Role::Assistant => !self.calls_tools(),
-            Role::System | Role::Tool => false,
+            Role::System | Role::Developer | Role::Tool => false,
         };
         needed && self.content.trim().is_empty()
     }

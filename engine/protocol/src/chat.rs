@@ -1,6 +1,7 @@
 //! What is said in a conversation.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::ops::Range;
 
 /// Who a message is from, by the names of OpenAI's and Hugging Face's formats.
@@ -9,6 +10,8 @@ use std::ops::Range;
 pub enum Role {
     /// Instructions for the whole conversation; the first message, or absent.
     System,
+    /// The same under OpenAI's later name, which some templates tell apart.
+    Developer,
     /// The person.
     User,
     /// The model: what is trained on.
@@ -19,23 +22,29 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 4] = [Self::System, Self::User, Self::Assistant, Self::Tool];
+    pub const ALL: [Self; 5] = [Self::System, Self::Developer, Self::User, Self::Assistant, Self::Tool];
 
     /// Its name in a row and in a template.
     pub fn name(self) -> &'static str {
         match self {
             Self::System => "system",
+            Self::Developer => "developer",
             Self::User => "user",
             Self::Assistant => "assistant",
             Self::Tool => "tool",
         }
     }
 
+    /// Whether it gives instructions for the whole conversation.
+    pub fn instructs(self) -> bool {
+        matches!(self, Self::System | Self::Developer)
+    }
+
     /// Whether a message of this role may come after one of another, or first.
     pub fn may_follow(self, before: Option<Self>) -> bool {
         match before {
-            None => matches!(self, Self::System | Self::User),
-            Some(Self::System) => self == Self::User,
+            None => self.instructs() || self == Self::User,
+            Some(Self::System | Self::Developer) => self == Self::User,
             Some(Self::User) => self == Self::Assistant,
             Some(Self::Assistant) => matches!(self, Self::User | Self::Tool),
             Some(Self::Tool) => matches!(self, Self::Assistant | Self::Tool),
@@ -66,13 +75,39 @@ pub struct ChatMessage {
     pub role: Role,
     /// Its text.
     pub content: String,
+    /// Its other fields, which a template may read: `name`, `tool_calls`, `tool_call_id`, `reasoning_content`.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
 }
 
 impl ChatMessage {
-    /// A message.
+    /// A message of text alone.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into() }
+        Self { role, content: content.into(), fields: Map::new() }
     }
+}
+
+/// What a chat template is given besides the messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChatRendering {
+    /// How the text ends.
+    pub ending: ChatEnding,
+    /// Variables of the template by name, as `enable_thinking`.
+    pub variables: Map<String, Value>,
+}
+
+/// How the text of a conversation ends that a model goes on from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChatEnding {
+    /// With the header of the assistant's turn: transformers' `add_generation_prompt`.
+    #[default]
+    Answer,
+    /// With the last message's turn.
+    Closed,
+    /// Within the last message: transformers' `continue_final_message`.
+    Continued,
 }
 
 /// A row of a data set as supervised fine-tuning takes it: a text, and the parts of it that are learned.

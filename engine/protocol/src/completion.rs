@@ -1,6 +1,6 @@
 //! Completions: texts that programs ask for, many at a time, with the log-probabilities of their tokens.
 
-use crate::{ChatMessage, Moderated};
+use crate::{ChatMessage, ChatRendering, Moderated};
 use serde::{Deserialize, Serialize};
 
 /// Likeliest tokens that can be listed at each place.
@@ -24,8 +24,11 @@ pub enum CompletionPrompt {
     },
     /// A conversation, as the model's chat template writes it.
     Messages {
-        /// The conversation, its last message from the person.
+        /// The conversation.
         messages: Vec<ChatMessage>,
+        /// How it is rendered.
+        #[serde(default)]
+        rendering: ChatRendering,
     },
 }
 
@@ -71,6 +74,9 @@ pub struct Completion {
     /// those were asked for as well.
     #[serde(default)]
     pub tokens: Vec<CompletionToken>,
+    /// Characters of the prompt that the vocabulary lacks, so that the model did not see them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub characters_lost: String,
     /// What moderation found, by category.
     #[serde(default, skip_serializing_if = "Moderated::is_empty")]
     pub moderated: Moderated,
@@ -83,6 +89,9 @@ pub struct CompletionToken {
     pub id: u32,
     /// As people read it, with bytes that are no whole character as `\xE2`.
     pub text: String,
+    /// What it adds to a text, which may be a part of a character.
+    #[serde(default)]
+    pub bytes: Vec<u8>,
     /// Characters of the whole text before it.
     pub offset: usize,
     /// The natural logarithm of its probability; `None` for the first of a prompt, which nothing stands before.
@@ -98,6 +107,9 @@ pub struct LikelyToken {
     pub id: u32,
     /// As [`CompletionToken::text`].
     pub text: String,
+    /// As [`CompletionToken::bytes`].
+    #[serde(default)]
+    pub bytes: Vec<u8>,
     /// The natural logarithm of its probability.
     pub log_probability: f32,
 }

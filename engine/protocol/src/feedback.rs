@@ -205,7 +205,7 @@ impl Feedback {
             Some((_, own)) => own,
             None => &self.prompt,
         };
-        let said = |message: &&ChatMessage| message.role != Role::System;
+        let said = |message: &&ChatMessage| !message.role.instructs();
         own.iter().filter(said).map(turn).eq(prompt.iter().filter(said).map(turn))
     }
 

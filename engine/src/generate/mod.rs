@@ -13,7 +13,7 @@ pub mod uncertainty;
 mod writer;
 
 pub use batch::{Batch, Request};
-pub use chat::{ChatPrompt, chat_prompt, chat_room};
+pub use chat::{ChatPrompt, chat_prompt, chat_room, rendered_prompt};
 pub use open::Opening;
 pub use text::{Decode, TextGeneration, prompt_tokens, request};
 pub use writer::Writer;

@@ -12,16 +12,19 @@ pub type Decode<'text> = Box<dyn FnMut(Option<u32>) -> Option<String> + 'text>;
 /// A generation with its tokenizer.
 pub type TextGeneration<'text> = Generation<Decode<'text>>;
 
-/// A text after a prompt, of [`prompt_tokens`], that the tokenizer's own end or one of `ends` ends.
+/// A text after a prompt, of [`prompt_tokens`], that the tokenizer's own end or one of `ends` ends, unless the settings say otherwise.
 pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
     tokenizer: T,
     prompt: &[u32],
     ends: &[u32],
     config: &GenerateConfig,
 ) -> Request<Decode<'text>> {
-    let ends = tokenizer.end_of_text().into_iter().chain(ends.iter().copied()).collect();
+    let own = tokenizer.end_of_text().into_iter().chain(ends.iter().copied());
+    let ends = own.filter(|_| !config.ignore_end).chain(config.stop_tokens.iter().copied()).collect();
+    let writes_special = config.special_tokens;
     let mut stream = DecodeStream::new(tokenizer);
     let decode: Decode<'text> = Box::new(move |token| match token {
+        Some(token) if !writes_special && stream.tokenizer().is_special(token) => None,
         Some(token) => stream.push(token),
         None => stream.flush(),
     });
@@ -43,4 +46,56 @@ pub fn prompt_tokens(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
     } else {
         format!("the vocabulary has none of the prompt's characters ({lost}); write others")
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Writer;
+    use super::*;
+    use glasshouse_protocol::{Ending, TokenizerConfig, TokenizerKind};
+
+    /// What is written of tokens, and why it ends.
+    fn written(tokenizer: &Tokenizer, tokens: &[u32], config: &GenerateConfig) -> (String, Option<Ending>) {
+        let Request { config, ends, decode, .. } = request(tokenizer, &[0], &[u32::from(b'!')], config);
+        let mut writer = Writer::new(&config, ends, None, decode);
+        tokens.iter().for_each(|token| drop(writer.push(*token)));
+        writer.finish(Ending::Interrupted);
+        (writer.text().to_owned(), writer.ending())
+    }
+
+    #[test]
+    fn a_request_says_what_ends_a_text_and_whether_special_tokens_are_written() {
+        let config = TokenizerConfig {
+            kind: TokenizerKind::Byte,
+            vocabulary: 260,
+            min_frequency: 1,
+            special_tokens: vec!["<|x|>".to_owned()],
+        };
+        let tokenizer = Tokenizer::train(&config, ["a", "b"]).unwrap();
+        let (end, special) = (tokenizer.end_of_text().unwrap(), tokenizer.id("<|x|>").unwrap());
+        let ids = |text: &str| text.bytes().map(u32::from).collect::<Vec<u32>>();
+        let tokens = [ids("a"), vec![special], ids("b"), vec![end], ids("c!d")].concat();
+        let plain = GenerateConfig::default();
+        let of = |config: GenerateConfig| written(&tokenizer, &tokens, &config);
+        let text = |text: &str, ending| (text.to_owned(), Some(ending));
+        assert_eq!(of(plain.clone()), text("ab", Ending::EndOfText));
+        // A special token adds nothing, and no stop string sees it, unless it is asked for.
+        let stop = vec!["x".to_owned()];
+        assert_eq!(of(GenerateConfig { stop: stop.clone(), ..plain.clone() }), text("ab", Ending::EndOfText));
+        let special = GenerateConfig { special_tokens: true, ..plain.clone() };
+        assert_eq!(of(special.clone()), text("a<|x|>b", Ending::EndOfText));
+        assert_eq!(of(GenerateConfig { stop, ..special }), text("a<|", Ending::StopString));
+        // Neither the tokenizer's end nor the template's is one.
+        let ignores = GenerateConfig { ignore_end: true, ..plain.clone() };
+        assert_eq!(of(ignores.clone()), text("abc!d", Ending::Interrupted));
+        let stops = GenerateConfig { stop_tokens: ids("c"), ..ignores };
+        assert_eq!(of(stops), text("ab", Ending::EndOfText));
+        assert_eq!(
+            of(GenerateConfig { stop_tokens: ids("a"), ..plain.clone() }),
+            text("", Ending::EndOfText)
+        );
+        // Before so many tokens nothing ends it.
+        assert_eq!(of(GenerateConfig { min_tokens: 3, ..plain.clone() }), text("ab", Ending::EndOfText));
+        assert_eq!(of(GenerateConfig { min_tokens: 4, ..plain }), text("abc", Ending::EndOfText));
+    }
 }

@@ -10,6 +10,7 @@ pub struct Writer<Decode> {
     decode: Decode,
     stop: Vec<String>,
     ends: Vec<u32>,
+    min_tokens: usize,
     max_tokens: usize,
     held: String,
     moderator: Option<Moderator>,
@@ -28,6 +29,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
             decode,
             stop: config.stop.iter().filter(|stop| !stop.is_empty()).cloned().collect(),
             ends,
+            min_tokens: config.min_tokens,
             max_tokens: config.max_tokens,
             held: String::new(),
             moderator: moderator(&config.moderation, judges),
@@ -43,7 +45,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
         if self.ending.is_some() {
             return String::new();
         }
-        if self.ends.contains(&token) {
+        if self.tokens.len() >= self.min_tokens && self.ends.contains(&token) {
             self.end = Some(token);
             return self.finish(Ending::EndOfText);
         }

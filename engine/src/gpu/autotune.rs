@@ -21,7 +21,6 @@ use crate::plan::trial::{self, Trial};
 use crate::platform;
 use search::{Bench, search};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
@@ -42,6 +41,12 @@ const LONG_SECONDS: f64 = 0.05;
 
 /// One that lasts so long is not repeated at all: no finishing takes that long.
 const MAX_SECONDS: f64 = 4.0;
+
+/// What is timed lasts so many times as long as the wait for it at least.
+const WAITS: f64 = 8.0;
+
+/// Where a wait takes so long by itself, the kernels of the kind of adapter stay.
+const MAX_WAIT: f64 = 0.02;
 
 /// Operands that are filled with noise; what is beyond stays zero.
 const NOISE: usize = 1 << 22;
@@ -245,33 +250,47 @@ impl Bench for Device {
 
 impl Device {
     async fn timed(&self, trial: &Trial, choice: Choice) -> Result<f64> {
+        expect_short(self.gpu.wait())?;
         let (plan, own) = trial.plan(&self.gpu.target(), choice)?;
         // Neither zeros nor all alike, which some devices compute faster.
         let noise = |at: usize| (at % 251) as f32 / 251.0 - 0.5;
         let weights: Vec<f32> = (0..plan.arena.length.min(NOISE)).map(noise).collect();
         let repeater = Repeater::new(&self.gpu, &plan, &weights, None, &[]).await?;
         repeater.fill_f16(&plan, NOISE, noise).await?;
-        fastest(&repeater, own).await
+        fastest(self.gpu.wait(), async |repeats| repeater.seconds_of(own.clone(), repeats).await).await
     }
 }
 
-/// Seconds of one run of some dispatches by themselves.
-async fn fastest(repeater: &Repeater, dispatches: Range<usize>) -> Result<f64> {
-    let first = repeater.seconds_of(dispatches.clone(), 1).await?;
+/// Refuses to time kernels where the wait for them is all that would be seen.
+fn expect_short(wait: f64) -> Result<()> {
+    if wait <= MAX_WAIT {
+        return Ok(());
+    }
+    let milliseconds = 1e3 * wait;
+    Err(Error::Refused(format!(
+        "a wait for the device takes {milliseconds:.0} ms, too long to time kernels by"
+    )))
+}
+
+/// Seconds of one run of what `run` runs so many times, where a wait takes `wait` by itself.
+async fn fastest(wait: f64, run: impl AsyncFn(usize) -> Result<f64>) -> Result<f64> {
+    let run = async |repeats| Ok::<_, Error>((run(repeats).await? - wait).max(0.0));
+    let target = SECONDS.max(WAITS * wait);
+    let first = run(1).await?;
     if first > MAX_SECONDS {
         return Ok(first);
     }
-    let once = repeater.seconds_of(dispatches.clone(), 1).await?;
+    let once = run(1).await?;
     if once > LONG_SECONDS {
         return Ok(once.min(first));
     }
-    let mut repeats = ((SECONDS / once.max(1e-6)) as usize).clamp(1, MAX_REPEATS);
+    let mut repeats = ((target / once.max(1e-6)) as usize).clamp(1, MAX_REPEATS);
     let (mut fastest, mut samples) = (f64::INFINITY, 0);
     while samples < SAMPLES {
         platform::yield_now().await;
-        let seconds = repeater.seconds_of(dispatches.clone(), repeats).await?;
-        if seconds < SECONDS / 2.0 && repeats < MAX_REPEATS {
-            // A browser's clock moves by up to a millisecond at a time, and waiting for a device takes a while too.
+        let seconds = run(repeats).await?;
+        if seconds < target / 2.0 && repeats < MAX_REPEATS {
+            // A browser's clock moves by up to a millisecond at a time.
             repeats = (4 * repeats).min(MAX_REPEATS);
             (fastest, samples) = (f64::INFINITY, 0);
             continue;
@@ -280,4 +299,24 @@ async fn fastest(repeater: &Repeater, dispatches: Range<usize>) -> Result<f64> {
         samples += 1;
     }
     if fastest > 0.0 { Ok(fastest) } else { Err(Error::Refused("too short to be timed here".to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::signal::firefox;
+    use super::*;
+
+    /// In Firefox every kernel once took 103 ms.
+    #[test]
+    fn kernels_are_timed_by_what_they_take_and_not_by_the_wait_for_them() {
+        let wait = firefox::waited(0.0, true);
+        assert!(expect_short(wait).is_ok());
+        for kernel in [2e-4, 4e-4, 2e-3, 8e-3] {
+            let run = async |repeats: usize| Ok(firefox::waited(kernel * repeats as f64, true));
+            let found = pollster::block_on(fastest(wait, run)).unwrap();
+            assert!((found / kernel - 1.0).abs() < 0.15, "{found} for {kernel}");
+        }
+        let refused = expect_short(firefox::waited(0.0, false)).unwrap_err().to_string();
+        assert!(refused.contains("100 ms"), "{refused}");
+    }
 }

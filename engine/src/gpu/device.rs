@@ -11,10 +11,15 @@ use crate::plan::lower::{Choices, Cooperative, Target};
 use crate::platform;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use web_time::Instant;
 use wgpu::{Device, Features, Limits, Queue};
 
 /// Largest part of a buffer that is read back or written at once: what staging adds to the peak of memory.
 const CHUNK: u64 = 64 << 20;
+/// A browser is asked for a device's answer again after so long.
+const NUDGE_MILLISECONDS: i32 = 2;
+/// Waits of which the shortest tells what waiting takes by itself.
+const WAITS: usize = 3;
 
 /// An open device. Clones are the same device.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub struct Gpu {
     limits: Limits,
     report: AdapterReport,
     pub(super) target: Target,
+    /// Seconds of a wait for nothing.
+    wait: f64,
     fault: Fault,
 }
 
@@ -167,7 +174,26 @@ impl Gpu {
             }));
         }));
         let target = report.target();
-        Ok(Self { device, queue, pipelines: Pipelines::default(), limits, report, target, fault })
+        let pipelines = Pipelines::default();
+        let mut gpu = Self { device, queue, pipelines, limits, report, target, wait: 0.0, fault };
+        gpu.wait = gpu.shortest_wait().await.unwrap_or(0.0);
+        Ok(gpu)
+    }
+
+    /// Seconds that waiting takes by itself, of an idle device: what is measured of work has as much on top.
+    pub(super) fn wait(&self) -> f64 {
+        self.wait
+    }
+
+    async fn shortest_wait(&self) -> Result<f64> {
+        let mut shortest = f64::INFINITY;
+        for _ in 0..WAITS {
+            let begun = Instant::now();
+            self.queue.submit([]);
+            self.idle().await?;
+            shortest = shortest.min(begun.elapsed().as_secs_f64());
+        }
+        Ok(shortest)
     }
 
     /// Gives the device up under whoever uses it, as a driver does that starts again. For tests of what comes after.
@@ -244,8 +270,16 @@ impl Gpu {
         let (sender, receiver) = signal::channel();
         self.queue.on_submitted_work_done(move || sender.send(()));
         self.turn(None).await?;
-        receiver.await.ok_or_else(|| self.gone())?;
+        self.heard(receiver).await.ok_or_else(|| self.gone())?;
         self.check()
+    }
+
+    /// Awaits what the device calls back with.
+    async fn heard<T>(&self, receiver: impl Future<Output = T>) -> T {
+        let nudge = || {
+            self.queue.submit([]);
+        };
+        signal::nudged(receiver, || platform::later(NUDGE_MILLISECONDS), nudge).await
     }
 
     /// Lets the device call back. On the desktop this waits until the submission (or the latest one) is done, and gives others
@@ -285,7 +319,7 @@ impl Gpu {
     /// Waits for the mapping and takes the bytes.
     pub(super) async fn end_read(&self, mut reading: PendingRead) -> Result<Vec<u8>> {
         self.turn(Some(reading.submission.clone())).await?;
-        if (&mut reading.done).await != Some(true) {
+        if self.heard(&mut reading.done).await != Some(true) {
             return Err(self.gone());
         }
         self.check()?;

@@ -71,7 +71,7 @@ impl Mode {
         Ok(Self {
             program: Program::new(gpu, &plan.dispatches, storage, at, 0).await?,
             rules: BatchRules::of(&plan.graph)?,
-            pacing: Pacing::of(work(&plan.graph)),
+            pacing: Pacing::of(work(&plan.graph), gpu.wait()),
         })
     }
 }

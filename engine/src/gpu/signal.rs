@@ -1,8 +1,8 @@
 //! A value that a callback delivers later, as a future. The browser calls back from its event loop and the desktop from
 //! `device.poll`; either way the code that waits reads the same.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -68,6 +68,72 @@ impl<T> Future for Receiver<T> {
             SignalState::Ready(value) => Poll::Ready(Some(value)),
             SignalState::Waiting(_) | SignalState::Gone => Poll::Ready(None),
         }
+    }
+}
+
+/// Awaits a device, and nudges it whenever a pause has passed meanwhile.
+///
+/// Firefox looks for finished work when something is submitted, and otherwise every 100 ms (Mozilla bug 1870699): without a nudge each
+/// wait takes as long.
+pub(super) async fn nudged<T, P: Future<Output = ()>>(
+    wait: impl Future<Output = T>,
+    mut pause: impl FnMut() -> P,
+    mut nudge: impl FnMut(),
+) -> T {
+    let (mut wait, mut passing) = (pin!(wait), Box::pin(pause()));
+    poll_fn(move |context| {
+        loop {
+            if let Poll::Ready(value) = wait.as_mut().poll(context) {
+                return Poll::Ready(value);
+            }
+            if passing.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            nudge();
+            passing.set(pause());
+        }
+    })
+    .await
+}
+
+/// A device under Firefox, on a clock of its own.
+#[cfg(test)]
+pub(super) mod firefox {
+    use super::nudged;
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    /// Seconds between two looks at a device that nobody nudges.
+    const LOOK: f64 = 0.1;
+    /// As browsers stretch a repeated timer.
+    const PAUSE: f64 = 0.004;
+
+    /// Seconds that work takes for whoever waits for it, with nudges that the browser hears or does not.
+    pub(in crate::gpu) fn waited(work: f64, hears: bool) -> f64 {
+        let (clock, looked) = (Cell::new(0.0), Cell::new(0.0));
+        let wait = poll_fn(|context| {
+            if looked.get() > work {
+                return Poll::Ready(looked.get());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        });
+        let pause = || {
+            clock.set(clock.get() + PAUSE);
+            let last = (clock.get() / LOOK + 1e-9).floor() * LOOK;
+            looked.set(looked.get().max(last));
+            std::future::ready(())
+        };
+        let nudge = || looked.set(if hears { clock.get() } else { looked.get() });
+        pollster::block_on(nudged(wait, pause, nudge))
+    }
+
+    #[test]
+    fn a_wait_takes_what_its_work_takes_where_the_device_is_nudged() {
+        assert!(waited(0.002, false) > 0.099);
+        assert!(waited(0.002, true) < 0.005);
+        assert!((0.03..0.035).contains(&waited(0.03, true)));
     }
 }
 

@@ -246,6 +246,11 @@ pub async fn pause(seconds: f64) -> Result<()> {
     aside(move || std::thread::sleep(std::time::Duration::from_secs_f64(seconds))).await
 }
 
+/// Never comes: whoever waits for a device waits in wgpu's `poll`, and has no use for a timer.
+pub async fn later(_milliseconds: i32) {
+    std::future::pending().await
+}
+
 /// Brings a public corpus into a folder, the person's cache folder where none is named, on a thread of its own. `stop` breaks it off.
 ///
 /// # Errors

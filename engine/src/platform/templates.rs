@@ -12,6 +12,16 @@ pub struct ChatRenderer {
     template: in_module::Template,
 }
 
+impl ChatRenderer {
+    /// The text of a conversation: up to where the assistant is to answer, if that is asked for.
+    ///
+    /// # Errors
+    /// Why the template refuses it or fails.
+    pub fn text(&self, messages: &[ChatMessage], answer: bool) -> Result<String, String> {
+        self.text_with(messages, answer, &Map::new())
+    }
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 impl ChatRenderer {
     /// Compiles a template, with the special tokens that a `tokenizer_config.json` names.
@@ -24,15 +34,23 @@ impl ChatRenderer {
         template.map(|template| Self { template }).map_err(|error| error.to_string())
     }
 
-    /// The text of a conversation: up to where the assistant is to answer, if that is asked for.
+    /// [`Self::text`] with further variables of the template.
     ///
     /// # Errors
     /// Why the template refuses it or fails.
-    pub fn text(&self, messages: &[ChatMessage], answer: bool) -> Result<String, String> {
+    pub fn text_with(
+        &self,
+        messages: &[ChatMessage],
+        answer: bool,
+        variables: &Map<String, Value>,
+    ) -> Result<String, String> {
         use glasshouse_conversation::{Conversation, Message};
-        let messages = messages.iter().map(|message| Message::new(message.role, &message.content));
-        let conversation = Conversation::new(messages.collect());
-        self.template.text(&conversation, answer).map_err(|error| error.to_string())
+        let message = |ChatMessage { role, content, fields }: &ChatMessage| Message {
+            fields: fields.clone(),
+            ..Message::new(*role, content)
+        };
+        let conversation = Conversation::new(messages.iter().map(message).collect());
+        self.template.text_with(&conversation, answer, variables).map_err(|error| error.to_string())
     }
 
     /// A line of a data set as an objective takes it.
@@ -64,13 +82,19 @@ impl ChatRenderer {
         in_module::Template::new(template, &settings).map(|template| Self { template })
     }
 
-    /// The text of a conversation: up to where the assistant is to answer, if that is asked for.
+    /// [`Self::text`] with further variables of the template.
     ///
     /// # Errors
     /// Why the template refuses it or fails.
-    pub fn text(&self, messages: &[ChatMessage], answer: bool) -> Result<String, String> {
+    pub fn text_with(
+        &self,
+        messages: &[ChatMessage],
+        answer: bool,
+        variables: &Map<String, Value>,
+    ) -> Result<String, String> {
         let messages = serde_json::to_string(messages).map_err(|error| error.to_string())?;
-        self.template.text(&messages, answer)
+        let variables = serde_json::to_string(variables).map_err(|error| error.to_string())?;
+        self.template.text(&messages, answer, &variables)
     }
 
     /// A line of a data set as an objective takes it.
@@ -104,7 +128,12 @@ mod in_module {
         #[wasm_bindgen(js_name = readerTemplate, catch)]
         fn reader_template(template: &str, settings: &str) -> Result<u32, JsValue>;
         #[wasm_bindgen(js_name = readerChat, catch)]
-        fn reader_chat(template: u32, messages: &str, answer: bool) -> Result<String, JsValue>;
+        fn reader_chat(
+            template: u32,
+            messages: &str,
+            answer: bool,
+            variables: &str,
+        ) -> Result<String, JsValue>;
         #[wasm_bindgen(js_name = readerExample, catch)]
         fn reader_example(template: u32, line: &str, objective: &str) -> Result<String, JsValue>;
         #[wasm_bindgen(js_name = readerTemplateEnd, catch)]
@@ -119,8 +148,8 @@ mod in_module {
             reader_template(template, settings).map(Self).map_err(|error| message(&error))
         }
 
-        pub(super) fn text(&self, messages: &str, answer: bool) -> Result<String, String> {
-            reader_chat(self.0, messages, answer).map_err(|error| message(&error))
+        pub(super) fn text(&self, messages: &str, answer: bool, variables: &str) -> Result<String, String> {
+            reader_chat(self.0, messages, answer, variables).map_err(|error| message(&error))
         }
 
         pub(super) fn example(&self, line: &str, objective: &str) -> Result<String, String> {

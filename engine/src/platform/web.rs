@@ -3,10 +3,10 @@
 use super::memory_files;
 use super::turns::Turns;
 use crate::error::{Error, Result};
-use js_sys::{Promise, Reflect};
+use js_sys::{Function, Promise, Reflect};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 /// A file's bytes, shared with the file in memory.
@@ -146,6 +146,17 @@ pub async fn pause(seconds: f64) -> Result<()> {
         yield_now().await;
     }
     Ok(())
+}
+
+/// Comes after about so many milliseconds; browsers stretch repeated ones to four.
+pub async fn later(milliseconds: i32) {
+    let set_timeout = property(&js_sys::global(), "setTimeout").dyn_into::<Function>();
+    let timeout = Promise::new(&mut |resolve, _| {
+        if let Ok(set_timeout) = &set_timeout {
+            set_timeout.call2(&JsValue::UNDEFINED, &resolve, &milliseconds.into()).ok();
+        }
+    });
+    JsFuture::from(timeout).await.ok();
 }
 
 /// A browser's page may not read other sites.

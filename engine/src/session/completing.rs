@@ -8,12 +8,12 @@ use super::training::Live;
 use super::writing::{CURRENT, Key, Model, expect_writes};
 use crate::error::{Error, Result};
 use crate::evaluate::Scorer;
-use crate::generate::{Batch, Decode, Decoder, Generated, Request, chat_prompt, prompt_tokens, request};
+use crate::generate::{Batch, Decode, Decoder, Generated, Request, prompt_tokens, rendered_prompt, request};
 use crate::protocol::completion::MAX_TOP_LOGPROBS;
 use crate::protocol::quantity::counted;
 use crate::protocol::{
-    Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event, GenerateConfig,
-    Invalid, Moderated, Precision, WeightSource,
+    ChatEnding, Completion, CompletionPrompt, CompletionSettings, CompletionToken, Ending, Event,
+    GenerateConfig, Invalid, Moderated, Precision, WeightSource,
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use std::collections::VecDeque;
@@ -88,6 +88,8 @@ struct Asked {
     model: Model,
     prompt: Prompt,
     settings: CompletionSettings,
+    /// Special tokens are written as text.
+    special: bool,
 }
 
 /// What a completion goes on from.
@@ -96,6 +98,8 @@ struct Prompt {
     text: String,
     /// Tokens in front that no text stands for.
     unwritten: usize,
+    /// Characters of it that the vocabulary lacks.
+    lost: String,
     /// Tokens that end an answer, beside the tokenizer's own end.
     ends: Vec<u32>,
 }
@@ -180,7 +184,7 @@ impl Session {
         let request =
             Request { judges, ..request(model.tokenizer.clone(), &prompt.ids, &prompt.ends, &config) };
         let scores = settings.log_probabilities.is_some();
-        let asked = Asked { id, model, prompt, settings };
+        let asked = Asked { id, model, prompt, settings, special: config.special_tokens };
         let greedy = config.temperature == 0.0 && config.repetition_penalty == 1.0 && config.stop.is_empty();
         if asked.settings.no_tokens {
             let behind = Written {
@@ -268,7 +272,7 @@ impl Session {
     }
 
     fn tell_completed(&self, asked: Asked, written: Written, tokens: Vec<CompletionToken>) {
-        let Asked { id, model, prompt, settings } = asked;
+        let Asked { id, model, prompt, settings, .. } = asked;
         let completion = Box::new(Completion {
             run: model.key.0,
             echoed: if settings.echo { prompt.text } else { String::new() },
@@ -277,6 +281,7 @@ impl Session {
             prompt_tokens: prompt.ids.len(),
             written_tokens: written.ids.len(),
             tokens,
+            characters_lost: prompt.lost,
             moderated: written.moderated,
         });
         self.outlet.answer(id, Event::Completed { completion });
@@ -334,11 +339,12 @@ fn check(settings: &CompletionSettings) -> Result<()> {
 fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
     let files = model.tokenizer.files();
     expect_short(&prompt, model.config.context_length)?;
+    let lost = |text: &str| model.tokenizer.unknown_characters(text).into_iter().collect();
     match prompt {
         CompletionPrompt::Text { text } => {
             let ids = prompt_tokens(&model.tokenizer, &text)?;
             let unwritten = if text.is_empty() { ids.len() } else { model.tokenizer.begins().len() };
-            Ok(Prompt { ids, text, unwritten, ends: Vec::new() })
+            Ok(Prompt { ids, unwritten, ends: Vec::new(), lost: lost(&text), text })
         }
         CompletionPrompt::Tokens { ids } => {
             if ids.is_empty() {
@@ -352,23 +358,32 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
                     vocabulary - 1
                 )));
             }
-            let text = pieces(&model.tokenizer, DecodeStream::new(&*model.tokenizer), &ids).concat();
-            Ok(Prompt { ids, text, unwritten: 0, ends: Vec::new() })
+            let text = pieces(&model.tokenizer, &ids, true).concat();
+            Ok(Prompt { ids, text, unwritten: 0, ends: Vec::new(), lost: String::new() })
         }
-        CompletionPrompt::Messages { messages } => {
-            let ids = chat_prompt(files, &messages, usize::MAX)?.tokens;
+        CompletionPrompt::Messages { mut messages, rendering } => {
+            let contents: String = messages.iter().map(|message| message.content.as_str()).collect();
+            let ids = rendered_prompt(files, &messages, &rendering)?;
+            if rendering.ending == ChatEnding::Continued {
+                messages.pop();
+            }
             let ends = files.turn_end(&messages).into_iter().collect();
-            let text = pieces(&model.tokenizer, DecodeStream::new(&*model.tokenizer), &ids).concat();
-            Ok(Prompt { ids, text, unwritten: 0, ends })
+            let text = pieces(&model.tokenizer, &ids, true).concat();
+            Ok(Prompt { ids, text, unwritten: 0, ends, lost: lost(&contents) })
         }
     }
 }
 
-/// What each token adds to a text, special ones spelled out.
-fn pieces(tokenizer: &Tokenizer, mut stream: DecodeStream<&Tokenizer>, ids: &[u32]) -> Vec<String> {
+/// What each token adds to a text; special ones are spelled out, or add nothing.
+fn pieces(tokenizer: &Tokenizer, ids: &[u32], special: bool) -> Vec<String> {
+    let mut stream = DecodeStream::new(tokenizer);
     let piece = |id: &u32| {
         let token = tokenizer.describe(*id);
-        if token.special { token.text } else { stream.push(*id).unwrap_or_default() }
+        match token.special {
+            true if special => token.text,
+            true => String::new(),
+            false => stream.push(*id).unwrap_or_default(),
+        }
     };
     ids.iter().map(piece).collect()
 }
@@ -377,7 +392,7 @@ fn pieces(tokenizer: &Tokenizer, mut stream: DecodeStream<&Tokenizer>, ids: &[u3
 fn expect_short(prompt: &CompletionPrompt, context: usize) -> Result<()> {
     let bytes = match prompt {
         CompletionPrompt::Text { text } => text.len(),
-        CompletionPrompt::Messages { messages } => {
+        CompletionPrompt::Messages { messages, .. } => {
             messages.iter().map(|message| message.content.len()).sum::<usize>()
         }
         CompletionPrompt::Tokens { .. } => 0,

@@ -120,9 +120,11 @@ impl TokenizerFiles {
         ChatRenderer::new(template, &self.settings).map_err(|reason| template_fails(&reason))
     }
 
-    /// The token that the chat template puts behind an answer to these messages; none where it does not say.
+    /// The token that the chat template puts behind an answer to these messages; none where it does not say. Where it refuses an answer
+    /// there, as one behind another, it is the token behind any answer.
     pub fn turn_end(&self, messages: &[ChatMessage]) -> Option<u32> {
-        self.closing(messages)?.into_iter().find(|id| self.tokenizer.describe(*id).special)
+        let any = || self.closing(&[ChatMessage::new(Role::User, "?")]);
+        self.closing(messages).or_else(any)?.into_iter().find(|id| self.tokenizer.describe(*id).special)
     }
 
     /// All tokens that the chat template puts behind an answer to these messages; none where it refuses them.

@@ -18,12 +18,31 @@ impl Tokenizer {
     /// A token as people read it: its text, with bytes that are no whole character as `\xE2`.
     pub fn describe(&self, id: u32) -> TokenSummary {
         let spelled = self.token(id).unwrap_or_default();
-        let special = self.inner.get_added_vocabulary().is_special_token(&spelled);
+        let special = self.is_special(id);
         let text = match self.bytes.as_ref().and_then(|table| table.get(id as usize)) {
             Some(bytes) => escaped(bytes),
             None => spelled,
         };
         TokenSummary { id, text, special }
+    }
+
+    /// Whether a token stands for no text of a person's, as the one that ends a text.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.token(id).is_some_and(|spelled| self.inner.get_added_vocabulary().is_special_token(&spelled))
+    }
+
+    /// The bytes that a token adds to a text.
+    pub fn token_bytes(&self, id: u32) -> Vec<u8> {
+        if let Some(bytes) = self.bytes.as_ref().and_then(|table| table.get(id as usize)) {
+            return bytes.clone();
+        }
+        let spelled = self.token(id).unwrap_or_default();
+        // Byte fallback spells a byte as <0xE2>, and SentencePiece a space as U+2581.
+        let byte = spelled.strip_prefix("<0x").and_then(|rest| rest.strip_suffix('>'));
+        match byte.filter(|byte| byte.len() == 2).and_then(|byte| u8::from_str_radix(byte, 16).ok()) {
+            Some(byte) => vec![byte],
+            None => spelled.replace('\u{2581}', " ").into_bytes(),
+        }
     }
 
     /// Its merges; `None` for every kind but BPE, and for vocabularies without merges.
@@ -173,8 +192,9 @@ mod tests {
     fn tokens_are_shown_as_text_and_special_ones_as_such() {
         let tokenizer = Tokenizer::train(&config(TokenizerKind::Byte), ["é", "b"]).unwrap();
         assert_eq!(tokenizer.describe(0xC3).text, "\\xC3");
+        assert_eq!(tokenizer.token_bytes(0xC3), [0xC3]);
         assert_eq!(tokenizer.describe(u32::from(b'b')).text, "b");
-        assert!(tokenizer.describe(tokenizer.end_of_text().unwrap()).special);
+        assert!(tokenizer.is_special(tokenizer.end_of_text().unwrap()) && !tokenizer.is_special(0xC3));
         assert!(tokenizer.replay("b").is_err());
     }
 }

@@ -21,6 +21,11 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
         Self { tokenizer, pending: Vec::new(), tokens: Vec::new(), prefix: String::new(), prefix_index: 0 }
     }
 
+    /// The tokenizer that decodes.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
     /// Takes one token; returns the text that is certain by now, if there is any.
     pub fn push(&mut self, token: u32) -> Option<String> {
         let Some(bytes) = &self.tokenizer.bytes else {

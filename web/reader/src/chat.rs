@@ -20,12 +20,13 @@ impl Template {
         Ok(Self(ChatTemplate::compile(template, SpecialTokens::from_settings(&settings))?))
     }
 
-    /// The text of messages (JSON); up to where the assistant is to answer where `answer` is.
+    /// The text of messages (JSON); up to where the assistant is to answer where `answer` is. `variables` (JSON) are the template's.
     ///
     /// # Errors
     /// The template refuses them or fails.
-    pub fn text(&self, messages: &str, answer: bool) -> Result<String, JsError> {
-        Ok(self.0.text(&Conversation::new(serde_json::from_str(messages)?), answer)?)
+    pub fn text(&self, messages: &str, answer: bool, variables: &str) -> Result<String, JsError> {
+        let (messages, variables) = (serde_json::from_str(messages)?, serde_json::from_str(variables)?);
+        Ok(self.0.text_with(&Conversation::new(messages), answer, &variables)?)
     }
 
     /// A line of a data set as an objective takes it, as JSON.

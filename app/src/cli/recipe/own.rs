@@ -3,7 +3,7 @@
 use crate::cli::data;
 use crate::cli::settings::usage;
 use anyhow::{Context as _, Result};
-use glasshouse_conversation::{Row, RowError};
+use glasshouse_conversation::{Message, Row, RowError};
 use glasshouse_engine::data::read::{
     LabelledText, Problems, RowLocation, SourceFile, find_sources, json_rows, labelled_texts,
 };
@@ -93,7 +93,11 @@ fn answered(line: &str) -> Result<Answered, String> {
     let messages: Vec<ChatMessage> = match row {
         Row::Conversation { conversation, .. } => {
             let messages = conversation.messages.into_iter();
-            messages.map(|message| ChatMessage::new(message.role, message.content)).collect()
+            let message = |message: Message| ChatMessage {
+                fields: message.fields,
+                ..ChatMessage::new(message.role, message.content)
+            };
+            messages.map(message).collect()
         }
         Row::Completion { prompt, completion } => {
             vec![ChatMessage::new(Role::User, prompt), ChatMessage::new(Role::Assistant, completion)]

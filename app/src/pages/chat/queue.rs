@@ -101,14 +101,14 @@ impl ChatPage {
     fn take_up(&mut self, context: &mut Context<'_>, mut prompt: Vec<ChatMessage>) {
         let Some(asked) = prompt.pop() else { return };
         let left = self.leave(context);
-        let told = prompt.iter().filter(|message| message.role == Role::System);
+        let told = prompt.iter().filter(|message| message.role.instructs());
         let told: Vec<&str> = told.map(|message| message.content.as_str()).collect();
         // The model was asked with these, or without any.
         self.own_system = Some(std::mem::replace(&mut self.system, told.join("\n\n")));
         let mut before = Vec::new();
         for message in prompt {
             match message.role {
-                Role::System => {}
+                Role::System | Role::Developer => {}
                 Role::User | Role::Tool => {
                     let asked = message.content.clone();
                     let messages = [&before[..], std::slice::from_ref(&message)].concat();

@@ -94,7 +94,7 @@ pub const TERMS: &[Term] = &[
     entry(
         "ROUGE-1",
         &["ROUGE-2", "ROUGE-L"],
-        "How many words, pairs of words, or words of the longest common subsequence an answer shares with the right one.",
+        "How many words, pairs of words, or words of the longest common subsequence an answer shares with the right one. Words are of the letters a to z and of digits: text of other scripts has none, and scores 0.",
         "",
         "Lin 2004",
     ),

@@ -218,7 +218,22 @@ impl ChatTemplate {
         conversation: &Conversation,
         add_generation_prompt: bool,
     ) -> Result<String, TemplateError> {
-        let rendering = Rendering::of(self, conversation);
+        self.text_with(conversation, add_generation_prompt, &serde_json::Map::new())
+    }
+
+    /// [`Self::text`] with further variables, which are `apply_chat_template`'s other arguments.
+    ///
+    /// # Errors
+    /// As those of [`Self::text`].
+    pub fn text_with(
+        &self,
+        conversation: &Conversation,
+        add_generation_prompt: bool,
+        variables: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<String, TemplateError> {
+        let mut rendering = Rendering::of(self, conversation);
+        rendering.variables =
+            variables.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value.clone())))).collect();
         rendering.text(conversation.messages.len(), add_generation_prompt)
     }
 
@@ -263,6 +278,8 @@ struct Rendering<'template> {
     conversation: &'template Conversation,
     messages: Vec<Value>,
     tools: Value,
+    /// What a caller gives besides; the template's own names come first.
+    variables: Vec<(String, Value)>,
     /// Private-use characters that neither template nor conversation has: around what `{% generation %}` encloses.
     marks: [char; 2],
 }
@@ -279,7 +296,7 @@ impl<'template> Rendering<'template> {
         let messages = conversation.messages.iter().map(|message| Value::from(Serde(message))).collect();
         let tools =
             conversation.tools.as_ref().map_or_else(|| Value::from(()), |tools| Value::from(Serde(tools)));
-        Self { template, environment, conversation, messages, tools, marks }
+        Self { template, environment, conversation, messages, tools, variables: Vec::new(), marks }
     }
 
     /// The text of the first messages, without marks.
@@ -299,7 +316,8 @@ impl<'template> Rendering<'template> {
             ("add_generation_prompt", Value::from(add_generation_prompt)),
             (rewrite::GENERATION, generation(self.marks)),
         ];
-        let context = Value::from_pairs(names.into_iter().chain(specials));
+        let variables = self.variables.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let context = Value::from_pairs(variables.chain(names).chain(specials));
         let template = self.environment.get_template(NAME).map_err(failed)?;
         template.render(context).map_err(failed)
     }

@@ -34,6 +34,15 @@ pub fn rouge(row: &Row<'_>, stemmer: bool) -> Rouge {
     })
 }
 
+/// Whether ROUGE finds a word in a text: of other scripts than Latin it knows none, so that what has no word scores 0 whatever it says.
+pub fn has_words(text: &str) -> bool {
+    text.to_lowercase().contains(is_letter)
+}
+
+fn is_letter(letter: char) -> bool {
+    matches!(letter, 'a'..='z' | '0'..='9')
+}
+
 /// A text's words as numbers, line after line.
 struct NumberedWords {
     words: Vec<u32>,
@@ -46,7 +55,7 @@ impl NumberedWords {
         let (mut words, mut ends) = (Vec::new(), Vec::new());
         for line in text.split('\n') {
             let lower = line.to_lowercase();
-            for word in lower.split(|letter: char| !matches!(letter, 'a'..='z' | '0'..='9')) {
+            for word in lower.split(|letter| !is_letter(letter)) {
                 let stem = (stemmer && word.len() > 3).then(|| porter::stem(word));
                 let word = stem.as_deref().unwrap_or(word);
                 if !word.is_empty() {

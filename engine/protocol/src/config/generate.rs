@@ -25,6 +25,15 @@ pub struct GenerateConfig {
     pub seed: u64,
     /// Texts that end the generation; what is written stops before them.
     pub stop: Vec<String>,
+    /// Tokens that end the generation besides the model's own; they are not written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stop_tokens: Vec<u32>,
+    /// The model's own ends end nothing: it goes on after them.
+    pub ignore_end: bool,
+    /// No token ends the text before it has as many.
+    pub min_tokens: usize,
+    /// Write special tokens as text too. Otherwise they add nothing to it, and no stop string sees them.
+    pub special_tokens: bool,
     /// What a device reads weights as while it writes token by token: `mixed` halves the bytes that each token takes.
     pub precision: Precision,
     /// What is done about words that many do not want to read.
@@ -43,6 +52,10 @@ impl Default for GenerateConfig {
             repetition_penalty: 1.0,
             seed: 1,
             stop: Vec::new(),
+            stop_tokens: Vec::new(),
+            ignore_end: false,
+            min_tokens: 0,
+            special_tokens: false,
             precision: Precision::Auto,
             moderation: Box::default(),
         }
@@ -55,6 +68,8 @@ impl GenerateConfig {
         require(self.max_tokens >= 1, "max_tokens", self.max_tokens, "be at least 1")?;
         let most = MAX_TOKENS;
         require(self.max_tokens <= most, "max_tokens", self.max_tokens, format!("be at most {most}"))?;
+        let (least, most) = (self.min_tokens, self.max_tokens);
+        require(least <= most, "min_tokens", least, format!("be at most max_tokens, {most}"))?;
         let longest = self.stop.iter().map(String::len).sum::<usize>() + self.stop.len();
         require(longest <= 1 << 16, "stop", "texts", "hold at most 65536 bytes together")?;
         let rules = self.moderation.rules.as_ref().map_or(0, String::len);

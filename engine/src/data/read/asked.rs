@@ -37,7 +37,12 @@ fn message(value: &Value, field: &str, at: usize) -> Result<ChatMessage, String>
     let known = || Role::ALL.map(Role::name).join(", ");
     let role =
         found.ok_or_else(|| format!("`{field}[{at}].role`: unknown role {role:?}; known are {}", known()))?;
-    Ok(ChatMessage::new(role, text("content")?))
+    let mut fields = own.clone();
+    fields.retain(|key, value| !value.is_null() && !matches!(key.as_str(), "role" | "content"));
+    // Where tools are called, OpenAI's content is null.
+    let calls = fields.contains_key("tool_calls") && own.get("content").is_none_or(Value::is_null);
+    let content = if calls { String::new() } else { text("content")?.to_owned() };
+    Ok(ChatMessage { role, content, fields })
 }
 
 /// What a field's messages ask at last.
@@ -52,7 +57,10 @@ pub(crate) fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result
             last.role
         ));
     }
-    if let Some(at) = messages.iter().position(|message| message.content.trim().is_empty()) {
+    if let Some(at) = messages
+        .iter()
+        .position(|message| message.content.trim().is_empty() && !message.fields.contains_key("tool_calls"))
+    {
         return Err(format!("`{field}[{at}].content`: empty"));
     }
     Ok(&last.content)

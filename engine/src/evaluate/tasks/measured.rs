@@ -6,11 +6,12 @@ use super::rows::{Right, Row};
 use crate::data::rewards::Judge;
 use crate::evaluation::metrics::classification::{Averages, Line};
 use crate::evaluation::metrics::entities::Scheme;
-use crate::evaluation::metrics::rouge::Rouge;
+use crate::evaluation::metrics::rouge::{Rouge, has_words};
 use crate::evaluation::metrics::{Row as Answer, bleu, chrf, classification, entities, rouge};
 use crate::evaluation::statistics::Bootstrap;
 use crate::platform::{Turns, at_once};
 use crate::protocol::evaluation::{Better, Cell, Metric, Table};
+use crate::protocol::quantity::counted;
 
 /// What less than this is short of, is right: shares of parts are not exact.
 pub(super) const RIGHT: f64 = 1.0 - 1e-9;
@@ -30,6 +31,8 @@ pub(super) struct AnswerMeasures {
     pub(super) scores: Vec<Vec<f64>>,
     /// A confusion matrix, a classification report.
     pub(super) tables: Vec<Table>,
+    /// What is to be known of the metrics, a sentence each.
+    pub(super) notes: Vec<String>,
     /// Reports as the packages print them that define them, each with its table's title.
     pub(super) reports: Vec<(String, String)>,
 }
@@ -186,10 +189,21 @@ impl AnswerMeasures {
         turns: &Turns,
     ) {
         let mut found: Vec<Rouge> = Vec::with_capacity(rows.len());
+        let mut unseen_rows = 0;
         for row in answers(rows) {
+            // An answer of nothing is wrong, and no answer in another script.
+            let unseen = |text: &str| !text.trim().is_empty() && !has_words(text);
+            unseen_rows += u64::from(!row.expected.iter().any(|text| has_words(text)) || unseen(row.answer));
             // Long ones take their time.
             found.push(rouge(&row, stems));
             turns.give().await;
+        }
+        if unseen_rows > 0 {
+            self.notes.push(format!(
+                "ROUGE knows words of the letters a to z and of digits alone: {unseen_rows} of {} have none in their answer or in what is \
+                 right, and count as 0; chrF reads every script.",
+                counted(found.len() as u64, "row")
+            ));
         }
         let of: [Named<Rouge>; 3] = [
             ("rouge_1", |found| found.rouge_1.f1),
@@ -388,6 +402,25 @@ mod tests {
         let confusion = &measured.tables[1];
         assert_eq!(confusion.columns, ["", "x", "y"]);
         assert_eq!(confusion.rows[1], [Cell::Text("y".to_owned()), Cell::Count(1), Cell::Count(0)]);
+    }
+
+    #[test]
+    fn rows_without_a_word_that_rouge_knows_are_counted() {
+        let line = |answer: &str| format!(r#"{{"prompt":"a","answer":"{answer}"}}"#);
+        let text = ["кот спит", "我喜欢猫", "the cat", "the dog", "the owl"]
+            .map(|answer| line(answer) + "\n")
+            .concat();
+        let (file, given) = given(&text, &["кот спит", "我喜欢猫", "the cat", "собака", ""]);
+        let rows: Vec<_> = file.rows.iter().zip(given).collect();
+        let mut measured = AnswerMeasures::default();
+        crate::platform::at_once(measured.rouge(&rows, false, &BOOTSTRAP, &Turns::none()));
+        // As rouge-score has it.
+        assert_eq!(values(&measured)[0], ("rouge_1", 0.2));
+        let [note] = measured.notes.as_slice() else { panic!("{:?}", measured.notes) };
+        assert!(note.contains(": 3 of 5 rows have none"), "{note}");
+        let mut seen = AnswerMeasures::default();
+        crate::platform::at_once(seen.rouge(&rows[2..3], false, &BOOTSTRAP, &Turns::none()));
+        assert!(seen.notes.is_empty() && values(&seen)[0].1 == 1.0);
     }
 
     #[test]

@@ -135,12 +135,11 @@ pub async fn task(
         Prompting::new(answerer.tokenizer, answerer.config.context_length, file.kind, names.clone());
     let mut tell = |what: &str, done: u64, of: u64| tell(&format!("{}: {what}", file.name), done, of);
     let (all, about) = given(answerer, asked, (&prompting, &names), &mut tell).await?;
-    let Some((first, _)) = all.rows.first() else {
+    if all.rows.is_empty() {
         let (line, reason) =
             all.broken.first().map_or((0, "it has none"), |(line, reason)| (*line, reason.as_str()));
         return Err(Error::Refused(format!("no row of {} could be asked; line {line}: {reason}", file.name)));
-    };
-    let by_template = prompting.chats(first);
+    }
     let measured = asked.measures.measure(&all.rows, &names, bootstrap).await;
     let beside = beside(asked, &all, &measured, (&names, bootstrap)).await?;
     let mut broken = [file.broken.as_slice(), &all.broken].concat();
@@ -159,14 +158,12 @@ pub async fn task(
         ));
         broken.truncate(LISTED);
     }
-    if !by_template {
-        let text: String = all.rows.iter().map(|(row, _)| prompting.text(row)).collect();
-        let lost: String = answerer.tokenizer.tokenizer.unknown_characters(&text).into_iter().collect();
-        if !lost.is_empty() {
-            sentences
-                .push(format!("The vocabulary lacks characters of the prompts, which are left out: {lost}"));
-        }
+    let text: String = all.rows.iter().map(|(row, _)| prompting.text(row)).collect();
+    let lost: String = answerer.tokenizer.tokenizer.unknown_characters(&text).into_iter().collect();
+    if !lost.is_empty() {
+        sentences.push(format!("The vocabulary lacks characters of the prompts, which are left out: {lost}"));
     }
+    sentences.extend(measured.notes.iter().cloned());
     let (mut tables, mut answers) = (measured.tables.clone(), Vec::with_capacity(all.rows.len()));
     tables.extend(tables::by_group(&all.rows, &measured, &prompting, bootstrap));
     for (at, (row, given)) in all.rows.iter().enumerate() {

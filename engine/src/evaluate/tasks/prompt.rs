@@ -101,16 +101,16 @@ impl<'a> Prompting<'a> {
     pub(super) fn question(&self, row: &Row, max_tokens: usize) -> Result<Prompt> {
         let room = chat_room(self.context, max_tokens);
         let messages = self.messages(row);
-        let (mut tokens, ends) = if self.chats(row) {
+        let (mut tokens, ends, left_out) = if self.chats(row) {
             let found = chat_prompt(self.files, &messages, room)
                 .or_else(|_| chat_prompt(self.files, &messages, usize::MAX))?;
-            (found.tokens, self.files.turn_end(&messages).into_iter().collect())
+            (found.tokens, self.files.turn_end(&messages).into_iter().collect(), found.left_out)
         } else {
-            (prompt_tokens(&self.files.tokenizer, &joined(&messages))?, Vec::new())
+            (prompt_tokens(&self.files.tokenizer, &joined(&messages))?, Vec::new(), 0)
         };
         let cut = tokens.len().saturating_sub(room);
         tokens.drain(..cut);
-        Ok(Prompt { tokens, ends, cut: cut > 0 })
+        Ok(Prompt { tokens, ends, cut: cut > 0 || left_out > 0 })
     }
 
     /// A row's text and one of its answers as tokens, and where the answer begins, as lm-eval's `_encode_pair` has it: spaces at the text's

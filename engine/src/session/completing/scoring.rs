@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{Detail, Scorer, Scoring, TokenScore};
 use crate::generate::{Decode, Request, Writer};
 use crate::protocol::{CompletionToken, Ending, LikelyToken};
-use crate::tokenizer::{DecodeStream, Tokenizer};
+use crate::tokenizer::Tokenizer;
 use std::collections::VecDeque;
 
 /// Tokens that are scored between other work, unless a text has more by itself.
@@ -130,7 +130,7 @@ fn tokens_of(asked: &Asked, written: &Written, scores: &[TokenScore]) -> Vec<Com
     let mut told: Vec<(u32, usize)> = Vec::new();
     let mut offset = 0;
     if asked.settings.echo {
-        let prompt = pieces(tokenizer, DecodeStream::new(tokenizer), &asked.prompt.ids);
+        let prompt = pieces(tokenizer, &asked.prompt.ids, true);
         for (at, (id, piece)) in asked.prompt.ids.iter().zip(prompt).enumerate() {
             told.push((*id, offset));
             offset += if at < asked.prompt.unwritten { 0 } else { piece.chars().count() };
@@ -138,7 +138,7 @@ fn tokens_of(asked: &Asked, written: &Written, scores: &[TokenScore]) -> Vec<Com
         offset = asked.prompt.text.chars().count();
     }
     let unscored = told.len().min(1);
-    for (id, piece) in written.ids.iter().zip(pieces(tokenizer, DecodeStream::new(tokenizer), &written.ids)) {
+    for (id, piece) in written.ids.iter().zip(pieces(tokenizer, &written.ids, asked.special)) {
         told.push((*id, offset));
         offset += piece.chars().count();
     }
@@ -146,6 +146,7 @@ fn tokens_of(asked: &Asked, written: &Written, scores: &[TokenScore]) -> Vec<Com
     let token = |((id, offset), score): ((u32, usize), Option<&TokenScore>)| CompletionToken {
         id,
         text: tokenizer.describe(id).text,
+        bytes: tokenizer.token_bytes(id),
         offset,
         // Whoever asks whether a token was the likeliest compares the two.
         log_probability: score.map(|score| {
@@ -156,6 +157,7 @@ fn tokens_of(asked: &Asked, written: &Written, scores: &[TokenScore]) -> Vec<Com
             let likely = |(id, log_probability): &(u32, f32)| LikelyToken {
                 id: *id,
                 text: tokenizer.describe(*id).text,
+                bytes: tokenizer.token_bytes(*id),
                 log_probability: finite(*log_probability),
             };
             score.top.iter().take(count).map(likely).collect()

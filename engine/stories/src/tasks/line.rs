@@ -71,6 +71,6 @@ pub fn prompt_line(task: &Task) -> serde_json::Result<String> {
 /// None that anybody met: a task is plain data.
 pub fn pair_line(task: &Task, rejected: &str) -> serde_json::Result<String> {
     let (prompt, chosen) = task.messages.split_at(task.prompt().len());
-    let rejected = [ChatMessage { role: Role::Assistant, content: rejected.to_owned() }];
+    let rejected = [ChatMessage::new(Role::Assistant, rejected)];
     serde_json::to_string(&PreferencePair { prompt, chosen, rejected, about: task.into() })
 }

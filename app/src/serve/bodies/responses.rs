@@ -1,0 +1,133 @@
+//! Answers in the shape of OpenAI's responses: whole, and as events of a stream.
+
+use super::{Head, Piece, Wanted, finish_reason, usage, with_counts};
+use glasshouse_protocol::Completion;
+use serde_json::{Value, json};
+
+impl Head {
+    /// A response, of which nothing is written yet or all is.
+    pub(in crate::serve) fn response(
+        &self,
+        wanted: &Wanted,
+        run: &str,
+        completion: Option<&Completion>,
+    ) -> Value {
+        let mut response = json!({
+            "id": self.id,
+            "object": "response",
+            "created_at": self.created,
+            "status": status(completion),
+            "error": null,
+            "incomplete_details": null,
+            "model": self.model.as_deref().unwrap_or(run),
+            "output": completion.map_or_else(|| json!([]), |completion| json!([self.item(Some(completion))])),
+            "parallel_tool_calls": false,
+            "previous_response_id": null,
+            "store": false,
+            "temperature": wanted.config.temperature,
+            "text": { "format": { "type": "text" } },
+            "tool_choice": "auto",
+            "tools": [],
+            "top_p": wanted.config.top_p,
+            "truncation": "disabled",
+            "usage": null,
+        });
+        if let Some(completion) = completion {
+            let usage = usage(wanted, std::slice::from_ref(completion));
+            response["usage"] = json!({
+                "input_tokens": usage["prompt_tokens"],
+                "input_tokens_details": { "cached_tokens": 0 },
+                "output_tokens": usage["completion_tokens"],
+                "output_tokens_details": { "reasoning_tokens": 0 },
+                "total_tokens": usage["total_tokens"],
+            });
+            if let Some(reason) = reason(completion) {
+                response["incomplete_details"] = json!({ "reason": reason });
+            }
+            response = with_counts(response, completion);
+        }
+        response
+    }
+
+    /// The events that a piece of a stream is, numbered from `sequence` on.
+    pub(in crate::serve) fn events(
+        &self,
+        wanted: &Wanted,
+        run: &str,
+        piece: &Piece<'_>,
+        sequence: &mut u64,
+    ) -> Vec<Value> {
+        let place = || json!({ "item_id": self.item_id(), "output_index": 0, "content_index": 0 });
+        let with = |mut event: Value, name: &str, value: Value| {
+            event[name] = value;
+            event
+        };
+        let events = match piece {
+            Piece::Begin => vec![
+                ("response.created", json!({ "response": self.response(wanted, run, None) })),
+                ("response.in_progress", json!({ "response": self.response(wanted, run, None) })),
+                ("response.output_item.added", json!({ "output_index": 0, "item": self.item(None) })),
+                ("response.content_part.added", with(place(), "part", part(""))),
+            ],
+            Piece::Text { text, .. } => {
+                let event = with(place(), "delta", json!(text));
+                vec![("response.output_text.delta", with(event, "logprobs", json!([])))]
+            }
+            Piece::End(completion) => {
+                let text = completion.text.as_str();
+                let done = with(place(), "text", json!(text));
+                let last = match reason(completion) {
+                    Some(_) => "response.incomplete",
+                    None => "response.completed",
+                };
+                vec![
+                    ("response.output_text.done", with(done, "logprobs", json!([]))),
+                    ("response.content_part.done", with(place(), "part", part(text))),
+                    (
+                        "response.output_item.done",
+                        json!({ "output_index": 0, "item": self.item(Some(completion)) }),
+                    ),
+                    (last, json!({ "response": self.response(wanted, run, Some(completion)) })),
+                ]
+            }
+        };
+        let number = |(kind, mut event): (&str, Value)| {
+            event["type"] = json!(kind);
+            event["sequence_number"] = json!(*sequence);
+            *sequence += 1;
+            event
+        };
+        events.into_iter().map(number).collect()
+    }
+
+    fn item_id(&self) -> String {
+        self.id.replacen("resp", "msg", 1)
+    }
+
+    /// The message that a response is.
+    fn item(&self, completion: Option<&Completion>) -> Value {
+        let content = completion.map_or_else(|| json!([]), |completion| json!([part(&completion.text)]));
+        json!({ "id": self.item_id(), "type": "message", "status": status(completion), "role": "assistant", "content": content })
+    }
+}
+
+fn part(text: &str) -> Value {
+    json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] })
+}
+
+fn status(completion: Option<&Completion>) -> &'static str {
+    match completion {
+        None => "in_progress",
+        Some(completion) if reason(completion).is_some() => "incomplete",
+        Some(_) => "completed",
+    }
+}
+
+/// Why a response is not all that there was to say.
+fn reason(completion: &Completion) -> Option<&'static str> {
+    match finish_reason(completion.ending).as_str() {
+        Some("length") => Some("max_output_tokens"),
+        Some("content_filter") => Some("content_filter"),
+        _ => None,
+    }
+}
