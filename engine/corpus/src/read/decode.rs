@@ -17,6 +17,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Bytes from which an encoding is told: at the start, and from the first byte on that is not ASCII.
 const SAMPLE: usize = 64 << 10;
 
+/// UTF-8's byte order mark.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Bytes of a page in which its declaration of an encoding is looked for, as the HTML standard has it.
 const DECLARATION: usize = 1024;
 
@@ -162,12 +165,25 @@ impl Utf8 {
         self.position += count as u64;
     }
 
-    /// Lets text be read, without its zero bytes.
+    /// Lets text be read, without its zero bytes, and without the byte order marks that begin lines where files were joined.
     fn hand(&mut self, text: &[u8]) {
+        let starts_line = self.text.last().is_none_or(|byte| *byte == b'\n');
         if self.taken == self.text.len() {
             self.text.clear();
             self.taken = 0;
         }
+        let marks = memchr::memmem::find_iter(text, MARK);
+        let at_line_start = |at: &usize| at.checked_sub(1).map_or(starts_line, |at| text.get(at) == Some(&b'\n'));
+        let marks: Vec<usize> = marks.filter(at_line_start).collect();
+        let mut from = 0;
+        for mark in marks {
+            self.add(text.get(from..mark).unwrap_or_default());
+            from = mark + MARK.len();
+        }
+        self.add(text.get(from..).unwrap_or_default());
+    }
+
+    fn add(&mut self, text: &[u8]) {
         if memchr::memchr(0, text).is_none() {
             self.text.extend_from_slice(text);
             return;
