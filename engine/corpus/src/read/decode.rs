@@ -23,6 +23,12 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 /// Bytes of a page in which its declaration of an encoding is looked for, as the HTML standard has it.
 const DECLARATION: usize = 1024;
 
+/// Bytes beyond ASCII that tell an encoding for what was read and not for the rest of a file.
+const FEW: usize = 16;
+
+/// Valid characters of UTF-8 for each bad byte, from which on a page is UTF-8 whatever it declares.
+const GOOD_FOR_BAD: usize = 10;
+
 /// One NUL in so many bytes and a text counts as binary: a few of them are an accident.
 const NULS_IN: usize = 200;
 /// Likewise beside a NUL, of control characters that no text has: of random bytes one in nine is one.
@@ -133,7 +139,15 @@ impl Utf8 {
                 } else {
                     self.gather(SAMPLE);
                     let encoding = other_than_utf8(&self.raw, self.ended).unwrap_or(UTF_8);
-                    self.state = DecoderState::Known(encoding.new_decoder_without_bom_handling());
+                    let beyond = self.raw.iter().filter(|byte| !byte.is_ascii()).count();
+                    if encoding.is_single_byte() && beyond < FEW {
+                        // So few bytes say nothing of what follows them, which may be UTF-8.
+                        let text = encoding.decode_without_bom_handling(&self.raw).0.into_owned();
+                        self.take(self.raw.len());
+                        self.hand(text.as_bytes());
+                    } else {
+                        self.state = DecoderState::Known(encoding.new_decoder_without_bom_handling());
+                    }
                 }
             }
             DecoderState::Done => {}
@@ -239,14 +253,20 @@ pub(super) fn part(bytes: &[u8]) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { text }
 }
 
-/// The encoding of bytes of which the first is not ASCII; none where they are UTF-8, be it with faults.
-fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
-    // A character that the sample's end cuts is no fault.
-    let (mut good, mut bad) = (0_usize, 0_usize);
-    for chunk in sample.utf8_chunks() {
+/// Characters beyond ASCII that bytes hold as UTF-8, and bytes that are none.
+fn characters(bytes: &[u8]) -> (usize, usize) {
+    let (mut good, mut bad) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
         good += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
         bad += chunk.invalid().len();
     }
+    (good, bad)
+}
+
+/// The encoding of bytes of which the first is not ASCII; none where they are UTF-8, be it with faults.
+fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
+    let (good, mut bad) = characters(sample);
+    // A character that the sample's end cuts is no fault.
     if !whole && std::str::from_utf8(sample).is_err_and(|error| error.error_len().is_none()) {
         bad = 0;
     }
@@ -360,7 +380,13 @@ pub(super) fn page(bytes: Vec<u8>, server: Option<&str>) -> Result<String, Strin
             } else {
                 String::from_utf8(bytes).unwrap_or_else(|error| {
                     let bytes = error.into_bytes();
-                    let encoding = told.unwrap_or_else(|| guess(&bytes));
+                    let (good, bad) = characters(&bytes);
+                    let encoding = match told {
+                        // A few bad bytes are no other encoding.
+                        _ if good >= GOOD_FOR_BAD * bad => UTF_8,
+                        Some(told) => told,
+                        None => other_than_utf8(&bytes, true).unwrap_or(UTF_8),
+                    };
                     encoding.decode_without_bom_handling(&bytes).0.into_owned()
                 })
             }
