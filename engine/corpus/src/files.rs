@@ -3,6 +3,7 @@
 use crate::readers::Readers;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A file opened for reading.
 pub trait Input: Read + Seek + Send {}
@@ -164,8 +165,61 @@ impl LockFile {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemFiles;
 
+/// The name of what comes in through a pipe.
+pub const STANDARD_INPUT: &str = "-";
+
+/// What came in through a pipe, in a file that nobody else sees and that goes with the program: it is read more than once.
+static PIPED: OnceLock<Result<Mutex<std::fs::File>, String>> = OnceLock::new();
+
+/// A reader of what came in through a pipe.
+struct Piped {
+    file: &'static Mutex<std::fs::File>,
+    position: u64,
+}
+
+impl Piped {
+    /// Opens it; the first time all of it is taken in.
+    fn open() -> io::Result<Self> {
+        let spooled = PIPED.get_or_init(|| spool().map(Mutex::new).map_err(|error| error.to_string()));
+        let file = spooled.as_ref().map_err(|reason| io::Error::other(reason.as_str()))?;
+        Ok(Self { file, position: 0 })
+    }
+}
+
+/// Takes all of standard input in.
+fn spool() -> io::Result<std::fs::File> {
+    let path = std::env::temp_dir().join(format!("glasshouse-input-{}", std::process::id()));
+    let mut file = std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+    // The system keeps it as long as it is open.
+    std::fs::remove_file(&path)?;
+    io::copy(&mut io::stdin().lock(), &mut file)?;
+    Ok(file)
+}
+
+impl Read for Piped {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(io::SeekFrom::Start(self.position))?;
+        let count = file.read(buffer)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for Piped {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(io::SeekFrom::Start(self.position))?;
+        self.position = file.seek(to)?;
+        Ok(self.position)
+    }
+}
+
 impl Files for SystemFiles {
     fn file_type(&self, path: &Path) -> io::Result<FileType> {
+        if path == Path::new(STANDARD_INPUT) {
+            return Ok(FileType::File(Piped::open()?.seek(io::SeekFrom::End(0))?));
+        }
         let metadata = std::fs::metadata(path)?;
         Ok(if metadata.is_dir() {
             FileType::Folder
@@ -188,6 +242,9 @@ impl Files for SystemFiles {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Input>> {
+        if path == Path::new(STANDARD_INPUT) {
+            return Ok(Box::new(Piped::open()?));
+        }
         Ok(Box::new(std::fs::File::open(path)?))
     }
 

@@ -66,7 +66,7 @@ impl Recipe {
     ///
     /// `fineweb` (Penedo et al. 2024, arXiv:2406.17557), `gopher` (Rae et al. 2021) and `c4` (Raffel et al. 2020) are the rules of
     /// their papers; each also drops near-duplicates and masks personal data. `light` suits a person's own files: it asks
-    /// little of a text and drops what is broken. `raw` reads and extracts and drops nothing.
+    /// little of a text and drops what is broken. `raw` reads and extracts, drops nothing and alters no text.
     ///
     /// # Errors
     /// There is none of that name; the nearest is suggested.
@@ -82,13 +82,14 @@ impl Recipe {
         Ok(Self { name: name.to_owned(), rules, ..Self::default() })
     }
 
-    /// Reads and extracts, and keeps everything as it is.
+    /// Reads and extracts, and keeps everything as it is, to the character.
     fn raw() -> Self {
         let mut recipe = Self { name: "raw".to_owned(), ..Self::default() };
         recipe.duplicates.exact.enabled = false;
         recipe.duplicates.near.enabled = false;
         recipe.personal.enabled = false;
         recipe.contamination.held_out = false;
+        recipe.repair = crate::repair::Settings::none();
         recipe
     }
 

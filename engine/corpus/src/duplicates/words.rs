@@ -1,7 +1,7 @@
 //! The words of a text as duplicates see them, found and hashed in one pass without a copy of the text.
 //!
-//! A word is a run of letters and digits, lower-cased. Punctuation, symbols and white space only part words, so that
-//! `Hello,  WORLD!` and `hello world` are the same two words. Marks that change how a letter looks but stand alone in Unicode
+//! A word is a run of letters and digits, lower-cased, with the `+` and `#` that end it: C, C++ and C# are three words. Punctuation,
+//! other symbols and white space only part words, so that `Hello,  WORLD!` and `hello world` are the same two words. Marks that change how a letter looks but stand alone in Unicode
 //! (combining accents, joiners, soft hyphens, viramas) are passed over. Scripts written without spaces (Han, Kana, Thai, Lao,
 //! Burmese, Khmer) give a word for each letter. Numbers stay as they are: pages that differ in their numbers alone are often
 //! tables worth keeping, and folding them would call them copies.
@@ -98,8 +98,12 @@ pub(super) fn scan(text: &str, visitor: &mut impl Visitor) {
             open.push(folded, visitor);
             at += 1;
         } else if folded == PARTS {
+            let signs = if open.packed == 0 { 0 } else { signs(bytes.get(at..).unwrap_or_default()) };
+            for sign in bytes.get(at..at + signs).unwrap_or_default() {
+                open.push(*sign, visitor);
+            }
             open.close(visitor);
-            at += 1;
+            at += signs.max(1);
         } else {
             let Some(character) = text.get(at..).and_then(|rest| rest.chars().next()) else { break };
             at += character.len_utf8();
@@ -107,6 +111,13 @@ pub(super) fn scan(text: &str, visitor: &mut impl Visitor) {
         }
     }
     open.close(visitor);
+}
+
+/// How many `+` and `#` the bytes begin with that end a word: behind them none goes on.
+fn signs(bytes: &[u8]) -> usize {
+    let signs = bytes.iter().take_while(|byte| matches!(byte, b'+' | b'#')).count();
+    let goes_on = bytes.get(signs).is_some_and(|byte| FOLDED[usize::from(*byte)] != PARTS);
+    if goes_on { 0 } else { signs }
 }
 
 /// Takes a character beyond ASCII.
@@ -170,11 +181,13 @@ mod tests {
         assert_eq!(hashes("İZMİR ΟΔΟΣ"), hashes("i̇zmi̇r οδος"));
         assert_eq!(hashes(""), Vec::<u64>::new());
         assert_eq!(hashes("…!? --"), Vec::<u64>::new());
+        assert_eq!(hashes("# Heading + 7+7"), hashes("heading 7 7"));
+        assert_eq!(hashes("C++, C# and C"), hashes("(c++) C#! AND c"));
     }
 
     #[test]
     fn different_words_differ() {
-        let words = ["a", "b", "ab", "ba", "abcdefgh", "abcdefghi", "abcdefghiabcdefgh", "0", "00", "é", "e"];
+        let words = ["c", "c++", "c#", "a", "b", "ab", "ba", "abcdefgh", "abcdefghi", "abcdefghiabcdefgh", "0", "00", "é", "e"];
         let all: std::collections::BTreeSet<u64> = words.iter().flat_map(|word| hashes(word)).collect();
         assert_eq!(all.len(), words.len());
         assert_eq!(hashes("abcdefgh ij").len(), 2);

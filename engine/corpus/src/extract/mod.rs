@@ -37,6 +37,10 @@ impl Settings {
 pub struct Prepared {
     /// Web pages without main content, of which all visible text was taken.
     pub fallbacks: u64,
+    /// Templates within sentences of wikitext of which nobody knows what they print.
+    pub templates: u64,
+    /// Sentences that were left out since one of those stands in them.
+    pub sentences: u64,
     /// What repair changed.
     pub repaired: repair::Counts,
 }
@@ -65,7 +69,11 @@ pub fn prose(
             document.date = document.date.take().or(page.date);
             document.licence = document.licence.take().or(page.licence);
         }
-        Kind::Wikitext => document.text = wikitext::prose(&document.text),
+        Kind::Wikitext => {
+            let made = wikitext::prose(&document.text);
+            (prepared.templates, prepared.sentences) = (made.templates, made.sentences);
+            document.text = made.text;
+        }
         Kind::Plain | Kind::Markdown | Kind::Code(_) | Kind::Conversation => {}
     }
     Ok(prepared)

@@ -30,7 +30,8 @@ pub(super) struct Header {
 /// A file as it was when the pass began.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Seen {
-    path: PathBuf,
+    /// As text: a name that is none is no reason to fail, and this is only compared.
+    path: String,
     bytes: u64,
     /// When it was last changed, in nanoseconds since 1970.
     changed: u64,
@@ -53,10 +54,14 @@ impl Header {
         let mut seen = Vec::new();
         let mut paths: Vec<PathBuf> = recipe.files();
         paths.extend(sources.iter().map(|source| source.path.clone()));
+        // An archive has many sources.
+        paths.dedup();
         while let Some(path) = paths.pop() {
             match files.file_type(&path) {
                 Ok(FileType::File(bytes)) => match files.changed(&path) {
-                    Some(changed) => seen.push(Seen { path, bytes, changed }),
+                    Some(changed) => {
+                        seen.push(Seen { path: path.to_string_lossy().into_owned(), bytes, changed });
+                    }
                     None => return Ok(None),
                 },
                 Ok(FileType::Folder) => paths.extend(files.entries(&path).map_err(Error::io(&path))?),
@@ -84,7 +89,7 @@ impl Header {
         if self.recipe != earlier.recipe {
             return Some("by another recipe");
         }
-        let own: BTreeSet<&Path> = self.files.iter().map(|file| &*file.path).collect();
+        let own: BTreeSet<&str> = self.files.iter().map(|file| &*file.path).collect();
         let goes_in = |file: &Seen| own.contains(&*file.path);
         (!earlier.files.iter().all(goes_in)).then_some("of other files")
     }

@@ -268,6 +268,8 @@ fn counters(extracted: &Prepared) -> Vec<(At, String, u64)> {
     let repaired = &extracted.repaired;
     let counters = [
         (At::Extraction, "pages_without_main_content", extracted.fallbacks),
+        (At::Extraction, "unknown_templates_in_sentences", extracted.templates),
+        (At::Extraction, "sentences_left_out_for_templates", extracted.sentences),
         (At::Repair, "mojibake_characters", repaired.mojibake),
         (At::Repair, "control_characters", repaired.controls),
         (At::Repair, "invisible_characters", repaired.invisible),

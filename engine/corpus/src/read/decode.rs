@@ -17,8 +17,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Bytes from which an encoding is told: at the start, and from the first byte on that is not ASCII.
 const SAMPLE: usize = 64 << 10;
 
+/// UTF-8's byte order mark.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Bytes of a page in which its declaration of an encoding is looked for, as the HTML standard has it.
 const DECLARATION: usize = 1024;
+
+/// Bytes beyond ASCII that tell an encoding for what was read and not for the rest of a file.
+const FEW: usize = 16;
+
+/// Valid characters of UTF-8 for each bad byte, from which on a page is UTF-8 whatever it declares.
+const GOOD_FOR_BAD: usize = 10;
 
 /// One NUL in so many bytes and a text counts as binary: a few of them are an accident.
 const NULS_IN: usize = 200;
@@ -130,7 +139,15 @@ impl Utf8 {
                 } else {
                     self.gather(SAMPLE);
                     let encoding = other_than_utf8(&self.raw, self.ended).unwrap_or(UTF_8);
-                    self.state = DecoderState::Known(encoding.new_decoder_without_bom_handling());
+                    let beyond = self.raw.iter().filter(|byte| !byte.is_ascii()).count();
+                    if encoding.is_single_byte() && beyond < FEW {
+                        // So few bytes say nothing of what follows them, which may be UTF-8.
+                        let text = encoding.decode_without_bom_handling(&self.raw).0.into_owned();
+                        self.take(self.raw.len());
+                        self.hand(text.as_bytes());
+                    } else {
+                        self.state = DecoderState::Known(encoding.new_decoder_without_bom_handling());
+                    }
                 }
             }
             DecoderState::Done => {}
@@ -162,12 +179,25 @@ impl Utf8 {
         self.position += count as u64;
     }
 
-    /// Lets text be read, without its zero bytes.
+    /// Lets text be read, without its zero bytes, and without the byte order marks that begin lines where files were joined.
     fn hand(&mut self, text: &[u8]) {
+        let starts_line = self.text.last().is_none_or(|byte| *byte == b'\n');
         if self.taken == self.text.len() {
             self.text.clear();
             self.taken = 0;
         }
+        let marks = memchr::memmem::find_iter(text, MARK);
+        let at_line_start = |at: &usize| at.checked_sub(1).map_or(starts_line, |at| text.get(at) == Some(&b'\n'));
+        let marks: Vec<usize> = marks.filter(at_line_start).collect();
+        let mut from = 0;
+        for mark in marks {
+            self.add(text.get(from..mark).unwrap_or_default());
+            from = mark + MARK.len();
+        }
+        self.add(text.get(from..).unwrap_or_default());
+    }
+
+    fn add(&mut self, text: &[u8]) {
         if memchr::memchr(0, text).is_none() {
             self.text.extend_from_slice(text);
             return;
@@ -223,14 +253,20 @@ pub(super) fn part(bytes: &[u8]) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { text }
 }
 
-/// The encoding of bytes of which the first is not ASCII; none where they are UTF-8, be it with faults.
-fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
-    // A character that the sample's end cuts is no fault.
-    let (mut good, mut bad) = (0_usize, 0_usize);
-    for chunk in sample.utf8_chunks() {
+/// Characters beyond ASCII that bytes hold as UTF-8, and bytes that are none.
+fn characters(bytes: &[u8]) -> (usize, usize) {
+    let (mut good, mut bad) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
         good += chunk.valid().chars().filter(|letter| !letter.is_ascii()).count();
         bad += chunk.invalid().len();
     }
+    (good, bad)
+}
+
+/// The encoding of bytes of which the first is not ASCII; none where they are UTF-8, be it with faults.
+fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
+    let (good, mut bad) = characters(sample);
+    // A character that the sample's end cuts is no fault.
     if !whole && std::str::from_utf8(sample).is_err_and(|error| error.error_len().is_none()) {
         bad = 0;
     }
@@ -344,7 +380,13 @@ pub(super) fn page(bytes: Vec<u8>, server: Option<&str>) -> Result<String, Strin
             } else {
                 String::from_utf8(bytes).unwrap_or_else(|error| {
                     let bytes = error.into_bytes();
-                    let encoding = told.unwrap_or_else(|| guess(&bytes));
+                    let (good, bad) = characters(&bytes);
+                    let encoding = match told {
+                        // A few bad bytes are no other encoding.
+                        _ if good >= GOOD_FOR_BAD * bad => UTF_8,
+                        Some(told) => told,
+                        None => other_than_utf8(&bytes, true).unwrap_or(UTF_8),
+                    };
                     encoding.decode_without_bom_handling(&bytes).0.into_owned()
                 })
             }

@@ -2,12 +2,13 @@
 
 use super::format::{self, Format, Packing, Signature};
 use super::settings::Settings;
-use super::{Trouble, open};
+use super::{Member, Trouble, archive, open};
 use crate::fields;
 use crate::files::{FileType, Files};
 use glasshouse_protocol::file_kind::is_text;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read};
@@ -27,6 +28,9 @@ pub struct Source {
     pub format: Format,
     /// What it is packed with.
     pub packing: Packing,
+    /// Which member of an archive it is, where the path is that of one.
+    #[serde(default)]
+    pub member: Option<Member>,
     /// Its size in bytes, as it lies there.
     pub size: u64,
     /// What its documents are counted under where they do not say it themselves: the first folder below what the person
@@ -70,6 +74,14 @@ pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found 
             }
             match look(files, &visit, named, settings, &mut names) {
                 Ok(VisitedPath::Source(source)) => found.sources.push(source),
+                Ok(VisitedPath::Archive(members)) => {
+                    for member in members {
+                        match member {
+                            Ok(source) => found.sources.push(source),
+                            Err(trouble) => found.troubles.push(trouble),
+                        }
+                    }
+                }
                 Ok(VisitedPath::Folder(entries)) => {
                     let visit = |path| Visit { path, root: visit.root, depth: visit.depth + 1 };
                     visits.extend(entries.into_iter().rev().map(visit));
@@ -84,8 +96,10 @@ pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found 
     found
 }
 
+#[allow(clippy::large_enum_variant, reason = "each is taken apart as soon as it is made")]
 enum VisitedPath {
     Source(Source),
+    Archive(Vec<Result<Source, Trouble>>),
     Folder(Vec<PathBuf>),
     Nothing,
 }
@@ -126,33 +140,115 @@ fn look(
                 _ => format!("cannot be listed: {error}"),
             });
         }
-        FileType::Other => return Err("is neither a file nor a folder".to_owned()),
+        FileType::Other => {
+            return Err("is neither a file nor a folder; name `-` for what comes in through a pipe".to_owned());
+        }
         FileType::File(0) => return Err("is empty; leave it out, or put text into it".to_owned()),
         FileType::File(size) => size,
     };
     let name = format::named(&file_name)?;
     let head = head(files, path)?;
-    let (format, packing) = decide(&name, &file_name, &head)?;
-    if let Format::Code(language) = &format
-        && !settings.reads_code(language)
-    {
-        return Err(format!(
-            "is source code ({language}), which the recipe does not read; allow it in reading.code_languages"
-        ));
-    }
     let folders = folders_below(named, path);
-    let root = below.then(|| named.file_name()).flatten();
-    let mixture = mixture(root.map(OsStr::to_string_lossy), &folders, &format, &name.stem);
+    let root = below.then(|| named.file_name()).flatten().map(OsStr::to_string_lossy);
+    if is_archive(&file_name, &head) {
+        let display = display(path, visit, &folders, &file_name, names);
+        return members(files, path, &display, &folders, root, settings).map(VisitedPath::Archive);
+    }
+    let (format, packing) = decide(&name, &file_name, &head)?;
+    refuse_code(&format, settings)?;
+    let mixture = mixture(root, &folders, &format, &name.stem);
     let display = display(path, visit, &folders, &file_name, names);
     Ok(VisitedPath::Source(Source {
         path: path.clone(),
         name: display,
         packing,
+        member: None,
         size,
         mixture,
         genre: fields::genre_of_folders(&folders).or_else(|| genre_of_format(&format)),
         format,
     }))
+}
+
+/// Refuses source code that the settings leave out.
+fn refuse_code(format: &Format, settings: &Settings) -> Result<(), String> {
+    match format {
+        Format::Code(language) if !settings.reads_code(language) => Err(format!(
+            "is source code ({language}), which the recipe does not read; allow it in reading.code_languages"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a file is an archive whose members are read.
+pub(super) fn is_archive(file_name: &str, head: &[u8]) -> bool {
+    head.starts_with(archive::MAGIC)
+        && file_name.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("zip"))
+}
+
+/// The members of an archive as sources, as if it were a folder. `display` is its name in ids, `folders` are those that it lies in.
+fn members(
+    files: &dyn Files,
+    path: &Path,
+    display: &str,
+    folders: &[String],
+    root: Option<Cow<'_, str>>,
+    settings: &Settings,
+) -> Result<Vec<Result<Source, Trouble>>, String> {
+    let members = archive::members(files.open(path).map_err(|error| open::cannot(&error))?)?;
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let within: Vec<String> = folders.iter().cloned().chain(root.is_some().then(|| stem.clone())).collect();
+    let root = root.unwrap_or(Cow::Borrowed(&stem));
+    let hidden = |name: &str| name.split('/').any(|part| part.starts_with('.') || part == "__MACOSX");
+    let sources = members.into_iter().filter_map(|member| {
+        let name = match &member {
+            Ok(member) => member.name.clone(),
+            Err((name, _)) => name.clone(),
+        };
+        let source = || {
+            let member = member.map_err(|(_, reason)| reason)?;
+            let (folder, file_name) = name.rsplit_once('/').unwrap_or(("", &name));
+            let named = format::named(file_name)?;
+            let head = member_head(files, path, &member)?;
+            let (format, packing) = decide(&named, file_name, &head)?;
+            refuse_code(&format, settings)?;
+            if member.size == 0 {
+                return Err("is empty; leave it out, or put text into it".to_owned());
+            }
+            let below = folder.split('/').filter(|part| !part.is_empty()).map(str::to_owned);
+            let folders: Vec<String> = within.iter().cloned().chain(below).collect();
+            Ok(Source {
+                path: path.to_owned(),
+                name: format!("{display}/{}", plain(&name)),
+                packing,
+                size: member.packed,
+                mixture: mixture(Some(root.clone()), &folders, &format, &named.stem),
+                genre: fields::genre_of_folders(&folders).or_else(|| genre_of_format(&format)),
+                format,
+                member: Some(member),
+            })
+        };
+        if hidden(&name) {
+            return None;
+        }
+        let place = format!("{}/{}", path.display(), plain(&name));
+        Some(source().map_err(|reason| Trouble { place, reason }))
+    });
+    Ok(sources.collect())
+}
+
+/// The first bytes of a member.
+fn member_head(files: &dyn Files, path: &Path, member: &Member) -> Result<Vec<u8>, String> {
+    let mut head = Vec::new();
+    let file = files.open(path).map_err(|error| open::cannot(&error))?;
+    let packed = archive::packed(file, member).map_err(|error| open::cannot(&error))?;
+    let read = if member.deflated {
+        flate2::read::DeflateDecoder::new(packed).take(HEAD).read_to_end(&mut head)
+    } else {
+        packed.take(HEAD).read_to_end(&mut head)
+    };
+    read.map_err(|error| open::broken(&error))?;
+    Ok(head)
 }
 
 fn head(files: &dyn Files, path: &Path) -> Result<Vec<u8>, String> {
@@ -213,10 +309,21 @@ pub(super) fn decide(
         (Some(format), _) => Ok((format.clone(), packing)),
         (None, Some(told)) => Ok((told, packing)),
         (None, None) if packing == Packing::Plain && !has_ending(file_name) && is_text(head) => {
-            Ok((Format::Text, packing))
+            Ok((if begins_record(head) { Format::JsonLines } else { Format::Text }, packing))
         }
         (None, None) => Err(unknown(file_name)),
     }
+}
+
+/// Whether the first line is a record of JSON, or begins one and goes on beyond what was read.
+fn begins_record(head: &[u8]) -> bool {
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let error = match serde_json::from_slice::<Map<String, Value>>(line) {
+        Ok(_) => return true,
+        Err(error) => error,
+    };
+    line.starts_with(b"{\"") && line.len() == head.len() && head.len() as u64 == HEAD && error.is_eof()
 }
 
 fn has_ending(file_name: &str) -> bool {

@@ -96,7 +96,7 @@ const PACKINGS: &[(&str, Packing)] = &[
 
 /// Endings of files that are refused, with what to do instead.
 const REFUSED: &[(&str, &str)] = &[
-    ("zip 7z rar tar tgz", "an archive; unpack it and name its folder"),
+    ("7z rar tar tgz", "an archive; unpack it and name its folder"),
     ("xz", "packed with xz; unpack it, or pack it with gzip or Zstandard"),
     ("br", "packed with Brotli; unpack it, or pack it with gzip or Zstandard"),
     ("lz4", "packed with LZ4; unpack it, or pack it with gzip or Zstandard"),
@@ -128,10 +128,13 @@ pub(super) struct Named {
 pub(super) fn named(name: &str) -> Result<Named, String> {
     let mut stem = name;
     let mut packing = Packing::Plain;
-    if let Some((rest, ending)) = split(stem)
+    while let Some((rest, ending)) = split(stem)
         && let Some((_, found)) = PACKINGS.iter().find(|(known, _)| *known == ending)
     {
-        packing = *found;
+        // Of several the last was put on last.
+        if packing == Packing::Plain {
+            packing = *found;
+        }
         stem = rest;
     }
     let Some((rest, ending)) = split(stem) else {
@@ -166,7 +169,7 @@ fn split(name: &str) -> Option<(&str, String)> {
 pub(super) fn known() -> String {
     let names = FORMATS.iter().flat_map(|(names, _)| names.split(' '));
     let names: Vec<String> = names.map(|name| format!(".{name}")).collect();
-    format!("known are {}, those of source code, and .gz, .zst and .bz2 behind any of them", names.join(", "))
+    format!("known are {}, those of source code, and .gz, .zst and .bz2 behind any of them, and .zip", names.join(", "))
 }
 
 /// What a file's first bytes say of it.

@@ -94,7 +94,8 @@ fn parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     None
 }
 
-/// The content of chunks; none where the body is not in chunks after all, as where the crawler joined them and left the header.
+/// The content of chunks; none where the body is not in chunks after all, as where the crawler joined them and left the header. Its first
+/// line may be a number by chance: what follows it must be as long as it says, and a line end and the next number behind that.
 fn joined(body: &[u8]) -> Option<Vec<u8>> {
     let mut joined = Vec::new();
     let mut rest = body;
@@ -105,17 +106,25 @@ fn joined(body: &[u8]) -> Option<Vec<u8>> {
             usize::from_str_radix(line.split(';').next()?.trim(), 16).ok()
         });
         let (Some(end), Some(size)) = (end, size) else {
-            // Cut short within a chunk: what came before is content.
-            return (!joined.is_empty()).then_some(joined);
+            // Cut short before a chunk: what came before is content.
+            let is_cut = end.is_none() && rest.len() < 32 && rest.trim_ascii().iter().all(u8::is_ascii_hexdigit);
+            return (is_cut && !joined.is_empty()).then_some(joined);
         };
         if size == 0 {
             return Some(joined);
         }
         rest = rest.get(end + 1..).unwrap_or_default();
-        let size = size.min(rest.len());
+        if size > rest.len() {
+            // Cut short within a chunk.
+            joined.extend_from_slice(rest);
+            return (joined.len() > rest.len()).then_some(joined);
+        }
         let (chunk, behind) = rest.split_at_checked(size)?;
         joined.extend_from_slice(chunk);
-        rest = behind.strip_prefix(b"\r\n").or_else(|| behind.strip_prefix(b"\n")).unwrap_or(behind);
+        if behind.is_empty() {
+            return Some(joined);
+        }
+        rest = behind.strip_prefix(b"\r\n").or_else(|| behind.strip_prefix(b"\n"))?;
     }
 }
 

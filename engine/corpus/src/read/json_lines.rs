@@ -31,7 +31,7 @@ impl Records for JsonLines {
             }
             Line::Whole if self.line.trim_ascii().is_empty() => RecordStep::Nothing,
             Line::Whole => {
-                let value = json::parse(&self.line).map_err(|reason| context.trouble(number, reason));
+                let value = json::parse(context, number, &self.line);
                 value.and_then(|value| context.value(number, value)).into()
             }
         })

@@ -5,13 +5,14 @@
 //! encoded in, and [`text()`] one that is in memory. Nothing that is wrong with one file or record ends the work: it becomes a [`Trouble`], and the rest goes on.
 //!
 //! ```text
-//! file ─ counted ─ unpacked (gzip, zstd, bzip2; growth bounded) ─ any encoding turned to UTF-8 ─ the format's reader ─► Item
+//! file ─ counted ─ unpacked (zip, gzip, zstd, bzip2; growth bounded) ─ any encoding turned to UTF-8 ─ the format's reader ─► Item
 //! ```
 //!
 //! Every reader keeps to the same rules for files from outside: a length that a file states is never allocated before as
 //! many bytes were seen, a line or record longer than the limit is passed over without being held, nesting is counted
 //! rather than recursed into, and after a bad record the reader finds the next one.
 
+mod archive;
 mod code;
 mod decode;
 mod elements;
@@ -24,6 +25,7 @@ mod json_lines;
 mod lines;
 mod markdown;
 mod module;
+mod notices;
 mod open;
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -47,6 +49,7 @@ mod warc;
 mod wiki;
 mod xml;
 
+pub use archive::Member;
 pub use decode::{Utf8, text};
 pub use find::{Found, HEAD, Source, find};
 pub use format::{Format, Packing};
@@ -65,7 +68,9 @@ use serde_json::{Map, Value};
 /// Whether a file is of a kind that is read: by its name, and where that does not say so by its first bytes, [`HEAD`] of them or more.
 pub fn is_known(name: &str, head: &[u8]) -> bool {
     let head = &head[..head.len().min(HEAD as usize)];
-    format::named(name).is_ok_and(|named| named.format.is_some() || find::decide(&named, name, head).is_ok())
+    format::named(name).is_ok_and(|named| {
+        named.format.is_some() || find::is_archive(name, head) || find::decide(&named, name, head).is_ok()
+    })
 }
 
 /// The text that a line of JSON Lines is read as where it is a conversation, an instruction or a preference; none where it is none of

@@ -6,18 +6,21 @@ use super::lines::{fill, whole};
 use super::module::Asked;
 use super::record::Context;
 use super::settings::Settings;
-use super::unpack::{Counter, Stream, unpack};
-use super::{Item, code, decode, html, json, json_lines, parquet, pdf, records, table, text, warc, xml};
+use super::unpack::{Counter, Stream, stream, unpack};
+use super::{Item, Trouble, code, decode, html, json, json_lines, parquet, pdf, records, table, text, warc, xml};
 use crate::document::{Document, Kind};
 use crate::extract;
 use crate::files::{Files, Input};
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
+use std::io::{self, Cursor, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Troubles without a document between them after which a file is given up.
 const HOPELESS: u64 = 10_000;
+
+/// Packings on top of each other that are taken off, beside the one that the name says.
+const MAX_PACKINGS: usize = 3;
 
 /// The documents of one source and what is wrong with it, as a stream.
 ///
@@ -30,12 +33,12 @@ pub fn open(
     progress: &Arc<AtomicU64>,
 ) -> Box<dyn Iterator<Item = Item> + Send> {
     let counter = Arc::new(Counter::new(progress.clone(), source.size));
-    let context = Context { source: source.clone(), settings: settings.clone() };
+    let context = Context::new(source.clone(), settings.clone());
     let mut replaced = Arc::default();
     let items = documents(files, &context, &counter, &mut replaced)
         .unwrap_or_else(|error| Box::new(std::iter::once(Err(context.trouble(None, cannot(&error))))));
-    let parts = VecDeque::new();
-    Box::new(Watched { items: Some(items), context, counter, replaced, parts, documents: 0, troubles: 0 })
+    let (parts, last) = (VecDeque::new(), VecDeque::new());
+    Box::new(Watched { items: Some(items), context, counter, replaced, parts, last, documents: 0, troubles: 0 })
 }
 
 /// The documents of one source as text to learn from, without cleaning them: [`open()`], with prose made of web pages and wikitext.
@@ -57,7 +60,7 @@ pub fn prose(
                 .id
                 .split_once('#')
                 .map_or_else(|| path.clone(), |(_, number)| format!("{path}#{number}"));
-            made.map(|_| document).map_err(|reason| super::Trouble { place, reason })
+            made.map(|_| document).map_err(|reason| Trouble { place, reason })
         });
         made.map(|document| (!document.text.trim().is_empty()).then_some(document)).transpose()
     }))
@@ -77,6 +80,14 @@ fn documents(
     let limits = &context.settings.limits;
     let file = files.open(&source.path)?;
     if matches!(source.format, Format::Parquet | Format::Pdf) {
+        let file = match &source.member {
+            None => file,
+            // These are read in any order.
+            Some(_) => match whole(stream(file, source, counter, limits)?, limits.pdf)? {
+                Some(content) => Box::new(Cursor::new(content)),
+                None => return Ok(one(Err(context.too_long(None, "the file", "pdf", limits.pdf)))),
+            },
+        };
         return Ok(match files.readers() {
             Some(readers) => match Asked::new(readers, context.clone(), file, counter) {
                 Ok(items) => Box::new(items),
@@ -85,20 +96,28 @@ fn documents(
             None => inside(context.clone(), file, counter),
         });
     }
-    let mut stream = unpack(file, source.packing, counter, limits);
-    let head = match fill(&mut stream) {
-        Ok(head) => head,
-        Err(error) => return Ok(one(Err(context.trouble(None, broken_off(&error))))),
-    };
-    match format::signature(head) {
-        Some(Signature::Refused(what)) => {
-            return Ok(one(Err(context.trouble(None, format!("is {what}")))));
+    let mut stream = stream(file, source, counter, limits)?;
+    let mut packings = 0;
+    loop {
+        let head = match fill(&mut stream) {
+            Ok(head) => head,
+            Err(error) => return Ok(one(Err(context.trouble(None, broken_off(&error))))),
+        };
+        match format::signature(head) {
+            Some(Signature::Refused(what)) => {
+                return Ok(one(Err(context.trouble(None, format!("is {what}")))));
+            }
+            Some(Signature::Packed(_)) if packings == MAX_PACKINGS => {
+                let reason = format!("is packed more than {MAX_PACKINGS} times over; unpack it");
+                return Ok(one(Err(context.trouble(None, reason))));
+            }
+            // Servers pack what is packed already.
+            Some(Signature::Packed(packing)) => {
+                stream = unpack(stream, packing, counter, limits);
+                packings += 1;
+            }
+            Some(Signature::Is(_)) | None => break,
         }
-        Some(Signature::Packed(packing)) => {
-            let reason = format!("is packed with {} once more than its name says; unpack it", packing.name());
-            return Ok(one(Err(context.trouble(None, reason))));
-        }
-        Some(Signature::Is(_)) | None => {}
     }
     let context = context.clone();
     Ok(match source.format.clone() {
@@ -146,7 +165,7 @@ pub(super) fn one(item: Item) -> Items {
 }
 
 /// The bytes of a file that is one document.
-pub(super) fn document(context: &Context, stream: Stream) -> Result<Vec<u8>, super::Trouble> {
+pub(super) fn document(context: &Context, stream: Stream) -> Result<Vec<u8>, Trouble> {
     read_whole(context, stream, "document", context.settings.limits.document)
 }
 
@@ -156,7 +175,7 @@ fn read_whole(
     mut stream: Stream,
     name: &str,
     limit: usize,
-) -> Result<Vec<u8>, super::Trouble> {
+) -> Result<Vec<u8>, Trouble> {
     match whole(&mut stream, limit) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(context.too_long(None, "the file", name, limit)),
@@ -205,6 +224,8 @@ struct Watched {
     replaced: Arc<AtomicU64>,
     /// What is left of a document that was cut up.
     parts: VecDeque<Document>,
+    /// What is said at the file's end.
+    last: VecDeque<Trouble>,
     /// Items of either kind until now; of troubles, those since the last document.
     documents: u64,
     troubles: u64,
@@ -232,12 +253,13 @@ impl Watched {
         self.parts.pop_front().unwrap_or(document)
     }
 
-    /// What is said at the file's end of what was no text in it.
-    fn faults(&self) -> Option<Item> {
+    /// What is said at the file's end of what was no text in it, and of what was put right.
+    fn faults(&self) -> impl Iterator<Item = Trouble> {
         let count = self.replaced.swap(0, Ordering::Relaxed);
         let (are, them) = if count == 1 { ("piece is", "it is") } else { ("pieces are", "each is") };
         let reason = format!("{count} {are} no text; {them} replaced by U+FFFD or left out");
-        (count > 0).then(|| Err(self.context.trouble(None, reason)))
+        let replaced = (count > 0).then(|| self.context.trouble(None, reason));
+        replaced.into_iter().chain(self.context.noticed())
     }
 }
 
@@ -247,6 +269,9 @@ impl Iterator for Watched {
     fn next(&mut self) -> Option<Item> {
         if let Some(part) = self.parts.pop_front() {
             return Some(Ok(part));
+        }
+        if let Some(trouble) = self.last.pop_front() {
+            return Some(Err(trouble));
         }
         let most = self.context.settings.limits.records;
         let item = self.items.as_mut().and_then(Iterator::next);
@@ -270,8 +295,9 @@ impl Iterator for Watched {
         };
         self.items = None;
         self.counter.finish();
-        let stop = stop.map(|reason| Err(self.context.trouble(None, reason)));
-        stop.or_else(|| self.faults())
+        self.last.extend(stop.map(|reason| self.context.trouble(None, reason)));
+        self.last.extend(self.faults().collect::<Vec<_>>());
+        self.last.pop_front().map(Err)
     }
 }
 

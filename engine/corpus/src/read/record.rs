@@ -2,6 +2,7 @@
 
 use super::Trouble;
 use super::find::Source;
+use super::notices::{Notice, Notices};
 use super::settings::{Missing, Settings, bytes};
 use super::shapes;
 use crate::document::{Document, Kind};
@@ -22,9 +23,25 @@ const NAMES: usize = 12;
 pub(super) struct Context {
     pub(super) source: Source,
     pub(super) settings: Settings,
+    notices: Notices,
 }
 
 impl Context {
+    /// For a file that is to be read.
+    pub(super) fn new(source: Source, settings: Settings) -> Self {
+        Self { source, settings, notices: Notices::default() }
+    }
+
+    /// Counts what was put right without losing the record of this number.
+    pub(super) fn notice(&self, notice: Notice, number: Option<u64>) {
+        self.notices.add(notice, number);
+    }
+
+    /// What was put right until now, each kind once.
+    pub(super) fn noticed(&self) -> Vec<Trouble> {
+        self.notices.take().into_iter().map(|reason| self.trouble(None, reason)).collect()
+    }
+
     /// The id of a document: the file's name, with the record's number where it holds several.
     pub(super) fn id(&self, number: Option<u64>) -> String {
         match number {
@@ -151,11 +168,11 @@ impl Context {
     /// Checks that columns of these names make up records.
     ///
     /// # Errors
-    /// None of them holds the text, or two have one name.
+    /// None of them holds the text, or two that may hold it have one name.
     pub(super) fn check_columns(&self, names: &[String]) -> Result<(), String> {
         let settings = &self.settings;
         let list = |names: &[String]| self.list(names.iter().map(String::as_str), names.len());
-        let mut sorted: Vec<&String> = names.iter().collect();
+        let mut sorted: Vec<&String> = names.iter().filter(|name| self.may_be_text(name)).collect();
         sorted.sort();
         if let Some([name, _]) = sorted.array_windows().find(|[name, next]| name == next) {
             return Err(format!("has two columns named `{name}`; rename one of them"));
@@ -185,11 +202,12 @@ impl Context {
         ))
     }
 
+    /// Whether text is or may be taken from a field of this name.
+    pub(super) fn may_be_text(&self, name: &str) -> bool {
+        self.is_text(name) || shapes::NAMES.contains(&name)
+    }
+
     /// Whether the text is in the column of this name, or in a field inside of it.
-    #[cfg_attr(
-        not(feature = "parquet"),
-        allow(dead_code, reason = "only tables that are read by columns ask")
-    )]
     pub(super) fn is_text(&self, name: &str) -> bool {
         let settings = &self.settings;
         let mut named = settings.text_field.iter().chain(&settings.text_fields).peekable();

@@ -2,6 +2,22 @@
 
 use serde_json::{Map, Value};
 
+/// Every field that a shape's text is taken from, also those of its turns.
+pub(super) const NAMES: [&str; 12] = [
+    "messages",
+    "conversations",
+    "prompt",
+    "chosen",
+    "rejected",
+    "completion",
+    "instruction",
+    "input",
+    "output",
+    "role",
+    "from",
+    "value",
+];
+
 /// The text of a record that is one of the known shapes, or why it is a broken one; none where it is none of them.
 ///
 /// | shape | fields |

@@ -1,8 +1,13 @@
 //! Packed files as the bytes in them, with a watch on how much comes out for what went in.
 
+use super::archive;
+use super::find::Source;
 use super::format::Packing;
+use super::lines::fill;
 use super::settings::{Limits, bytes};
 use crate::files::Input;
+use bzip2::bufread::BzDecoder;
+use flate2::bufread::GzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,8 +17,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Bytes read of a file at a time.
 pub(super) const CHUNK: usize = 128 << 10;
 
-/// The largest window that a Zstandard frame may ask for: what `zstd --ultra -22 --long` makes by default.
-const ZSTANDARD_WINDOW: u64 = 128 << 20;
+/// The largest window that a Zstandard frame may ask for: that of `zstd --long=31`, with which large dumps are packed.
+const ZSTANDARD_WINDOW: u64 = 2 << 30;
+
+/// Windows for which it is not asked first whether there is memory.
+const SMALL_WINDOW: u64 = 128 << 20;
 
 /// A stream that a reader takes documents from.
 pub(super) type Stream = Box<dyn BufRead + Send>;
@@ -67,31 +75,101 @@ impl<R: Read> Read for Counted<R> {
 }
 
 /// A file whose bytes are counted as they are read.
-#[cfg_attr(
-    not(feature = "pdf"),
-    allow(dead_code, reason = "only files that are read as they lie there need it")
-)]
-pub(super) fn counted(file: Box<dyn Input>, counter: &Arc<Counter>) -> impl Read + use<> {
+pub(super) fn counted<R: Read>(file: R, counter: &Arc<Counter>) -> impl Read + use<R> {
     Counted { file, counter: counter.clone() }
 }
 
-/// The bytes in a packed file.
-pub(super) fn unpack(
-    file: impl Read + Send + 'static,
-    packing: Packing,
+/// The bytes of a file, or of a member of an archive, with its own packing taken off, as a stream of which those that were read are counted.
+pub(super) fn stream(
+    file: Box<dyn Input>,
+    source: &Source,
     counter: &Arc<Counter>,
     limits: &Limits,
-) -> Stream {
-    let file = Counted { file, counter: counter.clone() };
-    let file = BufReader::with_capacity(CHUNK, file);
-    let unpacked: Box<dyn Read + Send> = match packing {
-        Packing::Plain => return Box::new(file),
-        Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
-        Packing::Zstandard => Box::new(Zstandard::new(file)),
-        Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),
+) -> io::Result<Stream> {
+    let stream: Stream = match &source.member {
+        None => Box::new(BufReader::with_capacity(CHUNK, counted(file, counter))),
+        Some(member) => {
+            let packed = counted(archive::packed(file, member)?, counter);
+            let stream: Stream = Box::new(BufReader::with_capacity(CHUNK, packed));
+            let stream = if member.deflated {
+                bounded(flate2::bufread::DeflateDecoder::new(stream), counter, limits)
+            } else {
+                stream
+            };
+            Box::new(BufReader::with_capacity(CHUNK, archive::checked(stream, member)))
+        }
     };
-    let bounded = Bounded { stream: unpacked, unpacked: 0, counter: counter.clone(), limits: limits.clone() };
+    Ok(unpack(stream, source.packing, counter, limits))
+}
+
+/// The bytes in a packed stream.
+pub(super) fn unpack(stream: Stream, packing: Packing, counter: &Arc<Counter>, limits: &Limits) -> Stream {
+    match packing {
+        Packing::Plain => stream,
+        Packing::Gzip => {
+            let members = Members {
+                at_hand: Some(GzDecoder::new(stream)),
+                open: GzDecoder::new,
+                close: GzDecoder::into_inner,
+            };
+            bounded(members, counter, limits)
+        }
+        Packing::Zstandard => bounded(Zstandard::new(stream), counter, limits),
+        Packing::Bzip2 => {
+            let members = Members {
+                at_hand: Some(BzDecoder::new(stream)),
+                open: BzDecoder::new,
+                close: BzDecoder::into_inner,
+            };
+            bounded(members, counter, limits)
+        }
+    }
+}
+
+fn bounded(stream: impl Read + Send + 'static, counter: &Arc<Counter>, limits: &Limits) -> Stream {
+    let bounded = Bounded { stream, unpacked: 0, counter: counter.clone(), limits: limits.clone() };
     Box::new(BufReader::with_capacity(CHUNK, bounded))
+}
+
+/// The members of a packed file, one after another. Zero bytes behind them fill up the blocks of a tape or disk.
+struct Members<R, D> {
+    /// None at the end.
+    at_hand: Option<D>,
+    open: fn(R) -> D,
+    close: fn(D) -> R,
+}
+
+impl<R: BufRead, D: Read> Read for Members<R, D> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.at_hand
+            && !buffer.is_empty()
+        {
+            let count = member.read(buffer)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            if let Some(member) = self.at_hand.take() {
+                let mut rest = (self.close)(member);
+                if !skip_zeros(&mut rest)? {
+                    self.at_hand = Some((self.open)(rest));
+                }
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Passes over zero bytes; whether the end stands behind them.
+fn skip_zeros(stream: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        let chunk = fill(stream)?;
+        let zeros = chunk.iter().take_while(|byte| **byte == 0).count();
+        let (ended, more) = (chunk.is_empty(), zeros < chunk.len());
+        stream.consume(zeros);
+        if ended || more {
+            return Ok(ended);
+        }
+    }
 }
 
 /// Ends a stream with an error once it grew beyond reason.
@@ -145,10 +223,20 @@ impl<R: BufRead> Zstandard<R> {
     /// Opens the next frame; none at the file's end.
     fn frame(&mut self) -> io::Result<bool> {
         loop {
-            if self.file.fill_buf()?.is_empty() {
+            if skip_zeros(&mut self.file)? {
                 return Ok(false);
             }
-            match self.decoder.reset(&mut self.file) {
+            let mut head = Vec::new();
+            (&mut self.file).take(6).read_to_end(&mut head)?;
+            if let Some(window) = window(&head).filter(|window| (SMALL_WINDOW..=ZSTANDARD_WINDOW).contains(window)) {
+                // The decoder makes room for the window, rounded up to a power of two, and cannot fail.
+                let room = usize::try_from(2 * window).unwrap_or(usize::MAX);
+                Vec::<u8>::new().try_reserve_exact(room).map_err(|_| {
+                    let reason = format!("needs {} of memory to unpack; unpack it with `zstd -d --long=31`", bytes(window));
+                    io::Error::new(io::ErrorKind::OutOfMemory, reason)
+                })?;
+            }
+            match self.decoder.reset(head.chain(&mut self.file)) {
                 Ok(()) => {
                     self.inside = true;
                     return Ok(true);
@@ -166,6 +254,15 @@ impl<R: BufRead> Zstandard<R> {
             }
         }
     }
+}
+
+/// The window that a frame asks for, by its first bytes; none of one that is a single piece.
+fn window(head: &[u8]) -> Option<u64> {
+    let (magic, rest) = head.split_first_chunk()?;
+    let [descriptor, window] = *rest.first_chunk()?;
+    let is_windowed = u32::from_le_bytes(*magic) == 0xfd2f_b528 && descriptor & 0x20 == 0;
+    let base = 1_u64 << (10 + (window >> 3));
+    is_windowed.then_some(base + base / 8 * u64::from(window & 7))
 }
 
 impl<R: BufRead> Read for Zstandard<R> {

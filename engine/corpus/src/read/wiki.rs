@@ -45,13 +45,15 @@ struct SiteInfo {
     address: Option<String>,
     licence: Option<String>,
     genre: Option<String>,
+    /// Names of the spaces of files and categories, in lower case, each with its English one.
+    spaces: Vec<(String, &'static str)>,
 }
 
 impl Wiki {
     /// Reads a stream.
     pub(super) fn new(context: &Context, mut stream: Stream) -> io::Result<Self> {
         let head = fill(&mut stream)?;
-        let head = String::from_utf8_lossy(head.get(..head.len().min(8 << 10)).unwrap_or_default());
+        let head = String::from_utf8_lossy(head.get(..head.len().min(16 << 10)).unwrap_or_default());
         let site = site(head.split("<page>").next().unwrap_or_default());
         let elements = Elements::new(stream, b"<page>", b"</page>", context.settings.limits.record);
         Ok(Self { elements, page: Vec::new(), number: 0, site })
@@ -69,7 +71,8 @@ impl Wiki {
         let title = fields::short(&page.title).map(str::to_owned);
         let address = site.address.as_ref().zip(title.as_ref());
         let address = address.map(|(site, title)| format!("{site}{}", title.replace(' ', "_")));
-        let mut document = context.document(number, Kind::Wikitext, page.text);
+        let text = in_english(page.text, &site.spaces);
+        let mut document = context.document(number, Kind::Wikitext, text);
         document.genre = document.genre.or_else(|| site.genre.clone());
         Ok(Some(Document {
             title,
@@ -109,11 +112,54 @@ fn site(head: &str) -> SiteInfo {
     let wikimedia = base.is_some_and(|base| WIKIMEDIA.iter().any(|project| base.contains(project)));
     let encyclopedia = base.is_some_and(|base| base.contains("wikipedia.org"));
     SiteInfo {
+        spaces: spaces(head),
         language: language.and_then(|(language, _)| fields::language(language)),
         address: base.and_then(|base| base.rsplit_once('/')).map(|(site, _)| format!("{site}/")),
         licence: wikimedia.then(|| "CC-BY-SA-4.0".to_owned()),
         genre: encyclopedia.then(|| "encyclopedia".to_owned()),
     }
+}
+
+/// The names of spaces whose links are no part of a sentence, as the dump's head lists them: `<namespace key="6" …>Datei</namespace>`.
+fn spaces(head: &str) -> Vec<(String, &'static str)> {
+    let listed = head.split("<namespace ").skip(1).filter_map(|space| {
+        let (attributes, rest) = space.split_once('>')?;
+        let (name, _) = rest.split_once("</namespace>")?;
+        let english = match attributes.split_once("key=\"")?.1.split_once('"')?.0 {
+            "-2" => "Media",
+            "6" => "File",
+            "14" => "Category",
+            _ => return None,
+        };
+        let name = plain(name).ok()?.to_lowercase();
+        (!name.is_empty() && !name.eq_ignore_ascii_case(english)).then_some((name, english))
+    });
+    listed.collect()
+}
+
+/// Wikitext with links to files and categories as they are written on every wiki, so that whoever reads it needs no list of names.
+fn in_english(text: String, spaces: &[(String, &'static str)]) -> String {
+    if spaces.is_empty() {
+        return text;
+    }
+    let mut result = String::new();
+    let mut copied = 0;
+    for at in memchr::memmem::find_iter(text.as_bytes(), "[[") {
+        let inside = text.get(at + 2..).unwrap_or_default();
+        let near = inside.get(..inside.floor_char_boundary(100)).unwrap_or_default();
+        let Some((name, _)) = near.split_once(':') else { continue };
+        let space = name.trim().replace('_', " ").to_lowercase();
+        if let Some((_, english)) = spaces.iter().find(|(known, _)| *known == space) {
+            result.push_str(text.get(copied..at + 2).unwrap_or_default());
+            result.push_str(english);
+            copied = at + 2 + name.len();
+        }
+    }
+    if copied == 0 {
+        return text;
+    }
+    result.push_str(text.get(copied..).unwrap_or_default());
+    result
 }
 
 /// A page, of its last revision.

@@ -34,7 +34,7 @@ pub struct Settings {
     #[default = true]
     pub controls: bool,
     /// Whether characters without width go: byte order marks, soft hyphens, direction marks, tags. Joiners stay between letters
-    /// that they join (Persian, Hindi, emoji).
+    /// that they join (Persian, Hindi, emoji), word borders between those of scripts without spaces (Thai, Khmer), and tags in flags.
     #[default = true]
     pub invisible: bool,
     /// Whether each way to end a line becomes a line feed.
@@ -46,12 +46,28 @@ pub struct Settings {
     /// Whether runs of blank lines become one, and those around the text none.
     #[default = true]
     pub blank_lines: bool,
-    /// Whether runs of spaces within a line, of whatever width, become one space. Indentation stays.
+    /// Whether runs of spaces within a line, of whatever width, become one space. Indentation stays, and all spaces of lines of code:
+    /// within Markdown's fences, or indented by a tab or four spaces.
     #[default = true]
     pub spaces: bool,
 }
 
 impl Settings {
+    /// No repair at all.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            mojibake: false,
+            compose: false,
+            controls: false,
+            invisible: false,
+            line_endings: false,
+            line_ends: false,
+            blank_lines: false,
+            spaces: false,
+        }
+    }
+
     /// Checks the settings: every combination is valid.
     ///
     /// # Errors

@@ -85,6 +85,9 @@ impl<'a> Sequences<'a> {
     fn sequence_at(&self, start: usize) -> Option<Sequence> {
         let mut characters = self.text.get(start..)?.chars();
         let lead = characters.next()?;
+        if lead == 'Ã' && characters.as_str().starts_with(' ') {
+            return self.a_grave(start, characters.as_str());
+        }
         let length = match byte_of(lead)? {
             0xC2..=0xDF => 2,
             0xE0..=0xEF => 3,
@@ -106,8 +109,22 @@ impl<'a> Sequences<'a> {
         }
         let before = self.text.get(..start)?.chars().next_back();
         let second = self.text.get(start + lead.len_utf8()..)?.chars().next()?;
-        let implausible = is_implausible(before, second, character, strange);
+        let after = characters.next();
+        let implausible = is_implausible(before, second, character, strange)
+            || is_in_word(before, lead, second, character, after);
         Some(Sequence { start, end, character, implausible })
+    }
+
+    /// The `à` whose second half, a no-break space, became a common one; `rest` begins with that. Where a second space follows, one of
+    /// the two was that half.
+    fn a_grave(&self, start: usize, rest: &str) -> Option<Sequence> {
+        let before = self.text.get(..start)?.chars().next_back();
+        if before.is_some_and(|before| before.is_alphabetic() && !before.is_lowercase()) {
+            return None;
+        }
+        let end = start + 'Ã'.len_utf8() + usize::from(rest.starts_with("  "));
+        let implausible = before.is_some_and(char::is_lowercase);
+        Some(Sequence { start, end, character: 'à', implausible })
     }
 
     /// How many sequences follow one another from here without a gap, counted up to three.
@@ -160,6 +177,21 @@ fn is_implausible(before: Option<char>, second: char, decoded: char, strange: bo
         '\u{1F000}'..='\u{1FAFF}' => strange,
         _ => false,
     }
+}
+
+/// Whether a letter of Latin scripts was misread where no capital stands: behind a small letter (`CitroÃ«n`, `voilÃ\u{A0}`), or with a sign
+/// that words do not go on behind (`Ä°stanbul`, `Ã«shtÃ«`).
+fn is_in_word(before: Option<char>, lead: char, second: char, decoded: char, after: Option<char>) -> bool {
+    if !matches!(lead, 'Ã'..='Å') || !matches!(decoded, '\u{C0}'..='\u{17F}') {
+        return false;
+    }
+    let goes_on = after.is_some_and(char::is_alphabetic);
+    let begins = !before.is_some_and(char::is_alphabetic);
+    let marks = matches!(second, '®' | '©' | '™' | '²' | '³' | '¹' | 'º' | 'ª');
+    before.is_some_and(char::is_lowercase)
+        || (decoded == 'à' && begins)
+        || (begins && after.is_some_and(char::is_lowercase) && !matches!(second, '–' | '—' | '…' | '\u{A0}'))
+        || (decoded > '\u{FF}' && !is_punctuation(second) && (goes_on || !marks))
 }
 
 /// Whether a character that Windows-1252 has in its upper half stands beside words in ordinary text, so that a capital letter

@@ -100,16 +100,7 @@ fn lines_and_spaces() {
 #[test]
 fn each_rule_can_be_switched_off() {
     let text = "Ã© Ã© e\u{301}\0\u{200B} \u{A0}x \r\n\n\n\n\ty";
-    let none = Settings {
-        mojibake: false,
-        compose: false,
-        controls: false,
-        invisible: false,
-        line_endings: false,
-        line_ends: false,
-        blank_lines: false,
-        spaces: false,
-    };
+    let none = Settings::none();
     assert_eq!(repair(text, &none).0, text);
     let cases = [
         (Settings { mojibake: true, ..none.clone() }, "é é e\u{301}\0\u{200B} \u{A0}x \r\n\n\n\n\ty"),
@@ -132,6 +123,44 @@ fn code_keeps_its_spaces() {
     let code = "let a  = 1;   // Ã© Ã©\r\n\r\n\r\n\tlet b = \"\u{202E}\";\n";
     let (text, _) = repair(code, &Settings::default().for_code());
     assert_eq!(text, "let a  = 1;   // Ã© Ã©\n\n\n\tlet b = \"\";\n");
+}
+
+#[test]
+fn code_within_text_keeps_its_spaces() {
+    let text = "Some  prose.\n\n```rust\nlet a  = 1;   // one\n\n\nlet bc = 2;\n```\n\nMore  prose:\n\n    x   = 1\n\ty  = 2\n";
+    let expected =
+        "Some prose.\n\n```rust\nlet a  = 1;   // one\n\n\nlet bc = 2;\n```\n\nMore prose:\n\n    x   = 1\n\ty  = 2";
+    assert_eq!(repaired(text), expected);
+    assert_eq!(repaired("~~~~\na  b\n~~~\nc  d\n~~~~\ne  f"), "~~~~\na  b\n~~~\nc  d\n~~~~\ne f");
+}
+
+#[test]
+fn misread_letters_within_words_are_read_again_wherever_they_stand_alone() {
+    // As ftfy 6.3 reads each by itself.
+    for word in [
+        "Citroën", "İstanbul", "Rīga", "voilà", "Voilà le chat", "à la carte", "déjà vu", "là-bas", "është", "Noël", "Zoë", "œuvre",
+        "cœur", "RĪGA", "ÇİFT", "Ķīna", "Māori", "Tōkyō", "naïve", "Łódź", "Türkiye'nin İzmir",
+    ] {
+        assert_eq!(repaired(&misread(word)), word);
+    }
+    for (misread, word) in [("voilÃ  le chat", "voilà le chat"), ("voilÃ le chat", "voilà le chat"), ("dÃ©jÃ  vu", "déjà vu")] {
+        assert_eq!(repaired(misread), word);
+    }
+    for text in ["IRMÃ E MAÇÃ SÃO", "«Ã»", "Ã é a primeira", "CAFÉ«mot»", "CAFÉ “x”", "5 Å² and 7 Åª", "Ä–Ö", "À «A»"] {
+        assert_eq!(repair(text, &Settings::default()).1.mojibake, 0, "{text}");
+    }
+}
+
+#[test]
+fn flags_and_word_borders_stay() {
+    let scotland = "🏴\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}";
+    for text in [scotland, "🇳🇴 and 🇰🇭", "ភាសា\u{200B}ខ្មែរ", "ภาษา\u{200B}ไทย", "❤\u{FE0F}"] {
+        assert_eq!(repaired(text), text);
+    }
+    assert_eq!(repaired("\u{200B}ភាសា \u{200B}ខ្មែរ\u{200B}\u{200B}ក\u{200B}x"), "ភាសា ខ្មែរ\u{200B}កx");
+    // What is hidden in tags is no flag.
+    assert_eq!(repaired("🏴\u{E0068}\u{E0069}x"), "🏴x");
+    assert_eq!(repaired("x\u{E0067}\u{E0062}\u{E0073}\u{E007F}"), "x");
 }
 
 #[test]

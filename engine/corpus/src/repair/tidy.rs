@@ -12,6 +12,8 @@ enum Class {
     Invisible,
     /// Joins letters in some scripts and people in emoji; invisible elsewhere.
     Joiner,
+    /// Parts words in scripts without spaces; invisible elsewhere.
+    Border,
 }
 
 /// Tidies a text; `None` where it is in order.
@@ -27,6 +29,8 @@ pub(super) fn tidy(text: &str, settings: &Settings, counts: &mut Counts) -> Opti
         lines: 0,
         removed: 0,
         line_is_empty: true,
+        fence: None,
+        is_code: false,
     };
     pass.run(text);
     if pass.result == text {
@@ -80,6 +84,10 @@ struct Pass<'a> {
     removed: usize,
     /// Whether the line has no character yet, so that white space indents.
     line_is_empty: bool,
+    /// The marks that opened the block of code at hand, as in Markdown.
+    fence: Option<(u8, usize)>,
+    /// Whether the line is code, of which runs of spaces are part: within fences, or indented as code is.
+    is_code: bool,
 }
 
 impl Pass<'_> {
@@ -110,6 +118,17 @@ impl Pass<'_> {
                 Class::Joiner if self.settings.invisible && !joins(before, rest.chars().next()) => {
                     self.counts.invisible += 1;
                     continue;
+                }
+                Class::Border if self.settings.invisible && !parts(before, rest.chars().next()) => {
+                    self.counts.invisible += 1;
+                    continue;
+                }
+                // A flag of a region is spelt in tags behind it.
+                _ if character == '\u{1F3F4}' => {
+                    let (tags, behind) = rest.split_at(region(rest));
+                    self.write("\u{1F3F4}");
+                    self.result.push_str(tags);
+                    rest = behind;
                 }
                 _ => self.write(character.encode_utf8(&mut [0; 4])),
             }
@@ -164,6 +183,7 @@ impl Pass<'_> {
             let kept = match (self.settings.blank_lines, self.result.is_empty()) {
                 (false, _) => self.lines,
                 (true, true) => 0,
+                (true, false) if self.fence.is_some() => self.lines,
                 (true, false) => self.lines.min(2),
             };
             self.removed += self.lines - kept;
@@ -171,7 +191,7 @@ impl Pass<'_> {
             self.lines = 0;
         }
         if !self.space.is_empty() {
-            if self.settings.spaces && !self.line_is_empty {
+            if self.settings.spaces && !self.line_is_empty && !self.is_code {
                 self.result.push(' ');
                 self.removed += self.space.len() - 1;
             } else {
@@ -182,12 +202,57 @@ impl Pass<'_> {
     }
 
     fn write(&mut self, text: &str) {
+        let begins = self.line_is_empty;
         if self.lines > 0 || !self.space.is_empty() {
             self.flush();
+        }
+        if begins {
+            self.begin_line(text);
         }
         self.result.push_str(text);
         self.line_is_empty = false;
     }
+
+    /// Looks at a line's first characters, whose indentation was written: it may open or close a block of code.
+    fn begin_line(&mut self, text: &str) {
+        let line = self.result.rfind('\n').map_or(0, |end| end + 1);
+        let indentation = self.result.get(line..).unwrap_or_default();
+        let is_indented = indentation.len() >= CODE_INDENTATION || indentation.contains('\t');
+        let mark = text.bytes().next().filter(|byte| matches!(byte, b'`' | b'~'));
+        let length = text.bytes().take_while(|byte| Some(*byte) == mark).count();
+        match (self.fence, mark) {
+            (None, Some(mark)) if length >= FENCE && !is_indented => self.fence = Some((mark, length)),
+            (Some((open, least)), Some(mark)) if open == mark && length >= least && length == text.len() => {
+                self.fence = None;
+            }
+            _ => {}
+        }
+        self.is_code = is_indented || self.fence.is_some();
+    }
+}
+
+/// Spaces that indent code in Markdown.
+const CODE_INDENTATION: usize = 4;
+
+/// Marks that begin a block of code in Markdown.
+const FENCE: usize = 3;
+
+/// Whether a word border between these is one: both are of a script without spaces (Thai, Lao, Burmese, Khmer).
+fn parts(before: Option<char>, after: Option<char>) -> bool {
+    let unspaced = |character: Option<char>| {
+        character.is_some_and(|character| {
+            matches!(character, '\u{E00}'..='\u{EFF}' | '\u{1000}'..='\u{109F}' | '\u{1780}'..='\u{17FF}')
+        })
+    };
+    unspaced(before) && unspaced(after)
+}
+
+/// Bytes of the tags that spell a region, as `gbsct` for Scotland, at the text's start: three to six and their end.
+fn region(text: &str) -> usize {
+    let tags = text.chars().take_while(|tag| matches!(tag, '\u{E0030}'..='\u{E0039}' | '\u{E0061}'..='\u{E007A}')).count();
+    let length = 4 * tags;
+    let ends = text.get(length..).is_some_and(|rest| rest.starts_with('\u{E007F}'));
+    if (3..=6).contains(&tags) && ends { length + 4 } else { 0 }
 }
 
 /// Whether a joiner between these joins anything: letters of scripts that use it, and emoji, are outside ASCII.
@@ -210,7 +275,8 @@ fn class(character: char) -> Class {
             Class::Space
         }
         '\u{200C}' | '\u{200D}' => Class::Joiner,
-        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}' => Class::Invisible,
+        '\u{200B}' => Class::Border,
+        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200E}' | '\u{200F}' => Class::Invisible,
         '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E007F}' => {
             Class::Invisible
         }

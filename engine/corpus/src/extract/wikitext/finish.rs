@@ -1,9 +1,11 @@
-//! What taking things out leaves behind: empty brackets, spaces before full stops, empty lines, headings over nothing.
+//! What taking things out leaves behind: empty brackets, spaces before full stops, empty lines, headings over nothing, sentences
+//! with a hole.
 
-use super::TAKEN;
+use super::{HOLE, TAKEN};
 
-/// Tidies the scanner's text, line by line.
-pub(super) fn finish(text: &str) -> String {
+/// Tidies the scanner's text, line by line; and the number of sentences that went with the hole in them.
+pub(super) fn finish(text: &str) -> (String, u64) {
+    let mut sentences = 0;
     let mut result = String::with_capacity(text.len());
     // Headings that wait for text below them, with their levels.
     let mut headings: Vec<(usize, String)> = Vec::new();
@@ -16,14 +18,19 @@ pub(super) fn finish(text: &str) -> String {
         }
         line.clear();
         if code {
-            line.extend(raw.chars().filter(|&character| character != TAKEN));
+            line.extend(raw.chars().filter(|&character| character != TAKEN && character != HOLE));
         } else {
             close_gaps(raw, &mut line);
+            if line.contains(HOLE) {
+                let (left, gone) = without_holes(&line);
+                line = left;
+                sentences += gone;
+            }
         }
         let content = line.trim_end();
         if content.is_empty() {
             // A line of which nothing is left is none; one that was blank before parts paragraphs.
-            blank |= raw.is_empty() || raw.contains(TAKEN);
+            blank |= raw.is_empty() || raw.contains([TAKEN, HOLE]);
             continue;
         }
         let level = content.bytes().take_while(|&byte| byte == b'#').count();
@@ -46,7 +53,45 @@ pub(super) fn finish(text: &str) -> String {
         push(&mut result, content);
         blank = false;
     }
-    result
+    (result, sentences)
+}
+
+/// A line without the sentences that have a hole, and how many these were.
+fn without_holes(line: &str) -> (String, u64) {
+    let (mut left, mut gone, mut start) = (String::new(), 0, 0);
+    let ends = line.char_indices().filter(|(at, letter)| ends_sentence(line, *at, *letter));
+    let ends = ends.map(|(at, letter)| at + letter.len_utf8()).chain(std::iter::once(line.len()));
+    for end in ends {
+        // Quotes and brackets that close behind it, and the space, are part of it.
+        let rest = line.get(end..).unwrap_or_default();
+        let end = line.len() - rest.trim_start_matches(CLOSING).trim_start_matches(' ').len();
+        let sentence = line.get(start..end).unwrap_or_default();
+        if sentence.contains(HOLE) {
+            gone += 1;
+        } else {
+            left.push_str(sentence);
+        }
+        start = end.max(start);
+    }
+    (left, gone)
+}
+
+/// What closes behind a sentence's end.
+const CLOSING: [char; 8] = ['"', '”', '’', '»', ')', ']', '」', '』'];
+
+/// Whether a sentence ends with this letter: behind words, not behind abbreviations, and before what may begin one.
+fn ends_sentence(line: &str, at: usize, letter: char) -> bool {
+    match letter {
+        '。' | '！' | '？' => return true,
+        '.' | '!' | '?' | '…' | '।' | '؟' => {}
+        _ => return false,
+    }
+    let (before, after) = (line.get(..at).unwrap_or_default(), line.get(at + letter.len_utf8()..).unwrap_or_default());
+    let word = before.rsplit(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+    let after = after.trim_start_matches(CLOSING);
+    let next = after.trim_start_matches(' ').chars().next();
+    let begins = next.is_some_and(|next| !next.is_lowercase() && (next.is_alphabetic() || "\"“«„([".contains(next) || next == HOLE));
+    after.starts_with(' ') && begins && (letter != '.' || word.chars().count() > 2 || word.is_empty())
 }
 
 fn begin(result: &mut String, blank: bool) {

@@ -3,12 +3,16 @@
 use super::is_listed;
 
 /// Names, in lower case, of the spaces whose links are no part of the sentence: files and categories, in the languages of the
-/// largest Wikipedias.
-const GONE: &str = "file|image|media|category|datei|bild|kategorie|fichier|catégorie|archivo|imagen|categoría|ficheiro|\
-    imagem|categoria|immagine|bestand|afbeelding|categorie|plik|grafika|kategoria|файл|изображение|\
-    категория|зображення|категорія|ファイル|画像|カテゴリ|文件|檔案|图像|圖像|分类|分類|파일|분류|fil|kategori|tiedosto|kuva|luokka|\
-    soubor|obrázek|dosya|fájl|kép|kategória|αρχείο|εικόνα|κατηγορία|קובץ|תמונה|קטגוריה|ملف|صورة|تصنيف|\
-    پرونده|رده|चित्र|श्रेणी|tập tin|thể loại|berkas|gambar";
+/// largest Wikipedias. The reader of a dump writes those of its own wiki in English.
+const GONE: &str = "file|image|media|category|datei|bild|kategorie|fichier|catégorie|archivo|imagen|categoría|ficheiro|arquivo|imaxe|\
+    imagem|categoria|immagine|bestand|afbeelding|categorie|plik|grafika|kategoria|файл|изображение|категория|зображення|категорія|выява|\
+    катэгорыя|картинка|датотека|слика|категорија|податотека|datoteka|slika|kategorija|sličica|ファイル|画像|カテゴリ|文件|檔案|图像|圖像|\
+    分类|分類|파일|그림|분류|fil|billede|bilde|kategori|mynd|flokkur|tiedosto|kuva|luokka|pilt|fail|kategooria|attēls|kategorija|vaizdas|\
+    soubor|obrázek|súbor|obrázok|kategória|dosya|resim|fayl|şəkil|kateqoriya|turkum|сурет|санат|fájl|kép|fișier|fişier|imagine|categorie|\
+    fitxer|imatge|fitxategi|irudi|kategoria|αρχείο|εικόνα|κατηγορία|קובץ|תמונה|קטגוריה|ملف|صورة|تصنيف|پرونده|تصویر|رده|فائل|زمرہ|चित्र|\
+    श्रेणी|वर्ग|চিত্র|ফাইল|বিষয়শ্রেণী|படிமம்|பகுப்பு|దస్త్రం|బొమ్మ|వర్గం|പ്രമാണം|ചിത്രം|വർഗ്ഗം|ไฟล์|ภาพ|หมวดหมู่|tập tin|hình|thể loại|berkas|\
+    gambar|imej|պատկեր|կատեգորիա|ფაილი|კატეგორია|dosiero|kategorio|fasciculus|imago|skeda|figura|delwedd|íomhá|catagóir|lêer|beeld|picha|\
+    jamii|talaksan|larawan";
 
 /// Replaces what a link wrote from `start` on by what it leaves; `label` is where its first `|` stands.
 pub(super) fn close(result: &mut String, start: usize, label: Option<usize>) {

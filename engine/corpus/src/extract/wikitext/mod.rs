@@ -1,5 +1,5 @@
-//! Prose from MediaWiki's wikitext: templates, tables, references, files, categories and tags gone, links by their labels, headings
-//! and lists kept in the manner of Markdown.
+//! Prose from MediaWiki's wikitext: tables, references, files, categories and tags gone, links by their labels, headings and lists kept
+//! in the manner of Markdown. Of templates within sentences the plain ones are printed; a sentence with another goes, and is counted.
 //!
 //! Own code: the parsers on crates.io for wikitext are unmaintained, and one that is true to MediaWiki would have to expand
 //! templates, which only a wiki can. This is one pass over the text with a bounded stack of what is open; what is never closed
@@ -7,17 +7,23 @@
 
 mod finish;
 mod links;
+mod templates;
+mod variants;
 
 #[cfg(test)]
 mod tests;
 
 use memchr::{memchr, memmem};
+use templates::Template;
 
 /// How deep links and templates are kept apart; deeper ones are part of what they stand in.
 const DEPTH: usize = 64;
 
 /// Stands where something was taken out, until [`finish`] has looked at what that left behind.
 const TAKEN: char = '\u{1}';
+
+/// Stands in a sentence where a template stood of which nobody knows what it prints.
+const HOLE: char = '\u{2}';
 
 /// Elements that go with all that they hold.
 const GONE: &str = "ref|gallery|timeline|score|imagemap|hiero|chem|ce|templatedata|inputbox|graph|mapframe|maplink|references|\
@@ -34,12 +40,28 @@ fn is_listed(list: &str, name: &str) -> bool {
     list.split('|').any(|listed| listed == name)
 }
 
+/// What wikitext was reduced to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prose {
+    /// The prose.
+    pub text: String,
+    /// Templates within sentences of which nobody knows what they print.
+    pub templates: u64,
+    /// Sentences that were left out since one of those stands in them.
+    pub sentences: u64,
+}
+
 /// Reduces wikitext to prose. A redirect has none.
 #[must_use]
-pub fn prose(wikitext: &str) -> String {
+pub fn prose(wikitext: &str) -> Prose {
     if is_redirect(wikitext) {
-        return String::new();
+        return Prose::default();
     }
+    let mut wikitext = variants::choose(wikitext);
+    if wikitext.contains(HOLE) {
+        wikitext = wikitext.replace(HOLE, "").into();
+    }
+    let wikitext = &*wikitext;
     let mut scanner = Scanner {
         text: wikitext,
         bytes: wikitext.as_bytes(),
@@ -51,9 +73,11 @@ pub fn prose(wikitext: &str) -> String {
         numbers: Vec::new(),
         next_greater: 0,
         unclosed: Vec::new(),
+        templates: 0,
     };
     scanner.run();
-    finish::finish(&scanner.result)
+    let (text, sentences) = finish::finish(&scanner.result);
+    Prose { text, templates: scanner.templates, sentences }
 }
 
 /// Whether a page only leads to another. In most languages the word is some other than `REDIRECT`, but one word it is.
@@ -98,6 +122,8 @@ struct Scanner<'a> {
     next_greater: usize,
     /// Elements of which no end tag follows: looked for once.
     unclosed: Vec<String>,
+    /// Templates within sentences that are not known.
+    templates: u64,
 }
 
 impl<'a> Scanner<'a> {
@@ -417,9 +443,44 @@ impl<'a> Scanner<'a> {
             let width = if open.kind == MarkupKind::Parameter { count.min(3) } else { 2 };
             self.position += width;
             count -= width;
-            self.take_out(open.start);
+            if open.kind == MarkupKind::Template {
+                self.template(open.start);
+            } else {
+                self.take_out(open.start);
+            }
         }
         self.literal(count);
+    }
+
+    /// Puts what a template prints in its place, of which what stood between its braces was written since.
+    fn template(&mut self, start: usize) {
+        let content = self.result.get(start..).unwrap_or_default();
+        match templates::expand(content) {
+            Template::Printed(text) => {
+                self.result.truncate(start);
+                self.result.push_str(&text);
+            }
+            Template::Unknown if self.is_in_sentence(start) => {
+                self.templates += 1;
+                self.result.truncate(start);
+                self.result.push(HOLE);
+            }
+            Template::Silent | Template::Unknown => self.take_out(start),
+        }
+    }
+
+    /// Whether a template that began there and ends here stands for a word: notes stand behind words without a space, and boxes on
+    /// lines of their own.
+    fn is_in_sentence(&self, start: usize) -> bool {
+        let (before, content) = self.result.split_at_checked(start).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let begins_line = line.chars().all(|letter| letter == TAKEN || letter.is_whitespace());
+        let behind = self.rest();
+        let ends_line = behind.trim_start_matches([' ', '\t']).chars().next().is_none_or(|next| next == '\n');
+        if begins_line && (ends_line || content.contains('\n') || !behind.starts_with([' ', '-', ','])) {
+            return false;
+        }
+        begins_line || line.ends_with([' ', '\u{a0}', '|', '=', '“', '"', '«', '„', '–', '—', '$', '€', '£'])
     }
 
     /// Bold and italic, after the rule by which MediaWiki counts apostrophes.

@@ -1,5 +1,6 @@
 //! JSON: an array of records, one record, records one after another, or one object with an array for each field.
 
+mod mend;
 mod parse;
 mod values;
 
@@ -171,12 +172,11 @@ impl Records for Json {
             ValueCut::TooLong => {
                 context.too_long(number, "the record", "record", context.settings.limits.record).into()
             }
-            ValueCut::Whole => match parse(&self.buffer) {
+            ValueCut::Whole => match parse(context, number, &self.buffer) {
                 Ok(value) if self.number == 1 && self.values.array == Some(false) => {
                     return self.first(context, value);
                 }
-                Ok(value) => context.value(number, value).into(),
-                Err(reason) => context.trouble(number, reason).into(),
+                read => read.and_then(|value| context.value(number, value)).into(),
             },
         })
     }

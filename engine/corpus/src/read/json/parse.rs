@@ -1,36 +1,57 @@
-//! One JSON value, in which no object has a key twice: readers of JSON differ in which of the two they take.
+//! One JSON value. A field that stands twice in an object with two values is left out, since readers of JSON differ in which of the two
+//! they take; what only some programs write as JSON is mended.
 
-use crate::read::decode;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use super::mend::mend;
+use crate::read::notices::Notice;
+use crate::read::record::Context;
+use crate::read::{Trouble, decode};
+use rustc_hash::FxHashSet;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 
-/// Reads one JSON value. Its nesting is bounded by the library, at 128.
+/// Reads the record of this number. Its nesting is bounded by the library, at 128.
 ///
 /// # Errors
-/// Says what is wrong with it and where in it.
-pub(in crate::read) fn parse(bytes: &[u8]) -> Result<Value, String> {
+/// Says what is wrong with it and where in it: it is no JSON, or the text is in a field that stands twice.
+pub(in crate::read) fn parse(context: &Context, number: Option<u64>, bytes: &[u8]) -> Result<Value, Trouble> {
     let text = decode::part(bytes);
-    let mut reader = serde_json::Deserializer::from_str(&text);
-    let left = Cell::new(MAX_VALUES);
-    let parsed =
-        Unique { left: &left }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-    parsed.map_err(|error| {
-        let message = error.to_string();
-        let (message, _) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
-        if message.starts_with(TWICE) {
-            return format!("{message}; which of its values is meant cannot be told");
+    let (value, doubled) = read(&text).or_else(|error| {
+        let mended = mend(&text).and_then(|(mended, notices)| Some((read(&mended).ok()?, notices)));
+        let (value, notices) = mended.ok_or_else(|| context.trouble(number, described(&error)))?;
+        notices.into_iter().for_each(|notice| context.notice(notice, number));
+        Ok(value)
+    })?;
+    for name in doubled {
+        if context.may_be_text(&name) {
+            let name: String = name.chars().take(40).collect();
+            let reason = format!("has a key twice: `{name}`; which of its values is meant cannot be told");
+            return Err(context.trouble(number, reason));
         }
-        if message == MANY {
-            return MANY.to_owned();
-        }
-        let line = if error.line() > 1 { format!("line {}, ", error.line()) } else { String::new() };
-        format!("is not JSON: {message} ({line}column {})", error.column())
-    })
+        context.notice(Notice::Twice, number);
+    }
+    Ok(value)
 }
 
-const TWICE: &str = "has a key twice";
+/// A value, and the names of fields that were left out of it.
+fn read(text: &str) -> serde_json::Result<(Value, Vec<String>)> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let (left, doubled) = (Cell::new(MAX_VALUES), RefCell::default());
+    let value = Unique { left: &left, doubled: &doubled }.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok((value, doubled.into_inner()))
+}
+
+fn described(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let (message, _) = message.rsplit_once(" at line ").unwrap_or((&message, ""));
+    if message == MANY {
+        return MANY.to_owned();
+    }
+    let line = if error.line() > 1 { format!("line {}, ", error.line()) } else { String::new() };
+    format!("is not JSON: {message} ({line}column {})", error.column())
+}
 
 /// Values that one record may hold, inside of each other and all: one takes up to a hundred bytes of memory and two in the file.
 const MAX_VALUES: u32 = 1 << 20;
@@ -42,6 +63,8 @@ const MANY: &str = "holds more than 1048576 values in one record; write its reco
 struct Unique<'count> {
     /// Values that it may yet hold.
     left: &'count Cell<u32>,
+    /// Names of fields that were left out.
+    doubled: &'count RefCell<Vec<String>>,
 }
 
 impl Unique<'_> {
@@ -106,14 +129,23 @@ impl<'de> Visitor<'de> for Unique<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
+        let mut doubled = FxHashSet::default();
         while let Some(key) = entries.next_key::<String>()? {
-            if object.contains_key(&key) {
-                let key: String = key.chars().take(40).collect();
-                return Err(A::Error::custom(format!("{TWICE}: `{key}`")));
-            }
             let value = entries.next_value_seed(self)?;
             self.count()?;
-            object.insert(key, value);
+            match object.get(&key) {
+                None => {
+                    object.insert(key, value);
+                }
+                Some(first) if *first == value => {}
+                Some(_) => {
+                    doubled.insert(key);
+                }
+            }
+        }
+        if !doubled.is_empty() {
+            object.retain(|key, _| !doubled.contains(key));
+            self.doubled.borrow_mut().extend(doubled);
         }
         Ok(Value::Object(object))
     }

@@ -30,7 +30,7 @@ impl FileDocuments {
         let question: ModuleRequest = serde_json::from_str(question).map_err(|error| error.to_string())?;
         let ModuleRequest { source, settings } = question;
         let counter = Arc::new(Counter::new(Arc::default(), source.size));
-        Ok(Self { items: inside(Context { source, settings }, Box::new(Cursor::new(file)), &counter) })
+        Ok(Self { items: inside(Context::new(source, settings), Box::new(Cursor::new(file)), &counter) })
     }
 
     /// The next items, one a line as JSON; none at the end.

@@ -25,6 +25,7 @@ use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::reader::{ReaderIter, TreeBuilder};
 use parquet::record::{Field, Row};
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, Type as Schema};
+use rustc_hash::FxHashSet;
 use serde_json::{Map, Value};
 use std::io::{self, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -184,6 +185,11 @@ fn wanted(context: &Context, metadata: &ParquetMetaData) -> Result<SchemaDescPtr
     let named = |name: &str| context.is_text(name);
     let kept: Vec<_> =
         fields.iter().filter(|field| named(field.name()) || is_readable(field)).cloned().collect();
+    // The library finds columns by their names.
+    let mut seen = FxHashSet::default();
+    if let Some(field) = kept.iter().find(|field| !seen.insert(field.name())) {
+        return Err(format!("has two columns named `{}`; rename one of them", field.name()));
+    }
     let refused = |field: &Schema| named(field.name()) && !holds_text(field);
     if let Some(field) = fields.iter().find(|field| refused(field)) {
         return Err(format!(

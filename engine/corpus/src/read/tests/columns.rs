@@ -344,7 +344,7 @@ fn a_module_reads_what_the_program_itself_reads() {
 #[test]
 fn a_module_that_is_not_to_be_had_is_told() {
     let module = Readers { begin: |_, _, _| Err("its reader could not be loaded".to_owned()), ..MODULE };
-    let context = Context { source: source("t.parquet"), settings: Settings::default() };
+    let context = Context::new(source("t.parquet"), Settings::default());
     let file: Box<dyn Input> = Box::new(io::Cursor::new(small_parquet()));
     let counter = Arc::new(Counter::new(Arc::default(), 10));
     let trouble = Asked::new(module, context, file, &counter).err().unwrap();

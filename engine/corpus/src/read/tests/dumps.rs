@@ -117,3 +117,14 @@ fn questions_and_answers_come_out_of_a_dump() {
     let (troubles, texts) = wrong("Posts.xml", broken, &Settings::default());
     assert_eq!((texts.len(), troubles.len()), (0, 2), "{troubles:?}");
 }
+
+#[test]
+fn the_names_of_spaces_are_the_dumps_own() {
+    let wiki = small_wiki();
+    let (head, rest) = wiki.split_once("<page>").unwrap();
+    let page = "<page><title>T</title><ns>0</ns><revision><text>[[Gambarkula:A.png|thumb|no]] [[ kelompok : B]] [[Other:C|see]].</text></revision></page>";
+    let spaces = "<siteinfo><namespaces><namespace key=\"6\" case=\"first-letter\">Gambarkula</namespace><namespace key=\"14\">Kelompok</namespace>\
+                  <namespace key=\"4\">Other</namespace></namespaces></siteinfo>";
+    let documents = read("w.xml", format!("{head}{spaces}{page}<page>{rest}"));
+    assert_eq!(documents[0].text, "[[File:A.png|thumb|no]] [[Category: B]] [[Other:C|see]].");
+}

@@ -82,7 +82,7 @@ fn what_cannot_be_read_is_named_with_the_reason() {
         .collect();
     let expected = [
         "README has no ending that says how to read it",
-        "archive.zip a file ending in .zip is an archive; unpack it",
+        "archive.zip is a damaged zip archive",
         "book.docx a file ending in .docx is a word processor's file; export it",
         "empty.txt is empty",
         "id_rsa is a file with a private key, which no model should learn; leave it out",
@@ -234,4 +234,29 @@ fn code_is_read_by_language_or_not_at_all() {
     assert!(troubles[0].reason.contains("source code (rust)"));
     let (documents, _) = read_all(&memory, &Settings { code: false, ..Settings::default() });
     assert_eq!(documents, []);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_text_is_read_and_a_cleaning_goes_on() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("in");
+    std::fs::create_dir_all(&root).unwrap();
+    write(&root, "good.txt", "A story of an owl, long enough to be kept.");
+    let odd = std::ffi::OsStr::from_bytes(b"caf\xe9.txt");
+    std::fs::write(root.join(odd), "Another story, of a mouse that lived by the sea.").unwrap();
+    let recipe = crate::recipe::Recipe::published("raw").unwrap();
+    let out = folder.path().join("out");
+    let options = crate::pipeline::StartOptions::default();
+    let cleaner = crate::pipeline::Cleaner::new(&SystemFiles, recipe, &[root], &out, options).unwrap();
+    assert_eq!(cleaner.run().unwrap().kept.documents, 2);
+}
+
+#[test]
+fn a_file_without_an_ending_that_holds_records_is_read_as_records() {
+    assert_eq!(texts("data", "{\"text\": \"a\"}\n{\"text\": \"b\"}\n").len(), 2);
+    let long = format!("{{\"text\": \"{}\"}}\n", "word ".repeat(4000));
+    assert_eq!(texts("data", long.repeat(2)).len(), 2);
+    assert_eq!(texts("data", "{\"a\" is how it begins}\n").len(), 1);
 }

@@ -282,3 +282,165 @@ fn text_is_taken_from_pdfs() {
         read_all(&Memory::default().with("c.pdf", "%PDF-1.4\nand nothing else"), &Settings::default());
     assert!(troubles[0].reason.ends_with("; save it anew with the program that made it"), "{troubles:?}");
 }
+
+#[test]
+fn quotes_behind_backslashes_are_quotes() {
+    let rows = ["A pipe of 3 \" width, laid", "Her answer was \"no\"", "C:\\new\\", "plain"];
+    let written: String = rows
+        .iter()
+        .enumerate()
+        .map(|(number, row)| format!("{number},\"{}\"\n", row.replace('\\', "\\\\").replace('"', "\\\"")))
+        .collect();
+    let read: Vec<String> = texts("a.csv", format!("id,text\n{written}")).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(read, rows);
+    // A backslash that ends a value is one where quotes are doubled.
+    let read = texts("b.csv", "id,text\n1,\"in C:\\\"\n2,\"a \"\"b\"\" \\n\"\n");
+    assert_eq!(read.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), ["in C:\\", "a \"b\" \\n"]);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_costs_no_row() {
+    let rows: String = (2..10).map(|number| format!("{number},row {number}\n")).collect();
+    for (name, open) in [("never closed", "\"Once, it said"), ("closed in a row behind it", "\"Once")] {
+        let open = open.replace(',', "");
+        let others = if name == "never closed" { rows.clone() } else { rows.replace("row 7", "\"row 7\"") };
+        let (troubles, texts) = wrong("a.csv", format!("id,text\n1,{open}\n{others}"), &Settings::default());
+        let expected: Vec<String> = std::iter::once(open).chain((2..10).map(|number| format!("row {number}"))).collect();
+        assert_eq!(texts, expected, "{name}");
+        let said = "a.csv: 1 row with a quote that is never closed, read to the end of the line or file; the first in record 1";
+        assert_eq!(troubles, [said], "{name}");
+    }
+    // Where its line is no row by itself, that line alone is lost.
+    let (troubles, texts) = wrong("a.csv", format!("id,text\n1,\"Once, it said\n{rows}"), &Settings::default());
+    assert_eq!((texts.len(), troubles.len()), (8, 1));
+    assert!(troubles[0].starts_with("a.csv#1: row 1 (line 2) has a quote that is never closed"), "{troubles:?}");
+    // Values over several lines are values, also where quotes in them are not doubled.
+    let long = "id,text\n1,\"One\n\nshe said \"no\" there\n\nend\"\n2,\"a\nb\"\n3,c \"d\" e\n4,\"f\" g\n";
+    let (troubles, texts) = wrong("a.csv", long, &Settings::default());
+    assert_eq!(texts, ["One\n\nshe said \"no\" there\n\nend", "a\nb", "c \"d\" e", "\"f\" g"]);
+    assert_eq!(troubles.len(), 2, "{troubles:?}");
+    // Longer than a record may be.
+    let long = format!("id,text\n1,\"{}\n2,b\n3,c\n", "word ".repeat(100));
+    let far = format!("{long}{}", rows.repeat(600));
+    let (troubles, texts) = wrong("a.csv", far, &small());
+    assert_eq!((texts.len(), troubles.len()), (3 + 8 * 600, 1), "{troubles:?}");
+    let quoted = format!("id,text\n1,\"{}\"\n2,b\n", "word\n\n".repeat(9000));
+    let (troubles, texts) = wrong("a.csv", quoted, &small());
+    assert_eq!(texts, ["b"]);
+    assert!(troubles.len() == 1 && troubles[0].contains("#1: the row") , "{troubles:?}");
+}
+
+#[test]
+fn tables_say_their_delimiter_and_may_name_columns_twice() {
+    assert_eq!(texts("a.csv", "sep=;\r\nid;text\r\n1;a, b, c\r\n")[0].1, "a, b, c");
+    assert_eq!(texts("b.csv", "\"sep=\t\"\ntext\tn\na, b\t1\n")[0].1, "a, b");
+    let (documents, troubles) =
+        read_all(&Memory::default().with("a.csv", "note,text,note,note\nx,body,y,z\n"), &Settings::default());
+    assert_eq!(
+        serde_json::to_value(&documents[0].record).unwrap(),
+        json!({"note": "x", "note 2": "y", "note 3": "z"})
+    );
+    assert_eq!(documents[0].text, "body");
+    assert_eq!(troubles[0].reason, "2 columns with the name of another read under that name and a number");
+    // Which of two texts is meant cannot be told.
+    says("a.csv", "text,text\nx,1\n", &Settings::default(), "two columns named `text`");
+}
+
+#[test]
+fn what_python_writes_as_json_costs_a_field_at_most() {
+    let deep = format!("{}{}", "[".repeat(150), "]".repeat(150));
+    let lines = [
+        r#"{"text": "lone \ud83d here", "pair": "\ud83d\ude00"}"#.to_owned(),
+        r#"{"text": "b", "score": NaN, "low": -Infinity, "word": "NaN 1e400"}"#.to_owned(),
+        "\u{feff}{\"text\": \"mark\"}".to_owned(),
+        r#"{"id": 1, "text": "c", "id": 2, "same": 3, "same": 3}"#.to_owned(),
+        format!(r#"{{"text": "d", "tree": {deep}, "n": 1e400}}"#),
+        "{\"text\": \"a\ttab\"}".to_owned(),
+    ];
+    for (name, content) in [("a.jsonl", lines.join("\n")), ("a.json", format!("[{}]", lines.join(",\n")))] {
+        let (documents, troubles) = read_all(&Memory::default().with(name, content), &Settings::default());
+        let read: Vec<&str> = documents.iter().map(|document| document.text.as_str()).collect();
+        assert_eq!(read, ["lone \u{fffd} here", "b", "mark", "c", "d", "a\ttab"], "{name}: {troubles:?}");
+        let record = |number: usize| serde_json::to_value(&documents[number].record).unwrap();
+        assert_eq!(record(0), json!({"pair": "😀"}));
+        assert_eq!(record(1), json!({"score": null, "low": null, "word": "NaN 1e400"}));
+        assert_eq!(record(3), json!({"same": 3}));
+        assert_eq!(record(4)["n"], json!(null));
+        let said: Vec<&str> = troubles.iter().map(|trouble| trouble.reason.as_str()).collect();
+        let expected = [
+            "1 escape of half a surrogate pair (as in \\ud83d) replaced by U+FFFD; the first in record 1",
+            "3 numbers that JSON does not have (NaN, Infinity, 1e400) read as null; the first in record 2",
+            "1 value nested more than 100 deep left out; the first in record 5",
+            "1 field with two values in one record left out; the first in record 4",
+        ];
+        assert_eq!(said, expected, "{name}");
+    }
+}
+
+#[test]
+fn packed_files_may_be_padded_and_packed_twice() {
+    let padded = |mut packed: Vec<u8>| {
+        let more = packed.clone();
+        packed.extend([0; 1000]);
+        packed.extend(more);
+        packed.extend([0; 70_000]);
+        packed
+    };
+    let line = "{\"text\": \"x\"}\n";
+    for (name, packed) in [("a.jsonl.gz", gzip(line)), ("a.jsonl.zst", zstandard(line)), ("a.jsonl.bz2", bzip2(line))] {
+        assert_eq!(texts(name, padded(packed)).len(), 2, "{name}");
+    }
+    let mut broken = gzip(line);
+    broken.extend(b"something else");
+    assert_eq!(says("a.jsonl.gz", broken, &Settings::default(), "what was read of it is kept"), ["x"]);
+    assert_eq!(texts("a.jsonl.gz", gzip(gzip(line))).len(), 1);
+    assert_eq!(texts("a.jsonl.bz2.gz", gzip(bzip2(line))).len(), 1);
+}
+
+#[test]
+fn zstandard_may_look_back_two_gibibytes() {
+    // A frame with a window of 2 GiB, without a checksum, and one raw block.
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 21 << 3];
+    frame.extend([(1 | 4 << 3) as u8, 0, 0]);
+    frame.extend(b"text");
+    assert_eq!(texts("a.txt.zst", &frame)[0].1, "text");
+    frame[5] = 22 << 3;
+    says("a.txt.zst", frame, &Settings::default(), "cannot be read on");
+}
+
+#[test]
+fn members_of_an_archive_are_read_like_files_in_a_folder() {
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let deflated = zip::write::SimpleFileOptions::default();
+    let long = "A line of words.\n".repeat(9000);
+    archive.add_directory("news/", stored).unwrap();
+    for (name, content, options) in [
+        ("news/a.txt", long.as_bytes(), deflated),
+        ("b.jsonl", b"{\"text\": \"b\"}".as_slice(), stored),
+        ("c.jsonl.gz", &gzip("{\"text\": \"c\"}"), stored),
+        ("t.parquet", &columns::small_parquet(), deflated),
+        ("__MACOSX/._b.jsonl", b"\0", stored),
+        ("picture.png", b"\x89PNG", stored),
+    ] {
+        archive.start_file(name, options).unwrap();
+        archive.write_all(content).unwrap();
+    }
+    let bytes = archive.finish().unwrap().into_inner();
+    let (documents, troubles) = read_all(&Memory::default().with("in/all.zip", &bytes), &Settings::default());
+    let seen: Vec<(&str, &str)> =
+        documents.iter().map(|document| (document.id.as_str(), document.source.as_str())).collect();
+    assert_eq!(seen[..3], [("all.zip/news/a.txt", "news"), ("all.zip/b.jsonl#1", "b"), ("all.zip/c.jsonl.gz#1", "c")]);
+    assert_eq!((documents[0].text.as_str(), documents[0].genre.as_deref()), (long.as_str(), Some("news")));
+    assert!(seen.len() > 3 && seen[3].0.starts_with("all.zip/t.parquet#1"), "{seen:?}");
+    assert_eq!(troubles.len(), 1);
+    assert!(troubles[0].place.ends_with("all.zip/picture.png"), "{troubles:?}");
+    assert!(is_known("all.zip", &bytes));
+    // A member that is damaged costs itself.
+    let mut damaged = bytes;
+    let at = memchr::memmem::find(&damaged, b"\"b\"").unwrap();
+    damaged[at + 1] = b'x';
+    let (documents, troubles) = read_all(&Memory::default().with("all.zip", &damaged), &Settings::default());
+    assert!(documents.len() > 3);
+    assert!(troubles.iter().any(|trouble| trouble.reason.contains("checksum")), "{troubles:?}");
+}

@@ -123,7 +123,11 @@ fn bombs_are_given_up_early() {
     says("a.html.gz", gzip(&zeros), &settings, "is longer than 4 KiB");
     settings.limits.document = 1 << 30;
     says("a.html.gz", gzip(&zeros), &settings, "unpacks to more than 1 MiB");
-    says("a.txt.gz", gzip(gzip("x")), &settings, "packed with gzip once more");
+    let deep = (0..6).fold(b"x".to_vec(), |content, _| gzip(content));
+    says("a.txt.gz", deep, &settings, "is packed more than 3 times over");
+    let mut nested = small();
+    nested.limits.document = 1 << 30;
+    says("a.html.gz", gzip(gzip(&zeros)), &nested, "more than 200 times its size");
 }
 
 #[test]
@@ -203,7 +207,6 @@ fn broken_records_are_numbered() {
             "{\"text\": \"x\", \"text\": \"y\"}",
             "has a key twice: `text`; which of its values is meant cannot be told",
         ),
-        ("{\"text\": \"x\", \"a\": {\"b\": 1, \"b\": 2}}", "has a key twice: `b`"),
         ("{\"text\": ", "is not JSON: EOF while parsing a value (column 9)"),
         (
             "{\"body\": \"x\", \"n\": 1}",
@@ -231,7 +234,7 @@ fn broken_records_are_numbered() {
     assert_eq!(says("a.jsonl", wide, &Settings::default(), "#1: holds more than 1048576 values"), ["b"]);
     for name in ["a.json", "a.jsonl"] {
         let (troubles, _) = wrong(name, &deep, &Settings::default());
-        assert!(troubles.len() == 1 && troubles[0].contains("recursion limit exceeded"), "{troubles:?}");
+        assert!(troubles[0].contains("the field `text` is not a string"), "{troubles:?}");
     }
 }
 

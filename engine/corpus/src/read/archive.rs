@@ -1,0 +1,85 @@
+//! Zip archives: their members are read like files in a folder, without unpacking them to disk.
+
+use crate::files::Input;
+use flate2::Crc;
+use serde::{Deserialize, Serialize};
+use std::io::{self, Read, SeekFrom};
+use zip::{CompressionMethod, ZipArchive};
+
+/// First bytes of an archive.
+pub(super) const MAGIC: &[u8] = b"PK\x03\x04";
+
+/// A file in an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its name, with `/` between folders.
+    pub(super) name: String,
+    /// Where its bytes stand in the archive, and how many they are.
+    start: u64,
+    pub(super) packed: u64,
+    /// Its bytes once unpacked.
+    pub(super) size: u64,
+    /// Whether it is packed with DEFLATE.
+    pub(super) deflated: bool,
+    checksum: u32,
+}
+
+/// The members of an archive in their order, but for folders; each by its name, or with the reason why it cannot be read.
+///
+/// # Errors
+/// Says why the archive is none.
+pub(super) fn members(file: Box<dyn Input>) -> Result<Vec<Result<Member, (String, String)>>, String> {
+    let mut archive =
+        ZipArchive::new(file).map_err(|error| format!("is a damaged zip archive: {error}"))?;
+    let members = (0..archive.len()).filter_map(|number| {
+        let file = match archive.by_index_raw(number) {
+            Ok(file) => file,
+            Err(error) => return Some(Err((format!("{}", number + 1), format!("is damaged: {error}")))),
+        };
+        if file.is_dir() {
+            return None;
+        }
+        let name = file.name().map_or_else(|_| format!("{}", number + 1), |name| name.replace('\\', "/"));
+        let wrong = |reason: &str| Some(Err((name.clone(), reason.to_owned())));
+        if file.encrypted() {
+            return wrong("is encrypted in its archive; unpack it with its password");
+        }
+        let deflated = match file.compression() {
+            CompressionMethod::Stored => false,
+            CompressionMethod::Deflated => true,
+            _ => return wrong("is packed in its archive in a way that is not unpacked here; pack it with DEFLATE"),
+        };
+        let Some(start) = file.data_start() else { return wrong("is damaged: its archive does not say where it is") };
+        let (packed, size, checksum) = (file.compressed_size(), file.size(), file.crc32());
+        Some(Ok(Member { name, start, packed, size, deflated, checksum }))
+    });
+    Ok(members.collect())
+}
+
+/// The bytes of a member as they lie in the archive.
+pub(super) fn packed(mut file: Box<dyn Input>, member: &Member) -> io::Result<impl Read + Send + use<>> {
+    file.seek(SeekFrom::Start(member.start))?;
+    Ok(file.take(member.packed))
+}
+
+/// A member's bytes, unpacked, which must have its checksum.
+pub(super) fn checked<R: Read + Send>(stream: R, member: &Member) -> impl Read + Send + use<R> {
+    Checked { stream, crc: Crc::new(), checksum: member.checksum }
+}
+
+struct Checked<R> {
+    stream: R,
+    crc: Crc,
+    checksum: u32,
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        self.crc.update(buffer.get(..count).unwrap_or_default());
+        if count == 0 && !buffer.is_empty() && self.crc.sum() != self.checksum {
+            return Err(io::Error::other("its checksum in the archive differs from its content"));
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,64 @@
+//! What readers put right without losing a record: counted by kind, and told once at the file's end.
+
+use glasshouse_protocol::quantity::{things, whole};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A kind of fault that costs less than a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Notice {
+    /// Half of a surrogate pair in a string of JSON, as Python writes it.
+    Surrogate,
+    /// `NaN`, `Infinity` or a number that is too large, which JSON does not have.
+    NoNumber,
+    /// A value inside of more values than are followed.
+    Deep,
+    /// A field that stands twice in a record, with two values.
+    Twice,
+    /// A table's column whose name another column has.
+    Column,
+    /// A quote in a table that is never closed.
+    OpenQuote,
+    /// Quotes within a quoted value that are not doubled.
+    InnerQuote,
+}
+
+/// How often each kind was met, and in which record first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notices(Arc<Mutex<BTreeMap<Notice, (u64, Option<u64>)>>>);
+
+impl Notices {
+    /// Counts one, in the record of this number.
+    pub(super) fn add(&self, notice: Notice, number: Option<u64>) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.entry(notice).or_insert((0, number)).0 += 1;
+    }
+
+    /// A sentence for each kind that was met; they are told once.
+    pub(super) fn take(&self) -> Vec<String> {
+        let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let told = counts.into_iter().map(|(notice, (count, first))| {
+            let (thing, what) = notice.words();
+            let first = first.map(|first| format!("; the first in record {first}")).unwrap_or_default();
+            format!("{} {} {what}{first}", whole(count), things(count, thing))
+        });
+        told.collect()
+    }
+}
+
+impl Notice {
+    /// What is counted, and what was done about it.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Surrogate => ("escape", "of half a surrogate pair (as in \\ud83d) replaced by U+FFFD"),
+            Self::NoNumber => ("number", "that JSON does not have (NaN, Infinity, 1e400) read as null"),
+            Self::Deep => ("value", "nested more than 100 deep left out"),
+            Self::Twice => ("field", "with two values in one record left out"),
+            Self::Column => ("column", "with the name of another read under that name and a number"),
+            Self::OpenQuote => {
+                ("row", "with a quote that is never closed, read to the end of the line or file")
+            }
+            Self::InnerQuote => ("row", "with quotes inside of quotes that are not doubled, read as letters"),
+        }
+    }
+}
