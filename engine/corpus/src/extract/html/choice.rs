@@ -46,6 +46,16 @@ pub(super) fn main_content(html: &Html, content: &Content<'_>) -> Choice {
             return Choice::Elsewhere(super::tree::write(&content, &vec![true; content.paragraphs.len()]));
         }
     }
+    // Cells that `trafilatura` did not know what to do with: a table is content or not.
+    for paragraphs in content.data_tables.values() {
+        let cells = || paragraphs.clone().filter(|cell| content.paragraphs.get(*cell).is_some_and(|cell| cell.is_prose));
+        let known = cells().filter(|cell| chosen.get(*cell).is_some_and(|chosen| *chosen)).count();
+        if known > 0 && 2 * known >= cells().count()
+            && let Some(cells) = chosen.get_mut(paragraphs.clone())
+        {
+            cells.fill(true);
+        }
+    }
     Choice::Paragraphs(chosen)
 }
 

@@ -9,6 +9,7 @@ use ego_tree::{NodeId, NodeRef};
 use scraper::node::Element;
 use scraper::{Html, Node};
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 /// Letters of a cell of a table of data at most.
 const CELL: usize = 1000;
@@ -18,8 +19,8 @@ const CELL: usize = 1000;
 pub(super) struct Content<'t> {
     pub(super) events: Vec<Event<'t>>,
     pub(super) paragraphs: Vec<Paragraph>,
-    /// Tables with rows of cells, not such that lay out a page.
-    pub(super) data_tables: HashSet<NodeId>,
+    /// Tables with rows of cells, not such that lay out a page, and their paragraphs.
+    pub(super) data_tables: HashMap<NodeId, Range<usize>>,
     /// The languages that preformatted texts are said to be in.
     pub(super) languages: HashMap<NodeId, String>,
     /// Elements that hold something else than text within a line, though they are not of that kind.
@@ -48,6 +49,8 @@ pub(super) struct Paragraph {
 /// A table that is being read.
 struct Table {
     id: NodeId,
+    /// The first paragraph in it.
+    first: usize,
     rows: usize,
     cells: usize,
     heads: usize,
@@ -129,14 +132,16 @@ impl<'t> Content<'t> {
                     if let Some(outer) = tables.last_mut() {
                         outer.lays_out = true;
                     }
-                    tables.push(Table { id: node.id(), rows: 0, cells: 0, heads: 0, lays_out: false, cell: letters });
+                    let first = content.last().0;
+                    tables.push(Table { id: node.id(), first, rows: 0, cells: 0, heads: 0, lays_out: false, cell: letters });
                 }
                 ("table", false) => {
                     if let Some(table) = tables.pop()
                         && !table.lays_out
-                        && (table.heads > 0 || table.cells >= 4 && table.cells >= 2 * table.rows)
+                        && (table.heads > 0 || table.cells >= 2 * table.rows.max(1))
                     {
-                        content.data_tables.insert(table.id);
+                        let paragraphs = table.first..content.paragraphs.len();
+                        content.data_tables.insert(table.id, paragraphs);
                     }
                 }
                 // A line of preformatted text ends.

@@ -33,7 +33,7 @@ pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
         }
     }
     let mut fallback = false;
-    if text.len() < settings.shortest_main_content {
+    if !wants_main_content || text.len() < settings.shortest_main_content {
         let everything = vec![true; content.paragraphs.len()];
         let all = write(&content, &everything);
         if all.len() >= text.len() {
@@ -64,7 +64,7 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
     for event in &content.events {
         match event {
             Event::Start(node, element) => {
-                writer.data_table |= content.data_tables.contains(&node.id());
+                writer.data_table |= content.data_tables.contains_key(&node.id());
                 let tag = name(element);
                 writer.start(tag, if tag == "ol" { first_number(element.attr("start")) } else { 0 });
                 if is_preformatted(tag) {
@@ -73,7 +73,7 @@ pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
             }
             Event::End(node, element) => {
                 writer.end(name(element));
-                writer.data_table &= !content.data_tables.contains(&node.id());
+                writer.data_table &= !content.data_tables.contains_key(&node.id());
             }
             Event::Quote(paragraph, opens) if is_taken(*paragraph) => writer.quote(*opens),
             Event::Text(paragraph, text) if is_taken(*paragraph) => writer.write(text),

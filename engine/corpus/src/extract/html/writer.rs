@@ -57,7 +57,7 @@ impl TextWriter {
     pub(super) fn start(&mut self, tag: &str, start: u32) {
         match flow(tag) {
             // Cells stand on their row's line.
-            _ if matches!(tag, "td" | "th") => {}
+            _ if matches!(tag, "td" | "th") && self.data_table => {}
             // A list within an item stands on the lines below it.
             Flow::Block => self.apart(if is_list(tag) && !self.lists.is_empty() { 1 } else { 2 }),
             Flow::Line => {
@@ -90,10 +90,10 @@ impl TextWriter {
             }
             "blockquote" => self.quotations += 1,
             "tr" => self.cells = 0,
-            "td" | "th" => {
+            "td" | "th" if self.data_table => {
                 self.cells += 1;
                 self.edge = true;
-                self.in_cell = self.data_table;
+                self.in_cell = true;
             }
             "code" => self.code += 1,
             _ if is_preformatted(tag) => self.preformatted += 1,
@@ -128,7 +128,7 @@ impl TextWriter {
                 self.cells = 0;
                 self.edge = false;
             }
-            "td" | "th" => {
+            "td" | "th" if self.data_table => {
                 self.in_cell = false;
                 self.edge = true;
                 self.breaks = 0;
