@@ -14,6 +14,8 @@ pub enum Kind {
     Markdown,
     /// A web page: its main content is taken.
     Html,
+    /// A piece of a web page, such as a post of a forum: all of it is content.
+    HtmlFragment,
     /// A MediaWiki page: its wikitext is reduced to prose.
     Wikitext,
     /// Source code in a language of this name, as in `rust`: rules about prose pass it over.
@@ -26,7 +28,7 @@ pub enum Kind {
 impl Kind {
     /// Whether prose has yet to be made of it.
     pub fn is_marked_up(&self) -> bool {
-        matches!(self, Self::Html | Self::Wikitext)
+        matches!(self, Self::Html | Self::HtmlFragment | Self::Wikitext)
     }
 
     /// Whether it is plain text, which goes without saying.

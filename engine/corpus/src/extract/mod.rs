@@ -1,6 +1,7 @@
 //! Prose from what is not plain text: web pages and wikitext. And the one step that readies a document for the rules, whatever it
 //! was written in.
 
+pub mod conservation;
 pub mod html;
 pub mod wikitext;
 
@@ -33,7 +34,7 @@ impl Settings {
 }
 
 /// What was done to a document's text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepared {
     /// Web pages without main content, of which all visible text was taken.
     pub fallbacks: u64,
@@ -41,6 +42,12 @@ pub struct Prepared {
     pub templates: u64,
     /// Sentences that were left out since one of those stands in them.
     pub sentences: u64,
+    /// Words to be seen on web pages.
+    pub words: u64,
+    /// Those of them that main content does not have.
+    pub words_left_out: u64,
+    /// Why the text is less than what was chosen of the document: a trouble, though the text is of use.
+    pub trouble: Option<String>,
     /// What repair changed.
     pub repaired: repair::Counts,
 }
@@ -57,12 +64,19 @@ pub fn prose(
 ) -> std::result::Result<Prepared, String> {
     let mut prepared = Prepared::default();
     match document.kind {
-        Kind::Html => {
+        Kind::Html | Kind::HtmlFragment => {
+            let mut settings = settings.html.clone();
+            if document.kind == Kind::HtmlFragment {
+                settings.mode = html::Mode::AllText;
+            }
             let page = match readers {
-                Some(readers) => html::page_elsewhere(&document.text, &settings.html, readers)?,
-                None => html::page(&document.text, &settings.html)?,
+                Some(readers) => html::page_elsewhere(&document.text, &settings, readers)?,
+                None => html::page(&document.text, &settings)?,
             };
             prepared.fallbacks = u64::from(page.fallback);
+            prepared.words = page.words as u64;
+            prepared.words_left_out = page.words.saturating_sub(page.words_taken) as u64;
+            prepared.trouble = page.lost;
             document.text = page.text;
             document.title = document.title.take().or(page.title);
             document.language = document.language.take().or(page.language);

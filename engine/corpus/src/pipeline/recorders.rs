@@ -87,12 +87,15 @@ impl Recorders {
 
     /// A document of the first pass: what was read, mended, edited and found in it. Texts that are not shown are let go.
     pub(super) fn told(&mut self, worker: &Worker, told: &mut Told) {
-        let Told { input, about, raw, counters, edits, found, samples } = told;
+        let Told { input, about, raw, trouble, counters, edits, found, samples } = told;
         if let Some(input) = self.inputs.get_mut(*input) {
             input.documents += 1;
         }
         self.raw.add(*raw);
         self.before.add(about, *raw);
+        if let Some(reason) = trouble {
+            self.troubles.add(&about.id, reason);
+        }
         for (at, name, count) in counters {
             self.count(*at, name, *count);
         }

@@ -49,6 +49,8 @@ pub(super) struct Told {
     pub about: Document,
     /// As it was read.
     pub raw: Amount,
+    /// What its text lacks, though it is of use.
+    pub trouble: Option<String>,
     /// What was mended in it.
     pub counters: Vec<(At, String, u64)>,
     /// Stages that changed it, in order, with what it was before each.
@@ -118,7 +120,10 @@ impl Worker {
         let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
         let mut told = Told { about: without_text(&mut document), raw, ..Told::default() };
         match extract::prepare(&mut document, &self.recipe.extract, &self.recipe.repair, self.readers) {
-            Ok(prepared) => told.counters = counters(&prepared),
+            Ok(prepared) => {
+                told.counters = counters(&prepared);
+                told.trouble = prepared.trouble.map(|reason| self.detector.mask(&reason));
+            }
             Err(reason) => return Ok(self.goes(told, At::Extraction, &reason, raw, &document.text)),
         }
         if document.kind.is_marked_up() {
@@ -270,6 +275,8 @@ fn counters(extracted: &Prepared) -> Vec<(At, String, u64)> {
         (At::Extraction, "pages_without_main_content", extracted.fallbacks),
         (At::Extraction, "unknown_templates_in_sentences", extracted.templates),
         (At::Extraction, "sentences_left_out_for_templates", extracted.sentences),
+        (At::Extraction, "words_seen_on_pages", extracted.words),
+        (At::Extraction, "words_of_pages_left_out", extracted.words_left_out),
         (At::Repair, "mojibake_characters", repaired.mojibake),
         (At::Repair, "control_characters", repaired.controls),
         (At::Repair, "invisible_characters", repaired.invisible),

@@ -53,16 +53,24 @@ pub fn prose(
     let extract = extract.clone();
     let readers = files.readers();
     let path = source.path.display().to_string();
-    Box::new(open(files, source, settings, progress).filter_map(move |item| {
-        let made = item.and_then(|mut document| {
-            let made = extract::prose(&mut document, &extract, readers);
-            let place = document
-                .id
-                .split_once('#')
-                .map_or_else(|| path.clone(), |(_, number)| format!("{path}#{number}"));
-            made.map(|_| document).map_err(|reason| Trouble { place, reason })
-        });
-        made.map(|document| (!document.text.trim().is_empty()).then_some(document)).transpose()
+    Box::new(open(files, source, settings, progress).flat_map(move |item| {
+        let items = item.map_or_else(
+            |trouble| [Some(Err(trouble)), None],
+            |mut document| {
+                let made = extract::prose(&mut document, &extract, readers);
+                let number = document.id.split_once('#');
+                let place = number.map_or_else(|| path.clone(), |(_, number)| format!("{path}#{number}"));
+                let trouble = |reason| Some(Err(super::Trouble { place, reason }));
+                match made {
+                    Ok(made) => {
+                        let is_text = !document.text.trim().is_empty();
+                        [made.trouble.and_then(trouble), is_text.then_some(Ok(document))]
+                    }
+                    Err(reason) => [trouble(reason), None],
+                }
+            },
+        );
+        items.into_iter().flatten()
     }))
 }
 
@@ -236,7 +244,7 @@ impl Watched {
     fn cut(&mut self, mut document: Document) -> Document {
         let limit = self.context.settings.limits.document;
         // A page is cut by whoever makes text of it, and a conversation is one piece or none.
-        if document.text.len() <= limit || matches!(document.kind, Kind::Html | Kind::Conversation) {
+        if document.text.len() <= limit || matches!(document.kind, Kind::Html | Kind::HtmlFragment | Kind::Conversation) {
             return document;
         }
         let id = document.id.clone();

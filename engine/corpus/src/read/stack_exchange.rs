@@ -40,7 +40,7 @@ impl StackExchange {
         let (Event::Empty(row) | Event::Start(row)) = event else {
             return Err(wrong("is not a row of a dump".to_owned()));
         };
-        let mut document = context.document(number, Kind::Html, String::new());
+        let mut document = context.document(number, Kind::HtmlFragment, String::new());
         let mut record = Map::new();
         let (mut kind, mut own) = (String::new(), String::new());
         for attribute in row.attributes().with_checks(false).take(MAX_ATTRIBUTES) {

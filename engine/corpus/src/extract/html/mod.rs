@@ -2,14 +2,24 @@
 //! quotations and code kept in the manner of Markdown.
 //!
 //! ```text
-//! page ─ html5ever, guarded ─► tree ─ without what is hidden ─┬─ trafilatura ─► writer ─► text      main content
-//!                                                             └───────────────► writer ─► text      all visible text
+//! page ─ html5ever, guarded ─► tree ─ without what is hidden ─► paragraphs ─┬─────────────────────────────► writer ─► text
+//!                                                                           └─ sketch ─ trafilatura ─ which ─┘
 //! ```
 
+#[cfg(feature = "pages")]
+mod choice;
+#[cfg(feature = "pages")]
+mod content;
+#[cfg(feature = "pages")]
+mod formula;
+#[cfg(feature = "pages")]
+mod hidden;
 #[cfg(feature = "pages")]
 mod metadata;
 #[cfg(feature = "pages")]
 mod sift;
+#[cfg(feature = "pages")]
+mod streamed;
 #[cfg(feature = "pages")]
 mod tags;
 #[cfg(feature = "pages")]
@@ -93,6 +103,12 @@ pub struct Page {
     pub licence: Option<String>,
     /// Whether all visible text was taken because no main content was found.
     pub fallback: bool,
+    /// Words to be seen on the page, and those of them in the paragraphs that were taken.
+    pub words: usize,
+    /// See [`words`](Self::words).
+    pub words_taken: usize,
+    /// What of the paragraphs that were taken is not in the text, where that is too much.
+    pub lost: Option<String>,
 }
 
 /// Takes the text of a page.

@@ -114,11 +114,7 @@ impl<Builder: TokenSink> TokenSink for Guard<Builder> {
 
     fn process_token(&self, token: Token, line: u64) -> TokenSinkResult<Self::Handle> {
         match token {
-            Token::CommentToken(_) => TokenSinkResult::Continue,
-            Token::CharacterTokens(text) if text.contains(super::tree::is_mark) => {
-                let text = text.replace(super::tree::is_mark, "");
-                self.builder.process_token(Token::CharacterTokens(text.into()), line)
-            }
+            Token::CommentToken(text) if !super::streamed::is_boundary(&text) => TokenSinkResult::Continue,
             Token::TagToken(mut tag) => {
                 let name = tag.name.clone();
                 if tag.kind == TagKind::EndTag {

@@ -1,5 +1,7 @@
 //! The elements that extraction tells apart, by their names in small letters, as the parser writes them.
 
+use scraper::node::Element;
+
 /// How an element stands in the flow of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flow {
@@ -13,18 +15,32 @@ pub(super) enum Flow {
     Gone,
 }
 
+/// An element's name; the old names of preformatted text are `pre`.
+pub(super) fn name(element: &Element) -> &str {
+    match element.name() {
+        "listing" | "plaintext" | "xmp" => "pre",
+        name => name,
+    }
+}
+
 /// How an element stands in the flow of text.
 pub(super) fn flow(name: &str) -> Flow {
     match name {
         "div" | "li" | "dd" | "dt" | "tr" | "td" | "th" | "center" | "legend" | "figcaption" | "summary"
         | "caption" | "tbody" | "tfoot" | "thead" => Flow::Line,
         "address" | "article" | "aside" | "blockquote" | "dl" | "details" | "fieldset" | "figure"
-        | "footer" | "form" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "header" | "main" | "menu"
-        | "nav" | "ol" | "p" | "pre" | "section" | "table" | "ul" => Flow::Block,
-        "annotation" | "audio" | "button" | "canvas" | "datalist" | "dialog" | "map" | "noscript"
-        | "object" | "rp" | "rt" | "select" | "svg" | "template" | "video" => Flow::Gone,
+        | "footer" | "form" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "header" | "hgroup" | "hr"
+        | "main" | "menu" | "nav" | "ol" | "p" | "pre" | "search" | "section" | "table" | "ul" => Flow::Block,
+        "annotation" | "audio" | "button" | "canvas" | "datalist" | "dialog" | "head" | "iframe" | "map"
+        | "noembed" | "noframes" | "noscript" | "object" | "rp" | "rt" | "script" | "select" | "style"
+        | "svg" | "template" | "textarea" | "title" | "video" => Flow::Gone,
         _ => Flow::Inline,
     }
+}
+
+/// Whether an element keeps its white space.
+pub(super) fn is_preformatted(name: &str) -> bool {
+    name == "pre"
 }
 
 /// The level of a heading, from 1.

@@ -1,7 +1,8 @@
 //! Events to plain text in the manner of Markdown: `#` before headings, `- ` and `1. ` before items, `> ` before quotations,
 //! code within fences or backticks, a table's row on a line with ` | ` between its cells, paragraphs apart by a blank line.
 
-use super::tags::{Flow, flow, heading_level};
+use super::formula::Formula;
+use super::tags::{Flow, flow, heading_level, is_preformatted};
 
 /// Beyond these levels quotations and lists are not indented further, lest a page of nested lists grow by what stands before
 /// its lines.
@@ -18,6 +19,9 @@ pub(super) struct TextWriter {
     space: bool,
     /// Cells begun in this row since the last word.
     cells: usize,
+    /// Whether a table of data is being written, whose rows are lines, and whether a cell of it is.
+    pub(super) data_table: bool,
+    in_cell: bool,
     /// Whether nothing stands in this cell or item yet: what would set its first block apart is not written.
     edge: bool,
     /// What stands before the next word on its line: an item's mark, a heading's.
@@ -53,7 +57,7 @@ impl TextWriter {
     pub(super) fn start(&mut self, tag: &str, start: u32) {
         match flow(tag) {
             // Cells stand on their row's line.
-            _ if matches!(tag, "td" | "th") => {}
+            _ if matches!(tag, "td" | "th") && self.data_table => {}
             // A list within an item stands on the lines below it.
             Flow::Block => self.apart(if is_list(tag) && !self.lists.is_empty() { 1 } else { 2 }),
             Flow::Line => {
@@ -86,16 +90,13 @@ impl TextWriter {
             }
             "blockquote" => self.quotations += 1,
             "tr" => self.cells = 0,
-            "td" | "th" => {
+            "td" | "th" if self.data_table => {
                 self.cells += 1;
                 self.edge = true;
-            }
-            "q" => {
-                self.word("\"");
-                self.space = false;
+                self.in_cell = true;
             }
             "code" => self.code += 1,
-            "pre" => self.preformatted += 1,
+            _ if is_preformatted(tag) => self.preformatted += 1,
             _ => {}
         }
         if let Some(level) = heading_level(tag) {
@@ -127,15 +128,12 @@ impl TextWriter {
                 self.cells = 0;
                 self.edge = false;
             }
-            "td" | "th" => {
+            "td" | "th" if self.data_table => {
+                self.in_cell = false;
                 self.edge = true;
                 self.breaks = 0;
                 self.space = true;
                 return;
-            }
-            "q" => {
-                self.space = false;
-                self.word("\"");
             }
             "code" => {
                 self.code = self.code.saturating_sub(1);
@@ -143,7 +141,7 @@ impl TextWriter {
                     self.result.push('`');
                 }
             }
-            "pre" => {
+            _ if is_preformatted(tag) => {
                 self.preformatted = self.preformatted.saturating_sub(1);
                 if self.preformatted == 0 {
                     self.write_block();
@@ -158,6 +156,35 @@ impl TextWriter {
             Flow::Block => self.apart(if is_list(tag) && !self.lists.is_empty() { 1 } else { 2 }),
             Flow::Line => self.apart(1),
             _ => {}
+        }
+    }
+
+    /// Begins or ends a quotation within a line.
+    pub(super) fn quote(&mut self, opens: bool) {
+        self.space &= opens;
+        self.word("\"");
+        self.space = false;
+    }
+
+    /// Takes a formula: TeX within dollar signs.
+    pub(super) fn formula(&mut self, formula: &Formula) {
+        let Formula { text, is_tex, is_display } = formula;
+        let is_display = *is_display && !self.in_cell;
+        let sign = match (is_tex, is_display) {
+            (false, _) => "",
+            (true, false) => "$",
+            (true, true) => "$$",
+        };
+        if is_display {
+            self.apart(2);
+        }
+        if self.preformatted > 0 {
+            self.block.push_str(text);
+        } else if !text.is_empty() {
+            self.word(&format!("{sign}{text}{sign}"));
+        }
+        if is_display {
+            self.apart(2);
         }
     }
 
@@ -183,6 +210,10 @@ impl TextWriter {
 
     /// Sets what follows apart by so many line ends.
     fn apart(&mut self, breaks: usize) {
+        if self.in_cell && self.preformatted == 0 {
+            self.space = true;
+            return;
+        }
         if self.preformatted > 0 {
             if !self.block.is_empty() && !self.block.ends_with('\n') {
                 self.block.push('\n');

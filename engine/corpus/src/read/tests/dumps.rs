@@ -105,7 +105,7 @@ fn questions_and_answers_come_out_of_a_dump() {
     assert_eq!(documents.len(), 2);
     let question = &documents[0];
     assert_eq!(question.id, "Posts.xml#1:4");
-    assert_eq!((question.text.as_str(), &question.kind), ("<p>How?\n</p>", &Kind::Html));
+    assert_eq!((question.text.as_str(), &question.kind), ("<p>How?\n</p>", &Kind::HtmlFragment));
     assert_eq!(question.title.as_deref(), Some("A \"title\""));
     assert_eq!(question.licence.as_deref(), Some("CC-BY-SA-4.0"));
     assert_eq!(question.date.as_deref(), Some("2008-07-31"));

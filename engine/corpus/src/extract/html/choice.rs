@@ -1,0 +1,180 @@
+//! Which paragraphs of a page are its main content.
+//!
+//! `trafilatura`, a port of go-trafilatura, answers with copies of what it takes, and loses text within and behind elements that it does not
+//! know. So it is given a sketch of the page, blocks with text and links in them, in which each text begins with a character that names
+//! its paragraph and that no page has a use for; those that come back are content.
+
+use super::content::{Content, Event};
+use super::hidden::Hidden;
+use super::tags::{Flow, flow, is_preformatted, name};
+use ego_tree::NodeRef;
+use scraper::node::Element;
+use scraper::{Html, Node};
+use std::fmt::Write;
+use trafilatura::{ExtractionFocus, HtmlDateMode, Options};
+
+/// Characters of private use, of planes 15 and 16.
+const MARKS: [std::ops::RangeInclusive<u32>; 2] = [0xf_0000..=0xf_fffd, 0x10_0000..=0x10_fffd];
+
+/// Bytes of an attribute that the sketch has.
+const ATTRIBUTE: usize = 200;
+
+/// What was found.
+pub(super) enum Choice {
+    /// Whether each paragraph is content.
+    Paragraphs(Vec<bool>),
+    /// A text that the page has for machines, and does not show.
+    Elsewhere(String),
+}
+
+/// The main content; no paragraph where none is found.
+pub(super) fn main_content(html: &Html, content: &Content<'_>) -> Choice {
+    let mut chosen = vec![false; content.paragraphs.len()];
+    let options =
+        Options::default().with_focus(ExtractionFocus::FavorRecall).with_html_date_mode(HtmlDateMode::Disabled);
+    if let Ok(found) = trafilatura::extract(&sketch(html, content), &options) {
+        let mut marked = false;
+        for mark in found.content_html.chars().filter_map(number) {
+            marked = true;
+            if let Some(paragraph) = chosen.get_mut(mark) {
+                *paragraph = true;
+            }
+        }
+        if !marked && !found.content_html.is_empty() {
+            let html = Html::parse_fragment(&found.content_html);
+            let content = Content::of(&html, &Hidden::of(&html, false));
+            return Choice::Elsewhere(super::tree::write(&content, &vec![true; content.paragraphs.len()]));
+        }
+    }
+    // Cells that `trafilatura` did not know what to do with: a table is content or not.
+    for paragraphs in content.data_tables.values() {
+        let cells = || paragraphs.clone().filter(|cell| content.paragraphs.get(*cell).is_some_and(|cell| cell.is_prose));
+        let known = cells().filter(|cell| chosen.get(*cell).is_some_and(|chosen| *chosen)).count();
+        if known > 0 && 2 * known >= cells().count()
+            && let Some(cells) = chosen.get_mut(paragraphs.clone())
+        {
+            cells.fill(true);
+        }
+    }
+    Choice::Paragraphs(chosen)
+}
+
+/// The mark of a paragraph; none behind the last.
+fn mark(paragraph: usize) -> Option<char> {
+    let first = MARKS[0].clone().count();
+    let code = match paragraph.checked_sub(first) {
+        None => MARKS[0].start() + u32::try_from(paragraph).ok()?,
+        Some(rest) => MARKS[1].start().checked_add(u32::try_from(rest).ok()?)?,
+    };
+    char::from_u32(code).filter(|mark| number(*mark).is_some())
+}
+
+/// The paragraph that a mark names.
+fn number(mark: char) -> Option<usize> {
+    let place = MARKS.iter().position(|marks| marks.contains(&u32::from(mark)))?;
+    let before = if place == 0 { 0 } else { MARKS[0].clone().count() };
+    Some(before + (u32::from(mark) - MARKS[place].start()) as usize)
+}
+
+/// The page for `trafilatura`.
+fn sketch(html: &Html, content: &Content<'_>) -> String {
+    let mut sketch = String::from("<html><head>");
+    // Says whether a page is a forum, and has the text of some.
+    for node in html.tree.root().descendants() {
+        if let Node::Element(element) = node.value()
+            && element.name() == "script"
+            && element.attr("type").is_some_and(|kind| kind.eq_ignore_ascii_case("application/ld+json"))
+        {
+            sketch.push_str("<script type=\"application/ld+json\">");
+            sketch.extend(node.children().filter_map(|text| text.value().as_text().map(|text| &**text)));
+            sketch.push_str("</script>");
+        }
+    }
+    sketch.push_str("</head><body>");
+    for event in &content.events {
+        match event {
+            Event::Start(node, element) => {
+                if let Some(tag) = sketched(content, *node, element) {
+                    // `trafilatura` joins the texts of blocks without white space between them.
+                    let _ = write!(sketch, "\n<{tag}");
+                    attributes(&mut sketch, element);
+                    sketch.push('>');
+                }
+            }
+            Event::End(node, element) => {
+                if let Some(tag) = sketched(content, *node, element).filter(|tag| !matches!(*tag, "br" | "hr")) {
+                    let _ = write!(sketch, "</{tag}>");
+                }
+            }
+            Event::Text(paragraph, text) => text_of(&mut sketch, content, *paragraph, text),
+            Event::Formula(paragraph, formula) => text_of(&mut sketch, content, *paragraph, &formula.text),
+            Event::Quote(..) => {}
+        }
+    }
+    sketch
+}
+
+/// What an element is in the sketch; none where only what it holds is there.
+fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Element) -> Option<&'e str> {
+    let tag = name(element);
+    match tag {
+        "html" | "body" => None,
+        "a" | "span" | "br" => Some(tag),
+        // Its picture is what goes of a figure, not a listing.
+        "figure" if node.descendants().any(|node| node.value().as_element().is_some_and(|inside| is_preformatted(name(inside)))) => {
+            Some("div")
+        }
+        "form" if node.descendants().any(|node| node.value().as_element().is_some_and(|inside| matches!(inside.name(), "h1" | "article" | "main"))) => {
+            Some("div")
+        }
+        "center" | "hgroup" | "search" => Some("div"),
+        _ if flow(tag) != Flow::Inline => Some(tag),
+        _ if content.wrappers.contains(&node.id()) && tag.contains('-') => Some("div"),
+        _ => None,
+    }
+}
+
+/// What is asked of an element.
+fn attributes(sketch: &mut String, element: &Element) {
+    for (name, value) in element.attrs() {
+        let mut value = &value[..value.floor_char_boundary(ATTRIBUTE)];
+        let without;
+        match name {
+            "class" | "id" => {
+                // Parts of articles are about these; what is a banner is gone by now.
+                if ["cookie", "consent", "-ad-", " ad "].iter().any(|word| value.contains(word)) {
+                    without = value.replace("cookie", "").replace("consent", "").replace("-ad-", "-").replace(" ad ", " ");
+                    value = &without;
+                }
+            }
+            "href" | "role" | "itemprop" | "rel" | "data-component" | "data-testid" => {}
+            _ => continue,
+        }
+        let _ = write!(sketch, " {name}=\"{}\"", html_escape::encode_double_quoted_attribute(value));
+    }
+}
+
+fn text_of(sketch: &mut String, content: &Content<'_>, paragraph: usize, text: &str) {
+    let is_blank = text.trim().is_empty();
+    if is_blank {
+        sketch.push_str(if text.is_empty() { "" } else { " " });
+    } else if content.paragraphs.get(paragraph).is_some_and(|paragraph| paragraph.is_prose) {
+        sketch.extend(mark(paragraph));
+        sketch.extend(html_escape::encode_text(text).chars().filter(|letter| number(*letter).is_none()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{mark, number};
+
+    #[test]
+    fn marks_name_paragraphs() {
+        for paragraph in [0, 1, 65_533, 65_534, 131_067] {
+            assert_eq!(mark(paragraph).and_then(number), Some(paragraph));
+        }
+        assert_eq!(mark(131_068), None);
+        assert_eq!(number('a'), None);
+        assert_eq!(number('\u{ffffe}'), None);
+    }
+}

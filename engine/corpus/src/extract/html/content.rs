@@ -1,0 +1,226 @@
+//! A page's tree in order: what begins, what ends, and the texts of its paragraphs.
+
+use super::formula::{Formula, formula, is_shown_formula};
+use super::hidden::{self, Hidden, skip};
+use super::tags::{Flow, flow, heading_level, is_preformatted, name};
+use super::writer::language_of;
+use ego_tree::iter::Edge;
+use ego_tree::{NodeId, NodeRef};
+use scraper::node::Element;
+use scraper::{Html, Node};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+/// Letters of a cell of a table of data at most.
+const CELL: usize = 1000;
+
+/// What a page holds that is to be seen.
+#[derive(Default)]
+pub(super) struct Content<'t> {
+    pub(super) events: Vec<Event<'t>>,
+    pub(super) paragraphs: Vec<Paragraph>,
+    /// Tables with rows of cells, not such that lay out a page, and their paragraphs.
+    pub(super) data_tables: HashMap<NodeId, Range<usize>>,
+    /// The languages that preformatted texts are said to be in.
+    pub(super) languages: HashMap<NodeId, String>,
+    /// Elements that hold something else than text within a line, though they are not of that kind.
+    pub(super) wrappers: HashSet<NodeId>,
+}
+
+/// A step through the tree. Numbers are those of paragraphs.
+pub(super) enum Event<'t> {
+    Start(NodeRef<'t, Node>, &'t Element),
+    End(NodeRef<'t, Node>, &'t Element),
+    Text(usize, &'t str),
+    Formula(usize, Formula),
+    /// A quotation within a line begins, or ends.
+    Quote(usize, bool),
+}
+
+/// Text between two ends of lines that elements make.
+#[derive(Debug, Default)]
+pub(super) struct Paragraph {
+    /// Its text as the page has it, without formulas.
+    pub(super) text: String,
+    /// Whether it is more than a date or the name of a field.
+    pub(super) is_prose: bool,
+}
+
+/// A table that is being read.
+struct Table {
+    id: NodeId,
+    /// The first paragraph in it.
+    first: usize,
+    rows: usize,
+    cells: usize,
+    heads: usize,
+    lays_out: bool,
+    /// Where the text of its last cell begins.
+    cell: usize,
+}
+
+impl<'t> Content<'t> {
+    /// Reads a tree but for what is hidden.
+    pub(super) fn of(html: &'t Html, hidden: &Hidden) -> Self {
+        let mut content = Self { paragraphs: vec![Paragraph::default()], ..Self::default() };
+        let mut tables: Vec<Table> = Vec::new();
+        let (mut preformatted, mut quiet) = (0_usize, 0_usize);
+        let mut letters = 0;
+        let mut edges = html.tree.root().traverse();
+        while let Some(edge) = edges.next() {
+            let (node, opens) = match edge {
+                Edge::Open(node) => (node, true),
+                Edge::Close(node) => (node, false),
+            };
+            let element = match node.value() {
+                Node::Element(element) => element,
+                Node::Text(text) if opens => {
+                    letters += text.len();
+                    content.text(text, quiet == 0);
+                    continue;
+                }
+                _ => continue,
+            };
+            let tag = name(element);
+            let is_block = matches!(flow(tag), Flow::Block | Flow::Line);
+            if opens {
+                if let Some(formula) = formula(node, element).filter(|_| !hidden.contains(node.id())) {
+                    let number = content.last().0;
+                    let paragraph = content.last().1;
+                    // Words on both sides are no neighbours.
+                    paragraph.text.push('\n');
+                    paragraph.is_prose = true;
+                    content.events.push(Event::Formula(number, formula));
+                    skip(&mut edges, node);
+                    continue;
+                }
+                if hidden.contains(node.id())
+                    || hidden::is_gone(node, element)
+                    || is_shown_formula(node, element)
+                {
+                    if matches!(tag, "button" | "select" | "video" | "object" | "iframe") {
+                        content.text(" ", false);
+                    }
+                    if is_block && preformatted == 0 {
+                        content.divide();
+                    }
+                    skip(&mut edges, node);
+                    continue;
+                }
+            }
+            let ends_code = !opens && preformatted == 1 && is_preformatted(tag);
+            if is_block && (preformatted == 0 || ends_code) {
+                content.divide();
+                content.note_wrappers(node, opens);
+            }
+            if let Some(table) = tables.last_mut() {
+                note_cell(table, tag, opens, letters);
+            }
+            let change = |count: &mut usize| if opens { *count += 1 } else { *count = count.saturating_sub(1) };
+            if is_preformatted(tag) {
+                change(&mut preformatted);
+                let classes = node.descendants().filter_map(|node| node.value().as_element()?.attr("class"));
+                if let Some(language) = opens.then(|| classes.filter_map(language_of).next()).flatten() {
+                    content.languages.insert(node.id(), language.to_owned());
+                }
+            }
+            if matches!(tag, "time" | "label" | "output" | "progress" | "meter") {
+                change(&mut quiet);
+            }
+            match (tag, opens) {
+                ("table", true) => {
+                    if let Some(outer) = tables.last_mut() {
+                        outer.lays_out = true;
+                    }
+                    let first = content.last().0;
+                    tables.push(Table { id: node.id(), first, rows: 0, cells: 0, heads: 0, lays_out: false, cell: letters });
+                }
+                ("table", false) => {
+                    if let Some(table) = tables.pop()
+                        && !table.lays_out
+                        && (table.heads > 0 || table.cells >= 2 * table.rows.max(1))
+                    {
+                        let paragraphs = table.first..content.paragraphs.len();
+                        content.data_tables.insert(table.id, paragraphs);
+                    }
+                }
+                // A line of preformatted text ends.
+                ("br", true) => {
+                    if preformatted > 0 {
+                        content.text("\n", false);
+                    } else {
+                        content.last().1.text.push(' ');
+                    }
+                }
+                ("q", _) => {
+                    let number = content.last().0;
+                    content.events.push(Event::Quote(number, opens));
+                }
+                _ => {}
+            }
+            // Code has no structure but its own.
+            if preformatted == 0 || is_preformatted(tag) {
+                content.events.push(if opens { Event::Start(node, element) } else { Event::End(node, element) });
+            } else if matches!(flow(tag), Flow::Block | Flow::Line) {
+                let number = content.last().0;
+                if !content.last().1.text.ends_with('\n') {
+                    content.last().1.text.push('\n');
+                    content.events.push(Event::Text(number, "\n"));
+                }
+            }
+        }
+        content
+    }
+
+    fn text(&mut self, text: &'t str, is_prose: bool) {
+        let number = self.last().0;
+        let paragraph = self.last().1;
+        paragraph.text.push_str(text);
+        paragraph.is_prose |= is_prose && !text.trim().is_empty();
+        self.events.push(Event::Text(number, text));
+    }
+
+    /// The paragraph that is being read, and its number.
+    fn last(&mut self) -> (usize, &mut Paragraph) {
+        if self.paragraphs.is_empty() {
+            self.paragraphs.push(Paragraph::default());
+        }
+        let number = self.paragraphs.len() - 1;
+        (number, &mut self.paragraphs[number])
+    }
+
+    /// Ends a paragraph where one has begun.
+    fn divide(&mut self) {
+        let begun = self.paragraphs.last().is_none_or(|last| last.is_prose || !last.text.trim().is_empty());
+        if begun {
+            self.paragraphs.push(Paragraph::default());
+        }
+    }
+
+    /// Notes the elements around a block that are no blocks.
+    fn note_wrappers(&mut self, node: NodeRef<'t, Node>, opens: bool) {
+        if opens {
+            let around = node.ancestors().map_while(|parent| {
+                let element = parent.value().as_element()?;
+                (flow(name(element)) == Flow::Inline).then(|| parent.id())
+            });
+            self.wrappers.extend(around);
+        }
+    }
+}
+
+/// Notes what the start or end of an element says of the table around it.
+fn note_cell(table: &mut Table, tag: &str, opens: bool, letters: usize) {
+    match (tag, opens) {
+        ("tr", true) => table.rows += 1,
+        ("td" | "th", true) => {
+            table.cells += 1;
+            table.heads += usize::from(tag == "th");
+            table.cell = letters;
+        }
+        ("td" | "th", false) => table.lays_out |= letters - table.cell > CELL,
+        ("form" | "article" | "section" | "nav" | "pre", _) => table.lays_out = true,
+        _ if heading_level(tag).is_some() => table.lays_out = true,
+        _ => {}
+    }
+}

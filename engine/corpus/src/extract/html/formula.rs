@@ -1,0 +1,103 @@
+//! Formulas as TeX where a page has it beside what it shows (MathML with an annotation, MathJax's scripts, pictures with an alternative),
+//! else MathML as a line of text.
+
+use ego_tree::NodeRef;
+use scraper::Node;
+use scraper::node::Element;
+
+/// A formula.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Formula {
+    /// TeX, or a line of text.
+    pub(super) text: String,
+    pub(super) is_tex: bool,
+    /// Whether it stands on lines of its own.
+    pub(super) is_display: bool,
+}
+
+/// The formula that an element is; none where it is none.
+pub(super) fn formula(node: NodeRef<'_, Node>, element: &Element) -> Option<Formula> {
+    let (tex, is_display) = match element.name() {
+        "math" => {
+            let annotation = node.descendants().find(|node| {
+                node.value().as_element().is_some_and(|element| {
+                    element.name() == "annotation" && element.attr("encoding").is_some_and(|name| name.contains("tex"))
+                })
+            });
+            let annotation = annotation.map(inside);
+            let tex = annotation.or_else(|| element.attr("alttext").map(str::to_owned));
+            let is_display = element.attr("display") == Some("block");
+            let Some(tex) = tex.filter(|tex| !tex.trim().is_empty()) else {
+                let text = line(node);
+                return Some(Formula { text, is_tex: false, is_display });
+            };
+            (tex, is_display)
+        }
+        "script" if is_tex_script(element) => {
+            (inside(node), element.attr("type").is_some_and(|kind| kind.contains("mode=display")))
+        }
+        "img" => {
+            let classes = element.attr("class")?;
+            let is_formula = classes
+                .split_ascii_whitespace()
+                .any(|class| matches!(class, "tex" | "latex" | "math") || class.starts_with("mwe-math"));
+            (element.attr("alt").filter(|_| is_formula)?.to_owned(), false)
+        }
+        _ => return None,
+    };
+    let tex = tex.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Wikipedia sets all in this style.
+    let plain = tex.strip_prefix("{\\displaystyle").and_then(|rest| rest.strip_suffix('}')).map(str::trim);
+    let text = plain.unwrap_or(&tex).to_owned();
+    (!text.is_empty()).then_some(Formula { text, is_tex: true, is_display })
+}
+
+/// Whether what MathJax shows of a formula is here, and the formula itself behind it.
+pub(super) fn is_shown_formula(node: NodeRef<'_, Node>, element: &Element) -> bool {
+    element.attr("class").is_some_and(|class| class.starts_with("MathJax"))
+        && node
+            .next_siblings()
+            .filter_map(|next| next.value().as_element())
+            .take(2)
+            .any(is_tex_script)
+}
+
+fn is_tex_script(element: &Element) -> bool {
+    element.name() == "script" && element.attr("type").is_some_and(|kind| kind.starts_with("math/tex"))
+}
+
+/// The text in an element.
+fn inside(node: NodeRef<'_, Node>) -> String {
+    node.descendants().filter_map(|node| node.value().as_text().map(|text| &**text)).collect()
+}
+
+/// MathML as a line; nests at most as deep as the tree, which is bounded.
+fn line(node: NodeRef<'_, Node>) -> String {
+    let parts: Vec<String> = node
+        .children()
+        .filter_map(|child| match child.value() {
+            Node::Text(text) => Some(text.trim().to_owned()),
+            Node::Element(element) if element.name().starts_with("annotation") => None,
+            Node::Element(_) => Some(line(child)),
+            _ => None,
+        })
+        .filter(|part| !part.is_empty())
+        .collect();
+    let grouped = |part: &String, (open, close): (char, char)| match part.chars().nth(1) {
+        Some(_) => format!("{open}{part}{close}"),
+        None => part.clone(),
+    };
+    let name = node.value().as_element().map_or("", Element::name);
+    let signs: &[&str] = match name {
+        "mfrac" => &["", "/"],
+        "msup" | "mover" => &["", "^"],
+        "msub" | "munder" => &["", "_"],
+        "msubsup" | "munderover" => &["", "_", "^"],
+        "msqrt" => return format!("√({})", parts.concat()),
+        "mtr" => return parts.join(" ") + "; ",
+        _ => return parts.concat(),
+    };
+    let bracket = if name == "mfrac" { ('(', ')') } else { ('{', '}') };
+    let signs = signs.iter().chain(std::iter::repeat(&""));
+    parts.iter().zip(signs).map(|(part, sign)| format!("{sign}{}", grouped(part, bracket))).collect()
+}
