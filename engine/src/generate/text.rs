@@ -12,15 +12,15 @@ pub type Decode<'text> = Box<dyn FnMut(Option<u32>) -> Option<String> + 'text>;
 /// A generation with its tokenizer.
 pub type TextGeneration<'text> = Generation<Decode<'text>>;
 
-/// A text after a prompt, of [`prompt_tokens`], that the tokenizer's own end or one of `ends` ends.
+/// A text after a prompt, of [`prompt_tokens`], that one of the tokenizer's own ends or of `ends` ends.
 pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
     tokenizer: T,
     prompt: &[u32],
     ends: &[u32],
     config: &GenerateConfig,
 ) -> Request<Decode<'text>> {
-    let ends = tokenizer.end_of_text().into_iter().chain(ends.iter().copied()).collect();
-    let mut stream = DecodeStream::new(tokenizer);
+    let ends = [tokenizer.ends(), ends.to_vec()].concat();
+    let mut stream = DecodeStream::after(tokenizer, prompt);
     let decode: Decode<'text> = Box::new(move |token| match token {
         Some(token) => stream.push(token),
         None => stream.flush(),

@@ -111,11 +111,9 @@ impl Fields {
         }
     }
 
-    /// A token's id, or the first of several.
-    pub fn token(&mut self, name: &str) -> Option<u32> {
-        let value = self.get(name)?;
-        let id = value.as_array().map_or(Some(value), |ids| ids.first())?;
-        id.as_u64().and_then(|id| u32::try_from(id).ok())
+    /// What a field holds; null where it is not there.
+    pub fn value(&mut self, name: &str) -> Value {
+        self.get(name).cloned().unwrap_or_default()
     }
 
     /// An error about this file.

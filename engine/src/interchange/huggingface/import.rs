@@ -59,7 +59,7 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
         "quantised weights cannot be imported; take the model in f32, f16 or bfloat16, or as a GGUF file";
     fields.must_be_absent("quantization_config", reason)?;
     let model = ModelConfig { labels, ..family.read(&mut fields)? };
-    let end = fields.token("eos_token_id");
+    let generation = ["bos_token_id", "eos_token_id", "pad_token_id"].map(|name| (name, fields.value(name)));
     let notices = fields
         .unknown()
         .iter()
@@ -72,7 +72,7 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     // Where all tensors are stored alike.
     let first = stored.first().and_then(Stored::format);
     let format = first.filter(|first| stored.iter().all(|other| other.format() == Some(*first)));
-    let tokenizer = TokenizerFiles::read(path)?.ending_with(end);
+    let tokenizer = TokenizerFiles::read(path)?.generating(&generation.into_iter().collect());
     let weights = Box::new(FolderWeights { folder, tensors: stored });
     Ok(Looked { family, dtype: format.map(Format::name), model, notices, tokenizer, tensors, weights })
 }

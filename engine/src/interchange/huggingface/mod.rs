@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once, files};
 use crate::project::{Trained, parameters_of, weights_crc32c};
 use crate::storage::{self, Staging};
-use crate::tokenizer::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
+use crate::tokenizer::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles};
 use glasshouse_protocol::{Evaluation, ModelConfig, RunConfig, RunState};
 use safetensors::tensor::TensorInfo;
 use serde_json::{Map, Value, json};
@@ -69,17 +69,16 @@ async fn export_in_turns(
     let family = Family::of(model, family)?;
     storage::check_place(folder, "an export", &NAMES, replace)?;
     let staging = Staging::beside(folder)?;
-    let end_of_text = tokenizer.tokenizer.end_of_text();
-    let begin = tokenizer.special("bos_token").or(end_of_text.filter(|_| tokenizer.settings.is_empty()));
+    let generation = generation_config(model, tokenizer);
     let mut fields = family.write(model);
-    fields.extend(shared_fields(family, begin, end_of_text, format));
+    fields.extend(shared_fields(family, model, tokenizer, &generation, format));
     if !model.labels.is_empty() {
         fields.extend(label_fields(family, model, padding(model, tokenizer)));
     }
     let texts: [(&str, Vec<u8>); 4] = [
         ("config.json", pretty(&Value::Object(fields))?),
         (SETTINGS_FILE, pretty(&tokenizer_config(export))?),
-        ("generation_config.json", pretty(&generation_config(model.context_length, begin, end_of_text))?),
+        (GENERATION_FILE, pretty(&Value::Object(generation))?),
         ("README.md", card::card(export.config, family, facts).into_bytes()),
     ];
     let mut written = Vec::new();
@@ -149,15 +148,19 @@ pub(super) async fn write_tensors(
 /// What every class's `config.json` says.
 fn shared_fields(
     family: &Family,
-    begin: Option<u32>,
-    end_of_text: Option<u32>,
+    model: &ModelConfig,
+    files: &TokenizerFiles,
+    generation: &Map<String, Value>,
     format: Format,
 ) -> Map<String, Value> {
+    // Without the field some classes take an id of their own, which a smaller vocabulary lacks.
+    let padding = files.special("pad_token").filter(|id| (*id as usize) < model.vocabulary);
     families::object(json!({
         "architectures": [family.class],
         "model_type": family.model_type,
-        "bos_token_id": begin,
-        "eos_token_id": end_of_text,
+        "bos_token_id": generation.get("bos_token_id").cloned().or_else(|| files.special("bos_token").map(Value::from)),
+        "eos_token_id": generation.get("eos_token_id").cloned().or_else(|| files.tokenizer.end_of_text().map(Value::from)),
+        "pad_token_id": padding,
         "dtype": format.name(),
         // What versions of transformers before 4.56 read.
         "torch_dtype": format.name(),
@@ -234,7 +237,7 @@ const NAMES: [&str; 7] = [
     "config.json",
     SETTINGS_FILE,
     CHAT_TEMPLATE_FILE,
-    "generation_config.json",
+    GENERATION_FILE,
     "README.md",
     "model.safetensors",
     "tokenizer.json",
@@ -290,15 +293,18 @@ fn plain_tokenizer_config(export: &Export<'_>) -> Value {
     config
 }
 
-fn generation_config(context_length: usize, begin: Option<u32>, end_of_text: Option<u32>) -> Value {
-    // Never beyond the positions that there are; and a number of new tokens would go before the limit that lm-eval sets.
-    let mut config = json!({ "do_sample": true, "temperature": 0.8, "max_length": context_length });
-    if let (Some(id), Some(fields)) = (end_of_text, config.as_object_mut()) {
-        fields.insert("bos_token_id".to_owned(), json!(begin));
-        fields.insert("eos_token_id".to_owned(), json!(id));
-        fields.insert("pad_token_id".to_owned(), json!(id));
+/// `generation_config.json`: the one that an imported model came with, or what suits a model that was trained here.
+fn generation_config(model: &ModelConfig, files: &TokenizerFiles) -> Map<String, Value> {
+    if !files.generation.is_empty() {
+        return files.generation.clone();
     }
-    config
+    let end = files.tokenizer.end_of_text();
+    let begin = files.special("bos_token").or(end.filter(|_| files.settings.is_empty()));
+    // Never beyond the positions that there are; and a number of new tokens would go before the limit that lm-eval sets.
+    let mut fields = families::object(json!({ "do_sample": true, "temperature": 0.8, "max_length": model.context_length }));
+    let ids = [("bos_token_id", begin), ("eos_token_id", end), ("pad_token_id", end)];
+    fields.extend(ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), json!(id?)))));
+    fields
 }
 
 #[cfg(test)]

@@ -138,7 +138,8 @@ fn tokens_of(asked: &Asked, written: &Written, scores: &[TokenScore]) -> Vec<Com
         offset = asked.prompt.text.chars().count();
     }
     let unscored = told.len().min(1);
-    for (id, piece) in written.ids.iter().zip(pieces(tokenizer, DecodeStream::new(tokenizer), &written.ids)) {
+    let behind = DecodeStream::after(tokenizer, &asked.prompt.ids);
+    for (id, piece) in written.ids.iter().zip(pieces(tokenizer, behind, &written.ids)) {
         told.push((*id, offset));
         offset += piece.chars().count();
     }
