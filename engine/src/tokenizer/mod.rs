@@ -21,6 +21,7 @@ mod files;
 mod inspect;
 mod lattice;
 mod merges;
+mod pattern;
 pub(crate) mod shape;
 pub mod stream;
 pub mod train;
@@ -162,13 +163,34 @@ impl Tokenizer {
         Ok(Self { end_of_text: self.end_of_text, other_ends: self.other_ends.clone(), ..with })
     }
 
+    /// Without added tokens whose ids a model has no rows for, and what those are spelt. `None` where there are none, or where others are
+    /// beyond the rows, or one that ends or begins a text.
+    pub(crate) fn without_added_beyond(&self, rows: usize) -> Option<(Self, Vec<String>)> {
+        let mut json: Value = serde_json::from_str(&self.to_json().ok()?).ok()?;
+        let is_beyond = |id: &Value| id.as_u64().is_some_and(|id| id >= rows as u64);
+        let (beyond, kept): (Vec<Value>, _) =
+            json["added_tokens"].as_array()?.iter().cloned().partition(|token| is_beyond(&token["id"]));
+        if beyond.is_empty() || self.ends().iter().chain(&self.begins).any(|id| *id as usize >= rows) {
+            return None;
+        }
+        json["added_tokens"] = Value::Array(kept);
+        let fitting = Self::read(json.to_string().as_bytes()).ok()?;
+        let removed = beyond.iter().filter_map(|token| token["content"].as_str().map(str::to_owned)).collect();
+        let fitting = Self { end_of_text: self.end_of_text, other_ends: self.other_ends.clone(), ..fitting };
+        (fitting.vocabulary_size <= rows).then_some((fitting, removed))
+    }
+
     fn read(bytes: &[u8]) -> Result<Self, String> {
-        let json: Value = serde_json::from_slice(bytes).map_err(|error| {
+        let mut json: Value = serde_json::from_slice(bytes).map_err(|error| {
             format!("not a tokenizer.json, for it is not JSON: {error}; is the file cut short?")
         })?;
         shape::check(&json)?;
+        let mut translated = false;
+        for part in ["normalizer", "pre_tokenizer", "decoder"] {
+            translated |= json.get_mut(part).map_or(Ok(false), pattern::translate_all)?;
+        }
         let shape = shape::recognise(&json);
-        let mut inner = from_json(json, bytes)
+        let mut inner = from_json(json, Some(bytes).filter(|_| !translated))
             .map_err(|error| format!("not a tokenizer.json that can be used: {error}"))?;
         // Settings of a model's user, not of its tokens.
         inner.with_padding(None);
@@ -360,10 +382,13 @@ impl Tokenizer {
     }
 }
 
-/// The crate's tokenizer of a file's JSON. The crate by itself would parse a BPE vocabulary again, and copy it twice to find out that it is one.
-fn from_json(mut json: Value, bytes: &[u8]) -> tokenizers::Result<tokenizers::Tokenizer> {
+/// The crate's tokenizer of a file's JSON, which is that of the `bytes` where there are any. The crate by itself would parse a BPE vocabulary again, and copy it twice to find out that it is one.
+fn from_json(mut json: Value, bytes: Option<&[u8]>) -> tokenizers::Result<tokenizers::Tokenizer> {
     if json["model"]["type"] != "BPE" {
-        return tokenizers::Tokenizer::from_bytes(bytes);
+        return match bytes {
+            Some(bytes) => tokenizers::Tokenizer::from_bytes(bytes),
+            None => tokenizers::Tokenizer::from_bytes(json.to_string()),
+        };
     }
     let empty = json!({ "type": "BPE", "vocab": {}, "merges": [] });
     let mut model = std::mem::replace(&mut json["model"], empty);

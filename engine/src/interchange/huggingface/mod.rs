@@ -24,10 +24,10 @@ use super::tensors::{Parameters, Tensor};
 use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once, files};
-use crate::project::{Trained, parameters_of, weights_crc32c};
+use crate::project::{RunRecord, Trained, parameters_of, weights_crc32c};
 use crate::storage::{self, Staging};
 use crate::tokenizer::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles};
-use glasshouse_protocol::{Evaluation, ModelConfig, RunConfig, RunState};
+use glasshouse_protocol::{Evaluation, ModelConfig, Position, RunConfig, RunState};
 use safetensors::tensor::TensorInfo;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -220,11 +220,18 @@ pub(crate) async fn export_trained_in_turns(
         evaluation: evaluation.map(Box::new),
     };
     let Trained { config, parameters, .. } = model;
+    let config = &RunConfig { model: with_whole_context(&config.model, &record), ..config.clone() };
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
     let family = record.family.as_deref();
     let dtype = record.dtype.as_deref().filter(|_| facts.imported);
     let export = Export { config, tokenizer: &tokenizer, family, dtype, parameters, facts: &facts };
     export_in_turns(&export, folder, replace, turns).await
+}
+
+/// A model as it was before an import shortened its context. What it has learned since, it has learned in the shorter one.
+pub(super) fn with_whole_context(model: &ModelConfig, record: &RunRecord) -> ModelConfig {
+    let context_length = record.whole_context.unwrap_or_default().max(model.context_length);
+    ModelConfig { context_length, ..model.clone() }
 }
 
 /// The last name of a path, of this system or another: what lies around it is the business of the machine that it was on.
@@ -276,7 +283,10 @@ fn plain_tokenizer_config(export: &Export<'_>) -> Value {
     let length = json!(export.config.model.context_length);
     if !settings.is_empty() {
         let mut settings = settings.clone();
-        settings.insert("model_max_length".to_owned(), length);
+        // A table of positions may have been shortened.
+        if !settings.contains_key("model_max_length") || export.config.model.position == Position::Learned {
+            settings.insert("model_max_length".to_owned(), length);
+        }
         return Value::Object(settings);
     }
     let mut config = json!({
