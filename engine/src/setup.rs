@@ -265,12 +265,13 @@ impl OpenRun {
             Some(run) => run,
             None => {
                 let beginning = Beginning::find(project, &self.config)?;
-                let family = beginning.map(|beginning| beginning.family()).transpose()?.flatten();
+                let imported_as = beginning.map(|beginning| beginning.imported_as()).transpose()?;
+                let (family, whole_context) = imported_as.unwrap_or_default();
                 let learns_pairs = self.config.train.objective.learns_pairs();
                 let index = self.prepared.store.index().filter(|_| learns_pairs);
                 let plain_pairs = index.map(|index| index.plain);
                 project.create_run_with(&self.config, &self.prepared.folder, |run| {
-                    run.save_record(&RunRecord { family, plain_pairs, ..run.record()? })
+                    run.save_record(&RunRecord { family, whole_context, plain_pairs, ..run.record()? })
                 })?
             }
         };

@@ -138,7 +138,7 @@ def attention(model, weights, name, x, fused, index=0):
     if kv_heads != heads:
         key = key.repeat_interleave(heads // kv_heads, dim=1)
         value = value.repeat_interleave(heads // kv_heads, dim=1)
-    window = model.get("sliding_window")
+    window = None if index in model.get("full_attention", []) else model.get("sliding_window")
     if fused and window is None:
         result = F.scaled_dot_product_attention(query, key, value, is_causal=True)
     else:

@@ -37,6 +37,9 @@ pub struct ModelConfig {
     /// Positions that a query sees, its own included; the whole context where there is none (Mistral, Jiang et al. 2023).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sliding_window: Option<usize>,
+    /// Blocks, from 0, that see the whole context though there is a sliding window (Ministral, Qwen2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub full_attention: Vec<usize>,
     /// Normalisation of every block and before the head.
     pub norm: NormConfig,
     /// How a position gets into the model.
@@ -386,6 +389,12 @@ impl ModelConfig {
         if self.labels.is_empty() { self.vocabulary } else { self.labels.len() }
     }
 
+    /// Positions that a query of a block sees, its own included; `None` where it sees the whole context.
+    pub fn window(&self, block: usize) -> Option<usize> {
+        // A window as long as the context hides nothing.
+        self.sliding_window.filter(|window| *window < self.context_length && !self.full_attention.contains(&block))
+    }
+
     /// Whether its head has one row, whose logit is the score of a text: a reward model.
     pub fn scores(&self) -> bool {
         self.labels.len() == 1
@@ -454,6 +463,13 @@ impl ModelConfig {
         if let Some(window) = self.sliding_window {
             require(window >= 1, "model.sliding_window", window, "be at least 1")?;
         }
+        let beyond = self.full_attention.iter().find(|block| **block >= self.layers);
+        require(
+            beyond.is_none(),
+            "model.full_attention",
+            beyond.copied().unwrap_or_default(),
+            format!("be the number of a block, from 0, of which there are {}", self.layers),
+        )?;
         match self.position {
             Position::Rope(rope) => {
                 require(

@@ -74,7 +74,7 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     let scaling = settings.get("model.position.scaling.kind").cloned();
     let absent = || "none".to_owned();
     settings.insert("model.position.scaling".to_owned(), scaling.unwrap_or_else(absent));
-    for name in ["model.sliding_window", "model.position.channels"] {
+    for name in ["model.sliding_window", "model.full_attention", "model.position.channels"] {
         settings.entry(name.to_owned()).or_insert_with(absent);
     }
     settings.remove("model.bias");
@@ -101,6 +101,7 @@ impl CheckpointInfo {
                 ("model.bias.head", "false"),
                 ("model.embedding_scale", "1"),
                 ("model.sliding_window", "none"),
+                ("model.full_attention", "none"),
                 ("model.norm.add_unit_offset", "false"),
                 ("model.residual", "sequential"),
                 ("model.position.skip_every", "0"),

@@ -441,6 +441,7 @@ fn settings_that_change_what_weights_compute_are_compared_by_name() {
         "bias.",
         "embedding_scale",
         "sliding_window",
+        "full_attention",
         "add_unit_offset",
         "residual",
         "skip_every",

@@ -111,7 +111,7 @@ impl Prepared {
         let settings = PromptSettings { seed: *seed, prompts, room };
         let files = TokenizerFiles::with(self.tokenizer.clone(), &self.folder)?;
         let ends = files.turn_end(&[ChatMessage::new(Role::User, "?")]);
-        let ends = ends.into_iter().chain(self.tokenizer.end_of_text()).collect();
+        let ends = ends.into_iter().chain(self.tokenizer.ends()).collect();
         Prompts::new(&self.store, &self.tokenizer, ends, Judge::new(&train.reward)?, settings)
     }
 
@@ -497,7 +497,11 @@ pub fn stage_tokenizer(project: &Path, tokenizer: &TokenizerFiles) -> Result<(St
 fn recipe_of(tokenizer: &TokenizerFiles, checksum: u32) -> String {
     let settings = serde_json::to_string(&tokenizer.settings).unwrap_or_default();
     let template = tokenizer.chat_template.as_deref().unwrap_or_default();
-    format!("{checksum} {settings} {template}")
+    let generation = match tokenizer.generation.is_empty() {
+        true => String::new(),
+        false => serde_json::to_string(&tokenizer.generation).unwrap_or_default(),
+    };
+    format!("{checksum} {settings} {template}{generation}")
 }
 
 /// What a prepared folder's index says, for work that needs no tokens: no shard is looked at.

@@ -12,17 +12,17 @@ pub type Decode<'text> = Box<dyn FnMut(Option<u32>) -> Option<String> + 'text>;
 /// A generation with its tokenizer.
 pub type TextGeneration<'text> = Generation<Decode<'text>>;
 
-/// A text after a prompt, of [`prompt_tokens`], that the tokenizer's own end or one of `ends` ends, unless the settings say otherwise.
+/// A text after a prompt, of [`prompt_tokens`], that one of the tokenizer's own ends or of `ends` ends, unless the settings say otherwise.
 pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
     tokenizer: T,
     prompt: &[u32],
     ends: &[u32],
     config: &GenerateConfig,
 ) -> Request<Decode<'text>> {
-    let own = tokenizer.end_of_text().into_iter().chain(ends.iter().copied());
+    let own = tokenizer.ends().into_iter().chain(ends.iter().copied());
     let ends = own.filter(|_| !config.ignore_end).chain(config.stop_tokens.iter().copied()).collect();
     let writes_special = config.special_tokens;
-    let mut stream = DecodeStream::new(tokenizer);
+    let mut stream = DecodeStream::after(tokenizer, prompt);
     let decode: Decode<'text> = Box::new(move |token| match token {
         Some(token) if !writes_special && stream.tokenizer().is_special(token) => None,
         Some(token) => stream.push(token),

@@ -29,7 +29,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let mut probabilities = Vec::with_capacity(shown.len() * count(heads, time));
     let (mut scores, mut entropies) = (Vec::new(), Vec::new());
     for (layer, packed) in packed.iter().enumerate() {
-        let attention = Attention::new(&config, packed);
+        let attention = Attention::new(&config, layer, packed);
         for head in 0..heads {
             let own = attention.probabilities(head, &turns).await;
             scores.push([previous(&own, time), first(&own, time), earlier(&own, tokens, 0), 0.0]);
@@ -94,8 +94,8 @@ async fn induction(
     let config = subject.lens.config().clone();
     let packed: Vec<Tensor> = subject.lens.probe(repeated, sites).await?;
     let mut scores = Vec::with_capacity(packed.len() * config.heads);
-    for packed in &packed {
-        let attention = Attention::new(&config, packed);
+    for (layer, packed) in packed.iter().enumerate() {
+        let attention = Attention::new(&config, layer, packed);
         for head in 0..config.heads {
             scores.push(earlier(&attention.probabilities(head, turns).await, repeated, 1));
             turns.give().await;

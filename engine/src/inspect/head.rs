@@ -13,7 +13,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     probabilities::check(subject.tokens.len())?;
     let packed = subject.values(Site::QueriesKeysValues(layer)).await?;
     let config = subject.lens.config();
-    let attention = Attention::new(config, &packed);
+    let attention = Attention::new(config, layer, &packed);
     let (time, size, width) = (attention.time(), config.head_size, config.width);
     let rows = |row: &dyn Fn(usize) -> Vec<f32>| (0..time).flat_map(row).collect::<Vec<f32>>();
     let turns = Turns::new();

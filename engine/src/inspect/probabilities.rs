@@ -49,9 +49,9 @@ pub(super) struct Attention<'a> {
 
 impl<'a> Attention<'a> {
     /// Of what stands at [`crate::model::Site::QueriesKeysValues`].
-    pub(super) fn new(config: &ModelConfig, packed: &'a Tensor) -> Self {
+    pub(super) fn new(config: &ModelConfig, layer: usize, packed: &'a Tensor) -> Self {
         let ModelConfig { heads, kv_heads, head_size, .. } = *config;
-        let window = config.sliding_window.unwrap_or(usize::MAX);
+        let window = config.window(layer).unwrap_or(usize::MAX);
         Self { packed: &packed.data, heads: Heads { heads, kv_heads, head_size }, window }
     }
 

@@ -197,7 +197,7 @@ fn probabilities_times_values_are_what_attention_found() {
         for layer in 0..config.layers {
             let sites = [Site::QueriesKeysValues(layer), Site::Attended(layer)];
             let found = block_on(lens(&config).probe(&TOKENS, &sites)).unwrap();
-            let attention = probabilities::Attention::new(&config, &found[0]);
+            let attention = probabilities::Attention::new(&config, layer, &found[0]);
             for head in 0..config.heads {
                 let own = block_on(attention.probabilities(head, &turns));
                 for (query, row) in own.chunks_exact(TOKENS.len()).enumerate() {

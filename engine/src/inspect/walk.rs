@@ -40,7 +40,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (time, heads, kv_heads, size) =
         (subject.tokens.len(), config.heads, config.kv_heads, config.head_size);
     let packed = at(Site::QueriesKeysValues(layer));
-    let attention = Attention::new(config, &packed);
+    let attention = Attention::new(config, layer, &packed);
     let (queries, keys) = (heads * size, kv_heads * size);
     let mut found = Found::default();
     // All heads' probabilities, or none.

@@ -4,7 +4,7 @@ use super::huggingface::{MAX_JSON_BYTES, shards_of};
 use crate::data::prepare::TOKENIZER_FILE;
 use crate::error::{Error, Result};
 use crate::platform::{files, network};
-use crate::tokenizer::{CHAT_TEMPLATE_FILE, SETTINGS_FILE};
+use crate::tokenizer::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE};
 use std::path::{Path, PathBuf};
 
 /// Where repositories are that are named without a server.
@@ -122,7 +122,7 @@ impl ModelAddress {
             return Ok(vec![self.needed(file).await?]);
         }
         let mut listed = vec![self.needed("config.json").await?, self.needed(TOKENIZER_FILE).await?];
-        for name in [SETTINGS_FILE, CHAT_TEMPLATE_FILE] {
+        for name in [SETTINGS_FILE, GENERATION_FILE, CHAT_TEMPLATE_FILE] {
             listed.extend(self.find(name).await?);
         }
         if let Some(weights) = self.find(WEIGHTS_FILE).await? {

@@ -59,6 +59,8 @@ pub struct Found {
     pub tokenizer: TokenizerFiles,
     /// As in [`Looked`].
     pub(super) dtype: Option<&'static str>,
+    /// Context length that the model has there, where it was shortened.
+    pub(super) shortened_from: Option<usize>,
     parameters: Parameters,
     tensors: Vec<Tensor>,
     weights: Rc<dyn Weights>,
@@ -102,9 +104,15 @@ impl Found {
             let reason = "it is no folder and no GGUF file; name the folder that holds config.json and model.safetensors, or a .gguf file";
             return Err(Error::bad_file(path, reason));
         };
-        let Looked { family, dtype, model, notices, tokenizer, tensors, weights } = looked;
+        let Looked { family, dtype, model, mut notices, mut tokenizer, tensors, weights } = looked;
         let (tokens, rows) = (tokenizer.tokenizer.vocabulary_size(), model.vocabulary);
-        if tokens > rows {
+        if let Some((fitting, removed)) = tokenizer.tokenizer.without_added_beyond(rows) {
+            notices.push(format!(
+                "the model's embedding has no rows for the added tokens {}: they are text to it",
+                removed.join(", ")
+            ));
+            tokenizer.tokenizer = fitting;
+        } else if tokens > rows {
             let reason = format!(
                 "its tokenizer has {tokens} tokens, and the model's embedding {rows} rows: one of them belongs to another model; {TAKE_AGAIN}"
             );
@@ -112,7 +120,20 @@ impl Found {
         }
         let bytes = (0..tensors.len()).map(|tensor| weights.bytes(tensor)).sum();
         let (parameters, weights, path) = (Parameters::of(&model)?, Rc::from(weights), path.to_owned());
-        Ok(Self { family, model, notices, bytes, tokenizer, dtype, parameters, tensors, weights, path })
+        let shortened_from = None;
+        Ok(Self {
+            family,
+            model,
+            notices,
+            bytes,
+            tokenizer,
+            dtype,
+            shortened_from,
+            parameters,
+            tensors,
+            weights,
+            path,
+        })
     }
 
     /// The context length that is kept where a person wishes no other.
@@ -140,6 +161,8 @@ impl Found {
             self.notices
                 .push(format!("the context length was shortened from {whole} to {kept} tokens{advice}"));
             self.parameters = Parameters::of(&self.model)?;
+            // Of a table of positions the rest is not kept.
+            self.shortened_from = (self.model.position != Position::Learned).then_some(whole);
         }
         Ok(())
     }

@@ -58,6 +58,7 @@ pub(crate) async fn import_in_turns(
         parameters: count,
         family,
         dtype,
+        whole_context: found.shortened_from,
         source,
         for_comparison,
         ..record

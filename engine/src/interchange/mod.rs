@@ -15,6 +15,7 @@ pub(crate) use imported::import_in_turns;
 pub use imported::source_of;
 
 use crate::checkpoint::settings_of;
+use crate::error::{Error, Result};
 use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position};
 
 /// What to do about a folder or a file that lacks something or is damaged.
@@ -22,11 +23,30 @@ const TAKE_AGAIN: &str = "take all its files again from where they come from";
 
 /// Settings of ours that a format says otherwise, or not: `model.qk_norm = true`. `theirs` is what it reads of what it wrote; `padded`
 /// says which biases, of linear layers and of norms, the format always has: those that a model lacks are zeros.
-fn lacks(ours: &ModelConfig, theirs: &ModelConfig, padded: fn(Bias) -> (Bias, bool)) -> Vec<String> {
+fn lacks(ours: &ModelConfig, theirs: Option<&ModelConfig>, padded: fn(Bias) -> (Bias, bool)) -> Vec<String> {
     let settings = |model| settings_of(&comparable(model, padded));
-    let (ours, theirs) = (settings(ours), settings(theirs));
+    let ours = settings(ours);
+    // A format that does not read what it wrote has none of them: its formulas want a width that the heads divide, say.
+    let theirs = theirs.map(settings).unwrap_or_default();
     let differ = |(name, value): &(&String, &String)| theirs.get(*name) != Some(value);
     ours.iter().filter(differ).map(|(name, value)| format!("{name} = {value}")).collect()
+}
+
+/// The first of all that lacks no setting, the `wished` one before others; or the wished one with what it lacks, or else the one that lacks
+/// the fewest.
+fn nearest<T: Copy>(wished: Option<T>, all: &[T], lacks: impl Fn(T) -> Result<Vec<String>>) -> Result<(T, Vec<String>)> {
+    let mut nearest: Option<(T, Vec<String>)> = None;
+    for one in wished.into_iter().chain(all.iter().copied()) {
+        let lacks = lacks(one)?;
+        if lacks.is_empty() {
+            return Ok((one, lacks));
+        }
+        let is_nearer = |(_, fewest): &(T, Vec<String>)| wished.is_none() && lacks.len() < fewest.len();
+        if nearest.as_ref().is_none_or(is_nearer) {
+            nearest = Some((one, lacks));
+        }
+    }
+    nearest.ok_or_else(|| Error::Internal("nothing to choose from".to_owned()))
 }
 
 /// A model as far as it decides what weights compute.
@@ -44,6 +64,8 @@ fn comparable(model: &ModelConfig, padded: fn(Bias) -> (Bias, bool)) -> ModelCon
     {
         rope.skip_every = 0;
     }
-    model.sliding_window = model.sliding_window.filter(|window| *window < model.context_length);
+    let slides = (0..model.layers).any(|block| model.window(block).is_some());
+    model.sliding_window = model.sliding_window.filter(|_| slides);
+    model.full_attention.retain(|_| slides);
     model
 }

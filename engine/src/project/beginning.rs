@@ -189,12 +189,13 @@ impl Beginning {
         Ok(())
     }
 
-    /// `model_type` of the class of transformers that the model is of, where it was imported.
+    /// `model_type` of the class of transformers that the model is of and the context length that it had, where it was imported.
     ///
     /// # Errors
     /// The run's record is damaged.
-    pub fn family(&self) -> Result<Option<String>> {
-        Ok(self.run.record()?.family)
+    pub fn imported_as(&self) -> Result<(Option<String>, Option<usize>)> {
+        let record = self.run.record()?;
+        Ok((record.family, record.whole_context))
     }
 
     /// The weights for a run with settings that [`Beginning::settle`] completed, laid out as it trains them. Rows of tokens that are new

@@ -80,6 +80,9 @@ pub struct RunRecord {
     /// GGUF file's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dtype: Option<String>,
+    /// Context length that an imported model had where it was shortened; an export has it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_context: Option<usize>,
     /// Of a run that learned from pairs of answers: whether those were texts as they stand in the data, which no chat template wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plain_pairs: Option<bool>,
@@ -156,6 +159,7 @@ impl Run {
             tags: Vec::new(),
             family: None,
             dtype: None,
+            whole_context: None,
             plain_pairs: None,
             source: None,
             for_comparison: false,

@@ -358,7 +358,7 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
                     vocabulary - 1
                 )));
             }
-            let text = pieces(&model.tokenizer, &ids, true).concat();
+            let text = pieces(DecodeStream::new(&*model.tokenizer), &ids, true).concat();
             Ok(Prompt { ids, text, unwritten: 0, ends: Vec::new(), lost: String::new() })
         }
         CompletionPrompt::Messages { mut messages, rendering } => {
@@ -368,17 +368,16 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
                 messages.pop();
             }
             let ends = files.turn_end(&messages).into_iter().collect();
-            let text = pieces(&model.tokenizer, &ids, true).concat();
+            let text = pieces(DecodeStream::new(&*model.tokenizer), &ids, true).concat();
             Ok(Prompt { ids, text, unwritten: 0, ends, lost: lost(&contents) })
         }
     }
 }
 
 /// What each token adds to a text; special ones are spelled out, or add nothing.
-fn pieces(tokenizer: &Tokenizer, ids: &[u32], special: bool) -> Vec<String> {
-    let mut stream = DecodeStream::new(tokenizer);
+fn pieces(mut stream: DecodeStream<&Tokenizer>, ids: &[u32], special: bool) -> Vec<String> {
     let piece = |id: &u32| {
-        let token = tokenizer.describe(*id);
+        let token = stream.tokenizer().describe(*id);
         match token.special {
             true if special => token.text,
             true => String::new(),

@@ -286,8 +286,8 @@ impl Session {
         let (tokenizer, precision) = (model.tokenizer.clone(), request.config.precision);
         let (ids, hides) = (request.prompt.clone(), request.config.moderation.mode.hides());
         let generation = TextGeneration::start(&mut decoder, request).await?;
-        let mut stream = DecodeStream::new(tokenizer.clone());
-        let tokens = written(&mut stream, &tokenizer, &ids);
+        let tokens = written(&mut DecodeStream::new(tokenizer.clone()), &tokenizer, &ids, true);
+        let stream = DecodeStream::after(tokenizer.clone(), &ids);
         self.outlet.answer(id, Event::Written { tokens, prompt: true, text: String::new() });
         self.generations.texts.push(Text {
             id,
@@ -350,14 +350,15 @@ impl Session {
         for mut text in texts.drain(..) {
             match text.generation.next(&mut text.decoder).await {
                 Ok(piece) => {
-                    let mut tokens = written(&mut text.stream, &text.tokenizer, &piece.tokens);
+                    let is_over = text.generation.is_over();
+                    let mut tokens = written(&mut text.stream, &text.tokenizer, &piece.tokens, is_over);
                     if text.hides {
                         for (number, token) in tokens.iter_mut().enumerate() {
                             token.text = if number == 0 { piece.text.clone() } else { String::new() };
                         }
                     }
                     self.outlet.answer(text.id, Event::Written { tokens, prompt: false, text: piece.text });
-                    if text.generation.is_over() {
+                    if is_over {
                         self.end_text(text);
                     } else {
                         self.generations.texts.push(text);
@@ -605,10 +606,12 @@ fn fingerprint(weights: &[f32]) -> u64 {
     hasher.finish().max(1)
 }
 
+/// Each token with the text that is certain by then; the last one has what is left at the `end`.
 fn written(
     stream: &mut DecodeStream<SharedTokenizer>,
     tokenizer: &Tokenizer,
     ids: &[u32],
+    end: bool,
 ) -> Vec<WrittenToken> {
     let token = |id: &u32| WrittenToken {
         id: *id,
@@ -618,5 +621,9 @@ fn written(
             stream.push(*id).unwrap_or_default()
         },
     };
-    ids.iter().map(token).collect()
+    let mut tokens: Vec<_> = ids.iter().map(token).collect();
+    if let Some(last) = tokens.last_mut().filter(|_| end) {
+        last.text.extend(stream.flush());
+    }
+    tokens
 }

@@ -1,11 +1,12 @@
-//! A tokenizer as Hugging Face keeps it: `tokenizer.json`, with `tokenizer_config.json` and a chat template beside it.
+//! A tokenizer as Hugging Face keeps it: `tokenizer.json`, with `tokenizer_config.json`, `generation_config.json` and a chat template in
+//! its folder.
 
 use super::Tokenizer;
 use crate::error::{Error, Result};
 use crate::platform::{ChatRenderer, files};
 use crate::storage;
 use glasshouse_protocol::{CHATML, CHATML_TOKENS, ChatMessage, Role, TEMPLATE_REFUSES};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// Largest of the files beside `tokenizer.json`.
@@ -14,6 +15,8 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 const TOKENIZER_FILE: &str = "tokenizer.json";
 /// What a tokenizer's user needs: special tokens by their purpose.
 pub const SETTINGS_FILE: &str = "tokenizer_config.json";
+/// How a model writes: sampling, and the ids that end a text.
+pub const GENERATION_FILE: &str = "generation_config.json";
 /// How messages become text, where it is a file of its own.
 pub const CHAT_TEMPLATE_FILE: &str = "chat_template.jinja";
 
@@ -24,28 +27,52 @@ pub struct TokenizerFiles {
     pub tokenizer: Tokenizer,
     /// `tokenizer_config.json`; empty where there is none.
     pub settings: Map<String, Value>,
+    /// `generation_config.json` of a model that was imported; empty where there is none.
+    pub generation: Map<String, Value>,
     /// `chat_template.jinja`, or the template within the settings.
     pub chat_template: Option<String>,
 }
 
 impl From<Tokenizer> for TokenizerFiles {
     fn from(tokenizer: Tokenizer) -> Self {
-        Self { tokenizer, settings: Map::new(), chat_template: None }
+        Self { tokenizer, settings: Map::new(), generation: Map::new(), chat_template: None }
     }
 }
 
 impl TokenizerFiles {
-    /// Of a `tokenizer.json` and settings in memory.
+    /// Of a `tokenizer.json`, settings and the ids that end a text in memory.
     ///
     /// # Errors
-    /// A sentence says what is wrong with the former.
+    /// A sentence says what is wrong with the first.
     pub fn of_json(
         json: &Value,
         settings: Map<String, Value>,
+        ends: &[u32],
         chat_template: Option<String>,
     ) -> std::result::Result<Self, String> {
-        let tokenizer = Tokenizer::read(json.to_string().as_bytes())?.ending_as(&settings);
-        Ok(Self { tokenizer, settings, chat_template })
+        let tokenizer = Tokenizer::read(json.to_string().as_bytes())?;
+        let files = Self { tokenizer, settings, generation: Map::new(), chat_template };
+        Ok(if ends.is_empty() { files.settled() } else { files.generating(&json!({ "eos_token_id": ends })) })
+    }
+
+    /// With fields of `generation_config.json`, where there is no such file.
+    #[must_use]
+    pub fn generating(mut self, fields: &Value) -> Self {
+        if self.generation.is_empty() {
+            let known = fields.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+            self.generation = known.map(|(name, value)| (name.clone(), value.clone())).collect();
+        }
+        self.settled()
+    }
+
+    /// With a tokenizer that knows which tokens end a text. One end is `eos_token`, too.
+    fn settled(mut self) -> Self {
+        self.tokenizer = self.tokenizer.ending_as(&self.settings, &self.generation);
+        let end = self.tokenizer.end_of_text.and_then(|id| self.tokenizer.token(id));
+        if let Some(end) = end.filter(|_| !self.generation.is_empty() && token_of(&self.settings, "eos_token").is_none()) {
+            self.settings.insert("eos_token".to_owned(), Value::String(end));
+        }
+        self
     }
 
     /// Reads a folder's.
@@ -61,13 +88,14 @@ impl TokenizerFiles {
         Self::with(Tokenizer::load(&path)?, folder)
     }
 
-    /// A tokenizer that was read already, with what lies beside it in its folder.
+    /// A tokenizer that was read already, with the other files of its folder.
     ///
     /// # Errors
     /// A file is damaged.
     pub fn with(tokenizer: Tokenizer, folder: &Path) -> Result<Self> {
         let (chat_template, settings) = Self::template_in(folder)?;
-        Ok(Self { tokenizer, settings, chat_template })
+        let generation = generation_in(folder)?;
+        Ok(Self { tokenizer, settings, generation, chat_template })
     }
 
     /// The chat template in a folder, where there is one, and the settings that it is compiled with; `tokenizer.json` is not read.
@@ -81,17 +109,6 @@ impl TokenizerFiles {
         Ok((own.or_else(named), settings))
     }
 
-    /// With a token that ends a text, where nothing else says which does.
-    #[must_use]
-    pub fn ending_with(mut self, id: Option<u32>) -> Self {
-        let token = id.and_then(|id| self.tokenizer.token(id));
-        if let (None, Some(token)) = (self.tokenizer.end_of_text, token) {
-            self.tokenizer.end_of_text = id;
-            self.settings.insert("eos_token".to_owned(), Value::String(token));
-        }
-        self
-    }
-
     /// With ChatML as its chat template. The tokens of its turns become special tokens, and the one that ends a turn ends a text, too, as
     /// in published models for conversations.
     ///
@@ -101,8 +118,15 @@ impl TokenizerFiles {
         let tokenizer = self.tokenizer.with_special_tokens(&CHATML_TOKENS.map(str::to_owned))?;
         let mut settings = self.settings;
         settings.insert("eos_token".to_owned(), Value::String(CHATML_TOKENS[1].to_owned()));
-        let tokenizer = tokenizer.ending_as(&settings);
-        Ok(Self { tokenizer, settings, chat_template: Some(CHATML.to_owned()) })
+        let mut generation = self.generation;
+        if let Some(end) = tokenizer.id(CHATML_TOKENS[1]).filter(|_| !generation.is_empty()) {
+            let mut ends = ids_of(&generation, "eos_token_id");
+            ends.retain(|id| *id != end);
+            ends.insert(0, end);
+            generation.insert("eos_token_id".to_owned(), json!(ends));
+        }
+        let chat_template = Some(CHATML.to_owned());
+        Ok(Self { tokenizer, settings, generation, chat_template }.settled())
     }
 
     /// Its chat template, compiled.
@@ -148,6 +172,9 @@ impl TokenizerFiles {
         if !self.settings.is_empty() {
             storage::write_json(&folder.join(SETTINGS_FILE), &self.settings)?;
         }
+        if !self.generation.is_empty() {
+            storage::write_json(&folder.join(GENERATION_FILE), &self.generation)?;
+        }
         if let Some(template) = &self.chat_template {
             storage::write_atomically(&folder.join(CHAT_TEMPLATE_FILE), template.as_bytes())?;
         }
@@ -170,6 +197,21 @@ pub(super) fn settings_in(folder: &Path) -> Result<Map<String, Value>> {
     Ok(settings.unwrap_or_default())
 }
 
+/// `generation_config.json` of a folder; empty where there is none.
+pub(super) fn generation_in(folder: &Path) -> Result<Map<String, Value>> {
+    let fields = storage::if_there(&folder.join(GENERATION_FILE), MAX_FILE_BYTES, storage::read_json)?;
+    Ok(fields.unwrap_or_default())
+}
+
+/// The ids under a name: one or a list.
+pub(super) fn ids_of(fields: &Map<String, Value>, name: &str) -> Vec<u32> {
+    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    match fields.get(name) {
+        Some(Value::Array(ids)) => ids.iter().filter_map(id).collect(),
+        one => one.and_then(id).into_iter().collect(),
+    }
+}
+
 /// The chat template among the settings: a text, or of several by name the one for conversations alone.
 fn template_of(settings: &Map<String, Value>) -> Option<&str> {
     let template = settings.get("chat_template")?;
@@ -190,7 +232,6 @@ pub(super) fn token_of<'settings>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_template_that_refuses_a_conversation_is_told_from_one_that_fails() {

@@ -21,6 +21,7 @@ mod files;
 mod inspect;
 mod lattice;
 mod merges;
+mod pattern;
 pub(crate) mod shape;
 pub mod stream;
 pub mod train;
@@ -30,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once};
 use crate::storage;
 use cut::{Cut, CutRule};
-pub use files::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
+pub use files::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
 pub use glasshouse_protocol::END_OF_TEXT;
 use serde_json::{Value, json};
 use std::ops::Range;
@@ -55,6 +56,8 @@ pub struct Tokenizer {
     bytes: Option<Vec<Vec<u8>>>,
     cut: Cut,
     end_of_text: Option<u32>,
+    /// Other tokens after which a model writes nothing more (`generation_config.json`).
+    other_ends: Vec<u32>,
     /// What the file's post-processor puts before a text.
     begins: Vec<u32>,
     vocabulary_size: usize,
@@ -113,8 +116,8 @@ impl Tokenizer {
         trainer.finish_in_turns(count > 1, turns).await
     }
 
-    /// Reads a `tokenizer.json`: one of ours, or any that Hugging Face's library understands. A `tokenizer_config.json` beside it says
-    /// which token ends a text.
+    /// Reads a `tokenizer.json`: one of ours, or any that Hugging Face's library understands. `tokenizer_config.json` and
+    /// `generation_config.json` in its folder say which tokens end a text.
     pub fn load(path: &Path) -> Result<Self> {
         let size = platform::files::metadata(path).map_err(Error::io(path))?.len();
         if size > MAX_FILE_BYTES {
@@ -122,14 +125,23 @@ impl Tokenizer {
         }
         let bytes = platform::files::read(path).map_err(Error::io(path))?;
         let tokenizer = Self::read(&bytes).map_err(|reason| Error::bad_file(path, reason))?;
-        let settings = files::settings_in(path.parent().unwrap_or(Path::new("")))?;
-        Ok(tokenizer.ending_as(&settings))
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Ok(tokenizer.ending_as(&files::settings_in(folder)?, &files::generation_in(folder)?))
     }
 
-    /// With the token that ends a text by these settings, where they name one.
-    fn ending_as(mut self, settings: &serde_json::Map<String, Value>) -> Self {
+    /// With the tokens that end a text by these settings: `eos_token` of `tokenizer_config.json`, `eos_token_id` of
+    /// `generation_config.json`.
+    fn ending_as(
+        mut self,
+        settings: &serde_json::Map<String, Value>,
+        generation: &serde_json::Map<String, Value>,
+    ) -> Self {
+        let mut ends = files::ids_of(generation, "eos_token_id");
+        ends.retain(|id| self.token(*id).is_some());
         let end = files::token_of(settings, "eos_token").and_then(|token| self.id(token));
-        self.end_of_text = end.or(self.end_of_text);
+        self.end_of_text = end.or_else(|| ends.first().copied()).or(self.end_of_text);
+        ends.retain(|id| Some(*id) != self.end_of_text);
+        self.other_ends = ends;
         self
     }
 
@@ -148,16 +160,37 @@ impl Tokenizer {
         let added = inner.add_special_tokens(tokens).and_then(|_| inner.to_string(false));
         let json = added.map_err(|error| Error::Internal(format!("special tokens: {error}")))?;
         let with = Self::read(json.as_bytes()).map_err(Error::Refused)?;
-        Ok(Self { end_of_text: self.end_of_text, ..with })
+        Ok(Self { end_of_text: self.end_of_text, other_ends: self.other_ends.clone(), ..with })
+    }
+
+    /// Without added tokens whose ids a model has no rows for, and what those are spelt. `None` where there are none, or where others are
+    /// beyond the rows, or one that ends or begins a text.
+    pub(crate) fn without_added_beyond(&self, rows: usize) -> Option<(Self, Vec<String>)> {
+        let mut json: Value = serde_json::from_str(&self.to_json().ok()?).ok()?;
+        let is_beyond = |id: &Value| id.as_u64().is_some_and(|id| id >= rows as u64);
+        let (beyond, kept): (Vec<Value>, _) =
+            json["added_tokens"].as_array()?.iter().cloned().partition(|token| is_beyond(&token["id"]));
+        if beyond.is_empty() || self.ends().iter().chain(&self.begins).any(|id| *id as usize >= rows) {
+            return None;
+        }
+        json["added_tokens"] = Value::Array(kept);
+        let fitting = Self::read(json.to_string().as_bytes()).ok()?;
+        let removed = beyond.iter().filter_map(|token| token["content"].as_str().map(str::to_owned)).collect();
+        let fitting = Self { end_of_text: self.end_of_text, other_ends: self.other_ends.clone(), ..fitting };
+        (fitting.vocabulary_size <= rows).then_some((fitting, removed))
     }
 
     fn read(bytes: &[u8]) -> Result<Self, String> {
-        let json: Value = serde_json::from_slice(bytes).map_err(|error| {
+        let mut json: Value = serde_json::from_slice(bytes).map_err(|error| {
             format!("not a tokenizer.json, for it is not JSON: {error}; is the file cut short?")
         })?;
         shape::check(&json)?;
+        let mut translated = false;
+        for part in ["normalizer", "pre_tokenizer", "decoder"] {
+            translated |= json.get_mut(part).map_or(Ok(false), pattern::translate_all)?;
+        }
         let shape = shape::recognise(&json);
-        let mut inner = from_json(json, bytes)
+        let mut inner = from_json(json, Some(bytes).filter(|_| !translated))
             .map_err(|error| format!("not a tokenizer.json that can be used: {error}"))?;
         // Settings of a model's user, not of its tokens.
         inner.with_padding(None);
@@ -178,12 +211,19 @@ impl Tokenizer {
                     *entry = spelling.bytes(token);
                 }
             }
+            // Added tokens are taken out of texts before they are spelt in an alphabet.
+            for (id, token) in inner.get_added_tokens_decoder() {
+                if let Some(entry) = table.get_mut(id as usize) {
+                    *entry = token.content.into_bytes();
+                }
+            }
             table
         });
         Ok(Self {
             bytes,
             cut: shape.cut,
             end_of_text: inner.token_to_id(END_OF_TEXT),
+            other_ends: Vec::new(),
             begins,
             vocabulary_size,
             drops_unknown: shape.drops_unknown,
@@ -278,6 +318,11 @@ impl Tokenizer {
         }
     }
 
+    /// Whether a token stands for a byte where the vocabulary has no token for a character (`<0x0A>` of SentencePiece).
+    fn is_byte(&self, id: u32) -> bool {
+        self.token(id).is_some_and(|token| token.len() == 6 && token.starts_with("<0x") && token.ends_with('>'))
+    }
+
     /// Decodes token by token.
     pub fn decode_stream(&self) -> DecodeStream<&Self> {
         DecodeStream::new(self)
@@ -288,9 +333,14 @@ impl Tokenizer {
         self.vocabulary_size
     }
 
-    /// The id of `<|endoftext|>`, where the vocabulary holds it.
+    /// The id of the token that separates texts: `<|endoftext|>`, where the vocabulary holds it.
     pub fn end_of_text(&self) -> Option<u32> {
         self.end_of_text
+    }
+
+    /// All tokens after which a model writes nothing more, [`Self::end_of_text`] first.
+    pub fn ends(&self) -> Vec<u32> {
+        self.end_of_text.into_iter().chain(self.other_ends.iter().copied()).collect()
     }
 
     /// What the tokenizer puts before every text, as the model that it came with expects.
@@ -332,10 +382,13 @@ impl Tokenizer {
     }
 }
 
-/// The crate's tokenizer of a file's JSON. The crate by itself would parse a BPE vocabulary again, and copy it twice to find out that it is one.
-fn from_json(mut json: Value, bytes: &[u8]) -> tokenizers::Result<tokenizers::Tokenizer> {
+/// The crate's tokenizer of a file's JSON, which is that of the `bytes` where there are any. The crate by itself would parse a BPE vocabulary again, and copy it twice to find out that it is one.
+fn from_json(mut json: Value, bytes: Option<&[u8]>) -> tokenizers::Result<tokenizers::Tokenizer> {
     if json["model"]["type"] != "BPE" {
-        return tokenizers::Tokenizer::from_bytes(bytes);
+        return match bytes {
+            Some(bytes) => tokenizers::Tokenizer::from_bytes(bytes),
+            None => tokenizers::Tokenizer::from_bytes(json.to_string()),
+        };
     }
     let empty = json!({ "type": "BPE", "vocab": {}, "merges": [] });
     let mut model = std::mem::replace(&mut json["model"], empty);

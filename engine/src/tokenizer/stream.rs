@@ -9,16 +9,28 @@ pub struct DecodeStream<T> {
     tokenizer: T,
     /// Bytes of a character that is not complete yet.
     pending: Vec<u8>,
-    /// For tokenizers whose tokens are not plain bytes: the tokens of which text may still be owed.
+    /// For tokenizers whose tokens are not plain bytes: the last tokens, of whose text the first `told` bytes were returned.
     tokens: Vec<u32>,
-    prefix: String,
-    prefix_index: usize,
+    told: usize,
 }
 
 impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
-    /// A stream at its beginning.
+    /// A stream at the beginning of a text.
     pub fn new(tokenizer: T) -> Self {
-        Self { tokenizer, pending: Vec::new(), tokens: Vec::new(), prefix: String::new(), prefix_index: 0 }
+        Self { tokenizer, pending: Vec::new(), tokens: Vec::new(), told: 0 }
+    }
+
+    /// A stream that continues a prompt, without the prompt's text: the first token keeps the space that decoders take from the first
+    /// token of a text. After a special token a text begins, as it does where texts are encoded.
+    pub fn after(tokenizer: T, prompt: &[u32]) -> Self {
+        let mut stream = Self::new(tokenizer);
+        if stream.tokenizer.bytes.is_none() {
+            let own = prompt.rsplit(|id| stream.tokenizer.describe(*id).special).next().unwrap_or_default();
+            let has_text = |id: &u32| !stream.tokenizer.is_byte(*id) && !stream.tokenizer.decode(&[*id]).is_empty();
+            let known = own.iter().rposition(has_text).map_or(own, |at| &own[at..=at]);
+            (stream.tokens, stream.told) = (known.to_vec(), stream.tokenizer.decode(known).len());
+        }
+        stream
     }
 
     /// The tokenizer that decodes.
@@ -28,34 +40,45 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
 
     /// Takes one token; returns the text that is certain by now, if there is any.
     pub fn push(&mut self, token: u32) -> Option<String> {
-        let Some(bytes) = &self.tokenizer.bytes else {
-            return tokenizers::step_decode_stream(
-                &self.tokenizer.inner,
-                vec![token],
-                false,
-                &mut self.tokens,
-                &mut self.prefix,
-                &mut self.prefix_index,
-            )
-            .ok()
-            .flatten();
-        };
-        self.pending.extend_from_slice(bytes.get(token as usize).map_or(&[][..], |bytes| bytes));
-        let text = self.take_complete();
-        (!text.is_empty()).then_some(text)
+        if let Some(bytes) = &self.tokenizer.bytes {
+            self.pending.extend_from_slice(bytes.get(token as usize).map_or(&[][..], |bytes| bytes));
+            let text = self.take_complete();
+            return (!text.is_empty()).then_some(text);
+        }
+        if self.tokenizer.token(token).is_none() {
+            return None;
+        }
+        self.tokens.push(token);
+        // A run of byte tokens is decoded as a whole: one byte that fits no character makes all of it unreadable.
+        if self.tokenizer.is_byte(token) { None } else { self.tell(false) }
     }
 
     /// Ends the stream: what is left of an unfinished character becomes U+FFFD.
     pub fn flush(&mut self) -> Option<String> {
-        let text = if self.tokenizer.bytes.is_some() {
-            String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned()
-        } else {
-            let tokens = std::mem::take(&mut self.tokens);
-            let whole = self.tokenizer.decode(&tokens);
-            let prefix = std::mem::take(&mut self.prefix);
-            self.prefix_index = 0;
-            whole.strip_prefix(&prefix).unwrap_or_default().to_owned()
-        };
+        if self.tokenizer.bytes.is_none() {
+            let text = self.tell(true);
+            (self.tokens, self.told) = (Vec::new(), 0);
+            return text;
+        }
+        let text = String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned();
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The text of `tokens` that was not returned yet; but at the end, without a last character that later tokens may complete.
+    fn tell(&mut self, end: bool) -> Option<String> {
+        let whole = self.tokenizer.decode(&self.tokens);
+        let certain = whole.strip_suffix(char::REPLACEMENT_CHARACTER).filter(|_| !end).unwrap_or(&whole);
+        let text = certain.get(self.told..).unwrap_or_default().to_owned();
+        self.told += text.len();
+        // Of the tokens before, a decoder asks no more than whether there are any.
+        if self.told == whole.len()
+            && let Some(last) = self.tokens.last().copied()
+        {
+            let own = self.tokenizer.decode(&[last]).len();
+            if own > 0 {
+                (self.tokens, self.told) = (vec![last], own);
+            }
+        }
         (!text.is_empty()).then_some(text)
     }
 

@@ -65,7 +65,7 @@ impl Project {
             ..config
         };
         let parameters = parameters_of(&config)?;
-        let RunRecord { family, plain_pairs, .. } = run.record()?;
+        let RunRecord { family, whole_context, plain_pairs, .. } = run.record()?;
         let count = parameters.iter().map(|own| own.ty.count() as u64).sum();
         let staged = self.stage_run(&config, &run.data_folder()?)?;
         let merged = staged.run();
@@ -88,6 +88,7 @@ impl Project {
             state,
             parameters,
             family,
+            whole_context,
             plain_pairs,
             val_loss,
             best_val_loss: val_loss,

@@ -85,6 +85,7 @@ impl Project {
             val_loss: info.val_loss,
             best_val_loss: info.best_val_loss,
             family: record.family.clone(),
+            whole_context: record.whole_context,
             plain_pairs: record.plain_pairs,
             restored_from: Some(Start { run: run.name(), checkpoint, project: None }),
             ..restored.record()?

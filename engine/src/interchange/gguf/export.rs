@@ -3,6 +3,7 @@
 use super::architectures::{ARCHITECTURE_KEY, Architecture, SLOWER_TENSOR, slower};
 use super::{GgmlType, Metadata, TensorInfo, Value, Writer, size, vocabulary};
 use crate::error::{Error, Result};
+use crate::interchange::huggingface::with_whole_context;
 use crate::interchange::tensors::{Parameters, Tensor};
 use crate::platform::{self, Turns, at_once, files};
 use crate::project::Trained;
@@ -188,7 +189,7 @@ pub(crate) async fn export_trained_in_turns(
     let record = model.run.record()?;
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
     let export = Export {
-        model: &model.config.model,
+        model: &with_whole_context(&model.config.model, &record),
         tokenizer: &tokenizer,
         family: record.family.as_deref(),
         parameters: &model.parameters,

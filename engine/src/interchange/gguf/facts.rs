@@ -2,6 +2,7 @@
 //! write, so that reading it tells what a file can say.
 
 use super::metadata::Metadata;
+use super::value::Value;
 use crate::error::{Error, Result};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -108,13 +109,22 @@ impl<'file> Facts<'file> {
         }
     }
 
-    /// Keys of the architecture that nothing read and that are not known to be idle.
-    pub fn unknown(&self) -> Vec<String> {
+    /// Refuses keys of the architecture that nothing read, unless they are known to change nothing or are zero.
+    ///
+    /// # Errors
+    /// Names the first one.
+    pub fn expect_known(&self) -> Result<()> {
         let own = format!("{}.", self.architecture);
-        let keys = self.metadata.entries().iter().map(|(key, _)| key.as_ref());
-        let unknown = keys.filter(|key| {
-            key.strip_prefix(&own).is_some_and(|name| !IDLE.contains(&name)) && !self.read.contains(*key)
-        });
-        unknown.map(str::to_owned).collect()
+        let says_nothing = |key: &str, value: &Value<'_>| {
+            let is_off = value.to_count() == Some(0) || value.to_float() == Some(0.0) || value.to_bool() == Some(false);
+            key.strip_prefix(&own).is_none_or(|name| IDLE.contains(&name)) || self.read.contains(key) || is_off
+        };
+        match self.metadata.entries().iter().find(|(key, value)| !says_nothing(key, value)) {
+            None => Ok(()),
+            Some((key, _)) => Err(self.error(format!(
+                "{key} is not known here and may change what the model computes; convert the model with another version of \
+                 llama.cpp, or import its Hugging Face folder"
+            ))),
+        }
     }
 }

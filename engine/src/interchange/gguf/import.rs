@@ -105,9 +105,8 @@ fn described(path: &Path, mapping: &Mapping) -> Result<Described> {
         file.tensors().iter().map(|tensor| (&*tensor.info.name, tensor.info.shape.as_slice())).collect();
     let mut facts = Facts::new(path, architecture.name, metadata, shapes, slower(&file)?);
     let model = architecture.read(&mut facts)?;
-    let mut notices: Vec<String> =
-        facts.unknown().iter().map(|key| format!("{key} is not known here and was ignored")).collect();
-    notices.extend(vocabulary::notice(metadata).map_err(bad)?);
+    facts.expect_known()?;
+    let notices = vocabulary::notice(metadata).map_err(bad)?.into_iter().collect();
     let tensors = matched(architecture, &model, &file, mapping)?;
     let tokenizer = vocabulary::tokenizer(&file)?;
     Ok((architecture, model, notices, tensors, tokenizer))

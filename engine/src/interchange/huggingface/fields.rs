@@ -1,24 +1,38 @@
-//! `config.json`, field by field: what is read is known, and what is not is told.
+//! `config.json`, field by field: what is read is known, and what is not is refused, unless it is known to change nothing.
 
 use crate::error::{Error, Result};
 use crate::interchange::TAKE_AGAIN;
-use glasshouse_protocol::{Activation, Gate, Rope, RopeScaling};
+use glasshouse_protocol::{Activation, Gate, ModelConfig, Rope, RopeScaling};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Fields that say nothing of what a model computes: of its training, its users, its class and the program that wrote it.
 const IDLE: &[&str] = &[
+    "_attn_implementation",
+    "_attn_implementation_autoset",
+    "_commit_hash",
+    "_flash_attn_2_enabled",
     "_model_name_or_path",
     "_name_or_path",
-    "_attn_implementation",
     "architectures",
+    "attn_implementation",
     "auto_map",
+    "begin_suppress_tokens",
     "bos_token_id",
     "chunk_size_feed_forward",
     "classifier_dropout",
+    "cls_token_id",
+    "decoder_start_token_id",
+    "diversity_penalty",
+    "do_sample",
     "dtype",
+    "early_stopping",
+    "encoder_no_repeat_ngram_size",
     "eos_token_id",
+    "finetuning_task",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
     "gradient_checkpointing",
     "id2label",
     "initializer_range",
@@ -27,32 +41,90 @@ const IDLE: &[&str] = &[
     "keys_to_ignore_at_inference",
     "label2id",
     "language",
+    "length_penalty",
+    "mask_token_id",
+    "max_length",
+    "min_length",
     "model_type",
     "n_ctx",
     "n_special",
+    "no_repeat_ngram_size",
+    "num_beam_groups",
+    "num_beams",
+    "num_return_sequences",
     "output_attentions",
     "output_hidden_states",
     "output_past",
+    "output_scores",
     "pad_token_id",
     "predict_special_tokens",
+    "prefix",
     "pretraining_tp",
     "problem_type",
+    "remove_invalid_values",
     "reorder_and_upcast_attn",
+    "repetition_penalty",
     "return_dict",
+    "return_dict_in_generate",
+    "sep_token_id",
     "summary_activation",
     "summary_first_dropout",
     "summary_proj_to_labels",
     "summary_type",
     "summary_use_proj",
+    "suppress_tokens",
     "task_specific_params",
+    "temperature",
+    "tf_legacy_loss",
     "tokenizer_class",
+    "top_k",
+    "top_p",
     "torch_dtype",
+    "torchscript",
     "transformers_version",
     "transformers.js_config",
     "unk_token_id",
+    "typical_p",
     "unsloth_fixed",
+    "unsloth_version",
+    "use_bfloat16",
     "use_cache",
+    "use_flash_attn",
 ];
+
+/// Switches that classes without them compute as if they were off.
+const OFF: &[&str] = &[
+    "add_cross_attention",
+    "attention_bias",
+    "is_encoder_decoder",
+    "mlp_bias",
+    "qk_layernorm",
+    "tie_encoder_decoder",
+    "use_bias",
+    "use_bidirectional_attention",
+    "use_mrope",
+    "use_qk_norm",
+    "use_sliding_window",
+];
+
+/// Switches that classes without them compute as if they were on.
+const ON: &[&str] = &["is_causal"];
+
+/// Whether a field that a class does not read changes nothing of what it computes.
+fn says_nothing(name: &str, value: &Value) -> bool {
+    match value {
+        _ if IDLE.contains(&name) => true,
+        Value::Null => true,
+        Value::Bool(on) => if *on { ON } else { OFF }.contains(&name),
+        Value::Array(entries) => entries.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// What a layer sees, in `layer_types`.
+const FULL: &str = "full_attention";
+const SLIDING: &str = "sliding_attention";
 
 /// The fields of a `config.json`.
 #[derive(Debug)]
@@ -101,21 +173,42 @@ impl Fields {
         self.read.extend(names.iter().map(|name| (*name).to_owned()));
     }
 
+    /// Gives blocks of a model with a sliding window the whole context where `layer_types` says so, or, where there is no such list, to the
+    /// `first` ones.
+    pub fn windows(&mut self, model: &mut ModelConfig, first: usize) -> Result<()> {
+        let kinds = match self.get("layer_types").cloned() {
+            None => (0..model.layers).map(|block| json!(if block < first { FULL } else { SLIDING })).collect(),
+            Some(Value::Array(kinds)) if kinds.len() == model.layers => kinds,
+            Some(other) => {
+                return Err(self.refuse("layer_types", &other, "expected a list of as many as there are layers"));
+            }
+        };
+        if let Some(other) = kinds.iter().find(|kind| **kind != SLIDING && **kind != FULL) {
+            return Err(self.refuse("layer_types", other, &format!("{FULL} and {SLIDING} can be represented")));
+        }
+        if kinds.iter().all(|kind| kind == FULL) {
+            model.sliding_window = None;
+        }
+        if model.sliding_window.is_some() {
+            let full = kinds.iter().enumerate().filter(|(_, kind)| **kind == FULL);
+            model.full_attention = full.map(|(block, _)| block).collect();
+        }
+        Ok(())
+    }
+
     /// Refuses a list of layers that do not all see the whole context.
     pub fn full_attention_everywhere(&mut self) -> Result<()> {
         match self.get("layer_types").cloned() {
-            Some(Value::Array(kinds)) if kinds.iter().any(|kind| kind != "full_attention") => Err(
+            Some(Value::Array(kinds)) if kinds.iter().any(|kind| kind != FULL) => Err(
                 self.refuse("layer_types", &json!(kinds), "only layers of full attention can be represented")
             ),
             _ => Ok(()),
         }
     }
 
-    /// A token's id, or the first of several.
-    pub fn token(&mut self, name: &str) -> Option<u32> {
-        let value = self.get(name)?;
-        let id = value.as_array().map_or(Some(value), |ids| ids.first())?;
-        id.as_u64().and_then(|id| u32::try_from(id).ok())
+    /// What a field holds; null where it is not there.
+    pub fn value(&mut self, name: &str) -> Value {
+        self.get(name).cloned().unwrap_or_default()
     }
 
     /// An error about this file.
@@ -248,10 +341,7 @@ impl Fields {
                 return Err(self.refuse(&format!("{name}.rope_type"), &json!(kind), known));
             }
         };
-        if let Some(unknown) = inner.unknown().first() {
-            let value = inner.fields.get(unknown).cloned().unwrap_or_default();
-            return Err(self.refuse(&format!("{name}.{unknown}"), &value, "it is not known here"));
-        }
+        inner.expect_known(&format!("{name}."))?;
         let channels = (head_size as f64 * share) as usize;
         let channels = (channels != head_size).then_some(channels);
         Ok(Rope { scaling, channels, ..Rope::of_base(base) })
@@ -272,10 +362,20 @@ impl Fields {
         }
     }
 
-    /// Fields that nothing read and that are not known to be idle.
-    pub fn unknown(&self) -> Vec<String> {
-        let known = |name: &String| self.read.contains(name) || IDLE.contains(&name.as_str());
-        self.fields.keys().filter(|name| !known(name)).cloned().collect()
+    /// Refuses fields that nothing read, unless they are known to change nothing. `within` is what the name of a field in a field begins
+    /// with.
+    ///
+    /// # Errors
+    /// Names the first one.
+    pub fn expect_known(&self, within: &str) -> Result<()> {
+        let known = |(name, value): &(&String, &Value)| self.read.contains(*name) || says_nothing(name, value);
+        match self.fields.iter().find(|field| !known(field)) {
+            None => Ok(()),
+            Some((name, value)) => {
+                let reason = "it is not known here and may change what the model computes; if it does not, remove it from the file";
+                Err(self.refuse(&format!("{within}{name}"), value, reason))
+            }
+        }
     }
 }
 

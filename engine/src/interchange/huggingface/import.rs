@@ -47,34 +47,107 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
         };
         return Err(Error::bad_file(path, reason));
     }
-    let map: Map<String, Value> = read_json(&config_path)?;
-    let model_type = map.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut map: Map<String, Value> = read_json(&config_path)?;
+    let mut notices = Vec::new();
+    let whole_type = type_of(&map);
+    // Images and sound have models of their own before the one that writes.
+    let has_parts = map.get("text_config").is_some_and(Value::is_object);
+    if has_parts {
+        map = text_part(map);
+        notices.push(format!("{whole_type} is a model of several parts: only the one that reads and writes text is imported"));
+    }
+    let mut model_type = type_of(&map);
+    if model_type == "mistral" && map.contains_key("layer_types") {
+        model_type = "ministral".to_owned();
+    }
     let labels = labels(&map).map_err(|reason| Error::bad_file(&config_path, reason))?;
     let mut fields = Fields::new(&config_path, map);
     let family = Family::of_type(&model_type).ok_or_else(|| {
         let known = super::FAMILIES.map(|family| family.model_type).join(", ");
-        fields.error(format!("model_type is `{model_type}`; these can be imported: {known}"))
+        let of = if has_parts { format!(" in the text part of {whole_type}") } else { String::new() };
+        fields.error(format!("model_type is `{model_type}`{of}; these can be imported: {known}"))
     })?;
     let reason =
         "quantised weights cannot be imported; take the model in f32, f16 or bfloat16, or as a GGUF file";
     fields.must_be_absent("quantization_config", reason)?;
-    let model = ModelConfig { labels, ..family.read(&mut fields)? };
-    let end = fields.token("eos_token_id");
-    let notices = fields
-        .unknown()
-        .iter()
-        .map(|name| format!("config.json: {name} is not known here and was ignored"))
-        .collect();
+    let mut model = ModelConfig { labels, ..family.read(&mut fields)? };
+    let generation = ["bos_token_id", "eos_token_id", "pad_token_id"].map(|name| (name, fields.value(name)));
+    fields.expect_known("")?;
     let folder = Folder::open(path, "model")?;
+    if let Some(head) = other_head(family, &model, &folder)? {
+        model.tied_head = false;
+        notices.push(format!("{head} is not the embedding, which config.json ties it to: it was kept as a head of its own"));
+    }
     let whole = Parameters::of(&model)?;
     let (tensors, stored): (_, Vec<Stored>) =
-        matched(family, &model, &whole, &folder, path)?.into_iter().unzip();
+        matched(family, &model, &whole, &folder, (path, has_parts))?.into_iter().unzip();
     // Where all tensors are stored alike.
     let first = stored.first().and_then(Stored::format);
     let format = first.filter(|first| stored.iter().all(|other| other.format() == Some(*first)));
-    let tokenizer = TokenizerFiles::read(path)?.ending_with(end);
+    let tokenizer = TokenizerFiles::read(path)?.generating(&generation.into_iter().collect());
     let weights = Box::new(FolderWeights { folder, tensors: stored });
     Ok(Looked { family, dtype: format.map(Format::name), model, notices, tokenizer, tensors, weights })
+}
+
+fn type_of(config: &Map<String, Value>) -> String {
+    config.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The settings of the part that writes, of a model of several parts. What the whole says of its vocabulary counts there, too.
+fn text_part(mut whole: Map<String, Value>) -> Map<String, Value> {
+    let Some(Value::Object(mut part)) = whole.remove("text_config") else { return whole };
+    for name in ["bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings"] {
+        if let (None, Some(value)) = (part.get(name), whole.remove(name)) {
+            part.insert(name.to_owned(), value);
+        }
+    }
+    part
+}
+
+/// The names that a tensor may have: its own, or that of a model that was saved without its head, or within a model of several parts.
+fn names_of(tensor: &Tensor, family: &Family) -> [String; 5] {
+    let (name, short) = (&tensor.name, tensor.name.strip_prefix(family.prefix).unwrap_or(&tensor.name));
+    [
+        name.clone(),
+        short.to_owned(),
+        format!("model.language_model.{short}"),
+        format!("language_model.{name}"),
+        format!("language_model.{short}"),
+    ]
+}
+
+fn find<'folder>(folder: &'folder Folder, tensor: &Tensor, family: &Family) -> Option<(&'folder String, &'folder Stored)> {
+    names_of(tensor, family).iter().find_map(|name| folder.tensors.get_key_value(name))
+}
+
+/// The name of the head's tensor in a folder whose settings tie the head to the embedding, if it holds something else.
+fn other_head(family: &Family, model: &ModelConfig, folder: &Folder) -> Result<Option<String>> {
+    if !model.tied_head || !model.labels.is_empty() {
+        return Ok(None);
+    }
+    let untied = ModelConfig { tied_head: false, ..model.clone() };
+    let tensors = family.tensors(&untied, &Parameters::of(&untied)?);
+    let of = |parameter: &str| {
+        let tensor = tensors.iter().find(|tensor| tensor.parameter == parameter)?;
+        Some((tensor, find(folder, tensor, family)?))
+    };
+    let (Some((tensor, (name, head))), Some((_, (_, embedding)))) = (of("head.weight"), of("embedding.tokens")) else {
+        return Ok(None);
+    };
+    if head.shape != embedding.shape || head.shape != tensor.shape || head.check().is_err() || embedding.check().is_err() {
+        return Ok((head.shape != embedding.shape).then(|| name.clone()));
+    }
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for rows in tensor.pieces() {
+        for (stored, floats) in [(head, &mut left), (embedding, &mut right)] {
+            floats.resize(rows.len() * tensor.columns(), 0.0);
+            folder.read(stored, rows.clone(), floats)?;
+        }
+        if left != right {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(None)
 }
 
 /// The labels of a class with a head for them, in the order of their numbers; none of one that goes on from texts.
@@ -100,16 +173,12 @@ fn matched(
     model: &ModelConfig,
     parameters: &Parameters,
     folder: &Folder,
-    path: &Path,
+    (path, has_parts): (&Path, bool),
 ) -> Result<Vec<(Tensor, Stored)>> {
     let mut left: BTreeSet<&String> = folder.tensors.keys().collect();
     let (mut tensors, mut missing) = (Vec::new(), Vec::new());
     for tensor in family.tensors(model, parameters) {
-        // A model that was saved without its head has no prefix.
-        let short = tensor.name.strip_prefix(family.prefix).unwrap_or(&tensor.name);
-        let found =
-            folder.tensors.get_key_value(&tensor.name).or_else(|| folder.tensors.get_key_value(short));
-        match found {
+        match find(folder, &tensor, family) {
             Some((name, stored)) if stored.shape == tensor.shape => {
                 stored.check().map_err(|reason| Error::bad_file(path, format!("{name} {reason}")))?;
                 left.remove(name);
@@ -129,7 +198,8 @@ fn matched(
         let reason = format!("{} tensors are missing, {first} the first; {TAKE_AGAIN}", missing.len());
         return Err(Error::bad_file(path, reason));
     }
-    left.retain(|name| !is_redundant(name, model));
+    let is_other = |name: &str| has_parts && !name.contains("language_model.");
+    left.retain(|name| !is_redundant(name, model) && !is_other(name));
     if let Some(first) = left.first() {
         let reason = format!(
             "{} tensors are left over that {} has no use for, {first} the first: it may be another model than its config.json says; {TAKE_AGAIN}",
@@ -150,6 +220,6 @@ fn is_redundant(name: &str, model: &ModelConfig) -> bool {
         ".attention.masked_bias",
         ".rotary_emb.inv_freq",
     ];
-    let head = ["lm_head.weight", "embed_out.weight"];
+    let head = ["lm_head.weight", "embed_out.weight", "language_model.lm_head.weight"];
     endings.iter().any(|ending| name.ends_with(ending)) || model.tied_head && head.contains(&name)
 }

@@ -24,10 +24,10 @@ use super::tensors::{Parameters, Tensor};
 use crate::data::prepare;
 use crate::error::{Error, Result};
 use crate::platform::{self, Turns, at_once, files};
-use crate::project::{Trained, parameters_of, weights_crc32c};
+use crate::project::{RunRecord, Trained, parameters_of, weights_crc32c};
 use crate::storage::{self, Staging};
-use crate::tokenizer::{CHAT_TEMPLATE_FILE, SETTINGS_FILE, TokenizerFiles};
-use glasshouse_protocol::{Evaluation, ModelConfig, RunConfig, RunState};
+use crate::tokenizer::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles};
+use glasshouse_protocol::{Evaluation, ModelConfig, Position, RunConfig, RunState};
 use safetensors::tensor::TensorInfo;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -69,17 +69,16 @@ async fn export_in_turns(
     let family = Family::of(model, family)?;
     storage::check_place(folder, "an export", &NAMES, replace)?;
     let staging = Staging::beside(folder)?;
-    let end_of_text = tokenizer.tokenizer.end_of_text();
-    let begin = tokenizer.special("bos_token").or(end_of_text.filter(|_| tokenizer.settings.is_empty()));
+    let generation = generation_config(model, tokenizer);
     let mut fields = family.write(model);
-    fields.extend(shared_fields(family, begin, end_of_text, format));
+    fields.extend(shared_fields(family, model, tokenizer, &generation, format));
     if !model.labels.is_empty() {
         fields.extend(label_fields(family, model, padding(model, tokenizer)));
     }
     let texts: [(&str, Vec<u8>); 4] = [
         ("config.json", pretty(&Value::Object(fields))?),
         (SETTINGS_FILE, pretty(&tokenizer_config(export))?),
-        ("generation_config.json", pretty(&generation_config(model.context_length, begin, end_of_text))?),
+        (GENERATION_FILE, pretty(&Value::Object(generation))?),
         ("README.md", card::card(export.config, family, facts).into_bytes()),
     ];
     let mut written = Vec::new();
@@ -149,15 +148,19 @@ pub(super) async fn write_tensors(
 /// What every class's `config.json` says.
 fn shared_fields(
     family: &Family,
-    begin: Option<u32>,
-    end_of_text: Option<u32>,
+    model: &ModelConfig,
+    files: &TokenizerFiles,
+    generation: &Map<String, Value>,
     format: Format,
 ) -> Map<String, Value> {
+    // Without the field some classes take an id of their own, which a smaller vocabulary lacks.
+    let padding = files.special("pad_token").filter(|id| (*id as usize) < model.vocabulary);
     families::object(json!({
         "architectures": [family.class],
         "model_type": family.model_type,
-        "bos_token_id": begin,
-        "eos_token_id": end_of_text,
+        "bos_token_id": generation.get("bos_token_id").cloned().or_else(|| files.special("bos_token").map(Value::from)),
+        "eos_token_id": generation.get("eos_token_id").cloned().or_else(|| files.tokenizer.end_of_text().map(Value::from)),
+        "pad_token_id": padding,
         "dtype": format.name(),
         // What versions of transformers before 4.56 read.
         "torch_dtype": format.name(),
@@ -217,11 +220,18 @@ pub(crate) async fn export_trained_in_turns(
         evaluation: evaluation.map(Box::new),
     };
     let Trained { config, parameters, .. } = model;
+    let config = &RunConfig { model: with_whole_context(&config.model, &record), ..config.clone() };
     let tokenizer = TokenizerFiles::with(model.tokenizer.clone(), &model.run.data_folder()?)?;
     let family = record.family.as_deref();
     let dtype = record.dtype.as_deref().filter(|_| facts.imported);
     let export = Export { config, tokenizer: &tokenizer, family, dtype, parameters, facts: &facts };
     export_in_turns(&export, folder, replace, turns).await
+}
+
+/// A model as it was before an import shortened its context. What it has learned since, it has learned in the shorter one.
+pub(super) fn with_whole_context(model: &ModelConfig, record: &RunRecord) -> ModelConfig {
+    let context_length = record.whole_context.unwrap_or_default().max(model.context_length);
+    ModelConfig { context_length, ..model.clone() }
 }
 
 /// The last name of a path, of this system or another: what lies around it is the business of the machine that it was on.
@@ -234,7 +244,7 @@ const NAMES: [&str; 7] = [
     "config.json",
     SETTINGS_FILE,
     CHAT_TEMPLATE_FILE,
-    "generation_config.json",
+    GENERATION_FILE,
     "README.md",
     "model.safetensors",
     "tokenizer.json",
@@ -273,7 +283,10 @@ fn plain_tokenizer_config(export: &Export<'_>) -> Value {
     let length = json!(export.config.model.context_length);
     if !settings.is_empty() {
         let mut settings = settings.clone();
-        settings.insert("model_max_length".to_owned(), length);
+        // A table of positions may have been shortened.
+        if !settings.contains_key("model_max_length") || export.config.model.position == Position::Learned {
+            settings.insert("model_max_length".to_owned(), length);
+        }
         return Value::Object(settings);
     }
     let mut config = json!({
@@ -290,15 +303,18 @@ fn plain_tokenizer_config(export: &Export<'_>) -> Value {
     config
 }
 
-fn generation_config(context_length: usize, begin: Option<u32>, end_of_text: Option<u32>) -> Value {
-    // Never beyond the positions that there are; and a number of new tokens would go before the limit that lm-eval sets.
-    let mut config = json!({ "do_sample": true, "temperature": 0.8, "max_length": context_length });
-    if let (Some(id), Some(fields)) = (end_of_text, config.as_object_mut()) {
-        fields.insert("bos_token_id".to_owned(), json!(begin));
-        fields.insert("eos_token_id".to_owned(), json!(id));
-        fields.insert("pad_token_id".to_owned(), json!(id));
+/// `generation_config.json`: the one that an imported model came with, or what suits a model that was trained here.
+fn generation_config(model: &ModelConfig, files: &TokenizerFiles) -> Map<String, Value> {
+    if !files.generation.is_empty() {
+        return files.generation.clone();
     }
-    config
+    let end = files.tokenizer.end_of_text();
+    let begin = files.special("bos_token").or(end.filter(|_| files.settings.is_empty()));
+    // Never beyond the positions that there are; and a number of new tokens would go before the limit that lm-eval sets.
+    let mut fields = families::object(json!({ "do_sample": true, "temperature": 0.8, "max_length": model.context_length }));
+    let ids = [("bos_token_id", begin), ("eos_token_id", end), ("pad_token_id", end)];
+    fields.extend(ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), json!(id?)))));
+    fields
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ fn tokens_of(asked: &Asked, written: &Written, scores: &[TokenScore]) -> Vec<Com
     let mut told: Vec<(u32, usize)> = Vec::new();
     let mut offset = 0;
     if asked.settings.echo {
-        let prompt = pieces(tokenizer, &asked.prompt.ids, true);
+        let prompt = pieces(DecodeStream::new(tokenizer), &asked.prompt.ids, true);
         for (at, (id, piece)) in asked.prompt.ids.iter().zip(prompt).enumerate() {
             told.push((*id, offset));
             offset += if at < asked.prompt.unwritten { 0 } else { piece.chars().count() };
@@ -138,7 +138,8 @@ fn tokens_of(asked: &Asked, written: &Written, scores: &[TokenScore]) -> Vec<Com
         offset = asked.prompt.text.chars().count();
     }
     let unscored = told.len().min(1);
-    for (id, piece) in written.ids.iter().zip(pieces(tokenizer, &written.ids, asked.special)) {
+    let behind = DecodeStream::after(tokenizer, &asked.prompt.ids);
+    for (id, piece) in written.ids.iter().zip(pieces(behind, &written.ids, asked.special)) {
         told.push((*id, offset));
         offset += piece.chars().count();
     }

@@ -45,8 +45,7 @@ impl Builder<'_> {
     fn attention(&mut self, block: usize, x: ValueId, stream: ValueId) -> Built {
         let (config, heads) = (self.config, self.heads);
         let path = format!("blocks.{block}.attention");
-        // A window as long as the context hides nothing.
-        let window = config.sliding_window.filter(|window| *window < config.context_length);
+        let window = config.window(block);
         self.sites.note(Site::AttentionInput(block), x);
         let mut qkv = self.linear(&format!("{path}.qkv"), x, heads.packed(), config.bias.qkv)?;
         if config.qk_norm {

@@ -68,19 +68,15 @@ impl Architecture {
     /// None does; the settings that the nearest lacks are named.
     pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<(&'static Self, Option<String>)> {
         let wished = wished.and_then(Self::named);
-        let mut nearest: Option<(&Self, Vec<String>)> = None;
-        for architecture in wished.into_iter().chain(ARCHITECTURES) {
+        let nearly = |architecture: &Self| {
             let mut model = model.clone();
             let becomes = (architecture.nearly)(&mut model);
-            let lacks = architecture.lacks(&model)?;
-            if lacks.is_empty() {
-                return Ok((architecture, becomes));
-            }
-            if nearest.as_ref().is_none_or(|(_, fewest)| lacks.len() < fewest.len()) {
-                nearest = Some((architecture, lacks));
-            }
+            (model, becomes)
+        };
+        let (architecture, lacks) = interchange::nearest(wished, &ARCHITECTURES, |it| it.lacks(&nearly(it).0))?;
+        if lacks.is_empty() {
+            return Ok((architecture, nearly(architecture).1));
         }
-        let (architecture, lacks) = nearest.ok_or_else(|| Error::Internal("no architectures".to_owned()))?;
         Err(Error::Refused(format!(
             "this model fits no architecture that is written as GGUF: the nearest, {}, has no {}; it may fit a Hugging Face folder",
             architecture.name,
@@ -95,11 +91,7 @@ impl Architecture {
         let tensors = self.tensors(model, &Parameters::of(model)?);
         let shapes = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
         let mut facts = Facts::new(Path::new("model.gguf"), self.name, &metadata, shapes, slower(model));
-        let Ok(theirs) = (self.read)(&mut facts) else {
-            // A number that its formulas do not have: a width that the heads do not divide, say.
-            return Ok(vec!["model of these sizes".to_owned()]);
-        };
-        Ok(interchange::lacks(model, &theirs, self.padded_biases))
+        Ok(interchange::lacks(model, (self.read)(&mut facts).ok().as_ref(), self.padded_biases))
     }
 
     /// The settings that a file describes.

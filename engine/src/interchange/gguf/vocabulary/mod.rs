@@ -30,6 +30,9 @@ const PURPOSES: [(&str, &str); 4] = [
     ("tokenizer.ggml.padding_token_id", "pad_token"),
 ];
 
+/// Keys of the other tokens that end a text: of a turn, of a message. llama.cpp stops at them as well.
+const OTHER_ENDS: [&str; 2] = ["tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
+
 /// What a token is (`enum llama_token_type`); the numbers are those of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TokenType {

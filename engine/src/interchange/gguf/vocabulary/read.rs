@@ -2,8 +2,8 @@
 
 use super::pre_tokenizers::PreTokenizer;
 use super::{
-    BEGINS_KEY, ENDS_KEY, MERGES_KEY, MODEL_KEY, PRE_KEY, PURPOSES, TEMPLATE_KEY, TOKENS_KEY, TYPES_KEY,
-    TokenType, scores,
+    BEGINS_KEY, ENDS_KEY, MERGES_KEY, MODEL_KEY, OTHER_ENDS, PRE_KEY, PURPOSES, TEMPLATE_KEY, TOKENS_KEY,
+    TYPES_KEY, TokenType, scores,
 };
 use crate::error::{Error, Result};
 use crate::interchange::gguf::{Gguf, Metadata};
@@ -50,7 +50,14 @@ fn parse(metadata: &Metadata<'_>) -> Result<TokenizerFiles, String> {
     for (purpose, id) in &listed.special {
         settings.insert((*purpose).to_owned(), json!(listed.tokens[*id]));
     }
-    TokenizerFiles::of_json(&json, settings, metadata.text(TEMPLATE_KEY)?.map(str::to_owned))
+    let mut ends: Vec<usize> = listed.special("eos_token").into_iter().collect();
+    for key in OTHER_ENDS {
+        let id = listed.id(metadata, key)?;
+        ends.extend(id.filter(|id| !ends.contains(id)));
+    }
+    // One end is `eos_token`.
+    let ends = if ends.len() > 1 { ends.iter().map(|id| *id as u32).collect() } else { Vec::new() };
+    TokenizerFiles::of_json(&json, settings, &ends, metadata.text(TEMPLATE_KEY)?.map(str::to_owned))
 }
 
 /// Tokens by id.
@@ -90,13 +97,18 @@ impl<'file> Listed<'file> {
                 return Err(format!("{TOKENS_KEY}: {before} and {id} are both `{token}`"));
             }
         }
-        let mut special = Vec::new();
+        let mut listed = Self { tokens, types, special: Vec::new() };
         for (key, purpose) in PURPOSES {
-            // llama.cpp passes over ids that there are not, which some files have for none.
-            let id = metadata.count(key)?.and_then(|id| usize::try_from(id).ok());
-            special.extend(id.filter(|id| *id < tokens.len()).map(|id| (purpose, id)));
+            let id = listed.id(metadata, key)?;
+            listed.special.extend(id.map(|id| (purpose, id)));
         }
-        Ok(Self { tokens, types, special })
+        Ok(listed)
+    }
+
+    /// The id of a token under a key. llama.cpp passes over ids that there are not, which some files have for none.
+    fn id(&self, metadata: &Metadata<'_>, key: &str) -> Result<Option<usize>, String> {
+        let id = metadata.count(key)?.and_then(|id| usize::try_from(id).ok());
+        Ok(id.filter(|id| *id < self.tokens.len()))
     }
 
     /// The id of a special token.

@@ -2,7 +2,7 @@
 
 use super::pre_tokenizers::PreTokenizer;
 use super::{
-    BEGINS_KEY, MERGES_KEY, MODEL_KEY, NO_MERGE, PRE_KEY, PURPOSES, TEMPLATE_KEY, TOKENS_KEY, TYPES_KEY,
+    BEGINS_KEY, MERGES_KEY, MODEL_KEY, NO_MERGE, OTHER_ENDS, PRE_KEY, PURPOSES, TEMPLATE_KEY, TOKENS_KEY, TYPES_KEY,
     TokenType,
 };
 use crate::error::{Error, Result};
@@ -41,8 +41,12 @@ pub fn push_tokenizer(
         "bos_token" => begins.first().copied().or_else(|| files.special(purpose)).or(end),
         _ => files.special(purpose),
     };
-    let special: Vec<_> =
-        PURPOSES.into_iter().filter_map(|(key, purpose)| Some((key, special(purpose)?))).collect();
+    let others: Vec<u32> = files.tokenizer.ends().into_iter().skip(1).collect();
+    let special: Vec<_> = PURPOSES
+        .into_iter()
+        .filter_map(|(key, purpose)| Some((key, special(purpose)?)))
+        .chain(OTHER_ENDS.into_iter().zip(others.iter().copied()))
+        .collect();
     let mut push =
         |key: &'static str, value: Stored<'static>| metadata.push(key, value).map_err(Error::Internal);
     push(MODEL_KEY, "gpt2".into())?;
@@ -63,7 +67,11 @@ pub fn push_tokenizer(
             "this vocabulary has no token that ends a text, for which llama.cpp takes number 11, `{token}`"
         )
     });
-    Ok(eleventh.into_iter().collect())
+    let lost = others.get(OTHER_ENDS.len()..).filter(|lost| !lost.is_empty()).map(|lost| {
+        let names: Vec<String> = lost.iter().filter_map(|id| files.tokenizer.token(*id)).collect();
+        format!("GGUF has keys for three tokens that end a text; {} will not end one in llama.cpp", names.join(", "))
+    });
+    Ok(eleventh.into_iter().chain(lost).collect())
 }
 
 /// What a tokenizer is, as far as a file can say it.

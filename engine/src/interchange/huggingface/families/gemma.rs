@@ -31,6 +31,7 @@ fn read(fields: &mut Fields) -> Result<ModelConfig> {
         ..Defaults::LLAMA
     };
     let mut model = llama::shared(fields, defaults)?;
+    fields.full_attention_everywhere()?;
     model.embedding_scale = (model.width as f32).sqrt();
     model.norm.add_unit_offset = true;
     model.bias = llama::attention_bias(fields)?;

@@ -21,6 +21,7 @@ pub(super) const FAMILY: Family = Family {
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let mut model = shared(fields, Defaults::LLAMA)?;
+    fields.full_attention_everywhere()?;
     model.bias = Bias { mlp: fields.flag_or("mlp_bias", false)?, ..attention_bias(fields)? };
     Ok(model)
 }

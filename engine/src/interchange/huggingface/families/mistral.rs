@@ -1,4 +1,4 @@
-//! Mistral 7B (Jiang et al. 2023): Llama with a sliding window.
+//! Mistral 7B (Jiang et al. 2023): Llama with a sliding window; and Ministral (Mistral AI 2024), which has it in some blocks.
 
 use super::super::fields::Fields;
 use super::Family;
@@ -16,6 +16,16 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
+/// transformers takes a Mistral with `layer_types` for one.
+pub(super) const MINISTRAL: Family = Family {
+    model_type: "ministral",
+    class: "MinistralForCausalLM",
+    layer_class: "MinistralDecoderLayer",
+    read: read_ministral,
+    write: write_ministral,
+    ..llama::FAMILY
+};
+
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let model = llama::shared(fields, Defaults { kv_heads: Some(8), ..Defaults::LLAMA })?;
     let sliding_window = fields.whole_or("sliding_window", Some(4096))?;
@@ -26,4 +36,23 @@ fn write(model: &ModelConfig) -> Map<String, Value> {
     let mut fields = llama::shared_fields(model);
     fields.insert("sliding_window".to_owned(), json!(model.sliding_window));
     fields
+}
+
+fn read_ministral(fields: &mut Fields) -> Result<ModelConfig> {
+    let mut model = read(fields)?;
+    // Without a list all blocks slide.
+    fields.windows(&mut model, 0)?;
+    Ok(model)
+}
+
+fn write_ministral(model: &ModelConfig) -> Map<String, Value> {
+    let mut fields = write(model);
+    fields.insert("layer_types".to_owned(), layer_types(model));
+    fields
+}
+
+/// What each block sees, as transformers calls it.
+pub(super) fn layer_types(model: &ModelConfig) -> Value {
+    let kind = |block| if model.window(block).is_some() { "sliding_attention" } else { "full_attention" };
+    (0..model.layers).map(kind).collect()
 }

@@ -46,12 +46,13 @@ impl std::fmt::Debug for Family {
 }
 
 /// All of them. An export without a wish takes the first that computes the model.
-pub const FAMILIES: [&Family; 9] = [
+pub const FAMILIES: [&Family; 10] = [
     &gpt2::FAMILY,
     &llama::FAMILY,
     &qwen3::FAMILY,
-    &qwen2::FAMILY,
     &mistral::FAMILY,
+    &mistral::MINISTRAL,
+    &qwen2::FAMILY,
     &smollm3::FAMILY,
     &gemma::FAMILY,
     &gpt_neox::FAMILY,
@@ -70,17 +71,10 @@ impl Family {
     /// None does; the settings that the nearest lacks are named.
     pub fn of(model: &ModelConfig, wished: Option<&str>) -> Result<&'static Self> {
         let wished = wished.and_then(Self::of_type);
-        let mut nearest: Option<(&Self, Vec<String>)> = None;
-        for family in wished.into_iter().chain(FAMILIES) {
-            let lacks = family.lacks(model)?;
-            if lacks.is_empty() {
-                return Ok(family);
-            }
-            if nearest.as_ref().is_none_or(|(_, fewest)| lacks.len() < fewest.len()) {
-                nearest = Some((family, lacks));
-            }
+        let (family, lacks) = interchange::nearest(wished, &FAMILIES, |family| family.lacks(model))?;
+        if lacks.is_empty() {
+            return Ok(family);
         }
-        let (family, lacks) = nearest.ok_or_else(|| Error::Internal("no families".to_owned()))?;
         Err(Error::Refused(format!(
             "this model fits no class of transformers: the nearest, {}, has no {}; its weights are in the run's checkpoints as \
              safetensors",
@@ -92,11 +86,13 @@ impl Family {
     /// Settings of a model that the class does not have: `model.qk_norm = true`.
     fn lacks(&self, model: &ModelConfig) -> Result<Vec<String>> {
         let fields = (self.write)(model);
-        let Ok(theirs) = (self.read)(&mut Fields::new(Path::new("config.json"), fields)) else {
-            // A number that its formulas do not have: a width that the heads do not divide, say.
-            return Ok(vec!["model of these sizes".to_owned()]);
-        };
-        Ok(interchange::lacks(model, &theirs, self.padded_biases))
+        let read = (self.read)(&mut Fields::new(Path::new("config.json"), fields));
+        let mut lacks = interchange::lacks(model, read.ok().as_ref(), self.padded_biases);
+        // Transformers opens no others since version 5, though the class computes them.
+        if self.model_type == llama::FAMILY.model_type && !model.width.is_multiple_of(model.heads) {
+            lacks.push(format!("model.width = {} with model.heads = {}", model.width, model.heads));
+        }
+        Ok(lacks)
     }
 
     /// The settings of a `config.json`.
@@ -182,6 +178,7 @@ mod tests {
             like("qwen3", json!({ "tie_word_embeddings": true })),
             like("qwen2", json!({ "rope_parameters": { "rope_type": "default", "rope_theta": 1e6 } })),
             like("mistral", json!({ "sliding_window": 16 })),
+            like("ministral", json!({ "sliding_window": 16, "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"] })),
             like("smollm3", json!({ "mlp_bias": true })),
             like("gemma", json!({ "hidden_act": "gelu" })),
             like("gpt_neox", json!({ "rotary_pct": 0.67, "head_dim": null, "num_key_value_heads": null })),
@@ -274,16 +271,18 @@ mod tests {
                 "rope_scaling.beta_fast is 32",
             ),
             (1, "partial_rotary_factor", json!(0.5), "partial_rotary_factor is 0.5"),
-            (6, "hidden_activation", json!("silu"), "hidden_activation is"),
+            (7, "hidden_activation", json!("silu"), "hidden_activation is"),
             (1, "hidden_act", json!("relu"), "\"relu\""),
             (1, "num_attention_heads", json!("four"), "expected a whole number"),
             (1, "num_attention_heads", json!(-4), "expected a whole number"),
             (1, "vocab_size", json!(1_u64 << 60), "model.vocabulary"),
-            (2, "use_sliding_window", json!(true), "use_sliding_window is true"),
-            (2, "layer_types", json!(["full_attention", "sliding_attention"]), "sliding_attention"),
-            (5, "no_rope_layers", json!([1, 0, 0, 1]), "no_rope_layers"),
-            (7, "hidden_size", json!(25), "does not divide"),
-            (8, "qk_layernorm", json!(true), "qk_layernorm is true"),
+            (1, "layer_types", json!(["full_attention", "sliding_attention"]), "sliding_attention"),
+            (5, "layer_types", json!(["full_attention"]), "as many"),
+            (5, "layer_types", json!(["full_attention", "chunked_attention", "full_attention", "full_attention"]), "chunked"),
+            (6, "use_sliding_window", json!(true), "use_sliding_window is true"),
+            (6, "no_rope_layers", json!([1, 0, 0, 1]), "no_rope_layers"),
+            (8, "hidden_size", json!(25), "does not divide"),
+            (9, "qk_layernorm", json!(true), "qk_layernorm is true"),
         ] {
             let mut map = object(examples()[at].clone());
             map.insert(field.to_owned(), value);
@@ -323,7 +322,7 @@ mod tests {
 
     #[test]
     fn shares_of_channels_come_back() {
-        let (family, phi) = read(&examples()[8]);
+        let (family, phi) = read(&examples()[9]);
         for (channels, head_size) in
             (1..129).flat_map(|pairs| (1..pairs).map(move |turning| (2 * turning, 2 * pairs)))
         {
@@ -347,7 +346,7 @@ mod tests {
         ));
         let (_, qwen) = read(&examples()[3]);
         assert_eq!(rope(&qwen), Rope::of_base(1e6));
-        let (_, neox) = read(&examples()[7]);
+        let (_, neox) = read(&examples()[8]);
         // Of a head of 24 ÷ 4.
         assert_eq!(rope(&neox).channels, Some(4));
     }

@@ -3,6 +3,7 @@
 use super::super::fields::Fields;
 use super::Family;
 use super::llama::{self, Defaults};
+use super::mistral::layer_types;
 use crate::error::Result;
 use glasshouse_protocol::{Bias, ModelConfig};
 use serde_json::{Map, Value, json};
@@ -12,26 +13,32 @@ pub(super) const FAMILY: Family = Family {
     class: "Qwen2ForCausalLM",
     layer_class: "Qwen2DecoderLayer",
     read,
-    write,
+    write: window_fields,
     padded_biases: |bias| (Bias { qkv: true, ..bias }, false),
     ..llama::FAMILY
 };
 
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let model = llama::shared(fields, Defaults { kv_heads: Some(32), ..Defaults::LLAMA })?;
-    no_window(fields)?;
-    Ok(ModelConfig { bias: Bias { qkv: true, ..Bias::default() }, ..model })
+    windows(fields, ModelConfig { bias: Bias { qkv: true, ..Bias::default() }, ..model })
 }
 
-/// Refuses windows, which these classes have in some layers alone.
-pub(super) fn no_window(fields: &mut Fields) -> Result<()> {
-    fields.must_be("use_sliding_window", &json!(false))?;
-    fields.ignore(&["sliding_window", "max_window_layers"]);
-    fields.full_attention_everywhere()
+/// A window in the blocks behind the first `max_window_layers`, or where `layer_types` has it.
+pub(super) fn windows(fields: &mut Fields, mut model: ModelConfig) -> Result<ModelConfig> {
+    let slides = fields.flag_or("use_sliding_window", false)?;
+    model.sliding_window = fields.whole_or("sliding_window", Some(4096))?.filter(|_| slides);
+    let first = fields.whole_or_none("max_window_layers")?.unwrap_or(28);
+    fields.windows(&mut model, first)?;
+    Ok(model)
 }
 
-fn write(model: &ModelConfig) -> Map<String, Value> {
+/// The fields that say the same.
+pub(super) fn window_fields(model: &ModelConfig) -> Map<String, Value> {
     let mut fields = llama::shared_fields(model);
-    fields.insert("use_sliding_window".to_owned(), json!(false));
+    fields.insert("use_sliding_window".to_owned(), json!(model.sliding_window.is_some()));
+    if model.sliding_window.is_some() {
+        fields.insert("sliding_window".to_owned(), json!(model.sliding_window));
+        fields.insert("layer_types".to_owned(), layer_types(model));
+    }
     fields
 }

@@ -3,7 +3,7 @@
 use super::super::fields::Fields;
 use super::Family;
 use super::llama::{self, Defaults};
-use super::qwen2::no_window;
+use super::qwen2::{window_fields, windows};
 use crate::error::Result;
 use glasshouse_protocol::ModelConfig;
 use serde_json::{Map, Value, json};
@@ -20,14 +20,12 @@ pub(super) const FAMILY: Family = Family {
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let defaults = Defaults { kv_heads: Some(32), head_size: Some(128), ..Defaults::LLAMA };
     let model = llama::shared(fields, defaults)?;
-    no_window(fields)?;
     let bias = llama::attention_bias(fields)?;
-    Ok(ModelConfig { qk_norm: true, bias, ..model })
+    windows(fields, ModelConfig { qk_norm: true, bias, ..model })
 }
 
 fn write(model: &ModelConfig) -> Map<String, Value> {
-    let mut fields = llama::shared_fields(model);
-    fields.insert("use_sliding_window".to_owned(), json!(false));
+    let mut fields = window_fields(model);
     fields.insert("attention_bias".to_owned(), json!(model.bias.qkv));
     fields
 }

@@ -4,6 +4,7 @@
 //! are added module by module, and what comes of it are weights without an adapter.
 
 use super::{PREFIX, SETTINGS, WEIGHTS, begun_with, imported_as};
+use crate::checkpoint::settings_of;
 use crate::error::{Error, Result};
 use crate::interchange::huggingface::Family;
 use crate::interchange::huggingface::folder::{Folder, MAX_JSON_BYTES, Stored};
@@ -12,20 +13,19 @@ use crate::model::{LORA_A, LORA_B};
 use crate::plan::merge::add_product;
 use crate::platform::{Turns, at_once};
 use crate::project::{Project, Run, StagedRun, Trained, checkpoint_of};
-use crate::protocol::CheckpointChoice;
+use crate::protocol::{CheckpointChoice, ModelConfig};
 use crate::storage;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Settings of PEFT under which an adapter computes more than W + scale·B·A, or has other weights beside it.
-const BEYOND: [&str; 13] = [
+const BEYOND: [&str; 12] = [
     "use_dora",
     "use_qalora",
     "use_bdlora",
     "bias",
     "lora_bias",
-    "alpha_pattern",
     "modules_to_save",
     "trainable_token_indices",
     "layer_replication",
@@ -34,6 +34,10 @@ const BEYOND: [&str; 13] = [
     "kasa_config",
     "monteclora_config",
 ];
+
+/// Our parameters of the embedding and the head.
+const EMBEDDING: &str = "embedding.tokens";
+const HEAD: &str = "head.weight";
 
 /// Ways to begin that leave the base's weights as they are; others (PiSSA, OLoRA, CorDA) train beside what is left of them.
 const BEGINNINGS: [&str; 3] = ["gaussian", "eva", "orthogonal"];
@@ -67,11 +71,19 @@ pub(crate) async fn merge_adapter_in_turns(
     let checkpoint = checkpoint_of(run, checkpoint)?;
     let mut trained = Trained::load_in_turns(run.clone(), &checkpoint, turns).await?;
     let family = Family::of(&trained.config.model, run.record()?.family.as_deref())?;
+    if trained.config.model.tied_head && adapts_head(family, &trained.config.model, &stored)? {
+        untie(family, &mut trained)?;
+    }
     let parameters = Parameters::of(&trained.config.model)?;
     let tensors = family.tensors(&trained.config.model, &parameters);
     let another = settings.for_another(run);
-    let pairs = matched(&tensors, family.prefix, &stored, &another)
-        .map_err(|reason| Error::bad_file(folder, reason))?;
+    let Matched { pairs, wholes } =
+        matched(&tensors, family.prefix, &stored, &another).map_err(|reason| Error::bad_file(folder, reason))?;
+    settings.expect_fits(&pairs).map_err(|reason| Error::bad_file(folder.join(SETTINGS), reason))?;
+    // PEFT puts them in the place of the base's, too.
+    for (tensor, whole) in wholes.iter().filter(|_| !undo) {
+        tensor.scatter(&parameters, &mut trained.parameters, 0, &entries(&stored, whole)?)?;
+    }
     let (mut broken, give) = (BTreeSet::new(), async || turns.give().await);
     for LowRankPair { module, tensor, a, b } in &pairs {
         let [a, b] = [entries(&stored, a)?, entries(&stored, b)?];
@@ -81,7 +93,7 @@ pub(crate) async fn merge_adapter_in_turns(
         }
         let mut weight = tensor.gather(&parameters, &trained.parameters)?;
         let rank = b.len() / tensor.rows.len();
-        let scale = settings.scale(rank);
+        let scale = settings.scale(module, rank);
         let scale = if undo { -scale } else { scale };
         add_product(&mut weight, [&a, &b], rank, (scale, tensor.transposed), &give).await;
         tensor.scatter(&parameters, &mut trained.parameters, 0, &weight)?;
@@ -98,6 +110,36 @@ pub(crate) async fn merge_adapter_in_turns(
     trained.info.val_loss = None;
     let done = if undo { "unmerged" } else { "merged" };
     project.keep_weights_in_turns(trained, checkpoint, done, turns).await
+}
+
+/// Whether an adapter has a pair for the head of a model.
+fn adapts_head(family: &Family, model: &ModelConfig, stored: &Folder) -> Result<bool> {
+    let untied = ModelConfig { tied_head: false, ..model.clone() };
+    let tensors = family.tensors(&untied, &Parameters::of(&untied)?);
+    let heads = tensors.iter().filter(|tensor| tensor.parameter == HEAD);
+    let mut modules = heads.filter_map(|tensor| tensor.name.strip_suffix(".weight"));
+    Ok(modules.any(|module| stored.tensors.contains_key(&format!("{PREFIX}{module}{LORA_A}"))))
+}
+
+/// Gives a model whose head is its embedding a head of its own, of the same weights.
+fn untie(family: &Family, trained: &mut Trained) -> Result<()> {
+    let own = Parameters::of(&trained.config.model)?;
+    trained.config.model.tied_head = false;
+    let parameters = Parameters::of(&trained.config.model)?;
+    let mut weights = vec![0.0; parameters.count()];
+    for tensor in family.tensors(&trained.config.model, &parameters) {
+        let mut from = tensor.clone();
+        if tensor.parameter == HEAD {
+            EMBEDDING.clone_into(&mut from.parameter);
+        }
+        // Others are zeros of the class that ours lacks.
+        if parameters.holding(&tensor).is_ok() {
+            tensor.scatter(&parameters, &mut weights, 0, &from.gather(&own, &trained.parameters)?)?;
+        }
+    }
+    trained.parameters = weights;
+    trained.info.model = settings_of(&trained.config.model);
+    Ok(())
 }
 
 /// Runs that are followed to the import that they go back to.
@@ -133,6 +175,8 @@ pub fn another_base(run: &Run, folder: &Path) -> Result<Option<String>> {
 struct AdapterSettings {
     /// α.
     alpha: f32,
+    /// α of modules whose paths end like this.
+    alphas: Vec<(String, f32)>,
     /// Whether the scale is α / √r, rather than α / r.
     rslora: bool,
     /// What the model is called that it was trained beside.
@@ -165,16 +209,34 @@ impl AdapterSettings {
             ));
         }
         let alpha = fields.get("lora_alpha").and_then(Value::as_f64).filter(|alpha| alpha.is_finite());
+        let alphas = fields.get("alpha_pattern").and_then(Value::as_object).into_iter().flatten();
+        let own = |(end, alpha): (&String, &Value)| match alpha.as_f64().filter(|alpha| alpha.is_finite()) {
+            Some(alpha) => Ok((end.clone(), alpha as f32)),
+            None => Err(format!("alpha_pattern has {alpha} for {end}, which is no number")),
+        };
         Ok(Self {
+            alphas: alphas.map(own).collect::<std::result::Result<_, _>>()?,
             alpha: alpha.ok_or("lora_alpha is missing, or no number")? as f32,
             rslora: fields.get("use_rslora").and_then(Value::as_bool).unwrap_or_default(),
             base: text("base_model_name_or_path").filter(|name| !name.is_empty()).map(str::to_owned),
         })
     }
 
-    /// What B·A of a rank is multiplied by.
-    fn scale(&self, rank: usize) -> f32 {
-        self.alpha / if self.rslora { (rank as f32).sqrt() } else { rank as f32 }
+    /// What B·A of a module and of a rank is multiplied by.
+    fn scale(&self, module: &str, rank: usize) -> f32 {
+        let own = self.alphas.iter().find(|(end, _)| is_end(module, end));
+        own.map_or(self.alpha, |(_, alpha)| *alpha) / if self.rslora { (rank as f32).sqrt() } else { rank as f32 }
+    }
+
+    /// Refuses an α for modules that it has not: PEFT reads those names as patterns, of which only whole names at the end are known here.
+    fn expect_fits(&self, pairs: &[LowRankPair<'_>]) -> std::result::Result<(), String> {
+        let fits = |end: &str| pairs.iter().any(|pair| is_end(pair.module, end));
+        match self.alphas.iter().find(|(end, _)| !fits(end)) {
+            Some((end, _)) => Err(format!(
+                "alpha_pattern names {end}, and none of its modules ends like that: write the names of modules, such as q_proj"
+            )),
+            None => Ok(()),
+        }
     }
 
     /// What to say of one that does not fit a run.
@@ -182,6 +244,11 @@ impl AdapterSettings {
         let base = self.base.as_ref().map_or(String::new(), |base| format!(" ({base})"));
         format!("it is an adapter for another base{base} than {}", run.name())
     }
+}
+
+/// Whether a module's path ends with these names.
+fn is_end(module: &str, end: &str) -> bool {
+    module.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 /// Whether a setting is off.
@@ -204,6 +271,13 @@ struct LowRankPair<'found> {
     b: &'found Stored,
 }
 
+/// What an adapter changes.
+struct Matched<'found> {
+    pairs: Vec<LowRankPair<'found>>,
+    /// The embedding and the head that it was trained beside, which PEFT stores where one of them is adapted.
+    wholes: Vec<(&'found Tensor, &'found Stored)>,
+}
+
 /// The pairs of a folder with the weights that they change; nothing is left over or of another shape. `another` says that it is an adapter
 /// for another base.
 fn matched<'found>(
@@ -211,9 +285,9 @@ fn matched<'found>(
     prefix: &str,
     folder: &'found Folder,
     another: &str,
-) -> std::result::Result<Vec<LowRankPair<'found>>, String> {
+) -> std::result::Result<Matched<'found>, String> {
     let mut left: BTreeSet<&str> = folder.tensors.keys().map(String::as_str).collect();
-    let mut pairs = Vec::new();
+    let (mut pairs, mut wholes) = (Vec::new(), Vec::new());
     for tensor in tensors {
         let Some(module) = tensor.name.strip_suffix(".weight") else { continue };
         let [first, second] = tensor.shape[..] else { continue };
@@ -225,6 +299,17 @@ fn matched<'found>(
                 .into_iter()
                 .find_map(|module| folder.tensors.get_key_value(&format!("{PREFIX}{module}{name}")))
         };
+        let is_whole = [EMBEDDING, HEAD].contains(&tensor.parameter.as_str());
+        let whole = [".base_layer.weight", ".weight"].into_iter().find_map(|name| find(name).filter(|_| is_whole));
+        if let Some((name, stored)) = whole {
+            if stored.shape != tensor.shape {
+                let (theirs, own) = (&stored.shape, &tensor.shape);
+                return Err(format!("{another}: {name} is {theirs:?}, and {own:?} here"));
+            }
+            stored.check().map_err(|reason| format!("{name} {reason}"))?;
+            left.remove(name.as_str());
+            wholes.push((tensor, stored));
+        }
         let ((a_name, a), (b_name, b)) = match (find(LORA_A), find(LORA_B)) {
             (Some(a), Some(b)) => (a, b),
             (None, None) => continue,
@@ -254,7 +339,7 @@ fn matched<'found>(
             left.len()
         )),
         None if pairs.is_empty() => Err("it has no tensors".to_owned()),
-        None => Ok(pairs),
+        None => Ok(Matched { pairs, wholes }),
     }
 }
 
@@ -283,7 +368,7 @@ mod tests {
             (json!({ "peft_type": "IA3" }), "peft_type is `IA3`"),
             (json!({ "use_dora": true }), "use_dora is true"),
             (json!({ "bias": "lora_only" }), "bias is \"lora_only\""),
-            (json!({ "alpha_pattern": { "q_proj": 2 } }), "alpha_pattern is {\"q_proj\":2}"),
+            (json!({ "alpha_pattern": { "q_proj": "2" } }), "alpha_pattern has \"2\" for q_proj"),
             (json!({ "modules_to_save": ["score"] }), "modules_to_save is [\"score\"]"),
             (json!({ "init_lora_weights": "pissa_niter_4" }), "init_lora_weights is `pissa_niter_4`"),
             (json!({ "lora_alpha": null }), "lora_alpha is missing"),
@@ -301,7 +386,12 @@ mod tests {
 
     #[test]
     fn a_scale_is_that_of_the_rank() {
-        let settings = |rslora| AdapterSettings { alpha: 8.0, rslora, base: None };
-        assert_eq!((settings(false).scale(4), settings(true).scale(4)), (2.0, 4.0));
+        let alphas = vec![("mlp.down_proj".to_owned(), 2.0), ("q_proj".to_owned(), 1.0)];
+        let settings = |rslora| AdapterSettings { alpha: 8.0, alphas: alphas.clone(), rslora, base: None };
+        let scale = |rslora, module| settings(rslora).scale(module, 4);
+        assert_eq!((scale(false, "v_proj"), scale(true, "v_proj")), (2.0, 4.0));
+        assert_eq!((scale(false, "model.layers.0.self_attn.q_proj"), scale(true, "x.mlp.down_proj")), (0.25, 1.0));
+        // Names are whole.
+        assert_eq!((scale(false, "model.a_q_proj"), scale(false, "attn.down_proj")), (2.0, 2.0));
     }
 }
