@@ -128,7 +128,7 @@ async fn resumed(
     device.as_deref().map(checked_device).transpose()?;
     use_project(engine, &arguments.project, false).await?;
     let (run, config) = settings_of(engine, arguments.run.clone()).await?;
-    let others = differing(changes, &arguments.data, &config)?;
+    let others = differing(changes, [&arguments.data, &arguments.validation], &config)?;
     if !others.is_empty() {
         return Err(usage(format!(
             "--resume continues with the run's own settings, and {}; leave that out, or leave out --resume for a new run",
@@ -152,8 +152,12 @@ async fn started(
         Some(from) => going_on(from, arguments)?,
         None => run_config(&arguments.config, FIRST)?,
     };
+    let named = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
     if !arguments.data.is_empty() {
-        config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
+        config.data.paths = named(&arguments.data);
+    }
+    if !arguments.validation.is_empty() {
+        config.data.validation_files = named(&arguments.validation);
     }
     if let Some(device) = &arguments.device {
         checked_device(device)?.clone_into(&mut config.device);
@@ -192,8 +196,9 @@ fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
     // It is stored where it was trained, and this may be elsewhere.
     "auto".clone_into(&mut config.device);
     if !arguments.data.is_empty() {
-        // Its sources are another text's.
+        // Its sources are another text's, and so is what was held out.
         config.data.mixture.clear();
+        config.data.validation_files.clear();
     }
     // They were planted there, and not here.
     config.data.canaries = 0;
@@ -248,6 +253,11 @@ impl Follower {
     fn hear(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Preparing { stage, .. } => self.prepares(stage),
+            Event::LeftOut { problems } if self.json => {
+                if !problems.is_empty() {
+                    say!("{}", serde_json::json!({ "event": "left_out", "problems": problems }))?;
+                }
+            }
             Event::LeftOut { problems } => super::data::tell(&problems),
             Event::Notice { text } => self.output.notice(&text),
             Event::RunOpened { opened } => {
