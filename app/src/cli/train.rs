@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::quantity::{counted, things, whole};
 use glasshouse_engine::protocol::{
-    AuditSettings, Command, DeviceKind, Event, LearnsFrom, OpenedRun, PreparationStage, RunConfig, RunLaunch,
+    AuditSettings, Command, DeviceKind, Event, FileProblem, LearnsFrom, OpenedRun, PreparationStage, RunConfig, RunLaunch,
     RunSummary, Start, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
@@ -255,7 +255,7 @@ impl Follower {
             Event::Preparing { stage, .. } => self.prepares(stage),
             Event::LeftOut { problems } if self.json => {
                 if !problems.is_empty() {
-                    say!("{}", serde_json::json!({ "event": "left_out", "problems": problems }))?;
+                    say!("{}", left_out(&problems))?;
                 }
             }
             Event::LeftOut { problems } => super::data::tell(&problems),
@@ -310,6 +310,11 @@ impl Follower {
             tell!("{}", stage.words());
         }
     }
+}
+
+/// What a run's text lacks, as a line of JSON: of each file every reason, and how many rows it is about.
+fn left_out(problems: &[FileProblem]) -> serde_json::Value {
+    with_event("left_out", &serde_json::json!({ "problems": problems }))
 }
 
 fn signals() -> Result<&'static interrupt::Flags> {
@@ -430,13 +435,26 @@ pub(super) fn quoted(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{project_option, try_next};
+    use super::{left_out, project_option, try_next};
+    use glasshouse_engine::protocol::FileProblem;
+    use serde_json::json;
     use std::path::Path;
 
     #[test]
     fn commands_to_try_name_a_project_that_is_not_the_default() {
         assert_eq!(project_option(Path::new("glasshouse-project")), "");
         assert_eq!(project_option(Path::new("my tale")), " --project \"my tale\"");
+    }
+
+    #[test]
+    fn rows_that_are_left_out_are_an_event() {
+        let reason = "line 21: the user speaks twice (and 49 more like it)".to_owned();
+        let problem = FileProblem { name: "c.jsonl".to_owned(), reason: reason.clone(), partly: false, count: 50 };
+        let told = json!({
+            "event": "left_out",
+            "problems": [{ "name": "c.jsonl", "reason": reason, "partly": false, "count": 50 }],
+        });
+        assert_eq!(left_out(&[problem]), told);
     }
 
     #[test]

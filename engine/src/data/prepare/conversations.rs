@@ -79,10 +79,10 @@ pub(super) async fn encode(
     let placed = queue.splitter.finish();
     queue.write(placed)?;
     let ConversationQueue { writer, splitter, emptied, lost, characters, prompt, plain, .. } = queue;
-    lost.tell(problems, &corpus.name(), noun(objective))?;
     for (path, place) in emptied {
         problems.note(path, &format!("{place}: no character of an answer is in the vocabulary"));
     }
+    lost.tell(problems, &corpus.name(), noun(objective))?;
     let counts = splitter.counts;
     let documents: u64 = counts.iter().sum();
     if let Some(missing) = missing(counts, objective, problems) {

@@ -73,10 +73,10 @@ pub(super) async fn encode(
     let placed = queue.splitter.finish();
     queue.write(placed)?;
     let LabelQueue { writer, splitter, emptied, lost, characters, .. } = queue;
-    lost.tell(problems, &corpus.name(), "text")?;
     for (path, place) in emptied {
         problems.note(path, &format!("{place}: `text`: no character that the vocabulary has"));
     }
+    lost.tell(problems, &corpus.name(), "text")?;
     if let Some(missing) = missing(splitter.counts, Objective::Classify, problems) {
         return Err(Error::Refused(missing));
     }

@@ -83,10 +83,10 @@ pub(super) async fn encode(
     let placed = queue.splitter.finish();
     queue.write(placed)?;
     let PromptQueue { writer, splitter, emptied, lost, characters, asked, .. } = queue;
-    lost.tell(problems, &corpus.name(), "prompt")?;
     for (path, place) in emptied {
         problems.note(path, &format!("{place}: `prompt`: no character that the vocabulary has"));
     }
+    lost.tell(problems, &corpus.name(), "prompt")?;
     let counts = splitter.counts;
     if let Some(missing) = missing(counts, Objective::Reward, problems) {
         let fault = template_fault(&renderer).filter(|_| counts == [0, 0]);

@@ -430,7 +430,7 @@ fn a_tokenizer_learns_from_the_training_split_alone() {
 #[test]
 fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_are_left_out() {
     let folder = tempfile::tempdir().unwrap();
-    let files = chatml("What is plus? apples\n");
+    let files = chatml("What is plus? apples user assistant\n");
     let sums = |from: u64| -> Vec<String> {
         (from..from + 30).map(|number| chat_row(&format!("What is {number} plus {number}?"), &(2 * number).to_string())).collect()
     };
@@ -441,7 +441,7 @@ fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_ar
     assert_eq!(prepared.store.index().unwrap().documents, 20);
     let told: Vec<(&str, u64)> =
         prepared.problems.iter().map(|problem| (problem.reason.as_str(), problem.count)).collect();
-    let [(lost, of_rows), (emptied, left_out)] = told[..] else { panic!("{told:?}") };
+    let [(emptied, left_out), (lost, of_rows)] = told[..] else { panic!("{told:?}") };
     assert_eq!((of_rows, left_out), (50, 30));
     assert!(lost.contains("lost in 50 conversations of it: '1' (") && emptied.starts_with("line 1: "), "{told:?}");
     // Nothing of a text is left, or all but some.
@@ -485,11 +485,11 @@ fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
     std::fs::write(&path, "A text of one document. ".repeat(40)).unwrap();
     let mut config = config(TokenizerKind::Char, &[&path]);
     let own = folder.path().join("b.txt");
-    std::fs::write(&own, "One more text of it. ".repeat(10)).unwrap();
+    std::fs::write(&own, "one text of document. ".repeat(10)).unwrap();
     config.data.validation_files = vec![own.display().to_string()];
     let (prepared, _) = run(&config, folder.path()).unwrap();
     let end = prepared.tokenizer.end_of_text();
-    assert_eq!([Split::Train, Split::Validation].map(|split| prepared.store.len(split)), [40 * 24 + 1, 10 * 21 + 1]);
+    assert_eq!([Split::Train, Split::Validation].map(|split| prepared.store.len(split)), [40 * 24 + 1, 10 * 22 + 1]);
     assert_eq!(all(&prepared.store, Split::Train).last().copied(), end);
 }
 
