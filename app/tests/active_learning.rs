@@ -98,11 +98,10 @@ fn labels_needed(folder: &Path, seed: u64, uncertain: bool) -> (usize, Vec<(usiz
     write(&folder.join("held.jsonl"), &held_out, true);
     let mut accuracies = Vec::new();
     loop {
-        // The last of few rows is held out of the training: a copy of the first, so that no label is.
-        let rows = [&labelled[..], &labelled[..1]].concat();
-        write(&folder.join("labels.jsonl"), &rows, true);
-        let holds_none_out = ["--set", "data.validation=0.000001"];
-        tune(folder, "1", "classify", "labels.jsonl", &[&TRAINING[..], &holds_none_out].concat());
+        // All of the few rows are learned.
+        write(&folder.join("labels.jsonl"), &labelled, true);
+        let held_out = ["--validation", "held.jsonl"];
+        tune(folder, "1", "classify", "labels.jsonl", &[&TRAINING[..], &held_out].concat());
         let tries =
             ["classify", "--project", "first", "--checkpoint", "latest", "--file", "held.jsonl", "--json"];
         let said = succeed(folder, &tries);

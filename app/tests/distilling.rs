@@ -152,7 +152,7 @@ fn what_cannot_teach_is_refused_in_a_sentence() {
     let folder = folder();
     let folder = folder.path();
     learn(folder, &["--steps", "1", "--tokenizer", "byte"]);
-    let row = |at: usize| json!({ "text": "The cat sat.", "label": (["a", "b"][at % 2]) });
+    let row = |at: usize| json!({ "text": format!("The cat sat on {at}."), "label": (["a", "b"][at % 2]) });
     write_rows(&folder.join("rows.jsonl"), (0..40).map(row));
     let base = ["train", "--project", "first", "--device", "cpu", "--steps", "1"];
     succeed(

@@ -85,15 +85,15 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
             }
             continue;
         }
-        // Of ten rows the last is held out, and trains nothing.
-        assert_eq!(score["rows"], 1);
+        // Of ten rows one at least is held out, and trains nothing.
         let place = folder.join(&config.data.paths[0]).parent().unwrap().to_owned();
         let own = place.file_name().unwrap().to_str().unwrap();
         assert!(own.starts_with(&format!("{}-", recipe.name)), "{own}");
         let held_out = std::fs::read_to_string(place.join("held-out.jsonl")).unwrap();
         let train = std::fs::read_to_string(place.join("train.jsonl")).unwrap();
-        assert_eq!((train.lines().count(), held_out.lines().count()), (9, 1));
-        assert!(!train.contains(held_out.trim()));
+        assert_eq!(train.lines().count() + held_out.lines().count(), 10);
+        assert_eq!(score["rows"], held_out.lines().count());
+        assert!(train.lines().all(|row| !held_out.contains(row)));
         let error = error_of(folder, &["recipe", recipe.name, "--example", &file]);
         assert!(error.contains("is there already"), "{error}");
     }
@@ -107,7 +107,7 @@ fn a_model_that_learned_its_answers_is_right_and_another_is_not() {
     let answers = [("Who?", "Ada."), ("Where?", "At sea."), ("When?", "At dawn.")];
     let row = |at: usize| {
         let (asked, answer) = answers[at % 3];
-        json!({ "prompt": asked, "completion": answer }).to_string() + "\n"
+        json!({ "prompt": format!("{at}: {asked}"), "completion": answer }).to_string() + "\n"
     };
     std::fs::write(folder.join("rows.jsonl"), (0..120).map(row).collect::<String>()).unwrap();
     let own =
@@ -116,13 +116,14 @@ fn a_model_that_learned_its_answers_is_right_and_another_is_not() {
     let told = lines(&succeed(folder, &[&own[..], &fast, &["--json", "--threads", "2"]].concat()));
     let score = told.last().unwrap();
     let right = score["right"].as_u64().unwrap();
-    assert_eq!(score["rows"], 12, "{score}");
-    assert!(right >= 11, "{score}");
-    assert_eq!(score["accuracy"].as_f64().unwrap(), right as f64 / 12.0);
+    let rows = score["rows"].as_u64().unwrap();
+    assert!(rows >= 5 && right + 1 >= rows, "{score}");
+    assert_eq!(score["accuracy"].as_f64().unwrap(), right as f64 / rows as f64);
+    let score = format!("answer: {right} of {rows} questions right");
 
     let again = ["recipe", "answer", "--project", "first", "--measure", "2", "--device", "cpu"];
     let told = succeed(folder, &again);
-    assert!(told.contains(&format!("answer: {right} of 12 questions right")), "{told}");
+    assert!(told.contains(&score), "{told}");
     // Of the file's questions each is asked ten times, and the answer to one of them is another in the second.
     let asked = |file: &str, rows: &str| {
         std::fs::write(folder.join(file), rows).unwrap();
@@ -139,7 +140,7 @@ fn a_model_that_learned_its_answers_is_right_and_another_is_not() {
     // What a run learned is what it is measured by, whatever another one learned since.
     learn(folder, "answer", &["--data", "wrong.jsonl"]);
     let told = succeed(folder, &again);
-    assert!(told.contains(&format!("answer: {right} of 12 questions right")), "{told}");
+    assert!(told.contains(&score), "{told}");
 }
 
 /// What the line cannot do is refused before it does anything.
@@ -180,7 +181,7 @@ fn data_of_another_format_are_refused_by_what_the_recipe_reads() {
         ("summarise", "stories.txt", "is no data of the recipe summarise"),
         ("classify", "questions.jsonl", "with `text` and `label`"),
         ("classify", "stories.txt", "is no data of the recipe classify"),
-        ("tag", "one.jsonl", "two rows at least"),
+        ("tag", "one.jsonl", "two different rows at least"),
         ("poems", "nowhere.txt", "nowhere.txt"),
         ("tag", "nowhere.jsonl", "nowhere.jsonl"),
     ] {

@@ -295,6 +295,9 @@ pub struct TrainArguments {
     /// and `label`
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
+    /// Hold these files out, of the same kinds as --data, in place of a share of it (data.validation)
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub validation: Vec<PathBuf>,
     /// Folder of the project
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,

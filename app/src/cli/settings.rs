@@ -119,7 +119,11 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
 
 /// What was typed that a run does not have already, each with what the run has. Precision and steps are not looked at: a run may go on in
 /// another, and to another length.
-pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig) -> Result<Vec<String>> {
+pub fn differing(
+    arguments: &ConfigArguments,
+    [data, held_out]: [&[PathBuf]; 2],
+    run: &RunConfig,
+) -> Result<Vec<String>> {
     let mut others = Vec::new();
     let mut compare = |name: &str, typed: Option<String>, has: String| {
         if let Some(typed) = typed.filter(|typed| *typed != has) {
@@ -162,6 +166,12 @@ pub fn differing(arguments: &ConfigArguments, data: &[PathBuf], run: &RunConfig)
     let has =
         if run.data.paths.is_empty() { "the embedded stories".to_owned() } else { run.data.paths.join(" ") };
     compare("data", (!typed.is_empty()).then(|| typed.join(" ")), has);
+    let typed: Vec<String> = held_out.iter().map(|path| path.display().to_string()).collect();
+    let has = match &run.data.validation_files[..] {
+        [] => format!("a share of {}", run.data.validation),
+        files => files.join(" "),
+    };
+    compare("validation", (!typed.is_empty()).then(|| typed.join(" ")), has);
     let objective = arguments.objective.map(|objective| objective.to_string());
     compare("objective", objective, run.train.objective.to_string());
     if let Some(file) = &arguments.config {

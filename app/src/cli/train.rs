@@ -13,7 +13,7 @@ use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::presets::FIRST_SECONDS;
 use glasshouse_engine::protocol::quantity::{bytes, count, counted, duration, flop, things, whole};
 use glasshouse_engine::protocol::{
-    AuditSettings, Command, DeviceKind, Event, LearnsFrom, OpenedRun, PreparationStage, RunConfig, RunLaunch,
+    AuditSettings, Command, DeviceKind, Event, FileProblem, LearnsFrom, OpenedRun, PreparationStage, RunConfig, RunLaunch,
     RunSummary, Start, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
@@ -129,7 +129,7 @@ async fn resumed(
     device.as_deref().map(checked_device).transpose()?;
     use_project(engine, &arguments.project, false).await?;
     let (run, config) = settings_of(engine, arguments.run.clone()).await?;
-    let others = differing(changes, &arguments.data, &config)?;
+    let others = differing(changes, [&arguments.data, &arguments.validation], &config)?;
     if !others.is_empty() {
         return Err(usage(format!(
             "--resume continues with the run's own settings, and {}; leave that out, or leave out --resume for a new run",
@@ -154,8 +154,12 @@ async fn started(
         None if is_first(arguments) => sized_for(arguments.device.as_deref(), engine, arguments.json).await?,
         None => run_config(&arguments.config, FIRST)?,
     };
+    let named = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect();
     if !arguments.data.is_empty() {
-        config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
+        config.data.paths = named(&arguments.data);
+    }
+    if !arguments.validation.is_empty() {
+        config.data.validation_files = named(&arguments.validation);
     }
     if let Some(device) = &arguments.device {
         checked_device(device)?.clone_into(&mut config.device);
@@ -220,8 +224,9 @@ fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
     // It is stored where it was trained, and this may be elsewhere.
     "auto".clone_into(&mut config.device);
     if !arguments.data.is_empty() {
-        // Its sources are another text's.
+        // Its sources are another text's, and so is what was held out.
         config.data.mixture.clear();
+        config.data.validation_files.clear();
     }
     // They were planted there, and not here.
     config.data.canaries = 0;
@@ -285,6 +290,11 @@ impl Follower {
     fn hear(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Preparing { stage, .. } => self.prepares(stage),
+            Event::LeftOut { problems } if self.json => {
+                if !problems.is_empty() {
+                    say!("{}", left_out(&problems))?;
+                }
+            }
             Event::LeftOut { problems } => super::data::tell(&problems),
             Event::Notice { text } => self.output.notice(&text),
             Event::RunOpened { opened } => {
@@ -345,6 +355,11 @@ impl Follower {
             tell!("{}", stage.words());
         }
     }
+}
+
+/// What a run's text lacks, as a line of JSON: of each file every reason, and how many rows it is about.
+fn left_out(problems: &[FileProblem]) -> serde_json::Value {
+    with_event("left_out", &serde_json::json!({ "problems": problems }))
 }
 
 fn signals() -> Result<&'static interrupt::Flags> {
@@ -465,13 +480,26 @@ pub(super) fn quoted(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{project_option, try_next};
+    use super::{left_out, project_option, try_next};
+    use glasshouse_engine::protocol::FileProblem;
+    use serde_json::json;
     use std::path::Path;
 
     #[test]
     fn commands_to_try_name_a_project_that_is_not_the_default() {
         assert_eq!(project_option(Path::new("glasshouse-project")), "");
         assert_eq!(project_option(Path::new("my tale")), " --project \"my tale\"");
+    }
+
+    #[test]
+    fn rows_that_are_left_out_are_an_event() {
+        let reason = "line 21: the user speaks twice (and 49 more like it)".to_owned();
+        let problem = FileProblem { name: "c.jsonl".to_owned(), reason: reason.clone(), partly: false, count: 50 };
+        let told = json!({
+            "event": "left_out",
+            "problems": [{ "name": "c.jsonl", "reason": reason, "partly": false, "count": 50 }],
+        });
+        assert_eq!(left_out(&[problem]), told);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{Command, VocabularyOrder};
 
 const WHAT: &str = "A model reads numbers, so text is cut into tokens first, and each token has a number. Small tokens need long sequences; \
-     large ones need a large vocabulary. Train a tokenizer on your text, then type below to see how it cuts.";
+     large ones need a large vocabulary. Train a tokenizer on your text, all but what is held out, then type below to see how it cuts.";
 
 /// What a person chose on the page.
 #[derive(Debug)]

@@ -586,6 +586,7 @@ pub fn documents(cleaned: bool) -> Event {
         name: name.to_owned(),
         reason: reason.to_owned(),
         partly,
+        count: 1,
     };
     let problems = vec![
         problem("crew.txt", "is empty", false),

@@ -82,9 +82,15 @@ pub struct DataConfig {
     pub paths: Vec<String>,
     /// Bytes of the embedded corpus, where it is used.
     pub corpus_bytes: u64,
-    /// Share of the text held out for validation: the last documents, or the end of a single text. A cleaned folder says
-    /// itself which documents are held out.
+    /// Share of the text held out for validation: the last documents, or the end of a single text; of rows, those that a hash of their
+    /// content picks, copies together. A cleaned folder says itself which documents are held out.
     pub validation: f64,
+    /// Picks other rows to hold out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub validation_seed: u64,
+    /// Files or folders that are held out, and then nothing of `paths` is but what a cleaned folder marks. Empty: the share `validation`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub validation_files: Vec<String>,
     /// Share of training windows that begin in each source of a cleaned folder, as `{ web = 0.7, books = 0.3 }`; the shares
     /// are scaled to add up to 1. Empty: what the folder's own mixture says, else anywhere in the text alike.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -100,13 +106,25 @@ fn is_none_of(count: &usize) -> bool {
     *count == 0
 }
 
+/// Likewise.
+fn is_zero(seed: &u64) -> bool {
+    *seed == 0
+}
+
 /// Most canaries of a run: each has a name of its own.
 pub const MAX_CANARIES: usize = 200;
 
 impl Default for DataConfig {
     fn default() -> Self {
-        let mixture = BTreeMap::new();
-        Self { paths: Vec::new(), corpus_bytes: 2_000_000, validation: 0.1, mixture, canaries: 0 }
+        Self {
+            paths: Vec::new(),
+            corpus_bytes: 2_000_000,
+            validation: 0.1,
+            validation_seed: 0,
+            validation_files: Vec::new(),
+            mixture: BTreeMap::new(),
+            canaries: 0,
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod canaries;
+pub mod content;
 pub mod diverse;
 mod documents;
 mod examples;

@@ -1,10 +1,11 @@
 //! From a run's settings to its tokenizer and token store, in one call.
 //!
-//! The text is read twice: once to count and to train the tokenizer, once to encode. Neither pass keeps it.
+//! The text is read to count it, again to train the tokenizer on the training split alone, and again to encode it. No pass keeps it.
 
 mod conversations;
 mod corpus;
 mod labels;
+mod lost;
 mod prompts;
 mod split;
 
@@ -26,7 +27,8 @@ use corpus::Corpus;
 use glasshouse_protocol::config::{Objective, PreferenceSettings};
 use glasshouse_protocol::{ChatMessage, DataConfig, FileProblem, Invalid, Role, RunConfig, presets};
 pub use labels::{scored_tokens, text_tokens};
-pub(super) use split::whole_documents;
+use lost::Lost;
+pub(super) use split::{RowSplitter, whole_documents};
 use split::{SplitPiece, Splitter};
 use std::path::{Path, PathBuf};
 
@@ -79,10 +81,19 @@ impl Prepared {
     /// # Errors
     /// As [`Prepared::batches`].
     pub fn about_batches(&self, config: &RunConfig) -> Result<Vec<String>> {
+        let of_step = (config.train.batch_size * config.train.accumulate) as u64;
         let batches = match self.batches(config)? {
             Batches::Windows(_) => Vec::new(),
-            Batches::Examples(examples) => examples.sentences(&config.model.labels),
-            Batches::Pairs(pairs) => pairs.sentences(),
+            Batches::Examples(examples) => {
+                let what = if config.train.objective.learns_labels() { "text" } else { "conversation" };
+                let repeats = config.repeats(examples.about(Split::Train).rows as u64, of_step, what);
+                examples.sentences(&config.model.labels).into_iter().chain(repeats).collect()
+            }
+            Batches::Pairs(pairs) => {
+                let repeats = config.repeats(pairs.count(Split::Train) as u64, of_step / 2, "pair");
+                pairs.sentences().into_iter().chain(repeats).collect()
+            }
+            // Answers to the same prompts are new ones each time.
             Batches::Prompts(prompts) => prompts.sentences(),
         };
         Ok(batches.into_iter().chain(self.unread_fields()).collect())
@@ -369,13 +380,14 @@ pub async fn prepare_in_turns(
     if let Some(files) = of_rows {
         return finish(&staging, &folder, &recipe, files.tokenizer.clone());
     }
-    let mut trainer = match given {
+    let trainer = match given {
         Some(_) => None,
         None => Some(TokenizerTrainer::new(&config.tokenizer)?),
     };
-    let count = scan(&corpus, trainer.as_mut(), &problems, progress, turns).await?;
+    let count = scan(&corpus, trainer.is_some(), &problems, progress, turns).await?;
     let trained: Option<TokenizerFiles> = match trainer {
         Some(mut trainer) => {
+            feed(&mut trainer, &corpus, &config.data, &count, progress, turns).await?;
             if let Some(canaries) = &canaries {
                 trainer.feed(&canaries.alphabet());
             }
@@ -392,8 +404,9 @@ pub async fn prepare_in_turns(
     let mut planting = match &canaries {
         Some(canaries) => {
             canaries.write(staging.path(), &tokenizer)?;
-            let share = 1.0 - config.data.validation;
-            canaries.planting((count.characters as f64 * share) as u64)
+            let share = (count.characters as f64 * (1.0 - config.data.validation)) as u64;
+            let given = count.train_documents.and_then(|documents| count.lengths.get(..documents as usize));
+            canaries.planting(given.map_or(share, |lengths| lengths.iter().sum()))
         }
         None => Planting::default(),
     };
@@ -549,36 +562,42 @@ struct Count {
     bytes: u64,
     /// Characters of each document.
     lengths: Vec<u64>,
+    /// Documents before those of held-out files, where there are such.
+    train_documents: Option<u64>,
 }
 
+/// Counts the text, which is read once `more` before it is encoded, or not.
 async fn scan(
     corpus: &Corpus,
-    mut trainer: Option<&mut TokenizerTrainer>,
+    more: bool,
     problems: &Problems,
     progress: &mut dyn FnMut(Progress),
     turns: &Turns,
 ) -> Result<Count> {
-    let mut count = Count { documents: 0, characters: 0, bytes: 0, lengths: Vec::new() };
+    let mut count =
+        Count { documents: 0, characters: 0, bytes: 0, lengths: Vec::new(), train_documents: None };
     let mut length = 0;
-    let total = corpus.bytes();
+    let total = corpus.bytes() * if more { 2 } else { 1 };
     let mut told = 0;
-    for piece in corpus.pieces(problems) {
-        let piece = piece?;
-        turns.give().await;
-        if let Some(trainer) = &mut trainer {
-            trainer.feed(&piece.text);
+    for pieces in [corpus.training_pieces(problems), corpus.held_out_pieces(problems)] {
+        for piece in pieces {
+            let piece = piece?;
+            turns.give().await;
+            let characters = piece.text.chars().count() as u64;
+            length += characters;
+            if piece.ends_document {
+                count.documents += 1;
+                count.lengths.push(std::mem::take(&mut length));
+            }
+            count.characters += characters;
+            count.bytes += piece.text.len() as u64;
+            if count.bytes - told >= ENCODE_BYTES as u64 {
+                told = count.bytes;
+                progress(Progress::Reading { bytes: count.bytes, total });
+            }
         }
-        let characters = piece.text.chars().count() as u64;
-        length += characters;
-        if piece.ends_document {
-            count.documents += 1;
-            count.lengths.push(std::mem::take(&mut length));
-        }
-        count.characters += characters;
-        count.bytes += piece.text.len() as u64;
-        if count.bytes - told >= ENCODE_BYTES as u64 {
-            told = count.bytes;
-            progress(Progress::Reading { bytes: count.bytes, total });
+        if corpus.has_held_out() {
+            count.train_documents.get_or_insert(count.documents);
         }
     }
     if count.documents == 0 {
@@ -590,7 +609,39 @@ async fn scan(
             None => format!("{nothing}; add a text"),
         }));
     }
-    Ok(count)
+    match count.train_documents {
+        Some(0) => Err(Error::Refused("all of the text is in held-out files; add a text to learn".to_owned())),
+        Some(train) if train == count.documents => {
+            Err(Error::Refused("the held-out files hold no text; give others".to_owned()))
+        }
+        _ => Ok(count),
+    }
+}
+
+/// Has a tokenizer learn from the training split: what is held out is as new to it as to the model.
+async fn feed(
+    trainer: &mut TokenizerTrainer,
+    corpus: &Corpus,
+    config: &DataConfig,
+    count: &Count,
+    progress: &mut dyn FnMut(Progress),
+    turns: &Turns,
+) -> Result<()> {
+    let mut splitter = Splitter::new(config.validation, count);
+    let total = corpus.bytes();
+    let (mut done, mut told) = (0, 0);
+    for piece in corpus.pieces(&Problems::default()) {
+        let piece = piece?;
+        turns.give().await;
+        done += piece.text.len() as u64;
+        let parts = splitter.divide(piece).into_iter();
+        parts.filter(|part| part.split == Split::Train).for_each(|part| trainer.feed(&part.piece.text));
+        if done - told >= ENCODE_BYTES as u64 {
+            told = done;
+            progress(Progress::Reading { bytes: total + done.min(total), total: 2 * total });
+        }
+    }
+    Ok(())
 }
 
 #[allow(clippy::too_many_arguments, reason = "what was found out before, each by its name")]
@@ -619,6 +670,7 @@ async fn encode(
         ends_within: 0,
         writer: Writer::new(folder, tokenizer.vocabulary_size()),
         parts: Vec::new(),
+        lost: Lost::default(),
     };
     let (mut waiting, mut done) = (0, 0);
     for piece in pieces {
@@ -644,6 +696,7 @@ async fn encode(
     if splitter.documents != count.documents || splitter.characters != count.characters {
         return Err(Error::Refused("the text changed while it was being read; run again".to_owned()));
     }
+    queue.lost.tell(problems, &corpus.name(), "part")?;
     let mut mixture = corpus.mixture().clone();
     if config.mixture.is_empty() {
         // A cleaned folder's own. Where it marks no split, all of a source may be held out at the end.
@@ -672,6 +725,7 @@ struct Queue<'a> {
     ends_within: u64,
     writer: Writer,
     parts: Vec<SplitPiece>,
+    lost: Lost,
 }
 
 impl Queue<'_> {
@@ -679,6 +733,8 @@ impl Queue<'_> {
         let parts = std::mem::take(&mut self.parts);
         let texts: Vec<&str> = parts.iter().map(|part| part.piece.text.as_str()).collect();
         for (part, mut tokens) in parts.iter().zip(self.tokenizer.encode_many(&texts)?) {
+            let text = &part.piece.text;
+            self.lost.note(part.split, text, self.tokenizer.dropped(text).into_iter());
             let within = tokens.iter().filter(|token| Some(**token) == self.end_of_text);
             self.ends_within += within.count() as u64;
             tokens.extend(self.end_of_text.filter(|_| part.piece.ends_document));

@@ -1,13 +1,15 @@
 //! The rows that a recipe's run learns from and is measured by: generated, or a person's own, held apart in two files of a project. Rows of
 //! other content lie in another folder, so that a run's data say which rows it did not learn.
 
+use super::prepare::RowSplitter;
+use super::store::Split;
 use super::tasks::TaskSplit;
 use crate::error::{Error, Result};
 use crate::platform;
 use crate::platform::files::{self, File};
 use crate::storage::Staging;
 use glasshouse_protocol::recipes::{RECIPES, RecipeMetric, TuningRecipe};
-use glasshouse_protocol::{Objective, RunConfig};
+use glasshouse_protocol::{DataConfig, Objective, RunConfig};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -20,8 +22,8 @@ const POEMS: u64 = 400;
 /// Generated rows that are held out.
 const HELD_OUT: u64 = 300;
 
-/// Of so many rows of a person's own, one is held out.
-const HOLD_OUT_EVERY: usize = 10;
+/// The share of a person's own rows that is held out.
+const HELD_OUT_SHARE: f64 = 0.1;
 
 /// Where they lie in a project, a folder for each recipe and content.
 pub(crate) const RECIPES_FOLDER: &str = "recipes";
@@ -124,26 +126,29 @@ fn folder_of<'path>(recipe: &TuningRecipe, path: &'path Path) -> Option<&'path O
     (place == RECIPES_FOLDER && !digest.is_empty()).then_some(name)
 }
 
-/// The file of those of a person's own rows that are learned, in a project's folder: every tenth is held out, and one at least.
+/// The file of those of a person's own rows that are learned, in a project's folder: a tenth is held out, as [`RowSplitter`] picks rows.
 ///
 /// # Errors
-/// There are fewer than two, or the disk fails.
+/// There are not two that differ, or the disk fails.
 pub fn write_own(recipe: &TuningRecipe, project: &Path, rows: &[String]) -> Result<PathBuf> {
-    if rows.len() < 2 {
+    let config = DataConfig { validation: HELD_OUT_SHARE, ..DataConfig::default() };
+    let mut splitter = RowSplitter::new(&config);
+    let mut placed: Vec<(Split, &String)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        placed.extend(splitter.place(row, None, row));
+    }
+    placed.extend(splitter.finish());
+    let part = |split: Split| -> Vec<String> {
+        placed.iter().filter(|(own, _)| *own == split).map(|(_, row)| (*row).clone()).collect()
+    };
+    let (train, held_out) = (part(Split::Train), part(Split::Validation));
+    if train.is_empty() || held_out.is_empty() {
         return Err(Error::Refused(format!(
-            "the recipe {} needs two rows at least, of which the last is held out; give more",
+            "the recipe {} needs two different rows at least, of which one is held out; give more",
             recipe.name
         )));
     }
-    let is_held_out = |number: usize| {
-        (number + 1).is_multiple_of(HOLD_OUT_EVERY)
-            || (rows.len() < HOLD_OUT_EVERY && number + 1 == rows.len())
-    };
-    let part = |held_out: bool| -> Vec<String> {
-        let chosen = rows.iter().enumerate().filter(|(number, _)| is_held_out(*number) == held_out);
-        chosen.map(|(_, row)| row.clone()).collect()
-    };
-    write(recipe, project, &part(false), &part(true))
+    write(recipe, project, &train, &held_out)
 }
 
 /// Writes both files, at once or not at all, into a folder that is named after their content, unless they lie there already.
@@ -264,19 +269,22 @@ mod tests {
     }
 
     #[test]
-    fn every_tenth_row_is_held_out_and_one_at_least() {
+    fn a_tenth_of_own_rows_is_held_out_and_one_at_least() {
         let folder = tempfile::tempdir().unwrap();
         let recipe = recipe("answer").unwrap();
         let rows = |count: usize| (0..count).map(|number| number.to_string()).collect::<Vec<_>>();
-        for (count, held) in [(2, vec!["1"]), (9, vec!["8"]), (25, vec!["9", "19"])] {
+        for (count, most) in [(2, 1), (9, 4), (400, 60)] {
             let written = write_own(recipe, folder.path(), &rows(count)).unwrap();
             let train = std::fs::read_to_string(&written).unwrap();
+            let held = held_out(recipe, folder.path(), &run(&written)).unwrap().unwrap();
+            assert!((1..=most).contains(&held.len()), "{held:?}");
             assert_eq!(train.lines().count(), count - held.len());
-            let rows = held_out(recipe, folder.path(), &run(&written)).unwrap();
-            assert_eq!(rows.unwrap(), held);
+            assert!(train.lines().all(|row| held.iter().all(|held| held != row)));
         }
-        let few = write_own(recipe, folder.path(), &rows(1)).unwrap_err().to_string();
-        assert!(few.contains("two rows at least"), "{few}");
+        for few in [&rows(1)[..], &["a".to_owned(), "A!".to_owned()]] {
+            let few = write_own(recipe, folder.path(), few).unwrap_err().to_string();
+            assert!(few.contains("two different rows at least"), "{few}");
+        }
     }
 
     #[test]
@@ -291,13 +299,14 @@ mod tests {
         assert_ne!(first, other);
         assert_eq!(write_own(recipe, folder.path(), &rows(3)).unwrap(), first);
         assert_eq!(changed(), before, "what lies there already stays");
-        for (written, last) in [(&first, "2"), (&other, "4")] {
-            let rows = held_out(recipe, folder.path(), &run(written)).unwrap();
-            assert_eq!(rows.unwrap(), [last]);
+        for (written, count) in [(&first, 3), (&other, 5)] {
+            let held = held_out(recipe, folder.path(), &run(written)).unwrap().unwrap();
+            assert_eq!(held.len() + std::fs::read_to_string(written).unwrap().lines().count(), count);
         }
         // The project may have been elsewhere when it was trained.
         let moved = first.strip_prefix(folder.path()).unwrap();
-        assert_eq!(held_out(recipe, folder.path(), &run(moved)).unwrap().unwrap(), ["2"]);
+        let again = held_out(recipe, folder.path(), &run(moved)).unwrap();
+        assert_eq!(again, held_out(recipe, folder.path(), &run(&first)).unwrap());
         // A file of a person's own, all of which was learned, and what another recipe's run learned.
         let own = run(&folder.path().join("train.jsonl"));
         assert_eq!(held_out(recipe, folder.path(), &own).unwrap(), None);

@@ -47,6 +47,8 @@ impl DocumentEntry {
 #[derive(Clone, Debug)]
 pub struct Survey {
     sources: Sources,
+    /// Files before those that are held out, where there are such.
+    train_files: Option<usize>,
     entries: Vec<DocumentEntry>,
     counts: Vec<(char, u64)>,
     problems: Vec<FileProblem>,
@@ -97,10 +99,14 @@ impl Survey {
     /// As a preparation has them: a named file that is missing or cannot be read.
     pub async fn of(config: &DataConfig, turns: &Turns) -> Result<Self> {
         let problems = Problems::default();
+        let mut train_files = None;
         let sources = if config.paths.is_empty() {
             Sources::Stories(config.corpus_bytes)
         } else {
-            Sources::Files(read::find_sources(&config.paths, &problems)?)
+            let mut files = read::find_sources(&config.paths, &problems)?;
+            train_files = (!config.validation_files.is_empty()).then_some(files.len());
+            files.extend(read::find_sources(&config.validation_files, &problems)?);
+            Sources::Files(files)
         };
         // Files in several folders may have one name: each has a list of its own.
         let own: Vec<Problems> = sources.names().iter().map(|_| Problems::default()).collect();
@@ -129,7 +135,7 @@ impl Survey {
             let partly = read.contains(&file);
             problems.extend(own.list().into_iter().map(|problem| FileProblem { partly, ..problem }));
         }
-        Ok(Self { sources, entries, counts, problems })
+        Ok(Self { sources, train_files, entries, counts, problems })
     }
 
     /// About all of them, split so that `validation` of the text is held out.
@@ -179,6 +185,9 @@ impl Survey {
 
     /// How many documents train, where whole ones are held out.
     fn train_documents(&self, validation: f64) -> Option<usize> {
+        if let Some(files) = self.train_files {
+            return Some(self.entries.partition_point(|entry| entry.file < files));
+        }
         if self.entries.iter().any(|entry| entry.split().is_some()) {
             return Some(self.entries.len());
         }

@@ -108,7 +108,7 @@ impl Evaluated {
             } else {
                 let predicted = document.tokens.iter().zip(&document.predicted);
                 let tokens: Vec<u32> = predicted.filter(|(_, is)| **is).map(|(token, _)| *token).collect();
-                own.text.push_str(&tokenizer.decode(&tokens));
+                own.text.push_str(&tokenizer.decode_plain(&tokens));
             }
             document.starts = Vec::new();
             own.documents.push(document);

@@ -1,46 +1,59 @@
 //! Whether a model was trained on what it is measured on.
 //!
 //! Texts are looked up as the data bench looks evaluation sets up before a training (`corpus::duplicates::contamination`): by runs of 13
-//! words, lower-cased, punctuation folded, as for GPT-3 (Brown et al. 2020, appendix C); a shorter text is one run of all its words, unless
-//! it has fewer than 8. Runs that more than ten of the texts share are instructions and templates and do not count. Of a task's row the right
-//! answer is looked up behind its question ([`with_answers`]): questions are short, and it is the answer that must not have been learned.
+//! words, lower-cased, punctuation folded, as for GPT-3 (Brown et al. 2020, appendix C); a shorter text is one run of all its words. One of
+//! fewer than 8 words is found only where it is all of a document or an example. Runs that more than ten different texts share are
+//! instructions and templates and do not count. Of conversations the messages are compared, without the marks of their turns. Of a task's
+//! row the right answer is looked up behind its question ([`with_answers`]): questions are short, and it is the answer that must not have
+//! been learned.
 
 use super::audit::texts::{ReadShare, Texts};
 use super::documents::HeldOut;
 use super::{Subject, Tell};
+use crate::data::content::key;
 use crate::error::Result;
 use crate::platform::Turns;
+use crate::project::Run;
 use crate::protocol::EvaluateSettings;
 use crate::protocol::evaluation::Contamination;
 use crate::protocol::quantity::counted;
 use glasshouse_corpus::duplicates::contamination::{Set, Settings};
-use std::collections::{BTreeMap, HashSet};
+use crate::tokenizer::{Frame, TokenizerFiles};
+use std::collections::{HashMap, HashSet};
 
 /// Texts that are named.
 const WORST: usize = 10;
 
+/// Bytes of a document that may be all of a text of fewer than 8 words.
+const SHORT: usize = 1 << 10;
+
 /// Characters of a text's beginning.
 const BEGINNING: usize = 160;
 
-/// How much of the documents that were held out stands in the training text. Long ones are looked up by their passages.
+/// How much of the documents that were held out stands in the text that a run learned from. Long ones are looked up by their passages.
 ///
 /// # Errors
 /// Nothing was held out; a text is damaged.
 pub async fn text_contamination(
     subject: &Subject<'_>,
+    learner: &Run,
     settings: &EvaluateSettings,
     tell: Tell<'_>,
 ) -> Result<Contamination> {
     let turns = Turns::new();
     let held_out = HeldOut::open(subject.run, subject.tokenizer, settings.documents, &turns).await?;
+    let frame = Frame::new(subject.tokenizer);
     let mut texts = Vec::new();
     for at in 0..held_out.count() {
         let document = held_out.document(at, &subject.tokenizer.tokenizer)?;
         let parts = document.parts.iter().filter_map(|part| document.text.get(part.text.clone()));
-        texts.extend(parts.map(|text| vec![text.to_owned()]));
+        texts.extend(parts.map(|text| match held_out.answers {
+            true => vec![frame.contents(text)],
+            false => vec![text.to_owned()],
+        }));
         turns.give().await;
     }
-    let groups = contaminations(subject, &[texts], tell).await?;
+    let groups = contaminations((learner, subject.tokenizer), &[texts], tell).await?;
     Ok(groups.into_iter().next().unwrap_or_default())
 }
 
@@ -64,11 +77,11 @@ pub fn with_answers(question: &str, answers: &[String]) -> LookedUp {
 /// # Errors
 /// A training text is damaged.
 pub async fn contaminations(
-    subject: &Subject<'_>,
+    (learner, tokenizer): (&Run, &TokenizerFiles),
     groups: &[Vec<LookedUp>],
     tell: Tell<'_>,
 ) -> Result<Vec<Contamination>> {
-    let training = Texts::of(subject.run)?;
+    let training = Texts::of(learner)?;
     let turns = Turns::new();
     let mut lookups = Vec::with_capacity(groups.len());
     for texts in groups {
@@ -81,7 +94,7 @@ pub async fn contaminations(
     }
     let mut told = |done, of| tell("looking texts up in the training text", done, of);
     let hear = |text: &str| lookups.iter_mut().for_each(|lookup| lookup.read(text));
-    let reading = training.read(&subject.tokenizer.tokenizer, &turns, &mut told, hear).await?;
+    let reading = training.read(&tokenizer.tokenizer, &turns, &mut told, hear).await?;
     let of_group = |(lookup, texts): (Lookup, &Vec<LookedUp>)| lookup.finish(texts, reading, training.is_all);
     Ok(lookups.into_iter().zip(groups).map(of_group).collect())
 }
@@ -90,25 +103,53 @@ pub async fn contaminations(
 struct Lookup {
     words: usize,
     set: Set,
-    /// Of each item of the set the number of what it is a text of. What has no item is too short.
-    of: Vec<usize>,
-    seen: usize,
+    /// Where each text is, by its words: the same words are looked up once, however many things have them.
+    known: HashMap<u64, Place>,
+    /// The places of each thing that is looked up; none where it has no word.
+    things: Vec<Vec<Place>>,
     found: HashSet<(u32, u64)>,
+    /// Short texts that are all of a document or an example.
+    whole: HashSet<u64>,
+}
+
+/// Where the runs of a text are.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// An item of the set.
+    Item(u32),
+    /// It has too few words for a run; what stands for them.
+    Short(u64),
 }
 
 impl Lookup {
     fn new() -> Self {
         let settings = Settings::default();
-        let words = settings.words as usize;
-        Self { words, set: Set::sampled(&settings), of: Vec::new(), seen: 0, found: HashSet::new() }
+        Self {
+            words: settings.words as usize,
+            set: Set::sampled(&settings),
+            known: HashMap::new(),
+            things: Vec::new(),
+            found: HashSet::new(),
+            whole: HashSet::new(),
+        }
     }
 
     fn add(&mut self, one: &[String]) {
-        for text in one {
-            self.set.add("", text);
-            self.of.resize(self.set.items(), self.seen);
+        let mut places = Vec::with_capacity(one.len());
+        for (at, text) in one.iter().enumerate() {
+            let Some(key) = key(text) else { continue };
+            let place = self.known.get(&key).copied().unwrap_or_else(|| {
+                let items = self.set.items();
+                self.set.add("", text);
+                if self.set.items() > items { Place::Item(items as u32) } else { Place::Short(key) }
+            });
+            self.known.insert(key, place);
+            // A further answer of a word or two says nothing by itself.
+            if at == 0 || matches!(place, Place::Item(_)) {
+                places.push(place);
+            }
         }
-        self.seen += 1;
+        self.things.push(places);
     }
 
     fn read(&mut self, text: &str) {
@@ -116,28 +157,35 @@ impl Lookup {
         self.set.visit(text, |item, hash| {
             found.insert((item, hash));
         });
+        if text.len() <= SHORT {
+            self.whole.extend(key(text).filter(|key| matches!(self.known.get(key), Some(Place::Short(_)))));
+        }
     }
 
     fn finish(self, texts: &[LookedUp], reading: ReadShare, is_all: bool) -> Contamination {
-        // Of each thing that is looked up how many runs it has, and how many of them were found.
-        let mut runs: BTreeMap<usize, [u32; 2]> = BTreeMap::new();
-        for (item, of) in (0..).zip(&self.of) {
-            runs.entry(*of).or_default()[0] += self.set.item_runs(item);
-        }
+        let mut found_of: HashMap<u32, u32> = HashMap::new();
         for (item, _) in &self.found {
-            if let Some(counts) = self.of.get(*item as usize).and_then(|of| runs.get_mut(of)) {
-                counts[1] += 1;
-            }
+            *found_of.entry(*item).or_default() += 1;
         }
-        let all: u64 = runs.values().map(|[all, _]| u64::from(*all)).sum();
-        let mut worst: Vec<(f64, usize)> = runs
-            .iter()
-            .filter(|(_, [_, found])| *found > 0)
-            .map(|(of, [all, found])| (f64::from(*found) / f64::from((*all).max(1)), *of))
+        // Of each thing that is looked up how many runs it has, and how many of them were found.
+        let counts = |place: &Place| match place {
+            Place::Item(item) => (self.set.item_runs(*item), found_of.get(item).copied().unwrap_or(0)),
+            Place::Short(key) => (1, u32::from(self.whole.contains(key))),
+        };
+        let sum = |(all, found): (u64, u64), (own, own_found): (u32, u32)| {
+            (all + u64::from(own), found + u64::from(own_found))
+        };
+        let runs: Vec<(u64, u64)> =
+            self.things.iter().map(|places| places.iter().map(counts).fold((0, 0), sum)).collect();
+        let (all, found) = runs.iter().fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1));
+        let mut worst: Vec<(f64, usize)> = (0..)
+            .zip(&runs)
+            .filter(|(_, (_, found))| *found > 0)
+            .map(|(thing, (all, found))| (*found as f64 / (*all).max(1) as f64, thing))
             .collect();
         // Of equally contaminated ones the first.
         worst.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
-        let found = worst.len() as u64;
+        let things_found = worst.len() as u64;
         worst.truncate(WORST);
         let beginning = |of: usize| {
             texts
@@ -145,13 +193,14 @@ impl Lookup {
                 .and_then(|one| one.first())
                 .map(|text| text.chars().take(BEGINNING).collect::<String>())
         };
+        let short = |places: &&Vec<Place>| matches!(places[..], [Place::Short(_)]);
         Contamination {
             n: self.words,
-            looked_up: runs.len() as u64,
-            found,
-            share: self.found.len() as f64 / (all as f64).max(1.0),
+            looked_up: self.things.iter().filter(|places| !places.is_empty()).count() as u64,
+            found: things_found,
+            share: found as f64 / (all as f64).max(1.0),
             worst: worst.into_iter().filter_map(|(share, of)| Some((beginning(of)?, share))).collect(),
-            about: about(self.words, texts.len() - runs.len(), reading, is_all),
+            about: about(self.words, self.things.iter().filter(short).count(), reading, is_all),
         }
     }
 }
@@ -170,16 +219,29 @@ fn about(words: usize, short: usize, reading: ReadShare, is_all: bool) -> String
         about.push_str(" What the weights that it began from were trained on is not known.");
     }
     if short > 0 {
-        about.push_str(&format!(" {} of fewer than 8 words left out.", counted(short as u64, "text")));
+        let (short, is) = (short as u64, if short == 1 { "is" } else { "are" });
+        about.push_str(&format!(
+            " {} of fewer than 8 words {is} looked for as a whole document or example.",
+            counted(short, "text")
+        ));
     }
     about
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Scorer;
     use super::super::tasks::{Asked, TaskFile};
     use super::*;
+    use crate::data::prepare::prepare_in_turns;
+    use crate::initial;
+    use crate::plan::arena::ArenaLayout;
+    use crate::platform::at_once;
+    use crate::project::{Project, parameters_of};
     use crate::protocol::evaluation::TaskRequest;
+    use crate::protocol::{ChatMessage, Objective, Role, RunConfig, TokenizerKind, presets};
+    use crate::tokenizer::Tokenizer;
+    use serde_json::json;
 
     fn all_looked_up(texts: &[LookedUp], training: &[&str]) -> Contamination {
         let mut lookup = Lookup::new();
@@ -206,11 +268,16 @@ mod tests {
             ],
         );
         // Of the first one run of two, of the short one all that there is.
-        assert_eq!((found.n, found.looked_up, found.found), (13, 3, 2));
-        assert!((found.share - 2.0 / 5.0).abs() < 1e-12, "{}", found.share);
+        assert_eq!((found.n, found.looked_up, found.found), (13, 4, 2));
+        assert!((found.share - 2.0 / 6.0).abs() < 1e-12, "{}", found.share);
         assert_eq!(found.worst, [(short.to_owned(), 1.0), (long.to_owned(), 0.5)]);
-        assert!(found.about.contains("1 text of fewer than 8 words left out"), "{}", found.about);
+        assert!(found.about.contains("1 text of fewer than 8 words is looked for"), "{}", found.about);
         assert_eq!(looked_up(&[long], &[other]).found, 0);
+        // A short text is found where it is all that a document or an example has.
+        assert_eq!(looked_up(&["too short"], &["Too short!"]).found, 1);
+        assert_eq!(looked_up(&["too short"], &["It is too short."]).found, 0);
+        // What the same texts share is no template: there is one text.
+        assert_eq!(looked_up(&[long; 40], &[long]).found, 40);
         // What was found twice counts once.
         assert!((looked_up(&[long], &[long, long]).share - 1.0).abs() < 1e-12);
     }
@@ -238,11 +305,115 @@ mod tests {
             assert_eq!((found.looked_up, found.found), (1, 1), "{rows}");
             assert!(found.share > 0.0 && found.share <= 1.0, "{rows}");
         }
-        // What is wrong may have been read, and what is too short says nothing.
+        // What is wrong may have been read.
         let wrong =
             format!(r#"{{"prompt":"Which house is old?","choices":["That one","{answer}"],"answer":0}}"#);
         let found = rows_looked_up(&wrong, &training);
-        assert_eq!((found.looked_up, found.found), (0, 0));
-        assert!(found.about.contains("1 text of fewer than 8 words left out"), "{}", found.about);
+        assert_eq!((found.looked_up, found.found), (1, 0));
+    }
+
+    /// A run that has learned rows and held others out.
+    struct Learned {
+        _folder: tempfile::TempDir,
+        run: Run,
+        config: RunConfig,
+        files: TokenizerFiles,
+    }
+
+    fn learned(objective: Objective, train: &[String], held_out: &[String]) -> Learned {
+        let folder = tempfile::tempdir().unwrap();
+        let project = Project::open_or_create(&folder.path().join("project")).unwrap();
+        let mut config = presets::preset("first-stories").unwrap();
+        config.tokenizer.kind = TokenizerKind::Byte;
+        (config.model.layers, config.model.context_length) = (1, 32);
+        config.train.objective = objective;
+        config.train.reward.rule = crate::protocol::config::RewardRule::Exact;
+        let write = |name: &str, rows: &[String]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, rows.join("\n")).unwrap();
+            vec![path.display().to_string()]
+        };
+        config.data.paths = write("train.jsonl", train);
+        config.data.validation_files = write("held-out.jsonl", held_out);
+        let tokenizer = Tokenizer::train(&config.tokenizer, ["x", "y"]).unwrap();
+        let files = TokenizerFiles::from(tokenizer).with_chatml().unwrap();
+        let turns = Turns::none();
+        let prepared =
+            at_once(prepare_in_turns(&config, Some(&files), project.folder(), &mut |_| (), &turns)).unwrap();
+        config.model.vocabulary = files.tokenizer.vocabulary_size();
+        let run = project.create_run(&config, &prepared.folder).unwrap();
+        Learned { _folder: folder, run, config, files }
+    }
+
+    /// So many different words.
+    fn words(seed: u64, count: u64) -> String {
+        let word = |at| format!("w{}", crate::protocol::random::nth(seed, 1, at) % 5000);
+        (0..count).map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    fn chat_row(question: &str, answer: &str) -> String {
+        let messages = [ChatMessage::new(Role::User, question), ChatMessage::new(Role::Assistant, answer)];
+        json!({ "messages": messages }).to_string()
+    }
+
+    #[test]
+    fn conversations_that_were_learned_are_found_however_short_they_are() {
+        // Rows of 3, 9 and 30 words that were learned, and as many of others.
+        let row = |seed: u64, count: u64| chat_row(&words(seed, count / 2), &words(seed + 50, count - count / 2));
+        let rows = |seeds: std::ops::Range<u64>| -> Vec<String> {
+            seeds.flat_map(|seed| [3, 9, 30].map(|count| row(100 * seed + count, count))).collect()
+        };
+        let train: Vec<String> = rows(0..10).iter().flat_map(|row| vec![row.clone(); 10]).collect();
+        let own = learned(Objective::Chat, &train, &[rows(4..8), rows(20..24)].concat());
+        let parameters = parameters_of(&own.config).unwrap();
+        let parameters = initial::parameters(&parameters, &ArenaLayout::of_parameters(&parameters), 7);
+        let mut scorer = at_once(Scorer::open(&own.config.model, &parameters, "cpu", Some(1))).unwrap();
+        let subject =
+            Subject { scorer: &mut scorer, tokenizer: &own.files, run: &own.run, parameters: &parameters };
+        let settings = EvaluateSettings::default();
+        let found = at_once(text_contamination(&subject, &own.run, &settings, &mut |_, _, _| {})).unwrap();
+        assert_eq!((found.looked_up, found.found), (24, 12), "{found:?}");
+        assert!(found.worst.iter().all(|(text, share)| *share == 1.0 && !text.contains("im_")), "{found:?}");
+        // Of answers the bytes are those of their words, whatever ends them.
+        let held_out = at_once(HeldOut::open(&own.run, &own.files, None, &Turns::none())).unwrap();
+        for at in 0..held_out.count() {
+            let document = held_out.document(at, &own.files.tokenizer).unwrap();
+            let answer = document.text.rsplit("assistant\n").next().unwrap().replace("<|im_end|>", "");
+            assert_eq!(document.parts[0].bytes as usize, answer.trim_end().len(), "{}", document.text);
+        }
+    }
+
+    #[test]
+    fn what_was_learned_is_found_whatever_the_objective() {
+        for objective in [Objective::Chat, Objective::Preference, Objective::Reward, Objective::Classify] {
+            let row = |seed: u64, count: u64| {
+                let (question, answer) = (words(seed, count / 2), words(seed + 50, count - count / 2));
+                match objective {
+                    Objective::Preference => {
+                        json!({ "prompt": format!("{question} "), "chosen": answer, "rejected": "nothing" }).to_string()
+                    }
+                    Objective::Reward => json!({ "prompt": format!("{question} {answer}"), "answer": "yes" }).to_string(),
+                    Objective::Classify => {
+                        json!({ "text": format!("{question} {answer}"), "label": seed % 2 }).to_string()
+                    }
+                    _ => chat_row(&question, &answer),
+                }
+            };
+            let lengths = [4, 9, 30];
+            let rows = |seeds: std::ops::Range<u64>| -> Vec<String> {
+                seeds.flat_map(|seed| lengths.map(|count| row(100 * seed + count, count))).collect()
+            };
+            let own = learned(objective, &rows(0..6), &rows(10..12));
+            let text = |seed: u64, count: u64| {
+                vec![format!("{}\n{}", words(seed, count / 2), words(seed + 50, count - count / 2))]
+            };
+            let texts = |seeds: std::ops::Range<u64>| -> Vec<LookedUp> {
+                seeds.flat_map(|seed| lengths.map(|count| text(100 * seed + count, count))).collect()
+            };
+            let groups = [texts(0..6), texts(10..12)];
+            let found = at_once(contaminations((&own.run, &own.files), &groups, &mut |_, _, _| {})).unwrap();
+            let found: Vec<(u64, u64)> = found.iter().map(|own| (own.looked_up, own.found)).collect();
+            assert_eq!(found, [(18, 18), (6, 0)], "{objective}");
+        }
     }
 }

@@ -83,7 +83,7 @@ pub struct HeldOut {
     /// Where each lies in the validation split, without the token that ends it, and whether one does.
     spans: Vec<(Range<u64>, bool)>,
     /// Documents are conversations, whose answers alone are predicted.
-    answers: bool,
+    pub(super) answers: bool,
     /// Their tokens are those of the model that is evaluated.
     own_tokens: bool,
     /// What the model has before a document, and behind.
@@ -262,10 +262,10 @@ impl HeldOut {
     fn parts_of(&self, document: &Document, tokenizer: &Tokenizer) -> Vec<DocumentPart> {
         let Document { tokens, given, text, starts, predicted, .. } = document;
         if self.answers {
-            // The bytes of what is predicted, and of nothing else.
+            // The bytes that a person would read of what is predicted, and of nothing else.
             let answers: Vec<u32> =
                 tokens.iter().zip(predicted).filter(|(_, is)| **is).map(|(token, _)| *token).collect();
-            let bytes = tokenizer.decode(&answers).len() as u32;
+            let bytes = tokenizer.decode_plain(&answers).len() as u32;
             return vec![DocumentPart { tokens: *given..tokens.len(), text: 0..text.len(), bytes }];
         }
         let share = |bytes: usize| bytes as f64 / self.bytes().max(1) as f64;

@@ -197,6 +197,8 @@ impl Session {
                 if !self.opened()?.is_beside_others() {
                     config.data = DataConfig {
                         validation: config.data.validation,
+                        validation_seed: config.data.validation_seed,
+                        validation_files: std::mem::take(&mut config.data.validation_files),
                         corpus_bytes: config.data.corpus_bytes,
                         mixture: BTreeMap::new(),
                         canaries: config.data.canaries,

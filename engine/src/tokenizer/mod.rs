@@ -18,6 +18,7 @@
 pub(crate) mod bytes;
 pub mod cut;
 mod files;
+mod frame;
 mod inspect;
 mod lattice;
 mod merges;
@@ -32,8 +33,11 @@ use crate::platform::{self, Turns, at_once};
 use crate::storage;
 use cut::{Cut, CutRule};
 pub use files::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
+pub use frame::Frame;
 pub use glasshouse_protocol::END_OF_TEXT;
 use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 pub use stream::DecodeStream;
@@ -63,6 +67,8 @@ pub struct Tokenizer {
     vocabulary_size: usize,
     /// Whether characters outside the vocabulary are dropped.
     drops_unknown: bool,
+    /// The token that stands for what the vocabulary lacks, where it has one.
+    unknown: Option<u32>,
 }
 
 /// A text's tokens, and the bytes of it that each stands for.
@@ -227,6 +233,7 @@ impl Tokenizer {
             begins,
             vocabulary_size,
             drops_unknown: shape.drops_unknown,
+            unknown: shape.unknown.and_then(|token| inner.token_to_id(&token)),
             inner,
         })
     }
@@ -323,6 +330,18 @@ impl Tokenizer {
         self.token(id).is_some_and(|token| token.len() == 6 && token.starts_with("<0x") && token.ends_with('>'))
     }
 
+    /// Whether a token is a special one: a mark of the model's, and no text.
+    pub fn is_special(&self, id: u32) -> bool {
+        let added = self.inner.get_added_vocabulary().get_added_tokens_decoder();
+        added.get(&id).is_some_and(|token| token.special)
+    }
+
+    /// The text of tokens as a person reads it, without special tokens.
+    pub fn decode_plain(&self, tokens: &[u32]) -> String {
+        let plain: Vec<u32> = tokens.iter().copied().filter(|id| !self.is_special(*id)).collect();
+        self.decode(&plain)
+    }
+
     /// Decodes token by token.
     pub fn decode_stream(&self) -> DecodeStream<&Self> {
         DecodeStream::new(self)
@@ -361,14 +380,53 @@ impl Tokenizer {
     /// Characters of a text that encoding would drop, each once; empty for every kind but char.
     pub fn unknown_characters(&self, text: &str) -> Vec<char> {
         let mut unknown: Vec<char> = Vec::new();
-        if self.drops_unknown {
-            for character in text.chars() {
-                if !unknown.contains(&character) && self.id(character.encode_utf8(&mut [0; 4])).is_none() {
-                    unknown.push(character);
-                }
+        for character in self.dropped(text) {
+            if !unknown.contains(&character) {
+                unknown.push(character);
             }
         }
         unknown
+    }
+
+    /// Characters of a text that encoding would drop, as often as they occur; empty for every kind but char.
+    pub fn dropped(&self, text: &str) -> Vec<char> {
+        if !self.drops_unknown {
+            return Vec::new();
+        }
+        let mut rest = Cow::from(text);
+        for special in self.cut.special.iter().filter(|special| text.contains(special.as_str())) {
+            rest = rest.replace(special.as_str(), "").into();
+        }
+        let mut known = BTreeMap::new();
+        let mut is_known = |character: &char| {
+            let find = || self.id(character.encode_utf8(&mut [0; 4])).is_some();
+            *known.entry(*character).or_insert_with(find)
+        };
+        rest.chars().filter(|character| !is_known(character)).collect()
+    }
+
+    /// The visible characters of a text that no token stands for, or only the one for whatever the vocabulary lacks.
+    pub fn lost<'own>(
+        &'own self,
+        text: &'own str,
+        encoded: &'own EncodedText,
+    ) -> impl Iterator<Item = (usize, char)> + 'own {
+        let mut known: Vec<Range<usize>> = encoded
+            .tokens
+            .iter()
+            .zip(&encoded.spans)
+            .filter(|(token, _)| Some(**token) != self.unknown)
+            .map(|(_, span)| span.clone())
+            .collect();
+        known.sort_by_key(|span| (span.start, span.end));
+        let (mut at, mut reached) = (0, 0);
+        text.char_indices().filter(move |(place, character)| {
+            while let Some(span) = known.get(at).filter(|span| span.start <= *place) {
+                reached = reached.max(span.end);
+                at += 1;
+            }
+            reached <= *place && !character.is_whitespace() && !character.is_control()
+        })
     }
 
     /// Where texts may be cut without changing their tokens.

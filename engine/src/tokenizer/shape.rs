@@ -114,6 +114,8 @@ pub(super) struct Shape {
     pub cut: Cut,
     pub spelling: Option<Spelling>,
     pub drops_unknown: bool,
+    /// The token that stands for what the vocabulary lacks.
+    pub unknown: Option<String>,
 }
 
 /// Refuses what the `tokenizers` crate would fail on without an error.
@@ -178,6 +180,10 @@ pub(super) fn recognise(json: &Value) -> Shape {
         cut: Cut { rule, special: contents.into_iter().map(str::to_owned).collect() },
         spelling,
         drops_unknown,
+        unknown: model["unk_token"].as_str().map(str::to_owned).or_else(|| {
+            let at = usize::try_from(model["unk_id"].as_u64()?).ok()?;
+            model["vocab"][at][0].as_str().map(str::to_owned)
+        }),
     }
 }
 

@@ -19,7 +19,7 @@ const EXAMPLE_TAKES_NO: [&str; 11] =
 pub struct RecipeArguments {
     /// Which recipe; the list of them all unless said
     pub name: Option<String>,
-    /// Your own rows, of which every tenth is held out to measure by; generated rows unless said
+    /// Your own rows, of which a tenth is held out to measure by; generated rows unless said
     #[arg(long, value_name = "FILE", requires = "name")]
     pub data: Option<PathBuf>,
     /// Folder of the project

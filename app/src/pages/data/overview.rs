@@ -112,7 +112,8 @@ impl DataPage {
             }
             caption(
                 ui,
-                "The last documents are held out, or the end of a single text. The default is a tenth.",
+                "The last documents are held out, or the end of a single text; of rows a random share, copies together. The tokenizer does not \
+                 see them either. The default is a tenth.",
             );
         });
     }

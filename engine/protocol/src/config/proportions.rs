@@ -19,10 +19,11 @@ impl RunConfig {
         tokens.saturating_mul(self.model.context_length) as u64
     }
 
-    /// What is out of proportion for a model of so many parameters and a training split of so many tokens, a sentence each.
+    /// What is out of proportion for a model of so many parameters and a text of so many tokens to train on, a sentence each. Nothing
+    /// for what is no text; [`Self::repeats`] counts rows.
     pub fn proportions(&self, parameters: u64, text_tokens: u64) -> Vec<String> {
         let mut found = Vec::new();
-        if text_tokens == 0 {
+        if text_tokens == 0 || !self.train.objective.learns_text() {
             return found;
         }
         let text = text_tokens as f64;
@@ -35,7 +36,8 @@ impl RunConfig {
             ));
         }
         let share = parameters as f64 / text;
-        if share > MAX_PARAMETERS_PER_TOKEN {
+        // A model that is there learned from more than this text.
+        if share > MAX_PARAMETERS_PER_TOKEN && self.start.is_none() {
             found.push(format!(
                 "The model has about {} parameters for each token of its text, where 20 tokens for each parameter are the rule of \
                  thumb; it may learn the text by heart. Take a smaller model, or more text.",
@@ -43,6 +45,20 @@ impl RunConfig {
             ));
         }
         found
+    }
+}
+
+impl RunConfig {
+    /// Whether the run sees its rows, so many in all and so many in a step, too often: a sentence, where it does. They are called `what`.
+    pub fn repeats(&self, rows: u64, of_step: u64, what: &str) -> Option<String> {
+        let epochs = self.train.steps as f64 * of_step as f64 / (rows as f64).max(1.0);
+        (epochs > MAX_EPOCHS).then(|| {
+            format!(
+                "The run sees its {what}s about {} times; past {MAX_EPOCHS:.0} times a model hardly learns more from them than to recite \
+                 them. Take fewer steps, or more {what}s.",
+                whole(epochs.round() as u64)
+            )
+        })
     }
 }
 
@@ -90,5 +106,22 @@ mod tests {
         let large = presets::preset("nanogpt-gpu").unwrap();
         assert_eq!(large.proportions(10_700_000, 1_003_854).len(), 2, "nanoGPT's on one book is both");
         assert_eq!(large.proportions(10_700_000, 0), Vec::<String>::new(), "nothing is known of the text");
+    }
+
+    #[test]
+    fn a_fine_tune_is_no_first_training_and_rows_are_no_text() {
+        let mut run = presets::preset("nanogpt-gpu").unwrap();
+        run.start = Some(crate::Start::best_of("1-run"));
+        let said = run.proportions(10_700_000, 1_003_854);
+        assert!(said.len() == 1 && said[0].contains("times"), "{said:?}");
+        for objective in ["chat", "classify", "preference", "reward"] {
+            run.set(&format!("train.objective={objective}")).unwrap();
+            assert_eq!(run.proportions(10_700_000, 1_000), Vec::<String>::new());
+        }
+        // 12 steps of 2 prompts are 24 prompts, once.
+        run.train.steps = 12;
+        assert_eq!(run.repeats(24, 2, "pair"), None);
+        run.train.steps = 24 * 21 / 2;
+        assert!(run.repeats(24, 2, "pair").is_some_and(|said| said.contains("its pairs about 21 times")));
     }
 }

@@ -88,6 +88,13 @@ pub struct FileProblem {
     /// It gives text but for a part.
     #[serde(default)]
     pub partly: bool,
+    /// How many rows, or other parts of the file, this is about.
+    #[serde(default = "one")]
+    pub count: u64,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// A document.

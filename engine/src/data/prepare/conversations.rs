@@ -1,7 +1,8 @@
 //! Conversations, as a chat template writes them, into a token store of examples. Of a preference there are two, the better answer first.
 
 use super::corpus::Corpus;
-use super::split::HeldOut;
+use super::lost::{self, Lost};
+use super::split::RowSplitter;
 use super::{ENCODE_BYTES, Progress, index_of};
 use crate::data::read::{self, Problems, RowLocation};
 use crate::data::store::{Index, Split, Writer};
@@ -16,8 +17,9 @@ use std::path::Path;
 const SHORT_PROMPT: usize = 200;
 
 /// Reads the conversations of a corpus line by line and writes their tokens, with which of them are learned, to a `folder`, whose index
-/// records the `recipe`. Where the loss `judges` answers, each is an example with another example's answer to its prompt behind it. Lines that are none are noted among the problems and left out. Each is held out by chance, of its number alone,
-/// as often as [`DataConfig::validation`] says, and the last where none was.
+/// records the `recipe`. Where the loss `judges` answers, each is an example with another example's answer to its prompt behind it. Lines that
+/// are none are noted among the problems and left out, and those of whose answers the vocabulary has nothing. [`RowSplitter`] says which are held
+/// out, unless files are.
 ///
 /// # Errors
 /// A source that is no JSON Lines, no conversation at all, or none for one of the splits.
@@ -31,7 +33,7 @@ pub(super) async fn encode(
     turns: &Turns,
 ) -> Result<()> {
     let renderer = files.chat_renderer()?;
-    let Corpus::Files { sources, .. } = corpus else {
+    let Some(sources) = corpus.rows() else {
         return Err(Error::Refused(format!(
             "the objective {objective} learns from {}s: name a file of them, JSON Lines or a JSON array, as data",
             noun(objective)
@@ -40,22 +42,24 @@ pub(super) async fn encode(
     let total = corpus.bytes();
     let mut queue = ConversationQueue {
         files,
-        held_out: HeldOut::new(config),
+        splitter: RowSplitter::new(config),
         writer: Writer::new(folder, files.tokenizer.vocabulary_size()),
         waiting: Vec::new(),
+        emptied: Vec::new(),
+        lost: Lost::default(),
         characters: 0,
         prompt: None,
         plain: true,
         judged: judges.then(Default::default),
     };
     let (mut waiting, mut bytes) = (0, 0);
-    for source in sources {
+    for (source, split) in sources {
         let read = |row: &str, place: RowLocation| {
             let example =
                 renderer.example(row, objective).and_then(|example| suits(example, objective, judges));
             let example = example.map(|mut example| {
                 problems.unread(std::mem::take(&mut example.unread));
-                Some(example)
+                Some((place, example))
             });
             example.or_else(|reason| {
                 // In a browser its module may be gone, with which every line that follows would be left out.
@@ -65,22 +69,29 @@ pub(super) async fn encode(
             })
         };
         for example in read::json_rows(source, read)? {
-            let example = example?;
+            let (place, example) = example?;
             turns.give().await;
             if waiting >= ENCODE_BYTES {
                 waiting = 0;
-                queue.flush(false)?;
+                queue.flush()?;
                 progress(Progress::Encoding { bytes: bytes.min(total), total });
             }
             let length = answers(&example).map(|answer| answer.text.len()).sum::<usize>();
             waiting += length;
             bytes += length as u64;
-            queue.waiting.push(example);
+            queue.waiting.push(WaitingRow { split, place, path: &source.path, example });
         }
     }
-    queue.flush(true)?;
+    queue.flush()?;
+    let placed = queue.splitter.finish();
+    queue.write(placed)?;
     queue.end_judged()?;
-    let ConversationQueue { writer, held_out: HeldOut { counts, .. }, characters, prompt, plain, .. } = queue;
+    let ConversationQueue { writer, splitter, emptied, lost, characters, prompt, plain, .. } = queue;
+    for (path, place) in emptied {
+        problems.note(path, &format!("{place}: no character of an answer is in the vocabulary"));
+    }
+    lost.tell(problems, &corpus.name(), noun(objective))?;
+    let counts = splitter.counts;
     let documents: u64 = counts.iter().sum();
     if let Some(missing) = missing(counts, objective, problems) {
         let fault = template_fault(&renderer).filter(|_| documents == 0);
@@ -120,8 +131,12 @@ pub(super) fn missing(
             None => nothing,
         });
     }
-    (train == 0)
-        .then(|| format!("all {held_out} {noun}s are held out; give more, or a lower data.validation"))
+    if train == 0 {
+        return Some(format!("all {held_out} {noun}s are held out; give others that say something else"));
+    }
+    (held_out == 0).then(|| {
+        format!("none of the {train} {noun}s can be held out, since all say the same; give others, or a file that is held out")
+    })
 }
 
 /// What an objective learns from.
@@ -162,12 +177,26 @@ fn answers(example: &ChatExample) -> impl Iterator<Item = &ChatExample> {
     std::iter::once(example).chain(example.rejected.as_deref())
 }
 
-/// Conversations that wait for being encoded together.
+/// A conversation that waits for being encoded with others.
+struct WaitingRow<'a> {
+    /// Where it goes, if a file says so.
+    split: Option<Split>,
+    place: RowLocation,
+    path: &'a Path,
+    example: ChatExample,
+}
+
+/// The tokens of an answer, and which of them are learned.
+
+/// Conversations on their way into a store.
 struct ConversationQueue<'a> {
     files: &'a TokenizerFiles,
-    held_out: HeldOut,
+    splitter: RowSplitter<(ChatExample, Vec<Marked>)>,
     writer: Writer,
-    waiting: Vec<ChatExample>,
+    waiting: Vec<WaitingRow<'a>>,
+    /// Those of whose answers the vocabulary has nothing.
+    emptied: Vec<(&'a Path, RowLocation)>,
+    lost: Lost,
     characters: u64,
     /// What the first that is held out asks.
     prompt: Option<String>,
@@ -221,20 +250,42 @@ impl ConversationQueue<'_> {
         }
     }
 
-    /// Encodes and writes what waits. Where none was held out by chance, the `last` one of all is.
-    fn flush(&mut self, last: bool) -> Result<()> {
-        let examples = std::mem::take(&mut self.waiting);
-        let count = examples.len();
-        let texts: Vec<&str> = examples.iter().flat_map(answers).map(|answer| answer.text.as_str()).collect();
+    /// Encodes what waits, and writes what it is known of where it goes.
+    fn flush(&mut self) -> Result<()> {
+        let rows = std::mem::take(&mut self.waiting);
+        let all = rows.iter().flat_map(|row| answers(&row.example));
+        let texts: Vec<&str> = all.map(|answer| answer.text.as_str()).collect();
         let mut encoded = self.files.tokenizer.encode_spans(&texts)?.into_iter();
-        for (at, example) in examples.iter().enumerate() {
-            let split = self.held_out.next(last && at + 1 == count);
+        for WaitingRow { split, place, path, example } in rows {
+            let own: Vec<(&ChatExample, EncodedText)> = answers(&example).zip(encoded.by_ref()).collect();
+            let mut is_emptied = false;
+            for (answer, encoded) in &own {
+                let tokenizer = &self.files.tokenizer;
+                let lost: Vec<(usize, char)> = tokenizer.lost(&answer.text, encoded).collect();
+                is_emptied |= lost::is_emptied(tokenizer, encoded, &answer.learned, &lost);
+                let characters = lost.iter().map(|(_, character)| *character);
+                self.lost.note(split.unwrap_or(Split::Train), &answer.text, characters);
+            }
+            if is_emptied {
+                self.emptied.push((path, place));
+                continue;
+            }
+            let learned = own.into_iter().map(|(answer, encoded)| self.marked(answer, encoded)).collect();
+            let content: String = answers(&example).map(|answer| answer.text.as_str()).collect();
+            let placed = self.splitter.place(&content, split, (example, learned));
+            self.write(placed)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, placed: Vec<(Split, (ChatExample, Vec<Marked>))>) -> Result<()> {
+        for (split, (example, learned)) in placed {
             if split == Split::Validation {
-                self.ask(example);
+                self.ask(&example);
             }
             self.plain &= example.raw;
-            for (number, (answer, encoded)) in answers(example).zip(encoded.by_ref()).enumerate() {
-                let marked = self.marked(answer, encoded);
+            for (number, (answer, marked)) in answers(&example).zip(learned).enumerate() {
+                self.characters += answer.text.chars().count() as u64;
                 if self.judged.is_some() {
                     self.judge(split, example.label.unwrap_or(number == 0), marked)?;
                 } else {
@@ -245,11 +296,10 @@ impl ConversationQueue<'_> {
         Ok(())
     }
 
-    fn marked(&mut self, example: &ChatExample, encoded: EncodedText) -> Marked {
+    fn marked(&self, example: &ChatExample, encoded: EncodedText) -> Marked {
         let mut learned: Vec<bool> = encoded.learned(&example.learned).collect();
         let mut tokens = encoded.tokens;
         let tokenizer = &self.files.tokenizer;
-        self.characters += example.text.chars().count() as u64;
         if example.raw {
             // Templates write themselves what a text begins and ends with.
             tokens.splice(0..0, tokenizer.begins().iter().copied());

@@ -2,14 +2,20 @@
 
 use super::CORPUS_SEED;
 use crate::data::read::{self, Problems, SourceFile, TextPiece};
-use crate::data::store::SourceRecord;
+use crate::data::store::{SourceRecord, Split};
 use crate::data::stories;
 use crate::error::Result;
 use glasshouse_protocol::{DataConfig, TokenizerConfig};
 use std::collections::BTreeMap;
 
 /// Where the documents come from.
-pub(super) enum Corpus {
+pub(super) struct Corpus {
+    text: Text,
+    /// Files that are held out.
+    held_out: Vec<SourceFile>,
+}
+
+enum Text {
     Files {
         sources: Vec<SourceFile>,
         /// Share of training windows by source; empty where windows begin anywhere.
@@ -20,28 +26,70 @@ pub(super) enum Corpus {
 
 impl Corpus {
     pub(super) fn new(config: &DataConfig, problems: &Problems) -> Result<Self> {
-        if config.paths.is_empty() {
-            Ok(Self::Stories(config.corpus_bytes))
+        let text = if config.paths.is_empty() {
+            Text::Stories(config.corpus_bytes)
         } else {
             let sources = read::find_sources(&config.paths, problems)?;
             let mixture =
                 if config.mixture.is_empty() { read::mixture(&sources)? } else { config.mixture.clone() };
-            Ok(Self::Files { sources, mixture })
+            Text::Files { sources, mixture }
+        };
+        Ok(Self { text, held_out: read::find_sources(&config.validation_files, problems)? })
+    }
+
+    /// Files of rows, each with the split that its rows are given; none where the text is not in files.
+    pub(super) fn rows(&self) -> Option<impl Iterator<Item = (&SourceFile, Option<Split>)>> {
+        let Text::Files { sources, .. } = &self.text else { return None };
+        let own = (!self.held_out.is_empty()).then_some(Split::Train);
+        let held_out = self.held_out.iter().map(|source| (source, Some(Split::Validation)));
+        Some(sources.iter().map(move |source| (source, own)).chain(held_out))
+    }
+
+    /// Whether files of their own are held out.
+    pub(super) fn has_held_out(&self) -> bool {
+        !self.held_out.is_empty()
+    }
+
+    /// What problems of all of it are told of: the file, where there is one.
+    pub(super) fn name(&self) -> String {
+        match (&self.text, &self.held_out[..]) {
+            (Text::Files { sources, .. }, []) if sources.len() == 1 => {
+                let name = sources.first().and_then(|source| source.path.file_name()).unwrap_or_default();
+                name.to_string_lossy().into_owned()
+            }
+            _ => "the text".to_owned(),
         }
     }
 
     pub(super) fn mixture(&self) -> &BTreeMap<String, f64> {
         static NONE: BTreeMap<String, f64> = BTreeMap::new();
-        match self {
-            Self::Files { mixture, .. } => mixture,
-            Self::Stories(_) => &NONE,
+        match &self.text {
+            Text::Files { mixture, .. } => mixture,
+            Text::Stories(_) => &NONE,
         }
     }
 
+    /// All of it, held-out files last.
     pub(super) fn pieces(&self, problems: &Problems) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
-        match self {
-            Self::Files { sources, .. } => Box::new(read::pieces(sources.clone(), problems)),
-            Self::Stories(bytes) => Box::new(
+        Box::new(self.training_pieces(problems).chain(self.held_out_pieces(problems)))
+    }
+
+    /// What is in held-out files.
+    pub(super) fn held_out_pieces(
+        &self,
+        problems: &Problems,
+    ) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
+        Box::new(read::pieces(self.held_out.clone(), problems))
+    }
+
+    /// What is not in held-out files.
+    pub(super) fn training_pieces(
+        &self,
+        problems: &Problems,
+    ) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
+        match &self.text {
+            Text::Files { sources, .. } => Box::new(read::pieces(sources.clone(), problems)),
+            Text::Stories(bytes) => Box::new(
                 stories::up_to(*bytes, CORPUS_SEED)
                     .map(|text| Ok(TextPiece { text, ends_document: true, mark: None })),
             ),
@@ -49,15 +97,16 @@ impl Corpus {
     }
 
     pub(super) fn records(&self) -> Vec<SourceRecord> {
-        match self {
-            Self::Files { sources, .. } => sources
-                .iter()
-                .map(|source| SourceRecord { path: source.path.display().to_string(), bytes: source.bytes })
-                .collect(),
-            Self::Stories(bytes) => {
+        let of_file =
+            |source: &SourceFile| SourceRecord { path: source.path.display().to_string(), bytes: source.bytes };
+        let mut records: Vec<SourceRecord> = match &self.text {
+            Text::Files { sources, .. } => sources.iter().map(of_file).collect(),
+            Text::Stories(bytes) => {
                 vec![SourceRecord { path: format!("embedded stories, seed {CORPUS_SEED}"), bytes: *bytes }]
             }
-        }
+        };
+        records.extend(self.held_out.iter().map(of_file));
+        records
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -66,27 +115,28 @@ impl Corpus {
 
     /// Everything that decides the tokens. A file counts as unchanged while its length and time of change are.
     pub(super) fn recipe(&self, data: &DataConfig, tokenizer: &TokenizerConfig) -> String {
-        let sources: Vec<String> = match self {
-            Self::Files { sources, .. } => sources
-                .iter()
-                .map(|source| {
-                    let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
-                    format!("{} ({} bytes, changed {})", path.display(), source.bytes, source.modified)
-                })
-                .collect(),
-            Self::Stories(bytes) => {
+        let of_file = |source: &SourceFile| {
+            let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
+            format!("{} ({} bytes, changed {})", path.display(), source.bytes, source.modified)
+        };
+        let sources: Vec<String> = match &self.text {
+            Text::Files { sources, .. } => sources.iter().map(of_file).collect(),
+            Text::Stories(bytes) => {
                 vec![format!("stories edition {}, {bytes} bytes, seed {CORPUS_SEED}", stories::EDITION)]
             }
+        };
+        let held_out = match &self.held_out[..] {
+            [] => format!("validation {} {}", data.validation, data.validation_seed),
+            files => format!("held out {}", files.iter().map(of_file).collect::<Vec<_>>().join("; ")),
         };
         let mixture = match self.mixture() {
             mixture if mixture.is_empty() => String::new(),
             mixture => format!("; mixture {mixture:?}"),
         };
         format!(
-            "version {}; {:?}; validation {}; {}{mixture}",
+            "version {}; {:?}; {held_out}; {}{mixture}",
             env!("CARGO_PKG_VERSION"),
             tokenizer,
-            data.validation,
             sources.join("; ")
         )
     }

@@ -2,14 +2,16 @@
 //! last token, so that batches and losses are those of any other examples.
 
 use super::corpus::Corpus;
-use super::split::HeldOut;
+use super::conversations::missing;
+use super::lost::Lost;
+use super::split::RowSplitter;
 use super::{ENCODE_BYTES, Progress, index_of};
 use crate::data::read::{LabelledText, Problems, RowLocation, SourceFile, labelled_texts};
-use crate::data::store::{Index, Writer};
+use crate::data::store::{Index, Split, Writer};
 use crate::error::{Error, Result};
 use crate::platform::Turns;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
-use glasshouse_protocol::DataConfig;
+use glasshouse_protocol::{DataConfig, Objective};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -17,8 +19,8 @@ use std::path::Path;
 const MAX_LABELS: usize = 1000;
 
 /// Reads the texts of a corpus twice, row by row: for the labels, which are numbered in the order of their letters, and for the tokens,
-/// which go to a `folder`, whose index records the `recipe`. Rows that are none are noted among the problems and left out. Each is held
-/// out by chance, of its number alone, as often as [`DataConfig::validation`] says, and the last where none was.
+/// which go to a `folder`, whose index records the `recipe`. Rows that are none are noted among the problems and left out. Which are held out
+/// [`RowSplitter`] says, unless files are.
 ///
 /// # Errors
 /// A source that is neither JSON Lines nor a table, fewer than two labels, too many of them, or no text for one of the splits.
@@ -31,52 +33,54 @@ pub(super) async fn encode(
     progress: &mut dyn FnMut(Progress),
     turns: &Turns,
 ) -> Result<()> {
-    let Corpus::Files { sources, .. } = corpus else {
+    let Some(sources) = corpus.rows() else {
         return Err(Error::Refused(
             "the objective classify learns from texts with labels: name a file of JSON Lines, a JSON array or a table (.csv) of them as data".to_owned(),
         ));
     };
-    let labels = labels(sources, problems, turns).await?;
+    let sources: Vec<(&SourceFile, Option<Split>)> = sources.collect();
+    let labels = labels(&sources, problems, turns).await?;
     let tokenizer = &files.tokenizer;
     let size = tokenizer.vocabulary_size().max(labels.len());
     let mut queue = LabelQueue {
         tokenizer,
         labels: &labels,
-        held_out: HeldOut::new(config),
+        splitter: RowSplitter::new(config),
         writer: Writer::new(folder, size),
         waiting: Vec::new(),
+        emptied: Vec::new(),
+        lost: Lost::default(),
         characters: 0,
-        lost: Vec::new(),
     };
     let total = corpus.bytes();
     let (mut waiting, mut bytes) = (0, 0_u64);
-    for (at, source) in sources.iter().enumerate() {
+    for (source, split) in sources {
         for row in labelled_texts(source)? {
             turns.give().await;
             // What is wrong with others was noted before.
             let Ok(row) = row? else { continue };
             if waiting >= ENCODE_BYTES {
                 waiting = 0;
-                queue.flush(false)?;
+                queue.flush()?;
                 progress(Progress::Encoding { bytes: bytes.min(total), total });
             }
             waiting += row.text.len();
             bytes += row.text.len() as u64;
-            queue.waiting.push((at, row));
+            queue.waiting.push((source, split, row));
         }
     }
-    queue.flush(true)?;
-    let LabelQueue { writer, held_out: HeldOut { counts, .. }, characters, lost, .. } = queue;
-    for (at, place) in lost {
-        let reason = format!("{place}: `text`: no character that the vocabulary has");
-        sources.get(at).into_iter().for_each(|source| problems.note(&source.path, &reason));
+    queue.flush()?;
+    let placed = queue.splitter.finish();
+    queue.write(placed)?;
+    let LabelQueue { writer, splitter, emptied, lost, characters, .. } = queue;
+    for (path, place) in emptied {
+        problems.note(path, &format!("{place}: `text`: no character that the vocabulary has"));
     }
-    let [train, held_out] = counts;
-    if train == 0 {
-        return Err(Error::Refused(format!(
-            "all {held_out} texts are held out; give more, or a lower data.validation"
-        )));
+    lost.tell(problems, &corpus.name(), "text")?;
+    if let Some(missing) = missing(splitter.counts, Objective::Classify, problems) {
+        return Err(Error::Refused(missing));
     }
+    let [train, held_out] = splitter.counts;
     writer.finish(Index {
         vocabulary: size,
         documents: train + held_out,
@@ -117,9 +121,13 @@ fn begun(tokenizer: &Tokenizer, mut tokens: Vec<u32>) -> Vec<u32> {
 }
 
 /// All labels, in the order of their letters.
-async fn labels(sources: &[SourceFile], problems: &Problems, turns: &Turns) -> Result<Vec<String>> {
+async fn labels(
+    sources: &[(&SourceFile, Option<Split>)],
+    problems: &Problems,
+    turns: &Turns,
+) -> Result<Vec<String>> {
     let mut labels = BTreeSet::new();
-    for source in sources {
+    for (source, _) in sources {
         for row in labelled_texts(source)? {
             turns.give().await;
             let reason = match row? {
@@ -150,42 +158,55 @@ async fn labels(sources: &[SourceFile], problems: &Problems, turns: &Turns) -> R
     Err(Error::Refused(format!("the given data holds {has}, and at least two labels are needed{wrong}")))
 }
 
-/// Texts that wait for being encoded together.
+/// Tokens with the label's number behind them, and the text.
+type Labelled = (Vec<u32>, String);
+
+/// Texts on their way into a store.
 struct LabelQueue<'a> {
     tokenizer: &'a Tokenizer,
     labels: &'a [String],
-    held_out: HeldOut,
+    splitter: RowSplitter<Labelled>,
     writer: Writer,
-    /// Each with the number of its source.
-    waiting: Vec<(usize, LabelledText)>,
+    /// Each with its file, and where it goes, if the file says so.
+    waiting: Vec<(&'a SourceFile, Option<Split>, LabelledText)>,
+    /// Texts of which no token is left.
+    emptied: Vec<(&'a Path, RowLocation)>,
+    lost: Lost,
     characters: u64,
-    /// Source and place of texts of which no token is left.
-    lost: Vec<(usize, RowLocation)>,
 }
 
 impl LabelQueue<'_> {
-    /// Encodes and writes what waits. Where none was held out by chance, the `last` one of all is.
-    fn flush(&mut self, last: bool) -> Result<()> {
+    /// Encodes what waits, and writes what it is known of where it goes.
+    fn flush(&mut self) -> Result<()> {
         let rows = std::mem::take(&mut self.waiting);
-        let texts: Vec<&str> = rows.iter().map(|(_, row)| row.text.as_str()).collect();
-        let encoded = self.tokenizer.encode_many(&texts)?;
-        let count = rows.len();
-        for (at, ((source, row), tokens)) in rows.iter().zip(encoded).enumerate() {
+        let texts: Vec<&str> = rows.iter().map(|(_, _, row)| row.text.as_str()).collect();
+        let encoded = self.tokenizer.encode_spans(&texts)?;
+        for ((source, split, row), encoded) in rows.into_iter().zip(encoded) {
             let Some(label) = row.label.as_ref().and_then(|label| self.labels.binary_search(label).ok())
             else {
                 continue;
             };
-            let mut tokens = begun(self.tokenizer, tokens);
+            let lost = self.tokenizer.lost(&row.text, &encoded).map(|(_, character)| character);
+            self.lost.note(split.unwrap_or(Split::Train), &row.text, lost);
+            let mut tokens = begun(self.tokenizer, encoded.tokens);
             if tokens.is_empty() {
-                self.lost.push((*source, row.place));
+                self.emptied.push((&source.path, row.place));
                 continue;
             }
-            let split = self.held_out.next(last && at + 1 == count);
-            self.characters += row.text.chars().count() as u64;
-            let mut learned = vec![false; tokens.len()];
             tokens.push(label as u32);
-            learned.push(true);
-            self.writer.append_example(split, &tokens, &learned, row.text.len() as u64)?;
+            let content = row.text.clone();
+            let placed = self.splitter.place(&content, split, (tokens, row.text));
+            self.write(placed)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, placed: Vec<(Split, Labelled)>) -> Result<()> {
+        for (split, (tokens, text)) in placed {
+            self.characters += text.chars().count() as u64;
+            let mut learned = vec![false; tokens.len()];
+            learned.last_mut().into_iter().for_each(|label| *label = true);
+            self.writer.append_example(split, &tokens, &learned, text.len() as u64)?;
         }
         Ok(())
     }

@@ -3,7 +3,8 @@
 
 use super::conversations::{missing, template_fault};
 use super::corpus::Corpus;
-use super::split::HeldOut;
+use super::lost::{self, Lost};
+use super::split::RowSplitter;
 use super::{ENCODE_BYTES, Progress, index_of};
 use crate::data::read::{self, Problems, RowLocation};
 use crate::data::rewards::{Judge, Judged};
@@ -16,8 +17,8 @@ use serde_json::Value;
 use std::path::Path;
 
 /// Reads the prompts of a corpus line by line and writes their tokens to a `folder`, whose index records the `recipe`. Lines that are none,
-/// or that the rule cannot judge, are noted among the problems and left out. Each is held out by chance, of its number alone, as often as
-/// [`DataConfig::validation`] says, and the last where none was.
+/// or that the rule cannot judge, are noted among the problems and left out, and those of which the vocabulary has nothing. Which are held out
+/// [`RowSplitter`] says, unless files are.
 ///
 /// # Errors
 /// A source that is no JSON Lines, no prompt at all, or none for one of the splits.
@@ -33,7 +34,7 @@ pub(super) async fn encode(
     turns: &Turns,
 ) -> Result<()> {
     let renderer = files.chat_renderer()?;
-    let Corpus::Files { sources, .. } = corpus else {
+    let Some(sources) = corpus.rows() else {
         return Err(Error::Refused(
             "the objective reward answers prompts: name a file of them, JSON Lines or a JSON array, as data"
                 .to_owned(),
@@ -42,14 +43,16 @@ pub(super) async fn encode(
     let total = corpus.bytes();
     let mut queue = PromptQueue {
         files,
-        held_out: HeldOut::new(config),
+        splitter: RowSplitter::new(config),
         writer: Writer::new(folder, files.tokenizer.vocabulary_size()),
         waiting: Vec::new(),
+        emptied: Vec::new(),
+        lost: Lost::default(),
         characters: 0,
         asked: None,
     };
     let (mut waiting, mut bytes) = (0, 0);
-    for source in sources {
+    for (source, split) in sources {
         let read = |row: &str, place: RowLocation| {
             let read = prompt(row).and_then(|(messages, judged, unread)| {
                 if let Some(fault) = judge.fault(&judged) {
@@ -57,7 +60,7 @@ pub(super) async fn encode(
                 }
                 let text = renderer.text(&messages, true)?;
                 problems.unread(unread);
-                Ok((text, judged))
+                Ok((place, text, judged))
             });
             read.map(Some).or_else(|reason| {
                 renderer.still_there().map_err(|gone| format!("cannot be written: {gone}"))?;
@@ -66,20 +69,27 @@ pub(super) async fn encode(
             })
         };
         for prompt in read::json_rows(source, read)? {
-            let (text, judged) = prompt?;
+            let (place, text, judged) = prompt?;
             turns.give().await;
             if waiting >= ENCODE_BYTES {
                 waiting = 0;
-                queue.flush(false)?;
+                queue.flush()?;
                 progress(Progress::Encoding { bytes: bytes.min(total), total });
             }
             waiting += text.len();
             bytes += text.len() as u64;
-            queue.waiting.push((text, judged));
+            queue.waiting.push((split, (&source.path, place), text, judged));
         }
     }
-    queue.flush(true)?;
-    let PromptQueue { writer, held_out: HeldOut { counts, .. }, characters, asked, .. } = queue;
+    queue.flush()?;
+    let placed = queue.splitter.finish();
+    queue.write(placed)?;
+    let PromptQueue { writer, splitter, emptied, lost, characters, asked, .. } = queue;
+    for (path, place) in emptied {
+        problems.note(path, &format!("{place}: `prompt`: no character that the vocabulary has"));
+    }
+    lost.tell(problems, &corpus.name(), "prompt")?;
+    let counts = splitter.counts;
     if let Some(missing) = missing(counts, Objective::Reward, problems) {
         let fault = template_fault(&renderer).filter(|_| counts == [0, 0]);
         return Err(fault.unwrap_or(Error::Refused(missing)));
@@ -121,31 +131,57 @@ fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged, Vec<String>), String>
     Ok((messages, Judged { asked, check, answer }, unread))
 }
 
-/// Prompts that wait for being encoded together.
+/// A prompt that waits for being encoded with others: where it goes, if a file says so, its place, its text, and what is known of it.
+type WaitingPrompt<'a> = (Option<Split>, (&'a Path, RowLocation), String, Judged);
+
+/// The tokens of a prompt, its text, and what is known of it.
+type Encoded = (Vec<u32>, String, Judged);
+
+/// Prompts on their way into a store.
 struct PromptQueue<'a> {
     files: &'a TokenizerFiles,
-    held_out: HeldOut,
+    splitter: RowSplitter<Encoded>,
     writer: Writer,
-    waiting: Vec<(String, Judged)>,
+    waiting: Vec<WaitingPrompt<'a>>,
+    /// Those of which the vocabulary has nothing.
+    emptied: Vec<(&'a Path, RowLocation)>,
+    lost: Lost,
     characters: u64,
     /// The first that is held out, for samples.
     asked: Option<String>,
 }
 
 impl PromptQueue<'_> {
-    /// Encodes and writes what waits. Where none was held out by chance, the `last` one of all is.
-    fn flush(&mut self, last: bool) -> Result<()> {
+    /// Encodes what waits, and writes what it is known of where it goes.
+    fn flush(&mut self) -> Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
-        let texts: Vec<&str> = waiting.iter().map(|(text, _)| text.as_str()).collect();
-        let encoded = self.files.tokenizer.encode_many(&texts)?;
-        for (at, ((text, judged), tokens)) in waiting.iter().zip(encoded).enumerate() {
-            let split = self.held_out.next(last && at + 1 == waiting.len());
+        let tokenizer = &self.files.tokenizer;
+        let texts: Vec<&str> = waiting.iter().map(|(_, _, text, _)| text.as_str()).collect();
+        let encoded = tokenizer.encode_spans(&texts)?;
+        for ((split, place, text, judged), encoded) in waiting.into_iter().zip(encoded) {
+            let lost: Vec<(usize, char)> = tokenizer.lost(&text, &encoded).collect();
+            let asked = text.rfind(judged.asked.trim()).map(|at| at..at + judged.asked.trim().len());
+            let is_emptied = lost::is_emptied(tokenizer, &encoded, asked.as_slice(), &lost);
+            self.lost.note(split.unwrap_or(Split::Train), &text, lost.iter().map(|(_, own)| *own));
+            if is_emptied {
+                self.emptied.push(place);
+                continue;
+            }
+            let content = text.clone();
+            let placed = self.splitter.place(&content, split, (encoded.tokens, text, judged));
+            self.write(placed)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, placed: Vec<(Split, Encoded)>) -> Result<()> {
+        for (split, (tokens, text, judged)) in placed {
             self.characters += text.chars().count() as u64;
             if split == Split::Validation && self.asked.is_none() {
                 self.asked = Some(judged.asked.clone());
             }
             self.writer.append_example(split, &tokens, &vec![false; tokens.len()], text.len() as u64)?;
-            self.writer.append_row(split, judged)?;
+            self.writer.append_row(split, &judged)?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Which part of a text trains and which is held out.
 
 use super::Count;
+use crate::data::content;
 use crate::data::read::TextPiece;
 use crate::data::store::Split;
 use crate::protocol::random::nth;
@@ -14,7 +15,7 @@ pub(super) struct SplitPiece {
 
 /// Divides the text into training and validation.
 ///
-/// A document that a cleaning marked goes where its mark says. Otherwise:
+/// A document that a cleaning marked goes where its mark says, and one of a held-out file is held out. Otherwise:
 ///
 /// Several documents: the last ones whose characters together come nearest to the share `validation` are held out. A single
 /// document, or a few of such unequal lengths that no number of whole ones comes near the share: the first
@@ -30,11 +31,14 @@ pub(super) struct Splitter {
 }
 
 impl Splitter {
+    /// Where held-out files were given, the documents before them train.
     pub(super) fn new(validation: f64, count: &Count) -> Self {
         Self {
             documents: 0,
             characters: 0,
-            train_documents: whole_documents(&count.lengths, count.characters as f64 * validation),
+            train_documents: count
+                .train_documents
+                .or_else(|| whole_documents(&count.lengths, count.characters as f64 * validation)),
             train_characters: (count.characters as f64 * (1.0 - validation)) as u64,
         }
     }
@@ -94,37 +98,151 @@ pub(in crate::data) fn whole_documents(lengths: &[u64], wanted: f64) -> Option<u
     (miss <= wanted / 2.0).then_some((lengths.len() - documents) as u64)
 }
 
-/// What decides which examples are held out.
+/// What decides which rows are held out.
 const HELD_OUT: u64 = 0x6865_6c64;
 
-/// Which examples are held out: each by chance, of its number alone, as often as [`DataConfig::validation`] says, and the last of all
-/// where none was.
-pub(super) struct HeldOut {
-    /// Numbers below it are.
+/// Which rows are held out: each by chance, of its content alone, as often as [`DataConfig::validation`] says. So a row stays where it is
+/// whatever comes before it, and copies stay together. Where chance leaves a side empty, the content that was nearest to it goes there.
+pub(in crate::data) struct RowSplitter<T> {
+    seed: u64,
+    /// Contents whose draw is below it are held out.
     below: u64,
-    /// Examples that train, and that are held out.
+    /// Rows that train, and that are held out.
     pub(super) counts: [u64; 2],
+    /// The rows of one content and its draw, kept back while the other side has none.
+    nearest: Option<(u64, Vec<T>)>,
 }
 
-impl HeldOut {
-    pub(super) fn new(config: &DataConfig) -> Self {
-        Self { below: (config.validation * 2.0_f64.powi(64)) as u64, counts: [0; 2] }
+impl<T> RowSplitter<T> {
+    pub(in crate::data) fn new(config: &DataConfig) -> Self {
+        let below = (config.validation * 2.0_f64.powi(64)) as u64;
+        Self { seed: config.validation_seed, below, counts: [0; 2], nearest: None }
     }
 
-    /// Where the next example goes.
-    pub(super) fn next(&mut self, is_last: bool) -> Split {
-        let number = self.counts.iter().sum();
-        let is_only = is_last && self.counts[Split::Validation as usize] == 0;
-        let held_out = is_only || nth(HELD_OUT, 0, number) < self.below;
-        let split = if held_out { Split::Validation } else { Split::Train };
-        self.counts[split as usize] += 1;
-        split
+    /// Takes a row of a content, or of a side that is `given`; returns those of which it is known by now where they go.
+    pub(in crate::data) fn place(&mut self, content: &str, given: Option<Split>, row: T) -> Vec<(Split, T)> {
+        if let Some(split) = given {
+            return self.placed(split, vec![row]);
+        }
+        let draw = nth(HELD_OUT, self.seed, content::key(content).unwrap_or_default());
+        let split = self.side(draw);
+        let Some((known, mut rows)) = self.nearest.take() else {
+            if self.counts == [0; 2] {
+                self.nearest = Some((draw, vec![row]));
+                return Vec::new();
+            }
+            return self.placed(split, vec![row]);
+        };
+        let own = self.side(known);
+        let nearer = if own == Split::Train { draw < known } else { draw > known };
+        if split != own {
+            [self.placed(own, rows), self.placed(split, vec![row])].into_iter().flatten().collect()
+        } else if draw == known {
+            rows.push(row);
+            self.nearest = Some((known, rows));
+            Vec::new()
+        } else if nearer {
+            self.nearest = Some((draw, vec![row]));
+            self.placed(own, rows)
+        } else {
+            self.nearest = Some((known, rows));
+            self.placed(split, vec![row])
+        }
+    }
+
+    /// Those that were kept back.
+    pub(in crate::data) fn finish(&mut self) -> Vec<(Split, T)> {
+        let Some((draw, rows)) = self.nearest.take() else { return Vec::new() };
+        let split = match (self.side(draw), self.counts) {
+            // There is no other content.
+            (own, [0, 0]) => own,
+            (Split::Train, _) => Split::Validation,
+            (Split::Validation, _) => Split::Train,
+        };
+        self.placed(split, rows)
+    }
+
+    fn side(&self, draw: u64) -> Split {
+        if draw < self.below { Split::Validation } else { Split::Train }
+    }
+
+    fn placed(&mut self, split: Split, rows: Vec<T>) -> Vec<(Split, T)> {
+        self.counts[split as usize] += rows.len() as u64;
+        rows.into_iter().map(|row| (split, row)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::whole_documents;
+    use super::*;
+
+    /// Where rows of these contents go, in their order.
+    fn placed(validation: f64, contents: &[&str]) -> Vec<Split> {
+        let mut splitter = RowSplitter::new(&DataConfig { validation, ..DataConfig::default() });
+        let mut all: Vec<(Split, usize)> = Vec::new();
+        for (at, content) in contents.iter().enumerate() {
+            all.extend(splitter.place(content, None, at));
+        }
+        all.extend(splitter.finish());
+        let held_out = all.iter().filter(|(split, _)| *split == Split::Validation).count() as u64;
+        assert_eq!(splitter.counts, [all.len() as u64 - held_out, held_out]);
+        all.sort_by_key(|(_, at)| *at);
+        all.into_iter().map(|(split, _)| split).collect()
+    }
+
+    #[test]
+    fn a_row_stays_where_it_is_whatever_comes_before_it_and_copies_stay_together() {
+        let rows: Vec<String> = (0..520).map(|number| format!("Row {number} says this.")).collect();
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        let before = placed(0.1, &rows);
+        let held_out = before.iter().filter(|split| **split == Split::Validation).count();
+        assert!((35..70).contains(&held_out), "{held_out}");
+        let after = placed(0.1, &[&["One more row."], &rows[..]].concat());
+        assert_eq!(after[1..], before[..]);
+        let copied: Vec<&str> = rows.iter().flat_map(|row| [*row; 10]).collect();
+        for (copies, split) in placed(0.1, &copied).chunks(10).zip(&before) {
+            assert_eq!(copies, [*split; 10]);
+        }
+        let sides = placed(0.5, &["Row 7 says this.", "row 7, says THIS!", "Another."]);
+        assert_eq!(sides[0], sides[1]);
+    }
+
+    #[test]
+    fn each_side_has_a_row_where_there_are_two_contents() {
+        let rows: Vec<String> = (0..12).map(|number| format!("row {number}")).collect();
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        for count in 2..12 {
+            for validation in [0.000_1, 0.1, 0.9, 0.999_9] {
+                let sides = placed(validation, &rows[..count]);
+                let held_out = sides.iter().filter(|split| **split == Split::Validation).count();
+                assert!((1..count).contains(&held_out), "{count} {validation}");
+                if validation < 0.01 {
+                    assert_eq!(held_out, 1);
+                }
+                // The order changes nothing.
+                let mut turned: Vec<&str> = rows[..count].to_vec();
+                turned.reverse();
+                let mut sides_turned = placed(validation, &turned);
+                sides_turned.reverse();
+                assert_eq!(sides_turned, sides);
+            }
+        }
+        // Copies of one content cannot be held out from each other.
+        let sides = placed(0.1, &["a"; 5]);
+        assert!(sides.iter().all(|split| *split == sides[0]));
+    }
+
+    #[test]
+    fn another_seed_holds_others_out() {
+        let held_out = |seed| {
+            let config = DataConfig { validation: 0.5, validation_seed: seed, ..DataConfig::default() };
+            let mut splitter = RowSplitter::new(&config);
+            let placed: Vec<_> = (0..64).flat_map(|row: u64| splitter.place(&row.to_string(), None, row)).collect();
+            placed.into_iter().filter(|(split, _)| *split == Split::Validation).map(|(_, row)| row).collect::<Vec<_>>()
+        };
+        assert_eq!(held_out(1), held_out(1));
+        assert_ne!(held_out(1), held_out(2));
+    }
 
     #[test]
     fn documents_are_held_out_by_their_characters() {

@@ -396,3 +396,138 @@ fn a_template_that_writes_no_conversation_is_at_fault_and_not_the_file() {
     let said = refusal(Objective::Chat, strict, &mut config);
     assert!(said.contains("no system") && said.contains("mend the file"), "{said}");
 }
+
+/// A tokenizer of these characters, or of bytes where there are none, that writes conversations as ChatML.
+fn chatml(characters: &str) -> TokenizerFiles {
+    let kind = if characters.is_empty() { TokenizerKind::Byte } else { TokenizerKind::Char };
+    let config = config(kind, &[]).tokenizer;
+    TokenizerFiles::from(Tokenizer::train(&config, [characters]).unwrap()).with_chatml().unwrap()
+}
+
+fn rows(
+    files: &TokenizerFiles,
+    objective: Objective,
+    [train, held_out]: [&[String]; 2],
+    folder: &Path,
+) -> Result<Prepared> {
+    let write = |name: &str, rows: &[String]| {
+        let path = folder.join(name);
+        std::fs::write(&path, rows.join("\n")).unwrap();
+        path
+    };
+    let mut config = config(TokenizerKind::Byte, &[&write("rows.jsonl", train)]);
+    if !held_out.is_empty() {
+        config.data.validation_files = vec![write("held-out.jsonl", held_out).display().to_string()];
+    }
+    config.train.objective = objective;
+    config.train.reward.rule = glasshouse_protocol::config::RewardRule::Exact;
+    at_once(prepare_in_turns(&config, Some(files), folder, &mut |_| (), &Turns::none()))
+}
+
+fn chat_row(question: &str, answer: &str) -> String {
+    serde_json::json!({ "prompt": [{ "role": "user", "content": question }], "completion": [{ "role": "assistant", "content": answer }] })
+        .to_string()
+}
+
+#[test]
+fn a_tokenizer_learns_from_the_training_split_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text.txt");
+    let learned: String = (0..3000).map(|number: u64| format!("word {} ", number * number % 89)).collect();
+    std::fs::write(&path, format!("{learned}{}", "qzxyvv ßrown. ".repeat(learned.len() / 140))).unwrap();
+    for kind in [TokenizerKind::Bpe, TokenizerKind::WordPiece, TokenizerKind::Unigram] {
+        let (prepared, _) = run(&config(kind, &[&path]), folder.path()).unwrap();
+        let texts = (0..prepared.tokenizer.vocabulary_size() as u32).map(|id| prepared.tokenizer.describe(id).text);
+        assert!(texts.clone().any(|text| text.contains("word")), "{kind:?}");
+        assert!(texts.filter(|text| text.contains("qz")).count() == 0, "{kind:?}");
+    }
+    let (prepared, _) = run(&config(TokenizerKind::Char, &[&path]), folder.path()).unwrap();
+    assert_eq!(prepared.tokenizer.id("ß"), None);
+    let [problem] = &prepared.problems[..] else { panic!("{:?}", prepared.problems) };
+    assert_eq!((problem.name.as_str(), problem.count), ("text.txt", 1));
+    assert!(problem.reason.contains("'ß'") && problem.reason.contains("of its held-out part"), "{}", problem.reason);
+}
+
+#[test]
+fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = chatml("What is plus? apples user assistant\n");
+    let sums = |from: u64| -> Vec<String> {
+        (from..from + 30).map(|number| chat_row(&format!("What is {number} plus {number}?"), &(2 * number).to_string())).collect()
+    };
+    let refused = rows(&files, Objective::Chat, [&sums(1), &[]], folder.path()).unwrap_err().to_string();
+    assert!(refused.contains("no character of an answer is in the vocabulary"), "{refused}");
+    let answers: Vec<String> = (1..=20).map(|number| chat_row(&format!("What is {number}?"), &format!("{number} apples"))).collect();
+    let prepared = rows(&files, Objective::Chat, [&[sums(100), answers].concat(), &[]], folder.path()).unwrap();
+    assert_eq!(prepared.store.index().unwrap().documents, 20);
+    let told: Vec<(&str, u64)> =
+        prepared.problems.iter().map(|problem| (problem.reason.as_str(), problem.count)).collect();
+    let [(emptied, left_out), (lost, of_rows)] = told[..] else { panic!("{told:?}") };
+    assert_eq!((of_rows, left_out), (50, 30));
+    assert!(lost.contains("lost in 50 conversations of it: '1' (") && emptied.starts_with("line 1: "), "{told:?}");
+    // Nothing of a text is left, or all but some.
+    let text = |text: &str, name: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text.repeat(50)).unwrap();
+        at_once(prepare_in_turns(&config(TokenizerKind::Byte, &[&path]), Some(&files), folder.path(), &mut |_| (), &Turns::none()))
+    };
+    let refused = text("12 345\n", "numbers.txt").unwrap_err().to_string();
+    assert!(refused.starts_with("numbers.txt has no character that the vocabulary has"), "{refused}");
+    let told = text("What is 7?\n", "some.txt").unwrap().problems;
+    assert!(told[0].reason.ends_with("'7' (50 times)"), "{told:?}");
+    // A vocabulary of bytes has all.
+    let prepared = rows(&chatml(""), Objective::Chat, [&sums(1), &[]], folder.path()).unwrap();
+    assert_eq!((prepared.problems.len(), prepared.store.index().unwrap().documents), (0, 30));
+}
+
+#[test]
+fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = chatml("");
+    let row = |objective: Objective, number: usize| match objective {
+        Objective::Chat => chat_row("Who?", &format!("Row {number}.")),
+        Objective::Preference => {
+            format!(r#"{{"prompt":"Who? ","chosen":"Row {number}.","rejected":"Nobody {number}."}}"#)
+        }
+        Objective::Reward => format!(r#"{{"prompt":"Row {number}.","answer":"yes"}}"#),
+        Objective::Classify => format!(r#"{{"text":"Row {number}.","label":"{}"}}"#, number % 2),
+        Objective::Text | Objective::Distil => format!(r#"{{"text":"Row {number}."}}"#),
+    };
+    for objective in [Objective::Chat, Objective::Preference, Objective::Reward, Objective::Classify, Objective::Text] {
+        let some = |range: std::ops::Range<usize>| range.map(|at| row(objective, at)).collect::<Vec<_>>();
+        let prepared = rows(&files, objective, [&some(0..20), &some(100..105)], folder.path()).unwrap();
+        let decoded = |split| prepared.tokenizer.decode(&all(&prepared.store, split));
+        let [train, held_out] = [Split::Train, Split::Validation].map(decoded);
+        assert_eq!([train.matches("Row").count(), held_out.matches("Row").count()], [20, 5], "{objective}");
+        assert!(held_out.contains("Row 104.") && train.contains("Row 19."), "{objective}");
+    }
+    // A text is not cut where files are held out.
+    let path = folder.path().join("a.txt");
+    std::fs::write(&path, "A text of one document. ".repeat(40)).unwrap();
+    let mut config = config(TokenizerKind::Char, &[&path]);
+    let own = folder.path().join("b.txt");
+    std::fs::write(&own, "one text of document. ".repeat(10)).unwrap();
+    config.data.validation_files = vec![own.display().to_string()];
+    let (prepared, _) = run(&config, folder.path()).unwrap();
+    let end = prepared.tokenizer.end_of_text();
+    assert_eq!([Split::Train, Split::Validation].map(|split| prepared.store.len(split)), [40 * 24 + 1, 10 * 22 + 1]);
+    assert_eq!(all(&prepared.store, Split::Train).last().copied(), end);
+}
+
+#[test]
+fn copies_of_a_row_are_on_one_side() {
+    let folder = tempfile::tempdir().unwrap();
+    let copied: Vec<String> =
+        (0..40).flat_map(|number| vec![chat_row("Who?", &format!("Row {number}.")); 10]).collect();
+    let prepared = rows(&chatml(""), Objective::Chat, [&copied, &[]], folder.path()).unwrap();
+    let of = |split| {
+        let text = prepared.tokenizer.decode(&all(&prepared.store, split));
+        text.lines().filter(|line| line.starts_with("Row")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (train, held_out) = (of(Split::Train), of(Split::Validation));
+    assert_eq!(train.len() + held_out.len(), 400);
+    assert!(!held_out.is_empty() && held_out.iter().all(|row| !train.contains(row)));
+    let same = vec![chat_row("Who?", "Ada."); 12];
+    let refused = rows(&chatml(""), Objective::Chat, [&same, &[]], folder.path()).unwrap_err().to_string();
+    assert!(refused.contains("all say the same"), "{refused}");
+}

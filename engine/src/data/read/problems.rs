@@ -33,12 +33,19 @@ struct ProblemKind {
     key: String,
     first: String,
     more: u64,
+    /// Rows that it is about.
+    count: u64,
 }
 
 impl Problems {
     /// Notes what is wrong with a file.
     pub fn note(&self, path: &Path, reason: &str) {
-        self.add(path, reason, 0, 0);
+        self.add(path, reason, [0, 1], 0);
+    }
+
+    /// Notes what is wrong with so many rows of a file.
+    pub fn note_rows(&self, path: &Path, reason: &str, rows: u64) {
+        self.add(path, reason, [0, rows], 0);
     }
 
     /// Counts a row for each of its fields that nothing reads. A field is no problem: its row is taken.
@@ -62,14 +69,14 @@ impl Problems {
         let own = std::mem::take(&mut *own.0.lock().unwrap_or_else(PoisonError::into_inner));
         for FileProblems { kinds, others, .. } in own {
             let mut others = others;
-            for ProblemKind { first, more, .. } in kinds {
-                self.add(path, &first, more, std::mem::take(&mut others));
+            for ProblemKind { first, more, count, .. } in kinds {
+                self.add(path, &first, [more, count], std::mem::take(&mut others));
             }
         }
     }
 
-    /// Notes a reason, how many more there are like it, and how many of other kinds.
-    fn add(&self, path: &Path, reason: &str, more: u64, others: u64) {
+    /// Notes a reason, how many more there are like it and rows that all are about, and how many there are of other kinds.
+    fn add(&self, path: &Path, reason: &str, [more, count]: [u64; 2], others: u64) {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = known.iter().position(|file| file.name == name).unwrap_or_else(|| {
@@ -81,9 +88,12 @@ impl Problems {
         let key: String = reason.chars().filter(|letter| !letter.is_ascii_digit()).collect();
         let room = file.kinds.len() < MAX_KINDS;
         match file.kinds.iter_mut().find(|kind| kind.key == key) {
-            Some(kind) => kind.more += more + 1,
+            Some(kind) => {
+                kind.more += more + 1;
+                kind.count += count;
+            }
             None if room => {
-                file.kinds.push(ProblemKind { key, first: reason.to_owned(), more });
+                file.kinds.push(ProblemKind { key, first: reason.to_owned(), more, count });
             }
             None => file.others += more + 1,
         }
@@ -100,16 +110,17 @@ impl Problems {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list = Vec::new();
         for FileProblems { name, kinds, others } in &*known {
-            let kinds = kinds.iter().map(|ProblemKind { first, more, .. }| match more {
-                0 => first.clone(),
-                more => format!("{first} (and {more} more like it)"),
+            let kinds = kinds.iter().map(|ProblemKind { first, more, count, .. }| match more {
+                0 => (first.clone(), *count),
+                more => (format!("{first} (and {more} more like it)"), *count),
             });
-            let others =
-                (*others > 0).then(|| format!("has {} of other kinds", counted(*others, "more fault")));
-            list.extend(kinds.chain(others).map(|reason| FileProblem {
+            let others = (*others > 0)
+                .then(|| (format!("has {} of other kinds", counted(*others, "more fault")), *others));
+            list.extend(kinds.chain(others).map(|(reason, count)| FileProblem {
                 name: name.clone(),
                 reason,
                 partly: false,
+                count,
             }));
         }
         list
@@ -147,6 +158,7 @@ mod tests {
                 "other.jsonl is empty",
             ]
         );
+        assert_eq!(problems.list().iter().map(|problem| problem.count).collect::<Vec<_>>(), [1, 3, 1]);
         // However many kinds there are, few are kept.
         for kind in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
             problems.note(rows, &format!("line 11: unknown role {kind}"));

@@ -57,6 +57,11 @@ impl Examples {
         from..self.ends[example]
     }
 
+    /// The example that holds a token of the split.
+    pub fn holding(&self, token: u64) -> usize {
+        self.ends.partition_point(|end| *end <= token).min(self.ends.len().saturating_sub(1))
+    }
+
     /// What is known of each beside its tokens, a line of JSON; nothing where nothing is.
     pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
         let bytes = self.rows.as_ref().map_or(&[][..], |rows| &rows[..]);

@@ -182,6 +182,7 @@ async fn drawn(
 ) -> Result<Vec<Vec<u32>>> {
     let places = (store.len(split) + 1).saturating_sub(lengths.all() as u64);
     let separator = store.index().and_then(|index| index.end_of_text);
+    let examples = store.examples(split);
     let (mut known, mut within, mut across) = (BTreeSet::new(), Vec::new(), Vec::new());
     let draws = if places == 0 { 0 } else { DRAWS * wanted as u64 };
     for draw in 0..draws {
@@ -193,7 +194,10 @@ async fn drawn(
             continue;
         }
         let tokens = store.read(split, place, lengths.all())?;
-        let several = tokens.iter().any(|token| Some(*token) == separator);
+        let several = match examples {
+            Some(examples) => place + lengths.all() as u64 > examples.range(examples.holding(place)).end,
+            None => tokens.iter().any(|token| Some(*token) == separator),
+        };
         if several {
             across.push(tokens);
         } else {

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::platform::{Turns, files};
 use crate::project::{Project, Run};
 use crate::protocol::quantity::whole;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Frame, Tokenizer, TokenizerFiles};
 use std::path::{Path, PathBuf};
 
 /// Runs that one began with, at most: whoever edits files can make them begin with each other.
@@ -93,7 +93,8 @@ impl Texts {
         self.texts.iter().map(|(folder, _)| folder.as_path())
     }
 
-    /// Reads what the model learned from, document by document; of one that is very long by parts, where a word may be cut in two.
+    /// Reads what the model learned from: examples, without the marks of their turns, or documents; of one that is very long by parts, where a
+    /// word may be cut in two.
     ///
     /// # Errors
     /// A text cannot be read.
@@ -108,9 +109,24 @@ impl Texts {
         let total = self.texts.iter().map(|(_, store)| of(store)).sum();
         let most: u64 = self.texts.iter().map(|(_, store)| of(store).min(MAX_TOKENS)).sum();
         let mut reading = ReadShare { read: 0, of: total };
-        for (_, store) in &self.texts {
-            let (end, separator) =
-                (of(store).min(MAX_TOKENS), store.index().and_then(|index| index.end_of_text));
+        for (folder, store) in &self.texts {
+            let end = of(store).min(MAX_TOKENS);
+            if let Some(examples) = store.examples(Split::Train) {
+                let frame = Frame::new(&TokenizerFiles::with(tokenizer.clone(), folder)?);
+                // The last token of a text with a label is the label's number.
+                let label = u64::from(store.index().is_some_and(|index| !index.labels.is_empty()));
+                let ranges = (0..examples.count()).map(|example| examples.range(example));
+                for range in ranges.take_while(|range| range.end <= end) {
+                    let count = (range.end - range.start).saturating_sub(label);
+                    let tokens = store.read(Split::Train, range.start, count as usize)?;
+                    hear(&frame.contents(&tokenizer.decode(&tokens)));
+                    reading.read += range.end - range.start;
+                    tell(reading.read, most);
+                    turns.give().await;
+                }
+                continue;
+            }
+            let separator = store.index().and_then(|index| index.end_of_text);
             let mut waiting = Vec::new();
             for from in (0..end).step_by(READ) {
                 let read = store.read(Split::Train, from, READ.min((end - from) as usize))?;

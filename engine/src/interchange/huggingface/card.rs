@@ -149,7 +149,8 @@ fn imported_card(config: &RunConfig, family: &Family, facts: &CardFacts) -> Stri
 fn settings(config: &RunConfig) -> String {
     let mut config = config.clone();
     let project = config.start.as_mut().and_then(|start| start.project.as_mut());
-    for path in config.data.paths.iter_mut().chain(project) {
+    let data = &mut config.data;
+    for path in data.paths.iter_mut().chain(&mut data.validation_files).chain(project) {
         *path = super::last_name(path);
     }
     config.to_toml().unwrap_or_default()

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{Detail, Scorer, Scoring, TokenScore};
 use crate::generate::{Decode, Request, Writer};
 use crate::protocol::{CompletionToken, Ending, LikelyToken};
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{DecodeStream, Tokenizer};
 use std::collections::VecDeque;
 
 /// Tokens that are scored between other work, unless a text has more by itself.

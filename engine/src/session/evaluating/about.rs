@@ -86,6 +86,7 @@ fn data(config: &RunConfig) -> Vec<String> {
         [] => vec![format!("the embedded stories, {}", bytes(data.corpus_bytes))],
         paths => paths.to_vec(),
     };
+    lines.extend(data.validation_files.iter().map(|path| format!("{path}, held out")));
     lines.extend(data.mixture.iter().map(|(source, share)| format!("{source}: a share of {share}")));
     lines
 }
@@ -97,7 +98,8 @@ fn settings(config: &RunConfig) -> Vec<String> {
     let preset = known.map(|known| known.by_path()).unwrap_or_default();
     let own = config.by_path().into_iter().filter(|(path, value)| {
         // Where the text lies and what was begun with is said elsewhere.
-        !path.starts_with("data.paths") && !path.starts_with("start") && preset.get(path) != Some(value)
+        let is_place = path.starts_with("data.paths") || path.starts_with("data.validation_files");
+        !is_place && !path.starts_with("start") && preset.get(path) != Some(value)
     });
     named
         .into_iter()

@@ -12,6 +12,7 @@ use crate::gpu::Gpu;
 use crate::project::Run;
 use crate::protocol::evaluation::Contamination;
 use crate::protocol::{Evaluation, Event};
+use crate::tokenizer::TokenizerFiles;
 use web_time::{Duration, Instant};
 
 /// What writes answers.
@@ -83,6 +84,10 @@ impl Making {
             for asked in asked.iter() {
                 evaluation.tasks.push(tasks::task(&mut answerer, asked, &bootstrap, &mut tell).await?);
             }
+            let seen = tasks_seen(outlet, (run, model.tokenizer.files()), asked, &mut tell).await;
+            for (task, seen) in evaluation.tasks.iter_mut().zip(seen) {
+                task.contamination = Some(seen);
+            }
             return Ok(());
         }
         tell("loading the model", 0, 0);
@@ -114,7 +119,10 @@ impl Making {
         let seen = match run.is_imported() {
             // What it was trained on is not known.
             true => Vec::new(),
-            false => seen(outlet, &subject, (run, text), asked, evaluation, &mut tell).await,
+            false => {
+                text_seen(outlet, &subject, run, evaluation, &mut tell).await;
+                tasks_seen(outlet, (run, subject.tokenizer), asked, &mut tell).await
+            }
         };
         let Some(writer) = writer.take() else { return Ok(()) };
         let mut decoder = writer.open(of).await?;
@@ -133,36 +141,42 @@ impl Making {
     }
 }
 
-/// How much of the evaluated text and of each task's rows stands in the text that the model was trained on. Where that cannot be read,
-/// it is told: an evaluation without is one.
-async fn seen(
+/// Says that a training text cannot be read: an evaluation without what stands there is one.
+fn unknown(outlet: &Outlet, error: &Error) {
+    outlet.notice(format!("whether the model has seen what it is evaluated on is not known: {error}"));
+}
+
+/// How much of the evaluated text stands in the text that a run learned from.
+async fn text_seen(
     outlet: &Outlet,
     subject: &Subject<'_>,
-    (run, text): (&Run, &Run),
-    asked: &[Asked],
+    run: &Run,
     evaluation: &mut Evaluation,
     tell: Tell<'_>,
-) -> Vec<Contamination> {
-    let unknown = |error: Error| {
-        outlet.notice(format!("whether the model has seen what it is evaluated on is not known: {error}"));
-    };
-    if evaluation.likelihood.is_some() && run == text {
-        match text_contamination(subject, &evaluation.settings, &mut *tell).await {
+) {
+    if evaluation.likelihood.is_some() {
+        match text_contamination(subject, run, &evaluation.settings, tell).await {
             Ok(found) => evaluation.contamination = Some(found),
-            Err(error) => unknown(error),
+            Err(error) => unknown(outlet, &error),
         }
     }
-    if asked.is_empty() || run != text {
+}
+
+/// How much of each task's rows stands in the text that a run learned from.
+async fn tasks_seen(
+    outlet: &Outlet,
+    learner: (&Run, &TokenizerFiles),
+    asked: &[Asked],
+    tell: Tell<'_>,
+) -> Vec<Contamination> {
+    if asked.is_empty() {
         return Vec::new();
     }
     let groups: Vec<_> = asked.iter().map(Asked::texts).collect();
-    match contaminations(subject, &groups, tell).await {
-        Ok(found) => found,
-        Err(error) => {
-            unknown(error);
-            Vec::new()
-        }
-    }
+    contaminations(learner, &groups, tell).await.unwrap_or_else(|error| {
+        unknown(outlet, &error);
+        Vec::new()
+    })
 }
 
 /// Says a few times a second how far an evaluation or an audit is.

@@ -1,0 +1,88 @@
+//! Characters of a text that its tokens do not stand for: a vocabulary of characters drops those that it lacks.
+
+use crate::data::read::Problems;
+use crate::data::store::Split;
+use crate::error::{Error, Result};
+use crate::protocol::quantity::counted;
+use crate::tokenizer::{EncodedText, Tokenizer};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+/// Characters that are named, the most frequent ones.
+const NAMED: usize = 12;
+
+/// What was lost of all rows, or of a text.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    /// How often each character was.
+    characters: BTreeMap<char, u64>,
+    /// Rows that lost some, of the training and the validation split.
+    rows: [u64; 2],
+    /// Visible characters that were kept.
+    kept: u64,
+}
+
+impl Lost {
+    /// Notes a row, or a piece of a text, with the characters of it that were lost.
+    pub(super) fn note(&mut self, split: Split, text: &str, lost: impl Iterator<Item = char>) {
+        let visible = |character: &char| !character.is_whitespace();
+        let mut count = 0;
+        for character in lost.filter(visible) {
+            *self.characters.entry(character).or_default() += 1;
+            count += 1;
+        }
+        self.rows[split as usize] += u64::from(count > 0);
+        self.kept += (text.chars().filter(visible).count() as u64).saturating_sub(count);
+    }
+
+    /// Notes what was lost among the problems of a file, or of what is called so; `of` is what it holds.
+    ///
+    /// # Errors
+    /// Nothing that could be read is left.
+    pub(super) fn tell(&self, problems: &Problems, name: &str, of: &str) -> Result<()> {
+        let mut characters: Vec<(char, u64)> = self.characters.iter().map(|(own, count)| (*own, *count)).collect();
+        if characters.is_empty() {
+            return Ok(());
+        }
+        characters.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let named: Vec<String> = characters
+            .iter()
+            .take(NAMED)
+            .map(|(own, count)| format!("{own:?} ({})", counted(*count, "time")))
+            .collect();
+        let more = match characters.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {} more", counted(more as u64, "other")),
+        };
+        let listed = format!("{}{more}", named.join(", "));
+        if self.kept == 0 {
+            return Err(Error::Refused(format!(
+                "{name} has no character that the vocabulary has, but {listed}; begin with a model whose tokenizer knows them, as one of bytes \
+                 or BPE does"
+            )));
+        }
+        let (all, [train, _]) = (self.rows.iter().sum(), self.rows);
+        let place = if train == 0 { "its held-out part" } else { "it" };
+        let reason = format!(
+            "has characters that the vocabulary lacks, which are lost in {} of {place}: {listed}",
+            counted(all, of)
+        );
+        problems.note_rows(Path::new(name), &reason, all);
+        Ok(())
+    }
+}
+
+/// Whether nothing is left of an answer that is to be learned but special tokens, though it has text.
+pub(super) fn is_emptied(
+    tokenizer: &Tokenizer,
+    encoded: &EncodedText,
+    learned: &[Range<usize>],
+    lost: &[(usize, char)],
+) -> bool {
+    learned.iter().any(|range| {
+        let tokens = encoded.tokens.iter().zip(encoded.learned(std::slice::from_ref(range)));
+        let mut own = tokens.filter(|(_, learned)| *learned).map(|(token, _)| token);
+        lost.iter().any(|(place, _)| range.contains(place)) && own.all(|token| tokenizer.is_special(*token) || tokenizer.decode(&[*token]).trim().is_empty())
+    })
+}
