@@ -49,7 +49,11 @@ pub(super) fn number(number: Number) -> f64 {
 }
 
 /// The fragments of text on a page, and what is wrong with it.
-pub(super) fn fragments(page: &Page<'_>, fonts: &mut Fonts, budget: &mut Budget) -> (Vec<Fragment>, Option<Fault>) {
+pub(super) fn fragments(
+    page: &Page<'_>,
+    fonts: &mut Fonts,
+    budget: &mut Budget,
+) -> (Vec<Fragment>, Option<Fault>) {
     let mut fault = None;
     let mut content = Vec::new();
     let streams = match page.raw().get::<Object<'_>>("Contents") {
@@ -66,7 +70,8 @@ pub(super) fn fragments(page: &Page<'_>, fonts: &mut Fonts, budget: &mut Budget)
             Err(_) => fault = Some(Fault::Content),
         }
     }
-    let mut reader = Reader { fonts, budget, depth: 0, hidden: 0, replacing: None, shown: Fragments::default() };
+    let mut reader =
+        Reader { fonts, budget, depth: 0, hidden: 0, replacing: None, shown: Fragments::default() };
     if reader.run(&content, page.resources(), State::default()).is_break() {
         fault = Some(Fault::Budget);
     }
@@ -124,7 +129,9 @@ impl Reader<'_> {
         if self.depth == DEPTH {
             return ControlFlow::Continue(());
         }
-        let Some(left) = self.budget.left.checked_sub(content.len() as u64) else { return ControlFlow::Break(()) };
+        let Some(left) = self.budget.left.checked_sub(content.len() as u64) else {
+            return ControlFlow::Break(());
+        };
         self.budget.left = left;
         self.depth += 1;
         let mut kept: Vec<State> = Vec::new();
@@ -196,7 +203,8 @@ impl Reader<'_> {
                         _ => Dict::default(),
                     };
                     let kind = properties.get::<Name<'_>>("Type");
-                    let is_running = mark.0.as_str() == "Artifact" && kind.is_some_and(|kind| kind.as_str() == "Pagination");
+                    let is_running = mark.0.as_str() == "Artifact"
+                        && kind.is_some_and(|kind| kind.as_str() == "Pagination");
                     let said = properties.get::<hayro_syntax::object::String<'_>>("ActualText");
                     // Long ones are whole paragraphs, whose places are those of their codes.
                     let said = said.map(|said| super::said(&said)).filter(|said| said.chars().count() <= 8);

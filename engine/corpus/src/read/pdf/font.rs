@@ -103,7 +103,9 @@ impl Font {
             match second {
                 Object::Array(each) => {
                     let each = each.iter::<f64>().take(1 << 16).enumerate();
-                    widths.extend(each.map(|(index, width)| (first.saturating_add(index as u32), width / 1000.0)));
+                    widths.extend(
+                        each.map(|(index, width)| (first.saturating_add(index as u32), width / 1000.0)),
+                    );
                 }
                 Object::Number(last) => {
                     let Some(width) = listed.next().and_then(Object::into_number) else { break };
@@ -146,8 +148,9 @@ impl Font {
         match &self.codes {
             Codes::Simple(_) => (1, of(1), of(1)),
             Codes::Mapped(map) => {
-                let found = (1..=bytes.len().min(4))
-                    .find_map(|length| Some((length, of(length), map.lookup_cid_code(of(length), length as u8)?)));
+                let found = (1..=bytes.len().min(4)).find_map(|length| {
+                    Some((length, of(length), map.lookup_cid_code(of(length), length as u8)?))
+                });
                 found.unwrap_or_else(|| (2, of(2), of(2)))
             }
             Codes::Utf16 => {
@@ -214,8 +217,7 @@ fn meanings(dict: &Dict<'_>, descriptor: &Dict<'_>, name: &str) -> Vec<Option<St
         None if descriptor.contains_key("FontFile2") => &WINANSI,
         None => &STANDARD,
     };
-    let mut meanings: Vec<Option<String>> =
-        (0..=255).map(|code| base.get(code).map(String::from)).collect();
+    let mut meanings: Vec<Option<String>> = (0..=255).map(|code| base.get(code).map(String::from)).collect();
     let mut set = |code: usize, name: &str| {
         if let Some(meaning) = meanings.get_mut(code) {
             *meaning = of_name(name).or_else(|| cork(name));
@@ -230,7 +232,11 @@ fn meanings(dict: &Dict<'_>, descriptor: &Dict<'_>, name: &str) -> Vec<Option<St
         }
     }
     let mut code = 0;
-    for item in encoding.and_then(|encoding| encoding.get::<Array<'_>>("Differences")).unwrap_or_default().iter::<Object<'_>>() {
+    for item in encoding
+        .and_then(|encoding| encoding.get::<Array<'_>>("Differences"))
+        .unwrap_or_default()
+        .iter::<Object<'_>>()
+    {
         match item {
             Object::Number(at) => code = number(at) as usize,
             Object::Name(name) => {
@@ -267,8 +273,12 @@ fn of_name(name: &str) -> Option<String> {
         let scalar = |digits: &str| char::from_u32(u32::from_str_radix(digits, 16).ok()?);
         if let Some(known) = pdf_encoding::glyphname_to_unicode(part) {
             text.push_str(known);
-        } else if let Some(digits) = part.strip_prefix("uni").filter(|digits| digits.len() >= 4 && digits.is_ascii()) {
-            text.extend(digits.as_bytes().chunks_exact(4).filter_map(|each| scalar(std::str::from_utf8(each).ok()?)));
+        } else if let Some(digits) =
+            part.strip_prefix("uni").filter(|digits| digits.len() >= 4 && digits.is_ascii())
+        {
+            text.extend(
+                digits.as_bytes().chunks_exact(4).filter_map(|each| scalar(std::str::from_utf8(each).ok()?)),
+            );
         } else if let Some(digits) = part.strip_prefix('u').filter(|digits| (4..=6).contains(&digits.len())) {
             text.extend(scalar(digits));
         }
@@ -298,18 +308,18 @@ fn cork(name: &str) -> Option<String> {
 fn standard_width(name: &str, letter: char) -> f64 {
     // Thousandths of the letters from space to `~`.
     const HELVETICA: [u16; 95] = [
-        278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556,
-        556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833,
-        722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556,
-        556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334,
-        260, 334, 584,
+        278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556,
+        556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667, 611, 778,
+        722, 278, 500, 667, 556, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278,
+        278, 278, 469, 556, 333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556,
+        556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,
     ];
     const TIMES: [u16; 95] = [
-        250, 333, 408, 500, 500, 833, 778, 180, 333, 333, 500, 564, 250, 333, 250, 278, 500, 500, 500, 500, 500, 500, 500,
-        500, 500, 500, 278, 278, 564, 564, 564, 444, 921, 722, 667, 667, 722, 611, 556, 722, 722, 333, 389, 722, 611, 889,
-        722, 722, 556, 722, 667, 556, 611, 722, 722, 944, 722, 722, 611, 333, 278, 333, 469, 500, 333, 444, 500, 444, 500,
-        444, 333, 500, 500, 278, 278, 500, 278, 778, 500, 500, 500, 500, 333, 389, 278, 500, 500, 722, 500, 500, 444, 480,
-        200, 480, 541,
+        250, 333, 408, 500, 500, 833, 778, 180, 333, 333, 500, 564, 250, 333, 250, 278, 500, 500, 500, 500,
+        500, 500, 500, 500, 500, 500, 278, 278, 564, 564, 564, 444, 921, 722, 667, 667, 722, 611, 556, 722,
+        722, 333, 389, 722, 611, 889, 722, 722, 556, 722, 667, 556, 611, 722, 722, 944, 722, 722, 611, 333,
+        278, 333, 469, 500, 333, 444, 500, 444, 500, 444, 333, 500, 500, 278, 278, 500, 278, 778, 500, 500,
+        500, 500, 333, 389, 278, 500, 500, 722, 500, 500, 444, 480, 200, 480, 541,
     ];
     if name.contains("Courier") || name.contains("Mono") {
         return 0.6;

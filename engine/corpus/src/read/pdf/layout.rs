@@ -95,7 +95,8 @@ impl Fragments {
                 || letters == 1 && before.accents(said, left)
         });
         // Several letters of one code are in the order of reading; lines from right to left are turned as a whole, later.
-        let turned = (letters > 1 && said.chars().all(is_right_to_left)).then(|| said.chars().rev().collect::<String>());
+        let turned = (letters > 1 && said.chars().all(is_right_to_left))
+            .then(|| said.chars().rev().collect::<String>());
         let said = turned.as_deref().unwrap_or(said).chars().map(plain).filter(|letter| !letter.is_control());
         match before {
             Some(before) => {
@@ -256,7 +257,9 @@ fn gutter(fragments: &[Fragment]) -> Option<f64> {
     // How many fragments begin and end in each bin.
     let (mut begin, mut end) = ([0_usize; BINS], [0_usize; BINS]);
     for fragment in fragments {
-        if let (Some(begin), Some(end)) = (begin.get_mut(bin(fragment.left)), end.get_mut(bin(fragment.right))) {
+        if let (Some(begin), Some(end)) =
+            (begin.get_mut(bin(fragment.left)), end.get_mut(bin(fragment.right)))
+        {
             *begin += 1;
             *end += 1;
         }
@@ -326,7 +329,8 @@ fn paragraphs(fragments: Vec<Fragment>) -> Vec<Line> {
     let mut ends: Vec<f64> = rows.iter().map(|row| row.right).collect();
     ends.sort_by(f64::total_cmp);
     let right = ends.get(ends.len().saturating_sub(1 + ends.len() / 12)).copied().unwrap_or(left);
-    let steps: Vec<f64> = rows.windows(2).filter_map(|pair| Some(pair.first()?.baseline - pair.last()?.baseline)).collect();
+    let steps: Vec<f64> =
+        rows.windows(2).filter_map(|pair| Some(pair.first()?.baseline - pair.last()?.baseline)).collect();
     // The step inside paragraphs is one of the smaller, also where most have but two lines.
     let usual = quantile(steps.iter().copied(), 0.3);
     let mut lines: Vec<Line> = Vec::new();
@@ -354,7 +358,8 @@ fn paragraphs(fragments: Vec<Fragment>) -> Vec<Line> {
                 Starts::Nothing
             } else if is_end || is_set_in {
                 Starts::Paragraph
-            } else if before.right < left + (right - left) * 0.6 && !row.text.starts_with(char::is_lowercase) {
+            } else if before.right < left + (right - left) * 0.6 && !row.text.starts_with(char::is_lowercase)
+            {
                 Starts::Line
             } else {
                 Starts::Nothing
@@ -411,7 +416,8 @@ fn row(mut fragments: Vec<Fragment>) -> Option<Row> {
 }
 
 fn is_right_to_left(letter: char) -> bool {
-    !letter.is_numeric() && matches!(letter, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}')
+    !letter.is_numeric()
+        && matches!(letter, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}')
 }
 
 /// Whether most letters are Hebrew's, Arabic's or another script's that runs from right to left.
@@ -424,10 +430,13 @@ fn is_from_right(text: &str) -> bool {
 fn logical(text: &str) -> String {
     let mut result = String::new();
     let mut held: Vec<&str> = Vec::new();
-    let is_left = |piece: &str| piece.chars().all(|letter| letter.is_alphanumeric() && !is_right_to_left(letter));
+    let is_left =
+        |piece: &str| piece.chars().all(|letter| letter.is_alphanumeric() && !is_right_to_left(letter));
     for piece in text.trim().graphemes(true).rev() {
         // Numbers and words of other scripts run from left to right within it.
-        if is_left(piece) || !held.is_empty() && piece.chars().all(|letter| matches!(letter, '.' | ',' | ':' | '/' | '-')) {
+        if is_left(piece)
+            || !held.is_empty() && piece.chars().all(|letter| matches!(letter, '.' | ',' | ':' | '/' | '-'))
+        {
             held.push(piece);
         } else {
             result.extend(held.drain(..).rev());

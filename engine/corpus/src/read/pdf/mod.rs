@@ -118,7 +118,9 @@ fn read(context: &Context, bytes: Vec<u8>) -> Result<(Document, Vec<String>), St
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
             "is encrypted with a password; save a copy without it".to_owned()
         }
-        LoadPdfError::Decryption(_) => "is encrypted in a way that is not read; save a copy without it".to_owned(),
+        LoadPdfError::Decryption(_) => {
+            "is encrypted in a way that is not read; save a copy without it".to_owned()
+        }
         LoadPdfError::Invalid => broken("no pages are found in it"),
     })?;
     let count = file.pages().len();
@@ -158,14 +160,18 @@ fn read(context: &Context, bytes: Vec<u8>) -> Result<(Document, Vec<String>), St
     }
     let text = prose::prose(&pages);
     if text.trim().is_empty() {
-        troubles.insert(0, format!(
-            "is a PDF without text ({}); if they are scanned, recognise their text first",
-            quantity::counted(count as u64, "page")
-        ));
+        troubles.insert(
+            0,
+            format!(
+                "is a PDF without text ({}); if they are scanned, recognise their text first",
+                quantity::counted(count as u64, "page")
+            ),
+        );
         return Err(troubles.join("; it "));
     }
     let metadata = file.metadata();
-    let title = metadata.title.as_deref().map(said).and_then(|title| fields::short(&title).map(str::to_owned));
+    let title =
+        metadata.title.as_deref().map(said).and_then(|title| fields::short(&title).map(str::to_owned));
     let date = metadata
         .creation_date
         .and_then(|date| fields::day(&format!("{:04}{:02}{:02}", date.year, date.month, date.day)));

@@ -203,23 +203,64 @@ enum Hyphen {
 
 /// Words after which a hyphen before them hangs: "and", "or" and "to" of languages that write so.
 const JOINING: [&str; 22] = [
-    "and", "or", "to", "und", "oder", "bzw", "bis", "sowie", "en", "of", "tot", "et", "ou", "och", "eller", "og", "i", "ja", "tai",
-    "y", "o", "e",
+    "and", "or", "to", "und", "oder", "bzw", "bis", "sowie", "en", "of", "tot", "et", "ou", "och", "eller",
+    "og", "i", "ja", "tai", "y", "o", "e",
 ];
 
 /// First parts of English compounds that are written with a hyphen, and rarely a part of a divided word.
 const HEADS: [&str; 39] = [
-    "all", "anti", "best", "cost", "cross", "eight", "ever", "ex", "five", "four", "full", "half", "hand", "hard", "high", "ill", "large",
-    "left", "long", "low", "much", "multi", "near", "nine", "non", "one", "open", "quasi", "right", "self", "semi", "seven", "short",
-    "single", "six", "small", "three", "two", "well",
+    "all", "anti", "best", "cost", "cross", "eight", "ever", "ex", "five", "four", "full", "half", "hand",
+    "hard", "high", "ill", "large", "left", "long", "low", "much", "multi", "near", "nine", "non", "one",
+    "open", "quasi", "right", "self", "semi", "seven", "short", "single", "six", "small", "three", "two",
+    "well",
 ];
 
 /// Second parts of the same.
 const TAILS: [&str; 44] = [
-    "art", "based", "bound", "class", "cost", "date", "dependent", "determining", "driven", "effective", "efficient", "end", "fold",
-    "free", "friendly", "hand", "independent", "intensive", "in-law", "known", "led", "level", "like", "made", "minded", "old", "only",
-    "oriented", "quality", "range", "rated", "ready", "related", "rich", "scale", "shaped", "sized", "specific", "style", "term", "time",
-    "type", "wide", "year",
+    "art",
+    "based",
+    "bound",
+    "class",
+    "cost",
+    "date",
+    "dependent",
+    "determining",
+    "driven",
+    "effective",
+    "efficient",
+    "end",
+    "fold",
+    "free",
+    "friendly",
+    "hand",
+    "independent",
+    "intensive",
+    "in-law",
+    "known",
+    "led",
+    "level",
+    "like",
+    "made",
+    "minded",
+    "old",
+    "only",
+    "oriented",
+    "quality",
+    "range",
+    "rated",
+    "ready",
+    "related",
+    "rich",
+    "scale",
+    "shaped",
+    "sized",
+    "specific",
+    "style",
+    "term",
+    "time",
+    "type",
+    "wide",
+    "year",
 ];
 
 fn same(size: f64, other: f64) -> bool {
