@@ -75,7 +75,8 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
     let mut shown = CleaningBar { json, restart, bar: None, phase: None, report: None };
     drive(session::Options::default(), async |engine| {
         // What was stopped is what was asked for: the exit code says that a signal did it.
-        engine.ask_until_signal(command, "stopping", |event| shown.hear(event)).await
+        let message = "stopping after the files at hand; press Ctrl-C again to stop at once";
+        engine.ask_until_signal(command, message, |event| shown.hear(event)).await
     })?;
     shown.clear();
     shown.report.map_or(Ok(()), |report| summary(arguments, &recipe, &report))
@@ -91,6 +92,8 @@ fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningRep
             "dropped": report.dropped(),
             "bytes": report.raw.bytes,
             "kept_bytes": report.kept.bytes,
+            "held_out": report.held_out.documents,
+            "warnings": report.warnings(),
             "troubles": report.troubles.count,
             "memory_bytes_per_document": pipeline::bytes_per_document(recipe),
             "stages": report.stages.iter().map(|stage| serde_json::json!({

@@ -13,10 +13,13 @@ use crate::error::Result;
 use crate::report::Amount;
 use crate::rules::{Outcome, Scores, TrigramModel, Trigrams, language_name};
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
 /// Documents read again at a time, and bytes of text.
 const BATCH: usize = 1024;
 const BATCH_BYTES: u64 = 8 << 20;
+/// Training documents that are looked at for what many of them share.
+const SAMPLE: usize = 20_000;
 
 /// How many documents of these sizes make the next batch: at least one where there is one.
 fn batch(sizes: impl Iterator<Item = u32>) -> usize {
@@ -300,6 +303,7 @@ impl Ending {
                 let document = self.staging.document(*number)?;
                 set.add(&document.id, &document.text);
             }
+            self.boilerplate(&order, &held_out, &mut set)?;
             Some(set)
         } else {
             None
@@ -307,6 +311,30 @@ impl Ending {
         let settings = &worker.recipe.duplicates.paragraphs;
         let paragraphs = settings.enabled.then(|| paragraphs::Index::new(settings)).transpose()?;
         Ok(Writing { order, at: 0, held_out: if any { held_out } else { Vec::new() }, overlap, paragraphs })
+    }
+
+    /// Has runs of words of held-out documents count for none that many training documents share: footers, notices, headings of forms.
+    /// Looks at all training documents, or at so many drawn evenly.
+    fn boilerplate(&mut self, order: &[u32], held_out: &[bool], set: &mut contamination::Set) -> Result<()> {
+        let trains = |number: &&u32| held_out.get(**number as usize) == Some(&false);
+        let training = order.iter().filter(trains).count();
+        let step = training.div_ceil(SAMPLE).max(1);
+        let sample: Vec<u32> = order.iter().filter(trains).step_by(step).copied().collect();
+        let mut counts: FxHashMap<u64, u32> = FxHashMap::default();
+        let mut at = 0;
+        while at < sample.len() {
+            let entries = self.staging.entries();
+            let ahead = sample.iter().skip(at);
+            let sizes = ahead.map(|number| entries.get(*number as usize).map_or(0, |entry| entry.bytes));
+            let end = at + batch(sizes);
+            let documents = self.staging.documents(sample.get(at..end).unwrap_or_default())?;
+            let shared: Vec<Vec<u64>> =
+                documents.par_iter().map(|document| set.shared(&document.text)).collect();
+            shared.into_iter().flatten().for_each(|run| *counts.entry(run).or_default() += 1);
+            at = end;
+        }
+        set.pass_over(counts, order.len());
+        Ok(())
     }
 
     /// Writes some documents.
@@ -360,8 +388,8 @@ impl Ending {
             }
             passed.push((document, split, source));
         }
-        for (document, _, source) in &passed {
-            bench.recorders.kept(&bench.worker, document, source);
+        for (document, split, source) in &passed {
+            bench.recorders.kept(&bench.worker, document, source, *split == Some("validation"));
         }
         let lines: Vec<Vec<u8>> = passed
             .par_iter_mut()

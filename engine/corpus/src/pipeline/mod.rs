@@ -236,7 +236,7 @@ impl<'a> Cleaner<'a> {
     /// Does the next piece of work. After [`Phase::Done`], [`finish`](Self::finish) gives the report.
     ///
     /// # Errors
-    /// The output cannot be written; what an earlier cleaning left in the folder is as it was.
+    /// Not a single document was read, or the output cannot be written; what an earlier cleaning left in the folder is as it was.
     pub fn advance(&mut self) -> Result<CleaningProgress> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Reading(mut reading) => {
@@ -249,6 +249,7 @@ impl<'a> Cleaner<'a> {
                     self.state = State::Reading(reading);
                     return Ok(self.progress(Phase::Reading, done, self.total_bytes));
                 }
+                self.bench.recorders.check_anything_read()?;
                 let ending = self.end_reading(*reading)?;
                 let total = ending.staged();
                 self.state = State::Ending(Box::new(ending));

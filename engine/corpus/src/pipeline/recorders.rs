@@ -6,15 +6,16 @@ use super::work::{Told, Worker};
 use crate::balance::{self, Safety, Tally, Terms};
 use crate::document::Document;
 use crate::duplicates::paragraphs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::Files;
 use crate::output::{CorpusIndex, SourceIndex};
 use crate::read::Trouble;
 use crate::recipe::Recipe;
 use crate::report::{
     Amount, CleaningReport, DuplicateRecorder, Input, PersonalRecorder, RecipeText, SampleRecorder,
-    TroubleRecorder,
+    TroubleKind, TroubleRecorder,
 };
+use glasshouse_protocol::quantity::counted;
 
 /// Documents that overlap with what is measured, and stay since the recipe only reports it.
 pub(super) const OVERLAPS: &str = "overlapping_documents_kept";
@@ -30,6 +31,7 @@ pub(super) struct Recorders {
     pub near: DuplicateRecorder,
     raw: Amount,
     kept: Amount,
+    held_out: Amount,
     personal: PersonalRecorder,
     samples: SampleRecorder,
     troubles: TroubleRecorder,
@@ -65,6 +67,7 @@ impl Recorders {
             ),
             raw: Amount::default(),
             kept: Amount::default(),
+            held_out: Amount::default(),
             personal: PersonalRecorder::default(),
             samples: SampleRecorder::default(),
             troubles: TroubleRecorder::default(),
@@ -79,6 +82,22 @@ impl Recorders {
     /// Documents read and kept so far.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.raw.documents, self.kept.documents)
+    }
+
+    /// Says that nothing was read, if so, and why.
+    pub(super) fn check_anything_read(&self) -> Result<()> {
+        if self.raw.documents > 0 {
+            return Ok(());
+        }
+        let count = counted(self.inputs.len() as u64, "file");
+        let why = match self.troubles.most_frequent() {
+            Some(TroubleKind { count: 1, first }) => format!(": {} {}", first.place, first.reason),
+            Some(TroubleKind { count, first }) => {
+                format!(": {} {} ({} more of this kind)", first.place, first.reason, count - 1)
+            }
+            None => ", which hold no text; check what they are with a viewer, or name others".to_owned(),
+        };
+        Err(Error::Refused(format!("no document was read from {count}{why}")))
     }
 
     pub(super) fn trouble(&mut self, trouble: &Trouble) {
@@ -148,9 +167,12 @@ impl Recorders {
     }
 
     /// A document is kept, and counted under this source; they come source by source.
-    pub(super) fn kept(&mut self, worker: &Worker, document: &Document, source: &str) {
+    pub(super) fn kept(&mut self, worker: &Worker, document: &Document, source: &str, is_held_out: bool) {
         let amount = Amount::of(&document.text);
         self.kept.add(amount);
+        if is_held_out {
+            self.held_out.add(amount);
+        }
         self.after.add(document, amount);
         self.terms.add(&document.text, amount.words);
         self.safety.add(document, |text| worker.detector.mask(text));
@@ -194,6 +216,7 @@ impl Recorders {
             inputs: self.inputs,
             raw: self.raw,
             kept: self.kept,
+            held_out: self.held_out,
             stages: self.stages.finish(self.raw),
             personal: self.personal.finish(),
             duplicates: vec![self.exact.finish(), self.near.finish()],

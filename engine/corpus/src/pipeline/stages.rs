@@ -2,6 +2,7 @@
 //! the cards of a recipe and for the account of a cleaning.
 
 use crate::recipe::Recipe;
+use crate::repair;
 use crate::report::{About, Amount, Group, Stage, StageRecorder};
 use crate::rules::Rule;
 
@@ -91,6 +92,22 @@ impl At {
         }
     }
 
+    /// Whether a recipe asks for it.
+    fn is_on(self, recipe: &Recipe) -> bool {
+        match self {
+            Self::Extraction => true,
+            Self::Repair => is_repairing(&recipe.repair),
+            Self::Rule(number) => recipe.rules.get(number).is_some_and(|rule| recipe.is_on(rule)),
+            Self::Contamination => !recipe.contamination.against.is_empty(),
+            Self::Personal => recipe.personal.enabled,
+            Self::Exact => recipe.duplicates.exact.enabled,
+            Self::Near => recipe.duplicates.near.enabled,
+            Self::Caps => recipe.mixture.is_capped(),
+            Self::HeldOut => recipe.contamination.held_out && recipe.validation > 0.0,
+            Self::Paragraphs => recipe.duplicates.paragraphs.enabled,
+        }
+    }
+
     /// The stage's name.
     pub(crate) fn name(self, recipe: &Recipe) -> &'static str {
         match self {
@@ -103,7 +120,10 @@ impl At {
     pub(crate) fn about(self, recipe: &Recipe) -> About {
         let near = &recipe.duplicates.near;
         let threshold = match self {
-            Self::Rule(number) => return recipe.rules.get(number).map(about_rule).unwrap_or_default(),
+            Self::Rule(number) => {
+                let about = recipe.rules.get(number).map(about_rule).unwrap_or_default();
+                return About { is_off: !self.is_on(recipe), ..about };
+            }
             Self::Contamination => format!("{} words in a row", recipe.contamination.words),
             Self::Near => format!(
                 "similarity {} of runs of {} words; {} permutations in {} bands of {}",
@@ -116,8 +136,23 @@ impl At {
         };
         let (group, name, title) = self.names();
         let [name, title, sentence, paper] = [name, title, self.sentence(), self.paper()].map(str::to_owned);
-        About { name, group, title, sentence, threshold, paper }
+        About { name, group, title, sentence, threshold, paper, is_off: !self.is_on(recipe) }
     }
+}
+
+fn is_repairing(repair: &repair::Settings) -> bool {
+    let repair::Settings {
+        mojibake,
+        compose,
+        controls,
+        invisible,
+        line_endings,
+        line_ends,
+        blank_lines,
+        spaces,
+        ..
+    } = *repair;
+    [mojibake, compose, controls, invisible, line_endings, line_ends, blank_lines, spaces].contains(&true)
 }
 
 /// What a rule is.
@@ -127,7 +162,15 @@ pub(crate) fn about_rule(rule: &Rule) -> About {
         thresholds.iter().map(|threshold| format!("{} {}", threshold.name, threshold.value)).collect();
     let [name, title, sentence, paper] =
         [rule.name(), rule.title(), rule.explain(), rule.paper()].map(str::to_owned);
-    About { name, group: Group::Rules, title, sentence, threshold: threshold.join(", "), paper }
+    About {
+        name,
+        group: Group::Rules,
+        title,
+        sentence,
+        threshold: threshold.join(", "),
+        paper,
+        is_off: false,
+    }
 }
 
 /// Every stage's recorder.

@@ -255,6 +255,64 @@ fn what_was_planted_is_found() {
 }
 
 #[test]
+fn what_many_training_documents_share_is_no_overlap() {
+    let (_folder, input, out) = places();
+    let footer = prose(7, 5).replace('\n', " ");
+    assert!(footer.split(' ').count() > 60);
+    for number in 0..60 {
+        write(&input, &format!("{number:02}.txt"), format!("{}\n\n{footer}", prose(100 + number, 7)));
+    }
+    let report = clean(&Recipe::published("light").unwrap(), &input, &out);
+    assert_eq!(
+        (report.kept.documents, report.held_out.documents),
+        (60, 6),
+        "{:?}",
+        lines(&out, DROPPED_FILE)
+    );
+    assert!(report.warnings().is_empty());
+}
+
+#[test]
+fn a_cleaning_that_keeps_little_says_which_step_took_it() {
+    let (_folder, input, out) = places();
+    for number in 0..10 {
+        write(
+            &input,
+            &format!("{number}.txt"),
+            if number < 6 { "Too short.".to_owned() + &"!".repeat(number) } else { prose(number as u64, 20) },
+        );
+    }
+    let mut recipe = Recipe::published("gopher").unwrap();
+    recipe.duplicates.exact.enabled = false;
+    let report = clean(&recipe, &input, &out);
+    let warnings = report.warnings();
+    assert!(report.kept.documents <= 4 && warnings.len() == 1, "{warnings:?}");
+    let most = report.stages.iter().max_by_key(|stage| stage.removed.documents).unwrap();
+    assert!(warnings[0].contains(&most.about.name), "{warnings:?}");
+    assert!(crate::report::text::summary(&report).starts_with("warning: only"));
+    // What the recipe does not ask for is not said to have found nothing.
+    let off = report.stages.iter().filter(|stage| stage.about.is_off).map(|stage| stage.about.name.as_str());
+    let off: Vec<&str> = off.collect();
+    assert_eq!(off, ["contamination", "exact-duplicates", "caps", "repeated-paragraphs"]);
+}
+
+#[test]
+fn reading_nothing_is_an_error_and_leaves_no_corpus() {
+    let (_folder, input, out) = places();
+    write(&input, "a.jsonl", "not json\nnor this\n");
+    let error =
+        begun(&Recipe::published("light").unwrap(), &input, &out, StartOptions::default()).run().unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.contains("no document was read from 1 file")
+            && said.contains("a.jsonl#1")
+            && said.contains("1 more"),
+        "{said}"
+    );
+    assert!(!out.join(CORPUS_FILE).exists() && !out.join(REPORT_FILE).exists());
+}
+
+#[test]
 fn held_out_documents_stay_unseen() {
     let (_folder, input, out) = places();
     // Each long document holds the first half of another one: too little for a near copy, enough to give its words away.

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use super::sample::{Chosen, cut};
 use super::{
     About, Amount, Cluster, ClusterSize, Counter, Duplicates, Example, PersonalClass, PersonalSample, Sample,
-    Stage, TroubleEntry, Troubles, Victim,
+    Stage, TroubleEntry, TroubleKind, Troubles, Victim,
 };
 
 /// Troubles that a report lists; more are counted.
 const TROUBLES_LISTED: usize = 1000;
+/// Kinds of troubles that are told apart.
+const KINDS: usize = 100;
 /// Duplicate groups that a report shows of each way to find them.
 pub(crate) const CLUSTERS_SHOWN: usize = 12;
 /// Members that a report shows of each group.
@@ -243,25 +245,63 @@ impl SampleRecorder {
     }
 }
 
+/// A reason without what differs between troubles of a kind: numbers, and what stands in quotes or brackets.
+fn kind(reason: &str) -> String {
+    let mut kind = String::new();
+    let mut closing = None;
+    for letter in cut(reason, 2 * NAME_BYTES).chars() {
+        if let Some(end) = closing {
+            closing = closing.filter(|_| letter != end);
+            continue;
+        }
+        closing = match letter {
+            '"' | '`' => Some(letter),
+            '(' => Some(')'),
+            '\u{201c}' => Some('\u{201d}'),
+            _ => None,
+        };
+        let is_digit = letter.is_ascii_digit();
+        if closing.is_none() && !(is_digit && kind.ends_with('0')) {
+            kind.push(if is_digit { '0' } else { letter });
+        }
+    }
+    kind
+}
+
 /// Lists troubles, in the order in which they are handed over.
 #[derive(Clone, Debug, Default)]
 pub struct TroubleRecorder {
     troubles: Troubles,
+    /// Places in the list of kinds.
+    kinds: BTreeMap<String, usize>,
 }
 
 impl TroubleRecorder {
     /// Something could not be read.
     pub fn add(&mut self, place: &str, reason: &str) {
         self.troubles.count += 1;
+        let entry = || TroubleEntry { place: cut(place, NAME_BYTES), reason: cut(reason, 2 * NAME_BYTES) };
         if self.troubles.listed.len() < TROUBLES_LISTED {
-            self.troubles
-                .listed
-                .push(TroubleEntry { place: cut(place, NAME_BYTES), reason: cut(reason, 2 * NAME_BYTES) });
+            self.troubles.listed.push(entry());
+        }
+        let kinds = &mut self.troubles.kinds;
+        let kind = kind(reason);
+        if let Some(known) = self.kinds.get(&kind).and_then(|known| kinds.get_mut(*known)) {
+            known.count += 1;
+        } else if kinds.len() < KINDS {
+            self.kinds.insert(kind, kinds.len());
+            kinds.push(TroubleKind { count: 1, first: entry() });
         }
     }
 
+    /// The most frequent kind.
+    pub fn most_frequent(&self) -> Option<&TroubleKind> {
+        self.troubles.kinds.iter().rev().max_by_key(|kind| kind.count)
+    }
+
     /// What was listed.
-    pub fn finish(self) -> Troubles {
+    pub fn finish(mut self) -> Troubles {
+        self.troubles.kinds.sort_by_key(|kind| std::cmp::Reverse(kind.count));
         self.troubles
     }
 }

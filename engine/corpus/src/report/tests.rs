@@ -112,6 +112,38 @@ fn troubles_are_all_counted_and_the_first_ones_listed() {
     (0..1500).for_each(|number| recorder.add(&format!("file-{number}"), "broken"));
     let troubles = recorder.finish();
     assert_eq!((troubles.count, troubles.listed.len()), (1500, 1000));
+    assert_eq!((troubles.kinds.len(), troubles.kinds[0].count), (1, 1500));
+}
+
+#[test]
+fn troubles_are_summed_by_kind() {
+    let mut recorder = TroubleRecorder::default();
+    recorder.add("a.pdf", "is a PDF without text (3 pages); recognise it");
+    for line in 0..30 {
+        recorder.add(&format!("b.jsonl#{line}"), &format!("is no JSON: line {line}, \"x{line}\" is unknown"));
+    }
+    let kinds = recorder.finish().kinds;
+    let kinds: Vec<_> = kinds.iter().map(|kind| (kind.count, kind.first.place.as_str())).collect();
+    assert_eq!(kinds, [(30, "b.jsonl#0"), (1, "a.pdf")]);
+}
+
+#[test]
+fn a_cleaning_without_training_text_is_warned_of() {
+    let documents = |documents| Amount { documents, ..Amount::default() };
+    let stage = Stage { about: about("held-out-overlap"), removed: documents(54), ..Stage::default() };
+    let (kept, held_out) = (documents(6), documents(6));
+    let report = CleaningReport {
+        raw: documents(60),
+        kept,
+        held_out,
+        stages: vec![stage],
+        ..CleaningReport::default()
+    };
+    let warnings = report.warnings().concat();
+    assert!(
+        warnings.starts_with("no text to train on is left") && warnings.contains("held-out-overlap"),
+        "{warnings}"
+    );
 }
 
 #[test]

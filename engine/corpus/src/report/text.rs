@@ -12,7 +12,7 @@ const WIDTH: usize = 100;
 const TITLE: usize = 34;
 /// Rows that a table shows.
 const ROWS: usize = 12;
-/// Troubles that are listed.
+/// Kinds of troubles that are shown.
 const TROUBLES: usize = 5;
 /// Columns that the longest bar of a histogram takes.
 const BAR: usize = 40;
@@ -29,6 +29,9 @@ pub fn details(report: &CleaningReport) -> String {
 
 fn account(report: &CleaningReport, whole: bool) -> String {
     let mut lines = Lines(String::new());
+    for warning in report.warnings() {
+        lines.put(format_args!("warning: {warning}\n"));
+    }
     head(&mut lines, report);
     stages(&mut lines, report);
     findings(&mut lines, report);
@@ -92,7 +95,7 @@ fn stages(lines: &mut Lines, report: &CleaningReport) {
             some(stage.edited.before.documents),
         ));
     }
-    let idle = report.stages.iter().filter(|stage| !stage.acted()).count();
+    let idle = report.stages.iter().filter(|stage| !stage.acted() && !stage.about.is_off).count();
     if idle > 0 {
         lines.put(format_args!("{} found nothing to take", number::counted(idle as u64, "further step")));
     }
@@ -221,14 +224,18 @@ fn troubles(lines: &mut Lines, report: &CleaningReport) {
         "\n{} could not be read, or not whole:",
         number::of(report.troubles.count, "file or record", "files or records")
     ));
-    for trouble in report.troubles.listed.iter().take(TROUBLES) {
-        lines.put(format_args!("  {}: {}", plain(&trouble.place, 60), plain(&trouble.reason, 2 * WIDTH)));
+    let shown = report.troubles.kinds.iter().take(TROUBLES);
+    for kind in shown.clone() {
+        let (place, reason) = (plain(&kind.first.place, 60), plain(&kind.first.reason, 2 * WIDTH));
+        let more = match kind.count {
+            1 => String::new(),
+            count => format!(" and {} more of this kind", number::whole(count - 1)),
+        };
+        lines.put(format_args!("  {place}{more}: {reason}"));
     }
-    if report.troubles.count > TROUBLES as u64 {
-        lines.put(format_args!(
-            "  and {} more, in report.json",
-            number::whole(report.troubles.count - TROUBLES as u64)
-        ));
+    let others = report.troubles.count - shown.map(|kind| kind.count).sum::<u64>().min(report.troubles.count);
+    if others > 0 {
+        lines.put(format_args!("  and {} of other kinds, in report.json", number::whole(others)));
     }
 }
 

@@ -4,6 +4,7 @@
 //! bytes. Texts in it are masked: personal data was taken out before.
 
 use super::table::CorpusTable;
+use crate::quantity::counted;
 use serde::{Deserialize, Serialize};
 
 /// The shape of `report.json` that this build writes; a reader refuses a later one.
@@ -24,6 +25,9 @@ pub struct CleaningReport {
     pub raw: Amount,
     /// Documents as they were written to `kept.jsonl`.
     pub kept: Amount,
+    /// Those of them that are held out for validation.
+    #[serde(default)]
+    pub held_out: Amount,
     /// What was done, in order.
     pub stages: Vec<Stage>,
     /// Personal data by class, in the order of the classes' names.
@@ -48,6 +52,7 @@ impl Default for CleaningReport {
             inputs: Vec::new(),
             raw: Amount::default(),
             kept: Amount::default(),
+            held_out: Amount::default(),
             stages: Vec::new(),
             personal: Vec::new(),
             duplicates: Vec::new(),
@@ -92,6 +97,31 @@ impl CleaningReport {
     /// The table of this key, where there is one.
     pub fn table(&self, key: &str) -> Option<&CorpusTable> {
         self.tables.iter().find(|table| table.key == key)
+    }
+
+    /// What whoever cleaned should know before anything else: that most documents are gone, or that nothing is left to train on, and which
+    /// stage took the most.
+    pub fn warnings(&self) -> Vec<String> {
+        let (raw, kept, held_out) = (self.raw.documents, self.kept.documents, self.held_out.documents);
+        let mut warnings = Vec::new();
+        if kept > 0 && kept == held_out {
+            warnings.push(format!(
+                "no text to train on is left: all {} are held out for validation",
+                counted(kept, "kept document")
+            ));
+        } else if kept * 2 < raw {
+            warnings.push(format!("only {kept} of {} are kept", counted(raw, "document")));
+        }
+        let most = self.stages.iter().max_by_key(|stage| stage.removed.documents);
+        if let (Some(warning), Some(stage)) =
+            (warnings.last_mut(), most.filter(|stage| stage.removed.documents > 0))
+        {
+            *warning += &format!(
+                "; the step \u{201c}{}\u{201d} ({}) removed {} of them. If they should stay, switch it off in the recipe",
+                stage.about.title, stage.about.name, stage.removed.documents
+            );
+        }
+        warnings
     }
 
     /// Documents that stages took away.
@@ -228,6 +258,9 @@ pub struct About {
     pub threshold: String,
     /// The paper or project that the threshold comes from, as in `Gopher (Rae et al., 2021)`; empty where there is none.
     pub paper: String,
+    /// Whether the recipe has it switched off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_off: bool,
 }
 
 /// What a stage did.
@@ -420,6 +453,17 @@ pub struct Troubles {
     pub count: u64,
     /// The first thousand.
     pub listed: Vec<TroubleEntry>,
+    /// How many there are of each kind, the most frequent first: the first hundred kinds.
+    #[serde(default)]
+    pub kinds: Vec<TroubleKind>,
+}
+
+/// Troubles whose reasons differ in numbers and names only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TroubleKind {
+    pub count: u64,
+    /// The first of them.
+    pub first: TroubleEntry,
 }
 
 /// What was wrong where.

@@ -4,7 +4,7 @@ use super::cards::small_card;
 use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head, icon_button, line_ui};
-use crate::theme;
+use crate::theme::{self, Palette};
 use crate::widgets::{Align, Column, Table, card, csv, fold, quiet_text};
 use egui::{Label, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
@@ -13,7 +13,7 @@ use glasshouse_protocol::cleaning::table::{CorpusCell, CorpusTable, Unit};
 
 /// Rows of a table that are shown; all of them can be copied.
 const ROWS: usize = 12;
-/// Places that could not be read that are shown.
+/// Kinds of troubles that are shown.
 const TROUBLES: usize = 30;
 /// Width of a column of numbers, in points.
 const NUMBERS: f32 = 56.0;
@@ -21,16 +21,22 @@ const NUMBERS: f32 = 56.0;
 pub(super) fn report_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     let Some(report) = &state.cleaning.report else { return };
-    summary_ui(ui, report);
+    summary_ui(ui, context.palette, report);
     troubles_ui(ui, context, &report.troubles);
     for table in &report.tables {
         ui.push_id(&table.key, |ui| table_ui(ui, context, table));
     }
 }
 
-fn summary_ui(ui: &mut Ui, report: &CleaningReport) {
+fn summary_ui(ui: &mut Ui, palette: Palette, report: &CleaningReport) {
     card(ui, |ui| {
         head(ui, &format!("Recipe {}", report.recipe.name));
+        for warning in report.warnings() {
+            ui.horizontal_top(|ui| {
+                ui.label(icons::ICON_WARNING.rich_text().size(14.0).color(palette.warning));
+                ui.add(Label::new(warning).wrap());
+            });
+        }
         let row = |ui: &mut Ui, name: &str, raw: String, kept: String| {
             egui::Sides::new().height(20.0).show(
                 ui,
@@ -59,7 +65,8 @@ fn troubles_ui(ui: &mut Ui, context: &mut Context<'_>, troubles: &Troubles) {
         let title = "What could not be read";
         let note = format::whole(troubles.count);
         fold(ui, context.preferences, "bench:troubles", (title, &note), false, |ui, _| {
-            for trouble in troubles.listed.iter().take(TROUBLES) {
+            for kind in troubles.kinds.iter().take(TROUBLES) {
+                let trouble = &kind.first;
                 ui.horizontal_top(|ui| {
                     ui.spacing_mut().item_spacing.x = 6.0;
                     ui.label(icons::ICON_WARNING.rich_text().size(14.0).color(palette.warning));
@@ -67,13 +74,17 @@ fn troubles_ui(ui: &mut Ui, context: &mut Context<'_>, troubles: &Troubles) {
                         ui.spacing_mut().item_spacing.y = 1.0;
                         let place = RichText::new(&trouble.place).text_style(theme::quiet_strong());
                         ui.add(Label::new(place).truncate()).on_hover_text(&trouble.place);
+                        if kind.count > 1 {
+                            caption(ui, format!("and {} more of this kind", format::whole(kind.count - 1)));
+                        }
                         caption(ui, &trouble.reason);
                     });
                 });
             }
-            let more = troubles.count.saturating_sub(TROUBLES as u64);
+            let shown: u64 = troubles.kinds.iter().take(TROUBLES).map(|kind| kind.count).sum();
+            let more = troubles.count.saturating_sub(shown);
             if more > 0 {
-                caption(ui, format!("and {} more, listed in the report", format::whole(more)));
+                caption(ui, format!("and {} of other kinds, listed in the report", format::whole(more)));
             }
         });
     });

@@ -5,7 +5,8 @@
 //! words, unless it has fewer than 8, which say too little. GPT-3 called an item contaminated at the first run; a web corpus
 //! shares phrases with everything, so a document is dropped here where a stated share of an item's runs stands in it (or
 //! of its own in the item): a fifth, below which Llama 2 (Touvron et al. 2023, appendix A.6) calls an item clean. Runs that
-//! more than ten items share are instructions and templates and do not count, as for GPT-3.
+//! more than ten items share are instructions and templates and do not count, as for GPT-3; of documents held out, nor do those that more
+//! than ten training documents share, or in a small corpus more than a twentieth: what many documents say is no answer given away.
 //!
 //! Each different run of the items takes between 22 and 43 bytes; the corpus itself takes none. Of documents held out at most a
 //! million runs are held, a sample where they have more, so that memory does not grow with the corpus.
@@ -58,7 +59,8 @@ pub struct Settings {
     /// Smallest share of an item's runs that stand in the document, or of the document's that stand in the item.
     #[default = 0.2]
     pub share: f64,
-    /// Most items that have a run; one in more of them counts for none.
+    /// Most items that have a run; one in more of them counts for none. Nor does a held-out document's run that is in more training documents,
+    /// or in more than a twentieth of a small corpus (three at least).
     #[default = 10]
     pub common_items: u32,
     /// What becomes of a document that overlaps: `drop` or `report`.

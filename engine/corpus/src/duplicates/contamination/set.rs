@@ -290,6 +290,32 @@ impl Set {
         }
     }
 
+    /// The different runs of a text that items have; none where they are nearly all of it, so that it is a copy.
+    pub fn shared(&self, text: &str) -> Vec<u64> {
+        let mut runs = Vec::new();
+        let own = self.visit(text, |_, hash| runs.push(hash));
+        runs.sort_unstable();
+        runs.dedup();
+        if runs.len() as u64 * 5 > own * 4 {
+            runs.clear();
+        }
+        runs
+    }
+
+    /// Has runs count for none that stand in too many documents of a corpus of so many, given how many have each: in more than a twentieth,
+    /// but at least two, and in more than the settings allow items.
+    pub fn pass_over(&mut self, counts: impl IntoIterator<Item = (u64, u32)>, documents: usize) {
+        let most = ((documents / 20).max(2) as u32).min(self.settings.common_items);
+        for (hash, _) in counts.into_iter().filter(|(_, count)| *count > most) {
+            let Some(holder) = self.runs.get_mut(&hash).filter(|holder| holder.more != COMMON) else {
+                continue;
+            };
+            let (first, more) = (holder.item, std::mem::replace(&mut holder.more, COMMON));
+            let others: Vec<u32> = chain(&self.more, more).collect();
+            std::iter::once(first).chain(others).for_each(|item| self.count(item, -1));
+        }
+    }
+
     /// The item that a document has most of, by share and then by number of runs; none where it has not a single run of any.
     pub fn find(&self, text: &str) -> Option<Overlap> {
         if self.runs.is_empty() {

@@ -153,6 +153,175 @@ fn running_heads_and_page_numbers_go() {
     assert!(!found.contains("of 6") && !found.contains("\n5"), "{found}");
 }
 
+/// What a file says, with its troubles.
+fn with_troubles(bytes: &[u8]) -> (Option<String>, Vec<String>) {
+    let (mut documents, troubles) = read_all(&Memory::default().with("a.pdf", bytes), &Settings::default());
+    (
+        documents.pop().map(|document| document.text),
+        troubles.into_iter().map(|trouble| trouble.reason).collect(),
+    )
+}
+
+/// A file with one word of its text replaced by another; its index is none, so that places may move.
+fn replaced(bytes: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
+    let text: String = bytes.into_iter().map(char::from).collect();
+    assert!(text.contains(from));
+    text.replace(from, to).chars().map(|letter| letter as u8).collect()
+}
+
+#[test]
+fn turned_pages_read_as_upright_ones() {
+    for key in ["90", "180", "270", "-90"] {
+        let page = replaced(pages_of(&[PAGE], false), "/MediaBox", &format!("/Rotate {key} /MediaBox"));
+        assert_eq!(text(&page).unwrap(), PAGE_AS_TEXT, "turned by its key, {key}");
+    }
+    for (a, b) in [(0, 1), (0, -1), (-1, 0)] {
+        let turned = format!("{a} {b} {} {a} 300 300 cm {PAGE}", -b);
+        assert_eq!(
+            text(&pages_of(&[&turned], true)).unwrap(),
+            PAGE_AS_TEXT,
+            "turned by its content, {a} {b}"
+        );
+    }
+    // A line along the side is no part of the text's sentences.
+    let side = format!("{PAGE} BT /F1 9 Tf 0 1 -1 0 20 100 Tm (Stamped along the side) Tj ET");
+    assert_eq!(text(&pages_of(&[&side], true)).unwrap(), format!("Stamped along the side\n\n{PAGE_AS_TEXT}"));
+}
+
+#[test]
+fn hyphens_of_words_stay_and_those_of_line_ends_go() {
+    let lines = "De prijs is zonder vracht-|en verzendkosten. Die Ein- und|Ausfuhr, also die Haupt- und Neben-|kosten, sowie die Vor-|\
+        und Nachteile. The smell of n-|tridecanal, the long-|term cost-|effective price-|determining factors, the e-|mail of a state-of-the-|\
+        art North-|South service, lightkeepers, and the light-|keepers of a sea-|wall; a sea-wall.";
+    let content = format!("BT /F1 11 Tf 15 TL 72 760 Td ({}) Tj ET", lines.replace('|', ") Tj T* ("));
+    assert_eq!(
+        text(&pages_of(&[&content], true)).unwrap(),
+        "De prijs is zonder vracht- en verzendkosten. Die Ein- und Ausfuhr, also die Haupt- und Nebenkosten, sowie die Vor- und Nachteile. \
+         The smell of n-tridecanal, the long-term cost-effective price-determining factors, the e-mail of a state-of-the-art North-South \
+         service, lightkeepers, and the lightkeepers of a sea-wall; a sea-wall."
+    );
+}
+
+#[test]
+fn sentences_go_on_over_page_ends_and_their_feet() {
+    let page = |number: u32, lines: [&str; 3]| {
+        let [one, two, three] = lines;
+        format!(
+            "BT /F1 9 Tf 200 760 Td (Volume 3) Tj ET BT /F1 12 Tf 14 TL 72 700 Td ({one}) Tj T* ({two}) Tj T* ({three}) Tj ET \
+             BT /F1 9 Tf 300 30 Td ({number}) Tj ET"
+        )
+    };
+    let pages = [
+        page(
+            7,
+            [
+                "The keeper of the light had gone to the village that",
+                "morning with a letter in his hand, as he did in every",
+                "month, and so nobody saw the ship that came in from",
+            ],
+        ),
+        page(
+            8,
+            [
+                "the east with all her sails torn. It was the Marigold,",
+                "of which no word had come since May, and her captain",
+                "stood at the wheel alone.",
+            ],
+        ),
+    ];
+    assert_eq!(
+        text(&pages_of(&[&pages[0], &pages[1]], true)).unwrap(),
+        "The keeper of the light had gone to the village that morning with a letter in his hand, as he did in every month, and so nobody saw the \
+         ship that came in from the east with all her sails torn. It was the Marigold, of which no word had come since May, and her captain \
+         stood at the wheel alone."
+    );
+}
+
+#[test]
+fn loops_and_bombs_end() {
+    let page = "BT /F1 12 Tf 72 700 Td (The keeper wrote it down.) Tj ET";
+    let tree = replaced(pages_of(&[page], false), "/Kids [9 0 R]", "/Kids [2 0 R 9 0 R 2 0 R]");
+    let tree = replaced(tree, "/Count 1", "/Count 1000000000");
+    assert_eq!(text(&tree).unwrap(), "The keeper wrote it down.");
+    // Forms that call each other twice, sixty deep.
+    let objects: Vec<(String, Option<Vec<u8>>)> = (0..60)
+        .map(|number| {
+            let form = format!("/Subtype /Form /Resources << /XObject << /X {} 0 R >> >>", number + 6);
+            (form, Some(b"/X Do /X Do /X Do /X Do /X Do /X Do /X Do /X Do /X Do /X Do".to_vec()))
+        })
+        .collect();
+    let start = [
+        ("<< /Type /Catalog /Pages 2 0 R >>".to_owned(), None),
+        ("<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(), None),
+        (
+            "<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /XObject << /X 5 0 R >> >> >>"
+                .to_owned(),
+            None,
+        ),
+        (String::new(), Some(b"/X Do".to_vec())),
+    ];
+    let (found, troubles) = with_troubles(&file(&start.into_iter().chain(objects).collect::<Vec<_>>()));
+    assert!(found.is_none() && troubles.concat().contains("takes more work"), "{troubles:?}");
+    // Packed twice.
+    let bomb = deflated(&deflated(&vec![b' '; 200 << 20]));
+    let objects = [
+        ("<< /Type /Catalog /Pages 2 0 R >>".to_owned(), None),
+        ("<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(), None),
+        ("<< /Type /Page /Parent 2 0 R /Contents 4 0 R >>".to_owned(), None),
+        ("/Filter [/FlateDecode /FlateDecode]".to_owned(), Some(bomb)),
+    ];
+    assert!(text(&file(&objects)).unwrap_err().contains("reading.limits.expansion"));
+}
+
+#[test]
+fn pages_that_cannot_be_read_are_named() {
+    let line = |number: u32| format!("BT /F1 12 Tf 72 700 Td (This is what page {number} says.) Tj ET");
+    let pages = [line(1), line(2) + " 0 g", line(3)];
+    let file = pages_of(&[&pages[0], &pages[1], &pages[2]], false);
+    let file = replaced(
+        file,
+        &format!("/Length {} ", pages[1].len()),
+        &format!("/Length {} /Filter /DCTDecode ", pages[1].len()),
+    );
+    let (found, troubles) = with_troubles(&file);
+    assert_eq!(found.as_deref(), Some("This is what page 1 says.\n\nThis is what page 3 says."));
+    assert!(troubles[0].contains("broken content on 1 page of 3 (2)"), "{troubles:?}");
+    // Two of three glyphs without a character.
+    let unknown = "BT /F2 10 Tf 72 700 Td <000100010099009900990099> Tj ET";
+    let (found, troubles) = with_troubles(&pages_of(&[unknown], true));
+    assert_eq!(found.as_deref(), Some("ДД"));
+    assert!(troubles[0].contains("which letters 66 % of its glyphs are"), "{troubles:?}");
+}
+
+#[test]
+fn lines_from_right_to_left_are_in_the_order_of_reading() {
+    // "abc 12" in the places of Hebrew letters: the table says alef to gimel, drawn from the left as gimel, bet, alef.
+    let table = TABLE
+        .replace("<0003> <0005> <0061>", "<0003> <0005> <05D0>")
+        .replace("<0001> <0414>", "<0001> <0031>")
+        .replace("<FB01>", "<0032>");
+    let content =
+        "BT /F2 10 Tf 72 700 Td <00010002> Tj 8 0 Td <0005> Tj 5.5 0 Td <0004> Tj 5.5 0 Td <0003> Tj ET";
+    let file = replaced(pages_of(&[content], false), TABLE, &table);
+    assert_eq!(text(&file).unwrap().replace(' ', ""), "אבג12");
+}
+
+#[test]
+fn names_of_letters_and_accents_of_tex() {
+    let names = replaced(
+        pages_of(&["BT /F3 10 Tf 72 700 Td (ABCDE) Tj ET"], false),
+        "/eacute /ffi /uni20AC /quotedblright /germandbls",
+        "/f_i.alt /u1F600 /afii10017 /a80 /Omega",
+    );
+    assert_eq!(text(&names).unwrap(), "fi😀АPΩ");
+    // An accent, and the letter moved back under it.
+    let accent = "BT /F1 10 Tf 72 700 Td [(caf) (\\264) 444 (e)] TJ ET";
+    assert_eq!(text(&pages_of(&[accent], true)).unwrap(), "café");
+    let said = "BT /F1 10 Tf 72 700 Td (o) Tj /Span << /ActualText (ffi) >> BDC (X) Tj EMC (ce) Tj \
+        /Artifact << /Type /Pagination >> BDC 0 -600 Td (17) Tj EMC ET";
+    assert_eq!(text(&pages_of(&[said], true)).unwrap(), "office");
+}
+
 #[test]
 fn what_cannot_be_read_is_said() {
     assert!(text(b"hello").unwrap_err().contains("not a PDF (no %PDF- header)"));

@@ -84,6 +84,7 @@ fn header(report: &CleaningReport) -> Markup {
                 (number::counted(report.inputs.len() as u64, "file"))
                 ". Every decision is below: what was removed, by which rule, and why."
             }
+            @for warning in report.warnings() { p.lead { b { "Warning: " (shown(&warning)) "." } } }
             (links(&parts))
         }
     }
@@ -99,6 +100,16 @@ fn troubles(report: &CleaningReport) -> Markup {
                 p.lead {
                     (number::of(troubles.count, "file or record", "files or records"))
                     " could not be read, or not whole. The rest went on without."
+                }
+                @if troubles.kinds.len() < troubles.listed.len() {
+                    div.card {
+                        h3 { "By kind" }
+                        ul.troubles {
+                            @for kind in &troubles.kinds {
+                                li { b { (number::whole(kind.count)) } " as in " bdi.mono { (shown(&kind.first.place)) } br; (shown(&kind.first.reason)) }
+                            }
+                        }
+                    }
                 }
                 div.card {
                     ul.troubles {

@@ -9,8 +9,10 @@ use maud::{Markup, html};
 pub(super) fn section(report: &CleaningReport) -> Markup {
     // One example stands open, so that a reader sees what the folded ones hold.
     let open = report.stages.iter().position(|stage| !stage.changes.is_empty());
-    let (acted, idle): (Vec<_>, Vec<_>) =
+    let (acted, others): (Vec<_>, Vec<_>) =
         report.stages.iter().enumerate().partition(|(_, stage)| stage.acted() || !stage.counters.is_empty());
+    let (off, idle): (Vec<_>, Vec<_>) = others.into_iter().partition(|(_, stage)| stage.about.is_off);
+    let lists = [("Ran, and found nothing to take", idle), ("Switched off in this recipe", off)];
     html! {
         @if !report.stages.is_empty() {
             section #stages {
@@ -23,10 +25,10 @@ pub(super) fn section(report: &CleaningReport) -> Markup {
                     @if let Some((_, first)) = group.first() { h3 { (first.about.group.heading()) } }
                     @for (place, stage) in group { (card(stage, *place, open == Some(*place))) }
                 }
-                @if !idle.is_empty() {
-                    h3 { "Asked, and found nothing to take" }
+                @for (title, stages) in lists.iter().filter(|(_, stages)| !stages.is_empty()) {
+                    h3 { (title) }
                     ul.idle {
-                        @for (_, stage) in idle {
+                        @for (_, stage) in stages {
                             li {
                                 (shown(&stage.about.title))
                                 @if !stage.about.threshold.is_empty() { ": " (shown(&stage.about.threshold)) }

@@ -1,0 +1,301 @@
+//! The text that a page's content draws, with its places: the operators of text and of what moves it. Paths, colours and pictures are passed over.
+
+use super::font::Font;
+use super::layout::{Fragment, Fragments};
+use hayro_syntax::content::TypedIter;
+use hayro_syntax::content::ops::TypedInstruction as Op;
+use hayro_syntax::object::{Array, Dict, Name, Number, Object, ObjectIdentifier, Stream};
+use hayro_syntax::page::{Page, Resources};
+use rustc_hash::FxHashMap;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+/// Content inside content that is followed.
+const DEPTH: usize = 12;
+
+/// Pieces of text on a page.
+const FRAGMENTS: usize = 200_000;
+
+/// Graphics states kept at once.
+const STATES: usize = 512;
+
+/// A transformation of the plane, as PDF writes it.
+type Matrix = [f64; 6];
+
+/// What a file may cost: bytes of content that are gone through, those of content used again each time.
+pub(super) struct Budget {
+    pub left: u64,
+    /// Codes whose characters no font says.
+    pub unknown: u64,
+    /// Codes in all.
+    pub codes: u64,
+}
+
+/// What kept a page from being read, wholly or in part.
+pub(super) enum Fault {
+    /// The stream of its content is broken.
+    Content,
+    /// The file's budget was used up in it.
+    Budget,
+}
+
+/// Fonts of a file, by where they are in it.
+pub(super) type Fonts = FxHashMap<ObjectIdentifier, Rc<Font>>;
+
+/// The number as it is.
+pub(super) fn number(number: Number) -> f64 {
+    let value = number.as_f64();
+    if value.is_finite() { value.clamp(-1e9, 1e9) } else { 0.0 }
+}
+
+/// The fragments of text on a page, and what is wrong with it.
+pub(super) fn fragments(
+    page: &Page<'_>,
+    fonts: &mut Fonts,
+    budget: &mut Budget,
+) -> (Vec<Fragment>, Option<Fault>) {
+    let mut fault = None;
+    let mut content = Vec::new();
+    let streams = match page.raw().get::<Object<'_>>("Contents") {
+        Some(Object::Stream(stream)) => vec![stream],
+        Some(Object::Array(each)) => each.iter::<Stream<'_>>().take(1 << 16).collect(),
+        _ => Vec::new(),
+    };
+    for stream in streams {
+        match stream.decoded_data() {
+            Ok(data) => {
+                content.extend_from_slice(&data);
+                content.push(b' ');
+            }
+            Err(_) => fault = Some(Fault::Content),
+        }
+    }
+    let mut reader =
+        Reader { fonts, budget, depth: 0, hidden: 0, replacing: None, shown: Fragments::default() };
+    if reader.run(&content, page.resources(), State::default()).is_break() {
+        fault = Some(Fault::Budget);
+    }
+    (reader.shown.all, fault)
+}
+
+#[derive(Clone)]
+struct State {
+    matrix: Matrix,
+    font: Option<Rc<Font>>,
+    size: f64,
+    letter_spacing: f64,
+    word_spacing: f64,
+    stretch: f64,
+    leading: f64,
+    rise: f64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            matrix: IDENTITY,
+            font: None,
+            size: 0.0,
+            letter_spacing: 0.0,
+            word_spacing: 0.0,
+            stretch: 1.0,
+            leading: 0.0,
+            rise: 0.0,
+        }
+    }
+}
+
+const IDENTITY: Matrix = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
+
+/// First one, then the other.
+fn then([a, b, c, d, e, f]: Matrix, [g, h, i, j, k, l]: Matrix) -> Matrix {
+    [a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + l]
+}
+
+struct Reader<'r> {
+    fonts: &'r mut Fonts,
+    budget: &'r mut Budget,
+    depth: usize,
+    /// Marked content that is open and holds a running head or foot.
+    hidden: usize,
+    /// What marked content says that the next code stands for; empty once that was said.
+    replacing: Option<String>,
+    shown: Fragments,
+}
+
+impl Reader<'_> {
+    /// Goes through content. Breaks off where the budget is used up.
+    fn run(&mut self, content: &[u8], resources: &Resources<'_>, mut state: State) -> ControlFlow<()> {
+        if self.depth == DEPTH {
+            return ControlFlow::Continue(());
+        }
+        let Some(left) = self.budget.left.checked_sub(content.len() as u64) else {
+            return ControlFlow::Break(());
+        };
+        self.budget.left = left;
+        self.depth += 1;
+        let mut kept: Vec<State> = Vec::new();
+        let (mut text, mut line) = (IDENTITY, IDENTITY);
+        let mut marks: Vec<(bool, bool)> = Vec::new();
+        let mut operations = TypedIter::new(content);
+        let to = |line: &mut Matrix, text: &mut Matrix, x: f64, y: f64| {
+            *line = then([1.0, 0.0, 0.0, 1.0, x, y], *line);
+            *text = *line;
+        };
+        while let Some(operation) = operations.next() {
+            if self.shown.all.len() > FRAGMENTS {
+                return ControlFlow::Break(());
+            }
+            match operation {
+                Op::SaveState(_) if kept.len() < STATES => kept.push(state.clone()),
+                Op::RestoreState(_) => state = kept.pop().unwrap_or(state),
+                Op::Transform(m) => {
+                    state.matrix = then([m.0, m.1, m.2, m.3, m.4, m.5].map(number), state.matrix);
+                }
+                Op::BeginText(_) => (text, line) = (IDENTITY, IDENTITY),
+                Op::CharacterSpacing(spacing) => state.letter_spacing = number(spacing.0),
+                Op::WordSpacing(spacing) => state.word_spacing = number(spacing.0),
+                Op::HorizontalScaling(scale) => state.stretch = number(scale.0) / 100.0,
+                Op::TextLeading(leading) => state.leading = number(leading.0),
+                Op::TextRise(rise) => state.rise = number(rise.0),
+                Op::TextFont(font) => {
+                    state.size = number(font.1);
+                    state.font = resources.fonts.get::<Dict<'_>>(font.0).map(|dict| self.font(&dict));
+                }
+                Op::SetGraphicsState(name) => {
+                    let dict = resources.ext_g_states.get::<Dict<'_>>(name.0).unwrap_or_default();
+                    if let Some((font, size)) = dict.get::<(Dict<'_>, f64)>("Font") {
+                        (state.font, state.size) = (Some(self.font(&font)), size);
+                    }
+                }
+                Op::NextLine(by) => to(&mut line, &mut text, number(by.0), number(by.1)),
+                Op::NextLineAndSetLeading(by) => {
+                    state.leading = -number(by.1);
+                    to(&mut line, &mut text, number(by.0), number(by.1));
+                }
+                Op::SetTextMatrix(m) => {
+                    line = [m.0, m.1, m.2, m.3, m.4, m.5].map(number);
+                    text = line;
+                }
+                Op::NextLineUsingLeading(_) => to(&mut line, &mut text, 0.0, -state.leading),
+                Op::ShowText(string) => self.show(string.0.as_bytes(), &state, &mut text),
+                Op::NextLineAndShowText(string) => {
+                    to(&mut line, &mut text, 0.0, -state.leading);
+                    self.show(string.0.as_bytes(), &state, &mut text);
+                }
+                Op::ShowTextWithParameters(all) => {
+                    state.word_spacing = number(all.0);
+                    state.letter_spacing = number(all.1);
+                    to(&mut line, &mut text, 0.0, -state.leading);
+                    self.show(all.2.as_bytes(), &state, &mut text);
+                }
+                Op::ShowTexts(items) => self.show_all(items.0, &state, &mut text),
+                Op::XObject(name) => {
+                    if let Some(form) = resources.x_objects.get::<Stream<'_>>(name.0) {
+                        self.form(&form, resources, &state)?;
+                    }
+                }
+                Op::BeginMarkedContent(_) => marks.push((false, false)),
+                Op::BeginMarkedContentWithProperties(mark) => {
+                    let properties = match mark.1 {
+                        Object::Dict(dict) => dict.clone(),
+                        Object::Name(name) => resources.properties.get::<Dict<'_>>(name).unwrap_or_default(),
+                        _ => Dict::default(),
+                    };
+                    let kind = properties.get::<Name<'_>>("Type");
+                    let is_running = mark.0.as_str() == "Artifact"
+                        && kind.is_some_and(|kind| kind.as_str() == "Pagination");
+                    let said = properties.get::<hayro_syntax::object::String<'_>>("ActualText");
+                    // Long ones are whole paragraphs, whose places are those of their codes.
+                    let said = said.map(|said| super::said(&said)).filter(|said| said.chars().count() <= 8);
+                    marks.push((is_running, said.is_some()));
+                    self.hidden += usize::from(is_running);
+                    self.replacing = said.or_else(|| self.replacing.take());
+                }
+                Op::EndMarkedContent(_) => {
+                    if let Some((is_running, is_said)) = marks.pop() {
+                        self.hidden -= usize::from(is_running);
+                        self.replacing = self.replacing.take().filter(|_| !is_said);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.hidden -= marks.iter().filter(|(is_running, _)| *is_running).count();
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn form(&mut self, form: &Stream<'_>, around: &Resources<'_>, state: &State) -> ControlFlow<()> {
+        let dict = form.dict();
+        if dict.get::<Name<'_>>("Subtype").is_none_or(|subtype| subtype.as_str() != "Form") {
+            return ControlFlow::Continue(());
+        }
+        // Unpacking costs as well, also where nothing comes of it.
+        let Some(left) = self.budget.left.checked_sub(64) else { return ControlFlow::Break(()) };
+        self.budget.left = left;
+        let Ok(content) = form.decoded_data() else { return ControlFlow::Continue(()) };
+        let mut state = state.clone();
+        if let Some(matrix) = dict.get::<Matrix>("Matrix") {
+            state.matrix = then(matrix, state.matrix);
+        }
+        match dict.get::<Dict<'_>>("Resources") {
+            Some(resources) => self.run(&content, &Resources::new(resources), state),
+            None => self.run(&content, around, state),
+        }
+    }
+
+    fn font(&mut self, dict: &Dict<'_>) -> Rc<Font> {
+        match dict.obj_id() {
+            Some(id) => self.fonts.entry(id).or_insert_with(|| Rc::new(Font::new(dict))).clone(),
+            None => Rc::new(Font::new(dict)),
+        }
+    }
+
+    fn show_all(&mut self, items: &Array<'_>, state: &State, text: &mut Matrix) {
+        for item in items.iter::<Object<'_>>() {
+            match item {
+                Object::String(string) => self.show(string.as_bytes(), state, text),
+                Object::Number(back) => {
+                    let by = -number(back) / 1000.0 * state.size;
+                    let is_vertical = state.font.as_ref().is_some_and(|font| font.is_vertical);
+                    let (x, y) = if is_vertical { (0.0, by) } else { (by * state.stretch, 0.0) };
+                    *text = then([1.0, 0.0, 0.0, 1.0, x, y], *text);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn show(&mut self, bytes: &[u8], state: &State, text: &mut Matrix) {
+        let Some(font) = state.font.clone() else { return };
+        font.read(bytes, |shown| {
+            let spacing = state.letter_spacing + if shown.is_space { state.word_spacing } else { 0.0 };
+            let (x, y) = match font.is_vertical {
+                true => (0.0, -shown.width * state.size - spacing),
+                false => ((shown.width * state.size + spacing) * state.stretch, 0.0),
+            };
+            let place = then([1.0, 0.0, 0.0, 1.0, 0.0, state.rise], then(*text, state.matrix));
+            let moved = then([1.0, 0.0, 0.0, 1.0, x, y], *text);
+            self.budget.codes += 1;
+            self.budget.unknown += u64::from(shown.text.is_none());
+            let replaced = self.replacing.as_mut().map(std::mem::take);
+            if self.hidden == 0
+                && let Some(said) = replaced.or(shown.text)
+            {
+                let [a, b, c, d, e, f] = place;
+                let length = (x * a + y * c).hypot(x * b + y * d);
+                let along = match (font.is_vertical, x < 0.0 || y > 0.0) {
+                    (false, false) => [a, b],
+                    (false, true) => [-a, -b],
+                    (true, false) => [-c, -d],
+                    (true, true) => [c, d],
+                };
+                let is_mirrored = a * d - b * c < 0.0;
+                let size = state.size.abs() * if font.is_vertical { a.hypot(b) } else { c.hypot(d) };
+                self.shown.push(&said, [e, f], along, length, size, is_mirrored);
+            }
+            *text = moved;
+        });
+    }
+}

@@ -1,0 +1,448 @@
+//! From letters with places to lines in the order in which they are read.
+//!
+//! Letters that follow each other become fragments; fragments that run in one direction are looked at upright, whichever way the page is
+//! turned. White from top to bottom between fragments makes columns, fragments beside each other lines.
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_segmentation::UnicodeSegmentation as _;
+
+/// A gap that stands for a space, as a share of the letters' size.
+const SPACE: f64 = 0.16;
+
+/// A gap that parts two fragments.
+const PART: f64 = 1.0;
+
+/// Letters after one another on one line.
+#[derive(Clone, Debug)]
+pub(super) struct Fragment {
+    text: String,
+    /// The turn of its direction from left to right, in degrees, and whether it is mirrored. Its places are those after turning it back.
+    turn: (i16, bool),
+    left: f64,
+    right: f64,
+    baseline: f64,
+    size: f64,
+    letters: usize,
+}
+
+/// Fragments that letters are added to.
+#[derive(Default)]
+pub(super) struct Fragments {
+    pub all: Vec<Fragment>,
+}
+
+/// A line of a page.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub text: String,
+    /// What parts it from the line before.
+    pub starts: Starts,
+    /// Its place from the bottom of the page.
+    pub baseline: f64,
+    pub size: f64,
+    /// Whether the next word would not have fitted behind it, as far as the lines around it say.
+    pub is_full: bool,
+}
+
+/// What a line begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Starts {
+    /// Nothing: it goes on.
+    Nothing,
+    /// Nothing but a line of its own, as in a list.
+    Line,
+    /// A paragraph.
+    Paragraph,
+    /// A column or another part of the page, where the sentence may go on.
+    Block,
+}
+
+impl Fragments {
+    /// Adds what one code shows: drawn at a place, going in a direction, so long.
+    pub(super) fn push(
+        &mut self,
+        said: &str,
+        [x, y]: [f64; 2],
+        along: [f64; 2],
+        length: f64,
+        size: f64,
+        is_mirrored: bool,
+    ) {
+        if !(size.is_finite() && size > 0.0 && (x + y + length).is_finite()) {
+            return;
+        }
+        let degrees = along[1].atan2(along[0]).to_degrees();
+        let quarter = (degrees / 90.0).round() * 90.0;
+        let degrees = if (degrees - quarter).abs() < 1.5 { quarter } else { degrees };
+        let (sin, cos) = match (degrees as i16).rem_euclid(360) {
+            0 => (0.0, 1.0),
+            90 => (1.0, 0.0),
+            180 => (0.0, -1.0),
+            270 => (-1.0, 0.0),
+            _ => degrees.to_radians().sin_cos(),
+        };
+        let left = x * cos + y * sin;
+        let above = y * cos - x * sin;
+        let baseline = if is_mirrored { -above } else { above };
+        let turn = ((degrees.round() as i16).rem_euclid(360), is_mirrored);
+        let right = left + length;
+        let letters = said.chars().filter(|letter| !letter.is_whitespace() && !letter.is_control()).count();
+        let before = self.all.last_mut().filter(|before| {
+            let (gap, larger) = (left - before.right, before.size.max(size));
+            before.turn == turn
+                && (baseline - before.baseline).abs() < 0.5 * larger
+                && (-0.35 * larger..PART * larger).contains(&gap)
+                || letters == 1 && before.accents(said, left)
+        });
+        // Several letters of one code are in the order of reading; lines from right to left are turned as a whole, later.
+        let turned = (letters > 1 && said.chars().all(is_right_to_left))
+            .then(|| said.chars().rev().collect::<String>());
+        let said = turned.as_deref().unwrap_or(said).chars().map(plain).filter(|letter| !letter.is_control());
+        match before {
+            Some(before) => {
+                let is_accented = letters == 1 && before.accents_at(left);
+                if letters == 0 {
+                    before.right = before.right.max(right);
+                    if !before.text.ends_with(' ') {
+                        before.text.push(' ');
+                    }
+                    return;
+                }
+                if is_accented {
+                    before.accent(said);
+                } else {
+                    if left - before.right > SPACE * size && !before.text.ends_with(' ') {
+                        before.text.push(' ');
+                    }
+                    before.text.extend(said);
+                }
+                // The larger letters have the baseline; others are raised or lowered.
+                if size > before.size * 1.2 {
+                    before.baseline = baseline;
+                }
+                let count = before.letters + letters;
+                before.size = (before.size * before.letters as f64 + size * letters as f64) / count as f64;
+                before.letters = count;
+                before.right = before.right.max(right);
+            }
+            None if letters > 0 => {
+                self.all.push(Fragment { text: said.collect(), turn, left, right, baseline, size, letters });
+            }
+            None => {}
+        }
+    }
+}
+
+/// A letter as text has it.
+fn plain(letter: char) -> char {
+    match letter {
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\t' | '\n' | '\r' => ' ',
+        // Bullets of Symbol and Wingdings.
+        '\u{f0b7}' | '\u{f0a7}' | '\u{f076}' => '•',
+        letter => letter,
+    }
+}
+
+/// The mark that an accent standing alone puts on a letter.
+fn mark(accent: char) -> Option<char> {
+    Some(match accent {
+        '`' => '\u{300}',
+        '´' => '\u{301}',
+        'ˆ' | '^' => '\u{302}',
+        '˜' | '~' => '\u{303}',
+        '¯' => '\u{304}',
+        '˘' => '\u{306}',
+        '˙' => '\u{307}',
+        '¨' => '\u{308}',
+        '˚' => '\u{30a}',
+        '˝' => '\u{30b}',
+        'ˇ' => '\u{30c}',
+        '¸' => '\u{327}',
+        _ => return None,
+    })
+}
+
+impl Fragment {
+    /// Whether a letter there stands under the accent at the fragment's end, as TeX writes them.
+    fn accents_at(&self, left: f64) -> bool {
+        left - self.right < -0.15 * self.size
+            && left > self.right - self.size
+            && self.text.chars().next_back().is_some_and(|last| mark(last).is_some())
+    }
+
+    fn accents(&self, said: &str, left: f64) -> bool {
+        said.chars().all(char::is_alphabetic) && self.accents_at(left)
+    }
+
+    /// Puts the accent at the end on a letter.
+    fn accent(&mut self, said: impl Iterator<Item = char>) {
+        let accent = self.text.pop().and_then(mark);
+        let dotted = said.map(|letter| match letter {
+            'ı' => 'i',
+            'ȷ' => 'j',
+            letter => letter,
+        });
+        let letter: String = dotted.chain(accent).nfc().collect();
+        self.text.push_str(&letter);
+    }
+}
+
+/// The lines of a page in reading order.
+pub(super) fn lines(fragments: Vec<Fragment>) -> Vec<Line> {
+    let mut turns: Vec<((i16, bool), usize, Vec<Fragment>)> = Vec::new();
+    for fragment in fragments {
+        // More directions than a clock has hours are a drawing.
+        let is_drawing = turns.len() == 12;
+        match turns.iter_mut().find(|(turn, ..)| *turn == fragment.turn) {
+            Some((_, letters, group)) => {
+                *letters += fragment.letters;
+                group.push(fragment);
+            }
+            None if is_drawing => {}
+            None => turns.push((fragment.turn, fragment.letters, vec![fragment])),
+        }
+    }
+    // What is written along the side comes first, so that the page's last sentence can go on in the next.
+    turns.sort_by_key(|(_, letters, _)| *letters);
+    let mut blocks = Vec::new();
+    for (_, _, group) in turns {
+        arrange(group, 6, &mut blocks);
+    }
+    blocks.into_iter().flat_map(paragraphs).collect()
+}
+
+/// Parts fragments into columns, and what runs across them, in reading order.
+fn arrange(mut fragments: Vec<Fragment>, depth: usize, blocks: &mut Vec<Vec<Fragment>>) {
+    fragments.sort_by(|one, other| other.baseline.total_cmp(&one.baseline));
+    let gutter = if depth == 0 { None } else { gutter(&fragments) };
+    let Some(gutter) = gutter else {
+        if !fragments.is_empty() {
+            blocks.push(fragments);
+        }
+        return;
+    };
+    let (mut left, mut right, mut across): (Vec<_>, Vec<_>, Vec<Fragment>) = Default::default();
+    for fragment in fragments {
+        let side = if fragment.right <= gutter {
+            &mut left
+        } else if fragment.left >= gutter {
+            &mut right
+        } else {
+            // What is beside the columns above is read before.
+            if !(left.is_empty() && right.is_empty()) {
+                blocks.extend((!across.is_empty()).then(|| std::mem::take(&mut across)));
+                arrange(std::mem::take(&mut left), depth - 1, blocks);
+                arrange(std::mem::take(&mut right), depth - 1, blocks);
+            }
+            across.push(fragment);
+            continue;
+        };
+        side.push(fragment);
+    }
+    blocks.extend((!across.is_empty()).then_some(across));
+    arrange(left, depth - 1, blocks);
+    arrange(right, depth - 1, blocks);
+}
+
+/// The place of the white between two columns of text; none where there is but one, or where what stands beside each other is a table.
+fn gutter(fragments: &[Fragment]) -> Option<f64> {
+    const BINS: usize = 256;
+    const LEAST: usize = 4;
+    let low = fragments.iter().map(|fragment| fragment.left).fold(f64::INFINITY, f64::min);
+    let high = fragments.iter().map(|fragment| fragment.right).fold(f64::NEG_INFINITY, f64::max);
+    if fragments.len() < 2 * LEAST || high <= low {
+        return None;
+    }
+    let bin = |x: f64| (((x - low) / (high - low) * BINS as f64) as usize).min(BINS - 1);
+    // How many fragments begin and end in each bin.
+    let (mut begin, mut end) = ([0_usize; BINS], [0_usize; BINS]);
+    for fragment in fragments {
+        if let (Some(begin), Some(end)) =
+            (begin.get_mut(bin(fragment.left)), end.get_mut(bin(fragment.right)))
+        {
+            *begin += 1;
+            *end += 1;
+        }
+    }
+    let (mut begun, mut ended) = (0, 0);
+    let mut best: Option<(usize, usize, usize)> = None;
+    for (place, (begin, end)) in begin.iter().zip(end).enumerate() {
+        begun += begin;
+        let (before, after) = (ended, fragments.len() - begun);
+        let across = begun - ended;
+        ended += end;
+        if before.min(after) < LEAST || across > before + after {
+            continue;
+        }
+        match &mut best {
+            Some((least, _, last)) if across == *least && place == *last + 1 => *last = place,
+            Some((least, first, last)) if across == *least && *last - *first > 2 => {}
+            Some((least, ..)) if across > *least => {}
+            _ => best = Some((across, place, place)),
+        }
+    }
+    let (_, first, last) = best?;
+    let width = (high - low) / BINS as f64;
+    let middle = low + width * (first + last + 1) as f64 / 2.0;
+    let left: Vec<&Fragment> = fragments.iter().filter(|fragment| fragment.right <= middle).collect();
+    let right: Vec<&Fragment> = fragments.iter().filter(|fragment| fragment.left >= middle).collect();
+    if left.len().min(right.len()) < LEAST {
+        return None;
+    }
+    let size = median(fragments.iter().map(|fragment| fragment.size));
+    let is_wide = |side: &[&Fragment]| median(side.iter().map(|each| each.right - each.left)) > 8.0 * size;
+    // Fragments are in order from the top.
+    let top = left.first()?.baseline.min(right.first()?.baseline);
+    let bottom = left.last()?.baseline.max(right.last()?.baseline);
+    (is_wide(&left) && is_wide(&right) && top - bottom > 2.5 * size).then_some(middle)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    quantile(values, 0.5)
+}
+
+/// The value below which a share of values lies; 0 of none.
+fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get((values.len() as f64 * share) as usize).copied().unwrap_or(0.0)
+}
+
+/// Fragments beside each other as one.
+struct Row {
+    text: String,
+    left: f64,
+    right: f64,
+    baseline: f64,
+    size: f64,
+    /// How many pieces with wide gaps between them it has, as the rows of a table.
+    cells: usize,
+    /// The width of its first word.
+    first_word: f64,
+}
+
+/// The lines of a column, with what each begins.
+fn paragraphs(fragments: Vec<Fragment>) -> Vec<Line> {
+    let rows = rows(fragments);
+    let left = rows.iter().map(|row| row.left).fold(f64::INFINITY, f64::min);
+    // A line that runs over the edge says nothing of the others.
+    let mut ends: Vec<f64> = rows.iter().map(|row| row.right).collect();
+    ends.sort_by(f64::total_cmp);
+    let right = ends.get(ends.len().saturating_sub(1 + ends.len() / 12)).copied().unwrap_or(left);
+    let steps: Vec<f64> =
+        rows.windows(2).filter_map(|pair| Some(pair.first()?.baseline - pair.last()?.baseline)).collect();
+    // The step inside paragraphs is one of the smaller, also where most have but two lines.
+    let usual = quantile(steps.iter().copied(), 0.3);
+    let mut lines: Vec<Line> = Vec::new();
+    for (index, row) in rows.iter().enumerate() {
+        let after = rows.get(index + 1);
+        let is_full = match after {
+            Some(after) => row.right + 0.4 * row.size + after.first_word > right,
+            None => row.right > left + (right - left) * 0.75,
+        };
+        let before = index.checked_sub(1).and_then(|before| Some((rows.get(before)?, lines.get(before)?)));
+        let starts = before.map_or(Starts::Block, |(before, line)| {
+            let step = before.baseline - row.baseline;
+            let usual = if rows.len() > 3 { usual } else { usual.min(row.size * 1.6) };
+            let ratio = before.size / row.size;
+            let is_end = super::prose::ends_sentence(&before.text);
+            // A first line that is set in, and not the second of an item whose first hangs out.
+            let is_set_in = row.left > before.left + 0.7 * row.size
+                && row.left < left + 6.0 * row.size
+                && (is_end || !line.is_full);
+            if step > usual * 1.25 || !(0.87..1.15).contains(&ratio) {
+                Starts::Paragraph
+            } else if before.cells > 1 && row.cells > 1 {
+                Starts::Line
+            } else if line.is_full && !is_set_in {
+                Starts::Nothing
+            } else if is_end || is_set_in {
+                Starts::Paragraph
+            } else if before.right < left + (right - left) * 0.6 && !row.text.starts_with(char::is_lowercase)
+            {
+                Starts::Line
+            } else {
+                Starts::Nothing
+            }
+        });
+        lines.push(Line { text: row.text.clone(), starts, baseline: row.baseline, size: row.size, is_full });
+    }
+    lines
+}
+
+/// The rows of fragments that are in order from the top.
+fn rows(fragments: Vec<Fragment>) -> Vec<Row> {
+    let mut rows: Vec<Vec<Fragment>> = Vec::new();
+    for fragment in fragments {
+        match rows.last_mut() {
+            Some(row)
+                if row.iter().rev().take(8).any(|of| {
+                    (of.baseline - fragment.baseline).abs() < 0.35 * of.size.max(fragment.size)
+                }) =>
+            {
+                row.push(fragment);
+            }
+            _ => rows.push(vec![fragment]),
+        }
+    }
+    rows.into_iter().filter_map(row).collect()
+}
+
+fn row(mut fragments: Vec<Fragment>) -> Option<Row> {
+    fragments.sort_by(|one, other| one.left.total_cmp(&other.left));
+    // Bold letters are sometimes the same ones twice.
+    fragments.dedup_by(|one, other| one.text == other.text && (one.left - other.left).abs() < 0.3 * one.size);
+    let main = fragments.iter().max_by_key(|fragment| fragment.letters)?;
+    let (baseline, size) = (main.baseline, main.size);
+    let left = fragments.first()?.left;
+    let right = fragments.iter().map(|fragment| fragment.right).fold(left, f64::max);
+    let (mut text, mut end, mut cells) = (String::new(), left, 1);
+    for fragment in &fragments {
+        cells += usize::from(fragment.left - end > PART * fragment.size);
+        if fragment.left - end > SPACE * fragment.size && !text.ends_with(' ') {
+            text.push(' ');
+        }
+        text.push_str(&fragment.text);
+        end = end.max(fragment.right);
+    }
+    let text = match is_from_right(&text) {
+        true => logical(&text),
+        false => text.trim().to_owned(),
+    };
+    let letters = text.chars().count().max(1);
+    let first = text.split(' ').next().unwrap_or_default().chars().count();
+    let first_word = (right - left) * first as f64 / letters as f64;
+    (!text.is_empty()).then_some(Row { text, left, right, baseline, size, cells, first_word })
+}
+
+fn is_right_to_left(letter: char) -> bool {
+    !letter.is_numeric()
+        && matches!(letter, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}')
+}
+
+/// Whether most letters are Hebrew's, Arabic's or another script's that runs from right to left.
+fn is_from_right(text: &str) -> bool {
+    let count = text.chars().filter(|letter| is_right_to_left(*letter)).count();
+    count > 0 && count * 2 > text.chars().filter(|letter| letter.is_alphabetic()).count()
+}
+
+/// A line from right to left in the order of reading, of one in the order of its places.
+fn logical(text: &str) -> String {
+    let mut result = String::new();
+    let mut held: Vec<&str> = Vec::new();
+    let is_left =
+        |piece: &str| piece.chars().all(|letter| letter.is_alphanumeric() && !is_right_to_left(letter));
+    for piece in text.trim().graphemes(true).rev() {
+        // Numbers and words of other scripts run from left to right within it.
+        if is_left(piece)
+            || !held.is_empty() && piece.chars().all(|letter| matches!(letter, '.' | ',' | ':' | '/' | '-'))
+        {
+            held.push(piece);
+        } else {
+            result.extend(held.drain(..).rev());
+            result.push_str(piece);
+        }
+    }
+    result.extend(held.drain(..).rev());
+    result
+}
