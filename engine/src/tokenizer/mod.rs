@@ -330,12 +330,6 @@ impl Tokenizer {
         self.token(id).is_some_and(|token| token.len() == 6 && token.starts_with("<0x") && token.ends_with('>'))
     }
 
-    /// Whether a token is a special one: a mark of the model's, and no text.
-    pub fn is_special(&self, id: u32) -> bool {
-        let added = self.inner.get_added_vocabulary().get_added_tokens_decoder();
-        added.get(&id).is_some_and(|token| token.special)
-    }
-
     /// The text of tokens as a person reads it, without special tokens.
     pub fn decode_plain(&self, tokens: &[u32]) -> String {
         let plain: Vec<u32> = tokens.iter().copied().filter(|id| !self.is_special(*id)).collect();
