@@ -95,7 +95,7 @@ pub struct RunRecord {
     /// The checkpoint that it goes on from, where that is another run's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored_from: Option<Start>,
-    /// Early stopping ended the run at this step, and it was resumed: evaluations up to here try nobody's patience.
+    /// The step at which early stopping ended the run before it was resumed; its patience counts evaluations after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_from: Option<u64>,
     /// What the guard did to it, in order.

@@ -93,7 +93,15 @@ def ours(options, run, until):
 
 
 def events_of(run):
-    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    events, clock = (
+        [json.loads(line) for line in (run / name).read_text().splitlines()] for name in ("metrics.jsonl", "clock.jsonl")
+    )
+    # Each from its step on.
+    speeds = [line for line in clock if "event" not in line]
+    for event in events:
+        if event["event"] == "step":
+            event["tokens_per_s"] = [line for line in speeds if line["step"] <= event["step"]][-1]["tokens_per_s"]
+    return events
 
 
 def in_turns(base, adapter, options):

@@ -8,7 +8,7 @@ use egui::emath::Numeric;
 use egui::{ComboBox, DragValue, Ui};
 use glasshouse_protocol::{
     Decay, ErrorReport, GuardMode, MAX_MILESTONES, Milestones, OptimizerKind, Precision, RunConfig,
-    RunSummary,
+    RunSummary, TrainConfig,
 };
 use std::ops::RangeInclusive;
 
@@ -79,6 +79,23 @@ pub(in crate::pages) fn number<T: Numeric>(
     });
 }
 
+/// How often the data are seen; 0 leaves the length to the steps, which follow from the data otherwise.
+pub(in crate::pages) fn epochs_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
+    let mut epochs = train.epochs.unwrap_or_default();
+    number(ui, ("Epochs", "train.epochs"), &mut epochs, 0.0..=1e6, refused);
+    train.epochs = (epochs > 0.0).then_some(epochs);
+}
+
+/// When a run ends before its last step.
+fn stopping_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
+    let stopping = &mut train.early_stopping;
+    number(ui, ("Patience", "train.early_stopping.patience"), &mut stopping.patience, 0..=100_000, refused);
+    if stopping.patience > 0 {
+        let path = "train.early_stopping.min_improvement";
+        number(ui, ("Minimum improvement", path), &mut stopping.min_improvement, 0.0..=100.0, refused);
+    }
+}
+
 /// How long, how much at a time, and how fast.
 fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Option<&ErrorReport>) {
     super::start::start_ui(ui, draft, runs);
@@ -87,10 +104,7 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
     ui.add_enabled_ui(train.epochs.is_none(), |ui| {
         number(ui, ("Steps", "train.steps"), &mut train.steps, 0..=100_000_000, refused);
     });
-    let mut epochs = train.epochs.unwrap_or_default();
-    number(ui, ("Epochs", "train.epochs"), &mut epochs, 0.0..=1e6, refused);
-    // The steps follow from the text then, when the run begins.
-    train.epochs = (epochs > 0.0).then_some(epochs);
+    epochs_ui(ui, train, refused);
     number(ui, ("Batch size", "train.batch_size"), &mut train.batch_size, 0..=65_536, refused);
     number(ui, ("Gradient accumulation", "train.accumulate"), &mut train.accumulate, 0..=65_536, refused);
     field(ui, "Learning rate", "train.learning_rate", refused, |ui| {
@@ -177,12 +191,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
     });
     number(ui, ("Evaluate every", "train.eval_interval"), &mut train.eval_interval, 0..=1_000_000, refused);
     number(ui, ("Evaluation batches", "train.eval_batches"), &mut train.eval_batches, 0..=100_000, refused);
-    let stopping = &mut train.early_stopping;
-    number(ui, ("Patience", "train.early_stopping.patience"), &mut stopping.patience, 0..=100_000, refused);
-    if stopping.patience > 0 {
-        let path = "train.early_stopping.min_improvement";
-        number(ui, ("Minimum improvement", path), &mut stopping.min_improvement, 0.0..=100.0, refused);
-    }
+    stopping_ui(ui, train, refused);
     let every = "train.checkpoint_interval";
     number(ui, ("Checkpoint every", every), &mut train.checkpoint_interval, 0..=1_000_000, refused);
     field(ui, "Milestones", "train.milestones", refused, |ui| {

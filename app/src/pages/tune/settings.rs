@@ -3,7 +3,7 @@
 use super::text;
 use crate::format;
 use crate::pages::parts::caption;
-use crate::pages::train::form::{learning_rate, number};
+use crate::pages::train::form::{epochs_ui, learning_rate, number};
 use crate::widgets::field;
 use egui::{ComboBox, Ui};
 use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Start};
@@ -69,10 +69,13 @@ pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
 /// Steps, batch and learning rate; the rest is on Train.
 pub(super) fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let (mut steps, mut rate) = (draft.train.steps, draft.train.learning_rate);
-    number(ui, ("Steps", "train.steps"), &mut steps, 0..=100_000_000, refused);
+    ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| {
+        number(ui, ("Steps", "train.steps"), &mut steps, 0..=100_000_000, refused);
+    });
     if steps != draft.train.steps {
         draft.set_steps(steps);
     }
+    epochs_ui(ui, &mut draft.train, refused);
     number(ui, ("Batch size", "train.batch_size"), &mut draft.train.batch_size, 0..=65_536, refused);
     field(ui, "Learning rate", "train.learning_rate", refused, |ui| {
         ui.add(learning_rate(&mut rate)).accessible_name("Learning rate");
