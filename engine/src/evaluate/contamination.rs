@@ -17,8 +17,8 @@ use crate::project::Run;
 use crate::protocol::EvaluateSettings;
 use crate::protocol::evaluation::Contamination;
 use crate::protocol::quantity::counted;
-use glasshouse_corpus::duplicates::contamination::{Set, Settings};
 use crate::tokenizer::{Frame, TokenizerFiles};
+use glasshouse_corpus::duplicates::contamination::{Set, Settings};
 use std::collections::{HashMap, HashSet};
 
 /// Texts that are named.
@@ -359,7 +359,8 @@ mod tests {
     #[test]
     fn conversations_that_were_learned_are_found_however_short_they_are() {
         // Rows of 3, 9 and 30 words that were learned, and as many of others.
-        let row = |seed: u64, count: u64| chat_row(&words(seed, count / 2), &words(seed + 50, count - count / 2));
+        let row =
+            |seed: u64, count: u64| chat_row(&words(seed, count / 2), &words(seed + 50, count - count / 2));
         let rows = |seeds: std::ops::Range<u64>| -> Vec<String> {
             seeds.flat_map(|seed| [3, 9, 30].map(|count| row(100 * seed + count, count))).collect()
         };
@@ -390,9 +391,12 @@ mod tests {
                 let (question, answer) = (words(seed, count / 2), words(seed + 50, count - count / 2));
                 match objective {
                     Objective::Preference => {
-                        json!({ "prompt": format!("{question} "), "chosen": answer, "rejected": "nothing" }).to_string()
+                        json!({ "prompt": format!("{question} "), "chosen": answer, "rejected": "nothing" })
+                            .to_string()
                     }
-                    Objective::Reward => json!({ "prompt": format!("{question} {answer}"), "answer": "yes" }).to_string(),
+                    Objective::Reward => {
+                        json!({ "prompt": format!("{question} {answer}"), "answer": "yes" }).to_string()
+                    }
                     Objective::Classify => {
                         json!({ "text": format!("{question} {answer}"), "label": seed % 2 }).to_string()
                     }

@@ -97,8 +97,10 @@ impl Corpus {
     }
 
     pub(super) fn records(&self) -> Vec<SourceRecord> {
-        let of_file =
-            |source: &SourceFile| SourceRecord { path: source.path.display().to_string(), bytes: source.bytes };
+        let of_file = |source: &SourceFile| SourceRecord {
+            path: source.path.display().to_string(),
+            bytes: source.bytes,
+        };
         let mut records: Vec<SourceRecord> = match &self.text {
             Text::Files { sources, .. } => sources.iter().map(of_file).collect(),
             Text::Stories(bytes) => {
