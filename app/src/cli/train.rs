@@ -13,8 +13,8 @@ use glasshouse_engine::protocol::evaluation::AuditTopic;
 use glasshouse_engine::protocol::presets::FIRST_SECONDS;
 use glasshouse_engine::protocol::quantity::{bytes, count, counted, duration, flop, things, whole};
 use glasshouse_engine::protocol::{
-    AuditSettings, Command, DeviceKind, Event, FileProblem, LearnsFrom, OpenedRun, PreparationStage, RunConfig, RunLaunch,
-    RunSummary, Start, TrainEvent, WeightSource,
+    AuditSettings, Command, DeviceKind, Event, FileProblem, LearnsFrom, OpenedRun, PreparationStage,
+    RunConfig, RunLaunch, RunSummary, Start, TrainEvent, WeightSource,
 };
 use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
@@ -494,7 +494,8 @@ mod tests {
     #[test]
     fn rows_that_are_left_out_are_an_event() {
         let reason = "line 21: the user speaks twice (and 49 more like it)".to_owned();
-        let problem = FileProblem { name: "c.jsonl".to_owned(), reason: reason.clone(), partly: false, count: 50 };
+        let problem =
+            FileProblem { name: "c.jsonl".to_owned(), reason: reason.clone(), partly: false, count: 50 };
         let told = json!({
             "event": "left_out",
             "problems": [{ "name": "c.jsonl", "reason": reason, "partly": false, "count": 50 }],

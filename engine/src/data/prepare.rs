@@ -610,7 +610,9 @@ async fn scan(
         }));
     }
     match count.train_documents {
-        Some(0) => Err(Error::Refused("all of the text is in held-out files; add a text to learn".to_owned())),
+        Some(0) => {
+            Err(Error::Refused("all of the text is in held-out files; add a text to learn".to_owned()))
+        }
         Some(train) if train == count.documents => {
             Err(Error::Refused("the held-out files hold no text; give others".to_owned()))
         }

@@ -17,8 +17,8 @@ use crate::project::Run;
 use crate::protocol::EvaluateSettings;
 use crate::protocol::evaluation::Contamination;
 use crate::protocol::quantity::counted;
-use glasshouse_corpus::duplicates::contamination::{Set, Settings};
 use crate::tokenizer::{Frame, TokenizerFiles};
+use glasshouse_corpus::duplicates::contamination::{Set, Settings};
 use std::collections::{HashMap, HashSet};
 
 /// Texts that are named.
@@ -104,9 +104,9 @@ struct Lookup {
     words: usize,
     set: Set,
     /// Where each text is, by its words: the same words are looked up once, however many things have them.
-    known: HashMap<u64, Place>,
+    known: HashMap<u64, LookedUpAs>,
     /// The places of each thing that is looked up; none where it has no word.
-    things: Vec<Vec<Place>>,
+    things: Vec<Vec<LookedUpAs>>,
     found: HashSet<(u32, u64)>,
     /// Short texts that are all of a document or an example.
     whole: HashSet<u64>,
@@ -114,7 +114,7 @@ struct Lookup {
 
 /// Where the runs of a text are.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum LookedUpAs {
     /// An item of the set.
     Item(u32),
     /// It has too few words for a run; what stands for them.
@@ -141,11 +141,11 @@ impl Lookup {
             let place = self.known.get(&key).copied().unwrap_or_else(|| {
                 let items = self.set.items();
                 self.set.add("", text);
-                if self.set.items() > items { Place::Item(items as u32) } else { Place::Short(key) }
+                if self.set.items() > items { LookedUpAs::Item(items as u32) } else { LookedUpAs::Short(key) }
             });
             self.known.insert(key, place);
             // A further answer of a word or two says nothing by itself.
-            if at == 0 || matches!(place, Place::Item(_)) {
+            if at == 0 || matches!(place, LookedUpAs::Item(_)) {
                 places.push(place);
             }
         }
@@ -158,7 +158,8 @@ impl Lookup {
             found.insert((item, hash));
         });
         if text.len() <= SHORT {
-            self.whole.extend(key(text).filter(|key| matches!(self.known.get(key), Some(Place::Short(_)))));
+            self.whole
+                .extend(key(text).filter(|key| matches!(self.known.get(key), Some(LookedUpAs::Short(_)))));
         }
     }
 
@@ -168,9 +169,9 @@ impl Lookup {
             *found_of.entry(*item).or_default() += 1;
         }
         // Of each thing that is looked up how many runs it has, and how many of them were found.
-        let counts = |place: &Place| match place {
-            Place::Item(item) => (self.set.item_runs(*item), found_of.get(item).copied().unwrap_or(0)),
-            Place::Short(key) => (1, u32::from(self.whole.contains(key))),
+        let counts = |place: &LookedUpAs| match place {
+            LookedUpAs::Item(item) => (self.set.item_runs(*item), found_of.get(item).copied().unwrap_or(0)),
+            LookedUpAs::Short(key) => (1, u32::from(self.whole.contains(key))),
         };
         let sum = |(all, found): (u64, u64), (own, own_found): (u32, u32)| {
             (all + u64::from(own), found + u64::from(own_found))
@@ -193,7 +194,7 @@ impl Lookup {
                 .and_then(|one| one.first())
                 .map(|text| text.chars().take(BEGINNING).collect::<String>())
         };
-        let short = |places: &&Vec<Place>| matches!(places[..], [Place::Short(_)]);
+        let short = |places: &&Vec<LookedUpAs>| matches!(places[..], [LookedUpAs::Short(_)]);
         Contamination {
             n: self.words,
             looked_up: self.things.iter().filter(|places| !places.is_empty()).count() as u64,
@@ -359,7 +360,8 @@ mod tests {
     #[test]
     fn conversations_that_were_learned_are_found_however_short_they_are() {
         // Rows of 3, 9 and 30 words that were learned, and as many of others.
-        let row = |seed: u64, count: u64| chat_row(&words(seed, count / 2), &words(seed + 50, count - count / 2));
+        let row =
+            |seed: u64, count: u64| chat_row(&words(seed, count / 2), &words(seed + 50, count - count / 2));
         let rows = |seeds: std::ops::Range<u64>| -> Vec<String> {
             seeds.flat_map(|seed| [3, 9, 30].map(|count| row(100 * seed + count, count))).collect()
         };
@@ -390,9 +392,12 @@ mod tests {
                 let (question, answer) = (words(seed, count / 2), words(seed + 50, count - count / 2));
                 match objective {
                     Objective::Preference => {
-                        json!({ "prompt": format!("{question} "), "chosen": answer, "rejected": "nothing" }).to_string()
+                        json!({ "prompt": format!("{question} "), "chosen": answer, "rejected": "nothing" })
+                            .to_string()
                     }
-                    Objective::Reward => json!({ "prompt": format!("{question} {answer}"), "answer": "yes" }).to_string(),
+                    Objective::Reward => {
+                        json!({ "prompt": format!("{question} {answer}"), "answer": "yes" }).to_string()
+                    }
                     Objective::Classify => {
                         json!({ "text": format!("{question} {answer}"), "label": seed % 2 }).to_string()
                     }

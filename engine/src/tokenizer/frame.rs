@@ -69,7 +69,8 @@ mod tests {
         let text = files.chat_renderer().unwrap().text(&messages, true).unwrap();
         let contents = Frame::new(&files).contents(&text);
         let said: Vec<&str> = contents.split('\n').filter(|line| !line.is_empty()).collect();
-        let wanted = ["Words of the System.", "Words of the User.", "Words of the Assistant.", "Words of the User."];
+        let wanted =
+            ["Words of the System.", "Words of the User.", "Words of the Assistant.", "Words of the User."];
         assert_eq!(said, wanted);
         assert_eq!(Frame::new(&files).contents("plain text<|im_end|>"), "plain text");
     }

@@ -135,7 +135,7 @@ pub(super) fn missing(
         return Some(format!("all {held_out} {noun}s are held out; give others that say something else"));
     }
     (held_out == 0).then(|| {
-        format!("none of the {train} {noun}s can be held out, since all say the same; give others, or a file that is held out")
+        format!("none of the {train} {noun}s is held out: all say the same, or the held-out files hold none; give others")
     })
 }
 

@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 
 /// Where the documents come from.
 pub(super) struct Corpus {
-    text: Text,
+    text: Origin,
     /// Files that are held out.
     held_out: Vec<SourceFile>,
 }
 
-enum Text {
+enum Origin {
     Files {
         sources: Vec<SourceFile>,
         /// Share of training windows by source; empty where windows begin anywhere.
@@ -27,19 +27,19 @@ enum Text {
 impl Corpus {
     pub(super) fn new(config: &DataConfig, problems: &Problems) -> Result<Self> {
         let text = if config.paths.is_empty() {
-            Text::Stories(config.corpus_bytes)
+            Origin::Stories(config.corpus_bytes)
         } else {
             let sources = read::find_sources(&config.paths, problems)?;
             let mixture =
                 if config.mixture.is_empty() { read::mixture(&sources)? } else { config.mixture.clone() };
-            Text::Files { sources, mixture }
+            Origin::Files { sources, mixture }
         };
         Ok(Self { text, held_out: read::find_sources(&config.validation_files, problems)? })
     }
 
     /// Files of rows, each with the split that its rows are given; none where the text is not in files.
     pub(super) fn rows(&self) -> Option<impl Iterator<Item = (&SourceFile, Option<Split>)>> {
-        let Text::Files { sources, .. } = &self.text else { return None };
+        let Origin::Files { sources, .. } = &self.text else { return None };
         let own = (!self.held_out.is_empty()).then_some(Split::Train);
         let held_out = self.held_out.iter().map(|source| (source, Some(Split::Validation)));
         Some(sources.iter().map(move |source| (source, own)).chain(held_out))
@@ -53,7 +53,7 @@ impl Corpus {
     /// What problems of all of it are told of: the file, where there is one.
     pub(super) fn name(&self) -> String {
         match (&self.text, &self.held_out[..]) {
-            (Text::Files { sources, .. }, []) if sources.len() == 1 => {
+            (Origin::Files { sources, .. }, []) if sources.len() == 1 => {
                 let name = sources.first().and_then(|source| source.path.file_name()).unwrap_or_default();
                 name.to_string_lossy().into_owned()
             }
@@ -64,8 +64,8 @@ impl Corpus {
     pub(super) fn mixture(&self) -> &BTreeMap<String, f64> {
         static NONE: BTreeMap<String, f64> = BTreeMap::new();
         match &self.text {
-            Text::Files { mixture, .. } => mixture,
-            Text::Stories(_) => &NONE,
+            Origin::Files { mixture, .. } => mixture,
+            Origin::Stories(_) => &NONE,
         }
     }
 
@@ -88,8 +88,8 @@ impl Corpus {
         problems: &Problems,
     ) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
         match &self.text {
-            Text::Files { sources, .. } => Box::new(read::pieces(sources.clone(), problems)),
-            Text::Stories(bytes) => Box::new(
+            Origin::Files { sources, .. } => Box::new(read::pieces(sources.clone(), problems)),
+            Origin::Stories(bytes) => Box::new(
                 stories::up_to(*bytes, CORPUS_SEED)
                     .map(|text| Ok(TextPiece { text, ends_document: true, mark: None })),
             ),
@@ -97,11 +97,13 @@ impl Corpus {
     }
 
     pub(super) fn records(&self) -> Vec<SourceRecord> {
-        let of_file =
-            |source: &SourceFile| SourceRecord { path: source.path.display().to_string(), bytes: source.bytes };
+        let of_file = |source: &SourceFile| SourceRecord {
+            path: source.path.display().to_string(),
+            bytes: source.bytes,
+        };
         let mut records: Vec<SourceRecord> = match &self.text {
-            Text::Files { sources, .. } => sources.iter().map(of_file).collect(),
-            Text::Stories(bytes) => {
+            Origin::Files { sources, .. } => sources.iter().map(of_file).collect(),
+            Origin::Stories(bytes) => {
                 vec![SourceRecord { path: format!("embedded stories, seed {CORPUS_SEED}"), bytes: *bytes }]
             }
         };
@@ -120,8 +122,8 @@ impl Corpus {
             format!("{} ({} bytes, changed {})", path.display(), source.bytes, source.modified)
         };
         let sources: Vec<String> = match &self.text {
-            Text::Files { sources, .. } => sources.iter().map(of_file).collect(),
-            Text::Stories(bytes) => {
+            Origin::Files { sources, .. } => sources.iter().map(of_file).collect(),
+            Origin::Stories(bytes) => {
                 vec![format!("stories edition {}, {bytes} bytes, seed {CORPUS_SEED}", stories::EDITION)]
             }
         };

@@ -1,8 +1,8 @@
 //! Texts with labels into a token store of examples, each a text's tokens and, behind them, the number of its label: the target of its
 //! last token, so that batches and losses are those of any other examples.
 
-use super::corpus::Corpus;
 use super::conversations::missing;
+use super::corpus::Corpus;
 use super::lost::Lost;
 use super::split::RowSplitter;
 use super::{ENCODE_BYTES, Progress, index_of};

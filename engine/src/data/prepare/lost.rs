@@ -41,7 +41,8 @@ impl Lost {
     /// # Errors
     /// Nothing that could be read is left.
     pub(super) fn tell(&self, problems: &Problems, name: &str, of: &str) -> Result<()> {
-        let mut characters: Vec<(char, u64)> = self.characters.iter().map(|(own, count)| (*own, *count)).collect();
+        let mut characters: Vec<(char, u64)> =
+            self.characters.iter().map(|(own, count)| (*own, *count)).collect();
         if characters.is_empty() {
             return Ok(());
         }
@@ -83,6 +84,7 @@ pub(super) fn is_emptied(
     learned.iter().any(|range| {
         let tokens = encoded.tokens.iter().zip(encoded.learned(std::slice::from_ref(range)));
         let mut own = tokens.filter(|(_, learned)| *learned).map(|(token, _)| token);
-        lost.iter().any(|(place, _)| range.contains(place)) && own.all(|token| tokenizer.is_special(*token) || tokenizer.decode(&[*token]).trim().is_empty())
+        lost.iter().any(|(place, _)| range.contains(place))
+            && own.all(|token| tokenizer.is_special(*token) || tokenizer.decode(&[*token]).trim().is_empty())
     })
 }

@@ -237,8 +237,13 @@ mod tests {
         let held_out = |seed| {
             let config = DataConfig { validation: 0.5, validation_seed: seed, ..DataConfig::default() };
             let mut splitter = RowSplitter::new(&config);
-            let placed: Vec<_> = (0..64).flat_map(|row: u64| splitter.place(&row.to_string(), None, row)).collect();
-            placed.into_iter().filter(|(split, _)| *split == Split::Validation).map(|(_, row)| row).collect::<Vec<_>>()
+            let placed: Vec<_> =
+                (0..64).flat_map(|row: u64| splitter.place(&row.to_string(), None, row)).collect();
+            placed
+                .into_iter()
+                .filter(|(split, _)| *split == Split::Validation)
+                .map(|(_, row)| row)
+                .collect::<Vec<_>>()
         };
         assert_eq!(held_out(1), held_out(1));
         assert_ne!(held_out(1), held_out(2));

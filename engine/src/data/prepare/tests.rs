@@ -437,7 +437,8 @@ fn a_tokenizer_learns_from_the_training_split_alone() {
     std::fs::write(&path, format!("{learned}{}", "qzxyvv ßrown. ".repeat(learned.len() / 140))).unwrap();
     for kind in [TokenizerKind::Bpe, TokenizerKind::WordPiece, TokenizerKind::Unigram] {
         let (prepared, _) = run(&config(kind, &[&path]), folder.path()).unwrap();
-        let texts = (0..prepared.tokenizer.vocabulary_size() as u32).map(|id| prepared.tokenizer.describe(id).text);
+        let texts =
+            (0..prepared.tokenizer.vocabulary_size() as u32).map(|id| prepared.tokenizer.describe(id).text);
         assert!(texts.clone().any(|text| text.contains("word")), "{kind:?}");
         assert!(texts.filter(|text| text.contains("qz")).count() == 0, "{kind:?}");
     }
@@ -445,7 +446,11 @@ fn a_tokenizer_learns_from_the_training_split_alone() {
     assert_eq!(prepared.tokenizer.id("ß"), None);
     let [problem] = &prepared.problems[..] else { panic!("{:?}", prepared.problems) };
     assert_eq!((problem.name.as_str(), problem.count), ("text.txt", 1));
-    assert!(problem.reason.contains("'ß'") && problem.reason.contains("of its held-out part"), "{}", problem.reason);
+    assert!(
+        problem.reason.contains("'ß'") && problem.reason.contains("of its held-out part"),
+        "{}",
+        problem.reason
+    );
 }
 
 #[test]
@@ -453,23 +458,36 @@ fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_ar
     let folder = tempfile::tempdir().unwrap();
     let files = chatml("What is plus? apples user assistant\n");
     let sums = |from: u64| -> Vec<String> {
-        (from..from + 30).map(|number| chat_row(&format!("What is {number} plus {number}?"), &(2 * number).to_string())).collect()
+        (from..from + 30)
+            .map(|number| chat_row(&format!("What is {number} plus {number}?"), &(2 * number).to_string()))
+            .collect()
     };
     let refused = rows(&files, Objective::Chat, [&sums(1), &[]], folder.path()).unwrap_err().to_string();
     assert!(refused.contains("no character of an answer is in the vocabulary"), "{refused}");
-    let answers: Vec<String> = (1..=20).map(|number| chat_row(&format!("What is {number}?"), &format!("{number} apples"))).collect();
-    let prepared = rows(&files, Objective::Chat, [&[sums(100), answers].concat(), &[]], folder.path()).unwrap();
+    let answers: Vec<String> =
+        (1..=20).map(|number| chat_row(&format!("What is {number}?"), &format!("{number} apples"))).collect();
+    let prepared =
+        rows(&files, Objective::Chat, [&[sums(100), answers].concat(), &[]], folder.path()).unwrap();
     assert_eq!(prepared.store.index().unwrap().documents, 20);
     let told: Vec<(&str, u64)> =
         prepared.problems.iter().map(|problem| (problem.reason.as_str(), problem.count)).collect();
     let [(emptied, left_out), (lost, of_rows)] = told[..] else { panic!("{told:?}") };
     assert_eq!((of_rows, left_out), (50, 30));
-    assert!(lost.contains("lost in 50 conversations of it: '1' (") && emptied.starts_with("line 1: "), "{told:?}");
+    assert!(
+        lost.contains("lost in 50 conversations of it: '1' (") && emptied.starts_with("line 1: "),
+        "{told:?}"
+    );
     // Nothing of a text is left, or all but some.
     let text = |text: &str, name: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text.repeat(50)).unwrap();
-        at_once(prepare_in_turns(&config(TokenizerKind::Byte, &[&path]), Some(&files), folder.path(), &mut |_| (), &Turns::none()))
+        at_once(prepare_in_turns(
+            &config(TokenizerKind::Byte, &[&path]),
+            Some(&files),
+            folder.path(),
+            &mut |_| (),
+            &Turns::none(),
+        ))
     };
     let refused = text("12 345\n", "numbers.txt").unwrap_err().to_string();
     assert!(refused.starts_with("numbers.txt has no character that the vocabulary has"), "{refused}");
@@ -493,7 +511,9 @@ fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
         Objective::Classify => format!(r#"{{"text":"Row {number}.","label":"{}"}}"#, number % 2),
         Objective::Text | Objective::Distil => format!(r#"{{"text":"Row {number}."}}"#),
     };
-    for objective in [Objective::Chat, Objective::Preference, Objective::Reward, Objective::Classify, Objective::Text] {
+    for objective in
+        [Objective::Chat, Objective::Preference, Objective::Reward, Objective::Classify, Objective::Text]
+    {
         let some = |range: std::ops::Range<usize>| range.map(|at| row(objective, at)).collect::<Vec<_>>();
         let prepared = rows(&files, objective, [&some(0..20), &some(100..105)], folder.path()).unwrap();
         let decoded = |split| prepared.tokenizer.decode(&all(&prepared.store, split));
@@ -510,7 +530,10 @@ fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
     config.data.validation_files = vec![own.display().to_string()];
     let (prepared, _) = run(&config, folder.path()).unwrap();
     let end = prepared.tokenizer.end_of_text();
-    assert_eq!([Split::Train, Split::Validation].map(|split| prepared.store.len(split)), [40 * 24 + 1, 10 * 22 + 1]);
+    assert_eq!(
+        [Split::Train, Split::Validation].map(|split| prepared.store.len(split)),
+        [40 * 24 + 1, 10 * 22 + 1]
+    );
     assert_eq!(all(&prepared.store, Split::Train).last().copied(), end);
 }
 

@@ -151,7 +151,8 @@ fn evaluated_text_that_was_learned_is_found() {
         parameters: &own.parameters,
     };
     let found =
-        block_on(text_contamination(&subject, &own.run, &EvaluateSettings::default(), &mut |_, _, _| {})).unwrap();
+        block_on(text_contamination(&subject, &own.run, &EvaluateSettings::default(), &mut |_, _, _| {}))
+            .unwrap();
     assert_eq!((found.n, found.looked_up, found.found), (13, 20, 1), "{found:?}");
     assert!((found.share - 1.0 / 20.0).abs() < 1e-9, "{}", found.share);
     let (beginning, share) = &found.worst[0];
