@@ -48,7 +48,7 @@ FAMILIES = {
     "llama2": ("Llama", {**LLAMA, "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}),
     "llama3": ("Llama", {**LLAMA, "head_dim": 12, "mlp_bias": True, "rope_parameters": {**LLAMA3, "rope_theta": 5e5}}),
     "mistral": ("Mistral", {**LLAMA, "sliding_window": 7}),
-    "ministral": ("Ministral", {**LLAMA, "sliding_window": 7, "layer_types": ["sliding_attention", "full_attention"] * 2}),
+    "ministral": ("Ministral", {**LLAMA, "head_dim": 8, "sliding_window": 7, "layer_types": ["sliding_attention", "full_attention"] * 2}),
     "qwen2-window": ("Qwen2", {**LLAMA, "use_sliding_window": True, "sliding_window": 7, "max_window_layers": 2}),
     "qwen2": ("Qwen2", {**LLAMA, "tie_word_embeddings": True}),
     "qwen3": ("Qwen3", {**LLAMA, "head_dim": 16}),
