@@ -149,6 +149,7 @@ fn trials() -> Result<Vec<Trial>> {
         embedding_scale: 1.0,
         qk_norm: false,
         sliding_window: None,
+        full_attention: Vec::new(),
         norm: NormConfig {
             kind: NormKind::Layer,
             eps: 1e-5,

@@ -3,7 +3,7 @@
 
     python make_adapter.py MODEL ADAPTER ID...
 
-It stands beside some modules alone, is scaled by alpha / sqrt(r), and has a rank of its own beside one of them. Prints one JSON object:
+It adapts some modules, is scaled by alpha / sqrt(r), and has a rank and an alpha of its own for some of them. Prints one JSON object:
 `logits` ([T][V]), and the most that any of them `changed` by the adapter.
 """
 
@@ -26,6 +26,7 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("adapter", type=Path)
     parser.add_argument("ids", nargs="+", type=int)
+    parser.add_argument("--head", action="store_true", help="adapt the head, too")
     arguments = parser.parse_args()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -35,8 +36,9 @@ def main():
         r=4,
         lora_alpha=16,
         use_rslora=True,
-        target_modules=["q_proj", "v_proj", "down_proj"],
+        target_modules=["q_proj", "v_proj", "down_proj"] + (["lm_head"] if arguments.head else []),
         rank_pattern={"down_proj": 2},
+        alpha_pattern={"v_proj": 40, "layers.1.mlp.down_proj": 3},
         # B is drawn, too: an adapter that was trained.
         init_lora_weights=False,
         task_type="CAUSAL_LM",

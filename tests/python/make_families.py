@@ -2,9 +2,11 @@
 """Writes a tiny random model of each family that can be imported, as Hugging Face transformers saves it, and what it computes.
 
     python make_families.py DIR
+    python make_families.py --check DIR
 
 Makes DIR/NAME/ for each, with `config.json`, safetensors (in shards, f16 and bfloat16 for some), `tokenizer.json` and
-`expected.json`: `ids` (38 tokens), `logits` ([T][V], float32), `texts` (each with its ids).
+`expected.json`: `ids` (38 tokens), `logits` ([T][V], float32), `texts` (each with its ids). With --check, opens each DIR/NAME/out and prints
+one JSON object: by NAME, the class that opened it and the most that its logits differ from the expected ones.
 """
 
 import json
@@ -46,6 +48,8 @@ FAMILIES = {
     "llama2": ("Llama", {**LLAMA, "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}),
     "llama3": ("Llama", {**LLAMA, "head_dim": 12, "mlp_bias": True, "rope_parameters": {**LLAMA3, "rope_theta": 5e5}}),
     "mistral": ("Mistral", {**LLAMA, "sliding_window": 7}),
+    "ministral": ("Ministral", {**LLAMA, "head_dim": 8, "sliding_window": 7, "layer_types": ["sliding_attention", "full_attention"] * 2}),
+    "qwen2-window": ("Qwen2", {**LLAMA, "use_sliding_window": True, "sliding_window": 7, "max_window_layers": 2}),
     "qwen2": ("Qwen2", {**LLAMA, "tie_word_embeddings": True}),
     "qwen3": ("Qwen3", {**LLAMA, "head_dim": 16}),
     "smollm3": ("SmolLM3", {**LLAMA, "pad_token_id": 0}),
@@ -108,11 +112,25 @@ TOKENIZERS = {"llama2": sentence_piece, "mistral": sentence_piece, "gemma": unig
 SAVED = {"qwen2": torch.bfloat16, "pythia": torch.float16}
 
 
+def check(top):
+    found = {}
+    for folder in sorted(top.glob("*/out")):
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        expected = json.loads((folder.parent / "expected.json").read_text())
+        with torch.no_grad():
+            logits = model(torch.tensor([expected["ids"]])).logits[0]
+        worst = (logits - torch.tensor(expected["logits"])).abs().max().item()
+        found[folder.parent.name] = {"class": type(model).__name__, "worst": worst}
+    print(json.dumps(found))
+
+
 def main():
-    if len(sys.argv) != 2:
-        return __doc__
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    if sys.argv[1:2] == ["--check"] and len(sys.argv) == 3:
+        return check(Path(sys.argv[2]))
+    if len(sys.argv) != 2:
+        return __doc__
     for number, (name, (kind, settings)) in enumerate(FAMILIES.items()):
         folder = Path(sys.argv[1]) / name
         torch.manual_seed(number)

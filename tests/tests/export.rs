@@ -149,6 +149,21 @@ fn python_transformers_agrees_on_a_qwen3() {
     check(&config, &tokenizer, &arena, "Qwen3ForCausalLM");
 }
 
+/// Classes open no model whose width their heads do not divide, or pad with an id of their own that a small vocabulary lacks.
+#[test]
+fn python_transformers_opens_what_its_usual_classes_do_not() {
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        (config.model.width, config.model.heads, config.model.kv_heads) = (30, 7, 7);
+    });
+    check(&config, &tokenizer, &arena, "MistralForCausalLM");
+    let (config, tokenizer, arena) = small("llama-tiny", |config| {
+        config.model.layers = 4;
+        let Position::Rope(rope) = &mut config.model.position else { panic!("no rotary positions") };
+        rope.skip_every = 2;
+    });
+    check(&config, &tokenizer, &arena, "SmolLM3ForCausalLM");
+}
+
 #[test]
 fn a_model_that_fits_no_class_is_refused_with_the_setting() {
     let refuse = |change: fn(&mut RunConfig), setting: &str| {

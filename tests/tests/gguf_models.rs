@@ -466,6 +466,31 @@ fn what_a_file_leaves_unsaid_is_what_llama_cpp_takes() {
     }
 }
 
+/// The ends of a turn and of a message are ends of a text, as in llama.cpp.
+#[test]
+fn all_tokens_that_end_a_text_go_out_and_come_back() {
+    let (_, config, tokenizer, arena) = models(false).swap_remove(1);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ends.gguf");
+    let end = tokenizer.end_of_text().unwrap();
+    let with =
+        |ends: &[u32]| TokenizerFiles::from(tokenizer.clone()).generating(&json!({ "eos_token_id": ends }));
+    let notices = write(&config.model, &with(&[9, end, 8]), &arena, Quantization::F32, None, &path);
+    assert_eq!(notices, Vec::<String>::new());
+    let bytes = std::fs::read(&path).unwrap();
+    let file = Gguf::read(&path, &bytes).unwrap();
+    let ids = ["eos", "eot", "eom"]
+        .map(|name| file.metadata().count(&format!("tokenizer.ggml.{name}_token_id")).unwrap());
+    assert_eq!(ids, [Some(9), Some(u64::from(end)), Some(8)]);
+    let found = Found::look(&path, None).unwrap();
+    assert_eq!(found.tokenizer.tokenizer.ends(), [9, end, 8]);
+    assert_eq!(found.tokenizer.generation["eos_token_id"], json!([9, end, 8]));
+    // One more has no key.
+    let path = folder.path().join("more.gguf");
+    let notices = write(&config.model, &with(&[9, end, 8, 7]), &arena, Quantization::F32, None, &path);
+    assert!(notices[0].contains("three tokens that end a text"), "{notices:?}");
+}
+
 #[test]
 fn a_file_that_becomes_shorter_while_it_is_imported_is_an_error_and_no_end() {
     let folder = tempfile::tempdir().unwrap();

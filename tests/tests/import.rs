@@ -50,6 +50,15 @@ fn python_transformers_agrees_on_every_family_and_gets_it_back() {
         types.insert(read_json(&model.join("out/config.json"))["dtype"].as_str().unwrap().to_owned());
     }
     assert!(types.iter().eq(["bfloat16", "float16", "float32"]), "{types:?}");
+    let output = python("make_families.py").arg("--check").arg(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let opened: BTreeMap<String, Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(opened.len() > FAMILIES.len(), "{opened:?}");
+    for (name, opened) in opened {
+        let expected = read_json(&folder.path().join(&name).join("expected.json"));
+        assert_eq!(opened["class"], expected["class"], "{name}");
+        assert!(opened["worst"].as_f64().unwrap() < 1e-6, "{name}: {opened}");
+    }
     for family in FAMILIES {
         assert!(seen.contains(family.model_type), "make_families.py makes no {}", family.model_type);
     }
@@ -84,6 +93,8 @@ fn round_trip(project: &Project, model: &Path, name: &str) -> &'static str {
     }
     let [config, written] = [model, &out].map(|folder| read_json(&folder.join("config.json")));
     assert_eq!([&written["dtype"], &written["torch_dtype"]], [&config["dtype"]; 2], "{name}");
+    let [before, after] = [model, &out].map(|folder| read_json(&folder.join("generation_config.json")));
+    assert_eq!(before, after, "{name}");
     let again = Found::look(&out, None).unwrap();
     assert_eq!(again.family.model_type, found.family.model_type);
     let without_training = |config: &glasshouse_engine::protocol::ModelConfig| {
@@ -324,6 +335,169 @@ fn masks_that_older_versions_stored_are_passed_over() {
         "{}",
         refusal(folder.path())
     );
+}
+
+/// The ids of `generation_config.json` end a text, or else those of `config.json`; an export has them again.
+#[test]
+fn every_id_that_ends_a_text_is_kept_and_given_back() {
+    let (folder, _) = exported();
+    let path = folder.path();
+    let end = TokenizerFiles::read(path).unwrap().tokenizer.end_of_text().unwrap();
+    let project = Project::open_or_create(&path.join("project")).unwrap();
+    let round = |name: &str| {
+        let run = import(&project, &Found::look(path, None).unwrap(), name).unwrap();
+        let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
+        let out = path.join(name);
+        export_trained(&trained, &out, false).unwrap();
+        (
+            trained.tokenizer.ends(),
+            read_json(&out.join("generation_config.json")),
+            read_json(&out.join("config.json")),
+        )
+    };
+    let file = json!({ "eos_token_id": [5, end, 7], "temperature": 0.6, "do_sample": true });
+    std::fs::write(path.join("generation_config.json"), file.to_string()).unwrap();
+    edit(path, "config.json", |config| config["eos_token_id"] = json!(9));
+    let (ends, generation, config) = round("file");
+    assert_eq!((ends, &generation, &config["eos_token_id"]), (vec![end, 5, 7], &file, &file["eos_token_id"]));
+
+    std::fs::remove_file(path.join("generation_config.json")).unwrap();
+    edit(path, "config.json", |config| {
+        config["bos_token_id"] = json!(3);
+        config["eos_token_id"] = json!([9, end]);
+    });
+    let (ends, generation, _) = round("list");
+    assert_eq!(ends, [end, 9]);
+    assert_eq!(generation, json!({ "bos_token_id": 3, "eos_token_id": [9, end] }));
+}
+
+#[test]
+fn a_head_that_is_not_the_embedding_is_untied_whatever_is_said() {
+    let (folder, config) = exported();
+    let path = folder.path();
+    let whole = Found::look(path, None).unwrap().weights().unwrap();
+    edit(path, "config.json", |config| config["tie_word_embeddings"] = json!(true));
+    let found = Found::look(path, None).unwrap();
+    assert!(!found.model.tied_head);
+    assert!(found.notices[0].contains("lm_head.weight is not the embedding"), "{:?}", found.notices);
+    assert_eq!(found.weights().unwrap(), whole);
+    let short = RunConfig { model: found.model.clone(), ..config.clone() };
+    assert_eq!(our_logits(&short, &whole, &[3, 1, 4]), our_logits(&config, &whole, &[3, 1, 4]));
+    // The same twice is one.
+    rewrite(path, |all| {
+        let embedding = all["model.embed_tokens.weight"].clone();
+        all.insert("lm_head.weight".to_owned(), embedding);
+    });
+    let found = Found::look(path, None).unwrap();
+    assert!(found.model.tied_head && found.notices.is_empty(), "{:?}", found.notices);
+    // One of the last rows differs.
+    rewrite(path, |all| {
+        let (_, bytes) = all.get_mut("lm_head.weight").unwrap();
+        let at = bytes.len() - 1;
+        bytes[at] ^= 0x40;
+    });
+    assert!(!Found::look(path, None).unwrap().model.tied_head);
+}
+
+#[test]
+fn fields_that_may_change_results_are_refused_and_others_are_not() {
+    let (folder, _) = exported();
+    let path = folder.path();
+    let plain = std::fs::read(path.join("config.json")).unwrap();
+    for (name, value, is_known) in [
+        ("logits_scaling", json!(8.0), false),
+        ("final_logit_softcapping", json!(30.0), false),
+        ("final_logit_softcapping", Value::Null, true),
+        ("attention_sinks", json!(true), false),
+        ("is_causal", json!(false), false),
+        ("is_causal", json!(true), true),
+        ("is_encoder_decoder", json!(false), true),
+        ("pruned_heads", json!({}), true),
+        ("pruned_heads", json!({ "0": [1] }), false),
+        ("layer_types", json!(["full_attention", "full_attention"]), true),
+        ("layer_types", json!(["full_attention", "sliding_attention"]), false),
+        ("top_p", json!(0.9), true),
+    ] {
+        std::fs::write(path.join("config.json"), &plain).unwrap();
+        edit(path, "config.json", |config| config[name] = value.clone());
+        let said = refusal(path);
+        assert_eq!(said == "it was taken", is_known, "{name} {value}: {said}");
+        assert!(is_known || said.contains(name), "{said}");
+    }
+}
+
+/// A pad token that was added to the tokenizer and not to the model, as Gemma 3 and tuned Llamas have.
+#[test]
+fn an_added_token_without_a_row_is_text() {
+    let (folder, _) = exported();
+    let path = folder.path();
+    let files = TokenizerFiles::read(path).unwrap();
+    let rows = files.tokenizer.vocabulary_size();
+    files
+        .tokenizer
+        .with_special_tokens(&["[PAD]".to_owned()])
+        .unwrap()
+        .save(&path.join("tokenizer.json"))
+        .unwrap();
+    edit(path, "tokenizer_config.json", |settings| settings["pad_token"] = json!("[PAD]"));
+    let found = Found::look(path, None).unwrap();
+    assert!(found.notices[0].contains("[PAD]"), "{:?}", found.notices);
+    assert_eq!(found.tokenizer.tokenizer.vocabulary_size(), rows);
+    assert_eq!(found.tokenizer.tokenizer.end_of_text(), files.tokenizer.end_of_text());
+    // transformers adds it again by its name.
+    assert_eq!(found.tokenizer.settings["pad_token"], "[PAD]");
+}
+
+#[test]
+fn of_a_model_of_several_parts_the_one_that_writes_is_imported() {
+    let (folder, _) = exported();
+    let path = folder.path();
+    let whole = Found::look(path, None).unwrap();
+    let config = read_json(&path.join("config.json"));
+    for (of_blocks, of_head) in
+        [("model.language_model.", "lm_head."), ("language_model.model.", "language_model.lm_head.")]
+    {
+        rewrite(path, |all| {
+            *all = std::mem::take(all)
+                .into_iter()
+                .filter(|(name, _)| !name.contains("vision"))
+                .map(|(name, tensor)| {
+                    let name = ["model.language_model.", "language_model.model.", "model."]
+                        .into_iter()
+                        .find_map(|prefix| Some(format!("{of_blocks}{}", name.strip_prefix(prefix)?)))
+                        .unwrap_or_else(|| format!("{of_head}weight"));
+                    (name, tensor)
+                })
+                .collect();
+            all.insert("model.vision_tower.patch.weight".to_owned(), (vec![1], vec![0; 4]));
+        });
+        let parts =
+            json!({ "model_type": "llava", "text_config": config, "vision_config": {}, "image_token_id": 3 });
+        std::fs::write(path.join("config.json"), parts.to_string()).unwrap();
+        let found = Found::look(path, None).unwrap();
+        assert_eq!((found.family.model_type, found.model.clone()), ("llama", whole.model.clone()));
+        assert_eq!(found.weights().unwrap(), whole.weights().unwrap());
+        assert!(found.notices[0].contains("llava is a model of several parts"), "{:?}", found.notices);
+    }
+    edit(path, "config.json", |config| config["text_config"]["model_type"] = json!("mamba"));
+    let said = refusal(path);
+    assert!(said.contains("`mamba` in the text part of llava; these can be imported"), "{said}");
+}
+
+#[test]
+fn a_context_that_was_shortened_is_whole_again_in_an_export() {
+    let (folder, _) = exported();
+    let path = folder.path();
+    edit(path, "tokenizer_config.json", |settings| settings["model_max_length"] = json!(32));
+    let project = Project::open_or_create(&path.join("project")).unwrap();
+    let run = import(&project, &Found::look(path, Some(8)).unwrap(), "short").unwrap();
+    let trained = Trained::load(run, &CheckpointChoice::Best).unwrap();
+    assert_eq!(trained.config.model.context_length, 8);
+    let out = path.join("out");
+    export_trained(&trained, &out, false).unwrap();
+    assert_eq!(read_json(&out.join("config.json"))["max_position_embeddings"], 32);
+    assert_eq!(read_json(&out.join("tokenizer_config.json"))["model_max_length"], 32);
+    assert_eq!(Found::look(&out, None).unwrap().weights().unwrap(), trained.parameters);
 }
 
 #[test]

@@ -82,6 +82,7 @@ fn model(draw: &mut Draw) -> ModelConfig {
         embedding_scale: draw.of(&[1.0, 1.0, 3.5]),
         qk_norm: draw.of(&[false, true]),
         sliding_window: draw.of(&[None, None, Some(window)]),
+        full_attention: if window.is_multiple_of(3) { vec![0] } else { Vec::new() },
         norm: NormConfig { bias: norm.bias && norm.kind == NormKind::Layer, ..norm },
         position: draw.of(&[
             Position::Learned,

@@ -120,13 +120,25 @@ fn modules_of_an_adapter_are_added_each_by_its_own_matrices() {
 /// What PEFT writes itself: of some modules alone, by another scale, with a rank of its own beside one of them.
 #[test]
 fn python_peft_writes_an_adapter_that_is_merged_as_peft_computes_it() {
-    let (config, tokenizer, base) = small("llama-tiny", |_| {});
+    merged_as_peft_computes_it(true, &[]);
+}
+
+/// A head that is the embedding becomes one of its own.
+#[test]
+fn python_peft_writes_an_adapter_of_the_head_that_is_merged_as_peft_computes_it() {
+    for tied in [true, false] {
+        merged_as_peft_computes_it(tied, &["--head"]);
+    }
+}
+
+fn merged_as_peft_computes_it(tied: bool, options: &[&str]) {
+    let (config, tokenizer, base) = small("llama-tiny", |config| config.model.tied_head = tied);
     let (folder, project) = project_with(&tokenizer);
     let run = run_with(&project, &config, base.clone());
     let [model, adapter] = ["model", "adapter"].map(|name| folder.path().join(name));
     write(&config, &tokenizer, &base, &model);
     let ids = ids(1, 12, config.model.vocabulary);
-    let words = ids.iter().map(ToString::to_string);
+    let words = ids.iter().map(ToString::to_string).chain(options.iter().map(ToString::to_string));
     let output = python("make_adapter.py").args([&model, &adapter]).args(words).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let theirs: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -140,6 +152,7 @@ fn python_peft_writes_an_adapter_that_is_merged_as_peft_computes_it() {
     let rows: Vec<f32> = rows.map(|entry| entry.as_f64().unwrap() as f32).collect();
     let apart = deviation(&our_logits(&new.config, &new.parameters, &ids).concat(), &rows);
     assert!(apart < 5e-5, "{apart:.1e}");
+    assert_eq!(new.config.model.tied_head, tied && options.is_empty());
 }
 
 /// Shapes that fit say nothing of whose weights they are; names do, but one model has many.

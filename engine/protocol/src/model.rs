@@ -392,7 +392,8 @@ impl ModelConfig {
     /// Positions that a query of a block sees, its own included; `None` where it sees the whole context.
     pub fn window(&self, block: usize) -> Option<usize> {
         // A window as long as the context hides nothing.
-        self.sliding_window.filter(|window| *window < self.context_length && !self.full_attention.contains(&block))
+        self.sliding_window
+            .filter(|window| *window < self.context_length && !self.full_attention.contains(&block))
     }
 
     /// Whether its head has one row, whose logit is the score of a text: a reward model.

@@ -192,7 +192,7 @@ fn a_pass_that_goes_on_from_a_layers_stream_ends_alike() {
 #[test]
 fn probabilities_times_values_are_what_attention_found() {
     let turns = Turns::none();
-    let windowed = ModelConfig { sliding_window: Some(4), qk_norm: true, ..llama() };
+    let windowed = ModelConfig { sliding_window: Some(4), full_attention: vec![1], qk_norm: true, ..llama() };
     for config in [gpt(), llama(), windowed] {
         for layer in 0..config.layers {
             let sites = [Site::QueriesKeysValues(layer), Site::Attended(layer)];
@@ -202,7 +202,7 @@ fn probabilities_times_values_are_what_attention_found() {
                 let own = block_on(attention.probabilities(head, &turns));
                 for (query, row) in own.chunks_exact(TOKENS.len()).enumerate() {
                     assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6);
-                    let first = (query + 1).saturating_sub(config.sliding_window.unwrap_or(99));
+                    let first = (query + 1).saturating_sub(config.window(layer).unwrap_or(99));
                     assert!(row[..first].iter().chain(&row[query + 1..]).all(|hidden| *hidden == 0.0));
                 }
                 let size = config.head_size;

@@ -34,7 +34,11 @@ fn lacks(ours: &ModelConfig, theirs: Option<&ModelConfig>, padded: fn(Bias) -> (
 
 /// The first of all that lacks no setting, the `wished` one before others; or the wished one with what it lacks, or else the one that lacks
 /// the fewest.
-fn nearest<T: Copy>(wished: Option<T>, all: &[T], lacks: impl Fn(T) -> Result<Vec<String>>) -> Result<(T, Vec<String>)> {
+fn nearest<T: Copy>(
+    wished: Option<T>,
+    all: &[T],
+    lacks: impl Fn(T) -> Result<Vec<String>>,
+) -> Result<(T, Vec<String>)> {
     let mut nearest: Option<(T, Vec<String>)> = None;
     for one in wished.into_iter().chain(all.iter().copied()) {
         let lacks = lacks(one)?;

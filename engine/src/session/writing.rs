@@ -19,6 +19,7 @@ use crate::generate::{
 use crate::inspect::Indices;
 use crate::platform::Turns;
 use crate::project::{ParsedJudges, Run, Trained};
+use crate::protocol::quantity::counted;
 use crate::protocol::{
     CHATML, Candidate, ChatMessage, CheckpointChoice, Event, GenerateConfig, ModelConfig, Precision,
     WeightSource, WrittenToken,
@@ -260,11 +261,19 @@ impl Session {
         self.write_on(id, (model, decoder), Request { judges, ..request }).await
     }
 
-    /// Says which of a text's characters the vocabulary lacks.
+    /// Says which of a text's characters the vocabulary lacks, and which words of it are special tokens to the model.
     pub(super) fn tell_lost(&self, id: u64, tokenizer: &Tokenizer, text: &str) {
         let characters: String = tokenizer.unknown_characters(text).into_iter().collect();
         if !characters.is_empty() {
             self.outlet.answer(id, Event::CharactersLost { characters });
+        }
+        let special = tokenizer.special_within(text);
+        if let [first, ..] = &special[..] {
+            let count = counted(special.len() as u64, "special token");
+            let text = format!(
+                "the text spells {count}, {first} the first: the model reads them as such, not as text"
+            );
+            self.outlet.answer(id, Event::Notice { text });
         }
     }
 

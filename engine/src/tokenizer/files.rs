@@ -69,7 +69,9 @@ impl TokenizerFiles {
     fn settled(mut self) -> Self {
         self.tokenizer = self.tokenizer.ending_as(&self.settings, &self.generation);
         let end = self.tokenizer.end_of_text.and_then(|id| self.tokenizer.token(id));
-        if let Some(end) = end.filter(|_| !self.generation.is_empty() && token_of(&self.settings, "eos_token").is_none()) {
+        if let Some(end) =
+            end.filter(|_| !self.generation.is_empty() && token_of(&self.settings, "eos_token").is_none())
+        {
             self.settings.insert("eos_token".to_owned(), Value::String(end));
         }
         self
@@ -242,6 +244,37 @@ mod tests {
             let said = template_fails(&reason).to_string();
             assert_eq!(said.contains("; leave that out, or mend"), refuses, "{said}");
         }
+    }
+
+    #[test]
+    fn all_ids_of_generation_config_end_a_text_and_chatml_adds_its_own() {
+        let end = crate::tokenizer::END_OF_TEXT;
+        let files: TokenizerFiles =
+            crate::tokenizer::tests::train(glasshouse_protocol::TokenizerKind::Bpe, 300, &["the fox"]).into();
+        let own = files.tokenizer.id(end).unwrap();
+        let tokenizer = files.tokenizer.with_special_tokens(&["<|eot_id|>".to_owned()]).unwrap();
+        let files = TokenizerFiles { tokenizer, ..files };
+        assert_eq!(files.tokenizer.ends(), [own]);
+        // An id that there is not ends nothing; of ids without an eos_token the first separates texts.
+        let files = files
+            .generating(&json!({ "eos_token_id": [own + 1, own, 9999], "top_k": 5, "pad_token_id": null }));
+        assert_eq!(
+            (files.tokenizer.ends(), files.tokenizer.end_of_text()),
+            (vec![own + 1, own], Some(own + 1))
+        );
+        let folder = tempfile::tempdir().unwrap();
+        files.write(folder.path()).unwrap();
+        let again = TokenizerFiles::read(folder.path()).unwrap();
+        assert_eq!(again.tokenizer.ends(), [own + 1, own]);
+        assert_eq!(
+            Value::Object(again.generation.clone()),
+            json!({ "eos_token_id": [own + 1, own, 9999], "top_k": 5 })
+        );
+
+        let chat = again.with_chatml().unwrap();
+        let turn = chat.tokenizer.id(CHATML_TOKENS[1]).unwrap();
+        assert_eq!(chat.tokenizer.ends(), [turn, own + 1, own]);
+        assert_eq!(chat.generation["eos_token_id"], json!([turn, own + 1, own, 9999]));
     }
 
     #[test]

@@ -181,7 +181,8 @@ impl Tokenizer {
         }
         json["added_tokens"] = Value::Array(kept);
         let fitting = Self::read(json.to_string().as_bytes()).ok()?;
-        let removed = beyond.iter().filter_map(|token| token["content"].as_str().map(str::to_owned)).collect();
+        let removed =
+            beyond.iter().filter_map(|token| token["content"].as_str().map(str::to_owned)).collect();
         let fitting = Self { end_of_text: self.end_of_text, other_ends: self.other_ends.clone(), ..fitting };
         (fitting.vocabulary_size <= rows).then_some((fitting, removed))
     }
@@ -327,7 +328,8 @@ impl Tokenizer {
 
     /// Whether a token stands for a byte where the vocabulary has no token for a character (`<0x0A>` of SentencePiece).
     fn is_byte(&self, id: u32) -> bool {
-        self.token(id).is_some_and(|token| token.len() == 6 && token.starts_with("<0x") && token.ends_with('>'))
+        self.token(id)
+            .is_some_and(|token| token.len() == 6 && token.starts_with("<0x") && token.ends_with('>'))
     }
 
     /// The text of tokens as a person reads it, without special tokens.
@@ -421,6 +423,15 @@ impl Tokenizer {
             }
             reached <= *place && !character.is_whitespace() && !character.is_control()
         })
+    }
+
+    /// The special tokens that a text spells, in their order: encoding reads them as such.
+    pub fn special_within(&self, text: &str) -> Vec<String> {
+        let tokens = self.encode(text).unwrap_or_default();
+        let special = |id: u32| {
+            Some(self.token(id)?).filter(|token| self.inner.get_added_vocabulary().is_special_token(token))
+        };
+        tokens.into_iter().filter_map(special).collect()
     }
 
     /// Where texts may be cut without changing their tokens.

@@ -110,7 +110,8 @@ fn translated(pattern: &str) -> Result<String, String> {
 fn escape(rest: &str) -> usize {
     let name = rest.chars().nth(1);
     let short = 1 + name.map_or(0, char::len_utf8);
-    let has_name = matches!(name, Some('p' | 'P' | 'x' | 'k' | 'g' | 'u')) && rest[short..].starts_with(['{', '<']);
+    let has_name =
+        matches!(name, Some('p' | 'P' | 'x' | 'k' | 'g' | 'u')) && rest[short..].starts_with(['{', '<']);
     let end = rest[short..].find(['}', '>']).filter(|_| has_name);
     end.map_or(short, |end| short + end + 1)
 }
@@ -136,7 +137,8 @@ fn class(rest: &str) -> Result<usize, String> {
 /// Bytes of what begins a group: options mean other things there and here.
 fn group(rest: &str) -> Result<usize, String> {
     let options = rest[2..].split([':', ')']).next().unwrap_or_default();
-    let are_options = !options.is_empty() && options.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
+    let are_options =
+        !options.is_empty() && options.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-');
     match options.chars().find(|option| !matches!(option, 'i' | 'x' | '-')) {
         Some(other) if are_options => Err(format!("the option (?{other})")),
         _ => Ok(1),
@@ -167,7 +169,10 @@ fn translated_class(class: &str) -> Result<String, String> {
             r"\W" => out.push_str(&format!("[^{WORD}]")),
             _ if taken > 2 && letter == '[' => {
                 let name = &part[2..part.len() - 2];
-                let known = NAMED.iter().find(|(known, _)| *known == name).ok_or_else(|| format!("the class {part}"))?;
+                let known = NAMED
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .ok_or_else(|| format!("the class {part}"))?;
                 out.push_str(known.1);
             }
             _ => out.push_str(part),
@@ -189,7 +194,8 @@ mod tests {
             "pre_tokenizer": { "type": "Split", "pattern": { "Regex": pattern }, "behavior": "Isolated", "invert": false },
             "model": { "type": "WordLevel", "vocab": { "[UNK]": 0 }, "unk_token": "[UNK]" },
         });
-        let tokenizer = Tokenizer::from_bytes(json.to_string().as_bytes()).map_err(|error| error.to_string())?;
+        let tokenizer =
+            Tokenizer::from_bytes(json.to_string().as_bytes()).map_err(|error| error.to_string())?;
         let spans = tokenizer.encode_spans(&[text]).unwrap().remove(0).spans;
         Ok(spans.into_iter().map(|span| text[span].to_owned()).collect())
     }
@@ -215,7 +221,11 @@ mod tests {
             (r"[[:alpha:]]+", "x\u{200d}yé1", &["x", "\u{200d}", "yé", "1"]),
             (r"[[:punct:]]+", "a+$,.x´", &["a", "+$,.", "x", "´"]),
             (r"[a-z&&[^b]]+", "abc", &["a", "b", "c"]),
-            (TIKTOKEN, "Hi 12345  you!!\n\n  x  \n", &["Hi", " ", "12345", " ", " you", "!!\n\n", " ", " x", "  \n"]),
+            (
+                TIKTOKEN,
+                "Hi 12345  you!!\n\n  x  \n",
+                &["Hi", " ", "12345", " ", " you", "!!\n\n", " ", " x", "  \n"],
+            ),
         ];
         for (pattern, text, expected) in cases {
             assert_eq!(words(pattern, text).unwrap(), expected, "{pattern}");
@@ -227,7 +237,9 @@ mod tests {
 
     #[test]
     fn patterns_that_cannot_be_written_so_are_refused_by_name() {
-        for (pattern, named) in [(r"(?m)a.b", "(?m)"), (r"[[:graph:]]", "[:graph:]"), ("[a", "a class without an end")] {
+        for (pattern, named) in
+            [(r"(?m)a.b", "(?m)"), (r"[[:graph:]]", "[:graph:]"), ("[a", "a class without an end")]
+        {
             let error = words(pattern, "a b").unwrap_err();
             assert!(error.contains(named), "{error}");
         }

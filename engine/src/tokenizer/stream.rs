@@ -26,7 +26,8 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
         let mut stream = Self::new(tokenizer);
         if stream.tokenizer.bytes.is_none() {
             let own = prompt.rsplit(|id| stream.tokenizer.describe(*id).special).next().unwrap_or_default();
-            let has_text = |id: &u32| !stream.tokenizer.is_byte(*id) && !stream.tokenizer.decode(&[*id]).is_empty();
+            let has_text =
+                |id: &u32| !stream.tokenizer.is_byte(*id) && !stream.tokenizer.decode(&[*id]).is_empty();
             let known = own.iter().rposition(has_text).map_or(own, |at| &own[at..=at]);
             (stream.tokens, stream.told) = (known.to_vec(), stream.tokenizer.decode(known).len());
         }
@@ -118,9 +119,71 @@ fn unfinished(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::DecodeStream;
+    use crate::tokenizer::Tokenizer;
     use crate::tokenizer::tests::train;
     use glasshouse_protocol::TokenizerKind;
     use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use std::sync::LazyLock;
+
+    /// A vocabulary of a few words and of all bytes as SentencePiece has them, from id 12 on.
+    fn decoded_by(decoder: &Value) -> Tokenizer {
+        let words = ["<unk>", "<s>", "</s>", "▁", "▁▁", "▁the", "sea", "▁sea", "##s", "é", "low</w>", "."];
+        let bytes = (0..256).map(|byte| format!("<0x{byte:02X}>"));
+        let all = words.into_iter().map(str::to_owned).chain(bytes).enumerate();
+        let vocabulary: serde_json::Map<_, _> = all.map(|(id, token)| (token, json!(id))).collect();
+        let added: Vec<Value> = (0..3)
+            .map(|id| {
+                json!({ "id": id, "content": words[id], "single_word": false, "lstrip": false, "rstrip": false,
+                        "normalized": false, "special": true })
+            })
+            .collect();
+        let json = json!({
+            "version": "1.0", "added_tokens": added, "normalizer": null, "pre_tokenizer": null, "post_processor": null,
+            "decoder": decoder,
+            "model": { "type": "BPE", "vocab": vocabulary, "merges": [], "unk_token": "<unk>", "byte_fallback": true },
+        });
+        Tokenizer::from_bytes(json.to_string().as_bytes()).unwrap()
+    }
+
+    /// Llama 2's and Gemma's decoders, and others that tell a first or last token from those between.
+    static DECODERS: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
+        let spaces = json!({ "type": "Replace", "pattern": { "String": "▁" }, "content": " " });
+        let (bytes, fuse) = (json!({ "type": "ByteFallback" }), json!({ "type": "Fuse" }));
+        let strip = json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 });
+        let decoders = [
+            json!({ "type": "Sequence", "decoders": [spaces, bytes, fuse, strip] }),
+            json!({ "type": "Sequence", "decoders": [spaces, bytes, fuse] }),
+            json!({ "type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true }),
+            json!({ "type": "WordPiece", "prefix": "##", "cleanup": true }),
+            json!({ "type": "BPEDecoder", "suffix": "</w>" }),
+            Value::Null,
+        ];
+        decoders.iter().map(decoded_by).collect()
+    });
+
+    fn streamed(mut stream: DecodeStream<&Tokenizer>, ids: &[u32]) -> String {
+        let mut text: String = ids.iter().filter_map(|id| stream.push(*id)).collect();
+        text.extend(stream.flush());
+        text
+    }
+
+    #[test]
+    fn a_byte_that_is_no_character_ends_nothing_and_a_prompt_keeps_its_space() {
+        let llama = &DECODERS[0];
+        let byte = |byte: u32| 12 + byte;
+        // "é" in bytes, then a byte that begins none, then text.
+        let ids = [7, byte(0xc3), byte(0xa9), 5, byte(0xff), 6, byte(0xc3), 7];
+        assert_eq!(streamed(llama.decode_stream(), &ids), "seaé the\u{fffd}sea\u{fffd} sea");
+        let mut stream = DecodeStream::after(llama, &[1, 5]);
+        assert_eq!((stream.push(7), stream.push(6)), (Some(" sea".into()), Some("sea".into())));
+        assert_eq!(streamed(DecodeStream::after(llama, &[1, 5, 3]), &[7]), " sea");
+        assert_eq!(streamed(DecodeStream::after(llama, &[1, 5, byte(0xc3), byte(0xa9)]), &[7]), " sea");
+        // After a special token a text begins.
+        assert_eq!(streamed(DecodeStream::after(llama, &[5, 1]), &[7]), "sea");
+        assert_eq!(streamed(DecodeStream::after(llama, &[]), &[7]), "sea");
+    }
 
     #[test]
     fn half_a_character_waits_for_its_rest() {
@@ -134,6 +197,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn streaming_equals_decoding_at_once_whatever_the_decoder(
+            ids in proptest::collection::vec(prop_oneof![3 => 0_u32..12, 1 => 12_u32..268, 1 => 207_u32..300], 0..24),
+        ) {
+            for tokenizer in DECODERS.iter() {
+                let theirs = tokenizer.inner.decode(&ids, false).unwrap();
+                prop_assert_eq!(streamed(tokenizer.decode_stream(), &ids), theirs.as_str(), "{:?}", ids);
+                prop_assert_eq!(tokenizer.decode(&ids), theirs);
+            }
+        }
+
         #[test]
         fn streaming_any_bytes_equals_decoding_them(bytes: Vec<u8>) {
             let tokenizer = train(TokenizerKind::Byte, 0, &["x"]);

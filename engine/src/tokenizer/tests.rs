@@ -183,6 +183,13 @@ fn special_tokens_follow_end_of_text() {
 }
 
 #[test]
+fn special_tokens_that_a_text_spells_are_named() {
+    let tokenizer = train(TokenizerKind::Bpe, 300, &["the fox and the owl"]);
+    assert_eq!(tokenizer.special_within("<|endoftext|> the owl<|endoftext|>"), [END_OF_TEXT; 2]);
+    assert!(tokenizer.special_within("<|endoftext the owl").is_empty());
+}
+
+#[test]
 fn settings_that_cannot_work_are_named() {
     let small = Tokenizer::train(&config(TokenizerKind::WordPiece, 300), ["x"]).unwrap_err().to_string();
     assert!(small.starts_with("tokenizer.vocabulary = 300 must be at least 513"), "{small}");
@@ -259,4 +266,42 @@ fn training_gives_others_their_turn_throughout() {
         let (few, many) = (asked(200), asked(5_000));
         assert!(many > 8 && many > few, "{kind:?}: {few} and {many}");
     }
+}
+
+/// Python's library loses them: it reads their letters as its alphabet of bytes.
+#[test]
+fn added_tokens_of_latin_letters_are_their_own_text() {
+    let trained = train(TokenizerKind::Bpe, 300, &["the fox and the owl"]);
+    let mut json: Value = serde_json::from_str(&trained.to_json().unwrap()).unwrap();
+    let first = trained.vocabulary_size();
+    for (at, word) in ["café", "đem", "čaj", "Ġ"].into_iter().enumerate() {
+        let added = json!({
+            "id": first + at, "content": word, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+            "special": false,
+        });
+        json["added_tokens"].as_array_mut().unwrap().push(added);
+    }
+    let tokenizer = Tokenizer::from_bytes(json.to_string().as_bytes()).unwrap();
+    let text = "café, đem čaj Ġ owl é";
+    let tokens = tokenizer.encode(text).unwrap();
+    assert!(tokens.contains(&(first as u32)) && tokens.contains(&(first as u32 + 3)), "{tokens:?}");
+    assert_eq!(tokenizer.decode(&tokens), text);
+    let mut stream = tokenizer.decode_stream();
+    assert_eq!(tokens.iter().filter_map(|token| stream.push(*token)).collect::<String>(), text);
+    assert_eq!(tokenizer.describe(first as u32).text, "café");
+}
+
+#[test]
+fn added_tokens_beyond_a_models_rows_become_text() {
+    let trained = train(TokenizerKind::Bpe, 300, &["the fox and the owl"]);
+    let rows = trained.vocabulary_size();
+    let padded = trained.with_special_tokens(&["[PAD]".to_owned(), "<img>".to_owned()]).unwrap();
+    let (fitting, removed) = padded.without_added_beyond(rows).unwrap();
+    assert_eq!(removed, ["[PAD]", "<img>"]);
+    assert_eq!((fitting.vocabulary_size(), fitting.end_of_text()), (rows, trained.end_of_text()));
+    assert_eq!(fitting.decode(&fitting.encode("a [PAD]").unwrap()), "a [PAD]");
+    assert!(fitting.encode("a [PAD]").unwrap().iter().all(|id| (*id as usize) < rows));
+    // One that fits needs nothing; of one without its end of text the rows are another model's.
+    assert!(padded.without_added_beyond(rows + 2).is_none());
+    assert!(padded.without_added_beyond(rows - 1).is_none());
 }

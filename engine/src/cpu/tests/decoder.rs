@@ -84,7 +84,7 @@ fn caches_and_windows_write_what_whole_texts_do() {
 
 /// Models of different attention and positions.
 fn models() -> Vec<ModelConfig> {
-    let windowed = ModelConfig { sliding_window: Some(5), ..llama() };
+    let windowed = ModelConfig { sliding_window: Some(5), full_attention: vec![1], ..llama() };
     let bare = ModelConfig { position: Position::None, kv_heads: 1, qk_norm: true, ..llama() };
     let sums = ModelConfig { position: Position::Sinusoidal, width: 14, ..gpt() };
     let mixed = ModelConfig {

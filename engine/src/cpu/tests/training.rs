@@ -29,6 +29,7 @@ pub fn gpt() -> ModelConfig {
         embedding_scale: 1.0,
         qk_norm: false,
         sliding_window: None,
+        full_attention: Vec::new(),
         norm: NormConfig {
             kind: NormKind::Layer,
             eps: 1e-5,

@@ -116,8 +116,12 @@ impl<'file> Facts<'file> {
     pub fn expect_known(&self) -> Result<()> {
         let own = format!("{}.", self.architecture);
         let says_nothing = |key: &str, value: &Value<'_>| {
-            let is_off = value.to_count() == Some(0) || value.to_float() == Some(0.0) || value.to_bool() == Some(false);
-            key.strip_prefix(&own).is_none_or(|name| IDLE.contains(&name)) || self.read.contains(key) || is_off
+            let is_off = value.to_count() == Some(0)
+                || value.to_float() == Some(0.0)
+                || value.to_bool() == Some(false);
+            key.strip_prefix(&own).is_none_or(|name| IDLE.contains(&name))
+                || self.read.contains(key)
+                || is_off
         };
         match self.metadata.entries().iter().find(|(key, value)| !says_nothing(key, value)) {
             None => Ok(()),

@@ -177,14 +177,24 @@ impl Fields {
     /// `first` ones.
     pub fn windows(&mut self, model: &mut ModelConfig, first: usize) -> Result<()> {
         let kinds = match self.get("layer_types").cloned() {
-            None => (0..model.layers).map(|block| json!(if block < first { FULL } else { SLIDING })).collect(),
+            None => {
+                (0..model.layers).map(|block| json!(if block < first { FULL } else { SLIDING })).collect()
+            }
             Some(Value::Array(kinds)) if kinds.len() == model.layers => kinds,
             Some(other) => {
-                return Err(self.refuse("layer_types", &other, "expected a list of as many as there are layers"));
+                return Err(self.refuse(
+                    "layer_types",
+                    &other,
+                    "expected a list of as many as there are layers",
+                ));
             }
         };
         if let Some(other) = kinds.iter().find(|kind| **kind != SLIDING && **kind != FULL) {
-            return Err(self.refuse("layer_types", other, &format!("{FULL} and {SLIDING} can be represented")));
+            return Err(self.refuse(
+                "layer_types",
+                other,
+                &format!("{FULL} and {SLIDING} can be represented"),
+            ));
         }
         if kinds.iter().all(|kind| kind == FULL) {
             model.sliding_window = None;
@@ -199,9 +209,11 @@ impl Fields {
     /// Refuses a list of layers that do not all see the whole context.
     pub fn full_attention_everywhere(&mut self) -> Result<()> {
         match self.get("layer_types").cloned() {
-            Some(Value::Array(kinds)) if kinds.iter().any(|kind| kind != FULL) => Err(
-                self.refuse("layer_types", &json!(kinds), "only layers of full attention can be represented")
-            ),
+            Some(Value::Array(kinds)) if kinds.iter().any(|kind| kind != FULL) => Err(self.refuse(
+                "layer_types",
+                &json!(kinds),
+                "only layers of full attention can be represented",
+            )),
             _ => Ok(()),
         }
     }
@@ -368,7 +380,8 @@ impl Fields {
     /// # Errors
     /// Names the first one.
     pub fn expect_known(&self, within: &str) -> Result<()> {
-        let known = |(name, value): &(&String, &Value)| self.read.contains(*name) || says_nothing(name, value);
+        let known =
+            |(name, value): &(&String, &Value)| self.read.contains(*name) || says_nothing(name, value);
         match self.fields.iter().find(|field| !known(field)) {
             None => Ok(()),
             Some((name, value)) => {

@@ -54,7 +54,9 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let has_parts = map.get("text_config").is_some_and(Value::is_object);
     if has_parts {
         map = text_part(map);
-        notices.push(format!("{whole_type} is a model of several parts: only the one that reads and writes text is imported"));
+        notices.push(format!(
+            "{whole_type} is a model of several parts: only the one that reads and writes text is imported"
+        ));
     }
     let mut model_type = type_of(&map);
     if model_type == "mistral" && map.contains_key("layer_types") {
@@ -76,7 +78,9 @@ pub(in crate::interchange) fn look(path: &Path) -> Result<Looked> {
     let folder = Folder::open(path, "model")?;
     if let Some(head) = other_head(family, &model, &folder)? {
         model.tied_head = false;
-        notices.push(format!("{head} is not the embedding, which config.json ties it to: it was kept as a head of its own"));
+        notices.push(format!(
+            "{head} is not the embedding, which config.json ties it to: it was kept as a head of its own"
+        ));
     }
     let whole = Parameters::of(&model)?;
     let (tensors, stored): (_, Vec<Stored>) =
@@ -116,7 +120,11 @@ fn names_of(tensor: &Tensor, family: &Family) -> [String; 5] {
     ]
 }
 
-fn find<'folder>(folder: &'folder Folder, tensor: &Tensor, family: &Family) -> Option<(&'folder String, &'folder Stored)> {
+fn find<'folder>(
+    folder: &'folder Folder,
+    tensor: &Tensor,
+    family: &Family,
+) -> Option<(&'folder String, &'folder Stored)> {
     names_of(tensor, family).iter().find_map(|name| folder.tensors.get_key_value(name))
 }
 
@@ -131,10 +139,16 @@ fn other_head(family: &Family, model: &ModelConfig, folder: &Folder) -> Result<O
         let tensor = tensors.iter().find(|tensor| tensor.parameter == parameter)?;
         Some((tensor, find(folder, tensor, family)?))
     };
-    let (Some((tensor, (name, head))), Some((_, (_, embedding)))) = (of("head.weight"), of("embedding.tokens")) else {
+    let (Some((tensor, (name, head))), Some((_, (_, embedding)))) =
+        (of("head.weight"), of("embedding.tokens"))
+    else {
         return Ok(None);
     };
-    if head.shape != embedding.shape || head.shape != tensor.shape || head.check().is_err() || embedding.check().is_err() {
+    if head.shape != embedding.shape
+        || head.shape != tensor.shape
+        || head.check().is_err()
+        || embedding.check().is_err()
+    {
         return Ok((head.shape != embedding.shape).then(|| name.clone()));
     }
     let (mut left, mut right) = (Vec::new(), Vec::new());

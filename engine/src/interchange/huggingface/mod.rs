@@ -214,7 +214,10 @@ pub(crate) async fn export_trained_in_turns(
         validation_tokens: index.map_or(0, |index| index.validation.tokens),
         step: model.info.step,
         validation_loss: model.info.val_loss,
-        device: record.device.map_or_else(|| "an unrecorded device".to_owned(), |device| device.to_string()),
+        device: record
+            .device
+            .as_ref()
+            .map_or_else(|| "an unrecorded device".to_owned(), |device| device.to_string()),
         parameters: parameters_of(&model.config)?.iter().map(|parameter| parameter.ty.count()).sum(),
         imported: record.state == RunState::Imported,
         evaluation: evaluation.map(Box::new),
@@ -311,7 +314,9 @@ fn generation_config(model: &ModelConfig, files: &TokenizerFiles) -> Map<String,
     let end = files.tokenizer.end_of_text();
     let begin = files.special("bos_token").or(end.filter(|_| files.settings.is_empty()));
     // Never beyond the positions that there are; and a number of new tokens would go before the limit that lm-eval sets.
-    let mut fields = families::object(json!({ "do_sample": true, "temperature": 0.8, "max_length": model.context_length }));
+    let mut fields = families::object(
+        json!({ "do_sample": true, "temperature": 0.8, "max_length": model.context_length }),
+    );
     let ids = [("bos_token_id", begin), ("eos_token_id", end), ("pad_token_id", end)];
     fields.extend(ids.into_iter().filter_map(|(name, id)| Some((name.to_owned(), json!(id?)))));
     fields

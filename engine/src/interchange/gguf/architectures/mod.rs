@@ -73,7 +73,8 @@ impl Architecture {
             let becomes = (architecture.nearly)(&mut model);
             (model, becomes)
         };
-        let (architecture, lacks) = interchange::nearest(wished, &ARCHITECTURES, |it| it.lacks(&nearly(it).0))?;
+        let (architecture, lacks) =
+            interchange::nearest(wished, &ARCHITECTURES, |it| it.lacks(&nearly(it).0))?;
         if lacks.is_empty() {
             return Ok((architecture, nearly(architecture).1));
         }

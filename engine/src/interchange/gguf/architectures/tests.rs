@@ -166,6 +166,13 @@ fn what_no_architecture_has_is_named() {
         let error = refused(model);
         assert!(error.contains(named), "{named}: {error}");
     }
+    // Of a model that was imported its own architecture's lack is said.
+    let (_, qwen3) = examples().into_iter().find(|(name, _)| *name == "qwen3").unwrap();
+    let model = ModelConfig { bias: Bias { qkv: true, ..Bias::default() }, width: 30, heads: 4, ..qwen3 };
+    let error = Architecture::of(&model, Some("qwen3")).unwrap_err().to_string();
+    assert!(error.contains("the nearest, qwen3, has no model.bias.qkv = true;"), "{error}");
+    let error = Architecture::of(&model, None).unwrap_err().to_string();
+    assert!(error.contains("the nearest, llama, has no model.qk_norm = true;"), "{error}");
     // GELU is close enough to be written as what it becomes.
     let exact = ModelConfig { mlp: Mlp { activation: Activation::GeluExact, ..gpt2.mlp }, ..gpt2 };
     let (architecture, becomes) = Architecture::of(&exact, None).unwrap();

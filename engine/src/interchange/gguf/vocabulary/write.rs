@@ -2,8 +2,8 @@
 
 use super::pre_tokenizers::PreTokenizer;
 use super::{
-    BEGINS_KEY, MERGES_KEY, MODEL_KEY, NO_MERGE, OTHER_ENDS, PRE_KEY, PURPOSES, TEMPLATE_KEY, TOKENS_KEY, TYPES_KEY,
-    TokenType,
+    BEGINS_KEY, MERGES_KEY, MODEL_KEY, NO_MERGE, OTHER_ENDS, PRE_KEY, PURPOSES, TEMPLATE_KEY, TOKENS_KEY,
+    TYPES_KEY, TokenType,
 };
 use crate::error::{Error, Result};
 use crate::interchange::gguf::{Array, Metadata, Value as Stored};
@@ -69,7 +69,10 @@ pub fn push_tokenizer(
     });
     let lost = others.get(OTHER_ENDS.len()..).filter(|lost| !lost.is_empty()).map(|lost| {
         let names: Vec<String> = lost.iter().filter_map(|id| files.tokenizer.token(*id)).collect();
-        format!("GGUF has keys for three tokens that end a text; {} will not end one in llama.cpp", names.join(", "))
+        format!(
+            "GGUF has keys for three tokens that end a text; {} will not end one in llama.cpp",
+            names.join(", ")
+        )
     });
     Ok(eleventh.into_iter().chain(lost).collect())
 }

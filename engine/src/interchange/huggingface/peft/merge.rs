@@ -77,8 +77,8 @@ pub(crate) async fn merge_adapter_in_turns(
     let parameters = Parameters::of(&trained.config.model)?;
     let tensors = family.tensors(&trained.config.model, &parameters);
     let another = settings.for_another(run);
-    let Matched { pairs, wholes } =
-        matched(&tensors, family.prefix, &stored, &another).map_err(|reason| Error::bad_file(folder, reason))?;
+    let Matched { pairs, wholes } = matched(&tensors, family.prefix, &stored, &another)
+        .map_err(|reason| Error::bad_file(folder, reason))?;
     settings.expect_fits(&pairs).map_err(|reason| Error::bad_file(folder.join(SETTINGS), reason))?;
     // PEFT puts them in the place of the base's, too.
     for (tensor, whole) in wholes.iter().filter(|_| !undo) {
@@ -225,7 +225,8 @@ impl AdapterSettings {
     /// What B·A of a module and of a rank is multiplied by.
     fn scale(&self, module: &str, rank: usize) -> f32 {
         let own = self.alphas.iter().find(|(end, _)| is_end(module, end));
-        own.map_or(self.alpha, |(_, alpha)| *alpha) / if self.rslora { (rank as f32).sqrt() } else { rank as f32 }
+        own.map_or(self.alpha, |(_, alpha)| *alpha)
+            / if self.rslora { (rank as f32).sqrt() } else { rank as f32 }
     }
 
     /// Refuses an α for modules that it has not: PEFT reads those names as patterns, of which only whole names at the end are known here.
@@ -300,7 +301,8 @@ fn matched<'found>(
                 .find_map(|module| folder.tensors.get_key_value(&format!("{PREFIX}{module}{name}")))
         };
         let is_whole = [EMBEDDING, HEAD].contains(&tensor.parameter.as_str());
-        let whole = [".base_layer.weight", ".weight"].into_iter().find_map(|name| find(name).filter(|_| is_whole));
+        let whole =
+            [".base_layer.weight", ".weight"].into_iter().find_map(|name| find(name).filter(|_| is_whole));
         if let Some((name, stored)) = whole {
             if stored.shape != tensor.shape {
                 let (theirs, own) = (&stored.shape, &tensor.shape);
@@ -390,7 +392,10 @@ mod tests {
         let settings = |rslora| AdapterSettings { alpha: 8.0, alphas: alphas.clone(), rslora, base: None };
         let scale = |rslora, module| settings(rslora).scale(module, 4);
         assert_eq!((scale(false, "v_proj"), scale(true, "v_proj")), (2.0, 4.0));
-        assert_eq!((scale(false, "model.layers.0.self_attn.q_proj"), scale(true, "x.mlp.down_proj")), (0.25, 1.0));
+        assert_eq!(
+            (scale(false, "model.layers.0.self_attn.q_proj"), scale(true, "x.mlp.down_proj")),
+            (0.25, 1.0)
+        );
         // Names are whole.
         assert_eq!((scale(false, "model.a_q_proj"), scale(false, "attn.down_proj")), (2.0, 2.0));
     }
