@@ -41,7 +41,7 @@ pub(super) fn session_options(sampling: &SamplingArguments, device: &str) -> Res
 
 /// Has a signal to end stop what is written.
 pub(super) fn stop_by_signal(engine: &Engine) -> Result<&'static interrupt::Flags> {
-    let signals = interrupt::flags("stopping; press Ctrl-C again to stop at once")?;
+    let signals = interrupt::flags("stopping")?;
     let sender = engine.sender();
     signals.when_raised(move |_| {
         sender.send(Command::StopWriting { request: 0 });

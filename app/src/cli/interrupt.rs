@@ -39,7 +39,8 @@ impl Flags {
 
 static FLAGS: OnceLock<Flags> = OnceLock::new();
 
-/// Flags that signals raise from now on, the same wherever they are asked for. The first signal to end also prints the latest `message`.
+/// Flags that signals raise from now on, the same wherever they are asked for. The first signal to end also prints the latest `message`, and that a
+/// second ends the program at once.
 pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
     let listens = FLAGS.get().is_some();
     let flags = FLAGS.get_or_init(Flags::default);
@@ -58,7 +59,7 @@ pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
             flags.code.store(code, Ordering::SeqCst);
             flags.stop.store(true, Ordering::SeqCst);
             let message = *flags.message.lock().unwrap_or_else(PoisonError::into_inner);
-            bar::above(|| tell!("\n{message}"));
+            bar::above(|| tell!("\n{message}; press Ctrl-C again to stop at once"));
             flags.say_raised();
         } else if signal != Signal::HangUp {
             // A terminal that closes after Ctrl-C is no second wish.

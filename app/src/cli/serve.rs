@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::sync::atomic::Ordering;
 
 /// What the first signal says.
-const ENDING: &str = "finishing what is being written; press Ctrl-C again to stop at once";
+const ENDING: &str = "finishing what is being written";
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let device = checked_device(&arguments.device)?.to_owned();

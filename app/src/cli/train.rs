@@ -363,7 +363,7 @@ fn left_out(problems: &[FileProblem]) -> serde_json::Value {
 }
 
 fn signals() -> Result<&'static interrupt::Flags> {
-    interrupt::flags("finishing this step and saving; press Ctrl-C again to stop at once")
+    interrupt::flags("finishing this step and saving")
 }
 
 /// Passes on to a run that trains what signals asked for.

@@ -461,6 +461,7 @@ pub struct Troubles {
 /// Troubles whose reasons differ in numbers and names only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TroubleKind {
+    /// Files or records with such a trouble.
     pub count: u64,
     /// The first of them.
     pub first: TroubleEntry,
