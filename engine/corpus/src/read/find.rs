@@ -141,7 +141,9 @@ fn look(
             });
         }
         FileType::Other => {
-            return Err("is neither a file nor a folder; name `-` for what comes in through a pipe".to_owned());
+            return Err(
+                "is neither a file nor a folder; name `-` for what comes in through a pipe".to_owned()
+            );
         }
         FileType::File(0) => return Err("is empty; leave it out, or put text into it".to_owned()),
         FileType::File(size) => size,
