@@ -12,8 +12,8 @@ use glasshouse_protocol::{Command, ErrorKind, ExportFormat, ProposalSettings, VE
 use std::path::{Path, PathBuf};
 
 /// What can be dropped or picked.
-pub const ACCEPTED: &str = "Glasshouse takes text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also packed by gzip, zstd or \
-     bzip2, folders of them, its own projects (.glasshouse), and pretrained models (.gguf, or safetensors with its JSON files).";
+pub const ACCEPTED: &str = "Glasshouse takes text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also packed by gzip, zstd, \
+     bzip2 or zip, folders of them, its own projects (.glasshouse), and pretrained models (.gguf, or safetensors with its JSON files).";
 
 impl App {
     /// Takes in what was dropped on the window, and what was picked since the last frame.

@@ -113,15 +113,15 @@ pub enum NoFiles {
     Failed(String),
 }
 
-/// Endings of files that are documents: text, web pages, records, tables, books, crawls and dumps, and source code.
+/// Endings of files that are documents: text, web pages, records, tables, books, crawls and dumps, source code, and archives of them.
 pub const ENDINGS: &[&str] = &[
     "txt", "text", "md", "markdown", "mdx", "rst", "log", "html", "htm", "xhtml", "json", "jsonl", "ndjson",
-    "csv", "tsv", "tab", "parquet", "pdf", "warc", "wet", "xml", "ada", "asm", "bash", "c", "cc", "clj",
-    "cmake", "cpp", "cs", "css", "cu", "cxx", "dart", "el", "erl", "ex", "exs", "f90", "fs", "go", "gradle",
-    "groovy", "h", "hpp", "hs", "ini", "java", "jl", "js", "jsx", "kt", "kts", "less", "lisp", "lua", "m",
-    "mjs", "ml", "mli", "nim", "nix", "pas", "php", "pl", "pm", "proto", "ps1", "py", "pyi", "r", "rb",
-    "rkt", "rs", "sass", "scala", "scm", "scss", "sh", "sol", "sql", "sv", "swift", "tcl", "tex", "toml",
-    "ts", "tsx", "v", "vb", "vhd", "vim", "vue", "wat", "wgsl", "yaml", "yml", "zig", "zsh",
+    "csv", "tsv", "tab", "parquet", "pdf", "warc", "wet", "xml", "zip", "ada", "asm", "bash", "c", "cc",
+    "clj", "cmake", "cpp", "cs", "css", "cu", "cxx", "dart", "el", "erl", "ex", "exs", "f90", "fs", "go",
+    "gradle", "groovy", "h", "hpp", "hs", "ini", "java", "jl", "js", "jsx", "kt", "kts", "less", "lisp",
+    "lua", "m", "mjs", "ml", "mli", "nim", "nix", "pas", "php", "pl", "pm", "proto", "ps1", "py", "pyi", "r",
+    "rb", "rkt", "rs", "sass", "scala", "scm", "scss", "sh", "sol", "sql", "sv", "swift", "tcl", "tex",
+    "toml", "ts", "tsx", "v", "vb", "vhd", "vim", "vue", "wat", "wgsl", "yaml", "yml", "zig", "zsh",
 ];
 /// Endings of files of prompts, and of texts that are to have labels.
 pub const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
@@ -149,12 +149,19 @@ mod tests {
 
     #[test]
     fn documents_are_told_by_their_ending_packed_or_not() {
-        for name in
-            ["a.txt", "page.HTML", "crawl.warc.gz", "wiki.xml.bz2", "x/y.Parquet", "paper.pdf", "main.rs"]
-        {
+        for name in [
+            "a.txt",
+            "page.HTML",
+            "crawl.warc.gz",
+            "wiki.xml.bz2",
+            "all.zip",
+            "x/y.Parquet",
+            "paper.pdf",
+            "main.rs",
+        ] {
             assert!(is_document(name), "{name}");
         }
-        for name in ["a.gz", "photo.png", "txt", "archive.zip", "a.txt.gz.exe", ".gz", "model.safetensors"] {
+        for name in ["a.gz", "photo.png", "txt", "archive.7z", "a.txt.gz.exe", ".gz", "model.safetensors"] {
             assert!(!is_document(name), "{name}");
         }
     }

@@ -180,19 +180,21 @@ struct Piped {
 impl Piped {
     /// Opens it; the first time all of it is taken in.
     fn open() -> io::Result<Self> {
-        let spooled = PIPED.get_or_init(|| spool().map(Mutex::new).map_err(|error| error.to_string()));
+        let spooled = PIPED.get_or_init(|| {
+            spool(io::stdin().lock()).map(Mutex::new).map_err(|error| error.to_string())
+        });
         let file = spooled.as_ref().map_err(|reason| io::Error::other(reason.as_str()))?;
         Ok(Self { file, position: 0 })
     }
 }
 
-/// Takes all of standard input in.
-fn spool() -> io::Result<std::fs::File> {
+/// Takes all of a pipe in.
+fn spool(mut input: impl Read) -> io::Result<std::fs::File> {
     let path = std::env::temp_dir().join(format!("glasshouse-input-{}", std::process::id()));
     let mut file = std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
     // The system keeps it as long as it is open.
     std::fs::remove_file(&path)?;
-    io::copy(&mut io::stdin().lock(), &mut file)?;
+    io::copy(&mut input, &mut file)?;
     Ok(file)
 }
 
@@ -288,5 +290,24 @@ impl Files for SystemFiles {
                 return Ok(Some(Lock(Some((file, path.to_owned())))));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_through_a_pipe_is_read_more_than_once() {
+        let content: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+        let file: &'static Mutex<std::fs::File> = Box::leak(Box::new(Mutex::new(spool(content.as_slice()).unwrap())));
+        let readers = || Piped { file, position: 0 };
+        let (mut one, mut other) = (readers(), readers());
+        let (mut first, mut again) = (vec![0; 1000], Vec::new());
+        one.read_exact(&mut first).unwrap();
+        other.seek(io::SeekFrom::End(-8)).unwrap();
+        other.read_to_end(&mut again).unwrap();
+        one.read_to_end(&mut first).unwrap();
+        assert_eq!((first.as_slice(), again.as_slice()), (content.as_slice(), &content[content.len() - 8..]));
     }
 }

@@ -113,7 +113,7 @@ mod tests {
             special_tokens: Vec::new(),
         };
         let tokenizer = Tokenizer::train(&config, ["x"]).unwrap();
-        TokenizerFiles { tokenizer, settings: Map::new(), chat_template: Some(template.to_owned()) }
+        TokenizerFiles { chat_template: Some(template.to_owned()), ..TokenizerFiles::new(tokenizer) }
     }
 
     fn said(role: Role, text: &str) -> ChatMessage {

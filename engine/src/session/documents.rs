@@ -273,7 +273,10 @@ async fn files_of(path: &Path, passed_over: &mut Vec<Trouble>) -> Result<Vec<Pat
         return Err(Error::bad_file(path, reason));
     }
     passed_over.extend(troubles);
-    Ok(found.sources.into_iter().map(|source| source.path).collect())
+    let mut paths: Vec<PathBuf> = found.sources.into_iter().map(|source| source.path).collect();
+    // An archive is as many sources as it has members.
+    paths.dedup();
+    Ok(paths)
 }
 
 /// What is said of files that were passed over: the reason of the first, and the names of others.
@@ -290,7 +293,7 @@ fn told(passed_over: &[Trouble]) -> Option<String> {
 
 /// What the data bench reads.
 const KINDS: &str = "text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, Wikipedia and Stack Exchange dumps and source code \
-                     are, also packed by gzip, zstd or bzip2";
+                     are, also packed by gzip, zstd, bzip2 or zip";
 
 /// What of a file tells its kind, where the name does not.
 fn head(path: &Path) -> Result<Vec<u8>> {

@@ -36,13 +36,14 @@ pub enum DataCommand {
 /// `data clean`.
 #[derive(Args, Debug)]
 pub struct DataCleanArguments {
-    /// Files and folders: text, Markdown, HTML, JSON, JSONL, CSV, Parquet, PDF, WARC, dumps, code; .gz, .zst and .bz2 too
+    /// Files and folders: text, Markdown, HTML, JSON, JSONL, CSV, Parquet, PDF, WARC, dumps, code; .gz, .zst, .bz2 and .zip too; - for
+    /// standard input (text or JSONL)
     #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
     pub input: Vec<PathBuf>,
     /// Folder to write, new or of an earlier cleaning
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// fineweb, gopher, c4, light (for your own files), raw (drops nothing), or a TOML file
+    /// fineweb, gopher, c4, light (for your own files), raw (drops and alters nothing), or a TOML file
     #[arg(long, value_name = "NAME", default_value = "light")]
     pub recipe: String,
     /// The field or column that holds the text, with dots where it lies inside of others; else `text` or `content`

@@ -187,7 +187,22 @@ mod tests {
 
     #[test]
     fn different_words_differ() {
-        let words = ["c", "c++", "c#", "a", "b", "ab", "ba", "abcdefgh", "abcdefghi", "abcdefghiabcdefgh", "0", "00", "é", "e"];
+        let words = [
+            "c",
+            "c++",
+            "c#",
+            "a",
+            "b",
+            "ab",
+            "ba",
+            "abcdefgh",
+            "abcdefghi",
+            "abcdefghiabcdefgh",
+            "0",
+            "00",
+            "é",
+            "e",
+        ];
         let all: std::collections::BTreeSet<u64> = words.iter().flat_map(|word| hashes(word)).collect();
         assert_eq!(all.len(), words.len());
         assert_eq!(hashes("abcdefgh ij").len(), 2);

@@ -133,19 +133,27 @@ fn announced(bytes: &[u8], number: &Number) -> Option<usize> {
     })
 }
 
-/// Whether a date stands among the groups: a year of this or the last century tightly joined to another
-/// or to a neighbour of at most two digits.
+/// Whether a date stands among the groups: a year of this or the last century tightly joined to another or to a neighbour of at most two
+/// digits; of any other century to a day and a month, or as the span of two years (`1789–1799`).
 fn is_dated(bytes: &[u8], groups: &[DigitGroup]) -> bool {
-    let is_year = |group: &DigitGroup| {
+    let value = |group: &DigitGroup| {
         let digits = between(bytes, group.start, group.end);
-        group.len() == 4 && (digits.starts_with(b"19") || digits.starts_with(b"20"))
+        digits.iter().take(5).fold(0, |value, digit| value * 10 + u32::from(digit - b'0'))
     };
-    groups.windows(2).any(|pair| match pair {
-        [left, right] => {
-            let tight = matches!(right.joint, Joint::Dash | Joint::Dot | Joint::Slash);
-            let beside = |group: &DigitGroup| group.len() <= 2 || is_year(group);
-            tight && ((is_year(left) && beside(right)) || (is_year(right) && beside(left)))
-        }
-        _ => false,
-    })
+    let is_year = |group: &DigitGroup| group.len() == 4 && (1000..2200).contains(&value(group));
+    let is_recent = |group: &DigitGroup| group.len() == 4 && matches!(value(group) / 100, 19 | 20);
+    let is_tight = |group: &DigitGroup| matches!(group.joint, Joint::Dash | Joint::Dot | Joint::Slash);
+    let is_day = |group: &DigitGroup| group.len() <= 2 && (1..=31).contains(&value(group));
+    let in_pairs = groups.array_windows().any(|[left, right]| {
+        let beside = |group: &DigitGroup| group.len() <= 2 || is_recent(group);
+        let span =
+            right.joint == Joint::Dash && is_year(left) && is_year(right) && value(left) < value(right);
+        is_tight(right) && ((is_recent(left) && beside(right)) || (is_recent(right) && beside(left))) || span
+    });
+    in_pairs
+        || groups.array_windows().any(|[first, second, third]| {
+            let joined = is_tight(second) && second.joint == third.joint;
+            let dated = (is_day(first) && is_year(third)) || (is_year(first) && is_day(third));
+            joined && is_day(second) && dated
+        })
 }

@@ -29,8 +29,7 @@ pub struct Member {
 /// # Errors
 /// Says why the archive is none.
 pub(super) fn members(file: Box<dyn Input>) -> Result<Vec<Result<Member, (String, String)>>, String> {
-    let mut archive =
-        ZipArchive::new(file).map_err(|error| format!("is a damaged zip archive: {error}"))?;
+    let mut archive = ZipArchive::new(file).map_err(|error| format!("is a damaged zip archive: {error}"))?;
     let members = (0..archive.len()).filter_map(|number| {
         let file = match archive.by_index_raw(number) {
             Ok(file) => file,
@@ -47,9 +46,15 @@ pub(super) fn members(file: Box<dyn Input>) -> Result<Vec<Result<Member, (String
         let deflated = match file.compression() {
             CompressionMethod::Stored => false,
             CompressionMethod::Deflated => true,
-            _ => return wrong("is packed in its archive in a way that is not unpacked here; pack it with DEFLATE"),
+            _ => {
+                return wrong(
+                    "is packed in its archive in a way that is not unpacked here; pack it with DEFLATE",
+                );
+            }
         };
-        let Some(start) = file.data_start() else { return wrong("is damaged: its archive does not say where it is") };
+        let Some(start) = file.data_start() else {
+            return wrong("is damaged: its archive does not say where it is");
+        };
         let (packed, size, checksum) = (file.compressed_size(), file.size(), file.crc32());
         Some(Ok(Member { name, start, packed, size, deflated, checksum }))
     });

@@ -187,7 +187,8 @@ impl Utf8 {
             self.taken = 0;
         }
         let marks = memchr::memmem::find_iter(text, MARK);
-        let at_line_start = |at: &usize| at.checked_sub(1).map_or(starts_line, |at| text.get(at) == Some(&b'\n'));
+        let at_line_start =
+            |at: &usize| at.checked_sub(1).map_or(starts_line, |at| text.get(at) == Some(&b'\n'));
         let marks: Vec<usize> = marks.filter(at_line_start).collect();
         let mut from = 0;
         for mark in marks {

@@ -4,7 +4,7 @@ use super::format::{self, Format, Packing, Signature};
 use super::settings::Settings;
 use super::{Member, Trouble, archive, open};
 use crate::fields;
-use crate::files::{FileType, Files};
+use crate::files::{FileType, Files, STANDARD_INPUT};
 use glasshouse_protocol::file_kind::is_text;
 use rustc_hash::FxHashSet;
 use serde::{Deserialize, Serialize};
@@ -112,7 +112,10 @@ fn look(
     names: &mut FxHashSet<String>,
 ) -> Result<VisitedPath, String> {
     let path = &visit.path;
-    let file_name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let file_name = match path.file_name().map(OsStr::to_string_lossy).unwrap_or_default() {
+        _ if path == Path::new(STANDARD_INPUT) => "standard-input".to_owned(),
+        name => name.into_owned(),
+    };
     let below = visit.depth > 0;
     if below && file_name.starts_with('.') {
         return Ok(VisitedPath::Nothing);
@@ -141,7 +144,9 @@ fn look(
             });
         }
         FileType::Other => {
-            return Err("is neither a file nor a folder; name `-` for what comes in through a pipe".to_owned());
+            return Err(
+                "is neither a file nor a folder; name `-` for what comes in through a pipe".to_owned()
+            );
         }
         FileType::File(0) => return Err("is empty; leave it out, or put text into it".to_owned()),
         FileType::File(size) => size,

@@ -169,7 +169,10 @@ fn split(name: &str) -> Option<(&str, String)> {
 pub(super) fn known() -> String {
     let names = FORMATS.iter().flat_map(|(names, _)| names.split(' '));
     let names: Vec<String> = names.map(|name| format!(".{name}")).collect();
-    format!("known are {}, those of source code, and .gz, .zst and .bz2 behind any of them, and .zip", names.join(", "))
+    format!(
+        "known are {}, those of source code, and .gz, .zst and .bz2 behind any of them, and .zip",
+        names.join(", ")
+    )
 }
 
 /// What a file's first bytes say of it.

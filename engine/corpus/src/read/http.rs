@@ -107,7 +107,8 @@ fn joined(body: &[u8]) -> Option<Vec<u8>> {
         });
         let (Some(end), Some(size)) = (end, size) else {
             // Cut short before a chunk: what came before is content.
-            let is_cut = end.is_none() && rest.len() < 32 && rest.trim_ascii().iter().all(u8::is_ascii_hexdigit);
+            let is_cut =
+                end.is_none() && rest.len() < 32 && rest.trim_ascii().iter().all(u8::is_ascii_hexdigit);
             return (is_cut && !joined.is_empty()).then_some(joined);
         };
         if size == 0 {

@@ -7,7 +7,9 @@ use super::module::Asked;
 use super::record::Context;
 use super::settings::Settings;
 use super::unpack::{Counter, Stream, stream, unpack};
-use super::{Item, Trouble, code, decode, html, json, json_lines, parquet, pdf, records, table, text, warc, xml};
+use super::{
+    Item, Trouble, code, decode, html, json, json_lines, parquet, pdf, records, table, text, warc, xml,
+};
 use crate::document::{Document, Kind};
 use crate::extract;
 use crate::files::{Files, Input};
@@ -38,7 +40,16 @@ pub fn open(
     let items = documents(files, &context, &counter, &mut replaced)
         .unwrap_or_else(|error| Box::new(std::iter::once(Err(context.trouble(None, cannot(&error))))));
     let (parts, last) = (VecDeque::new(), VecDeque::new());
-    Box::new(Watched { items: Some(items), context, counter, replaced, parts, last, documents: 0, troubles: 0 })
+    Box::new(Watched {
+        items: Some(items),
+        context,
+        counter,
+        replaced,
+        parts,
+        last,
+        documents: 0,
+        troubles: 0,
+    })
 }
 
 /// The documents of one source as text to learn from, without cleaning them: [`open()`], with prose made of web pages and wikitext.
@@ -178,12 +189,7 @@ pub(super) fn document(context: &Context, stream: Stream) -> Result<Vec<u8>, Tro
 }
 
 /// A file's bytes, of which there may be as many as the limit of this name allows.
-fn read_whole(
-    context: &Context,
-    mut stream: Stream,
-    name: &str,
-    limit: usize,
-) -> Result<Vec<u8>, Trouble> {
+fn read_whole(context: &Context, mut stream: Stream, name: &str, limit: usize) -> Result<Vec<u8>, Trouble> {
     match whole(&mut stream, limit) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Err(context.too_long(None, "the file", name, limit)),

@@ -366,9 +366,13 @@ fn said(head: &[u8]) -> Option<(u8, usize)> {
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     let (mark, delimiter) = line.split_at_checked(4)?;
     // The line's end is trimmed, and a tab with it.
-    let delimiter = if delimiter.is_empty() { head.get(4).filter(|byte| **byte == b'\t')? } else { delimiter.first()? };
-    (mark.eq_ignore_ascii_case(b"sep=") && line.len() <= 5 && delimiter.is_ascii() && !matches!(delimiter, b'"' | b'\n' | b'\r'))
-        .then_some((*delimiter, end))
+    let delimiter =
+        if delimiter.is_empty() { head.get(4).filter(|byte| **byte == b'\t')? } else { delimiter.first()? };
+    (mark.eq_ignore_ascii_case(b"sep=")
+        && line.len() <= 5
+        && delimiter.is_ascii()
+        && !matches!(delimiter, b'"' | b'\n' | b'\r'))
+    .then_some((*delimiter, end))
 }
 
 /// The delimiter that stands most often in the first line, outside of quotes.

@@ -228,11 +228,16 @@ impl<R: BufRead> Zstandard<R> {
             }
             let mut head = Vec::new();
             (&mut self.file).take(6).read_to_end(&mut head)?;
-            if let Some(window) = window(&head).filter(|window| (SMALL_WINDOW..=ZSTANDARD_WINDOW).contains(window)) {
+            if let Some(window) =
+                window(&head).filter(|window| (SMALL_WINDOW..=ZSTANDARD_WINDOW).contains(window))
+            {
                 // The decoder makes room for the window, rounded up to a power of two, and cannot fail.
-                let room = usize::try_from(2 * window).unwrap_or(usize::MAX);
+                let room = usize::try_from(window.next_power_of_two() + SMALL_WINDOW).unwrap_or(usize::MAX);
                 Vec::<u8>::new().try_reserve_exact(room).map_err(|_| {
-                    let reason = format!("needs {} of memory to unpack; unpack it with `zstd -d --long=31`", bytes(window));
+                    let reason = format!(
+                        "needs {} of memory to unpack; unpack it with `zstd -d --long=31`",
+                        bytes(window)
+                    );
                     io::Error::new(io::ErrorKind::OutOfMemory, reason)
                 })?;
             }

@@ -190,7 +190,7 @@ fn is_in_word(before: Option<char>, lead: char, second: char, decoded: char, aft
     let marks = matches!(second, '®' | '©' | '™' | '²' | '³' | '¹' | 'º' | 'ª');
     before.is_some_and(char::is_lowercase)
         || (decoded == 'à' && begins)
-        || (begins && after.is_some_and(char::is_lowercase) && !matches!(second, '–' | '—' | '…' | '\u{A0}'))
+        || (after.is_some_and(char::is_lowercase) && !matches!(second, '–' | '—' | '…' | '\u{A0}'))
         || (decoded > '\u{FF}' && !is_punctuation(second) && (goes_on || !marks))
 }
 

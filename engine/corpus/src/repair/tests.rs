@@ -93,7 +93,7 @@ fn joiners_stay_where_they_join() {
 fn lines_and_spaces() {
     let (text, counts) =
         repair("\r\n\n  a  b\u{A0}\u{3000}c \t\r\n\r\n\r\nd\rd\u{2028}\te\t\tf\n\n ", &Settings::default());
-    assert_eq!(text, "  a b c\n\nd\nd\n\te f");
+    assert_eq!(text, "  a b c\n\nd\nd\n\te\t\tf");
     assert_eq!(counts.line_endings, 6);
 }
 
@@ -128,8 +128,7 @@ fn code_keeps_its_spaces() {
 #[test]
 fn code_within_text_keeps_its_spaces() {
     let text = "Some  prose.\n\n```rust\nlet a  = 1;   // one\n\n\nlet bc = 2;\n```\n\nMore  prose:\n\n    x   = 1\n\ty  = 2\n";
-    let expected =
-        "Some prose.\n\n```rust\nlet a  = 1;   // one\n\n\nlet bc = 2;\n```\n\nMore prose:\n\n    x   = 1\n\ty  = 2";
+    let expected = "Some prose.\n\n```rust\nlet a  = 1;   // one\n\n\nlet bc = 2;\n```\n\nMore prose:\n\n    x   = 1\n\ty  = 2";
     assert_eq!(repaired(text), expected);
     assert_eq!(repaired("~~~~\na  b\n~~~\nc  d\n~~~~\ne  f"), "~~~~\na  b\n~~~\nc  d\n~~~~\ne f");
 }
@@ -138,15 +137,38 @@ fn code_within_text_keeps_its_spaces() {
 fn misread_letters_within_words_are_read_again_wherever_they_stand_alone() {
     // As ftfy 6.3 reads each by itself.
     for word in [
-        "Citroën", "İstanbul", "Rīga", "voilà", "Voilà le chat", "à la carte", "déjà vu", "là-bas", "është", "Noël", "Zoë", "œuvre",
-        "cœur", "RĪGA", "ÇİFT", "Ķīna", "Māori", "Tōkyō", "naïve", "Łódź", "Türkiye'nin İzmir",
+        "Citroën",
+        "İstanbul",
+        "Rīga",
+        "voilà",
+        "Voilà le chat",
+        "à la carte",
+        "déjà vu",
+        "là-bas",
+        "është",
+        "Noël",
+        "Zoë",
+        "œuvre",
+        "cœur",
+        "RĪGA",
+        "ÇİFT",
+        "Ķīna",
+        "Māori",
+        "Tōkyō",
+        "naïve",
+        "Łódź",
+        "Türkiye'nin İzmir",
     ] {
         assert_eq!(repaired(&misread(word)), word);
     }
-    for (misread, word) in [("voilÃ  le chat", "voilà le chat"), ("voilÃ le chat", "voilà le chat"), ("dÃ©jÃ  vu", "déjà vu")] {
+    for (misread, word) in
+        [("voilÃ  le chat", "voilà le chat"), ("voilÃ le chat", "voilà le chat"), ("dÃ©jÃ  vu", "déjà vu")]
+    {
         assert_eq!(repaired(misread), word);
     }
-    for text in ["IRMÃ E MAÇÃ SÃO", "«Ã»", "Ã é a primeira", "CAFÉ«mot»", "CAFÉ “x”", "5 Å² and 7 Åª", "Ä–Ö", "À «A»"] {
+    for text in
+        ["IRMÃ E MAÇÃ SÃO", "«Ã»", "Ã é a primeira", "CAFÉ«mot»", "CAFÉ “x”", "5 Å² and 7 Åª", "Ä–Ö", "À «A»"]
+    {
         assert_eq!(repair(text, &Settings::default()).1.mojibake, 0, "{text}");
     }
 }
@@ -154,7 +176,8 @@ fn misread_letters_within_words_are_read_again_wherever_they_stand_alone() {
 #[test]
 fn flags_and_word_borders_stay() {
     let scotland = "🏴\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F}";
-    for text in [scotland, "🇳🇴 and 🇰🇭", "ភាសា\u{200B}ខ្មែរ", "ภาษา\u{200B}ไทย", "❤\u{FE0F}"] {
+    for text in [scotland, "🇳🇴 and 🇰🇭", "ភាសា\u{200B}ខ្មែរ", "ภาษา\u{200B}ไทย", "❤\u{FE0F}"]
+    {
         assert_eq!(repaired(text), text);
     }
     assert_eq!(repaired("\u{200B}ភាសា \u{200B}ខ្មែរ\u{200B}\u{200B}ក\u{200B}x"), "ភាសា ខ្មែរ\u{200B}កx");

@@ -249,7 +249,10 @@ fn parts(before: Option<char>, after: Option<char>) -> bool {
 
 /// Bytes of the tags that spell a region, as `gbsct` for Scotland, at the text's start: three to six and their end.
 fn region(text: &str) -> usize {
-    let tags = text.chars().take_while(|tag| matches!(tag, '\u{E0030}'..='\u{E0039}' | '\u{E0061}'..='\u{E007A}')).count();
+    let tags = text
+        .chars()
+        .take_while(|tag| matches!(tag, '\u{E0030}'..='\u{E0039}' | '\u{E0061}'..='\u{E007A}'))
+        .count();
     let length = 4 * tags;
     let ends = text.get(length..).is_some_and(|rest| rest.starts_with('\u{E007F}'));
     if (3..=6).contains(&tags) && ends { length + 4 } else { 0 }

@@ -41,19 +41,19 @@ impl SourceFile {
     /// Whether it is a table of values with commas between them, not compressed.
     pub fn is_csv(&self) -> bool {
         let SourceKind::Bench(source) = &self.kind else { return false };
-        source.format == Format::Csv && source.packing == Packing::Plain
+        source.format == Format::Csv && is_bare(source)
     }
 
     /// Whether it is JSON Lines that are not compressed.
     pub fn is_json_lines(&self) -> bool {
         let SourceKind::Bench(source) = &self.kind else { return false };
-        source.format == Format::JsonLines && source.packing == Packing::Plain
+        source.format == Format::JsonLines && is_bare(source)
     }
 
     /// Whether it is JSON in one piece, not compressed.
     pub fn is_json(&self) -> bool {
         let SourceKind::Bench(source) = &self.kind else { return false };
-        source.format == Format::Json && source.packing == Packing::Plain
+        source.format == Format::Json && is_bare(source)
     }
 }
 
@@ -109,8 +109,13 @@ fn source(path: PathBuf, kind: SourceKind, named: bool) -> Result<SourceFile> {
 
 /// Text that is UTF-8 to its end is read by our own reader, which hands long documents out in pieces and whole.
 fn kind_of(file: &read::Source) -> SourceKind {
-    let plain = matches!(file.format, Format::Text | Format::Markdown) && file.packing == Packing::Plain;
+    let plain = matches!(file.format, Format::Text | Format::Markdown) && is_bare(file);
     if plain && is_utf8(&file.path) { SourceKind::Text } else { SourceKind::Bench(Box::new(file.clone())) }
+}
+
+/// Whether the bytes of a file are its content: it is neither packed nor a member of an archive.
+fn is_bare(file: &read::Source) -> bool {
+    file.packing == Packing::Plain && file.member.is_none()
 }
 
 /// Whether a file is UTF-8 without zero bytes. One that cannot be read is not.

@@ -30,7 +30,7 @@ pub(super) fn finish(text: &str) -> (String, u64) {
         let content = line.trim_end();
         if content.is_empty() {
             // A line of which nothing is left is none; one that was blank before parts paragraphs.
-            blank |= raw.is_empty() || raw.contains([TAKEN, HOLE]);
+            blank |= raw.is_empty() || raw.contains(TAKEN);
             continue;
         }
         let level = content.bytes().take_while(|&byte| byte == b'#').count();
@@ -86,12 +86,18 @@ fn ends_sentence(line: &str, at: usize, letter: char) -> bool {
         '.' | '!' | '?' | '…' | '।' | '؟' => {}
         _ => return false,
     }
-    let (before, after) = (line.get(..at).unwrap_or_default(), line.get(at + letter.len_utf8()..).unwrap_or_default());
+    let (before, after) =
+        (line.get(..at).unwrap_or_default(), line.get(at + letter.len_utf8()..).unwrap_or_default());
     let word = before.rsplit(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
+    // An initial, `Dr.`, `St.`; or `e.g.`
+    let length = word.chars().count();
+    let is_short = length == 1 || (length <= 3 && word.starts_with(char::is_uppercase));
     let after = after.trim_start_matches(CLOSING);
     let next = after.trim_start_matches(' ').chars().next();
-    let begins = next.is_some_and(|next| !next.is_lowercase() && (next.is_alphabetic() || "\"“«„([".contains(next) || next == HOLE));
-    after.starts_with(' ') && begins && (letter != '.' || word.chars().count() > 2 || word.is_empty())
+    let begins = next.is_some_and(|next| {
+        !next.is_lowercase() && (next.is_alphabetic() || "\"“«„([".contains(next) || next == HOLE)
+    });
+    after.starts_with(' ') && begins && (letter != '.' || !is_short)
 }
 
 fn begin(result: &mut String, blank: bool) {

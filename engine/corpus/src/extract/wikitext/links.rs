@@ -1,6 +1,6 @@
 //! What a link leaves: its label, its target, or nothing.
 
-use super::is_listed;
+use super::{TAKEN, is_listed};
 
 /// Names, in lower case, of the spaces whose links are no part of the sentence: files and categories, in the languages of the
 /// largest Wikipedias. The reader of a dump writes those of its own wiki in English.
@@ -25,6 +25,9 @@ pub(super) fn close(result: &mut String, start: usize, label: Option<usize>) {
             || label.is_none() && is_language(space))
     {
         result.truncate(start);
+        if !result.ends_with(TAKEN) {
+            result.push(TAKEN);
+        }
         return;
     }
     match label {

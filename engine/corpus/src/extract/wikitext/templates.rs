@@ -39,7 +39,8 @@ const SILENT: &str = "citation needed|cn|fact|fact date|citation|refn|efn|efn-ua
     authority control|reflist|notelist|sup note|inflation/fn|inflation-fn|order of magnitude";
 /// How the names of notes begin.
 const SILENT_STARTS: [&str; 12] = [
-    "cite ", "cita ", "infobox", "navbox", "ipac-", "ipa-", "sfn", "use ", "pp-", "ouvrage", "lien web", "harv",
+    "cite ", "cita ", "infobox", "navbox", "ipac-", "ipa-", "sfn", "use ", "pp-", "ouvrage", "lien web",
+    "harv",
 ];
 
 /// Units whose sign is not their name here.
@@ -68,7 +69,18 @@ const SIGNS: &[(&str, &str)] = &[
 ];
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// The values of a template: those without a name or with a number for one, in order, and the others by their names.
@@ -108,7 +120,9 @@ impl<'a> Values<'a> {
 
 /// Whether the name of a value may be this, so that `a = b` within a quotation is none.
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 30 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_ ".contains(&byte))
+    !name.is_empty()
+        && name.len() <= 30
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_ ".contains(&byte))
 }
 
 /// What a template of this content leaves: what stands between its braces, where whatever was in it is prose already.
@@ -117,10 +131,17 @@ pub(super) fn expand(content: &str) -> Template {
     let head = parts.next().unwrap_or_default().trim();
     // `formatnum:6000` and its like have their first value behind a colon.
     let (name, value) = match head.split_once(':') {
-        Some((name, value)) if is_listed("formatnum|lc|uc|ucfirst|lcfirst|defaultsort|displaytitle", &name.to_lowercase()) => {
+        Some((name, value))
+            if is_listed(
+                "formatnum|lc|uc|ucfirst|lcfirst|defaultsort|displaytitle",
+                &name.to_lowercase(),
+            ) =>
+        {
             (name, Some(value))
         }
-        Some((space, name)) if is_listed("template|vorlage|modèle|plantilla", &space.to_lowercase()) => (name, None),
+        Some((space, name)) if is_listed("template|vorlage|modèle|plantilla", &space.to_lowercase()) => {
+            (name, None)
+        }
         _ => (head, None),
     };
     let name = name.trim().replace('_', " ");
@@ -145,19 +166,25 @@ fn print(name: &str, values: &Values<'_>) -> Option<String> {
             [whole, above, below] => format!("{whole} {above}/{below}"),
             _ => return None,
         },
-        "sup" | "exp" => raised(first?, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻").unwrap_or_else(|| format!("^{}", first.unwrap_or_default())),
+        "sup" | "exp" => {
+            raised(first?, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻").unwrap_or_else(|| format!("^{}", first.unwrap_or_default()))
+        }
         "sub" => raised(first?, "₀₁₂₃₄₅₆₇₈₉₊₋").unwrap_or_else(|| first.unwrap_or_default().to_owned()),
         "e" => format!("×10{}", raised(first?, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")?),
-        "start date" | "end date" | "birth date" | "death date" | "birth date and age" | "death date and age"
-        | "start date and age" | "film date" | "birth-date" | "death-date" | "dob" | "bda" | "dda" | "bd" | "birth year" => {
-            date(values)?
+        "start date" | "end date" | "birth date" | "death date" | "birth date and age"
+        | "death date and age" | "start date and age" | "film date" | "birth-date" | "death-date" | "dob"
+        | "bda" | "dda" | "bd" | "birth year" => date(values)?,
+        "circa" | "c." | "ca." | "ca" => {
+            format!("c. {}", values.filled().collect::<Vec<_>>().join(" – ")).trim_end().to_owned()
         }
-        "circa" | "c." | "ca." | "ca" => format!("c. {}", values.filled().collect::<Vec<_>>().join(" – ")).trim_end().to_owned(),
         "floruit" | "fl." | "fl" => format!("fl. {}", first?),
         "reign" | "r." => format!("r. {}", values.filled().collect::<Vec<_>>().join("–")),
         "as of" => {
             let as_of = if values.named("lc") == Some("y") { "as of" } else { "As of" };
-            format!("{as_of} {}", values.named("alt").map_or_else(|| date(values), |alt| Some(alt.to_owned()))?)
+            format!(
+                "{as_of} {}",
+                values.named("alt").map_or_else(|| date(values), |alt| Some(alt.to_owned()))?
+            )
         }
         "percentage" | "percent" | "pct" => percentage(values)?,
         "sortname" | "sort name" => format!("{} {}", values.place(0), values.place(1)).trim().to_owned(),
@@ -167,7 +194,8 @@ fn print(name: &str, values: &Values<'_>) -> Option<String> {
         },
         "hms" | "uss" | "ss" | "rms" | "mv" => format!("{} {}", name.to_uppercase(), first?),
         "nihongo" | "nihongo3" | "korean" => {
-            let others: Vec<&str> = values.places.iter().skip(1).copied().filter(|value| !value.is_empty()).collect();
+            let others: Vec<&str> =
+                values.places.iter().skip(1).copied().filter(|value| !value.is_empty()).collect();
             match (values.place(0), others.join(", ")) {
                 ("", others) if others.is_empty() => return None,
                 ("", others) => others,
@@ -209,9 +237,13 @@ fn print(name: &str, values: &Values<'_>) -> Option<String> {
 
 /// A measure in the unit that it was written in: `12 km`, `3 to 5 m`, `5 ft 11 in`.
 fn measure(values: &Values<'_>) -> Option<String> {
-    let is_number = |value: &str| value.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || b"-+.\xe2".contains(&byte))
-        && value.bytes().any(|byte| byte.is_ascii_digit());
-    let sign = |unit: &str| SIGNS.iter().find(|(known, _)| *known == unit).map_or(unit, |(_, sign)| *sign).to_owned();
+    let is_number = |value: &str| {
+        value.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || b"-+.\xe2".contains(&byte))
+            && value.bytes().any(|byte| byte.is_ascii_digit())
+    };
+    let sign = |unit: &str| {
+        SIGNS.iter().find(|(known, _)| *known == unit).map_or(unit, |(_, sign)| *sign).to_owned()
+    };
     let mut text = String::new();
     let mut places = values.places.iter().copied().peekable();
     while let Some(number) = places.next_if(|value| is_number(value)) {

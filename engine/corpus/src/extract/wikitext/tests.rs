@@ -151,17 +151,38 @@ fn plain_templates_are_printed() {
     let cases = [
         ("is {{convert|12|km|mi}} long", "is 12 km long"),
         ("an area of {{convert|93|m|ft|abbr=off|sp=us}} by ten", "an area of 93 m by ten"),
-        ("{{cvt|3|to|5|km2}}, {{convert|3|-|5|ft|m}}, {{convert|5|ft|11|in|cm}}, {{convert|2|x|4|m}}", "3 to 5 km², 3–5 ft, 5 ft 11 in, 2 × 4 m"),
+        (
+            "{{cvt|3|to|5|km2}}, {{convert|3|-|5|ft|m}}, {{convert|5|ft|11|in|cm}}, {{convert|2|x|4|m}}",
+            "3 to 5 km², 3–5 ft, 5 ft 11 in, 2 × 4 m",
+        ),
         ("{{formatnum:6000}} and {{nts|5120}} and {{val|3.2|u=kg}}", "6000 and 5120 and 3.2 kg"),
-        ("{{frac|1|2}}, {{frac|3|1|4}}, {{sfrac|8}}, 10{{sup|-3}}, H{{sub|2}}O, 2{{e|6}}", "1/2, 3 1/4, 1/8, 10⁻³, H₂O, 2×10⁶"),
-        ("{{lang|no|Askvikøy}}, {{lang-no|Havets sang}}, {{langx|de|Meer|lit=sea}}", "Askvikøy, Havets sang, Meer"),
-        ("until {{start date|1904|5|17}}, {{birth date|1904|5|17|df=yes}}, {{death date|1950}}", "until May 17, 1904, 17 May 1904, 1950"),
+        (
+            "{{frac|1|2}}, {{frac|3|1|4}}, {{sfrac|8}}, 10{{sup|-3}}, H{{sub|2}}O, 2{{e|6}}",
+            "1/2, 3 1/4, 1/8, 10⁻³, H₂O, 2×10⁶",
+        ),
+        (
+            "{{lang|no|Askvikøy}}, {{lang-no|Havets sang}}, {{langx|de|Meer|lit=sea}}",
+            "Askvikøy, Havets sang, Meer",
+        ),
+        (
+            "until {{start date|1904|5|17}}, {{birth date|1904|5|17|df=yes}}, {{death date|1950}}",
+            "until May 17, 1904, 17 May 1904, 1950",
+        ),
         ("{{nowrap|4,000 ''people''}} left in {{circa|1910}}", "4,000 people left in c. 1910"),
-        ("by {{sortname|Jane|Doe}}; fell by {{percentage|13|100}}; {{As of|2020|lc=y}}", "by Jane Doe; fell by 13%; as of 2020"),
+        (
+            "by {{sortname|Jane|Doe}}; fell by {{percentage|13|100}}; {{As of|2020|lc=y}}",
+            "by Jane Doe; fell by 13%; as of 2020",
+        ),
         ("{{w|boat building|boats}} and {{w|ships}}", "boats and ships"),
-        ("vers {{unité|2000|m}}, le {{date|17|octobre|1973}} au {{s|XIX}}", "vers 2000 m, le 17 octobre 1973 au XIXe siècle"),
+        (
+            "vers {{unité|2000|m}}, le {{date|17|octobre|1973}} au {{s|XIX}}",
+            "vers 2000 m, le 17 octobre 1973 au XIXe siècle",
+        ),
         ("né en {{date de naissance-|17|octobre|1903}} à Brest", "né en 17 octobre 1903 à Brest"),
-        ("The {{nihongo|'''Harbour League'''|港リーグ|Minato Rīgu|lead=yes}}", "The Harbour League (港リーグ, Minato Rīgu)"),
+        (
+            "The {{nihongo|'''Harbour League'''|港リーグ|Minato Rīgu|lead=yes}}",
+            "The Harbour League (港リーグ, Minato Rīgu)",
+        ),
         ("{{zh|s=灯|t=燈|p=dēng}}, {{ja-r|港}}, {{IPA|/ˈhɑːbər/}}", "灯, 港, /ˈhɑːbər/"),
         ("{{nowrap|{{convert|3|km}} or so}}, {{nowrap|1=a=b}}", "3 km or so, a=b"),
         ("{{quote|Words of another.|Somebody}}", "Words of another."),
@@ -178,7 +199,10 @@ fn a_sentence_with_another_template_goes_and_is_counted() {
         "First one. It has {{population of|Askvik}} people, e.g. St. Olaf. A third{{note of mine}}, said so.{{odd note}} Fourth ({{spoken|x}}).\n\
          * {{odd|a}} item\n* An item\n{{Box\n|a=b\n}}\n{{line of its own}}\n{{Hatnote}}'''Bold''' begins.\n\n船在{{x}}港口。他们看见 {{x}} 了。后来。",
     );
-    assert_eq!(made.text, "First one. A third, said so. Fourth.\n- An item\n\nBold begins.\n\n船在港口。后来。");
+    assert_eq!(
+        made.text,
+        "First one. A third, said so. Fourth.\n- An item\n\nBold begins.\n\n船在港口。后来。"
+    );
     assert_eq!((made.templates, made.sentences), (3, 3));
 }
 
@@ -191,9 +215,17 @@ fn one_way_of_writing_is_taken() {
 #[test]
 fn files_of_other_wikis_go() {
     for link in [
-        "Slika:Muha.jpg|mini|Muha", "Fitxer:Mosca.jpg|miniatura|Una mosca", "Imatge:Mosca.jpg", "Fişier:Musca.jpg|thumb|O muscă",
-        "Hình:Ruồi.jpg|nhỏ|Con ruồi", "ไฟล์:Fly.jpg|thumb|แมลงวัน", "Attēls:Muša.jpg|thumb|Muša", "Vaizdas:Musė.jpg|thumb|Musė",
-        "Pilt:Kärbes.jpg|pisi|Kärbes", "Súbor:Mucha.jpg|náhľad|Mucha", "Fájl:Légy.jpg|bélyegkép|Egy légy",
+        "Slika:Muha.jpg|mini|Muha",
+        "Fitxer:Mosca.jpg|miniatura|Una mosca",
+        "Imatge:Mosca.jpg",
+        "Fişier:Musca.jpg|thumb|O muscă",
+        "Hình:Ruồi.jpg|nhỏ|Con ruồi",
+        "ไฟล์:Fly.jpg|thumb|แมลงวัน",
+        "Attēls:Muša.jpg|thumb|Muša",
+        "Vaizdas:Musė.jpg|thumb|Musė",
+        "Pilt:Kärbes.jpg|pisi|Kärbes",
+        "Súbor:Mucha.jpg|náhľad|Mucha",
+        "Fájl:Légy.jpg|bélyegkép|Egy légy",
     ] {
         assert_eq!(prose(&format!("[[{link}]] After it.")), "After it.", "{link}");
     }

@@ -51,7 +51,9 @@ impl Mended {
         let of_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '+' | '.');
         let (word, rest) = rest.split_at(rest.find(|letter| !of_word(letter)).unwrap_or(rest.len()));
         // Rust reads `nan` and `inf` as well, which nobody writes into JSON.
-        let number = |word: &str| word.parse::<f64>().ok().filter(|_| word.contains(|letter: char| letter.is_ascii_digit()));
+        let number = |word: &str| {
+            word.parse::<f64>().ok().filter(|_| word.contains(|letter: char| letter.is_ascii_digit()))
+        };
         if matches!(word, "NaN" | "-NaN" | "Infinity" | "-Infinity")
             || number(word).is_some_and(f64::is_infinite)
         {

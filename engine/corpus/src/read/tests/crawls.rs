@@ -112,3 +112,25 @@ fn broken_records_are_named_and_the_next_one_is_found() {
     assert_eq!((texts.len(), troubles.len()), (1, 1));
     assert!(troubles[0].contains("a.warc#1: the record is longer than 1 KiB"), "{troubles:?}");
 }
+
+#[test]
+fn a_body_that_begins_with_a_number_is_in_chunks_only_where_its_chunks_are() {
+    let text = |body: &[u8]| {
+        let head = "HTTP/1.1 200 OK\nContent-Type: text/plain\nTransfer-Encoding: chunked\n\n";
+        read("a.warc", response(head, body)).remove(0).text
+    };
+    for body in [
+        "1984\nIt was the year.\n",
+        "5\nlines of it\nand more",
+        "3 pigs\nwent out",
+        "a\n0123456789 and more",
+        "5",
+    ] {
+        assert_eq!(text(body.as_bytes()), body);
+    }
+    assert_eq!(text(b"4\r\n1984\r\n5;x=y\r\n word\r\n0\r\n\r\n"), "1984 word");
+    // Cut short by the crawler: within a chunk, behind one, and within its number.
+    for body in ["4\r\n1984\r\n50\r\n wo", "4\r\n1984\r\n3\r\n wo", "4\r\n1984\r\n3\r\n wo\r\n1f"] {
+        assert_eq!(text(body.as_bytes()), "1984 wo", "{body}");
+    }
+}

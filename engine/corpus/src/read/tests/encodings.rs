@@ -82,6 +82,29 @@ fn an_encoding_is_told_where_its_first_letter_stands() {
     assert_eq!(read("a.py", WINDOWS_1251.encode(&code).0).remove(0).text, code);
 }
 
+#[test]
+fn a_bad_byte_costs_itself_and_condemns_nothing() {
+    // Alone far ahead of what is UTF-8, and within a page that declares another encoding or none.
+    let far = "Plain words, for a long time.\n".repeat(5000);
+    let mut bytes = b"One bad byte \xff here.\n".to_vec();
+    bytes.extend(format!("{far}{RUSSIAN}{ENGLISH}").into_bytes());
+    let text = decoded(&bytes);
+    assert!(text.ends_with(&format!("{RUSSIAN}{ENGLISH}")), "{}", &text[text.len() - 300..]);
+    let (troubles, texts) =
+        wrong("a.txt", [ENGLISH.as_bytes(), b"\xff", RUSSIAN.as_bytes()].concat(), &Settings::default());
+    assert_eq!(texts, [format!("{ENGLISH}\u{fffd}{RUSSIAN}")]);
+    assert_eq!(troubles, ["a.txt: 1 piece is no text; it is replaced by U+FFFD or left out"]);
+    for declared in ["", "<meta charset=iso-8859-1>", "<meta charset=utf-8>"] {
+        let page = [format!("<html>{declared}<p>{RUSSIAN}").as_bytes(), b"\xe9", ENGLISH.as_bytes()].concat();
+        let text = read("a.html", page).remove(0).text;
+        assert!(text.ends_with(&format!("<p>{RUSSIAN}\u{fffd}{ENGLISH}")), "{declared}: {text}");
+    }
+    assert_eq!(
+        read("a.html", b"<meta charset=iso-8859-1><p>caf\xe9").remove(0).text,
+        "<meta charset=iso-8859-1><p>café"
+    );
+}
+
 proptest::proptest! {
     #[test]
     fn any_bytes_are_a_text_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..2000)) {

@@ -254,6 +254,15 @@ fn a_name_that_is_no_text_is_read_and_a_cleaning_goes_on() {
 }
 
 #[test]
+fn what_comes_through_a_pipe_has_a_name_of_its_own() {
+    let (documents, _) = read_all(&Memory::default().with("-", "{\"text\": \"a\"}\n"), &Settings::default());
+    assert_eq!(
+        (documents[0].id.as_str(), documents[0].source.as_str()),
+        ("standard-input#1", "standard-input")
+    );
+}
+
+#[test]
 fn a_file_without_an_ending_that_holds_records_is_read_as_records() {
     assert_eq!(texts("data", "{\"text\": \"a\"}\n{\"text\": \"b\"}\n").len(), 2);
     let long = format!("{{\"text\": \"{}\"}}\n", "word ".repeat(4000));

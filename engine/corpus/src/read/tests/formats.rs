@@ -291,7 +291,8 @@ fn quotes_behind_backslashes_are_quotes() {
         .enumerate()
         .map(|(number, row)| format!("{number},\"{}\"\n", row.replace('\\', "\\\\").replace('"', "\\\"")))
         .collect();
-    let read: Vec<String> = texts("a.csv", format!("id,text\n{written}")).into_iter().map(|(_, text)| text).collect();
+    let read: Vec<String> =
+        texts("a.csv", format!("id,text\n{written}")).into_iter().map(|(_, text)| text).collect();
     assert_eq!(read, rows);
     // A backslash that ends a value is one where quotes are doubled.
     let read = texts("b.csv", "id,text\n1,\"in C:\\\"\n2,\"a \"\"b\"\" \\n\"\n");
@@ -305,15 +306,20 @@ fn a_quote_that_is_never_closed_costs_no_row() {
         let open = open.replace(',', "");
         let others = if name == "never closed" { rows.clone() } else { rows.replace("row 7", "\"row 7\"") };
         let (troubles, texts) = wrong("a.csv", format!("id,text\n1,{open}\n{others}"), &Settings::default());
-        let expected: Vec<String> = std::iter::once(open).chain((2..10).map(|number| format!("row {number}"))).collect();
+        let expected: Vec<String> =
+            std::iter::once(open).chain((2..10).map(|number| format!("row {number}"))).collect();
         assert_eq!(texts, expected, "{name}");
         let said = "a.csv: 1 row with a quote that is never closed, read to the end of the line or file; the first in record 1";
         assert_eq!(troubles, [said], "{name}");
     }
     // Where its line is no row by itself, that line alone is lost.
-    let (troubles, texts) = wrong("a.csv", format!("id,text\n1,\"Once, it said\n{rows}"), &Settings::default());
+    let (troubles, texts) =
+        wrong("a.csv", format!("id,text\n1,\"Once, it said\n{rows}"), &Settings::default());
     assert_eq!((texts.len(), troubles.len()), (8, 1));
-    assert!(troubles[0].starts_with("a.csv#1: row 1 (line 2) has a quote that is never closed"), "{troubles:?}");
+    assert!(
+        troubles[0].starts_with("a.csv#1: row 1 (line 2) has a quote that is never closed"),
+        "{troubles:?}"
+    );
     // Values over several lines are values, also where quotes in them are not doubled.
     let long = "id,text\n1,\"One\n\nshe said \"no\" there\n\nend\"\n2,\"a\nb\"\n3,c \"d\" e\n4,\"f\" g\n";
     let (troubles, texts) = wrong("a.csv", long, &Settings::default());
@@ -327,7 +333,7 @@ fn a_quote_that_is_never_closed_costs_no_row() {
     let quoted = format!("id,text\n1,\"{}\"\n2,b\n", "word\n\n".repeat(9000));
     let (troubles, texts) = wrong("a.csv", quoted, &small());
     assert_eq!(texts, ["b"]);
-    assert!(troubles.len() == 1 && troubles[0].contains("#1: the row") , "{troubles:?}");
+    assert!(troubles.len() == 1 && troubles[0].contains("#1: the row"), "{troubles:?}");
 }
 
 #[test]
@@ -387,7 +393,9 @@ fn packed_files_may_be_padded_and_packed_twice() {
         packed
     };
     let line = "{\"text\": \"x\"}\n";
-    for (name, packed) in [("a.jsonl.gz", gzip(line)), ("a.jsonl.zst", zstandard(line)), ("a.jsonl.bz2", bzip2(line))] {
+    for (name, packed) in
+        [("a.jsonl.gz", gzip(line)), ("a.jsonl.zst", zstandard(line)), ("a.jsonl.bz2", bzip2(line))]
+    {
         assert_eq!(texts(name, padded(packed)).len(), 2, "{name}");
     }
     let mut broken = gzip(line);
@@ -430,7 +438,10 @@ fn members_of_an_archive_are_read_like_files_in_a_folder() {
     let (documents, troubles) = read_all(&Memory::default().with("in/all.zip", &bytes), &Settings::default());
     let seen: Vec<(&str, &str)> =
         documents.iter().map(|document| (document.id.as_str(), document.source.as_str())).collect();
-    assert_eq!(seen[..3], [("all.zip/news/a.txt", "news"), ("all.zip/b.jsonl#1", "b"), ("all.zip/c.jsonl.gz#1", "c")]);
+    assert_eq!(
+        seen[..3],
+        [("all.zip/news/a.txt", "news"), ("all.zip/b.jsonl#1", "b"), ("all.zip/c.jsonl.gz#1", "c")]
+    );
     assert_eq!((documents[0].text.as_str(), documents[0].genre.as_deref()), (long.as_str(), Some("news")));
     assert!(seen.len() > 3 && seen[3].0.starts_with("all.zip/t.parquet#1"), "{seen:?}");
     assert_eq!(troubles.len(), 1);
