@@ -113,7 +113,7 @@ mod tests {
             special_tokens: Vec::new(),
         };
         let tokenizer = Tokenizer::train(&config, ["x"]).unwrap();
-        TokenizerFiles { chat_template: Some(template.to_owned()), ..TokenizerFiles::new(tokenizer) }
+        TokenizerFiles { chat_template: Some(template.to_owned()), ..TokenizerFiles::from(tokenizer) }
     }
 
     fn said(role: Role, text: &str) -> ChatMessage {
