@@ -34,7 +34,9 @@ fn told(theme: &str, page: PageName) -> App {
 fn every_page_in_both_themes_and_five_widths() {
     for theme in ["dark", "light"] {
         for page in PageName::ALL {
-            for (width, height) in [(2560.0, 1440.0), (1280.0, 820.0), (1920.0, 1080.0), (800.0, 760.0), (390.0, 844.0)] {
+            for (width, height) in
+                [(2560.0, 1440.0), (1280.0, 820.0), (1920.0, 1080.0), (800.0, 760.0), (390.0, 844.0)]
+            {
                 let mut app = told(theme, page);
                 if page != PageName::Home {
                     support::tell(&mut app, [support::profile()]);

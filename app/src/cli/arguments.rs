@@ -227,7 +227,7 @@ pub struct ConfigArguments {
     /// What is learned: text, chat (the answers in conversations), preference (the better of two answers), reward (answers of the model's
     /// own that a rule or a reward model finds good), classify (the labels of texts), or distil (text, and what a larger run makes of it:
     /// --set train.distil.teacher=RUN); all but text and distil need --from. Their settings:
-    /// --set train.chat.packing=false, --set train.preference.loss=sigmoid|ipo|simpo|orpo|bradley_terry (a reward model),
+    /// --set train.chat.packing=false, --set train.preference.loss=sigmoid|ipo|simpo|orpo|bradley_terry (a reward model)|kto (single thumbs),
     /// --set train.preference.beta=0.1,
     /// --set train.reward.rule=check|exact|contains|regex|length|format|numeric, --set train.reward.model=RUN (a reward model in its place),
     /// --set train.reward.group=8, --set train.distil.temperature=2, --set train.distil.mix=0.5

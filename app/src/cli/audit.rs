@@ -5,9 +5,9 @@ use super::driver::drive;
 use super::settings::checked_device;
 use super::{bar, report, trained};
 use anyhow::{Context as _, Result};
+use glasshouse_engine::protocol::quantity::duration;
 use glasshouse_engine::protocol::{Audit, AuditSettings, Command, Event};
 use glasshouse_engine::session;
-use glasshouse_engine::protocol::quantity::duration;
 
 pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
     let AuditArguments { model, section, pairs, samples, measuring, json } = arguments;

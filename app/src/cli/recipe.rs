@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result};
 use glasshouse_engine::data::recipes::{generated, write_lines, write_own};
 use glasshouse_engine::data::tasks::TaskSplit;
 use glasshouse_engine::project::{Project, Run};
+use glasshouse_engine::protocol::quantity::duration;
 use glasshouse_engine::protocol::recipes::{
     RECIPES, RecipeMetric, RecipeSettings, TuningRecipe, recipe as named,
 };
@@ -22,7 +23,6 @@ use glasshouse_engine::session;
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
-use glasshouse_engine::protocol::quantity::duration;
 
 /// Rows of an example.
 const EXAMPLES: u64 = 10;

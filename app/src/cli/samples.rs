@@ -64,7 +64,11 @@ pub(super) fn samples(
                     say!("{line}")?;
                 }
                 Event::SamplesEnded { tokens, tokens_per_s, .. } => {
-                    tell!("{} together, {}", counted(tokens as u64, "token"), tokens_per_second(tokens_per_s));
+                    tell!(
+                        "{} together, {}",
+                        counted(tokens as u64, "token"),
+                        tokens_per_second(tokens_per_s)
+                    );
                 }
                 event => trained::note(&event),
             }

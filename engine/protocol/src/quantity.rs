@@ -206,7 +206,10 @@ mod tests {
         assert_eq!(bytes(999_600), "1.0 MB");
         assert_eq!(bytes(124_400_000), "124 MB");
         assert_eq!(milliseconds(0.4217), "0.42 ms");
-        assert_eq!([0.0042, 0.031, 0.0995, 0.0].map(milliseconds), ["4.20 µs", "31.0 µs", "0.10 ms", "0.00 ms"]);
+        assert_eq!(
+            [0.0042, 0.031, 0.0995, 0.0].map(milliseconds),
+            ["4.20 µs", "31.0 µs", "0.10 ms", "0.00 ms"]
+        );
         assert_eq!(milliseconds(1204.0), "1.20 s");
         assert_eq!([3e-4, 0.0, f64::INFINITY].map(scientific), ["3.0e-4", "0", NOTHING]);
     }
@@ -214,7 +217,8 @@ mod tests {
     #[test]
     fn a_small_share_is_not_none_and_one_below_1_is_not_all() {
         let shares = [0.1234, 0.0, 0.000_04, 0.0042, 0.005, 0.9999, 1.0, f64::NAN, -0.25];
-        let words = ["12.3 %", "0 %", "under 0.01 %", "0.42 %", "0.50 %", "over 99.9 %", "100 %", NOTHING, "-25.0 %"];
+        let words =
+            ["12.3 %", "0 %", "under 0.01 %", "0.42 %", "0.50 %", "over 99.9 %", "100 %", NOTHING, "-25.0 %"];
         assert_eq!(shares.map(percent), words);
     }
 

@@ -4,8 +4,8 @@ use super::{measured, session_options};
 use crate::cli::arguments::BenchScalingArguments;
 use anyhow::Result;
 use glasshouse_engine::protocol::bench::{ScalingCell, ScalingSummary};
-use glasshouse_engine::protocol::{BenchReport, Command};
 use glasshouse_engine::protocol::quantity::bytes;
+use glasshouse_engine::protocol::{BenchReport, Command};
 
 pub(super) fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
     let options = session_options(&arguments.device, arguments.threads, false)?;

@@ -69,7 +69,9 @@ pub(in crate::pages) fn numbers_ui(
         let estimated = training.estimated_seconds.or(run.estimated_seconds);
         let exact = estimated.map_or_else(
             || format!("{:.1} seconds of training", run.seconds),
-            |estimated| format!("Estimated: {}. {}", format::duration(estimated), error_of_forecast(estimated, run)),
+            |estimated| {
+                format!("Estimated: {}. {}", format::duration(estimated), error_of_forecast(estimated, run))
+            },
         );
         row(ui, "Took", &format::duration(run.seconds), &exact);
     }

@@ -100,7 +100,10 @@ mod tests {
     #[test]
     fn a_lost_paragraph_is_found_and_quoted() {
         let visible = "One two three four five.\nSix seven, eight nine ten eleven.\nTwelve";
-        assert_eq!(lost(visible, "twelve\n\n# Six *seven* eight nine `ten` eleven\n\none two three four five"), None);
+        assert_eq!(
+            lost(visible, "twelve\n\n# Six *seven* eight nine `ten` eleven\n\none two three four five"),
+            None
+        );
         let found = lost(visible, "One two three four five. Twelve").unwrap();
         let first = "Six seven, eight nine ten eleven.".to_owned();
         assert_eq!(found, Lost { words: 6, of: 12, paragraphs: 1, first });
@@ -114,7 +117,10 @@ mod tests {
 
     #[test]
     fn text_without_spaces_is_compared_by_character() {
-        assert_eq!(words("潮水abc来, l'été 2x").collect::<Vec<_>>(), ["潮", "水", "abc", "来", "l", "été", "2x"]);
+        assert_eq!(
+            words("潮水abc来, l'été 2x").collect::<Vec<_>>(),
+            ["潮", "水", "abc", "来", "l", "été", "2x"]
+        );
         assert_eq!(lost("随着月亮来去的潮水", "随着月亮来去的潮水"), None);
         assert_eq!(lost("随着月亮来去的潮水", "随着月亮").unwrap().words, 5);
     }

@@ -553,4 +553,48 @@ fn copies_of_a_row_are_on_one_side() {
     let same = vec![chat_row("Who?", "Ada."); 12];
     let refused = rows(&chatml(""), Objective::Chat, [&same, &[]], folder.path()).unwrap_err().to_string();
     assert!(refused.contains("all say the same"), "{refused}");
+/// Prepares rows for the objective preference, or by its loss for single answers.
+fn judged(folder: &Path, rows: &str, loss: glasshouse_protocol::config::PreferenceLoss) -> Result<Prepared> {
+    let path = folder.join("thumbs.jsonl");
+    std::fs::write(&path, rows).unwrap();
+    let mut config = config(TokenizerKind::Byte, &[&path]);
+    (config.train.objective, config.train.preference.loss) = (Objective::Preference, loss);
+    config.data.validation = 0.0;
+    let files: TokenizerFiles = Tokenizer::train(&config.tokenizer, ["x"]).unwrap().into();
+    let files = TokenizerFiles { chat_template: Some(glasshouse_protocol::CHATML.to_owned()), ..files };
+    let (mut told, turns) = (|_: Progress| (), Turns::none());
+    at_once(prepare_in_turns(&config, Some(&files), folder, &mut told, &turns))
+}
+
+#[test]
+fn single_thumbs_are_answers_with_their_labels_and_another_answer_to_their_prompts() {
+    use glasshouse_protocol::config::PreferenceLoss::{Kto, Sigmoid};
+    let folder = tempfile::tempdir().unwrap();
+    let rows = "{\"prompt\":\"a?\",\"completion\":\"b\",\"label\":true,\"source\":\"x\"}\n\
+                {\"prompt\":\"cc?\",\"completion\":\"dd\",\"label\":false,\"source\":\"x\"}\n\
+                {\"prompt\":\"e?\",\"chosen\":\"f\",\"rejected\":\"g\"}\n\
+                {\"prompt\":\"last?\",\"completion\":\"z\",\"label\":true}\n";
+    let prepared = judged(folder.path(), rows, Kto).unwrap();
+    let split = [Split::Train, Split::Validation];
+    let examples = split.map(|split| prepared.store.examples(split).unwrap().count());
+    assert_eq!(examples.iter().sum::<usize>(), 10, "five answers, each with another's behind it");
+    let train = prepared.store.examples(Split::Train).unwrap();
+    let text = |example: usize| {
+        let range = train.range(example);
+        let tokens =
+            prepared.store.read(Split::Train, range.start, (range.end - range.start) as usize).unwrap();
+        let good = train.learned(range.start..range.start + 1).any(|good| good);
+        let text = prepared.tokenizer.decode(&tokens);
+        (text.trim_end_matches("<|endoftext|>").to_owned(), good)
+    };
+    let found: Vec<_> = (0..train.count()).map(text).collect();
+    let texts: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
+    assert_eq!(texts[..4], ["a?b", "a?dd", "cc?dd", "cc?f"], "{found:?}");
+    assert_eq!([found[0].1, found[2].1, found[4].1, found[6].1], [true, false, true, false], "{found:?}");
+    assert_eq!(prepared.unread_fields().unwrap(), "fields of rows that are not used: source (2 rows)");
+    // Losses over pairs take the pair alone, and say so.
+    let other = tempfile::tempdir().unwrap();
+    let rows = format!("{rows}{{\"prompt\":\"h?\",\"chosen\":\"i\",\"rejected\":\"j\"}}\n");
+    let prepared = judged(other.path(), &rows, Sigmoid).unwrap();
+    assert!(prepared.problems[0].reason.contains("loss=kto"), "{:?}", prepared.problems);
 }

@@ -116,7 +116,8 @@ impl<'t> Content<'t> {
             if let Some(table) = tables.last_mut() {
                 note_cell(table, tag, opens, letters);
             }
-            let change = |count: &mut usize| if opens { *count += 1 } else { *count = count.saturating_sub(1) };
+            let change =
+                |count: &mut usize| if opens { *count += 1 } else { *count = count.saturating_sub(1) };
             if is_preformatted(tag) {
                 change(&mut preformatted);
                 let classes = node.descendants().filter_map(|node| node.value().as_element()?.attr("class"));
@@ -133,7 +134,15 @@ impl<'t> Content<'t> {
                         outer.lays_out = true;
                     }
                     let first = content.last().0;
-                    tables.push(Table { id: node.id(), first, rows: 0, cells: 0, heads: 0, lays_out: false, cell: letters });
+                    tables.push(Table {
+                        id: node.id(),
+                        first,
+                        rows: 0,
+                        cells: 0,
+                        heads: 0,
+                        lays_out: false,
+                        cell: letters,
+                    });
                 }
                 ("table", false) => {
                     if let Some(table) = tables.pop()
@@ -160,7 +169,11 @@ impl<'t> Content<'t> {
             }
             // Code has no structure but its own.
             if preformatted == 0 || is_preformatted(tag) {
-                content.events.push(if opens { Event::Start(node, element) } else { Event::End(node, element) });
+                content.events.push(if opens {
+                    Event::Start(node, element)
+                } else {
+                    Event::End(node, element)
+                });
             } else if matches!(flow(tag), Flow::Block | Flow::Line) {
                 let number = content.last().0;
                 if !content.last().1.text.ends_with('\n') {
