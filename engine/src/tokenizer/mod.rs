@@ -428,9 +428,8 @@ impl Tokenizer {
     /// The special tokens that a text spells, in their order: encoding reads them as such.
     pub fn special_within(&self, text: &str) -> Vec<String> {
         let tokens = self.encode(text).unwrap_or_default();
-        let special = |id: u32| {
-            Some(self.token(id)?).filter(|token| self.inner.get_added_vocabulary().is_special_token(token))
-        };
+        let added = self.inner.get_added_vocabulary();
+        let special = |id: u32| self.token(id).filter(|token| added.is_special_token(token));
         tokens.into_iter().filter_map(special).collect()
     }
 

@@ -46,9 +46,7 @@ impl<T: std::ops::Deref<Target = Tokenizer>> DecodeStream<T> {
             let text = self.take_complete();
             return (!text.is_empty()).then_some(text);
         }
-        if self.tokenizer.token(token).is_none() {
-            return None;
-        }
+        self.tokenizer.token(token)?;
         self.tokens.push(token);
         // A run of byte tokens is decoded as a whole: one byte that fits no character makes all of it unreadable.
         if self.tokenizer.is_byte(token) { None } else { self.tell(false) }

@@ -112,8 +112,10 @@ const ON: &[&str] = &["is_causal"];
 
 /// Whether a field that a class does not read changes nothing of what it computes.
 fn says_nothing(name: &str, value: &Value) -> bool {
+    if IDLE.contains(&name) {
+        return true;
+    }
     match value {
-        _ if IDLE.contains(&name) => true,
         Value::Null => true,
         Value::Bool(on) => if *on { ON } else { OFF }.contains(&name),
         Value::Array(entries) => entries.is_empty(),
