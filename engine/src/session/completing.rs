@@ -339,7 +339,7 @@ fn check(settings: &CompletionSettings) -> Result<()> {
 fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
     let files = model.tokenizer.files();
     expect_short(&prompt, model.config.context_length)?;
-    let lost = |text: &str| model.tokenizer.unknown_characters(text).into_iter().collect();
+    let lost = |text: &str| -> String { model.tokenizer.unknown_characters(text).into_iter().collect() };
     match prompt {
         CompletionPrompt::Text { text } => {
             let ids = prompt_tokens(&model.tokenizer, &text)?;
