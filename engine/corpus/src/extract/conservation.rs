@@ -72,10 +72,14 @@ pub fn lost(visible: &str, kept: &str) -> Option<Lost> {
     (lost.paragraphs > 0).then_some(lost)
 }
 
-/// The words of a text: letters and digits in a row; Chinese and Japanese have no spaces, so each of their characters is one.
+/// The words of a text: letters and digits in a row; Chinese and Japanese have no spaces, so each of their characters is one. The
+/// mark of code, \`, divides none.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     let alone = |letter: char| ('\u{3040}'..='\u{9fff}').contains(&letter);
-    text.split(|letter: char| !letter.is_alphanumeric()).flat_map(move |word| {
+    let in_word = |letter: char| letter.is_alphanumeric() || letter == '`';
+    let words =
+        text.split(move |letter| !in_word(letter)).filter(|word| word.contains(char::is_alphanumeric));
+    words.flat_map(move |word| {
         let mut rest = word;
         std::iter::from_fn(move || {
             let first = rest.chars().next()?;
@@ -89,7 +93,8 @@ pub fn words(text: &str) -> impl Iterator<Item = &str> {
 
 fn hash(word: &str) -> u64 {
     let mut hasher = FxHasher::default();
-    word.chars().flat_map(char::to_lowercase).for_each(|letter| hasher.write_u32(u32::from(letter)));
+    let letters = word.chars().filter(|letter| *letter != '`').flat_map(char::to_lowercase);
+    letters.for_each(|letter| hasher.write_u32(u32::from(letter)));
     hasher.finish()
 }
 
@@ -100,7 +105,10 @@ mod tests {
     #[test]
     fn a_lost_paragraph_is_found_and_quoted() {
         let visible = "One two three four five.\nSix seven, eight nine ten eleven.\nTwelve";
-        assert_eq!(lost(visible, "twelve\n\n# Six *seven* eight nine `ten` eleven\n\none two three four five"), None);
+        assert_eq!(
+            lost(visible, "twelve\n\n# Six *seven* eight nine `ten` eleven\n\none two three four five"),
+            None
+        );
         let found = lost(visible, "One two three four five. Twelve").unwrap();
         let first = "Six seven, eight nine ten eleven.".to_owned();
         assert_eq!(found, Lost { words: 6, of: 12, paragraphs: 1, first });
@@ -108,13 +116,17 @@ mod tests {
         // Half of a paragraph is too little; all but one of ten words is enough.
         assert_eq!(lost("a b c d e f g h", "a b c d").unwrap().words, 4);
         assert_eq!(lost("a b c d e f g h i j", "a b c d e f g h i"), None);
+        assert_eq!(lost("a list of Dates or numbers", "a list of `Date`s or numbers"), None);
         assert_eq!(lost("", ""), None);
         assert_eq!(lost("x", "").unwrap().words, 1);
     }
 
     #[test]
     fn text_without_spaces_is_compared_by_character() {
-        assert_eq!(words("潮水abc来, l'été 2x").collect::<Vec<_>>(), ["潮", "水", "abc", "来", "l", "été", "2x"]);
+        assert_eq!(
+            words("潮水abc来, l'été 2x").collect::<Vec<_>>(),
+            ["潮", "水", "abc", "来", "l", "été", "2x"]
+        );
         assert_eq!(lost("随着月亮来去的潮水", "随着月亮来去的潮水"), None);
         assert_eq!(lost("随着月亮来去的潮水", "随着月亮").unwrap().words, 5);
     }

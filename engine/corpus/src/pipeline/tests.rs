@@ -835,6 +835,7 @@ fn what_extraction_loses_is_a_trouble_of_the_report_and_masked() {
     assert!(trouble.reason.starts_with("lost 10 of 16 words in 1 paragraph"), "{}", trouble.reason);
     assert!(!trouble.reason.contains("ann@"), "{}", trouble.reason);
     let counters = &report.stages.iter().find(|stage| !stage.counters.is_empty()).unwrap().counters;
-    let counts: Vec<(&str, u64)> = counters.iter().map(|counter| (counter.name.as_str(), counter.count)).collect();
+    let counts: Vec<(&str, u64)> =
+        counters.iter().map(|counter| (counter.name.as_str(), counter.count)).collect();
     assert_eq!(counts, [("words_of_pages_left_out", 4), ("words_seen_on_pages", 20)]);
 }

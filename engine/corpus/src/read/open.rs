@@ -223,7 +223,9 @@ impl Watched {
     fn cut(&mut self, mut document: Document) -> Document {
         let limit = self.context.settings.limits.document;
         // A page is cut by whoever makes text of it, and a conversation is one piece or none.
-        if document.text.len() <= limit || matches!(document.kind, Kind::Html | Kind::HtmlFragment | Kind::Conversation) {
+        if document.text.len() <= limit
+            || matches!(document.kind, Kind::Html | Kind::HtmlFragment | Kind::Conversation)
+        {
             return document;
         }
         let id = document.id.clone();

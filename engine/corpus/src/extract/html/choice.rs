@@ -30,8 +30,9 @@ pub(super) enum Choice {
 /// The main content; no paragraph where none is found.
 pub(super) fn main_content(html: &Html, content: &Content<'_>) -> Choice {
     let mut chosen = vec![false; content.paragraphs.len()];
-    let options =
-        Options::default().with_focus(ExtractionFocus::FavorRecall).with_html_date_mode(HtmlDateMode::Disabled);
+    let options = Options::default()
+        .with_focus(ExtractionFocus::FavorRecall)
+        .with_html_date_mode(HtmlDateMode::Disabled);
     if let Ok(found) = trafilatura::extract(&sketch(html, content), &options) {
         let mut marked = false;
         for mark in found.content_html.chars().filter_map(number) {
@@ -48,9 +49,12 @@ pub(super) fn main_content(html: &Html, content: &Content<'_>) -> Choice {
     }
     // Cells that `trafilatura` did not know what to do with: a table is content or not.
     for paragraphs in content.data_tables.values() {
-        let cells = || paragraphs.clone().filter(|cell| content.paragraphs.get(*cell).is_some_and(|cell| cell.is_prose));
+        let cells = || {
+            paragraphs.clone().filter(|cell| content.paragraphs.get(*cell).is_some_and(|cell| cell.is_prose))
+        };
         let known = cells().filter(|cell| chosen.get(*cell).is_some_and(|chosen| *chosen)).count();
-        if known > 0 && 2 * known >= cells().count()
+        if known > 0
+            && 2 * known >= cells().count()
             && let Some(cells) = chosen.get_mut(paragraphs.clone())
         {
             cells.fill(true);
@@ -102,7 +106,9 @@ fn sketch(html: &Html, content: &Content<'_>) -> String {
                 }
             }
             Event::End(node, element) => {
-                if let Some(tag) = sketched(content, *node, element).filter(|tag| !matches!(*tag, "br" | "hr")) {
+                if let Some(tag) =
+                    sketched(content, *node, element).filter(|tag| !matches!(*tag, "br" | "hr"))
+                {
                     let _ = write!(sketch, "</{tag}>");
                 }
             }
@@ -121,12 +127,26 @@ fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Ele
         "html" | "body" => None,
         "a" | "span" | "br" => Some(tag),
         // Its picture is what goes of a figure, not a listing.
-        "figure" if node.descendants().any(|node| node.value().as_element().is_some_and(|inside| is_preformatted(name(inside)))) => {
+        "figure"
+            if node.descendants().any(|node| {
+                node.value().as_element().is_some_and(|inside| is_preformatted(name(inside)))
+            }) =>
+        {
             Some("div")
         }
-        "form" if node.descendants().any(|node| node.value().as_element().is_some_and(|inside| matches!(inside.name(), "h1" | "article" | "main"))) => {
+        "form"
+            if node.descendants().any(|node| {
+                node.value()
+                    .as_element()
+                    .is_some_and(|inside| matches!(inside.name(), "h1" | "article" | "main"))
+            }) =>
+        {
             Some("div")
         }
+        "div" | "center" if content.leaves.contains(&node.id()) && std::env::var_os("GH_LEAF").is_some() => {
+            Some("p")
+        }
+        "details" if std::env::var_os("GH_DETAILS").is_some() => Some("div"),
         "center" | "hgroup" | "search" => Some("div"),
         _ if flow(tag) != Flow::Inline => Some(tag),
         _ if content.wrappers.contains(&node.id()) && tag.contains('-') => Some("div"),
@@ -143,7 +163,11 @@ fn attributes(sketch: &mut String, element: &Element) {
             "class" | "id" => {
                 // Parts of articles are about these; what is a banner is gone by now.
                 if ["cookie", "consent", "-ad-", " ad "].iter().any(|word| value.contains(word)) {
-                    without = value.replace("cookie", "").replace("consent", "").replace("-ad-", "-").replace(" ad ", " ");
+                    without = value
+                        .replace("cookie", "")
+                        .replace("consent", "")
+                        .replace("-ad-", "-")
+                        .replace(" ad ", " ");
                     value = &without;
                 }
             }

@@ -21,7 +21,8 @@ pub(super) fn formula(node: NodeRef<'_, Node>, element: &Element) -> Option<Form
         "math" => {
             let annotation = node.descendants().find(|node| {
                 node.value().as_element().is_some_and(|element| {
-                    element.name() == "annotation" && element.attr("encoding").is_some_and(|name| name.contains("tex"))
+                    element.name() == "annotation"
+                        && element.attr("encoding").is_some_and(|name| name.contains("tex"))
                 })
             });
             let annotation = annotation.map(inside);
@@ -55,11 +56,7 @@ pub(super) fn formula(node: NodeRef<'_, Node>, element: &Element) -> Option<Form
 /// Whether what MathJax shows of a formula is here, and the formula itself behind it.
 pub(super) fn is_shown_formula(node: NodeRef<'_, Node>, element: &Element) -> bool {
     element.attr("class").is_some_and(|class| class.starts_with("MathJax"))
-        && node
-            .next_siblings()
-            .filter_map(|next| next.value().as_element())
-            .take(2)
-            .any(is_tex_script)
+        && node.next_siblings().filter_map(|next| next.value().as_element()).take(2).any(is_tex_script)
 }
 
 fn is_tex_script(element: &Element) -> bool {

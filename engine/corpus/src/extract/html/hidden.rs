@@ -130,9 +130,7 @@ fn intrusions(html: &Html, gone: &HashSet<NodeId>) -> Vec<NodeId> {
                     let is = match intrusion {
                         Intrusion::Banner => letters < BANNER,
                         Intrusion::Consent => letters < BANNER && so_far.controls > before.controls,
-                        Intrusion::Advertisement => {
-                            letters - (so_far.linked - before.linked) < ADVERTISEMENT
-                        }
+                        Intrusion::Advertisement => letters - (so_far.linked - before.linked) < ADVERTISEMENT,
                     };
                     if is {
                         found.push(id);
@@ -162,13 +160,15 @@ fn intrusion(element: &Element, within_article: bool) -> Option<Intrusion> {
     if !container {
         return None;
     }
-    let names = [element.attr("class"), element.attr("id")].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let names =
+        [element.attr("class"), element.attr("id")].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let names = names.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| names.contains(word));
     let banner = [
         "banner", "notice", "bar", "popup", "modal", "overlay", "message", "law", "alert", "dialog", "policy",
     ];
-    let opens = matches!(element.attr("role"), Some("dialog" | "alertdialog")) || element.attr("aria-modal").is_some();
+    let opens = matches!(element.attr("role"), Some("dialog" | "alertdialog"))
+        || element.attr("aria-modal").is_some();
     let advertises =
         |name: &str| matches!(name, "ad" | "ads") || name.starts_with("ad-") || name.starts_with("advert");
     if within_article && !opens {
@@ -192,7 +192,9 @@ fn is_control(element: &Element) -> bool {
         "a" => {
             element.attr("role") == Some("button")
                 || element.attr("href").is_none_or(|href| href.starts_with(['#', 'j']))
-                || element.attr("class").is_some_and(|class| class.contains("btn") || class.contains("button"))
+                || element
+                    .attr("class")
+                    .is_some_and(|class| class.contains("btn") || class.contains("button"))
         }
         _ => false,
     }
@@ -202,9 +204,9 @@ fn is_control(element: &Element) -> bool {
 pub(super) fn is_gone(node: NodeRef<'_, Node>, element: &Element) -> bool {
     let parent = || node.parent().and_then(|parent| parent.value().as_element());
     match element.name() {
-        "button" => {
-            !parent().is_some_and(|parent| matches!(parent.name(), "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "summary" | "dt"))
-        }
+        "button" => !parent().is_some_and(|parent| {
+            matches!(parent.name(), "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "summary" | "dt")
+        }),
         "dialog" => element.attr("open").is_none(),
         "template" => element.attr("shadowrootmode").is_none(),
         tag => flow(tag) == Flow::Gone,

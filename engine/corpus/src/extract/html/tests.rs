@@ -265,9 +265,21 @@ fn text_around_inline_elements_stays_where_it_is() {
         ("<b>Note</b>:<br>read <a href=/x>this</a>!", "Note:\nread this!"),
     ];
     for (html, text) in elements {
-        for (open, close) in [("<p>", "</p>"), ("<ul><li>", "</li></ul>"), ("<div>", "</div>"), ("<blockquote>", "</blockquote>")] {
-            let found = among_prose(&format!("{open}First, {html}, and the rest of this sentence is here.{close}"));
-            let mark = if open == "<blockquote>" { text.replace('\n', "\n> ") } else if open == "<ul><li>" { text.replace('\n', "\n  ") } else { text.to_owned() };
+        for (open, close) in [
+            ("<p>", "</p>"),
+            ("<ul><li>", "</li></ul>"),
+            ("<div>", "</div>"),
+            ("<blockquote>", "</blockquote>"),
+        ] {
+            let found =
+                among_prose(&format!("{open}First, {html}, and the rest of this sentence is here.{close}"));
+            let mark = if open == "<blockquote>" {
+                text.replace('\n', "\n> ")
+            } else if open == "<ul><li>" {
+                text.replace('\n', "\n  ")
+            } else {
+                text.to_owned()
+            };
             let wanted = format!("First, {mark}, and the rest of this sentence is here.");
             assert!(found.contains(&wanted), "{open}{html} as\n{found}");
         }
@@ -287,8 +299,13 @@ fn cells_keep_their_words_on_their_rows_line() {
 
 #[test]
 fn a_table_that_lays_out_a_page_keeps_its_lines() {
-    let found = main_content(&format!("<table><tr><td>{PARAGRAPHS}<h2>More</h2>one<br>two</td></tr></table>"));
-    assert!(found.text.contains("turned away.\n\nThe Sun") && found.text.ends_with("## More\n\none\ntwo"), "{}", found.text);
+    let found =
+        main_content(&format!("<table><tr><td>{PARAGRAPHS}<h2>More</h2>one<br>two</td></tr></table>"));
+    assert!(
+        found.text.contains("turned away.\n\nThe Sun") && found.text.ends_with("## More\n\none\ntwo"),
+        "{}",
+        found.text
+    );
 }
 
 #[test]
@@ -296,16 +313,24 @@ fn code_keeps_its_white_space_and_comes_once() {
     let code = "name   = \"two  spaces\"\nlonger = 1     # aligned\n\n\tif x:";
     for html in [
         format!("<pre>{code}</pre>"),
-        format!("<pre><code class=language-python>{}</code></pre>", code.replace("name", "<span class=hljs-name>name</span>")),
+        format!(
+            "<pre><code class=language-python>{}</code></pre>",
+            code.replace("name", "<span class=hljs-name>name</span>")
+        ),
         format!("<figure class=highlight><pre>{}</pre></figure>", code.replace('\n', "<br>")),
-        format!("<pre><div>{}</div></pre>", code.replace('\n', "</div><div>").replace("<div></div>", "<div>\n</div>")),
+        format!(
+            "<pre><div>{}</div></pre>",
+            code.replace('\n', "</div><div>").replace("<div></div>", "<div>\n</div>")
+        ),
         format!("<xmp>{code}</xmp>"),
     ] {
         let found = among_prose(&html);
         assert!(found.contains(&format!("\n{code}\n```\n")), "{html}: {found}");
         assert_eq!(found.matches("longer = 1").count(), 1, "{found}");
     }
-    let short = main_content("<title>t</title><p>Use a loop.</p><pre><code>for i in range(3):\n    print(i)</code></pre><p>It prints.</p>");
+    let short = main_content(
+        "<title>t</title><p>Use a loop.</p><pre><code>for i in range(3):\n    print(i)</code></pre><p>It prints.</p>",
+    );
     assert_eq!(short.text, "Use a loop.\n\n```\nfor i in range(3):\n    print(i)\n```\n\nIt prints.");
 }
 
@@ -341,7 +366,11 @@ fn parts_that_a_script_puts_in_their_places_stand_there() {
         .text
     };
     let found = streamed("$RC=function(b,c){};$RS(\"S:1\",\"P:1\");$RC(\"B:0\",\"S:0\")");
-    assert!(found.contains("turned away.\n\nThe Sun") && found.contains("neap tides.\n\nThe last part of all that came."), "{found}");
+    assert!(
+        found.contains("turned away.\n\nThe Sun")
+            && found.contains("neap tides.\n\nThe last part of all that came."),
+        "{found}"
+    );
     assert!(!found.contains("Loading"), "{found}");
     // Without the calls it is still most of the page.
     assert!(streamed("").contains("turned away.\n\nThe Sun"));
@@ -356,7 +385,8 @@ fn pages_that_a_script_shows_are_read() {
         "<div style='visibility:hidden'><div hidden>",
         "<div aria-hidden=true>",
     ] {
-        let found = main_content(&format!("<body>{hidden}<p>Please wait.</p>{open}{PARAGRAPHS}</div></div></body>"));
+        let found =
+            main_content(&format!("<body>{hidden}<p>Please wait.</p>{open}{PARAGRAPHS}</div></div></body>"));
         assert!(found.text.contains("turned away.\n\nThe Sun"), "{open}: {}", found.text);
         assert!(!found.text.contains("A menu"), "{}", found.text);
     }
@@ -364,9 +394,23 @@ fn pages_that_a_script_shows_are_read() {
 
 #[test]
 fn what_speaks_of_consent_is_no_banner() {
-    let section = |names: &str| format!("<section {names}><h2>Of this</h2><p>Whoever takes part agrees in writing, and may take that back at any time.</p></section>");
-    for names in ["class=informed-consent", "id=gdpr", "class=cookie-recipe", "class='ad-hoc'", "id=consent", "class=gdpr-explained"] {
-        let found = among_prose(&section(names).replace("time.", &format!("time. {}", "So it is said in the law of the land. ".repeat(6))));
+    let section = |names: &str| {
+        format!(
+            "<section {names}><h2>Of this</h2><p>Whoever takes part agrees in writing, and may take that back at any time.</p></section>"
+        )
+    };
+    for names in [
+        "class=informed-consent",
+        "id=gdpr",
+        "class=cookie-recipe",
+        "class='ad-hoc'",
+        "id=consent",
+        "class=gdpr-explained",
+    ] {
+        let found = among_prose(
+            &section(names)
+                .replace("time.", &format!("time. {}", "So it is said in the law of the land. ".repeat(6))),
+        );
         assert!(found.contains("## Of this\n\nWhoever takes part"), "{names}: {found}");
     }
     for banner in [
@@ -383,8 +427,17 @@ fn what_speaks_of_consent_is_no_banner() {
 #[test]
 fn words_of_a_page_are_counted_beside_those_taken() {
     let found = main_content(&article(PARAGRAPHS));
-    assert!(found.words > found.words_taken && found.words_taken > 80, "{} {}", found.words, found.words_taken);
-    let all = page("<p>one <b>two</b></p><p>three <math><mi>x</mi></math></p>", &Settings { mode: Mode::AllText, ..Settings::default() }).unwrap();
+    assert!(
+        found.words > found.words_taken && found.words_taken > 80,
+        "{} {}",
+        found.words,
+        found.words_taken
+    );
+    let all = page(
+        "<p>one <b>two</b></p><p>three <math><mi>x</mi></math></p>",
+        &Settings { mode: Mode::AllText, ..Settings::default() },
+    )
+    .unwrap();
     assert_eq!((all.words, all.words_taken, all.lost), (3, 3, None));
 }
 
