@@ -11,6 +11,9 @@ use scraper::{Html, Node};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+/// Letters of a paragraph that is a `div`, at least.
+const PARAGRAPH: usize = 150;
+
 /// Letters of a cell of a table of data at most.
 const CELL: usize = 1000;
 
@@ -25,6 +28,8 @@ pub(super) struct Content<'t> {
     pub(super) languages: HashMap<NodeId, String>,
     /// Elements that hold something else than text within a line, though they are not of that kind.
     pub(super) wrappers: HashSet<NodeId>,
+    /// Blocks with text enough and no blocks in them: paragraphs, whatever they are called.
+    pub(super) leaves: HashSet<NodeId>,
 }
 
 /// A step through the tree. Numbers are those of paragraphs.
@@ -64,6 +69,8 @@ impl<'t> Content<'t> {
     pub(super) fn of(html: &'t Html, hidden: &Hidden) -> Self {
         let mut content = Self { paragraphs: vec![Paragraph::default()], ..Self::default() };
         let mut tables: Vec<Table> = Vec::new();
+        // The blocks that are open: where the text of each begins, and whether it holds no block so far.
+        let mut blocks: Vec<(usize, bool)> = Vec::new();
         let (mut preformatted, mut quiet) = (0_usize, 0_usize);
         let mut letters = 0;
         let mut edges = html.tree.root().traverse();
@@ -76,7 +83,7 @@ impl<'t> Content<'t> {
                 Node::Element(element) => element,
                 Node::Text(text) if opens => {
                     letters += text.len();
-                    content.text(text, quiet == 0);
+                    content.text(text, quiet == 0, preformatted > 0);
                     continue;
                 }
                 _ => continue,
@@ -99,7 +106,7 @@ impl<'t> Content<'t> {
                     || is_shown_formula(node, element)
                 {
                     if matches!(tag, "button" | "select" | "video" | "object" | "iframe") {
-                        content.text(" ", false);
+                        content.text(" ", false, false);
                     }
                     if is_block && preformatted == 0 {
                         content.divide();
@@ -111,7 +118,15 @@ impl<'t> Content<'t> {
             let ends_code = !opens && preformatted == 1 && is_preformatted(tag);
             if is_block && (preformatted == 0 || ends_code) {
                 content.divide();
-                content.note_wrappers(node, opens);
+                if opens {
+                    content.note_wrappers(node);
+                    if let Some((_, leaf)) = blocks.last_mut() {
+                        *leaf = false;
+                    }
+                    blocks.push((letters, true));
+                } else if blocks.pop().is_some_and(|(start, leaf)| leaf && letters - start >= PARAGRAPH) {
+                    content.leaves.insert(node.id());
+                }
             }
             if let Some(table) = tables.last_mut() {
                 note_cell(table, tag, opens, letters);
@@ -156,7 +171,7 @@ impl<'t> Content<'t> {
                 // A line of preformatted text ends.
                 ("br", true) => {
                     if preformatted > 0 {
-                        content.text("\n", false);
+                        content.text("\n", false, true);
                     } else {
                         content.last().1.text.push(' ');
                     }
@@ -185,10 +200,16 @@ impl<'t> Content<'t> {
         content
     }
 
-    fn text(&mut self, text: &'t str, is_prose: bool) {
+    fn text(&mut self, text: &'t str, is_prose: bool, has_lines: bool) {
         let number = self.last().0;
         let paragraph = self.last().1;
-        paragraph.text.push_str(text);
+        if has_lines {
+            paragraph.text.push_str(text);
+        } else {
+            paragraph
+                .text
+                .extend(text.chars().map(|letter| if letter.is_whitespace() { ' ' } else { letter }));
+        }
         paragraph.is_prose |= is_prose && !text.trim().is_empty();
         self.events.push(Event::Text(number, text));
     }
@@ -211,14 +232,12 @@ impl<'t> Content<'t> {
     }
 
     /// Notes the elements around a block that are no blocks.
-    fn note_wrappers(&mut self, node: NodeRef<'t, Node>, opens: bool) {
-        if opens {
-            let around = node.ancestors().map_while(|parent| {
-                let element = parent.value().as_element()?;
-                (flow(name(element)) == Flow::Inline).then(|| parent.id())
-            });
-            self.wrappers.extend(around);
-        }
+    fn note_wrappers(&mut self, node: NodeRef<'t, Node>) {
+        let around = node.ancestors().map_while(|parent| {
+            let element = parent.value().as_element()?;
+            (flow(name(element)) == Flow::Inline).then(|| parent.id())
+        });
+        self.wrappers.extend(around);
     }
 }
 
