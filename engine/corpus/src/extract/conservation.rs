@@ -73,13 +73,11 @@ pub fn lost(visible: &str, kept: &str) -> Option<Lost> {
 }
 
 /// The words of a text: letters and digits in a row; Chinese and Japanese have no spaces, so each of their characters is one. The
-/// mark of code, \`, divides none.
+/// mark of code does not divide words.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     let alone = |letter: char| ('\u{3040}'..='\u{9fff}').contains(&letter);
     let in_word = |letter: char| letter.is_alphanumeric() || letter == '`';
-    let words =
-        text.split(move |letter| !in_word(letter)).filter(|word| word.contains(char::is_alphanumeric));
-    words.flat_map(move |word| {
+    let words = text.split(move |letter: char| !in_word(letter)).flat_map(move |word| {
         let mut rest = word;
         std::iter::from_fn(move || {
             let first = rest.chars().next()?;
@@ -88,7 +86,8 @@ pub fn words(text: &str) -> impl Iterator<Item = &str> {
             rest = tail;
             Some(word)
         })
-    })
+    });
+    words.filter(|word| word.contains(char::is_alphanumeric))
 }
 
 fn hash(word: &str) -> u64 {

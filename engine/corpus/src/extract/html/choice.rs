@@ -143,10 +143,6 @@ fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Ele
         {
             Some("div")
         }
-        "div" | "center" if content.leaves.contains(&node.id()) && std::env::var_os("GH_LEAF").is_some() => {
-            Some("p")
-        }
-        "details" if std::env::var_os("GH_DETAILS").is_some() => Some("div"),
         "center" | "hgroup" | "search" => Some("div"),
         _ if flow(tag) != Flow::Inline => Some(tag),
         _ if content.wrappers.contains(&node.id()) && tag.contains('-') => Some("div"),

@@ -11,9 +11,6 @@ use scraper::{Html, Node};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// Letters of a paragraph that is a `div`, at least.
-const PARAGRAPH: usize = 150;
-
 /// Letters of a cell of a table of data at most.
 const CELL: usize = 1000;
 
@@ -28,8 +25,6 @@ pub(super) struct Content<'t> {
     pub(super) languages: HashMap<NodeId, String>,
     /// Elements that hold something else than text within a line, though they are not of that kind.
     pub(super) wrappers: HashSet<NodeId>,
-    /// Blocks with text enough and no blocks in them: paragraphs, whatever they are called.
-    pub(super) leaves: HashSet<NodeId>,
 }
 
 /// A step through the tree. Numbers are those of paragraphs.
@@ -69,8 +64,6 @@ impl<'t> Content<'t> {
     pub(super) fn of(html: &'t Html, hidden: &Hidden) -> Self {
         let mut content = Self { paragraphs: vec![Paragraph::default()], ..Self::default() };
         let mut tables: Vec<Table> = Vec::new();
-        // The blocks that are open: where the text of each begins, and whether it holds no block so far.
-        let mut blocks: Vec<(usize, bool)> = Vec::new();
         let (mut preformatted, mut quiet) = (0_usize, 0_usize);
         let mut letters = 0;
         let mut edges = html.tree.root().traverse();
@@ -120,12 +113,6 @@ impl<'t> Content<'t> {
                 content.divide();
                 if opens {
                     content.note_wrappers(node);
-                    if let Some((_, leaf)) = blocks.last_mut() {
-                        *leaf = false;
-                    }
-                    blocks.push((letters, true));
-                } else if blocks.pop().is_some_and(|(start, leaf)| leaf && letters - start >= PARAGRAPH) {
-                    content.leaves.insert(node.id());
                 }
             }
             if let Some(table) = tables.last_mut() {

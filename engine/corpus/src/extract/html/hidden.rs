@@ -171,12 +171,13 @@ fn intrusion(element: &Element, within_article: bool) -> Option<Intrusion> {
         || element.attr("aria-modal").is_some();
     let advertises =
         |name: &str| matches!(name, "ad" | "ads") || name.starts_with("ad-") || name.starts_with("advert");
-    if within_article && !opens {
-        // A part of an article may be about these.
-    } else if names.contains("cookie") && says(&banner) {
-        return Some(Intrusion::Banner);
-    } else if says(&["gdpr", "consent", "cookie"]) {
-        return Some(Intrusion::Consent);
+    // A part of an article may be about these.
+    if opens || !within_article {
+        if names.contains("cookie") && says(&banner) {
+            return Some(Intrusion::Banner);
+        } else if says(&["gdpr", "consent", "cookie"]) {
+            return Some(Intrusion::Consent);
+        }
     }
     names.split_ascii_whitespace().any(advertises).then_some(Intrusion::Advertisement)
 }
