@@ -495,6 +495,7 @@ pub fn report() -> CleaningReport {
                 trouble("scans/old-plan.pdf", "holds pictures of pages and no text: passed over"),
                 trouble("ships-logs.csv#1704", "has 5 fields where the header names 4: passed over"),
             ],
+            ..Troubles::default()
         },
         ..CleaningReport::default()
     }
