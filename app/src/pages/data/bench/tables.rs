@@ -28,7 +28,7 @@ pub(super) fn report_ui(ui: &mut Ui, context: &mut Context<'_>) {
     }
 }
 
-fn summary_ui(ui: &mut Ui, palette: Palette, report: &CleaningReport) {
+fn summary_ui(ui: &mut Ui, palette: &Palette, report: &CleaningReport) {
     card(ui, |ui| {
         head(ui, &format!("Recipe {}", report.recipe.name));
         for warning in report.warnings() {
