@@ -224,7 +224,8 @@ fn troubles(lines: &mut Lines, report: &CleaningReport) {
         "\n{} could not be read, or not whole:",
         number::of(report.troubles.count, "file or record", "files or records")
     ));
-    let shown = report.troubles.kinds.iter().take(TROUBLES);
+    let kinds = report.troubles.by_kind();
+    let shown = kinds.iter().take(TROUBLES);
     for kind in shown.clone() {
         let (place, reason) = (plain(&kind.first.place, 60), plain(&kind.first.reason, 2 * WIDTH));
         let more = match kind.count {

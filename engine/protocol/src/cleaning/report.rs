@@ -458,6 +458,16 @@ pub struct Troubles {
     pub kinds: Vec<TroubleKind>,
 }
 
+impl Troubles {
+    /// The kinds; in reports that do not sum them, each trouble that is listed.
+    pub fn by_kind(&self) -> Vec<TroubleKind> {
+        match self.kinds.as_slice() {
+            [] => self.listed.iter().map(|first| TroubleKind { count: 1, first: first.clone() }).collect(),
+            kinds => kinds.to_vec(),
+        }
+    }
+}
+
 /// Troubles whose reasons differ in numbers and names only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TroubleKind {

@@ -61,11 +61,12 @@ fn troubles_ui(ui: &mut Ui, context: &mut Context<'_>, troubles: &Troubles) {
         return;
     }
     let palette = context.palette;
+    let kinds = troubles.by_kind();
     small_card(ui, |ui| {
         let title = "What could not be read";
         let note = format::whole(troubles.count);
         fold(ui, context.preferences, "bench:troubles", (title, &note), false, |ui, _| {
-            for kind in troubles.kinds.iter().take(TROUBLES) {
+            for kind in kinds.iter().take(TROUBLES) {
                 let trouble = &kind.first;
                 ui.horizontal_top(|ui| {
                     ui.spacing_mut().item_spacing.x = 6.0;
@@ -81,7 +82,7 @@ fn troubles_ui(ui: &mut Ui, context: &mut Context<'_>, troubles: &Troubles) {
                     });
                 });
             }
-            let shown: u64 = troubles.kinds.iter().take(TROUBLES).map(|kind| kind.count).sum();
+            let shown: u64 = kinds.iter().take(TROUBLES).map(|kind| kind.count).sum();
             let more = troubles.count.saturating_sub(shown);
             if more > 0 {
                 caption(ui, format!("and {} of other kinds, listed in the report", format::whole(more)));

@@ -23,7 +23,7 @@ enum Codes {
     /// One byte each.
     Simple(Vec<Option<String>>),
     /// As many bytes as a table says; its values are numbers of characters.
-    Mapped(CMap),
+    Mapped(Box<CMap>),
     /// Two bytes each, UTF-16.
     Utf16,
     /// One or two bytes of an older encoding.
@@ -82,7 +82,7 @@ impl Font {
     }
 
     fn composite(dict: &Dict<'_>, descendant: &Dict<'_>, to_unicode: Option<CMap>) -> Self {
-        let (mut codes, mut is_vertical) = (Codes::Mapped(CMap::identity_h()), false);
+        let (mut codes, mut is_vertical) = (Codes::Mapped(Box::new(CMap::identity_h())), false);
         match dict.get::<Object<'_>>("Encoding") {
             Some(Object::Name(name)) => {
                 let name = name.as_str();
@@ -92,7 +92,7 @@ impl Font {
             Some(Object::Stream(stream)) => {
                 is_vertical = stream.dict().get::<u8>("WMode") == Some(1);
                 let parsed = stream.decoded_data().ok().and_then(|data| CMap::parse(&data, |_| None));
-                codes = parsed.map_or(codes, Codes::Mapped);
+                codes = parsed.map_or(codes, |map| Codes::Mapped(Box::new(map)));
             }
             _ => {}
         }
@@ -206,7 +206,7 @@ fn meanings(dict: &Dict<'_>, descriptor: &Dict<'_>, name: &str) -> Vec<Option<St
     };
     let is_symbol = name.ends_with("Symbol");
     let is_dingbat = name.contains("Dingbats");
-    let base: &ForwardMap = match base.as_ref().map(|name| name.as_str()) {
+    let base: &ForwardMap = match base.as_ref().map(Name::as_str) {
         _ if is_symbol => &SYMBOL,
         _ if is_dingbat => &ZDINGBAT,
         Some("WinAnsiEncoding") => &WINANSI,

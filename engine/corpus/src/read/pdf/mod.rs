@@ -114,12 +114,17 @@ fn most(size: usize, limits: &Limits) -> u64 {
 
 fn read(context: &Context, bytes: Vec<u8>) -> Result<(Document, Vec<String>), String> {
     let left = most(bytes.len(), &context.settings.limits);
+    let says_encrypted = memchr::memmem::find(&bytes, b"/Encrypt").is_some();
     let file = Pdf::new(bytes).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
             "is encrypted with a password; save a copy without it".to_owned()
         }
         LoadPdfError::Decryption(_) => {
             "is encrypted in a way that is not read; save a copy without it".to_owned()
+        }
+        // Without its index nothing tells the two apart.
+        LoadPdfError::Invalid if says_encrypted => {
+            "is encrypted with a password, or broken; save a copy without it".to_owned()
         }
         LoadPdfError::Invalid => broken("no pages are found in it"),
     })?;

@@ -128,10 +128,11 @@ impl Prose {
         let last = self.last.replace((line.size, line.is_full));
         let Some(first) = line.text.chars().next() else { return };
         let is_listed = matches!(first, '•' | '◦' | '▪' | '‣' | '–' | '*');
-        let is_divided = self.text.ends_with(HYPHENS) && first.is_lowercase();
+        let is_hyphened = self.text.ends_with(HYPHENS) && first.is_alphabetic();
+        let is_divided = is_hyphened && first.is_lowercase();
         let goes_on = match starts {
             Starts::Nothing => true,
-            Starts::Line => is_divided,
+            Starts::Line => is_hyphened,
             Starts::Paragraph => is_divided && last.is_some_and(|(size, _)| same(size, line.size)),
             Starts::Block => last.is_some_and(|(size, is_full)| {
                 same(size, line.size)

@@ -101,7 +101,7 @@ fn troubles(report: &CleaningReport) -> Markup {
                     (number::of(troubles.count, "file or record", "files or records"))
                     " could not be read, or not whole. The rest went on without."
                 }
-                @if troubles.kinds.len() < troubles.listed.len() {
+                @if !troubles.kinds.is_empty() && troubles.kinds.len() < troubles.listed.len() {
                     div.card {
                         h3 { "By kind" }
                         ul.troubles {
