@@ -180,9 +180,8 @@ struct Piped {
 impl Piped {
     /// Opens it; the first time all of it is taken in.
     fn open() -> io::Result<Self> {
-        let spooled = PIPED.get_or_init(|| {
-            spool(io::stdin().lock()).map(Mutex::new).map_err(|error| error.to_string())
-        });
+        let spooled = PIPED
+            .get_or_init(|| spool(io::stdin().lock()).map(Mutex::new).map_err(|error| error.to_string()));
         let file = spooled.as_ref().map_err(|reason| io::Error::other(reason.as_str()))?;
         Ok(Self { file, position: 0 })
     }
@@ -300,7 +299,8 @@ mod tests {
     #[test]
     fn what_comes_through_a_pipe_is_read_more_than_once() {
         let content: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
-        let file: &'static Mutex<std::fs::File> = Box::leak(Box::new(Mutex::new(spool(content.as_slice()).unwrap())));
+        let file: &'static Mutex<std::fs::File> =
+            Box::leak(Box::new(Mutex::new(spool(content.as_slice()).unwrap())));
         let readers = || Piped { file, position: 0 };
         let (mut one, mut other) = (readers(), readers());
         let (mut first, mut again) = (vec![0; 1000], Vec::new());
