@@ -36,7 +36,9 @@ pub mod train_event;
 mod typed;
 
 pub use bench::BenchReport;
-pub use chat::{CHATML, CHATML_TOKENS, ChatEnding, ChatExample, ChatMessage, ChatRendering, Role, TEMPLATE_REFUSES};
+pub use chat::{
+    CHATML, CHATML_TOKENS, ChatEnding, ChatExample, ChatMessage, ChatRendering, Role, TEMPLATE_REFUSES,
+};
 pub use command::{
     Command, ExportFormat, LearnsFrom, Quantization, RunLaunch, VERIFIED_STEPS, VocabularyOrder,
 };
