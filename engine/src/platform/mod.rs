@@ -45,8 +45,8 @@ pub use glasshouse_corpus::files::LockFile;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{
     INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, MILESTONE_BYTES, Mapping, SORTED_TOKENS, aside,
-    aside_in_turns, available_memory, begin_storing, cache_folder, exchange, fetch_corpus, id_suffix,
-    later, make_executable, map, passing_folder, pause, process_number, reserve, threads, without_gpu, yield_now,
+    aside_in_turns, available_memory, begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later,
+    make_executable, map, passing_folder, pause, process_number, reserve, threads, without_gpu, yield_now,
 };
 pub use pulse::{pulse, show_life_by};
 pub use remote::Remote;
@@ -57,8 +57,8 @@ pub use turns::{TURN, Turns, at_once};
 #[cfg(target_arch = "wasm32")]
 pub use web::{
     INDEX_BYTES, KEPT_MODEL_BYTES, LENS_BYTES, LockFile, MILESTONE_BYTES, Mapping, SORTED_TOKENS, aside,
-    aside_in_turns, available_memory, begin_storing, cache_folder, exchange, fetch_corpus, id_suffix,
-    later, make_executable, map, passing_folder, pause, process_number, reserve, threads, without_gpu, yield_now,
+    aside_in_turns, available_memory, begin_storing, cache_folder, exchange, fetch_corpus, id_suffix, later,
+    make_executable, map, passing_folder, pause, process_number, reserve, threads, without_gpu, yield_now,
 };
 
 use crate::error::Error;
