@@ -451,7 +451,6 @@ fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
         let again = "glasshouse train --data my-text.txt --project my";
         commands.push((again.to_owned(), "train on your own text"));
         say!("{}", try_next(&commands))?;
-        say!("(`glasshouse` is `cargo run --release --` from the source folder.)")?;
     } else {
         // By its name: another run may have become the latest meanwhile.
         say!("Continue with: glasshouse train{project} --resume --run {}", ended.run.name)?;
