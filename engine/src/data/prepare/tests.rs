@@ -553,6 +553,8 @@ fn copies_of_a_row_are_on_one_side() {
     let same = vec![chat_row("Who?", "Ada."); 12];
     let refused = rows(&chatml(""), Objective::Chat, [&same, &[]], folder.path()).unwrap_err().to_string();
     assert!(refused.contains("all say the same"), "{refused}");
+}
+
 /// Prepares rows for the objective preference, or by its loss for single answers.
 fn judged(folder: &Path, rows: &str, loss: glasshouse_protocol::config::PreferenceLoss) -> Result<Prepared> {
     let path = folder.join("thumbs.jsonl");
