@@ -10,7 +10,7 @@ fn prepared(kind: Kind, text: &str) -> (Document, Prepared) {
 fn a_page_is_extracted_and_repaired() {
     let html = "<html lang=fr><title>Le cafÃ©</title><p>Un cafÃ© crÃ¨me\u{AD}, et puis&nbsp;voilÃ .</p>";
     let (document, done) = prepared(Kind::Html, html);
-    assert_eq!(document.text, "Un café crème, et puis voilÃ .");
+    assert_eq!(document.text, "Un café crème, et puis voilà .");
     assert_eq!(document.title.as_deref(), Some("Le café"));
     assert_eq!(document.language.as_deref(), Some("fra"));
     // A page of one sentence has no main content to be told from the rest.
