@@ -139,7 +139,7 @@ fn an_adapter_or_a_part_learns_labels_from_a_table() {
         "--device",
         "cpu",
         "--from",
-        "3",
+        "3:latest",
         "--data",
         "texts.csv",
         "--steps",

@@ -283,7 +283,7 @@ fn wrong_answers_are_looked_through_and_opened() {
     let line = "Line 12: the owl, expected the boy";
     scene.harness.get_by_role_and_label(Role::Row, line).click_accesskit();
     scene.settle();
-    assert!(says(&scene, "Exact match 0.0 % · Token F1 50.0 % · group who"));
+    assert!(says(&scene, "Exact match 0 % · Token F1 50.0 % · group who"));
     press(&mut scene, "Look inside");
     let asked = scene.sent_of(|command| matches!(command, Command::Inspect { .. }));
     assert!(

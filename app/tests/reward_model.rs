@@ -194,7 +194,7 @@ fn what_is_no_reward_model_is_refused() {
     score_pairs(folder, "1", "pairs.jsonl", &[&["--steps", "1"]]);
     // Another text has another vocabulary.
     let text = std::fs::read_to_string(folder.join("stories.txt")).unwrap();
-    std::fs::write(folder.join("stories.txt"), text + "Äöü ß.\n").unwrap();
+    std::fs::write(folder.join("stories.txt"), "Äöü ß.\n".to_owned() + &text).unwrap();
     train(folder, &folder.join("first"), &[&ROOMY[..], &["--steps", "1"]].concat());
     let reward = |from: &'static str, sets: &[&'static str]| {
         let own =

@@ -145,7 +145,7 @@ impl Output {
     }
 
     /// A line on standard output, as long as it takes lines.
-    fn put(&self, text: &str) {
+    pub(super) fn put(&self, text: &str) {
         if self.gone.get() {
             return;
         }

@@ -292,7 +292,7 @@ impl Follower {
             Event::Preparing { stage, .. } => self.prepares(stage),
             Event::LeftOut { problems } if self.json => {
                 if !problems.is_empty() {
-                    say!("{}", left_out(&problems))?;
+                    self.output.put(&left_out(&problems).to_string());
                 }
             }
             Event::LeftOut { problems } => super::data::tell(&problems),

@@ -88,7 +88,7 @@ impl FeedbackRows {
                 let of_texts =
                     [("Train on labels", (Objective::Classify, pair), labelled, "texts of different labels")];
                 let runs = if writes { &of_replies[..] } else { &of_texts };
-                ui.horizontal_wrapped(|ui| {
+                let mut buttons = |ui: &mut Ui| {
                     for &(name, learns, count, _) in runs {
                         let train = |ui: &mut Ui| primary(ui, icons::ICON_SCHOOL, name).clicked();
                         if ui.add_enabled_ui(!waits && count >= MIN_ROWS, train).inner {
@@ -103,7 +103,12 @@ impl FeedbackRows {
                             context.asks.wish = Some(Wish::ExportFeedback { one });
                         }
                     }
-                });
+                };
+                // A wrapped row moves no button down that may be switched off.
+                match widgets::is_narrow(ui) {
+                    true => ui.vertical(&mut buttons),
+                    false => ui.horizontal_wrapped(&mut buttons),
+                };
                 for (name, _, _, what) in runs.iter().filter(|(_, _, count, _)| *count < MIN_ROWS) {
                     caption(ui, format!("{name} takes two {what} at least: the last is held out."));
                 }
