@@ -411,7 +411,11 @@ impl Tokenizer {
             .tokens
             .iter()
             .zip(&encoded.spans)
-            .filter(|(token, _)| Some(**token) != self.unknown)
+            .filter(|(token, _)| match self.drops_unknown {
+                // Spans behind a dropped character are off: only those of special tokens count.
+                true => self.is_special(**token),
+                false => Some(**token) != self.unknown,
+            })
             .map(|(_, span)| span.clone())
             .collect();
         known.sort_by_key(|span| (span.start, span.end));
@@ -421,7 +425,8 @@ impl Tokenizer {
                 reached = reached.max(span.end);
                 at += 1;
             }
-            reached <= *place && !character.is_whitespace() && !character.is_control()
+            let is_known = || self.drops_unknown && self.id(character.encode_utf8(&mut [0; 4])).is_some();
+            reached <= *place && !character.is_whitespace() && !character.is_control() && !is_known()
         })
     }
 
