@@ -57,7 +57,7 @@ use std::path::PathBuf;
 /// Where a project is kept unless said otherwise.
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
 
-/// Grow a small language model from scratch on any GPU or CPU, and see through every part of it.
+/// Train small language models from scratch on any GPU or CPU, and see every part of them while they learn.
 #[derive(Debug, Parser)]
 #[command(name = "glasshouse", version, arg_required_else_help = true, after_help = first_steps())]
 pub struct Arguments {
@@ -192,11 +192,10 @@ pub struct ConfigArguments {
     /// Optimizer steps
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
-    /// How often the training text, or each row, is seen: the steps follow from it when the data are prepared (train.epochs)
+    /// Passes over the training data; sets the number of steps (train.epochs)
     #[arg(long, value_name = "X", conflicts_with = "steps", allow_negative_numbers = true)]
     pub epochs: Option<f64>,
-    /// Early stopping: end the run after so many evaluations in a row without a lower validation loss; 0 never does. It can be resumed
-    /// (train.early_stopping.patience; what counts as lower: --set train.early_stopping.min_improvement=X)
+    /// Early stopping: stop after N evaluations without a lower validation loss; 0 disables it (train.early_stopping.patience)
     #[arg(long, value_name = "N")]
     pub patience: Option<u64>,
     /// Batch size: windows of text in a micro-batch (train.batch_size)
@@ -295,7 +294,7 @@ pub struct TrainArguments {
     /// and `label`
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
-    /// Hold these files out, of the same kinds as --data, in place of a share of it (data.validation)
+    /// Validation files, in the formats of --data; they replace the held-out share
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub validation: Vec<PathBuf>,
     /// Folder of the project
@@ -315,8 +314,8 @@ pub struct TrainArguments {
     /// Threads of the CPU executor; all cores unless said
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// Carry on the latest run of the project from its latest checkpoint; with --steps to another length, also where it is finished or
-    /// was stopped. The schedule is that of all its steps then
+    /// Resume the latest run from its latest checkpoint. With --steps N, train to step N even if the run had finished; the learning-rate
+    /// schedule is recomputed for N steps
     #[arg(long, conflicts_with = "from")]
     pub resume: bool,
     /// Which run to resume, by number, name or title; the latest unless said

@@ -75,7 +75,7 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
     let mut shown = CleaningBar { json, restart, bar: None, phase: None, report: None };
     drive(session::Options::default(), async |engine| {
         // What was stopped is what was asked for: the exit code says that a signal did it.
-        engine.ask_until_signal(command, "stopping after the files at hand", |event| shown.hear(event)).await
+        engine.ask_until_signal(command, "stopping after the current files", |event| shown.hear(event)).await
     })?;
     shown.clear();
     shown.report.map_or(Ok(()), |report| summary(arguments, &recipe, &report))

@@ -169,7 +169,7 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
 
 fn whole_run(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     if let Some(epochs) = config.train.epochs {
-        return Ok(say!("whole run: {epochs} epochs; their steps follow from the text when the run begins")?);
+        return Ok(say!("whole run: {epochs} epochs (the number of steps depends on the data)")?);
     }
     let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
     say!(

@@ -69,7 +69,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
 /// A token that fits into a header. One that does not is a secret all the same, and is not said.
 fn checked_token(token: &str) -> Result<&str> {
     if token.is_empty() || !token.bytes().all(|letter| letter.is_ascii_graphic()) {
-        bail!("--token (or GLASSHOUSE_TOKEN) must be of letters, digits and signs, without spaces");
+        bail!("--token must be printable ASCII without spaces");
     }
     Ok(token)
 }

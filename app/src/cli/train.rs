@@ -316,15 +316,19 @@ impl Follower {
             Event::TrainingStarted { run, device, step, estimated_seconds } => {
                 self.output.resume_at(step);
                 if let (0, Some(seconds)) = (step, estimated_seconds) {
-                    self.output.say(&format!("about {} on {}, as measured", duration(seconds), device.name));
+                    self.output.say(&format!(
+                        "estimated time: {} (measured on {})",
+                        duration(seconds),
+                        device.name
+                    ));
                 }
                 if step >= self.steps {
                     self.output.notice(&format!(
-                        "{0} is finished: its {1} are done, and nothing is left to train; `glasshouse train{2} --resume --run {0} --steps N` \
-                         goes on to step N, `glasshouse train{2} --from {0}` begins a new run with its weights",
+                        "all {2} steps are done. To train longer: `glasshouse train{1} --resume --run {0} --steps N`. To start a new run \
+                         from its weights: `glasshouse train{1} --from {0}`",
                         run.name,
-                        counted(self.steps, "step"),
-                        self.project
+                        self.project,
+                        whole(self.steps)
                     ));
                 }
                 if let Some(stop) = self.stop_after.filter(|stop| *stop <= step) {

@@ -42,7 +42,7 @@ const UNSUPPORTED: [(&str, &str); 26] = [
     ("bad_words", ""),
     ("conversation", "send the messages in input"),
     ("early_stopping", ""),
-    ("echo", "a chat's prompt is not said again"),
+    ("echo", "chat completions do not echo the prompt"),
     ("frequency_penalty", PENALTY),
     ("function_call", TOOLS),
     ("functions", TOOLS),
@@ -67,6 +67,32 @@ const UNSUPPORTED: [(&str, &str); 26] = [
 const PENALTY: &str = "use repetition_penalty (above 1)";
 const TEXT: &str = "the models write text";
 const TOOLS: &str = "the models call none";
+
+/// Defaults of other servers, which pass. Any other value of these fields is refused as unsupported.
+const DEFAULTS: [(&str, DefaultValue); 5] = [
+    ("length_penalty", DefaultValue::Number(1.0)),
+    ("num_beams", DefaultValue::Number(1.0)),
+    ("reasoning_effort", DefaultValue::Text("none")),
+    ("spaces_between_special_tokens", DefaultValue::Flag(true)),
+    ("use_beam_search", DefaultValue::Flag(false)),
+];
+
+#[derive(Clone, Copy, Debug)]
+enum DefaultValue {
+    Flag(bool),
+    Number(f64),
+    Text(&'static str),
+}
+
+impl DefaultValue {
+    fn is(self, value: &Value) -> bool {
+        match self {
+            Self::Flag(flag) => value.as_bool() == Some(flag),
+            Self::Number(number) => value.as_f64() == Some(number),
+            Self::Text(text) => value.as_str() == Some(text),
+        }
+    }
+}
 
 /// A JSON object, which knows what of it was read.
 #[derive(Debug)]
@@ -207,14 +233,19 @@ impl Fields {
             if value.is_null() || read.contains(name) || HARMLESS.contains(&name.as_str()) {
                 continue;
             }
-            let known = UNSUPPORTED.iter().find(|(known, _)| known == name);
-            let advice = match known {
+            if DEFAULTS.iter().any(|(known, default)| known == name && default.is(value)) {
+                continue;
+            }
+            let message = match UNSUPPORTED.iter().find(|(known, _)| known == name) {
                 Some(_) if asks_for_nothing(value) => continue,
-                Some((_, advice)) if !advice.is_empty() => format!("{advice}; leave it out"),
-                Some(_) => "leave it out".to_owned(),
-                None => "docs/serve.md lists what is; leave it out".to_owned(),
+                Some((_, "")) => format!("{name} is not supported: leave it out"),
+                Some((_, advice)) => format!("{name} is not supported: {advice}; leave it out"),
+                None if DEFAULTS.iter().any(|(known, _)| known == name) => {
+                    format!("{name} is not supported: leave it out")
+                }
+                None => format!("unknown field {name}; remove it (supported fields: docs/serve.md)"),
             };
-            return Err(Refusal::bad(name, format!("{name} is not supported: {advice}")));
+            return Err(Refusal::bad(name, message));
         }
         Ok(())
     }
@@ -290,6 +321,8 @@ mod tests {
             json!({ "frequency_penalty": 0, "presence_penalty": 0.0, "logit_bias": {}, "suffix": "" }),
             json!({ "tools": [], "tool_choice": "auto", "modalities": ["text"], "response_format": { "type": "text" } }),
             json!({ "text": { "format": { "type": "text" } }, "truncation": "disabled", "include": [] }),
+            json!({ "num_beams": 1, "length_penalty": 1, "use_beam_search": false, "reasoning_effort": "none" }),
+            json!({ "num_beams": 1.0, "length_penalty": 1.0, "spaces_between_special_tokens": true }),
         ] {
             assert_eq!(refused(passes.clone()), None, "{passes}");
         }
@@ -300,11 +333,25 @@ mod tests {
             ("frequency_penalty", json!(0.5)),
             ("response_format", json!({ "type": "json_object" })),
             ("typical_p", json!(0.5)),
+            ("use_beam_search", json!(true)),
+            ("num_beams", json!(4)),
+            ("length_penalty", json!(0)),
+            ("spaces_between_special_tokens", json!(false)),
+            ("reasoning_effort", json!("low")),
             // What is spelled wrong is not known, whatever its value.
             ("temprature", json!(0)),
         ] {
             assert_eq!(refused(json!({ name: value })).as_deref(), Some(name));
         }
+        let message = |value: Value| said(fields(&value).refuse_unread());
+        assert_eq!(
+            message(json!({ "use_beam_search": true })),
+            "use_beam_search is not supported: leave it out"
+        );
+        assert_eq!(
+            message(json!({ "temprature": 0 })),
+            "unknown field temprature; remove it (supported fields: docs/serve.md)"
+        );
         let some = fields(&json!({ "temperature": 0.5 }));
         assert!(some.refuse_unread().is_err());
         some.number("temperature", 0.0..=2.0).unwrap();

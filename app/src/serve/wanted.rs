@@ -8,7 +8,7 @@ use glasshouse_protocol::{
     ChatEnding, ChatMessage, ChatRendering, CheckpointChoice, Command, CompletionPrompt, CompletionSettings,
     GenerateConfig, Role, WeightSource,
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::hash::{BuildHasher as _, RandomState};
 
 /// Texts of one request at most.
@@ -82,8 +82,7 @@ impl Wanted {
             Self { endpoint, model, source, prompts, answers, config, settings, streams, includes_usage };
         let (texts, most) = (wanted.texts(), served.most().min(MAX_TEXTS));
         if texts > most {
-            let message =
-                format!("{texts} texts are asked for at once, and there is place for {most}; ask for fewer");
+            let message = format!("the request asks for {texts} completions; at most {most} fit at once");
             return Err(Refusal::bad(if answers > 1 { "n" } else { "prompt" }, message));
         }
         let bytes: usize = wanted.prompts.iter().map(bytes_of).sum();
@@ -186,10 +185,19 @@ fn bytes_of(prompt: &CompletionPrompt) -> usize {
     match prompt {
         CompletionPrompt::Text { text } => text.len(),
         CompletionPrompt::Tokens { ids } => size_of_val(ids.as_slice()),
-        CompletionPrompt::Messages { messages, .. } => {
-            messages.iter().map(|message| message.content.len()).sum()
+        CompletionPrompt::Messages { messages, rendering } => {
+            let message = |message: &ChatMessage| message.content.len() + bytes_of_json(&message.fields);
+            messages.iter().map(message).sum::<usize>() + bytes_of_json(&rendering.variables)
         }
     }
+}
+
+/// Memory of a JSON object, estimated as eight times its text: in memory, each value takes at least 32 bytes.
+fn bytes_of_json(object: &Map<String, Value>) -> usize {
+    if object.is_empty() {
+        return 0;
+    }
+    serde_json::to_vec(object).map_or(0, |bytes| bytes.len() * 8)
 }
 
 fn ids(list: &[Value]) -> Option<Vec<u32>> {
@@ -204,13 +212,13 @@ fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<CompletionPrompt,
         (false, true) => ChatEnding::Answer,
         (false, false) => ChatEnding::Closed,
         (true, true) if fields.get("add_generation_prompt").is_some() => {
-            let message = "continue_final_message goes on within the last message, and add_generation_prompt begins another; leave one out";
+            let message = "continue_final_message and add_generation_prompt exclude each other";
             return Err(Refusal::bad("continue_final_message", message));
         }
         (true, _) => ChatEnding::Continued,
     };
     if continues && messages.last().is_none_or(|last| last.role != Role::Assistant) {
-        let message = "continue_final_message needs a last message of the assistant's, which is gone on with";
+        let message = "continue_final_message requires the last message to be from the assistant";
         return Err(Refusal::bad("continue_final_message", message));
     }
     let variables = fields.object("chat_template_kwargs")?;

@@ -93,7 +93,7 @@ pub fn tokens_per_second(value: impl Into<Option<f64>>) -> String {
 
 /// Floating-point operations: `1.20 TFLOP`.
 pub fn flop(value: f64) -> String {
-    const UNITS: [&str; 6] = ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"];
+    const UNITS: [&str; 8] = ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP", "EFLOP", "ZFLOP"];
     match scaled(value, &UNITS) {
         Some((figures, unit)) => format!("{figures} {}", UNITS[unit]),
         None => NOTHING.to_owned(),
@@ -158,10 +158,10 @@ pub fn percent(share: f64) -> String {
     match cent.abs() {
         _ if !cent.is_finite() => NOTHING.to_owned(),
         0.0 => "0 %".to_owned(),
-        size if size < 0.01 => "under 0.01 %".to_owned(),
+        _ if (0.0..0.01).contains(&cent) => "under 0.01 %".to_owned(),
         size if size < 0.995 => format!("{cent:.2} %"),
-        size if (99.95..100.0).contains(&size) => "over 99.9 %".to_owned(),
-        size if size >= 99.95 => format!("{cent:.0} %"),
+        _ if (99.95..100.0).contains(&cent) => "over 99.9 %".to_owned(),
+        size if size >= 100.0 => format!("{cent:.0} %"),
         _ => format!("{cent:.1} %"),
     }
 }
@@ -201,6 +201,7 @@ mod tests {
         assert_eq!(tokens_per_second(34_512.0), "34.5 k tok/s");
         assert_eq!(tokens_per_second(None::<f64>), "– tok/s");
         assert_eq!(flops(1.2e12), "1.20 TFLOP/s");
+        assert_eq!([2.3e19, 4.5e22].map(flop), ["23.0 EFLOP", "45.0 ZFLOP"]);
         assert_eq!(bytes(812), "812 B");
         assert_eq!(bytes(4_100_000_000), "4.1 GB");
         assert_eq!(bytes(999_600), "1.0 MB");
@@ -220,6 +221,7 @@ mod tests {
         let words =
             ["12.3 %", "0 %", "under 0.01 %", "0.42 %", "0.50 %", "over 99.9 %", "100 %", NOTHING, "-25.0 %"];
         assert_eq!(shares.map(percent), words);
+        assert_eq!([-0.0042, -0.9997, -1.0].map(percent), ["-0.42 %", "-100.0 %", "-100 %"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct ServeArguments {
     /// Address to listen at: 0.0.0.0 is all of this machine's, which other machines reach as well
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
     pub host: IpAddr,
-    /// What a request must show as `Authorization: Bearer TOKEN`: letters, digits and signs, without spaces
+    /// Bearer token that requests must send (printable ASCII, no spaces)
     #[arg(long, value_name = "TEXT", env = "GLASSHOUSE_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// Texts that are written at once

@@ -112,8 +112,8 @@ impl DataPage {
             }
             caption(
                 ui,
-                "The last documents are held out, or the end of a single text; of rows a random share, copies together. The tokenizer does not \
-                 see them either. The default is a tenth.",
+                "The last documents are held out, or the end of a single text. For rows: a random share, with duplicates kept together. The \
+                 tokenizer is trained without them. The default is a tenth.",
             );
         });
     }

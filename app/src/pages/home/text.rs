@@ -8,7 +8,7 @@ pub(super) const DROP: &str = "Drop texts, web pages, tables or PDF anywhere on 
 
 pub(super) const STARTING: &str = "Starting the engine";
 
-pub(super) const NO_PROJECTS: &str = "Projects will stand here, the last one first.";
+pub(super) const NO_PROJECTS: &str = "Your projects appear here, newest first.";
 
 pub(super) const NOT_KEPT: &str = "This browser gives the page no private storage (a private window, blocked cookies, no https, or files without synchronous \
     access), so projects are lost when this tab closes. Export what you want to keep.";

@@ -57,7 +57,7 @@ pub(in crate::pages) fn numbers_ui(
     if !lives && nothing_improved(training) {
         widgets::quiet_text(
             ui,
-            "No evaluation was better than the weights that the run began with: those are its best checkpoint.",
+            "No evaluation improved on the initial weights, so they remain the best checkpoint.",
         );
     }
     row(ui, "Tokens per second", &speed(training), "");
@@ -98,7 +98,7 @@ pub(in crate::pages) fn numbers_ui(
     }
 }
 
-/// What a finished run on a text came to, beside what guessing would be.
+/// What a finished run on a text achieved, compared with uniform guessing.
 fn reached(context: &Context<'_>, training: &Training, run: &RunSummary) -> Option<String> {
     let config = &context.state.runs.histories.get(&run.name)?.config;
     let (first, last) = (training.evaluations.first()?, training.evaluations.last()?);
@@ -107,7 +107,7 @@ fn reached(context: &Context<'_>, training: &Training, run: &RunSummary) -> Opti
     }
     let perplexity = |loss: f32| format::figures(f64::from(loss).exp());
     Some(format!(
-        "Validation loss fell from {} to {}: the model chooses among {} tokens on average (perplexity), where guessing chooses among all {}.",
+        "Validation loss fell from {} to {}. Perplexity is {}; uniform guessing would be {}.",
         format::loss(first.val_loss),
         format::loss(last.val_loss),
         perplexity(last.val_loss),

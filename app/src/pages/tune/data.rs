@@ -189,13 +189,13 @@ pub(super) fn missing(
         LearnsFrom::Documents => files(context).is_empty().then_some("Add a file of rows to learn from."),
         LearnsFrom::Feedback => match objective {
             Objective::Preference if context.draft.train.judges_answers() => (said.judged < MIN_ROWS).then_some(
-                "Give replies on Chat a thumb up or down first: two at least, of which the last is held out.",
+                "Rate at least two replies on the Chat page first; the last one is held out.",
             ),
             Objective::Preference => (said.pairs < MIN_ROWS).then_some(
-                "Compare two replies on Chat first, or write a better one: two pairs at least, of which the last is held out.",
+                "Compare replies on the Chat page first, or write better ones: at least two pairs; the last one is held out.",
             ),
             Objective::Chat => (said.learned < MIN_ROWS).then_some(
-                "Give replies on Chat a thumb up first, or write better ones: two at least, of which the last is held out.",
+                "Rate at least two replies on the Chat page as good first, or write better ones; the last one is held out.",
             ),
             Objective::Classify => (said.labelled < MIN_ROWS).then_some(
                 "Give texts labels on Chat first, under What to label next: two at least, of different labels.",

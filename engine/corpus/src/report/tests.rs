@@ -144,6 +144,14 @@ fn a_cleaning_without_training_text_is_warned_of() {
         warnings.starts_with("no text to train on is left") && warnings.contains("held-out-overlap"),
         "{warnings}"
     );
+    // Validation takes all of it here, and no stage did much.
+    let stage = Stage { about: about("held-out-overlap"), removed: documents(4), ..Stage::default() };
+    let report = CleaningReport { raw: documents(10), stages: vec![stage], ..report };
+    let warnings = report.warnings().concat();
+    assert!(
+        warnings.starts_with("no text to train on is left") && !warnings.contains("held-out-overlap"),
+        "{warnings}"
+    );
 }
 
 #[test]

@@ -99,8 +99,8 @@ impl CleaningReport {
         self.tables.iter().find(|table| table.key == key)
     }
 
-    /// What whoever cleaned should know before anything else: that most documents are gone, or that nothing is left to train on, and which
-    /// stage took the most.
+    /// Warns if fewer than half of the documents are kept, or if none is kept for training. Names the stage that removed the most if
+    /// stages are the cause: fewer than half are kept, or that stage removed more than half.
     pub fn warnings(&self) -> Vec<String> {
         let (raw, kept, held_out) = (self.raw.documents, self.kept.documents, self.held_out.documents);
         let mut warnings = Vec::new();
@@ -113,8 +113,9 @@ impl CleaningReport {
             warnings.push(format!("only {kept} of {} are kept", counted(raw, "document")));
         }
         let most = self.stages.iter().max_by_key(|stage| stage.removed.documents);
+        let is_cause = |removed: u64| removed > 0 && (kept * 2 < raw || removed * 2 > raw);
         if let (Some(warning), Some(stage)) =
-            (warnings.last_mut(), most.filter(|stage| stage.removed.documents > 0))
+            (warnings.last_mut(), most.filter(|stage| is_cause(stage.removed.documents)))
         {
             *warning += &format!(
                 "; the step \u{201c}{}\u{201d} ({}) removed {} of them. If they should stay, switch it off in the recipe",
