@@ -84,6 +84,7 @@ pub(super) async fn encode(
     }
     queue.flush()?;
     let placed = queue.splitter.finish();
+    queue.splitter.tell(problems, &corpus.name());
     queue.write(placed)?;
     queue.end_judged()?;
     let ConversationQueue { writer, splitter, emptied, lost, characters, prompt, plain, .. } = queue;
@@ -135,7 +136,7 @@ pub(super) fn missing(
         return Some(format!("all {held_out} {noun}s are held out; give others that say something else"));
     }
     (held_out == 0).then(|| {
-        format!("none of the {train} {noun}s is held out: all say the same, or the held-out files hold none; give others")
+        format!("none of the {train} {noun}s is held out: give two at least, and held-out files with one at least")
     })
 }
 

@@ -71,6 +71,7 @@ pub(super) async fn encode(
     }
     queue.flush()?;
     let placed = queue.splitter.finish();
+    queue.splitter.tell(problems, &corpus.name());
     queue.write(placed)?;
     let LabelQueue { writer, splitter, emptied, lost, characters, .. } = queue;
     for (path, place) in emptied {

@@ -83,6 +83,7 @@ pub(super) async fn encode(
     }
     queue.flush()?;
     let placed = queue.splitter.finish();
+    queue.splitter.tell(problems, &corpus.name());
     queue.write(placed)?;
     let PromptQueue { writer, splitter, emptied, lost, characters, asked, .. } = queue;
     for (path, place) in emptied {

@@ -2,10 +2,11 @@
 
 use super::Count;
 use crate::data::content;
-use crate::data::read::TextPiece;
+use crate::data::read::{Problems, TextPiece};
 use crate::data::store::Split;
 use crate::protocol::random::nth;
 use glasshouse_protocol::DataConfig;
+use std::path::Path;
 
 /// A piece that belongs to one split.
 pub(super) struct SplitPiece {
@@ -111,12 +112,14 @@ pub(in crate::data) struct RowSplitter<T> {
     pub(super) counts: [u64; 2],
     /// The rows of one content and its draw, kept back while the other side has none.
     nearest: Option<(u64, Vec<T>)>,
+    /// All rows say the same, and the one that is held out is a copy.
+    holds_a_copy: bool,
 }
 
 impl<T> RowSplitter<T> {
     pub(in crate::data) fn new(config: &DataConfig) -> Self {
         let below = (config.validation * 2.0_f64.powi(64)) as u64;
-        Self { seed: config.validation_seed, below, counts: [0; 2], nearest: None }
+        Self { seed: config.validation_seed, below, counts: [0; 2], nearest: None, holds_a_copy: false }
     }
 
     /// Takes a row of a content, or of a side that is `given`; returns those of which it is known by now where they go.
@@ -150,9 +153,18 @@ impl<T> RowSplitter<T> {
         }
     }
 
-    /// Those that were kept back.
+    /// Those that were kept back. Where all rows say the same, the last copy is held out.
     pub(in crate::data) fn finish(&mut self) -> Vec<(Split, T)> {
-        let Some((draw, rows)) = self.nearest.take() else { return Vec::new() };
+        let Some((draw, mut rows)) = self.nearest.take() else { return Vec::new() };
+        if self.counts == [0; 2]
+            && rows.len() > 1
+            && let Some(last) = rows.pop()
+        {
+            self.holds_a_copy = true;
+            let mut placed = self.placed(Split::Train, rows);
+            placed.extend(self.placed(Split::Validation, vec![last]));
+            return placed;
+        }
         let split = match (self.side(draw), self.counts) {
             // There is no other content.
             (own, [0, 0]) => own,
@@ -160,6 +172,13 @@ impl<T> RowSplitter<T> {
             (Split::Validation, _) => Split::Train,
         };
         self.placed(split, rows)
+    }
+
+    /// Says among the problems that the row that is held out is a copy, if it is.
+    pub(super) fn tell(&self, problems: &Problems, name: &str) {
+        if self.holds_a_copy {
+            problems.note_rows(Path::new(name), "has rows that all say the same: the validation row is a copy of a training row", 1);
+        }
     }
 
     fn side(&self, draw: u64) -> Split {

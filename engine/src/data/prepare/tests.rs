@@ -551,8 +551,10 @@ fn copies_of_a_row_are_on_one_side() {
     assert_eq!(train.len() + held_out.len(), 400);
     assert!(!held_out.is_empty() && held_out.iter().all(|row| !train.contains(row)));
     let same = vec![chat_row("Who?", "Ada."); 12];
-    let refused = rows(&chatml(""), Objective::Chat, [&same, &[]], folder.path()).unwrap_err().to_string();
-    assert!(refused.contains("all say the same"), "{refused}");
+    let alike = rows(&chatml(""), Objective::Chat, [&same, &[]], folder.path()).unwrap();
+    let split = [Split::Train, Split::Validation].map(|split| alike.store.examples(split).unwrap().count());
+    assert_eq!(split, [11, 1]);
+    assert!(alike.problems[0].reason.contains("all say the same"), "{:?}", alike.problems);
 }
 
 /// Prepares rows for the objective preference, or by its loss for single answers.
