@@ -21,7 +21,7 @@ const NAMED: [(&str, &str); 8] = [
     ("lower", r"\p{Lowercase}"),
     ("upper", r"\p{Uppercase}"),
     ("space", r"\s"),
-    ("punct", r"\p{P}$+<=>^`|~"),
+    ("punct", r"\p{P}\p{S}"),
     ("word", WORD),
 ];
 

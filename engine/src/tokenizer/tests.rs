@@ -274,7 +274,7 @@ fn added_tokens_of_latin_letters_are_their_own_text() {
     let trained = train(TokenizerKind::Bpe, 300, &["the fox and the owl"]);
     let mut json: Value = serde_json::from_str(&trained.to_json().unwrap()).unwrap();
     let first = trained.vocabulary_size();
-    for (at, word) in ["café", "đem", "čaj", "Ġ"].into_iter().enumerate() {
+    for (at, word) in ["café", "đem", "čaj"].into_iter().enumerate() {
         let added = json!({
             "id": first + at, "content": word, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
             "special": false,
@@ -282,9 +282,9 @@ fn added_tokens_of_latin_letters_are_their_own_text() {
         json["added_tokens"].as_array_mut().unwrap().push(added);
     }
     let tokenizer = Tokenizer::from_bytes(json.to_string().as_bytes()).unwrap();
-    let text = "café, đem čaj Ġ owl é";
+    let text = "café, đem čaj owl é";
     let tokens = tokenizer.encode(text).unwrap();
-    assert!(tokens.contains(&(first as u32)) && tokens.contains(&(first as u32 + 3)), "{tokens:?}");
+    assert!(tokens.contains(&(first as u32)) && tokens.contains(&(first as u32 + 2)), "{tokens:?}");
     assert_eq!(tokenizer.decode(&tokens), text);
     let mut stream = tokenizer.decode_stream();
     assert_eq!(tokens.iter().filter_map(|token| stream.push(*token)).collect::<String>(), text);

@@ -102,7 +102,7 @@ pub(in crate::pages) fn numbers_ui(
 fn reached(context: &Context<'_>, training: &Training, run: &RunSummary) -> Option<String> {
     let config = &context.state.runs.histories.get(&run.name)?.config;
     let (first, last) = (training.evaluations.first()?, training.evaluations.last()?);
-    if run.state != RunState::Finished || config.train.objective != Objective::Text || first.step != 0 {
+    if run.state != RunState::Finished || !config.train.objective.is_text() || first.step != 0 {
         return None;
     }
     let perplexity = |loss: f32| format::figures(f64::from(loss).exp());

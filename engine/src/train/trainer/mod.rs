@@ -690,7 +690,7 @@ mod tests {
         MicroBatch {
             tokens: draw(0, config.model.vocabulary as u64).collect(),
             targets: draw(1, outputs).enumerate().map(target).collect(),
-            starts: None,
+            starts: config.train.separates_documents(&config.model).then(|| vec![0; 4 * time]),
             seed: [0; 2],
             counted: None,
             scores,
@@ -709,7 +709,8 @@ mod tests {
                 let size = scores.len() / parts;
                 scores[part * size..(part + 1) * size].to_vec()
             });
-            MicroBatch { tokens: ids(&all.tokens), targets: ids(&all.targets), scores, ..all.clone() }
+            let starts = all.starts.as_deref().map(ids);
+            MicroBatch { tokens: ids(&all.tokens), targets: ids(&all.targets), starts, scores, ..all.clone() }
         };
         let mut micro_batches: Vec<MicroBatch> = (0..parts).map(cut).collect();
         divide_over_step(&config, &mut micro_batches);
