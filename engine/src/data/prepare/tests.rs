@@ -538,6 +538,22 @@ fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
 }
 
 #[test]
+fn a_held_out_file_within_the_data_does_not_train() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("texts");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("a.txt"), "It trains. ".repeat(30)).unwrap();
+    std::fs::write(data.join("held.txt"), "Unseen. ".repeat(20)).unwrap();
+    let mut config = config(TokenizerKind::Byte, &[&data]);
+    config.data.validation_files = vec![data.join("held.txt").display().to_string()];
+    let (prepared, _) = run(&config, folder.path()).unwrap();
+    let decoded = |split| prepared.tokenizer.decode(&all(&prepared.store, split));
+    let [train, held_out] = [Split::Train, Split::Validation].map(decoded);
+    assert_eq!([train.matches("Unseen.").count(), held_out.matches("Unseen.").count()], [0, 20]);
+    assert_eq!([train.matches("trains").count(), held_out.matches("trains").count()], [30, 0]);
+}
+
+#[test]
 fn copies_of_a_row_are_on_one_side() {
     let folder = tempfile::tempdir().unwrap();
     let copied: Vec<String> =
