@@ -736,7 +736,17 @@ impl Queue<'_> {
         let texts: Vec<&str> = parts.iter().map(|part| part.piece.text.as_str()).collect();
         for (part, mut tokens) in parts.iter().zip(self.tokenizer.encode_many(&texts)?) {
             let text = &part.piece.text;
-            self.lost.note(part.split, text, self.tokenizer.dropped(text).into_iter());
+            // Where a token stands for whatever the vocabulary lacks, its place says what that was; few texts have one.
+            let has_unknown = self.tokenizer.unknown().is_some_and(|unknown| tokens.contains(&unknown));
+            let lost: Vec<char> = match has_unknown {
+                true => {
+                    let encoded = self.tokenizer.encode_spans(&[text])?;
+                    let lost = encoded.iter().flat_map(|encoded| self.tokenizer.lost(text, encoded));
+                    lost.map(|(_, character)| character).collect()
+                }
+                false => self.tokenizer.dropped(text),
+            };
+            self.lost.note(part.split, text, lost.into_iter());
             let within = tokens.iter().filter(|token| Some(**token) == self.end_of_text);
             self.ends_within += within.count() as u64;
             tokens.extend(self.end_of_text.filter(|_| part.piece.ends_document));
