@@ -616,3 +616,30 @@ fn single_thumbs_are_answers_with_their_labels_and_another_answer_to_their_promp
     let prepared = judged(other.path(), &rows, Sigmoid).unwrap();
     assert!(prepared.problems[0].reason.contains("loss=kto"), "{:?}", prepared.problems);
 }
+
+#[test]
+fn of_pairs_that_are_judged_an_answer_is_never_compared_with_its_own_row() {
+    use glasshouse_protocol::config::PreferenceLoss::Kto;
+    let folder = tempfile::tempdir().unwrap();
+    let pair = |row: usize| format!(r#"{{"prompt":"p{row}?","chosen":"c{row}.","rejected":"r{row}."}}"#);
+    for count in 2..6 {
+        let rows = (0..count).map(pair).collect::<Vec<_>>().join("\n");
+        let prepared = judged(folder.path(), &rows, Kto).unwrap();
+        let mut answers = 0;
+        for split in [Split::Train, Split::Validation] {
+            let examples = prepared.store.examples(split).unwrap();
+            for example in 0..examples.count() {
+                let range = examples.range(example);
+                let length = (range.end - range.start) as usize;
+                let text =
+                    prepared.tokenizer.decode(&prepared.store.read(split, range.start, length).unwrap());
+                let row = text.strip_prefix('p').and_then(|text| text.chars().next()).unwrap();
+                let is_own = [format!("c{row}."), format!("r{row}.")].iter().any(|own| text.contains(own));
+                // The answer itself, and then another's to its prompt.
+                assert_eq!(is_own, example % 2 == 0, "{text}");
+                answers += 1;
+            }
+        }
+        assert_eq!(answers, 4 * count);
+    }
+}
