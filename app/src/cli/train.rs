@@ -228,6 +228,10 @@ fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
         config.data.mixture.clear();
         config.data.validation_files.clear();
     }
+    if arguments.recipe.is_some() {
+        // A recipe has rows of its own.
+        config.data.validation_files.clear();
+    }
     // They were planted there, and not here.
     config.data.canaries = 0;
     // One that was tuned itself goes on as it was tuned.

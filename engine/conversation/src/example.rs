@@ -116,6 +116,8 @@ mod tests {
         for label in ["false", "0"] {
             assert!(of(label, Objective::Chat).unwrap_err().contains("loss=kto"));
         }
+        // A class of another kind is no judgement, and no fault of a row to answer by.
+        assert!(of("\"good\"", Objective::Chat).is_ok());
         assert!(
             of("\"good\"", Objective::Preference).unwrap_err().contains("`label`: expected true or false")
         );

@@ -280,17 +280,26 @@ impl RowWithNotes {
     pub fn read(line: &str, objective: Objective) -> Result<Self, RowError> {
         let row = &object(line)?;
         let format = Format::detect(row, objective)?;
+        let mut labelled_otherwise = false;
         let label = match row.get("label").filter(|_| format == Format::Completion) {
             None | Some(Value::Null) => None,
             Some(Value::Bool(good)) => Some(*good),
             Some(number) if number.as_f64() == Some(0.0) => Some(false),
             Some(number) if number.as_f64() == Some(1.0) => Some(true),
-            Some(other) => return Err(wrong("label", "true or false", other)),
+            Some(other) if objective == Objective::Preference => {
+                return Err(wrong("label", "true or false", other));
+            }
+            // A class or a note, of which other objectives know nothing.
+            Some(_) => {
+                labelled_otherwise = true;
+                None
+            }
         };
         if label == Some(false) && objective != Objective::Preference {
             return Err(RowError::Rejected);
         }
-        let unread = row.iter().filter(|(key, value)| !value.is_null() && !format.reads(key));
+        let reads = |key: &str| format.reads(key) && !(labelled_otherwise && key == "label");
+        let unread = row.iter().filter(|(key, value)| !value.is_null() && !reads(key));
         let unread = unread.map(|(key, _)| key.clone()).collect();
         Ok(Self { row: Row::of(row, format)?, label, unread })
     }

@@ -90,7 +90,7 @@ impl Prepared {
                 examples.sentences(&config.model.labels).into_iter().chain(repeats).collect()
             }
             Batches::Pairs(pairs) => {
-                let repeats = config.repeats(pairs.count(Split::Train) as u64, of_step / 2, "pair");
+                let repeats = config.repeats(pairs.count(Split::Train) as u64, of_step / 2, one_of(config));
                 pairs.sentences().into_iter().chain(repeats).collect()
             }
             // Answers to the same prompts are new ones each time.
@@ -231,7 +231,7 @@ impl Prepared {
             }
             Batches::Pairs(pairs) => {
                 let pairs = pairs.count(Split::Train);
-                (2.0 * pairs as f64, counted(pairs as u64, "pair"))
+                (2.0 * pairs as f64, counted(pairs as u64, one_of(config)))
             }
             Batches::Prompts(prompts) => {
                 let prompts = prompts.count(Split::Train);
@@ -252,6 +252,11 @@ impl Prepared {
         let own: Vec<u32> = tokens.into_iter().take_while(|token| Some(*token) != end).collect();
         first_words(&self.tokenizer.decode(&own))
     }
+}
+
+/// What the objective preference learns from, in a word.
+fn one_of(config: &RunConfig) -> &'static str {
+    if config.train.judges_answers() { "answer" } else { "pair" }
 }
 
 /// Tokens that hold the first words of a text.
@@ -342,7 +347,7 @@ pub async fn prepare_in_turns(
     }
     if config.train.objective.learns_pairs() {
         // Stores of before do not say whether a template wrote their pairs.
-        recipe.push_str(if config.train.judges_answers() { "; judged" } else { "; marked" });
+        recipe.push_str(if config.train.judges_answers() { "; judged apart" } else { "; marked" });
     }
     let data = project.join("data");
     let folder = data.join(folder_name(&recipe));
@@ -736,7 +741,17 @@ impl Queue<'_> {
         let texts: Vec<&str> = parts.iter().map(|part| part.piece.text.as_str()).collect();
         for (part, mut tokens) in parts.iter().zip(self.tokenizer.encode_many(&texts)?) {
             let text = &part.piece.text;
-            self.lost.note(part.split, text, self.tokenizer.dropped(text).into_iter());
+            // Where a token stands for whatever the vocabulary lacks, its place says what that was; few texts have one.
+            let has_unknown = self.tokenizer.unknown().is_some_and(|unknown| tokens.contains(&unknown));
+            let lost: Vec<char> = match has_unknown {
+                true => {
+                    let encoded = self.tokenizer.encode_spans(&[text])?;
+                    let lost = encoded.iter().flat_map(|encoded| self.tokenizer.lost(text, encoded));
+                    lost.map(|(_, character)| character).collect()
+                }
+                false => self.tokenizer.dropped(text),
+            };
+            self.lost.note(part.split, text, lost.into_iter());
             let within = tokens.iter().filter(|token| Some(**token) == self.end_of_text);
             self.ends_within += within.count() as u64;
             tokens.extend(self.end_of_text.filter(|_| part.piece.ends_document));

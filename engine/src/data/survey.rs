@@ -104,15 +104,20 @@ impl Survey {
             Sources::Stories(config.corpus_bytes)
         } else {
             let mut files = read::find_sources(&config.paths, &problems)?;
+            let held_out = read::find_sources(&config.validation_files, &problems)?;
+            read::remove_held_out(&mut files, &held_out);
             train_files = (!config.validation_files.is_empty()).then_some(files.len());
-            files.extend(read::find_sources(&config.validation_files, &problems)?);
+            files.extend(held_out);
             Sources::Files(files)
         };
         // Files in several folders may have one name: each has a list of its own.
         let own: Vec<Problems> = sources.names().iter().map(|_| Problems::default()).collect();
         let (mut entries, mut counts) = (Vec::<DocumentEntry>::new(), BTreeMap::<char, u64>::new());
         for document in sources.documents(|file| own.get(file).cloned().unwrap_or_default()) {
-            let (file, TextPiece { text, mark, .. }) = document?;
+            let (file, TextPiece { text, mut mark, .. }) = document?;
+            if let Some(mark) = mark.as_mut().filter(|_| train_files.is_some_and(|train| file >= train)) {
+                mark.split = Some(Split::Validation);
+            }
             turns.give().await;
             let mut characters = 0;
             for character in text.chars() {
@@ -413,6 +418,20 @@ mod tests {
     fn survey(folder: &std::path::Path) -> Survey {
         let paths = vec![folder.display().to_string()];
         at_once(Survey::of(&DataConfig { paths, ..DataConfig::default() }, &Turns::none())).unwrap()
+    }
+
+    #[test]
+    fn a_held_out_file_within_the_data_is_shown_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name).display().to_string();
+        for (name, content) in [("a.txt", "It trains."), ("b.txt", "Held out."), ("c.txt", "So does it.")] {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        let paths = vec![folder.path().display().to_string()];
+        let config = DataConfig { paths, validation_files: vec![place("b.txt")], ..DataConfig::default() };
+        let survey = at_once(Survey::of(&config, &Turns::none())).unwrap();
+        let overview = survey.overview(0.1);
+        assert_eq!((overview.documents, overview.train.0, overview.validation), (3, 2, (1, 9)));
     }
 
     #[test]

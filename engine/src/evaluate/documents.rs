@@ -126,10 +126,14 @@ impl HeldOut {
         }
         let ended = index.and_then(|index| index.end_of_text);
         let mut spans = match store.examples(Split::Validation) {
-            // Of a pair the better answer, which comes first.
+            // Of a pair the better answer, which comes first; of single answers those that are good, whose first token is marked.
             Some(examples) => {
-                let step = config.train.rows_together();
-                (0..examples.count()).step_by(step).map(|example| (examples.range(example), false)).collect()
+                let (step, judged) = (config.train.rows_together(), config.train.judges_answers());
+                let is_good = |range: &Range<u64>| {
+                    !judged || examples.learned(range.start..range.start + 1).any(|good| good)
+                };
+                let spans = (0..examples.count()).step_by(step).map(|example| examples.range(example));
+                spans.filter(is_good).map(|range| (range, false)).collect()
             }
             None => documents_of(store, ended, turns).await?,
         };
@@ -166,6 +170,12 @@ impl HeldOut {
             prepared,
         };
         let split = held_out.words(all, run, &text_of);
+        if held_out.spans.is_empty() && config.train.judges_answers() {
+            return Err(Error::Refused(format!(
+                "no good answer was held out of the data of {}; hold more out (data.validation), or evaluate it by a task file",
+                text_of.name()
+            )));
+        }
         if held_out.spans.is_empty() {
             return Err(Error::Refused(format!(
                 "nothing was held out of the text of {}; begin a run with data.validation above 0, or evaluate it by a task file",

@@ -21,13 +21,18 @@ use glasshouse_protocol::{Activation, Bias, Gate, ModelConfig, Position};
 /// What to do about a folder or a file that lacks something or is damaged.
 const TAKE_AGAIN: &str = "take all its files again from where they come from";
 
+/// What a format lacks that cannot say a model's sizes, whatever its other settings are.
+const NO_SUCH_SIZES: &str = "model of these sizes";
+
 /// Settings of ours that a format says otherwise, or not: `model.qk_norm = true`. `theirs` is what it reads of what it wrote; `padded`
 /// says which biases, of linear layers and of norms, the format always has: those that a model lacks are zeros.
 fn lacks(ours: &ModelConfig, theirs: Option<&ModelConfig>, padded: fn(Bias) -> (Bias, bool)) -> Vec<String> {
     let settings = |model| settings_of(&comparable(model, padded));
+    let Some(theirs) = theirs.map(settings) else {
+        // It does not read what it wrote: its formulas want a width that the heads divide, say.
+        return vec![NO_SUCH_SIZES.to_owned()];
+    };
     let ours = settings(ours);
-    // A format that does not read what it wrote has none of them: its formulas want a width that the heads divide, say.
-    let theirs = theirs.map(settings).unwrap_or_default();
     let differ = |(name, value): &(&String, &String)| theirs.get(*name) != Some(value);
     ours.iter().filter(differ).map(|(name, value)| format!("{name} = {value}")).collect()
 }
@@ -45,7 +50,12 @@ fn nearest<T: Copy>(
         if lacks.is_empty() {
             return Ok((one, lacks));
         }
-        let is_nearer = |(_, fewest): &(T, Vec<String>)| wished.is_none() && lacks.len() < fewest.len();
+        let distance = |lacks: &[String]| {
+            let has_sizes = lacks.iter().all(|lacked| lacked != NO_SUCH_SIZES);
+            if has_sizes { lacks.len() } else { usize::MAX }
+        };
+        let is_nearer =
+            |(_, fewest): &(T, Vec<String>)| wished.is_none() && distance(&lacks) < distance(fewest);
         if nearest.as_ref().is_none_or(is_nearer) {
             nearest = Some((one, lacks));
         }

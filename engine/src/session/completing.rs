@@ -16,6 +16,7 @@ use crate::protocol::{
     GenerateConfig, Invalid, Moderated, Precision, WeightSource,
 };
 use crate::tokenizer::{DecodeStream, Tokenizer};
+use serde_json::{Map, Value};
 use std::collections::VecDeque;
 
 /// Completions that can be under way or wait.
@@ -376,23 +377,30 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
 
 /// What each token adds to a text; special ones are spelled out, or add nothing.
 fn pieces(mut stream: DecodeStream<&Tokenizer>, ids: &[u32], special: bool) -> Vec<String> {
-    let piece = |id: &u32| {
+    let mut pieces = Vec::with_capacity(ids.len());
+    for id in ids {
         let token = stream.tokenizer().describe(*id);
-        match token.special {
+        pieces.push(match token.special {
             true if special => token.text,
             true => String::new(),
             false => stream.push(*id).unwrap_or_default(),
-        }
-    };
-    ids.iter().map(piece).collect()
+        });
+    }
+    // Bytes that wait for more of a character are the last token's.
+    if let (Some(last), Some(rest)) = (pieces.last_mut(), stream.flush()) {
+        last.push_str(&rest);
+    }
+    pieces
 }
 
 /// Refuses what is too long whatever its tokens are: megabytes take seconds to tokenise, in which nothing else is done.
 fn expect_short(prompt: &CompletionPrompt, context: usize) -> Result<()> {
     let bytes = match prompt {
         CompletionPrompt::Text { text } => text.len(),
-        CompletionPrompt::Messages { messages, .. } => {
-            messages.iter().map(|message| message.content.len()).sum::<usize>()
+        CompletionPrompt::Messages { messages, rendering } => {
+            let of_messages =
+                messages.iter().map(|message| message.content.len() + json_bytes(&message.fields));
+            of_messages.sum::<usize>() + json_bytes(&rendering.variables)
         }
         CompletionPrompt::Tokens { .. } => 0,
     };
@@ -401,6 +409,11 @@ fn expect_short(prompt: &CompletionPrompt, context: usize) -> Result<()> {
     }
     let rule = format!("be at most {}, the context length", counted(context as u64, "token"));
     Err(Invalid { field: "prompt".to_owned(), value: format!("{bytes} bytes"), rule }.into())
+}
+
+/// Bytes of fields as JSON, as a template may write them.
+fn json_bytes(fields: &Map<String, Value>) -> usize {
+    if fields.is_empty() { 0 } else { serde_json::to_vec(fields).map_or(0, |json| json.len()) }
 }
 
 fn expect_fits(prompt: &Prompt, context: usize) -> Result<()> {

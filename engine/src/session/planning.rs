@@ -83,7 +83,10 @@ impl Session {
         let mut config = self.with_teacher(config)?;
         if config.train.epochs.is_some() && config.train.objective.learns_text() {
             let tokens = self.text_tokens(&config);
-            config.settle_epochs(tokens as f64 / config.model.context_length as f64);
+            // Of an unknown text nothing is known of its epochs.
+            if tokens > 0 {
+                config.settle_epochs(tokens as f64 / config.model.context_length as f64);
+            }
         }
         Ok(config)
     }
@@ -93,7 +96,9 @@ impl Session {
         // What is damaged is told by whatever reads it.
         let summary = self.tokenizer_summary().ok().flatten();
         let trained = summary.filter(|summary| summary.config == config.tokenizer);
-        let share = 1.0 - config.data.validation;
+        // Files of their own are held out instead of a share.
+        let has_held_out = !config.data.validation_files.is_empty();
+        let share = if has_held_out { 1.0 } else { 1.0 - config.data.validation };
         match (self.text_bytes(config), trained) {
             (Some(bytes), Some(trained)) => (bytes as f64 * share / trained.bytes_per_token.max(0.1)) as u64,
             (None, Some(trained)) => trained.train_tokens,

@@ -14,8 +14,8 @@ use crate::plan::disk;
 use crate::platform::{self, files};
 use crate::project::{Beginning, Run, Teacher};
 use crate::protocol::{
-    Command, DataConfig, DeviceSummary, Event, RunConfig, RunLaunch, RunSummary, TrainEvent, TrainingState,
-    quantity,
+    Command, DataConfig, DeviceSummary, Event, LearnsFrom, RunConfig, RunLaunch, RunSummary, TrainEvent,
+    TrainingState, quantity,
 };
 use crate::setup::{OpenRun, RunSetup};
 use crate::train::{Options, PendingSample, Progress, Trainer};
@@ -205,12 +205,18 @@ impl Session {
                         ..self.data_config()?
                     };
                 }
+                let is_own = learns_from != LearnsFrom::Documents;
                 let learns_from = (learns_from, recipe);
                 let learned = self.files_to_learn(&config.train, learns_from).await?;
                 if let Some(learned) = learned {
                     config.data.paths = learned;
                     // Its sources are another text's.
                     config.data.mixture.clear();
+                    // And so are its held-out files.
+                    if is_own && !std::mem::take(&mut config.data.validation_files).is_empty() {
+                        let text = "the held-out files are not used: rows of tasks and of feedback hold out a share of their own";
+                        self.outlet.notice(text.to_owned());
+                    }
                 }
                 let beginning = Beginning::find(&self.opened()?.project, &config)?;
                 if let Some(beginning) = &beginning {
@@ -231,8 +237,15 @@ impl Session {
                 config.validate()?;
                 if let Some(notice) = prepared.settle_epochs(&mut config)? {
                     self.outlet.notice(notice);
+                    // Other settings have to agree with the steps.
+                    config.validate()?;
                 }
-                for notice in prepared.about_batches(&config)?.into_iter().chain(config.tuning_sentence()) {
+                for notice in prepared
+                    .about_batches(&config)?
+                    .into_iter()
+                    .chain(config.tuning_sentence())
+                    .chain(config.train.evaluation_sentence())
+                {
                     self.outlet.notice(notice);
                 }
                 (config, prepared, None)

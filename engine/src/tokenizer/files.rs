@@ -55,19 +55,32 @@ impl TokenizerFiles {
         Ok(if ends.is_empty() { files.settled() } else { files.generating(&json!({ "eos_token_id": ends })) })
     }
 
-    /// With fields of `generation_config.json`, where there is no such file.
+    /// With fields of `generation_config.json`, where there is no such file. Of one that does not say which tokens end a text, the file stays
+    /// as it is, and the fields say so.
     #[must_use]
     pub fn generating(mut self, fields: &Value) -> Self {
+        let is_known = |value: &&Value| !value.is_null();
         if self.generation.is_empty() {
-            let known = fields.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+            let known = fields.as_object().into_iter().flatten().filter(|(_, value)| is_known(value));
             self.generation = known.map(|(name, value)| (name.clone(), value.clone())).collect();
         }
-        self.settled()
+        let mut generation = self.generation.clone();
+        if let (None, Some(ends)) =
+            (generation.get("eos_token_id").filter(is_known), fields.get("eos_token_id").filter(is_known))
+        {
+            generation.insert("eos_token_id".to_owned(), ends.clone());
+        }
+        self.settled_as(&generation)
     }
 
     /// With a tokenizer that knows which tokens end a text. One end is `eos_token`, too.
-    fn settled(mut self) -> Self {
-        self.tokenizer = self.tokenizer.ending_as(&self.settings, &self.generation);
+    fn settled(self) -> Self {
+        let generation = self.generation.clone();
+        self.settled_as(&generation)
+    }
+
+    fn settled_as(mut self, generation: &Map<String, Value>) -> Self {
+        self.tokenizer = self.tokenizer.ending_as(&self.settings, generation);
         let end = self.tokenizer.end_of_text.and_then(|id| self.tokenizer.token(id));
         if let Some(end) =
             end.filter(|_| !self.generation.is_empty() && token_of(&self.settings, "eos_token").is_none())
@@ -270,6 +283,16 @@ mod tests {
             Value::Object(again.generation.clone()),
             json!({ "eos_token_id": [own + 1, own, 9999], "top_k": 5 })
         );
+
+        // A file that does not say what ends a text stays as it is.
+        let sampling = TokenizerFiles {
+            generation: Map::from_iter([("top_k".to_owned(), json!(5))]),
+            settings: Map::new(),
+            ..again.clone()
+        };
+        let sampling = sampling.generating(&json!({ "eos_token_id": [own, own + 1] }));
+        assert_eq!(sampling.tokenizer.ends(), [own, own + 1]);
+        assert_eq!(Value::Object(sampling.generation), json!({ "top_k": 5 }));
 
         let chat = again.with_chatml().unwrap();
         let turn = chat.tokenizer.id(CHATML_TOKENS[1]).unwrap();

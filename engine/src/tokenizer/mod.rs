@@ -401,6 +401,11 @@ impl Tokenizer {
         rest.chars().filter(|character| !is_known(character)).collect()
     }
 
+    /// The token for whatever the vocabulary lacks, where there is one.
+    pub fn unknown(&self) -> Option<u32> {
+        self.unknown
+    }
+
     /// The visible characters of a text that no token stands for, or only the one for whatever the vocabulary lacks.
     pub fn lost<'own>(
         &'own self,

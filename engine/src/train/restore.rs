@@ -87,6 +87,11 @@ impl Project {
             family: record.family.clone(),
             whole_context: record.whole_context,
             plain_pairs: record.plain_pairs,
+            // An early stop of the first run is none of this one.
+            patience_from: match record.state {
+                RunState::StoppedEarly => Some(info.step),
+                _ => record.patience_from.filter(|from| *from <= info.step),
+            },
             restored_from: Some(Start { run: run.name(), checkpoint, project: None }),
             ..restored.record()?
         })?;

@@ -127,7 +127,8 @@ mod tests {
         learn(&mut draft, Objective::Reward);
         assert_eq!(draft.train.learning_rate, 1e-5);
         learn(&mut draft, Objective::Chat);
-        assert_eq!(draft.train.learning_rate, own);
+        assert_eq!(draft.train.learning_rate, draft.tuning_rate());
+        assert!(draft.train.learning_rate > own, "an adapter's");
         draft.set_learning_rate(2e-6);
         learn(&mut draft, Objective::Preference);
         assert_eq!(draft.train.learning_rate, 2e-6, "one that was chosen stays");

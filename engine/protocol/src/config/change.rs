@@ -2,7 +2,8 @@
 
 use super::tuning::tuning_warmup;
 use super::{
-    ChatSettings, DistilSettings, EarlyStopping, GuardSettings, PreferenceSettings, RewardSettings, one_line,
+    ChatSettings, DistilSettings, EarlyStopping, GuardSettings, OptimizerKind, PreferenceSettings,
+    RewardSettings, TrainConfig, one_line,
 };
 use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
@@ -102,8 +103,12 @@ impl RunConfig {
         }
         let objective = std::mem::replace(&mut self.train.objective, objective);
         self.set_objective(objective);
-        // A loss with a head of its own takes another rate, where nobody chose one.
-        if self.train.learning_rate.to_bits() == rate.to_bits() && path.starts_with("train.preference.") {
+        // A loss with a head of its own takes another rate, and so does an adapter, where nobody chose one.
+        let tunes = self.start.is_some() || self.train.objective.compares_answers();
+        let is_tuned = tunes && path.starts_with("train.adapter");
+        if self.train.learning_rate.to_bits() == rate.to_bits()
+            && (is_tuned || path.starts_with("train.preference."))
+        {
             self.set_learning_rate(self.tuning_rate());
         }
         Ok(())
@@ -111,8 +116,8 @@ impl RunConfig {
 
     /// Another objective. Where it is another, samples begin with what is found in its data: what a text begins with is no
     /// question to answer. A run that goes on from a model, or compares answers, takes the defaults of tuning
-    /// ([`Self::take_tuning_defaults`]). What comes after comparing answers, and was given no other rate, learns at its own. A step of
-    /// rewards has whole groups of answers: its batch grows until it has.
+    /// ([`Self::take_tuning_defaults`]). What comes after comparing answers, and was given no other rate, learns at its own,
+    /// with weight decay again. A step of rewards has whole groups of answers: its batch grows until it has.
     pub fn set_objective(&mut self, objective: Objective) {
         if objective == self.train.objective {
             return;
@@ -125,9 +130,17 @@ impl RunConfig {
         }
         let was_careful = self.train.objective.compares_answers()
             && self.train.learning_rate.to_bits() == self.tuning_rate().to_bits();
-        self.train.objective = objective;
+        let compared = std::mem::replace(&mut self.train.objective, objective).compares_answers();
         if was_careful {
             self.set_learning_rate(self.tuning_rate());
+        }
+        // What compares answers took none; plain Adam has none.
+        if compared
+            && !objective.compares_answers()
+            && self.train.weight_decay == 0.0
+            && self.train.optimizer != OptimizerKind::Adam
+        {
+            self.train.weight_decay = TrainConfig::default().weight_decay;
         }
         if self.start.is_some() || objective.compares_answers() {
             self.take_tuning_defaults();
@@ -140,13 +153,19 @@ impl RunConfig {
         }
     }
 
-    /// Begins to train an adapter of this kind, or none; one of the kind that is there already stays as it is.
+    /// Begins to train an adapter of this kind, or none; one of the kind that is there already stays as it is. A learning rate that is
+    /// the default of tuning ([`Self::tuning_rate`]) becomes that of the adapter.
     fn set_adapter(&mut self, kind: &str) -> Result<(), String> {
         let kind = kind.trim().trim_matches('"');
+        let rate = self.tuning_rate();
         match kind {
             "none" => self.train.adapter = None,
             "lora" => self.train.adapter.get_or_insert_default().kind = AdapterKind::Lora,
             _ => return Err(names::unknown("adapter", kind, ["lora", "none"].into_iter())),
+        }
+        let tunes = self.start.is_some() || self.train.objective.compares_answers();
+        if tunes && self.train.learning_rate.to_bits() == rate.to_bits() {
+            self.set_learning_rate(self.tuning_rate());
         }
         Ok(())
     }

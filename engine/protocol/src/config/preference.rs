@@ -115,6 +115,8 @@ impl PreferenceSettings {
         require(of_scores, center.0, center.1, "be 0, unless train.preference.loss is bradley_terry")?;
         let rule = "be even with the objective preference: each pair takes two rows";
         require(batch_size.is_multiple_of(2), "train.batch_size", batch_size, rule)?;
+        let rule = "be at least 4 with train.preference.loss = kto: the divergence is a mean over a micro-batch, half of whose rows are answers";
+        require(batch_size >= 4 || !self.loss.judges_answers(), "train.batch_size", batch_size, rule)?;
         for (field, weight) in [
             ("train.preference.desirable_weight", self.desirable_weight),
             ("train.preference.undesirable_weight", self.undesirable_weight),
@@ -146,12 +148,13 @@ mod tests {
         assert_eq!(RunConfig::from_toml(&text).unwrap(), run, "{text}");
         for (change, said) in [
             ("train.batch_size=5", "train.batch_size = 5 must be even"),
+            ("train.preference.loss=kto;train.batch_size=2", "train.batch_size = 2 must be at least 4"),
             ("train.preference.beta=0", "train.preference.beta = 0 must be a number above 0"),
             ("train.preference.margin=-1", "train.preference.margin = -1 must be 0 or more"),
             ("train.label_smoothing=0.1", "train.label_smoothing = 0.1 must be 0"),
         ] {
             let mut run = run.clone();
-            run.set(change).unwrap();
+            change.split(';').for_each(|change| run.set(change).unwrap());
             let reason = run.train.validate().unwrap_err().to_string();
             assert!(reason.contains(said), "{reason}");
         }

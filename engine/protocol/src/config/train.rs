@@ -5,6 +5,7 @@ use super::{
     PreferenceSettings, RewardSettings, Trainable,
 };
 use crate::model::Position;
+use crate::quantity::counted;
 use crate::{Invalid, ModelConfig, require};
 use serde::{Deserialize, Serialize};
 
@@ -454,6 +455,22 @@ impl TrainConfig {
     /// Micro-batches of a split that an evaluation averages over.
     pub fn evaluated_micro_batches(&self) -> usize {
         self.eval_batches.saturating_mul(self.accumulate)
+    }
+
+    /// That evaluations read more rows of a split than the steps between them, in a sentence, where that follows from accumulation: an
+    /// evaluation's batches are of a step's size.
+    pub fn evaluation_sentence(&self) -> Option<String> {
+        let (batches, steps) = (self.eval_batches as u64, self.eval_interval);
+        (self.accumulate > 1 && steps > 0 && batches > steps).then(|| {
+            let of_step = self.batch_size.saturating_mul(self.accumulate) as u64;
+            let rows = |steps: u64| counted(steps.saturating_mul(of_step), "row");
+            format!(
+                "an evaluation reads up to {} of each split, and the {steps} steps before it {}: train.eval_batches counts batches of a whole \
+                 step, batch_size × accumulate; lower it, or raise train.eval_interval",
+                rows(batches),
+                rows(steps)
+            )
+        })
     }
 
     /// Whether it learns scores of texts: the model's head has one row then, and writes nothing.

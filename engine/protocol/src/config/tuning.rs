@@ -12,6 +12,9 @@ const ADAPTER_RATE: f64 = 1e-5;
 const SCORING_RATE: f64 = 1e-4;
 /// The highest rate of all other objectives, times the model's width: 5e-5 for GPT-2's 768, which is transformers' default, and 3e-4 for 128.
 const RATE_TIMES_WIDTH: f64 = 0.0384;
+/// How much higher that rate is where only an adapter is trained, and its limit.
+const ADAPTER_FACTOR: f64 = 10.0;
+const HIGHEST_ADAPTER_RATE: f64 = 1e-3;
 /// Per cent of the steps that warm up.
 const WARMUP: u64 = 3;
 /// PyTorch's, and TRL's.
@@ -25,9 +28,13 @@ impl RunConfig {
             (Objective::Preference, _) if self.train.learns_scores() => SCORING_RATE,
             (Objective::Preference | Objective::Reward, Some(_)) => ADAPTER_RATE,
             (Objective::Preference | Objective::Reward, None) => CAREFUL_RATE,
-            (Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil, _) => {
+            (Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil, adapter) => {
                 // Two digits: a rate is an estimate, and is shown.
                 let rate = RATE_TIMES_WIDTH / self.model.width.max(1) as f64;
+                let rate = match adapter {
+                    Some(_) => (ADAPTER_FACTOR * rate).min(HIGHEST_ADAPTER_RATE),
+                    None => rate,
+                };
                 let digits = libm::pow(10.0, 1.0 - libm::floor(libm::log10(rate)));
                 libm::round(rate * digits) / digits
             }
@@ -35,11 +42,12 @@ impl RunConfig {
     }
 
     /// Gives a run that goes on from a model the defaults of its objective: the rate of [`Self::tuning_rate`], or a lower one that the model
-    /// was trained at, unless it compares answers; a warm-up of 3 % of the steps; β₂ 0.999 of Adam. Runs that compare answers have no weight
+    /// was trained at, unless it compares answers or trains an adapter; a warm-up of 3 % of the steps; β₂ 0.999 of Adam. Runs that compare answers have no weight
     /// decay, as TRL's: it would move weights of which nothing is learned.
     pub fn take_tuning_defaults(&mut self) {
         let (rate, compares) = (self.tuning_rate(), self.train.objective.compares_answers());
-        self.set_learning_rate(if compares { rate } else { rate.min(self.train.learning_rate) });
+        let is_own = compares || self.train.adapter.is_some();
+        self.set_learning_rate(if is_own { rate } else { rate.min(self.train.learning_rate) });
         let train = &mut self.train;
         train.warmup_steps = tuning_warmup(train.steps);
         if matches!(train.optimizer, OptimizerKind::Adam | OptimizerKind::Adamw) {
@@ -107,6 +115,12 @@ mod tests {
         assert_eq!(of(Objective::Chat, |_| ()), (3e-4, decay, 0.999, warmup));
         assert_eq!(of(Objective::Classify, |run| run.set_learning_rate(1e-4)).0, 1e-4, "a lower one stays");
         assert_eq!(of(Objective::Chat, |run| run.model.width = 768).0, 5e-5);
+        let adapted = |run: &mut RunConfig| {
+            run.train.adapter = Some(Adapter::default());
+            run.model.width = 768;
+            run.set_learning_rate(1e-5);
+        };
+        assert_eq!(of(Objective::Chat, adapted).0, 5e-4, "the base's rate says nothing of an adapter's");
         assert_eq!(of(Objective::Preference, |_| ()), (1e-6, 0.0, 0.999, warmup));
         assert_eq!(of(Objective::Reward, |run| run.train.adapter = Some(Adapter::default())).0, 1e-5);
         assert_eq!(of(Objective::Reward, |_| ()).1, 0.0);
@@ -117,6 +131,35 @@ mod tests {
         let before = own.train.clone();
         own.set_objective(Objective::Distil);
         assert_eq!((own.train.beta2, own.train.warmup_steps), (before.beta2, before.warmup_steps));
+    }
+
+    #[test]
+    fn an_adapter_that_is_chosen_later_takes_its_rate_unless_another_was_chosen() {
+        let mut run = begun();
+        run.model.width = 768;
+        run.set_objective(Objective::Chat);
+        assert_eq!(run.train.learning_rate, 5e-5);
+        run.set("adapter=lora").unwrap();
+        assert_eq!(run.train.learning_rate, 5e-4);
+        run.set("adapter=none").unwrap();
+        assert_eq!(run.train.learning_rate, 5e-5);
+        run.set("adapter.rank=4").unwrap();
+        assert_eq!(run.train.learning_rate, 5e-4);
+        run.model.width = 128;
+        assert_eq!(run.tuning_rate(), 1e-3);
+        run.set("train.learning_rate=2e-5").unwrap();
+        run.set("adapter=none").unwrap();
+        assert_eq!(run.train.learning_rate, 2e-5);
+    }
+
+    #[test]
+    fn weight_decay_comes_back_after_comparing_answers() {
+        let mut run = begun();
+        run.set_objective(Objective::Preference);
+        run.set_objective(Objective::Reward);
+        assert_eq!(run.train.weight_decay, 0.0);
+        run.set_objective(Objective::Chat);
+        assert_eq!(run.train.weight_decay, crate::TrainConfig::default().weight_decay);
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl<'a> PairBatches<'a> {
     /// What a person should know of them, a sentence each.
     pub fn sentences(&self) -> Vec<String> {
         let [train, validation] = self.about;
-        let lost = validation.lost().into_iter().map(of_held_out);
+        let lost = validation.lost(self.settings).into_iter().map(of_held_out);
         train.sentences(self.settings).into_iter().chain(lost).collect()
     }
 
@@ -253,6 +253,12 @@ fn kept(
             }
         }
     }
+    if kept.is_empty() && settings.judged.is_some() {
+        return Err(Error::Refused(format!(
+            "no answer of the {split} data begins within its first {most} tokens; give more answers, shorter prompts, or a longer \
+             model.context_length"
+        )));
+    }
     if kept.is_empty() {
         return Err(Error::Refused(format!(
             "no pair of the {split} data has two answers that differ in their first {most} tokens; give more pairs, shorter ones, or a longer \
@@ -264,7 +270,8 @@ fn kept(
 
 impl PairStatistics {
     /// What a person should know, a sentence each.
-    fn sentences(&self, BatchSettings { scored, judged, .. }: BatchSettings) -> Vec<String> {
+    fn sentences(&self, settings: BatchSettings) -> Vec<String> {
+        let BatchSettings { scored, judged, .. } = settings;
         let Self { pairs, left_out, learned, .. } = *self;
         let kept = (pairs - left_out) as u64;
         let pairs = counted(kept, "pair");
@@ -276,25 +283,28 @@ impl PairStatistics {
         } else {
             format!("{pairs} of answers: {} learned in an epoch", counted(learned, "token"))
         };
-        std::iter::once(first).chain(self.lost()).collect()
+        std::iter::once(first).chain(self.lost(settings)).collect()
     }
 
     /// What is cut and left out, a sentence each.
-    fn lost(&self) -> Vec<String> {
+    fn lost(&self, BatchSettings { judged, .. }: BatchSettings) -> Vec<String> {
+        let one = if judged.is_some() { "answer" } else { "pair" };
         let Self { cut, cut_tokens, left_out, .. } = *self;
         let of = |number: usize, thing: &str| counted(number as u64, thing);
         let mut all = Vec::new();
         if cut > 0 {
-            let (cut, tokens) = (of(cut, "pair"), of(cut_tokens, "token"));
+            let (cut, tokens) = (of(cut, one), of(cut_tokens, "token"));
             all.push(format!(
                 "{cut} longer than the context length: the end was cut off, {tokens} of answers in it"
             ));
         }
         if left_out > 0 {
-            let left_out = of(left_out, "pair");
-            all.push(format!(
-                "{left_out} left out: an answer lies beyond the context length, or both are the same up to it"
-            ));
+            let left_out = of(left_out, one);
+            let why = match judged {
+                Some(_) => "the answer lies beyond the context length",
+                None => "an answer lies beyond the context length, or both are the same up to it",
+            };
+            all.push(format!("{left_out} left out: {why}"));
         }
         all
     }

@@ -50,6 +50,7 @@ pub(super) async fn encode(
         characters: 0,
         prompt: None,
         plain: true,
+        rows: 0,
         judged: judges.then(Default::default),
     };
     let (mut waiting, mut bytes) = (0, 0);
@@ -187,8 +188,6 @@ struct WaitingRow<'a> {
     example: ChatExample,
 }
 
-/// The tokens of an answer, and which of them are learned.
-
 /// Conversations on their way into a store.
 struct ConversationQueue<'a> {
     files: &'a TokenizerFiles,
@@ -203,15 +202,18 @@ struct ConversationQueue<'a> {
     prompt: Option<String>,
     /// All are texts that no template wrote.
     plain: bool,
-    /// What waits for the answer after it, of training and validation, where answers are judged.
-    judged: Option<[Judged; 2]>,
+    /// Rows so far.
+    rows: u64,
+    /// Where answers are judged, those of training and validation: the first ones of rows, and the rejected ones of pairs. So two answers of
+    /// a row are never next to each other.
+    judged: Option<[[Judged; 2]; 2]>,
 }
 
-/// Answers of a split that are judged: the first one, and the last, which waits for another's answer to its prompt.
+/// Answers that are judged, each with the number of its row: the first one, and the last, which waits for the next row's answer.
 #[derive(Default)]
 struct Judged {
-    first: Option<Marked>,
-    last: Option<Marked>,
+    first: Option<(u64, Marked)>,
+    last: Option<(u64, Marked)>,
 }
 
 /// Tokens, and which are learned. The first token is never learned: its mark says whether the answer is a good one.
@@ -285,10 +287,11 @@ impl ConversationQueue<'_> {
                 self.ask(&example);
             }
             self.plain &= example.raw;
+            self.rows += 1;
             for (number, (answer, marked)) in answers(&example).zip(learned).enumerate() {
                 self.characters += answer.text.chars().count() as u64;
                 if self.judged.is_some() {
-                    self.judge(split, example.label.unwrap_or(number == 0), marked)?;
+                    self.judge((split, number), example.label.unwrap_or(number == 0), marked)?;
                 } else {
                     self.append(split, &marked)?;
                 }
@@ -315,13 +318,16 @@ impl ConversationQueue<'_> {
         self.writer.append_example(split, &example.tokens, &example.learned, example.bytes)
     }
 
-    /// Writes the answer before this one with this one's answer to its prompt, as TRL pairs them: in the order of the rows.
-    fn judge(&mut self, split: Split, good: bool, mut marked: Marked) -> Result<()> {
+    /// Writes the answer before this one with this one's answer to its prompt, as TRL pairs them: in the order of the rows. `number` is the
+    /// answer's within its row.
+    fn judge(&mut self, (split, number): (Split, usize), good: bool, mut marked: Marked) -> Result<()> {
         marked.learned.iter_mut().take(1).for_each(|mark| *mark = good);
-        let Some(judged) = self.judged.as_mut().map(|both| &mut both[split as usize]) else { return Ok(()) };
-        judged.first.get_or_insert_with(|| marked.clone());
-        match judged.last.replace(marked.clone()) {
-            Some(before) => self.append_judged(split, &before, &marked),
+        let row = self.rows;
+        let chains = self.judged.as_mut().map(|both| &mut both[split as usize]);
+        let Some(chain) = chains.and_then(|chains| chains.get_mut(number)) else { return Ok(()) };
+        chain.first.get_or_insert_with(|| (row, marked.clone()));
+        match chain.last.replace((row, marked.clone())) {
+            Some((_, before)) => self.append_judged(split, &before, &marked),
             None => Ok(()),
         }
     }
@@ -331,12 +337,20 @@ impl ConversationQueue<'_> {
         self.append(split, &own.with_answer_of(next))
     }
 
-    /// Writes the last answers, each with the first one's.
+    /// Writes the last answers, each with the first one's. An answer that is the only one of its kind takes that of any other row; without
+    /// another row there is nothing to hold out, which is refused elsewhere.
     fn end_judged(&mut self) -> Result<()> {
-        for split in [Split::Train, Split::Validation] {
-            let judged = self.judged.as_mut().map(|both| std::mem::take(&mut both[split as usize]));
-            if let Some(Judged { first: Some(first), last: Some(last) }) = judged {
-                self.append_judged(split, &last, &first)?;
+        let Some([train, held_out]) = self.judged.as_mut().map(std::mem::take) else { return Ok(()) };
+        for (split, chains, others) in
+            [(Split::Train, &train, &held_out), (Split::Validation, &held_out, &train)]
+        {
+            for chain in chains {
+                let Some((row, last)) = &chain.last else { continue };
+                let all = std::iter::once(chain).chain(chains).chain(others);
+                let mut answers = all.flat_map(|chain| chain.first.iter().chain(&chain.last));
+                if let Some((_, other)) = answers.find(|(of, _)| of != row) {
+                    self.append_judged(split, last, other)?;
+                }
             }
         }
         Ok(())

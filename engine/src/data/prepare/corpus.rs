@@ -26,15 +26,17 @@ enum Origin {
 
 impl Corpus {
     pub(super) fn new(config: &DataConfig, problems: &Problems) -> Result<Self> {
+        let held_out = read::find_sources(&config.validation_files, problems)?;
         let text = if config.paths.is_empty() {
             Origin::Stories(config.corpus_bytes)
         } else {
-            let sources = read::find_sources(&config.paths, problems)?;
+            let mut sources = read::find_sources(&config.paths, problems)?;
+            read::remove_held_out(&mut sources, &held_out);
             let mixture =
                 if config.mixture.is_empty() { read::mixture(&sources)? } else { config.mixture.clone() };
             Origin::Files { sources, mixture }
         };
-        Ok(Self { text, held_out: read::find_sources(&config.validation_files, problems)? })
+        Ok(Self { text, held_out })
     }
 
     /// Files of rows, each with the split that its rows are given; none where the text is not in files.
@@ -74,12 +76,18 @@ impl Corpus {
         Box::new(self.training_pieces(problems).chain(self.held_out_pieces(problems)))
     }
 
-    /// What is in held-out files.
+    /// What is in held-out files, whatever split a cleaning gave it.
     pub(super) fn held_out_pieces(
         &self,
         problems: &Problems,
     ) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
-        Box::new(read::pieces(self.held_out.clone(), problems))
+        Box::new(read::pieces(self.held_out.clone(), problems).map(|piece| {
+            let mut piece = piece?;
+            if let Some(mark) = &mut piece.mark {
+                mark.split = Some(Split::Validation);
+            }
+            Ok(piece)
+        }))
     }
 
     /// What is not in held-out files.

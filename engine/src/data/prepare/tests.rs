@@ -538,6 +538,22 @@ fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
 }
 
 #[test]
+fn a_held_out_file_within_the_data_does_not_train() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("texts");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("a.txt"), "It trains. ".repeat(30)).unwrap();
+    std::fs::write(data.join("held.txt"), "Unseen. ".repeat(20)).unwrap();
+    let mut config = config(TokenizerKind::Byte, &[&data]);
+    config.data.validation_files = vec![data.join("held.txt").display().to_string()];
+    let (prepared, _) = run(&config, folder.path()).unwrap();
+    let decoded = |split| prepared.tokenizer.decode(&all(&prepared.store, split));
+    let [train, held_out] = [Split::Train, Split::Validation].map(decoded);
+    assert_eq!([train.matches("Unseen.").count(), held_out.matches("Unseen.").count()], [0, 20]);
+    assert_eq!([train.matches("trains").count(), held_out.matches("trains").count()], [30, 0]);
+}
+
+#[test]
 fn copies_of_a_row_are_on_one_side() {
     let folder = tempfile::tempdir().unwrap();
     let copied: Vec<String> =
@@ -601,4 +617,31 @@ fn single_thumbs_are_answers_with_their_labels_and_another_answer_to_their_promp
     let rows = format!("{rows}{{\"prompt\":\"h?\",\"chosen\":\"i\",\"rejected\":\"j\"}}\n");
     let prepared = judged(other.path(), &rows, Sigmoid).unwrap();
     assert!(prepared.problems[0].reason.contains("loss=kto"), "{:?}", prepared.problems);
+}
+
+#[test]
+fn of_pairs_that_are_judged_an_answer_is_never_compared_with_its_own_row() {
+    use glasshouse_protocol::config::PreferenceLoss::Kto;
+    let folder = tempfile::tempdir().unwrap();
+    let pair = |row: usize| format!(r#"{{"prompt":"p{row}?","chosen":"c{row}.","rejected":"r{row}."}}"#);
+    for count in 2..6 {
+        let rows = (0..count).map(pair).collect::<Vec<_>>().join("\n");
+        let prepared = judged(folder.path(), &rows, Kto).unwrap();
+        let mut answers = 0;
+        for split in [Split::Train, Split::Validation] {
+            let examples = prepared.store.examples(split).unwrap();
+            for example in 0..examples.count() {
+                let range = examples.range(example);
+                let length = (range.end - range.start) as usize;
+                let text =
+                    prepared.tokenizer.decode(&prepared.store.read(split, range.start, length).unwrap());
+                let row = text.strip_prefix('p').and_then(|text| text.chars().next()).unwrap();
+                let is_own = [format!("c{row}."), format!("r{row}.")].iter().any(|own| text.contains(own));
+                // The answer itself, and then another's to its prompt.
+                assert_eq!(is_own, example % 2 == 0, "{text}");
+                answers += 1;
+            }
+        }
+        assert_eq!(answers, 4 * count);
+    }
 }

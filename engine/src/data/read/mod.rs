@@ -27,7 +27,7 @@ pub use labelled::{LabelledText, Row, labelled_texts};
 use lines::Lines;
 pub use lines::RowLocation;
 pub use problems::Problems;
-pub use source::{SourceFile, SourceKind, find_sources};
+pub use source::{SourceFile, SourceKind, find_sources, remove_held_out};
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;

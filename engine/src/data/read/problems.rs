@@ -11,6 +11,9 @@ const MAX_KINDS: usize = 8;
 /// Fields that nothing reads and that are counted, of rows that each have their own names.
 const MAX_FIELDS: usize = 32;
 
+/// What is counted instead of further fields: rows that have any.
+const OTHER_FIELDS: &str = "other fields";
+
 /// Files with something wrong in them: of each what is wrong, every kind once, with the first reason and how many more there are.
 #[derive(Clone, Debug, Default)]
 pub struct Problems(Arc<Mutex<Vec<FileProblems>>>, UnreadFields);
@@ -51,11 +54,17 @@ impl Problems {
     /// Counts a row for each of its fields that nothing reads. A field is no problem: its row is taken.
     pub fn unread(&self, fields: impl IntoIterator<Item = String>) {
         let mut known = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut has_others = false;
         for field in fields {
             let room = known.len() < MAX_FIELDS;
             if room || known.contains_key(&field) {
                 *known.entry(field).or_default() += 1;
+            } else {
+                has_others = true;
             }
+        }
+        if has_others {
+            *known.entry(OTHER_FIELDS.to_owned()).or_default() += 1;
         }
     }
 
@@ -130,6 +139,16 @@ impl Problems {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_fields_some_are_named_and_rows_with_others_are_counted() {
+        let problems = Problems::default();
+        for row in 0..3 {
+            problems.unread((0..MAX_FIELDS + 2).map(|field| format!("f{field:02}")));
+            assert_eq!(problems.unread_fields().get(OTHER_FIELDS), Some(&(row + 1)));
+        }
+        assert_eq!(problems.unread_fields().len(), MAX_FIELDS + 1);
+    }
 
     #[test]
     fn every_kind_of_fault_is_told_by_its_first_line() {

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::platform::{CorpusFiles, files};
 use glasshouse_corpus::pipeline::{UNFINISHED, is_unfinished};
 use glasshouse_corpus::read::{self, Format, Packing, Settings};
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use web_time::UNIX_EPOCH;
@@ -98,6 +99,14 @@ pub fn find_sources<P: AsRef<Path>>(paths: &[P], problems: &Problems) -> Result<
         }
     }
     Ok(sources)
+}
+
+/// Removes the held-out files from those that train: a file is never on both sides.
+pub fn remove_held_out(sources: &mut Vec<SourceFile>, held_out: &[SourceFile]) {
+    let place =
+        |source: &SourceFile| std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
+    let held_out: BTreeSet<PathBuf> = held_out.iter().map(place).collect();
+    sources.retain(|source| !held_out.contains(&place(source)));
 }
 
 fn source(path: PathBuf, kind: SourceKind, named: bool) -> Result<SourceFile> {

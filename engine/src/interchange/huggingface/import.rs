@@ -97,10 +97,13 @@ fn type_of(config: &Map<String, Value>) -> String {
     config.get("model_type").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// The settings of the part that writes, of a model of several parts. What the whole says of its vocabulary counts there, too.
+/// The settings of the part that writes, of a model of several parts. What the whole says of its vocabulary and of quantisation
+/// counts there, too.
 fn text_part(mut whole: Map<String, Value>) -> Map<String, Value> {
     let Some(Value::Object(mut part)) = whole.remove("text_config") else { return whole };
-    for name in ["bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings"] {
+    let names =
+        ["bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings", "quantization_config"];
+    for name in names {
         if let (None, Some(value)) = (part.get(name), whole.remove(name)) {
             part.insert(name.to_owned(), value);
         }
@@ -212,7 +215,9 @@ fn matched(
         let reason = format!("{} tensors are missing, {first} the first; {TAKE_AGAIN}", missing.len());
         return Err(Error::bad_file(path, reason));
     }
-    let is_other = |name: &str| has_parts && !name.contains("language_model.");
+    // The parts' own tensors are under their names; blocks without one are the text's.
+    let is_text = |name: &str| name.contains("language_model.") || name.starts_with("model.layers.");
+    let is_other = |name: &str| has_parts && !is_text(name);
     left.retain(|name| !is_redundant(name, model) && !is_other(name));
     if let Some(first) = left.first() {
         let reason = format!(

@@ -239,7 +239,7 @@ impl Guard {
                 severity: GuardSeverity::Warning,
                 since: 0,
                 text: format!(
-                    "The validation loss is {validation:.4} at step {step}, and was {start:.4} at step 0: so far the run has made the model worse. The                      learning rate is probably too high.{stays}"
+                    "The validation loss is {validation:.4} at step {step}, and was {start:.4} at step 0: so far the run has made the model worse. The learning rate is probably too high.{stays}"
                 ),
                 value: validation,
                 threshold: start,

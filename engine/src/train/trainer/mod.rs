@@ -207,7 +207,10 @@ impl Trainer<'_> {
     /// training goes on without it; the returned notice is to be shown.
     pub fn sample_failed(&mut self, reason: &str) -> Result<TrainEvent> {
         let event = TrainEvent::Notice { text: format!("no sample at step {}: {reason}", self.step) };
-        self.metrics.write(&event)?;
+        match self.samples_by_steps(self.step) {
+            true => self.metrics.write(&event)?,
+            false => self.metrics.write_timed(&event)?,
+        }
         self.metrics.flush()?;
         Ok(event)
     }
@@ -337,6 +340,17 @@ impl Trainer<'_> {
     }
 
     fn finish_next(&mut self) {
+        let train = &self.config.train;
+        let ends_early = self.stopped_early.is_some() && !self.stop_requested();
+        let has_milestones = || train.milestone_interval > 0 || !spaced_milestones(train).is_empty();
+        if ends_early
+            && has_milestones()
+            && self.has_room_for_milestone()
+            && !self.checkpoints.has_milestone(self.step)
+        {
+            // The last weights are one, as at the end of all steps.
+            self.actions.push_back(Action::Milestone);
+        }
         if self.saved != Some(self.step) || self.best_here {
             self.actions.push_back(Action::Save);
         }
