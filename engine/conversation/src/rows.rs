@@ -286,7 +286,7 @@ impl RowWithNotes {
             Some(Value::Bool(good)) => Some(*good),
             Some(number) if number.as_f64() == Some(0.0) => Some(false),
             Some(number) if number.as_f64() == Some(1.0) => Some(true),
-            Some(other) if objective == Objective::Preference => {
+            Some(other) if objective.learns_pairs() => {
                 return Err(wrong("label", "true or false", other));
             }
             // A class or a note, of which other objectives know nothing.
@@ -295,7 +295,7 @@ impl RowWithNotes {
                 None
             }
         };
-        if label == Some(false) && objective != Objective::Preference {
+        if label == Some(false) && !objective.learns_pairs() {
             return Err(RowError::Rejected);
         }
         let reads = |key: &str| format.reads(key) && !(labelled_otherwise && key == "label");

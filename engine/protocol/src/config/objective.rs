@@ -102,6 +102,14 @@ impl Objective {
         !self.learns_text()
     }
 
+    /// Whether tokens of a prompt may count in its loss.
+    pub fn weighs_prompts(self) -> bool {
+        match self {
+            Self::Chat => true,
+            Self::Text | Self::Preference | Self::Reward | Self::Classify | Self::Distil => false,
+        }
+    }
+
     /// Whether its examples come in pairs, a better and a worse answer to one prompt, in rows that belong together.
     pub fn learns_pairs(self) -> bool {
         match self {

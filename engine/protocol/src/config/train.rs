@@ -401,7 +401,7 @@ impl TrainConfig {
         let (weight, field) = (self.prompt_loss_weight, "train.prompt_loss_weight");
         require((0.0..=1.0).contains(&weight), field, weight, "lie between 0 and 1")?;
         let rule = format!("be 0 with the objective {}: it belongs to chat", self.objective);
-        require(weight == 0.0 || self.objective == Objective::Chat, field, weight, rule)?;
+        require(weight == 0.0 || self.objective.weighs_prompts(), field, weight, rule)?;
         let (alpha, field) = (self.unlikelihood, "train.unlikelihood");
         require(alpha.is_finite() && alpha >= 0.0, field, alpha, "be 0 or more")?;
         let rule = format!("be 0 with the objective {}: it belongs to text", self.objective);
