@@ -146,10 +146,11 @@ fn preference(@builtin(local_invocation_index) local: u32) {
                 let w = scores[control.row * arguments.scores + 2u * arguments.pairs + pair];
                 good = w >= 0.0;
                 let along = select(-beta, beta, good);
-                let far = sigmoid(-along * (ratio.x - divergence));
-                mean = abs(w) * far;
-                slope = vec2(abs(w) * along * far * (1.0 - far), 0.0);
                 ahead = along * (ratio.x - divergence);
+                // Not 1 − far, which has no digits left near 1.
+                let far = sigmoid(-ahead);
+                mean = abs(w) * far;
+                slope = vec2(abs(w) * along * far * sigmoid(ahead), 0.0);
                 around = size.x;
                 rewards += select(vec2(0.0, worth.x), vec2(worth.x, 0.0), good);
                 answers += select(vec2(0.0, 1.0), vec2(1.0, 0.0), good);

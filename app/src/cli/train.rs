@@ -294,11 +294,8 @@ impl Follower {
     fn hear(&mut self, event: Event) -> Result<()> {
         match event {
             Event::Preparing { stage, .. } => self.prepares(stage),
-            Event::LeftOut { problems } if self.json => {
-                if !problems.is_empty() {
-                    self.output.put(&left_out(&problems).to_string());
-                }
-            }
+            Event::LeftOut { problems } if self.json && problems.is_empty() => {}
+            Event::LeftOut { problems } if self.json => self.output.put(&left_out(&problems).to_string()),
             Event::LeftOut { problems } => super::data::tell(&problems),
             Event::Notice { text } => self.output.notice(&text),
             Event::RunOpened { opened } => {

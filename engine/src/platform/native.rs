@@ -248,7 +248,7 @@ pub async fn pause(seconds: f64) -> Result<()> {
 
 /// Never comes: whoever waits for a device waits in wgpu's `poll`, and has no use for a timer.
 pub async fn later(_milliseconds: i32) {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Brings a public corpus into a folder, the person's cache folder where none is named, on a thread of its own. `stop` breaks it off.

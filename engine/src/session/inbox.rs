@@ -15,6 +15,7 @@ pub(super) struct Inbox {
 }
 
 /// What ended a race.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
 enum First<T> {
     Request(Option<Parcel<Request>>),
     Work(T),

@@ -61,9 +61,7 @@ impl RunConfig {
     /// Which of a run's settings are those defaults, in a sentence; nothing of one that begins with random weights, or has none of them.
     pub fn tuning_sentence(&self) -> Option<String> {
         let train = &self.train;
-        if self.start.is_none() {
-            return None;
-        }
+        self.start.as_ref()?;
         let mut taken = Vec::new();
         if train.learning_rate.to_bits() == self.tuning_rate().to_bits() {
             taken.push(format!("learning rate {:e}", train.learning_rate));

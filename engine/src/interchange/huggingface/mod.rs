@@ -217,7 +217,7 @@ pub(crate) async fn export_trained_in_turns(
         device: record
             .device
             .as_ref()
-            .map_or_else(|| "an unrecorded device".to_owned(), |device| device.to_string()),
+            .map_or_else(|| "an unrecorded device".to_owned(), ToString::to_string),
         parameters: parameters_of(&model.config)?.iter().map(|parameter| parameter.ty.count()).sum(),
         imported: record.state == RunState::Imported,
         evaluation: evaluation.map(Box::new),

@@ -27,8 +27,8 @@ pub(super) const FAMILY: Family = Family {
 fn read(fields: &mut Fields) -> Result<ModelConfig> {
     let (width, heads) = (fields.whole("hidden_size")?, fields.whole("num_attention_heads")?);
     let head_size = fields.head_size(("hidden_size", width), ("num_attention_heads", heads))?;
-    let (theta, share) =
-        (fields.number_or("rotary_emb_base", 10_000.0)?, fields.number_or("rotary_pct", 0.25)?);
+    let theta = fields.number_or("rotary_emb_base", 10_000.0)?;
+    let (theta, share) = (fields.number_or("rope_theta", theta)?, fields.number_or("rotary_pct", 0.25)?);
     let attention = fields.flag_or("attention_bias", true)?;
     let parallel = fields.flag_or("use_parallel_residual", true)?;
     let [vocabulary, context_length, layers] = [
