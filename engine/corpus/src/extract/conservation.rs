@@ -29,7 +29,7 @@ impl fmt::Display for Lost {
         let paragraphs = glasshouse_protocol::quantity::counted(*paragraphs as u64, "paragraph");
         write!(
             formatter,
-            "lost {words} of {of} words in {paragraphs} when its text was extracted, the first: \"{first}\"; \
+            "extraction lost {words} of {of} words in {paragraphs}, starting with \"{first}\"; \
              compare the text with the document"
         )
     }
@@ -111,7 +111,7 @@ mod tests {
         let found = lost(visible, "One two three four five. Twelve").unwrap();
         let first = "Six seven, eight nine ten eleven.".to_owned();
         assert_eq!(found, Lost { words: 6, of: 12, paragraphs: 1, first });
-        assert!(found.to_string().starts_with("lost 6 of 12 words in 1 paragraph"), "{found}");
+        assert!(found.to_string().starts_with("extraction lost 6 of 12 words in 1 paragraph"), "{found}");
         // Half of a paragraph is too little; all but one of ten words is enough.
         assert_eq!(lost("a b c d e f g h", "a b c d").unwrap().words, 4);
         assert_eq!(lost("a b c d e f g h i j", "a b c d e f g h i"), None);

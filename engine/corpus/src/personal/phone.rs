@@ -146,8 +146,11 @@ fn is_dated(bytes: &[u8], groups: &[DigitGroup]) -> bool {
     let is_day = |group: &DigitGroup| group.len() <= 2 && (1..=31).contains(&value(group));
     let in_pairs = groups.array_windows().any(|[left, right]| {
         let beside = |group: &DigitGroup| group.len() <= 2 || is_recent(group);
-        let span =
-            right.joint == Joint::Dash && is_year(left) && is_year(right) && value(left) < value(right);
+        let span = groups.len() == 2
+            && right.joint == Joint::Dash
+            && is_year(left)
+            && is_year(right)
+            && value(left) < value(right);
         is_tight(right) && ((is_recent(left) && beside(right)) || (is_recent(right) && beside(left))) || span
     });
     in_pairs

@@ -95,7 +95,7 @@ impl Recorders {
             Some(TroubleKind { count, first }) => {
                 format!(": {} {} ({} more of this kind)", first.place, first.reason, count - 1)
             }
-            None => ", which hold no text; check what they are with a viewer, or name others".to_owned(),
+            None => ": the files contain no text".to_owned(),
         };
         Err(Error::Refused(format!("no document was read from {count}{why}")))
     }

@@ -890,7 +890,11 @@ fn what_extraction_loses_is_a_trouble_of_the_report_and_masked() {
     let (report, _) = recorders.finish(&recipe).unwrap();
     let [trouble] = report.troubles.listed.as_slice() else { panic!("{:?}", report.troubles) };
     assert_eq!(trouble.place, "a.html");
-    assert!(trouble.reason.starts_with("lost 10 of 16 words in 1 paragraph"), "{}", trouble.reason);
+    assert!(
+        trouble.reason.starts_with("extraction lost 10 of 16 words in 1 paragraph"),
+        "{}",
+        trouble.reason
+    );
     assert!(!trouble.reason.contains("ann@"), "{}", trouble.reason);
     let counters = &report.stages.iter().find(|stage| !stage.counters.is_empty()).unwrap().counters;
     let counts: Vec<(&str, u64)> =

@@ -144,9 +144,7 @@ fn look(
             });
         }
         FileType::Other => {
-            return Err(
-                "is neither a file nor a folder; name `-` for what comes in through a pipe".to_owned()
-            );
+            return Err("is neither a file nor a folder; use `-` to read standard input".to_owned());
         }
         FileType::File(0) => return Err("is empty; leave it out, or put text into it".to_owned()),
         FileType::File(size) => size,
@@ -157,7 +155,8 @@ fn look(
     let root = below.then(|| named.file_name()).flatten().map(OsStr::to_string_lossy);
     if is_archive(&file_name, &head) {
         let display = display(path, visit, &folders, &file_name, names);
-        return members(files, path, &display, &folders, root, settings).map(VisitedPath::Archive);
+        return members(files, path, size, &display, &folders, root, settings, names)
+            .map(VisitedPath::Archive);
     }
     let (format, packing) = decide(&name, &file_name, &head)?;
     refuse_code(&format, settings)?;
@@ -192,14 +191,21 @@ pub(super) fn is_archive(file_name: &str, head: &[u8]) -> bool {
 }
 
 /// The members of an archive as sources, as if it were a folder. `display` is its name in ids, `folders` are those that it lies in.
+#[allow(clippy::too_many_arguments, reason = "all that `look` knows of the archive")]
 fn members(
     files: &dyn Files,
     path: &Path,
+    size: u64,
     display: &str,
     folders: &[String],
     root: Option<Cow<'_, str>>,
     settings: &Settings,
+    names: &mut FxHashSet<String>,
 ) -> Result<Vec<Result<Source, Trouble>>, String> {
+    // What members may share of the archive: all of it once, packed, and what that may unpack to.
+    let limits = &settings.limits;
+    let most = limits.expansion_free.max(limits.expansion.saturating_mul(size));
+    let (mut packed_left, mut left) = (size, most);
     let members = archive::members(files.open(path).map_err(|error| open::cannot(&error))?)?;
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let within: Vec<String> = folders.iter().cloned().chain(root.is_some().then(|| stem.clone())).collect();
@@ -212,6 +218,13 @@ fn members(
         };
         let source = || {
             let member = member.map_err(|(_, reason)| reason)?;
+            packed_left = packed_left.checked_sub(member.packed).ok_or_else(|| {
+                "overlaps other members of its archive; make the archive again".to_owned()
+            })?;
+            left = left.checked_sub(member.size).ok_or_else(|| {
+                let most = most >> 20;
+                format!("unpacks, with the members before it, to more than {most} MiB; if it should, raise reading.limits.expansion")
+            })?;
             let (folder, file_name) = name.rsplit_once('/').unwrap_or(("", &name));
             let named = format::named(file_name)?;
             let head = member_head(files, path, &member)?;
@@ -224,7 +237,7 @@ fn members(
             let folders: Vec<String> = within.iter().cloned().chain(below).collect();
             Ok(Source {
                 path: path.to_owned(),
-                name: format!("{display}/{}", plain(&name)),
+                name: unique(format!("{display}/{}", plain(&name)), names),
                 packing,
                 size: member.packed,
                 mixture: mixture(Some(root.clone()), &folders, &format, &named.stem),
@@ -240,6 +253,15 @@ fn members(
         Some(source().map_err(|reason| Trouble { place, reason }))
     });
     Ok(sources.collect())
+}
+
+/// A member's name, with a number behind it where another has the same.
+fn unique(name: String, names: &mut FxHashSet<String>) -> String {
+    if names.insert(name.clone()) {
+        return name;
+    }
+    let numbered = (2_u64..).map(|number| format!("{name}:{number}"));
+    numbered.into_iter().find(|name| names.insert(name.clone())).unwrap_or(name)
 }
 
 /// The first bytes of a member.

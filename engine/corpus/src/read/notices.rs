@@ -38,9 +38,9 @@ impl Notices {
     pub(super) fn take(&self) -> Vec<String> {
         let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let told = counts.into_iter().map(|(notice, (count, first))| {
-            let (thing, what) = notice.words();
+            let (thing, what) = notice.words(count);
             let first = first.map(|first| format!("; the first in record {first}")).unwrap_or_default();
-            format!("{} {} {what}{first}", whole(count), things(count, thing))
+            format!("{} {}{what}{first}", whole(count), things(count, thing))
         });
         told.collect()
     }
@@ -48,17 +48,22 @@ impl Notices {
 
 impl Notice {
     /// What is counted, and what was done about it.
-    fn words(self) -> (&'static str, &'static str) {
+    fn words(self, count: u64) -> (&'static str, &'static str) {
         match self {
-            Self::Surrogate => ("escape", "of half a surrogate pair (as in \\ud83d) replaced by U+FFFD"),
-            Self::NoNumber => ("number", "that JSON does not have (NaN, Infinity, 1e400) read as null"),
-            Self::Deep => ("value", "nested more than 100 deep left out"),
-            Self::Twice => ("field", "with two values in one record left out"),
-            Self::Column => ("column", "with the name of another read under that name and a number"),
-            Self::OpenQuote => {
-                ("row", "with a quote that is never closed, read to the end of the line or file")
+            Self::Surrogate => ("escape", " of half a surrogate pair (as in \\ud83d) replaced by U+FFFD"),
+            Self::NoNumber => ("number", " that JSON does not have (NaN, Infinity, 1e400) read as null"),
+            Self::Deep => ("value", " nested more than 100 deep left out"),
+            Self::Twice => ("field", " with two values in one record left out"),
+            Self::Column => ("duplicate column name", "; renamed with a number"),
+            Self::OpenQuote if count == 1 => {
+                ("row", " has an unclosed quote; it was read to the end of its line or of the file")
             }
-            Self::InnerQuote => ("row", "with quotes inside of quotes that are not doubled, read as letters"),
+            Self::OpenQuote => {
+                ("row", " have an unclosed quote; each was read to the end of its line or of the file")
+            }
+            Self::InnerQuote => {
+                ("row", " with quotes inside of quotes that are not doubled, read as letters")
+            }
         }
     }
 }

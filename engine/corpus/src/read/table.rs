@@ -67,6 +67,8 @@ enum NextRow {
     /// The quote that begins one of its values is never closed, and its first line is no row.
     Open,
     TooLong,
+    /// It has more columns than a table may have.
+    TooWide,
     End,
 }
 
@@ -151,7 +153,7 @@ impl TableReader {
             }
             Ok(Cut::Row(used)) => {
                 self.consume(used);
-                return Ok(NextRow::TooLong);
+                return Ok(if used <= limit { NextRow::TooWide } else { NextRow::TooLong });
             }
             Ok(Cut::End | Cut::More) => return Ok(NextRow::End),
             Ok(Cut::Doubted(seen)) => (seen, true),
@@ -310,12 +312,21 @@ impl Records for TableReader {
             (NextRow::TooLong, None) => {
                 RecordStep::End(Some(context.trouble(None, "its first row is no header: it is too long")))
             }
-            (NextRow::TooLong, Some(_)) => {
-                context.too_long(number, "the row (perhaps of too many columns)", "record", limit).into()
+            (NextRow::TooLong, Some(_)) => context.too_long(number, "the row", "record", limit).into(),
+            (NextRow::TooWide, None) => {
+                let reason = format!("its header has more than {MAX_COLUMNS} columns; leave some out");
+                RecordStep::End(Some(context.trouble(None, reason)))
+            }
+            (NextRow::TooWide, Some(_)) => {
+                let reason = format!(
+                    "row {} (line {line}) has more than {MAX_COLUMNS} columns and was skipped; check its delimiters",
+                    self.number
+                );
+                context.trouble(number, reason).into()
             }
             (NextRow::Open, _) => {
                 let reason = format!(
-                    "row {} (line {line}) has a quote that is never closed; that line is passed over, so close its quote",
+                    "row {} (line {line}) has an unclosed quote and was skipped; close it",
                     self.number
                 );
                 context.trouble(number, reason).into()

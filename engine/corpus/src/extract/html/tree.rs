@@ -23,13 +23,17 @@ pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
     let content = Content::of(&html, &hidden);
     let mut taken = vec![false; content.paragraphs.len()];
     let mut text = String::new();
+    let mut is_elsewhere = false;
     if wants_main_content && elements <= settings.most_elements {
         match choice::main_content(&html, &content) {
             choice::Choice::Paragraphs(chosen) => {
                 text = write(&content, &chosen);
                 taken = chosen;
             }
-            choice::Choice::Elsewhere(found) => text = found,
+            choice::Choice::Elsewhere(found) => {
+                text = found;
+                is_elsewhere = true;
+            }
         }
     }
     let mut fallback = false;
@@ -38,7 +42,7 @@ pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
         let all = write(&content, &everything);
         if all.len() >= text.len() {
             fallback = wants_main_content;
-            (text, taken) = (all, everything);
+            (text, taken, is_elsewhere) = (all, everything, false);
         }
     }
     let (mut visible, mut words, mut words_taken) = (String::new(), 0, 0);
@@ -50,6 +54,10 @@ pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
             visible.push_str(&paragraph.text);
             visible.push('\n');
         }
+    }
+    // It stands in none of the paragraphs.
+    if is_elsewhere {
+        words_taken = conservation::words(&text).count().min(words);
     }
     let lost = conservation::lost(&visible, &text).map(|lost| lost.to_string());
     let Metadata { title, language, date, licence, .. } = metadata;

@@ -1,11 +1,11 @@
 //! What taking things out leaves behind: empty brackets, spaces before full stops, empty lines, headings over nothing, sentences
 //! with a hole.
 
-use super::{HOLE, TAKEN};
+use super::{HOLE, Prose, TAKEN};
 
-/// Tidies the scanner's text, line by line; and the number of sentences that went with the hole in them.
-pub(super) fn finish(text: &str) -> (String, u64) {
-    let mut sentences = 0;
+/// Tidies the scanner's text, line by line, and counts the holes and the sentences that went with one.
+pub(super) fn finish(text: &str) -> Prose {
+    let (mut templates, mut sentences) = (0, 0);
     let mut result = String::with_capacity(text.len());
     // Headings that wait for text below them, with their levels.
     let mut headings: Vec<(usize, String)> = Vec::new();
@@ -22,6 +22,7 @@ pub(super) fn finish(text: &str) -> (String, u64) {
         } else {
             close_gaps(raw, &mut line);
             if line.contains(HOLE) {
+                templates += line.matches(HOLE).count() as u64;
                 let (left, gone) = without_holes(&line);
                 line = left;
                 sentences += gone;
@@ -53,7 +54,7 @@ pub(super) fn finish(text: &str) -> (String, u64) {
         push(&mut result, content);
         blank = false;
     }
-    (result, sentences)
+    Prose { text: result, templates, sentences }
 }
 
 /// A line without the sentences that have a hole, and how many these were.

@@ -73,11 +73,9 @@ pub fn prose(wikitext: &str) -> Prose {
         numbers: Vec::new(),
         next_greater: 0,
         unclosed: Vec::new(),
-        templates: 0,
     };
     scanner.run();
-    let (text, sentences) = finish::finish(&scanner.result);
-    Prose { text, templates: scanner.templates, sentences }
+    finish::finish(&scanner.result)
 }
 
 /// Whether a page only leads to another. In most languages the word is some other than `REDIRECT`, but one word it is.
@@ -122,8 +120,6 @@ struct Scanner<'a> {
     next_greater: usize,
     /// Elements of which no end tag follows: looked for once.
     unclosed: Vec<String>,
-    /// Templates within sentences that are not known.
-    templates: u64,
 }
 
 impl<'a> Scanner<'a> {
@@ -461,7 +457,6 @@ impl<'a> Scanner<'a> {
                 self.result.push_str(&text);
             }
             Template::Unknown if self.is_in_sentence(start) => {
-                self.templates += 1;
                 self.result.truncate(start);
                 self.result.push(HOLE);
             }
@@ -473,7 +468,9 @@ impl<'a> Scanner<'a> {
     /// lines of their own.
     fn is_in_sentence(&self, start: usize) -> bool {
         let (before, content) = self.result.split_at_checked(start).unwrap_or_default();
-        let line = before.rsplit('\n').next().unwrap_or_default();
+        // A longer line is one that began before.
+        let near = before.get(before.floor_char_boundary(before.len().saturating_sub(1000))..);
+        let line = near.unwrap_or_default().rsplit('\n').next().unwrap_or_default();
         let begins_line = line.chars().all(|letter| letter == TAKEN || letter.is_whitespace());
         let behind = self.rest();
         let ends_line = behind.trim_start_matches([' ', '\t']).chars().next().is_none_or(|next| next == '\n');

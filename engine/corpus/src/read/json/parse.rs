@@ -4,7 +4,7 @@
 use super::mend::mend;
 use crate::read::notices::Notice;
 use crate::read::record::Context;
-use crate::read::{Trouble, decode};
+use crate::read::{Trouble, decode, shapes};
 use rustc_hash::FxHashSet;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -23,8 +23,8 @@ pub(in crate::read) fn parse(context: &Context, number: Option<u64>, bytes: &[u8
         notices.into_iter().for_each(|notice| context.notice(notice, number));
         Ok(value)
     })?;
-    for name in doubled {
-        if context.may_be_text(&name) {
+    for (name, may_be_text) in doubled {
+        if may_be_text && context.may_be_text(&name) {
             let name: String = name.chars().take(40).collect();
             let reason = format!("has a key twice: `{name}`; which of its values is meant cannot be told");
             return Err(context.trouble(number, reason));
@@ -34,11 +34,11 @@ pub(in crate::read) fn parse(context: &Context, number: Option<u64>, bytes: &[u8
     Ok(value)
 }
 
-/// A value, and the names of fields that were left out of it.
-fn read(text: &str) -> serde_json::Result<(Value, Vec<String>)> {
+/// A value, and the names of fields that were left out of it, each with whether it is at a place of a text.
+fn read(text: &str) -> serde_json::Result<(Value, Vec<(String, bool)>)> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let (left, doubled) = (Cell::new(MAX_VALUES), RefCell::default());
-    let value = Unique { left: &left, doubled: &doubled }.deserialize(&mut reader)?;
+    let value = Unique { left: &left, doubled: &doubled, place: Place::Record }.deserialize(&mut reader)?;
     reader.end()?;
     Ok((value, doubled.into_inner()))
 }
@@ -64,7 +64,29 @@ struct Unique<'count> {
     /// Values that it may yet hold.
     left: &'count Cell<u32>,
     /// Names of fields that were left out.
-    doubled: &'count RefCell<Vec<String>>,
+    doubled: &'count RefCell<Vec<(String, bool)>>,
+    place: Place,
+}
+
+/// Where a value is in its record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It is the record, or one of an array of them.
+    Record,
+    /// It is within a field of a conversation or of a prompt.
+    Messages,
+    /// It is anywhere else, where no text is looked for.
+    Other,
+}
+
+impl Place {
+    fn field(self, name: &str) -> Self {
+        match self {
+            Self::Record if shapes::NAMES.contains(&name) => Self::Messages,
+            Self::Messages => Self::Messages,
+            Self::Record | Self::Other => Self::Other,
+        }
+    }
 }
 
 impl Unique<'_> {
@@ -131,7 +153,7 @@ impl<'de> Visitor<'de> for Unique<'_> {
         let mut object = Map::new();
         let mut doubled = FxHashSet::default();
         while let Some(key) = entries.next_key::<String>()? {
-            let value = entries.next_value_seed(self)?;
+            let value = entries.next_value_seed(Self { place: self.place.field(&key), ..self })?;
             self.count()?;
             match object.get(&key) {
                 None => {
@@ -145,7 +167,8 @@ impl<'de> Visitor<'de> for Unique<'_> {
         }
         if !doubled.is_empty() {
             object.retain(|key, _| !doubled.contains(key));
-            self.doubled.borrow_mut().extend(doubled);
+            let may_be_text = self.place != Place::Other;
+            self.doubled.borrow_mut().extend(doubled.into_iter().map(|name| (name, may_be_text)));
         }
         Ok(Value::Object(object))
     }

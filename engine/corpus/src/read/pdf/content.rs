@@ -14,7 +14,7 @@ use std::rc::Rc;
 const DEPTH: usize = 12;
 
 /// Pieces of text on a page.
-const FRAGMENTS: usize = 200_000;
+pub(super) const FRAGMENTS: usize = 200_000;
 
 /// Graphics states kept at once.
 const STATES: usize = 512;
@@ -31,16 +31,36 @@ pub(super) struct Budget {
     pub codes: u64,
 }
 
+impl Budget {
+    /// Takes a cost off. Breaks off where more was asked for than is left.
+    fn charge(&mut self, cost: usize) -> ControlFlow<()> {
+        match self.left.checked_sub(cost as u64) {
+            Some(left) => {
+                self.left = left;
+                ControlFlow::Continue(())
+            }
+            None => {
+                self.left = 0;
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
 /// What kept a page from being read, wholly or in part.
 pub(super) enum Fault {
     /// The stream of its content is broken.
     Content,
+    /// It holds more pieces of text than are kept.
+    Fragments,
     /// The file's budget was used up in it.
     Budget,
 }
 
-/// Fonts of a file, by where they are in it.
-pub(super) type Fonts = FxHashMap<ObjectIdentifier, Rc<Font>>;
+/// Fonts of a file: by their object, or by the object that contains them and their name in it.
+pub(super) type Fonts = FxHashMap<FontKey, Rc<Font>>;
+
+type FontKey = (ObjectIdentifier, Option<Vec<u8>>);
 
 /// The number as it is.
 pub(super) fn number(number: Number) -> f64 {
@@ -62,18 +82,27 @@ pub(super) fn fragments(
         _ => Vec::new(),
     };
     for stream in streams {
-        match stream.decoded_data() {
-            Ok(data) => {
-                content.extend_from_slice(&data);
-                content.push(b' ');
-            }
-            Err(_) => fault = Some(Fault::Content),
+        // One stream may be named many times.
+        if budget.charge(64 + stream.raw_data().len()).is_break() {
+            fault = Some(Fault::Budget);
+            break;
         }
+        let Some(data) = super::unpacked(&stream) else {
+            fault = Some(Fault::Content);
+            continue;
+        };
+        if budget.charge(data.len()).is_break() {
+            fault = Some(Fault::Budget);
+            break;
+        }
+        content.extend_from_slice(&data);
+        content.push(b' ');
     }
     let mut reader =
         Reader { fonts, budget, depth: 0, hidden: 0, replacing: None, shown: Fragments::default() };
     if reader.run(&content, page.resources(), State::default()).is_break() {
-        fault = Some(Fault::Budget);
+        let is_crowded = reader.shown.all.len() > FRAGMENTS;
+        fault = Some(if is_crowded { Fault::Fragments } else { Fault::Budget });
     }
     (reader.shown.all, fault)
 }
@@ -124,15 +153,11 @@ struct Reader<'r> {
 }
 
 impl Reader<'_> {
-    /// Goes through content. Breaks off where the budget is used up.
+    /// Goes through content, which is paid for. Breaks off where the budget is used up or the page is full.
     fn run(&mut self, content: &[u8], resources: &Resources<'_>, mut state: State) -> ControlFlow<()> {
         if self.depth == DEPTH {
             return ControlFlow::Continue(());
         }
-        let Some(left) = self.budget.left.checked_sub(content.len() as u64) else {
-            return ControlFlow::Break(());
-        };
-        self.budget.left = left;
         self.depth += 1;
         let mut kept: Vec<State> = Vec::new();
         let (mut text, mut line) = (IDENTITY, IDENTITY);
@@ -160,12 +185,24 @@ impl Reader<'_> {
                 Op::TextRise(rise) => state.rise = number(rise.0),
                 Op::TextFont(font) => {
                     state.size = number(font.1);
-                    state.font = resources.fonts.get::<Dict<'_>>(font.0).map(|dict| self.font(&dict));
+                    state.font = match resources.fonts.get::<Dict<'_>>(font.0) {
+                        Some(dict) => {
+                            let key = match resources.fonts.get_ref(font.0) {
+                                Some(reference) => Some((reference.into(), None)),
+                                None => dict.obj_id().map(|id| (id, Some(font.0.to_vec()))),
+                            };
+                            Some(self.font(&dict, key)?)
+                        }
+                        None => None,
+                    };
                 }
                 Op::SetGraphicsState(name) => {
                     let dict = resources.ext_g_states.get::<Dict<'_>>(name.0).unwrap_or_default();
                     if let Some((font, size)) = dict.get::<(Dict<'_>, f64)>("Font") {
-                        (state.font, state.size) = (Some(self.font(&font)), size);
+                        let array = dict.get::<Array<'_>>("Font").unwrap_or_default();
+                        let reference = array.raw_iter().next().and_then(|font| font.as_obj_ref());
+                        let key = reference.map(|reference| (reference.into(), None));
+                        (state.font, state.size) = (Some(self.font(&font, key)?), size);
                     }
                 }
                 Op::NextLine(by) => to(&mut line, &mut text, number(by.0), number(by.1)),
@@ -232,9 +269,9 @@ impl Reader<'_> {
             return ControlFlow::Continue(());
         }
         // Unpacking costs as well, also where nothing comes of it.
-        let Some(left) = self.budget.left.checked_sub(64) else { return ControlFlow::Break(()) };
-        self.budget.left = left;
-        let Ok(content) = form.decoded_data() else { return ControlFlow::Continue(()) };
+        self.budget.charge(64 + form.raw_data().len())?;
+        let Some(content) = super::unpacked(form) else { return ControlFlow::Continue(()) };
+        self.budget.charge(content.len())?;
         let mut state = state.clone();
         if let Some(matrix) = dict.get::<Matrix>("Matrix") {
             state.matrix = then(matrix, state.matrix);
@@ -245,11 +282,16 @@ impl Reader<'_> {
         }
     }
 
-    fn font(&mut self, dict: &Dict<'_>) -> Rc<Font> {
-        match dict.obj_id() {
-            Some(id) => self.fonts.entry(id).or_insert_with(|| Rc::new(Font::new(dict))).clone(),
-            None => Rc::new(Font::new(dict)),
+    fn font(&mut self, dict: &Dict<'_>, key: Option<FontKey>) -> ControlFlow<(), Rc<Font>> {
+        if let Some(font) = key.as_ref().and_then(|key| self.fonts.get(key)) {
+            return ControlFlow::Continue(font.clone());
         }
+        let font = Rc::new(Font::new(dict));
+        if let Some(key) = key {
+            self.fonts.insert(key, font.clone());
+        }
+        self.budget.charge(font.cost)?;
+        ControlFlow::Continue(font)
     }
 
     fn show_all(&mut self, items: &Array<'_>, state: &State, text: &mut Matrix) {
@@ -268,7 +310,13 @@ impl Reader<'_> {
     }
 
     fn show(&mut self, bytes: &[u8], state: &State, text: &mut Matrix) {
-        let Some(font) = state.font.clone() else { return };
+        let Some(font) = state.font.clone() else {
+            self.budget.codes += bytes.len() as u64;
+            self.budget.unknown += bytes.len() as u64;
+            return;
+        };
+        // A negative size or stretch draws backwards; the advance may do so by its spacing.
+        let is_back = if font.is_vertical { state.size < 0.0 } else { state.size * state.stretch < 0.0 };
         font.read(bytes, |shown| {
             let spacing = state.letter_spacing + if shown.is_space { state.word_spacing } else { 0.0 };
             let (x, y) = match font.is_vertical {
@@ -284,8 +332,9 @@ impl Reader<'_> {
                 && let Some(said) = replaced.or(shown.text)
             {
                 let [a, b, c, d, e, f] = place;
-                let length = (x * a + y * c).hypot(x * b + y * d);
-                let along = match (font.is_vertical, x < 0.0 || y > 0.0) {
+                let goes_back = x < 0.0 || y > 0.0;
+                let length = if goes_back == is_back { (x * a + y * c).hypot(x * b + y * d) } else { 0.0 };
+                let along = match (font.is_vertical, is_back) {
                     (false, false) => [a, b],
                     (false, true) => [-a, -b],
                     (true, false) => [-c, -d],

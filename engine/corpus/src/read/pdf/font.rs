@@ -16,7 +16,16 @@ pub(super) struct Font {
     default_width: f64,
     /// Whether its lines run from top to bottom.
     pub(super) is_vertical: bool,
+    /// Bytes that were unpacked to read it, and a flat cost.
+    pub(super) cost: usize,
 }
+
+/// What a font costs in addition to its streams.
+const FLAT_COST: usize = 4096;
+
+/// Widths that a composite font may list, and the highest number of a character.
+const WIDTHS: usize = 1 << 20;
+const HIGHEST: u32 = 0xffff;
 
 /// How a string is cut into codes, and what they mean without a table of the font's own.
 enum Codes {
@@ -42,19 +51,18 @@ pub(super) struct Shown {
 
 impl Font {
     pub(super) fn new(dict: &Dict<'_>) -> Self {
+        let mut cost = FLAT_COST;
         let to_unicode = match dict.get::<Object<'_>>("ToUnicode") {
-            Some(Object::Stream(stream)) => {
-                stream.decoded_data().ok().and_then(|data| CMap::parse(&data, |_| None))
-            }
+            Some(Object::Stream(stream)) => cmap(&stream, &mut cost),
             _ => None,
         };
         match dict.get::<Array<'_>>("DescendantFonts").and_then(|fonts| fonts.iter::<Dict<'_>>().next()) {
-            Some(descendant) => Self::composite(dict, &descendant, to_unicode),
-            None => Self::simple(dict, to_unicode),
+            Some(descendant) => Self::composite(dict, &descendant, to_unicode, cost),
+            None => Self::simple(dict, to_unicode, cost),
         }
     }
 
-    fn simple(dict: &Dict<'_>, to_unicode: Option<CMap>) -> Self {
+    fn simple(dict: &Dict<'_>, to_unicode: Option<CMap>, mut cost: usize) -> Self {
         let subtype = dict.get::<Name<'_>>("Subtype");
         let is = |name: &str| subtype.as_ref().is_some_and(|subtype| subtype.as_str() == name);
         // A Type 3 font has a scale of its own.
@@ -68,7 +76,7 @@ impl Font {
         }
         let descriptor = dict.get::<Dict<'_>>("FontDescriptor").unwrap_or_default();
         let name = dict.get::<Name<'_>>("BaseFont").map(|name| name.as_str().to_owned()).unwrap_or_default();
-        let meanings = meanings(dict, &descriptor, &name);
+        let meanings = meanings(dict, &descriptor, &name, &mut cost);
         let mut default_width = descriptor.get::<f64>("MissingWidth").unwrap_or(0.0) * unit;
         if widths.is_empty() {
             default_width = 0.556;
@@ -78,10 +86,10 @@ impl Font {
                 }
             }
         }
-        Self { codes: Codes::Simple(meanings), to_unicode, widths, default_width, is_vertical: false }
+        Self { codes: Codes::Simple(meanings), to_unicode, widths, default_width, is_vertical: false, cost }
     }
 
-    fn composite(dict: &Dict<'_>, descendant: &Dict<'_>, to_unicode: Option<CMap>) -> Self {
+    fn composite(dict: &Dict<'_>, descendant: &Dict<'_>, to_unicode: Option<CMap>, mut cost: usize) -> Self {
         let (mut codes, mut is_vertical) = (Codes::Mapped(Box::new(CMap::identity_h())), false);
         match dict.get::<Object<'_>>("Encoding") {
             Some(Object::Name(name)) => {
@@ -91,32 +99,41 @@ impl Font {
             }
             Some(Object::Stream(stream)) => {
                 is_vertical = stream.dict().get::<u8>("WMode") == Some(1);
-                let parsed = stream.decoded_data().ok().and_then(|data| CMap::parse(&data, |_| None));
+                let parsed = cmap(&stream, &mut cost);
                 codes = parsed.map_or(codes, |map| Codes::Mapped(Box::new(map)));
             }
             _ => {}
         }
         let mut widths = FxHashMap::default();
+        // One range may be listed many times.
+        let mut left = WIDTHS;
         let mut listed = descendant.get::<Array<'_>>("W").unwrap_or_default().iter::<Object<'_>>();
         while let (Some(first), Some(second)) = (listed.next(), listed.next()) {
             let Some(first) = first.into_number().map(|first| number(first) as u32) else { continue };
             match second {
                 Object::Array(each) => {
-                    let each = each.iter::<f64>().take(1 << 16).enumerate();
-                    widths.extend(
-                        each.map(|(index, width)| (first.saturating_add(index as u32), width / 1000.0)),
-                    );
+                    for (code, width) in (first..=HIGHEST).zip(each.iter::<f64>()).take(left) {
+                        widths.insert(code, width / 1000.0);
+                        left -= 1;
+                    }
                 }
                 Object::Number(last) => {
                     let Some(width) = listed.next().and_then(Object::into_number) else { break };
-                    let last = (number(last) as u32).min(first.saturating_add(1 << 16));
-                    widths.extend((first..=last).map(|code| (code, number(width) / 1000.0)));
+                    let last = (number(last) as u32).min(HIGHEST);
+                    for code in (first..=last).take(left) {
+                        widths.insert(code, number(width) / 1000.0);
+                        left -= 1;
+                    }
                 }
                 _ => {}
             }
+            if left == 0 {
+                break;
+            }
         }
+        cost += WIDTHS - left;
         let default_width = descendant.get::<f64>("DW").unwrap_or(1000.0) / 1000.0;
-        Self { codes, to_unicode, widths, default_width, is_vertical }
+        Self { codes, to_unicode, widths, default_width, is_vertical, cost }
     }
 
     /// Hands on the codes of a string, one after another.
@@ -178,6 +195,13 @@ impl Font {
     }
 }
 
+/// The table in a stream, whose length is added to the cost.
+fn cmap(stream: &Stream<'_>, cost: &mut usize) -> Option<CMap> {
+    let data = super::unpacked(stream)?;
+    *cost += data.len();
+    CMap::parse(&data, |_| None)
+}
+
 /// The encodings of East Asian text that have a name. Those by rows and cells, `H` and `V`, are not read.
 fn predefined(name: &str) -> Option<Codes> {
     if name.contains("UCS2") || name.contains("UTF16") {
@@ -198,7 +222,7 @@ fn predefined(name: &str) -> Option<Codes> {
 }
 
 /// What the 256 codes of a simple font mean by its encoding.
-fn meanings(dict: &Dict<'_>, descriptor: &Dict<'_>, name: &str) -> Vec<Option<String>> {
+fn meanings(dict: &Dict<'_>, descriptor: &Dict<'_>, name: &str, cost: &mut usize) -> Vec<Option<String>> {
     let encoding = dict.get::<Dict<'_>>("Encoding");
     let base = match &encoding {
         Some(encoding) => encoding.get::<Name<'_>>("BaseEncoding"),
@@ -225,8 +249,9 @@ fn meanings(dict: &Dict<'_>, descriptor: &Dict<'_>, name: &str) -> Vec<Option<St
     };
     if encoding.is_none()
         && let Some(program) = descriptor.get::<Stream<'_>>("FontFile")
-        && let Ok(program) = program.decoded_data()
+        && let Some(program) = super::unpacked(&program)
     {
+        *cost += program.len();
         for (code, name) in built_in(&program) {
             set(code, &name);
         }

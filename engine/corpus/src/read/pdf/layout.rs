@@ -94,6 +94,13 @@ impl Fragments {
                 && (-0.35 * larger..PART * larger).contains(&gap)
                 || letters == 1 && before.accents(said, left)
         });
+        // A later code of a span with a text of its own, or one that stands for nothing.
+        if said.is_empty() {
+            if let Some(before) = before {
+                before.right = before.right.max(right);
+            }
+            return;
+        }
         // Several letters of one code are in the order of reading; lines from right to left are turned as a whole, later.
         let turned = (letters > 1 && said.chars().all(is_right_to_left))
             .then(|| said.chars().rev().collect::<String>());
@@ -297,7 +304,7 @@ fn gutter(fragments: &[Fragment]) -> Option<f64> {
     (is_wide(&left) && is_wide(&right) && top - bottom > 2.5 * size).then_some(middle)
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     quantile(values, 0.5)
 }
 

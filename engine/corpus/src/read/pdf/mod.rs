@@ -20,8 +20,9 @@ use content::{Budget, Fault, Fonts};
 use encoding_rs::{UTF_16BE, WINDOWS_1252};
 use flate2::read::ZlibDecoder;
 use glasshouse_protocol::quantity;
-use hayro_syntax::object::{Dict, String as PdfString};
+use hayro_syntax::object::{Dict, Name, Stream, String as PdfString};
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
+use std::borrow::Cow;
 use std::io::{self, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -71,20 +72,53 @@ fn broken(error: impl std::fmt::Display) -> String {
     format!("is a broken PDF: {error}; save it anew with the program that made it")
 }
 
-/// Whether what is packed in a file unpacks to no more than the limits allow. The library unpacks a stream as a whole, so this goes before it.
+/// Whether the streams of a file unpack to no more than the limits allow. The library unpacks a stream as a whole, so this goes before it.
 fn weigh(bytes: &[u8], limits: &Limits) -> Result<(), String> {
+    // DEFLATE reaches 1032, LZW somewhat more.
+    const MOST_PER_FILTER: u64 = 2048;
     let is_zlib = |start: [u8; 2]| start[0] & 15 == 8 && u16::from_be_bytes(start).is_multiple_of(31);
+    let is_encrypted = memchr::memmem::find(bytes, b"/Encrypt").is_some();
     let mut left = most(bytes.len(), limits);
+    let mut charge = |cost: u64| {
+        left = left.checked_sub(cost).ok_or_else(|| {
+            let most = most(bytes.len(), limits) >> 20;
+            format!("unpacks to more than {most} MiB; if it should, raise reading.limits.expansion")
+        })?;
+        Ok::<u64, String>(left)
+    };
     for at in memchr::memmem::find_iter(bytes, b"stream") {
-        let (before, after) = (bytes.get(at.saturating_sub(1024)..at), bytes.get(at + 6..));
-        let before = before.unwrap_or_default();
+        let before = bytes.get(at.saturating_sub(1024)..at).unwrap_or_default();
+        let data = bytes.get(at + 6..).unwrap_or_default().trim_ascii_start();
         let dict = before.get(memchr::memmem::rfind(before, b"obj").unwrap_or(0)..).unwrap_or_default();
-        let says = |name: &[u8]| memchr::memmem::find(dict, name).is_some();
-        // Pictures are never unpacked.
-        if before.ends_with(b"end") || says(b"/Image") && !says(b"/ObjStm") && !says(b"/XRef") {
+        if before.ends_with(b"end") {
             continue;
         }
-        let data = after.unwrap_or_default().trim_ascii_start();
+        let dict = without_escapes(dict);
+        if is_image(&dict) {
+            continue;
+        }
+        let filters: Vec<Packed> = names(&dict).filter_map(Packed::of_name).collect();
+        let packs = filters.iter().filter(|filter| !filter.is_ascii()).count();
+        let is_odd = filters.iter().any(|filter| matches!(filter, Packed::Lzw | Packed::RunLength))
+            || filters.iter().skip_while(|filter| filter.is_ascii()).any(|filter| filter.is_ascii());
+        if packs > 1 && (is_encrypted || is_odd) {
+            let length = memchr::memmem::find(data, b"endstream").unwrap_or(data.len()) as u64;
+            charge(length.saturating_mul(MOST_PER_FILTER * MOST_PER_FILTER))?;
+            continue;
+        }
+        let mut decoded: Option<Vec<u8>> = None;
+        for filter in filters.iter().take_while(|filter| filter.is_ascii()).take(8) {
+            let made = filter.binary(decoded.as_deref().unwrap_or(data));
+            charge(made.len() as u64)?;
+            decoded = Some(made);
+        }
+        let data = decoded.as_deref().unwrap_or(data);
+        if filters.contains(&Packed::Lzw) {
+            let end = memchr::memmem::find(data, b"endstream").unwrap_or(data.len());
+            let early = memchr::memmem::find(&dict, b"/EarlyChange 0").is_none();
+            charge(end as u64 + lzw_length(data.get(..end).unwrap_or_default(), early))?;
+            continue;
+        }
         // What is packed several times over is unpacked so.
         for layers in 0..4 {
             let layers = || {
@@ -95,16 +129,171 @@ fn weigh(bytes: &[u8], limits: &Limits) -> Result<(), String> {
             if layers().read_exact(&mut start).is_err() || !is_zlib(start) {
                 break;
             }
-            let mut unpacked = ZlibDecoder::new(layers()).take(left.saturating_add(1));
-            // What is broken on the way is found again where it matters.
-            let size = io::copy(&mut unpacked, &mut io::sink()).unwrap_or(0);
-            left = left.checked_sub(size).ok_or_else(|| {
-                let most = most(bytes.len(), limits) >> 20;
-                format!("unpacks to more than {most} MiB; if it should, raise reading.limits.expansion")
-            })?;
+            let mut unpacked = ZlibDecoder::new(layers()).take(charge(0)?.saturating_add(1));
+            // What is broken on the way is found again where it matters; what came before is kept.
+            let _ = io::copy(&mut unpacked, &mut io::sink());
+            let decoder = unpacked.into_inner();
+            charge(decoder.total_in().saturating_add(decoder.total_out()))?;
         }
     }
     Ok(())
+}
+
+/// A filter that a stream's dictionary names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Packed {
+    Hex,
+    Ascii85,
+    Flate,
+    Lzw,
+    RunLength,
+}
+
+impl Packed {
+    fn of_name(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"ASCIIHexDecode" | b"AHx" => Self::Hex,
+            b"ASCII85Decode" | b"A85" => Self::Ascii85,
+            b"FlateDecode" | b"Fl" => Self::Flate,
+            b"LZWDecode" | b"LZW" => Self::Lzw,
+            b"RunLengthDecode" | b"RL" => Self::RunLength,
+            _ => return None,
+        })
+    }
+
+    fn is_ascii(self) -> bool {
+        matches!(self, Self::Hex | Self::Ascii85)
+    }
+
+    /// The bytes that letters stand for, up to the first that is none.
+    fn binary(self, data: &[u8]) -> Vec<u8> {
+        let letters = data.iter().copied().filter(|byte| !byte.is_ascii_whitespace() && *byte != 0);
+        let mut made = Vec::new();
+        if self == Self::Hex {
+            let digits = letters.map_while(|byte| char::from(byte).to_digit(16));
+            let mut high = None;
+            for digit in digits {
+                match high.take() {
+                    None => high = Some(digit),
+                    Some(high) => made.push((high << 4 | digit) as u8),
+                }
+            }
+            made.extend(high.map(|high| (high << 4) as u8));
+            return made;
+        }
+        let (mut group, mut count) = (0_u32, 0);
+        for byte in letters {
+            match byte {
+                b'z' if count == 0 => made.extend([0; 4]),
+                b'!'..=b'u' => {
+                    group = group.wrapping_mul(85).wrapping_add(u32::from(byte - b'!'));
+                    count += 1;
+                    if count == 5 {
+                        made.extend(group.to_be_bytes());
+                        (group, count) = (0, 0);
+                    }
+                }
+                _ => break,
+            }
+        }
+        if count > 1 {
+            let group = (count..5).fold(group, |group, _| group.wrapping_mul(85).wrapping_add(84));
+            made.extend(group.to_be_bytes().into_iter().take(count - 1));
+        }
+        made
+    }
+}
+
+/// The bytes that LZW unpacks to.
+fn lzw_length(data: &[u8], early: bool) -> u64 {
+    const CLEAR: usize = 256;
+    const END: usize = 257;
+    // The lengths of the table's entries from 258 on.
+    let mut lengths: Vec<u64> = Vec::new();
+    let (mut bits, mut held, mut sum) = (0_u32, 0, 0_u64);
+    let mut last: Option<u64> = None;
+    for byte in data {
+        (bits, held) = (bits << 8 | u32::from(*byte), held + 8);
+        let width = match 258 + lengths.len() + usize::from(early) {
+            0..512 => 9,
+            512..1024 => 10,
+            1024..2048 => 11,
+            _ => 12,
+        };
+        if held < width {
+            continue;
+        }
+        held -= width;
+        let code = (bits >> held & ((1 << width) - 1)) as usize;
+        bits &= (1 << held) - 1;
+        let length = match code {
+            CLEAR => {
+                lengths.clear();
+                last = None;
+                continue;
+            }
+            END => break,
+            0..CLEAR => 1,
+            _ => match (lengths.get(code - 258), last) {
+                (Some(length), _) => *length,
+                (None, Some(last)) if code - 258 == lengths.len() => last + 1,
+                _ => break,
+            },
+        };
+        if let Some(last) = last
+            && lengths.len() < 4096 - 258
+        {
+            lengths.push(last + 1);
+        }
+        last = Some(length);
+        sum += length;
+    }
+    sum
+}
+
+/// A dictionary with the escapes in its names, as in `/Sub#74ype`, undone.
+fn without_escapes(dict: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(dict.len());
+    let mut rest = dict;
+    while let Some((first, behind)) = rest.split_first() {
+        let digit = |at: usize| char::from(*behind.get(at)?).to_digit(16);
+        let escaped = if *first == b'#' { digit(0).zip(digit(1)) } else { None };
+        plain.push(escaped.map_or(*first, |(high, low)| (high << 4 | low) as u8));
+        rest = behind.get(if escaped.is_some() { 2 } else { 0 }..).unwrap_or_default();
+    }
+    plain
+}
+
+/// The names in a dictionary.
+fn names(dict: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || b"()<>[]{}%\0".contains(byte);
+    dict.split(|byte| *byte == b'/').skip(1).filter_map(move |name| name.split(ends).next())
+}
+
+/// Whether the dictionary is surely that of a picture, which is never unpacked: `unpacked` decides by the same key.
+fn is_image(dict: &[u8]) -> bool {
+    let mut all = names(dict).skip_while(|name| *name != b"Subtype");
+    let Some(at) = memchr::memmem::find(dict, b"/Subtype") else { return false };
+    let before = dict.get(..at).unwrap_or_default();
+    let depth = |part: &[u8]| {
+        let count = |mark: &[u8]| memchr::memmem::find_iter(part, mark).count() as i64;
+        count(b"<<") - count(b">>")
+    };
+    // Within a string, a comment or another dictionary the key says nothing.
+    all.nth(1) == Some(b"Image")
+        && memchr::memmem::find_iter(dict, b"/Subtype").count() == 1
+        && !before.iter().any(|byte| b"(%".contains(byte))
+        && depth(before) == 1
+        && depth(dict) == 0
+}
+
+/// The data of a stream; none where it is broken, or a picture, which may unpack to any size.
+fn unpacked<'a>(stream: &Stream<'a>) -> Option<Cow<'a, [u8]>> {
+    let subtype = stream.dict().get::<Name<'_>>("Subtype");
+    if subtype.is_some_and(|subtype| subtype.as_str() == "Image") {
+        return None;
+    }
+    stream.decoded_data().ok()
 }
 
 /// Bytes that a file of so many may unpack to, and of content that is gone through.
@@ -131,7 +320,8 @@ fn read(context: &Context, bytes: Vec<u8>) -> Result<(Document, Vec<String>), St
     let count = file.pages().len();
     let mut fonts = Fonts::default();
     let mut budget = Budget { left, codes: 0, unknown: 0 };
-    let (mut pages, mut failed, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut pages, mut failed, mut crowded) = (Vec::new(), Vec::new(), Vec::new());
+    let mut troubles = Vec::new();
     for (index, page) in file.pages().iter().take(PAGES).enumerate() {
         // A page that cannot be read costs itself.
         let (fragments, fault) = content::fragments(page, &mut fonts, &mut budget);
@@ -139,27 +329,42 @@ fn read(context: &Context, bytes: Vec<u8>) -> Result<(Document, Vec<String>), St
         match fault {
             None => {}
             Some(Fault::Content) => failed.push((index + 1).to_string()),
+            Some(Fault::Fragments) => crowded.push((index + 1).to_string()),
             Some(Fault::Budget) => {
                 troubles.push(format!(
-                    "takes more work than its size allows on page {} of {count}, and the rest is not read; raise \
-                     reading.limits.expansion",
+                    "exceeds the work limit on page {} of {count}; later pages were not read",
                     index + 1
                 ));
                 break;
             }
         }
     }
-    if !failed.is_empty() {
-        let named = failed.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
-        let more = if failed.len() > 10 { ", …" } else { "" };
+    if count > PAGES {
         troubles.push(format!(
-            "has broken content on {} of {count} ({named}{more}); save it anew with the program that made it",
-            quantity::counted(failed.len() as u64, "page")
+            "has {count} pages, of which the first {PAGES} were read; split the file into smaller ones"
+        ));
+    }
+    let named = |pages: &[String]| {
+        let named = pages.iter().take(10).cloned().collect::<Vec<_>>().join(", ");
+        let more = if pages.len() > 10 { ", …" } else { "" };
+        format!("{} of {count} ({named}{more})", quantity::counted(pages.len() as u64, "page"))
+    };
+    if !crowded.is_empty() {
+        troubles.push(format!(
+            "has more than {} pieces of text on {}; the rest of each was not read",
+            content::FRAGMENTS,
+            named(&crowded)
+        ));
+    }
+    if !failed.is_empty() {
+        troubles.push(format!(
+            "has broken content on {}; save it anew with the program that made it",
+            named(&failed)
         ));
     }
     if budget.unknown * 20 > budget.codes {
         troubles.push(format!(
-            "does not say which letters {} % of its glyphs are, and they are left out; recognise its text, or export it anew",
+            "{} % of its glyphs have no Unicode mapping and are missing from the text; run OCR or re-export the file",
             budget.unknown * 100 / budget.codes
         ));
     }
@@ -193,5 +398,35 @@ fn said(bytes: &[u8]) -> String {
         [0xfe, 0xff, ..] => UTF_16BE.decode_with_bom_removal(bytes).0.into_owned(),
         _ => String::from_utf8(bytes.to_vec())
             .unwrap_or_else(|_| WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_and_lzw_are_measured() {
+        // The example of ISO 32000, 7.4.4.2.
+        assert_eq!(lzw_length(&[0x80, 0x0b, 0x60, 0x50, 0x22, 0x0c, 0x0c, 0x85, 0x01], true), 10);
+        assert_eq!(Packed::Hex.binary(b"4a4 B7>4a"), [0x4a, 0x4b, 0x70]);
+        assert_eq!(Packed::Ascii85.binary(b"9jqo^BlbD-BleB1DJ+*+F(f,q~>"), b"Man is distinguished");
+        assert_eq!(Packed::Ascii85.binary(b"z9jqo~>"), b"\0\0\0\0Man");
+    }
+
+    #[test]
+    fn pictures_are_known_by_their_own_key() {
+        for (dict, expected) in [
+            ("obj << /Type/XObject/Subtype/Image /Width 1 >>", true),
+            ("obj << /Subtype /Image /A << /B 1 >> /C (text) >>", true),
+            ("obj << /Subtype /ImageMask >>", false),
+            ("obj << /A << /Subtype /Image >> >>", false),
+            ("obj << /A (/Subtype /Image) >>", false),
+            ("obj << /Subtype /Image /Subtype /Form >>", false),
+            ("obj << /Type /XObject >>", false),
+        ] {
+            assert_eq!(is_image(dict.as_bytes()), expected, "{dict}");
+        }
+        assert_eq!(without_escapes(b"/Sub#74ype #4"), b"/Subtype #4");
     }
 }

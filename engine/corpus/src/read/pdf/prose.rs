@@ -35,31 +35,39 @@ pub(super) fn prose(pages: &[Vec<Line>]) -> String {
 /// on a page close by, or are most pages' own.
 fn running(pages: &[Vec<Line>]) -> Vec<Vec<bool>> {
     // The pages on which each pattern stands, with its height.
-    let mut places: FxHashMap<String, Vec<(usize, f64)>> = FxHashMap::default();
+    let mut places: FxHashMap<String, (usize, Vec<(usize, &Line)>)> = FxHashMap::default();
     for (number, page) in pages.iter().enumerate() {
         for line in edges(page).into_iter().filter_map(|line| page.get(line)) {
-            places.entry(pattern(&line.text)).or_default().push((number, line.baseline));
+            let (distinct, lines) = places.entry(pattern(&line.text)).or_default();
+            *distinct += usize::from(lines.last().is_none_or(|(page, _)| *page != number));
+            lines.push((number, line));
         }
     }
-    let is_running = |number: usize, line: &Line| {
+    let is_running = |number: usize, line: &Line, usual: f64| {
         // The end of a sentence that began on the page before is none.
         let is_text = line.text.starts_with(char::is_lowercase) && ends_sentence(&line.text);
-        let Some(places) = places.get(&pattern(&line.text)).filter(|_| !is_text) else { return false };
+        let Some((distinct, places)) = places.get(&pattern(&line.text)).filter(|_| !is_text) else {
+            return false;
+        };
         let near = places.partition_point(|(page, _)| page + 2 < number);
         let mut near = places.iter().skip(near).take_while(|(page, _)| *page <= number + 2);
-        let mut all: Vec<usize> = places.iter().map(|(page, _)| *page).collect();
-        all.dedup();
-        near.any(|(page, baseline)| *page != number && (baseline - line.baseline).abs() < 3.0)
-            || all.len() >= 3 && all.len() * 5 >= pages.len() * 2
+        // Large lines that differ in a number are headings: "Chapter 1", "Chapter 2".
+        let is_large = line.size > 1.2 * usual;
+        near.any(|(page, other)| {
+            *page != number
+                && (other.baseline - line.baseline).abs() < 3.0
+                && (!is_large || other.text == line.text)
+        }) || !is_large && *distinct >= 3 && *distinct * 5 >= pages.len() * 2
     };
     pages
         .iter()
         .enumerate()
         .map(|(number, page)| {
             let mut found = vec![false; page.len()];
+            let usual = super::layout::median(page.iter().map(|line| line.size));
             for index in edges(page) {
                 if let (Some(line), Some(found)) = (page.get(index), found.get_mut(index)) {
-                    *found = is_running(number, line);
+                    *found = is_running(number, line, usual);
                 }
             }
             found

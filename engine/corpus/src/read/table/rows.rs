@@ -231,10 +231,12 @@ impl Dialect {
     /// Whether a quoted value ends before this place: blanks at most stand between it and a delimiter or line end. None where that
     /// cannot be told yet.
     fn end(self, bytes: &[u8], at: usize, ended: bool) -> Option<bool> {
+        const MOST: usize = 4096;
         let rest = bytes.get(at..).unwrap_or_default();
-        let blank = |byte: &u8| *byte == b' ' || (*byte == b'\t' && self.delimiter != b'\t');
-        match rest.iter().find(|byte| !blank(byte)) {
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t') && *byte != self.delimiter;
+        match rest.iter().take(MOST).find(|byte| !blank(byte)) {
             Some(byte) => Some(*byte == self.delimiter || matches!(byte, b'\n' | b'\r')),
+            None if rest.len() >= MOST => Some(false),
             None => ended.then_some(true),
         }
     }

@@ -309,17 +309,14 @@ fn a_quote_that_is_never_closed_costs_no_row() {
         let expected: Vec<String> =
             std::iter::once(open).chain((2..10).map(|number| format!("row {number}"))).collect();
         assert_eq!(texts, expected, "{name}");
-        let said = "a.csv: 1 row with a quote that is never closed, read to the end of the line or file; the first in record 1";
+        let said = "a.csv: 1 row has an unclosed quote; it was read to the end of its line or of the file; the first in record 1";
         assert_eq!(troubles, [said], "{name}");
     }
     // Where its line is no row by itself, that line alone is lost.
     let (troubles, texts) =
         wrong("a.csv", format!("id,text\n1,\"Once, it said\n{rows}"), &Settings::default());
     assert_eq!((texts.len(), troubles.len()), (8, 1));
-    assert!(
-        troubles[0].starts_with("a.csv#1: row 1 (line 2) has a quote that is never closed"),
-        "{troubles:?}"
-    );
+    assert!(troubles[0].starts_with("a.csv#1: row 1 (line 2) has an unclosed quote"), "{troubles:?}");
     // Values over several lines are values, also where quotes in them are not doubled.
     let long = "id,text\n1,\"One\n\nshe said \"no\" there\n\nend\"\n2,\"a\nb\"\n3,c \"d\" e\n4,\"f\" g\n";
     let (troubles, texts) = wrong("a.csv", long, &Settings::default());
@@ -347,7 +344,7 @@ fn tables_say_their_delimiter_and_may_name_columns_twice() {
         json!({"note": "x", "note 2": "y", "note 3": "z"})
     );
     assert_eq!(documents[0].text, "body");
-    assert_eq!(troubles[0].reason, "2 columns with the name of another read under that name and a number");
+    assert_eq!(troubles[0].reason, "2 duplicate column names; renamed with a number");
     // Which of two texts is meant cannot be told.
     says("a.csv", "text,text\nx,1\n", &Settings::default(), "two columns named `text`");
 }
