@@ -221,7 +221,14 @@ fn together(events: Vec<TrainEvent>, timed: Vec<Timed>) -> Vec<TrainEvent> {
     }
     let mut all = Vec::with_capacity(events.len() + others.len());
     for mut event in events {
-        while event.step().is_some() && others.front().is_some_and(|other| other.step() < event.step()) {
+        // A checkpoint comes before its step's sample, and before the end or a gap behind it.
+        let reached = match &event {
+            TrainEvent::Sample { step, .. } | TrainEvent::Done { step, .. } | TrainEvent::Gap { to: step, .. } => {
+                Some(*step)
+            }
+            event => event.step().and_then(|step| step.checked_sub(1)),
+        };
+        while others.front().is_some_and(|other| other.step() <= reached) {
             all.extend(others.pop_front());
         }
         if let TrainEvent::Step { step, tokens_per_s, .. } = &mut event

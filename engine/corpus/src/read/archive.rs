@@ -24,11 +24,14 @@ pub struct Member {
     checksum: u32,
 }
 
+/// Members, each or its name with the reason why it cannot be read.
+type Members = Vec<Result<Member, (String, String)>>;
+
 /// The members of an archive in their order, but for folders; each by its name, or with the reason why it cannot be read.
 ///
 /// # Errors
 /// Says why the archive is none.
-pub(super) fn members(file: Box<dyn Input>) -> Result<Vec<Result<Member, (String, String)>>, String> {
+pub(super) fn members(file: Box<dyn Input>) -> Result<Members, String> {
     let mut archive = ZipArchive::new(file).map_err(|error| format!("is a damaged zip archive: {error}"))?;
     let members = (0..archive.len()).filter_map(|number| {
         let file = match archive.by_index_raw(number) {

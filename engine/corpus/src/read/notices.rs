@@ -25,7 +25,10 @@ pub(super) enum Notice {
 
 /// How often each kind was met, and in which record first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Notices(Arc<Mutex<BTreeMap<Notice, (u64, Option<u64>)>>>);
+pub(super) struct Notices(Arc<Mutex<Noted>>);
+
+/// How many there are of each kind, and the record of the first.
+type Noted = BTreeMap<Notice, (u64, Option<u64>)>;
 
 impl Notices {
     /// Counts one, in the record of this number.

@@ -575,11 +575,13 @@ fn copies_of_a_row_are_on_one_side() {
 
 /// Prepares rows for the objective preference, or by its loss for single answers.
 fn judged(folder: &Path, rows: &str, loss: glasshouse_protocol::config::PreferenceLoss) -> Result<Prepared> {
-    let path = folder.join("thumbs.jsonl");
-    std::fs::write(&path, rows).unwrap();
+    let (path, held_out) = (folder.join("thumbs.jsonl"), folder.join("held-out.jsonl"));
+    let (train, last) = rows.trim_end().rsplit_once('\n').unwrap();
+    std::fs::write(&path, train).unwrap();
+    std::fs::write(&held_out, last).unwrap();
     let mut config = config(TokenizerKind::Byte, &[&path]);
     (config.train.objective, config.train.preference.loss) = (Objective::Preference, loss);
-    config.data.validation = 0.0;
+    config.data.validation_files = vec![held_out.display().to_string()];
     let files: TokenizerFiles = Tokenizer::train(&config.tokenizer, ["x"]).unwrap().into();
     let files = TokenizerFiles { chat_template: Some(glasshouse_protocol::CHATML.to_owned()), ..files };
     let (mut told, turns) = (|_: Progress| (), Turns::none());
