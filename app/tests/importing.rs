@@ -109,8 +109,13 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
 
     let heard = play(folder, vec![Command::ListModelFiles { address: format!("{server}/owl/") }]).unwrap();
     let length = |name: &str| std::fs::metadata(folder.join("owl").join(name)).unwrap().len();
-    let names =
-        ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "model.safetensors"];
+    let names = [
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "generation_config.json",
+        "model.safetensors",
+    ];
     let listed = Event::ModelListed {
         host: server.strip_prefix("http://").unwrap().to_owned(),
         files: names.map(str::to_owned).to_vec(),

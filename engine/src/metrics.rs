@@ -223,9 +223,9 @@ fn together(events: Vec<TrainEvent>, timed: Vec<Timed>) -> Vec<TrainEvent> {
     for mut event in events {
         // A checkpoint comes before its step's sample, and before the end or a gap behind it.
         let reached = match &event {
-            TrainEvent::Sample { step, .. } | TrainEvent::Done { step, .. } | TrainEvent::Gap { to: step, .. } => {
-                Some(*step)
-            }
+            TrainEvent::Sample { step, .. }
+            | TrainEvent::Done { step, .. }
+            | TrainEvent::Gap { to: step, .. } => Some(*step),
             event => event.step().and_then(|step| step.checked_sub(1)),
         };
         while others.front().is_some_and(|other| other.step() <= reached) {

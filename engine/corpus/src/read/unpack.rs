@@ -234,10 +234,7 @@ impl<R: BufRead> Zstandard<R> {
                 // The decoder makes room for the window, rounded up to a power of two, and cannot fail.
                 let room = usize::try_from(window.next_power_of_two() + SMALL_WINDOW).unwrap_or(usize::MAX);
                 Vec::<u8>::new().try_reserve_exact(room).map_err(|_| {
-                    let reason = format!(
-                        "needs {} of memory to unpack; unpack it first",
-                        bytes(window)
-                    );
+                    let reason = format!("needs {} of memory to unpack; unpack it first", bytes(window));
                     io::Error::new(io::ErrorKind::OutOfMemory, reason)
                 })?;
             }

@@ -137,7 +137,9 @@ pub(super) fn missing(
         return Some(format!("all {held_out} {noun}s are held out; give others that say something else"));
     }
     (held_out == 0).then(|| {
-        format!("none of the {train} {noun}s is held out: give two at least, and held-out files with one at least")
+        format!(
+            "none of the {train} {noun}s is held out: give two at least, and held-out files with one at least"
+        )
     })
 }
 

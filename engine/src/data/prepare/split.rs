@@ -177,7 +177,11 @@ impl<T> RowSplitter<T> {
     /// Says among the problems that the row that is held out is a copy, if it is.
     pub(super) fn tell(&self, problems: &Problems, name: &str) {
         if self.holds_a_copy {
-            problems.note_rows(Path::new(name), "has rows that all say the same: the validation row is a copy of a training row", 1);
+            problems.note_rows(
+                Path::new(name),
+                "has rows that all say the same: the validation row is a copy of a training row",
+                1,
+            );
         }
     }
 

@@ -214,10 +214,7 @@ pub(crate) async fn export_trained_in_turns(
         validation_tokens: index.map_or(0, |index| index.validation.tokens),
         step: model.info.step,
         validation_loss: model.info.val_loss,
-        device: record
-            .device
-            .as_ref()
-            .map_or_else(|| "an unrecorded device".to_owned(), ToString::to_string),
+        device: record.device.as_ref().map_or_else(|| "an unrecorded device".to_owned(), ToString::to_string),
         parameters: parameters_of(&model.config)?.iter().map(|parameter| parameter.ty.count()).sum(),
         imported: record.state == RunState::Imported,
         evaluation: evaluation.map(Box::new),
