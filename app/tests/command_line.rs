@@ -449,7 +449,7 @@ fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
     assert_eq!(together.len(), 60);
     let over = json_lines(&succeed(folder, &["train", "--project", "parts", "--resume", "--json"]));
     let said =
-        |notice: &&Value| notice["text"].as_str().is_some_and(|text| text.contains("its 60 steps are done"));
+        |notice: &&Value| notice["text"].as_str().is_some_and(|text| text.contains("all 60 steps are done"));
     assert_eq!(events(&over, "notice").into_iter().filter(said).count(), 1, "{over:?}");
     assert_eq!(together, losses(&whole));
     assert!(together[59].1 < together[0].1);

@@ -105,7 +105,7 @@ impl FeedbackRows {
                     }
                 };
                 // A wrapped row moves no button down that may be switched off.
-                match widgets::is_narrow(ui) {
+                match ui.available_width() < 680.0 {
                     true => ui.vertical(&mut buttons),
                     false => ui.horizontal_wrapped(&mut buttons),
                 };
