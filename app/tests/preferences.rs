@@ -28,7 +28,8 @@ fn folder() -> tempfile::TempDir {
 
 /// Goes on from a run of the first project.
 fn prefer(folder: &Path, from: &str, more: &[&str]) -> Vec<Value> {
-    let own = ["--batch-size", "8", "--validation", "pairs.jsonl"];
+    std::fs::copy(folder.join("pairs.jsonl"), folder.join("same-pairs.jsonl")).unwrap();
+    let own = ["--batch-size", "8", "--validation", "same-pairs.jsonl"];
     tune(folder, from, "preference", "pairs.jsonl", &[&own[..], more].concat())
 }
 

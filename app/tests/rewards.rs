@@ -205,8 +205,7 @@ fn slow_python_trl_learns_the_same_from_the_same_answers() {
     let turns = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#;
     std::fs::write(folder.join("rows.jsonl"), format!("{turns}\n").repeat(8)).unwrap();
     // A step that changes next to nothing gives weights with the new tokens' rows, and a template.
-    let still =
-        ["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0", "--validation", "rows.jsonl"];
+    let still = ["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"];
     tune(folder, "1", "chat", "rows.jsonl", &still);
     succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "begun"]);
 

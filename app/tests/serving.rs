@@ -453,7 +453,7 @@ fn bad_requests_are_told_what_is_wrong() {
         &["temperature is \"hot\""],
     );
     said(&serving.complete(&json!({ "prompt": "One", "suffix": "end" })), 400, &["suffix"]);
-    said(&serving.complete(&json!({ "prompt": "One", "n": 128 })), 400, &["128 texts", "24"]);
+    said(&serving.complete(&json!({ "prompt": "One", "n": 128 })), 400, &["128 completions", "24"]);
     said(&serving.complete(&json!({ "prompt": "One", "logprobs": 50 })), 400, &["between 0 and 20"]);
     let unknown = said(&serving.complete(&json!({ "prompt": "One", "model": "gpt" })), 404, &[RUN]);
     assert_eq!((&unknown["code"], &unknown["param"]), (&json!("model_not_found"), &json!("model")));

@@ -310,7 +310,7 @@ fn ragged_rows_are_numbered_and_passed_over() {
         "has no column `text` (its columns are `body`, `b`)",
     );
     says("t.csv", "text,text\nx,1\n", &Settings::default(), "two columns named `text`");
-    says("t.csv", format!("text,{}\n", "b,".repeat(10_000)), &Settings::default(), "no header");
+    says("t.csv", format!("text,{}\n", "b,".repeat(10_000)), &Settings::default(), "more than 4096 columns");
 }
 
 #[test]
