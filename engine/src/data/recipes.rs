@@ -142,7 +142,7 @@ pub fn write_own(recipe: &TuningRecipe, project: &Path, rows: &[String]) -> Resu
         placed.iter().filter(|(own, _)| *own == split).map(|(_, row)| (*row).clone()).collect()
     };
     let (train, held_out) = (part(Split::Train), part(Split::Validation));
-    if train.is_empty() || held_out.is_empty() {
+    if train.is_empty() || held_out.is_empty() || splitter.holds_a_copy {
         return Err(Error::Refused(format!(
             "the recipe {} needs two different rows at least, of which one is held out; give more",
             recipe.name

@@ -328,6 +328,7 @@ mod tests {
         config.tokenizer.kind = TokenizerKind::Byte;
         (config.model.layers, config.model.context_length) = (1, 32);
         config.train.objective = objective;
+        config.train.batch_size = 16;
         config.start = Some(crate::protocol::Start::parse("1", None));
         config.train.reward.rule = crate::protocol::config::RewardRule::Exact;
         let write = |name: &str, rows: &[String]| {
