@@ -147,10 +147,11 @@ fn preference(@builtin(local_invocation_index) local: u32) {
                 good = w >= 0.0;
                 let along = select(-beta, beta, good);
                 ahead = along * (ratio.x - divergence);
-                // Not 1 − far, which has no digits left near 1.
+                // Not 1 − far, which has no digits left near 1; beyond what the sigmoid is clamped to it is 0.
                 let far = sigmoid(-ahead);
+                let near = select(sigmoid(ahead), 0.0, abs(ahead) > 80.0);
                 mean = abs(w) * far;
-                slope = vec2(abs(w) * along * far * sigmoid(ahead), 0.0);
+                slope = vec2(abs(w) * along * far * near, 0.0);
                 around = size.x;
                 rewards += select(vec2(0.0, worth.x), vec2(worth.x, 0.0), good);
                 answers += select(vec2(0.0, 1.0), vec2(1.0, 0.0), good);
