@@ -239,7 +239,7 @@ fn slow_python_trl_trains_the_same_answers() {
     });
     write_rows(&folder.join("trained.jsonl"), trained);
     let count = examples.count();
-    assert!((10..24).contains(&count), "{count}");
+    assert_eq!(count, 24, "all rows train");
     let settings = json!({
         "max_length": 96, "max_steps": 10, "per_device_train_batch_size": count, "learning_rate": 1e-3,
         "lr_scheduler_type": "constant", "warmup_steps": 0, "weight_decay": 0.1, "max_grad_norm": 1.0,
