@@ -147,9 +147,9 @@ fn preference(@builtin(local_invocation_index) local: u32) {
                 good = w >= 0.0;
                 let along = select(-beta, beta, good);
                 ahead = along * (ratio.x - divergence);
-                // Not 1 − far, which has no digits left near 1. Beyond 36 it is below the digits of an f64, and 0.
+                // Not 1 − far, which has no digits left near 1. Beyond what the sigmoid is clamped to it is 0.
                 let far = sigmoid(-ahead);
-                let near = select(sigmoid(ahead), 0.0, abs(ahead) > 36.0);
+                let near = select(sigmoid(ahead), 0.0, abs(ahead) > 80.0);
                 mean = abs(w) * far;
                 slope = vec2(abs(w) * along * far * near, 0.0);
                 around = size.x;

@@ -4,7 +4,7 @@ use super::interpret::{Express, Run, host};
 use crate::error::Result;
 use crate::graph::ops::{Preference, PreferenceInputs, PreferenceOutputs, REPORTED};
 use crate::graph::{Node, ValueId};
-use burn::tensor::activation::{log_sigmoid, sigmoid};
+use burn::tensor::activation::log_sigmoid;
 use burn::tensor::{Tensor, TensorData};
 use glasshouse_protocol::config::PreferenceLoss;
 
@@ -61,7 +61,8 @@ impl Express for Preference {
                 let along = numbers(weights.iter().map(|weight| weight.signum()).collect(), [pairs, 1]);
                 let weight = numbers(weights.iter().map(|weight| weight.abs()).collect(), [pairs, 1]);
                 let ahead = (ratios().narrow(1, 0, 1) - self.divergence(known.as_chunks().0)) * along * beta;
-                sigmoid(-ahead) * weight
+                // The gradient of a sigmoid has no digits left near 1.
+                (ahead.exp() + 1.0).recip() * weight
             }
             PreferenceLoss::BradleyTerry => {
                 let sum = sums.clone().sum_dim(1);

@@ -200,8 +200,9 @@ impl Preference {
             PreferenceLoss::Kto => {
                 let weight = chosen.weight.abs();
                 let along = beta * chosen.weight.signum();
-                let far = sigmoid(-along * (chosen.log_ratio() - divergence));
-                (weight * far, [weight * along * far * (1.0 - far), 0.0])
+                let ahead = along * (chosen.log_ratio() - divergence);
+                let far = sigmoid(-ahead);
+                (weight * far, [weight * along * far * sigmoid(ahead), 0.0])
             }
             PreferenceLoss::BradleyTerry => {
                 let [c, r] = [chosen, rejected].map(|answer| answer.log_probability(false));

@@ -35,7 +35,7 @@ pub(super) fn prose(pages: &[Vec<Line>]) -> String {
 /// on a page close by, or are most pages' own.
 fn running(pages: &[Vec<Line>]) -> Vec<Vec<bool>> {
     // The pages on which each pattern stands, with its height.
-    let mut places: FxHashMap<String, (usize, Vec<(usize, &Line)>)> = FxHashMap::default();
+    let mut places: FxHashMap<String, (usize, Vec<_>)> = FxHashMap::default();
     for (number, page) in pages.iter().enumerate() {
         for line in edges(page).into_iter().filter_map(|line| page.get(line)) {
             let (distinct, lines) = places.entry(pattern(&line.text)).or_default();
