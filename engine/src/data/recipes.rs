@@ -126,7 +126,7 @@ fn folder_of<'path>(recipe: &TuningRecipe, path: &'path Path) -> Option<&'path O
     (place == RECIPES_FOLDER && !digest.is_empty()).then_some(name)
 }
 
-/// The file of those of a person's own rows that are learned, in a project's folder: a tenth is held out, as [`RowSplitter`] picks rows.
+/// The file of those of a person's own rows that are learned, in a project's folder: a tenth is held out, as `RowSplitter` picks rows.
 ///
 /// # Errors
 /// There are not two that differ, or the disk fails.
