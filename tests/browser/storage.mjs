@@ -4,7 +4,7 @@
 export async function patched(site, script) {
   const context = await site.profile({ serviceWorkers: "block" });
   await context.route("**/worker.js", async (route) => {
-    const response = await route.fetch();
+    const response = await route.fetch({ maxRetries: 3 });
     await route.fulfill({ response, body: script + (await response.text()) });
   });
   return context;

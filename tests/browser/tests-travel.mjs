@@ -98,7 +98,7 @@ export function a_model_of_an_address_is_imported_and_answers(site, program) {
       assert.equal(page.problems.splice(0).every((problem) => /CORS|net::ERR_FAILED/.test(problem)), true);
 
       // As a person does it: an address, its size, the context length.
-      await fetchModel(page, `${open.address}owl`, /has 5 files, .*kB/);
+      await fetchModel(page, `${open.address}owl`, /has 6 files, .*kB/);
       await page.getByText("Import owl", { exact: true }).waitFor();
       await page.getByRole("spinbutton", { name: "Context length" }).waitFor();
       await page.getByRole("button", { name: "Import", exact: true }).dispatchEvent("click");
@@ -175,7 +175,7 @@ export function a_model_whose_transfer_stands_still_is_cancelled_and_fetched_aga
       const projects = async () => (await asks("list_projects", "projects")).projects.map(({ id }) => id);
       const before = [await runs(), await projects()];
 
-      await fetchModel(page, `${address}owl`, /has 4 files, .*kB/);
+      await fetchModel(page, `${address}owl`, /has 5 files, .*kB/);
       await within(stood, "the weights to be asked for");
       // How far it is, of all its files.
       await page.getByText(/^looking at the model · [1-9]\d? %$/).first().waitFor({ timeout: 20_000 });
@@ -192,7 +192,7 @@ export function a_model_whose_transfer_stands_still_is_cancelled_and_fetched_aga
       assert.equal(asked, 1);
 
       // The same address again, of which everything comes now.
-      await fetchModel(page, `${address}owl`, /has 4 files, .*kB/);
+      await fetchModel(page, `${address}owl`, /has 5 files, .*kB/);
       await page.getByText("Import owl", { exact: true }).waitFor({ timeout: 30_000 });
       assert.equal(asked, 2);
       await page.getByRole("button", { name: "Import", exact: true }).dispatchEvent("click", undefined, { timeout: 20_000 });

@@ -42,7 +42,7 @@ export async function a_model_is_tuned_by_an_adapter_in_the_tab_and_talked_to(si
   };
   const whole = await tune(60, { learning_rate: 3e-3, min_learning_rate: 3e-4 });
   assert(whole[60] < whole[1] - 0.5, `the loss falls: ${whole[1]} to ${whole[60]}`);
-  const lora = { kind: "lora", rank: 2, alpha: 4, targets: "qkv,output,up,down" };
+  const lora = { kind: "lora", rank: 2, alpha: 16, targets: "qkv,output,up,down" };
   const adapted = await tune(40, { adapter: lora, learning_rate: 1e-2, min_learning_rate: 1e-3 });
   assert.equal(Object.keys(adapted).length, 40);
   assert(adapted[1] < whole[1], "the adapter goes on from what was learned");
