@@ -22,7 +22,6 @@ pub mod reference;
 #[cfg(not(feature = "oracle"))]
 #[path = "reference_absent.rs"]
 mod reference;
-#[cfg(feature = "oracle")]
 pub mod selftest;
 pub mod session;
 pub mod setup;

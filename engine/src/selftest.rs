@@ -1,14 +1,20 @@
-//! Does this machine compute what it should? Trains two small models on the chosen device and on the oracle
-//! ([`crate::reference`] in f64), from the same weights on the same batches, and compares all that a device reports.
+//! Does this machine compute what it should? Trains three small models on the chosen device and on another, from the same weights on the
+//! same batches, and compares all that a device reports. The other is burn in f64 where the feature `oracle` is on; else one thread of the
+//! CPU executor, whose losses and gradient norms are replaced by those that burn in f64 gave once ([`recorded`]).
 //!
-//! A driver, a compiler or a kernel that goes wrong on one machine only shows here and in no test of ours. The two models
-//! together use every operation of training: LayerNorm, GELU, learned positions, biases and dropout in one, RMSNorm, QK-norm,
-//! rotary positions, SwiGLU, grouped queries, smoothed labels and ignored targets in the other.
+//! A driver, a compiler or a kernel that goes wrong on one machine only shows here and in no test of ours. The models
+//! together use every operation of training: LayerNorm, GELU, learned positions, biases and dropout in the first, RMSNorm, QK-norm,
+//! rotary positions, SwiGLU, grouped queries, smoothed labels and ignored targets in the second.
 
+#[cfg(feature = "oracle")]
 pub mod cases;
+#[cfg(feature = "oracle")]
 pub mod half_precision;
 pub mod losses;
+#[cfg(feature = "oracle")]
 pub mod parity;
+pub mod recorded;
+#[cfg(feature = "oracle")]
 pub mod variants;
 
 use crate::error::Result;
@@ -19,6 +25,7 @@ use crate::model::TrainingGraphs;
 use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use crate::plan::arena::ArenaLayout;
+#[cfg(feature = "oracle")]
 use crate::reference::{Device, ReferenceExecutor};
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use glasshouse_protocol::model::{Dropout, Initialisation};
@@ -44,6 +51,8 @@ const IGNORED: u32 = 0;
 pub struct Report {
     /// Where the models were trained.
     pub device: String,
+    /// What it was compared with.
+    pub reference: &'static str,
     /// One comparison each.
     pub rows: Vec<SelfTestRow>,
 }
@@ -55,7 +64,7 @@ pub struct SelfTestRow {
     pub model: &'static str,
     /// What was compared; where there are many, which was the worst.
     pub what: String,
-    /// Largest difference from the oracle, relative to the oracle's largest entry; infinite where a number is none.
+    /// Largest difference from the reference, relative to its largest entry; infinite where a number is none.
     pub deviation: f64,
     /// The largest that passes.
     pub bound: f64,
@@ -79,8 +88,8 @@ impl std::fmt::Display for Report {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             formatter,
-            "{} against the reference in f64 (deviations relative to the largest entry)",
-            self.device
+            "{} against {} (deviations relative to the largest entry)",
+            self.device, self.reference
         )?;
         let width = self.rows.iter().map(|row| row.what.len()).max().unwrap_or(0);
         for row in &self.rows {
@@ -102,17 +111,22 @@ impl std::fmt::Display for Report {
     }
 }
 
-/// Compares a device, named as for [`Executor::open`], with the oracle.
+#[cfg(feature = "oracle")]
+const REFERENCE: &str = "burn in f64";
+#[cfg(not(feature = "oracle"))]
+const REFERENCE: &str = "recorded losses of burn in f64, and weights of the CPU on one thread";
+
+/// Compares a device, named as for [`Executor::open`], with the reference.
 ///
 /// # Errors
 /// Where there is no such device, or it fails. What it computes wrongly is no error: the report says it.
 pub async fn run(device: &str, threads: Option<usize>) -> Result<Report> {
-    let mut report = Report { device: String::new(), rows: Vec::new() };
+    let mut report = Report { device: String::new(), reference: REFERENCE, rows: Vec::new() };
     for trial in trials()? {
         let (mut executor, _) = Executor::open(device, &trial.graphs, trial.optimizer, threads).await?;
         report.device = executor.describe().to_string();
         let found = trial.observe(&mut executor).await?;
-        report.rows.extend(trial.compare(&found, &trial.oracle()?));
+        report.rows.extend(trial.compare(&found, &trial.reference().await?));
     }
     Ok(report)
 }
@@ -278,7 +292,8 @@ impl Trial {
         Ok(Observation { evaluations, loss, gradient, reports, weights })
     }
 
-    fn oracle(&self) -> Result<Observation> {
+    #[cfg(feature = "oracle")]
+    async fn reference(&self) -> Result<Observation> {
         let mut oracle = ReferenceExecutor::new(&self.graphs, self.optimizer, Device::flex_in_f64())?;
         oracle.set_state(&self.start)?;
         let evaluations = oracle.evaluate(&self.evaluations)?;
@@ -288,11 +303,21 @@ impl Trial {
         Ok(Observation { evaluations, loss, gradient, reports, weights })
     }
 
-    fn compare(&self, found: &Observation, oracle: &Observation) -> Vec<SelfTestRow> {
-        let row = |what: &str, found: &[f32], oracle: &[f32], bound| SelfTestRow {
+    #[cfg(not(feature = "oracle"))]
+    async fn reference(&self) -> Result<Observation> {
+        let (mut cpu, _) = Executor::open("cpu", &self.graphs, self.optimizer, Some(1)).await?;
+        let mut expected = self.observe(&mut cpu).await?;
+        if let Some(recorded) = recorded::RECORDED.iter().find(|recorded| recorded.model == self.name) {
+            recorded.replace(&mut expected);
+        }
+        Ok(expected)
+    }
+
+    fn compare(&self, found: &Observation, expected: &Observation) -> Vec<SelfTestRow> {
+        let row = |what: &str, found: &[f32], expected: &[f32], bound| SelfTestRow {
             model: self.name,
             what: what.to_owned(),
-            deviation: deviation(found, oracle),
+            deviation: deviation(found, expected),
             bound,
         };
         let flat = |pairs: &[(f32, f32)]| -> Vec<f32> { pairs.iter().map(|(loss, _)| *loss).collect() };
@@ -302,26 +327,26 @@ impl Trial {
         let norms = |reports: &[StepReport]| -> Vec<f32> {
             reports.iter().map(|report| report.gradient_norm).collect()
         };
-        let (evaluated, expected) = (&found.evaluations, &oracle.evaluations);
+        let (evaluated, losses_expected) = (&found.evaluations, &expected.evaluations);
         vec![
-            row("forward: evaluated losses", &flat(evaluated), &flat(expected), LOSS),
-            row("forward: counted targets", &counts(evaluated), &counts(expected), 0.0),
-            row("training loss", &[found.loss], &[oracle.loss], LOSS),
-            self.worst("gradient", &found.gradient, &oracle.gradient, GRADIENT),
-            row("ten steps: losses", &losses(&found.reports), &losses(&oracle.reports), 4.0 * LOSS),
-            row("ten steps: gradient norms", &norms(&found.reports), &norms(&oracle.reports), GRADIENT),
-            self.worst("after ten steps", &found.weights, &oracle.weights, WEIGHT),
+            row("forward: evaluated losses", &flat(evaluated), &flat(losses_expected), LOSS),
+            row("forward: counted targets", &counts(evaluated), &counts(losses_expected), 0.0),
+            row("training loss", &[found.loss], &[expected.loss], LOSS),
+            self.worst("gradient", &found.gradient, &expected.gradient, GRADIENT),
+            row("ten steps: losses", &losses(&found.reports), &losses(&expected.reports), 4.0 * LOSS),
+            row("ten steps: gradient norms", &norms(&found.reports), &norms(&expected.reports), GRADIENT),
+            self.worst("after ten steps", &found.weights, &expected.weights, WEIGHT),
         ]
     }
 
     /// The parameter of an arena that lies farthest off.
-    fn worst(&self, what: &str, found: &[f32], oracle: &[f32], bound: f64) -> SelfTestRow {
+    fn worst(&self, what: &str, found: &[f32], expected: &[f32], bound: f64) -> SelfTestRow {
         let layout = ArenaLayout::of(&self.graphs.train);
         let parameters = self.graphs.train.parameters.iter().enumerate();
         let each = parameters.map(|(number, parameter)| {
             let range = layout.range(ParameterId(number as u32));
-            let pair = found.get(range.clone()).zip(oracle.get(range));
-            (parameter, pair.map_or(f64::INFINITY, |(found, oracle)| deviation(found, oracle)))
+            let pair = found.get(range.clone()).zip(expected.get(range));
+            (parameter, pair.map_or(f64::INFINITY, |(found, expected)| deviation(found, expected)))
         });
         let (name, deviation) = each
             .max_by(|(_, left), (_, right)| left.total_cmp(right))

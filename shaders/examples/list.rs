@@ -24,7 +24,7 @@ fn main() {
                 quoted(kernel.name),
                 kernel.needs_half(),
                 quoted(kernel.entry_point),
-                quoted(kernel.source),
+                quoted(&kernel.source()),
                 bindings.join(","),
                 kernel.workgroup_size
             )

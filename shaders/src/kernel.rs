@@ -31,8 +31,8 @@ pub struct Kernel {
     pub name: &'static str,
     /// Name of the `@compute` function.
     pub entry_point: &'static str,
-    /// WGSL.
-    pub source: &'static str,
+    /// WGSL in pieces, which variants share.
+    pub pieces: &'static [&'static str],
     /// Invocations in a workgroup.
     pub workgroup_size: [u32; 3],
     /// Bindings of group 0.
@@ -42,9 +42,14 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// Its WGSL.
+    pub fn source(&self) -> String {
+        self.pieces.concat()
+    }
+
     /// Whether it stores 16-bit floats, which not every device has (WebGPU's `shader-f16`).
     pub fn needs_half(&self) -> bool {
-        self.source.starts_with("enable f16;")
+        self.pieces.first().is_some_and(|piece| piece.starts_with("enable f16;"))
     }
 
     /// Whether its invocations add up within subgroups, which not every device has, and no browser through wgpu.

@@ -1,6 +1,6 @@
-//! The WGSL kernels. `kernels/` holds one entry point a file, `shared/` what several of them use; `build/` composes them,
-//! validates them with naga and reflects them into the typed descriptors that this crate exports. The legend of letters and
-//! the rules are in `README.md`.
+//! The WGSL kernels. `kernels/` holds one entry point a file, `shared/` what several of them use; `generate/` composes them, validates them
+//! with naga and reflects them into the typed descriptors in `generated/`, which a test holds to the kernels. The legend of letters and the
+//! rules are in `README.md`.
 //!
 //! Each kernel is a module here: its `Arguments` structure, an enumeration for each choice among its variants, and
 //! `kernel(…)`, which returns the variant asked for.
@@ -9,7 +9,17 @@ mod kernel;
 
 pub use kernel::{Access, Kernel, KernelBinding, Structure};
 
-include!(concat!(env!("OUT_DIR"), "/kernels.rs"));
+mod pieces {
+    include!("../generated/pieces.rs");
+}
 
+#[cfg(not(target_arch = "wasm32"))]
+include!("../generated/native.rs");
+#[cfg(target_arch = "wasm32")]
+include!("../generated/web.rs");
+
+#[cfg(test)]
+#[path = "../generate/mod.rs"]
+mod generate;
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,29 @@
 //! Every kernel variant as it is shipped: core WGSL within WebGPU's default limits, which every native shading language can
 //! express, described truly.
 
-use crate::{Access, KERNELS, Kernel, linear_tiled, optimizer};
+use crate::{Access, KERNELS, Kernel, generate, linear_tiled, optimizer};
 use naga::back::{hlsl, msl};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use std::collections::{BTreeMap, HashSet};
 
 fn validated(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
-    let module = naga::front::wgsl::parse_str(kernel.source).unwrap();
+    let module = naga::front::wgsl::parse_str(&kernel.source()).unwrap();
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SHADER_FLOAT16, kernel.needs_half());
     capabilities.set(Capabilities::SUBGROUP, kernel.needs_subgroups());
     capabilities.set(Capabilities::COOPERATIVE_MATRIX, kernel.needs_cooperative());
     let info = Validator::new(ValidationFlags::all(), capabilities).validate(&module).unwrap();
     (module, info)
+}
+
+#[test]
+fn what_is_generated_is_of_these_kernels() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (name, text) in generate::files(root).unwrap() {
+        // Git writes other line ends where it is told to.
+        let kept = std::fs::read_to_string(root.join("generated").join(name)).unwrap().replace('\r', "");
+        assert!(kept == text, "run: cargo run --release -p glasshouse-shaders --example generate");
+    }
 }
 
 #[test]
@@ -56,15 +66,15 @@ fn every_variant_keeps_to_the_default_limits() {
         assert!(kernel.workgroup_size.iter().product::<u32>() <= 256, "{}", kernel.name);
         assert_eq!(kernel.needs_half(), kernel.name.contains("half"), "{}", kernel.name);
         assert_eq!(
-            kernel.source.matches("enable ").count(),
+            kernel.source().matches("enable ").count(),
             usize::from(kernel.needs_half()) + usize::from(kernel.needs_cooperative()),
             "{}",
             kernel.name
         );
         for word in ["override ", "@if"] {
-            assert!(!kernel.source.contains(word), "{} holds {word:?}", kernel.name);
+            assert!(!kernel.source().contains(word), "{} holds {word:?}", kernel.name);
         }
-        assert_eq!(kernel.needs_subgroups(), kernel.source.contains("subgroup"), "{}", kernel.name);
+        assert_eq!(kernel.needs_subgroups(), kernel.source().contains("subgroup"), "{}", kernel.name);
     }
 }
 

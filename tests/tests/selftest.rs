@@ -1,5 +1,6 @@
 //! The self-test passes on the executors, and fails where an executor computes something else.
 
+use glasshouse_engine::selftest::recorded::{RECORDED, of_oracle};
 use glasshouse_engine::selftest::{self, Report, SelfTestRow};
 
 fn passes(device: &str) {
@@ -22,6 +23,21 @@ fn gpu() {
 }
 
 #[test]
+fn what_is_recorded_is_what_burn_gives() {
+    let given = pollster::block_on(of_oracle()).expect("the oracle");
+    let close = |left: f32, right: f32| (left - right).abs() <= 1e-6 * right.abs();
+    let equal = given.len() == RECORDED.len()
+        && given.iter().zip(RECORDED).all(|(given, recorded)| {
+            let steps = given.steps.iter().zip(&recorded.steps);
+            given.model == recorded.model
+                && close(given.loss, recorded.loss)
+                && given.evaluations.iter().zip(recorded.evaluations).all(|(left, right)| close(*left, right))
+                && steps.into_iter().all(|(left, right)| close(left.0, right.0) && close(left.1, right.1))
+        });
+    assert!(equal, "engine/src/selftest/recorded.rs should say:\n{given:?}");
+}
+
+#[test]
 fn a_device_that_is_not_there_is_an_error() {
     let error = pollster::block_on(selftest::run("no such adapter", None)).expect_err("no device");
     assert!(error.to_string().contains("no such adapter"), "{error}");
@@ -30,7 +46,7 @@ fn a_device_that_is_not_there_is_an_error() {
 #[test]
 fn one_deviation_fails_the_report_and_is_named() {
     let row = |deviation| SelfTestRow { model: "gpt", what: "gradient".to_owned(), deviation, bound: 5e-5 };
-    let good = Report { device: "a device".to_owned(), rows: vec![row(1e-6)] };
+    let good = Report { device: "a device".to_owned(), reference: "another", rows: vec![row(1e-6)] };
     assert!(good.passed() && good.to_string().contains("passed"));
     for deviation in [1e-4, f64::INFINITY, f64::NAN] {
         let bad = Report { rows: vec![row(1e-6), row(deviation)], ..good.clone() };

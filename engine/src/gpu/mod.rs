@@ -61,11 +61,11 @@ fn opened(gpu: crate::error::Result<Gpu>) -> Gpu {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "oracle"))]
 mod attention_tests;
 #[cfg(test)]
 mod decoder_tests;
-#[cfg(test)]
+#[cfg(all(test, feature = "oracle"))]
 mod half_tests;
 #[cfg(test)]
 mod kernel_tests;

@@ -136,12 +136,12 @@ impl Gpu {
         });
         let source = wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
-            source: wgpu::ShaderSource::Wgsl(kernel.source.into()),
+            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
         };
         let checks =
             wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..wgpu::ShaderRuntimeChecks::checked() };
         // SAFETY: every other check stays on, so what is promised is that no loop is endless. A `Kernel` is composed and
-        // validated when this program is built, no text from outside becomes one, and each of its loops counts up to a
+        // validated before this program is built, no text from outside becomes one, and each of its loops counts up to a
         // bound from its arguments.
         #[allow(
             unsafe_code,

@@ -1,6 +1,6 @@
 //! Validation with naga and reflection of a composed kernel.
 
-use crate::Outcome;
+use super::Outcome;
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ShaderStage, StorageAccess, TypeInner};

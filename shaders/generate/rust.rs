@@ -1,16 +1,70 @@
-//! Writes the reflected descriptors as Rust.
+//! Writes the reflected descriptors as Rust, and the declarations that their sources are made of.
 
-use crate::reflect::{Field, Structure};
-use crate::variants::Axis;
-use crate::{KernelFile, Outcome, Variant};
+use super::reflect::{Field, Structure};
+use super::variants::Axis;
+use super::{KernelFile, Outcome, Variant};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 
-/// Writes `kernels.rs` and every variant's WGSL into `out`.
-pub fn write(files: &[KernelFile], out: &Path) -> Outcome<()> {
-    let mut text = String::new();
+/// The first line of each file.
+const HEAD: &str = "// Written by `cargo run --release -p glasshouse-shaders --example generate`.\n\n";
+
+/// Declarations by name: most are in several variants.
+#[derive(Default)]
+pub struct Pieces(BTreeMap<String, String>);
+
+impl Pieces {
+    /// Names of the pieces that make up a source, one after the other.
+    fn of(&mut self, source: &str) -> Outcome<Vec<String>> {
+        let (mut names, mut piece) = (Vec::new(), String::new());
+        for line in source.split_inclusive('\n') {
+            piece.push_str(line);
+            let line = line.trim_end();
+            if line == "}" || (line.ends_with(';') && !line.starts_with(' ')) {
+                names.push(self.keep(std::mem::take(&mut piece))?);
+            }
+        }
+        if !piece.is_empty() {
+            names.push(self.keep(piece)?);
+        }
+        Ok(names)
+    }
+
+    /// Named by its content, so that one that changes leaves the others' names as they are.
+    fn keep(&mut self, piece: String) -> Outcome<String> {
+        let name = format!("W{:08X}", fnv(piece.bytes()) >> 32);
+        match self.0.get(&name) {
+            Some(other) if *other != piece => Err(format!("two pieces are called {name}")),
+            Some(_) => Ok(name),
+            None => {
+                self.0.insert(name.clone(), piece);
+                Ok(name)
+            }
+        }
+    }
+
+    /// All of them as constants.
+    pub fn written(&self) -> String {
+        let mut text = HEAD.to_owned();
+        for (name, piece) in &self.0 {
+            let _ = writeln!(text, "pub(crate) const {name}: &str = r#\"{piece}\"#;");
+        }
+        text
+    }
+}
+
+/// FNV-1a (Fowler, Noll and Vo).
+fn fnv(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+/// The descriptors of all kernels.
+pub fn descriptors(files: &[KernelFile], pieces: &mut Pieces) -> Outcome<String> {
+    let mut text = HEAD.to_owned();
     for file in files {
-        module(&mut text, file, out)?;
+        module(&mut text, file, pieces)?;
     }
     shared_arguments(&mut text, files)?;
     let _ = writeln!(text, "/// Every variant of every kernel, by file and then by variant.");
@@ -23,10 +77,10 @@ pub fn write(files: &[KernelFile], out: &Path) -> Outcome<()> {
     let _ = writeln!(text, "];");
     version(&mut text, files);
     structures(&mut text, files)?;
-    save(&out.join("kernels.rs"), &text)
+    Ok(text)
 }
 
-/// A number that changes with any kernel: FNV-1a (Fowler, Noll and Vo) over the names and sources of all variants.
+/// A number that changes with any kernel, of the names and sources of all variants.
 fn version(text: &mut String, files: &[KernelFile]) {
     let parts = files.iter().flat_map(|file| {
         file.variants.iter().flat_map(|variant| {
@@ -35,9 +89,7 @@ fn version(text: &mut String, files: &[KernelFile]) {
     });
     // A byte that is in no text ends each part.
     let bytes = parts.flat_map(|part| part.bytes().chain([0xff]));
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = fnv(bytes);
     let _ = writeln!(
         text,
         "\n/// Changes with the source of any variant: what was measured of other kernels says nothing of these."
@@ -45,17 +97,17 @@ fn version(text: &mut String, files: &[KernelFile]) {
     let _ = writeln!(text, "pub const VERSION: &str = \"{hash:016x}\";");
 }
 
-fn save(path: &Path, text: &str) -> Outcome<()> {
-    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
-}
-
 /// One module: `Arguments`, the choices, `kernel(…)`.
-fn module(text: &mut String, file: &KernelFile, out: &Path) -> Outcome<()> {
+fn module(text: &mut String, file: &KernelFile, pieces: &mut Pieces) -> Outcome<()> {
     let name = &file.name;
     let title = file.text.lines().next().unwrap_or_default().trim_start_matches('/').trim();
     let _ = writeln!(text, "/// {title}\npub mod {name} {{");
-    let used = if file.variants.is_empty() { "Kernel" } else { "{Access, Kernel, KernelBinding}" };
-    let _ = writeln!(text, "    use crate::{used};");
+    let used = if file.variants.is_empty() {
+        "use crate::Kernel;"
+    } else {
+        "use crate::pieces::*;\n    use crate::{Access, Kernel, KernelBinding};"
+    };
+    let _ = writeln!(text, "    {used}");
     match &file.arguments {
         Some((shared, _)) => {
             let _ = writeln!(text, "    pub use crate::{shared}::Arguments;\n");
@@ -64,12 +116,21 @@ fn module(text: &mut String, file: &KernelFile, out: &Path) -> Outcome<()> {
     }
     selector(text, file);
     let _ = writeln!(text, "    pub(crate) static VARIANTS: [Kernel; {}] = [", file.variants.len());
-    for (at, variant) in file.variants.iter().enumerate() {
-        let source = format!("{name}.{at}.wgsl");
-        save(&out.join(&source), &variant.source)?;
-        descriptor(text, name, variant, &source);
+    // Lists of bindings, which most variants share.
+    let mut lists: Vec<String> = Vec::new();
+    for variant in &file.variants {
+        let list = bindings(variant);
+        let at = lists.iter().position(|other| *other == list).unwrap_or_else(|| {
+            lists.push(list);
+            lists.len() - 1
+        });
+        descriptor(text, name, variant, &pieces.of(&variant.source)?, &format!("BINDINGS_{at}"));
     }
-    let _ = writeln!(text, "    ];\n}}\n");
+    let _ = writeln!(text, "    ];");
+    for (at, list) in lists.iter().enumerate() {
+        let _ = writeln!(text, "    const BINDINGS_{at}: &[KernelBinding] = &[\n{list}    ];");
+    }
+    let _ = writeln!(text, "}}\n");
     Ok(())
 }
 
@@ -198,7 +259,7 @@ fn choice(text: &mut String, name: &str, choices: &[String]) {
     let _ = writeln!(text, "    }}\n");
 }
 
-fn descriptor(text: &mut String, name: &str, variant: &Variant, source: &str) {
+fn descriptor(text: &mut String, name: &str, variant: &Variant, pieces: &[String], bindings: &str) {
     let layout = &variant.layout;
     // What is not done needs no word.
     let words: Vec<&str> = variant
@@ -211,19 +272,23 @@ fn descriptor(text: &mut String, name: &str, variant: &Variant, source: &str) {
     let _ = writeln!(text, "        Kernel {{");
     let _ = writeln!(text, "            name: {full:?},");
     let _ = writeln!(text, "            entry_point: {:?},", layout.entry_point);
-    let _ = writeln!(text, "            source: include_str!(concat!(env!(\"OUT_DIR\"), \"/{source}\")),");
+    let _ = writeln!(text, "            pieces: &[{}],", pieces.join(", "));
     let _ = writeln!(text, "            workgroup_size: {:?},", layout.workgroup_size);
-    let _ = writeln!(text, "            bindings: &[");
-    for binding in &layout.bindings {
+    let _ = writeln!(text, "            bindings: {bindings},");
+    let _ = writeln!(text, "            workgroup_memory: {},", layout.workgroup_memory);
+    let _ = writeln!(text, "        }},");
+}
+
+fn bindings(variant: &Variant) -> String {
+    let mut text = String::new();
+    for binding in &variant.layout.bindings {
         let _ = writeln!(
             text,
-            "                KernelBinding {{ name: {:?}, binding: {}, access: Access::{}, stride: {} }},",
+            "        KernelBinding {{ name: {:?}, binding: {}, access: Access::{}, stride: {} }},",
             binding.name, binding.binding, binding.access, binding.stride
         );
     }
-    let _ = writeln!(text, "            ],");
-    let _ = writeln!(text, "            workgroup_memory: {},", layout.workgroup_memory);
-    let _ = writeln!(text, "        }},");
+    text
 }
 
 /// The structures that lie in storage buffers, which the engine compares with its own.

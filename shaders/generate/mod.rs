@@ -1,15 +1,14 @@
-//! Turns `kernels/*.wgsl` into typed descriptors: composes every variant with its imports, checks it, reflects its
-//! layout, and writes Rust. A kernel that cannot be composed, validated or written for all three native shading languages
-//! is a compile error of this crate.
+//! Turns `kernels/*.wgsl` into typed descriptors: composes every variant with its imports, checks it, reflects its layout, and writes Rust.
+//! A kernel that cannot be composed, validated or written for all three native shading languages is an error.
 //!
 //! The variants of a kernel are named by a line of its head comment (see [`variants`]).
 
 mod compose;
-mod generate;
 mod reflect;
+mod rust;
 mod variants;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 type Outcome<T> = Result<T, String>;
 
@@ -38,36 +37,18 @@ struct Variant {
     layout: reflect::Layout,
 }
 
-fn main() {
-    if let Err(reason) = build() {
-        for line in reason.lines() {
-            println!("cargo::error={line}");
-        }
-        std::process::exit(1);
+/// Names and contents of the files in `generated`, of the crate in the folder `root`.
+pub fn files(root: &Path) -> Outcome<Vec<(&'static str, String)>> {
+    let mut pieces = rust::Pieces::default();
+    let mut written = Vec::new();
+    for (name, native) in [("native.rs", true), ("web.rs", false)] {
+        let names = kernel_names(&root.join("kernels"))?;
+        let files: Vec<KernelFile> =
+            names.into_iter().map(|name| kernel_file(root, name, native)).collect::<Outcome<_>>()?;
+        written.push((name, rust::descriptors(&files, &mut pieces)?));
     }
-}
-
-fn build() -> Outcome<()> {
-    for folder in ["build", "kernels", "shared"] {
-        println!("cargo::rerun-if-changed={folder}");
-    }
-    let root = environment("CARGO_MANIFEST_DIR")?;
-    let out = environment("OUT_DIR")?;
-    let mut files = Vec::new();
-    for name in kernel_names(&root.join("kernels"))? {
-        println!("cargo::rerun-if-changed=kernels/{name}.wgsl");
-        files.push(kernel_file(&root, name)?);
-    }
-    generate::write(&files, &out)
-}
-
-fn environment(name: &str) -> Outcome<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("{name} is not set"))
-}
-
-/// Whether the build is not for a browser.
-fn native() -> Outcome<bool> {
-    Ok(environment("CARGO_CFG_TARGET_ARCH")?.as_os_str() != "wasm32")
+    written.push(("pieces.rs", pieces.written()));
+    Ok(written)
 }
 
 /// Names of the kernel files, sorted.
@@ -86,11 +67,11 @@ fn kernel_names(folder: &Path) -> Outcome<Vec<String>> {
     Ok(names)
 }
 
-fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
+fn kernel_file(root: &Path, name: String, native: bool) -> Outcome<KernelFile> {
     let path = root.join("kernels").join(&name).with_extension("wgsl");
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let in_file = |reason: String| format!("kernels/{name}.wgsl: {reason}");
-    let axes = variants::axes(&text, native()?).map_err(in_file)?;
+    let axes = variants::axes(&text, native).map_err(in_file)?;
     let every = [variants::every_feature(&axes), variants::absent(&text)].concat();
     let rules = variants::rules(&text, &axes).map_err(in_file)?;
     let arguments = arguments_module(root, &text).map_err(in_file)?;

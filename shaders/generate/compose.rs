@@ -1,7 +1,7 @@
 //! Composition with `wesl`: imports of `package::shared::…` and `@if(feature)`; and the directives without which 16-bit floats and
 //! cooperative matrices may not be named.
 
-use crate::Outcome;
+use super::Outcome;
 use std::path::Path;
 use wesl::{CompileOptions, Feature, ManglerKind, Wesl};
 

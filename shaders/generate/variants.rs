@@ -15,7 +15,7 @@
 //! Choices at the end of an axis that are named `subgroup` or `cooperative…` are native: builds for a browser, which never takes them,
 //! are without them, and whoever asks for one there is given the last choice before them, or none.
 
-use crate::Outcome;
+use super::Outcome;
 
 /// One thing that varies.
 #[derive(Debug)]

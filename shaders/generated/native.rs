@@ -1,0 +1,9002 @@
+// Written by `cargo run --release -p glasshouse-shaders --example generate`.
+
+/// Activation: y = f(x), entry by entry.
+pub mod activation {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Entries of a binding: floats, or vectors of four.
+        pub count: u32,
+        /// The activation, by its number in shared/curves.wgsl.
+        pub kind: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(entries: Entries) -> &'static Kernel {
+        &VARIANTS[entries as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 3] = [
+        Kernel {
+            name: "activation:scalar",
+            entry_point: "activation",
+            pieces: &[W36B122FE, WE32FAE4C, W46B41050, WEF7DE9F2, W599F0D13, WD0112C68, W0D6B5DC7, W5A1CE584, W7D143630, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "activation:vec4",
+            entry_point: "activation",
+            pieces: &[W36B122FE, WE32FAE4C, W46B41050, WEF7DE9F2, W599F0D13, WD0112C68, W0D6B5DC7, W5A1CE584, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "activation:half",
+            entry_point: "activation",
+            pieces: &[W148953AA, W36B122FE, WE32FAE4C, W46B41050, WEF7DE9F2, W599F0D13, WD0112C68, W0D6B5DC7, W4967A51A, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W263D55F6, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// Gradient of an activation: of y = f(x), dx = dy·f′(x), entry by entry.
+pub mod activation_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Entries of a binding: floats, or vectors of four.
+        pub count: u32,
+        /// The activation, by its number in shared/curves.wgsl.
+        pub kind: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(entries: Entries) -> &'static Kernel {
+        &VARIANTS[entries as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 3] = [
+        Kernel {
+            name: "activation_backward:scalar",
+            entry_point: "activation_backward",
+            pieces: &[W36B122FE, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, W4E80BE74, WD0112C68, W0D6B5DC7, W5A1CE584, W7D143630, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W963E2A0A, W37F0954B, WEEB6BA7C],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "activation_backward:vec4",
+            entry_point: "activation_backward",
+            pieces: &[W36B122FE, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, W4E80BE74, WD0112C68, W0D6B5DC7, W5A1CE584, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W963E2A0A, W37F0954B, WEEB6BA7C],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "activation_backward:half",
+            entry_point: "activation_backward",
+            pieces: &[W148953AA, W36B122FE, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, W4E80BE74, WD0112C68, W0D6B5DC7, W4967A51A, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W963E2A0A, W37F0954B, WEEB6BA7C],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dy", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// Sum of two values: y = a + b, entry by entry.
+pub mod add {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Entries of a binding: floats, or vectors of four.
+        pub count: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 4);
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(entries: Entries) -> &'static Kernel {
+        &VARIANTS[entries as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "add:scalar",
+            entry_point: "add",
+            pieces: &[W52D5860C, WE32FAE4C, WB1F15E70, W715D3F0E, W9EBF195E, W28E8573F, WD0112C68, W0D6B5DC7, W7D143630],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "add:vec4",
+            entry_point: "add",
+            pieces: &[W52D5860C, WE32FAE4C, WB1F15E70, W715D3F0E, W9EBF195E, W28E8573F, WD0112C68, W0D6B5DC7, W263D55F6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "a", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "b", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "a", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "b", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
+    ];
+}
+
+/// Moves on to the next uploaded micro-batch: row ← row + 1, behind everything that reads the present one.
+pub mod advance {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Rows to move on by.
+        pub by: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 4);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "advance",
+            entry_point: "advance",
+            pieces: &[W135A3C24, WE32FAE4C, W7A12277E, WC37246E3, WC3F4079A],
+            workgroup_size: [1, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::ReadWrite, stride: 24 },
+    ];
+}
+
+/// What attention's backward pass subtracts in each row: delta[b,h,t] = Σ_d dy[b,t,h,d]·y[b,t,h,d].
+pub mod attention_delta {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// B.
+        pub batch: u32,
+        /// T.
+        pub time: u32,
+        /// H.
+        pub heads: u32,
+        /// D.
+        pub head_size: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 16);
+
+    /// The variant with these features.
+    pub fn kernel(half: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(half)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "attention_delta",
+            entry_point: "attention_delta",
+            pieces: &[W69E37967, WE32FAE4C, WF9052591, W65B9B19F, W61DE877A, W0589FA76, WD0112C68, W0D6B5DC7, W22191FA4],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_delta:half",
+            entry_point: "attention_delta",
+            pieces: &[W148953AA, W69E37967, WE32FAE4C, WF9052591, W65B9B19F, W61DE877A, W0589FA76, WD0112C68, W0D6B5DC7, W472EFBB6],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "y", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "y", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "dy", binding: 2, access: Access::Read, stride: 2 },
+        KernelBinding { name: "delta", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Causal grouped-query attention on software adapters: the formula of attention_forward_tiled.wgsl, four queries an invocation.
+pub mod attention_forward_direct {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// B.
+        pub batch: u32,
+        /// T.
+        pub time: u32,
+        /// H.
+        pub heads: u32,
+        /// K.
+        pub kv_heads: u32,
+        /// D.
+        pub head_size: u32,
+        /// 1 / √D.
+        pub scale: f32,
+        /// Number of the dropout site.
+        pub site: u32,
+        /// Random bits below it drop a probability.
+        pub threshold: u32,
+        /// 1 / (1 − rate).
+        pub keep_scale: f32,
+        /// Positions that a query sees, its own included: all, or those of a sliding window.
+        pub seen: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(48, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 40);
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(dropout: bool, half: bool, documents: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 8] = [Some(0), None, Some(1), None, Some(2), Some(3), Some(4), Some(5)];
+        PLACES.get(usize::from(dropout) * 4 + usize::from(half) * 2 + usize::from(documents))?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 6] = [
+        Kernel {
+            name: "attention_forward_direct",
+            entry_point: "attention_forward_direct",
+            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, WECDE9EE6, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_forward_direct:half",
+            entry_point: "attention_forward_direct",
+            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W0A9D914D, WB847BC83, W32CE853C, WD78CD86D, WECDE9EE6, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_forward_direct:dropout",
+            entry_point: "attention_forward_direct",
+            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W8E36B793, WB1F40A1C, W32CE853C, WD78CD86D, WB54D7B07, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_forward_direct:dropout,documents",
+            entry_point: "attention_forward_direct",
+            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W8E36B793, WB1F40A1C, W32CE853C, WD78CD86D, W3B70B89F, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W4EC79FAB, W4A3CF34E, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_forward_direct:dropout,half",
+            entry_point: "attention_forward_direct",
+            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, W0A9D914D, WB847BC83, W8E36B793, WB1F40A1C, W32CE853C, WD78CD86D, WB54D7B07, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_forward_direct:dropout,half,documents",
+            entry_point: "attention_forward_direct",
+            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, WEF7DE9F2, W931734E6, W46216659, W69E7EC77, WDAD7CDEE, W0A9D914D, WB847BC83, W8E36B793, WB1F40A1C, W32CE853C, WD78CD86D, W3B70B89F, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W1D84A988, WE6F587F7, W0D2B908F, W373038CE, W14763B7D, W4EC79FAB, W4A3CF34E, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 5, access: Access::Read, stride: 32 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 5, access: Access::Read, stride: 32 },
+        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 5, access: Access::Read, stride: 32 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "lse", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "control", binding: 4, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 5, access: Access::Read, stride: 32 },
+        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
+    ];
+}
+
+/// Causal grouped-query attention on software adapters, for the heads that attention_forward_direct.wgsl does not take: a query an invocation.
+pub mod attention_forward_single {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::attention::Arguments;
+
+    /// The variant with these features.
+    pub fn kernel(half: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(half)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "attention_forward_single",
+            entry_point: "attention_forward_single",
+            pieces: &[WC2C08EA5, W2E4F604F, WCDB68EB2, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WBF32BBA0, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W22191FA4, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_forward_single:half",
+            entry_point: "attention_forward_single",
+            pieces: &[W148953AA, WC2C08EA5, W2E4F604F, WCDB68EB2, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WBF32BBA0, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W472EFBB6, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Causal grouped-query attention on a GPU, through workgroup memory: y = softmax(q·kᵀ/√D)·v for each head, T×T never stored.
+pub mod attention_forward_tiled {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::attention::Arguments;
+
+    /// Which `size` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Size {
+        /// `d32` in the source.
+        D32,
+        /// `d48` in the source.
+        D48,
+        /// `d64` in the source.
+        D64,
+        /// `d128` in the source.
+        D128,
+        /// `any4` in the source.
+        Any4,
+        /// `any` in the source.
+        Any,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(size: Size, half: bool, documents: bool) -> &'static Kernel {
+        &VARIANTS[size as usize * 4 + usize::from(half) * 2 + usize::from(documents)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 24] = [
+        Kernel {
+            name: "attention_forward_tiled:d32",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d32,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d32,half",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d32,half,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d48",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d48,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d48,half",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d48,half,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d64",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d64,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d64,half",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d64,half,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d128",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d128,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d128,half",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:d128,half,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:any4",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:any4,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:any4,half",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:any4,half,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:any",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:any,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:any,half",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, W2EBCDECA, W5A85C968, W5610A88E, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_forward_tiled:any,half,documents",
+            entry_point: "attention_forward_tiled",
+            pieces: &[W148953AA, WDDD0DC9C, WAFFF447D, W916C3F7F, WC72F97D3, W8F2AD501, W60A1C546, WDAD7CDEE, W2EBCDECA, W5A85C968, W314DC271, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 8192,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "lse", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "starts", binding: 6, access: Access::Read, stride: 4 },
+    ];
+}
+
+/// Gradient of causal attention with respect to keys and values on software adapters: four keys an invocation.
+pub mod attention_key_backward_direct {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// B.
+        pub batch: u32,
+        /// T.
+        pub time: u32,
+        /// H.
+        pub heads: u32,
+        /// K.
+        pub kv_heads: u32,
+        /// D.
+        pub head_size: u32,
+        /// 1 / √D.
+        pub scale: f32,
+        /// Number of the dropout site.
+        pub site: u32,
+        /// Random bits below it drop a probability.
+        pub threshold: u32,
+        /// 1 / (1 − rate).
+        pub keep_scale: f32,
+        /// Positions that a query sees, its own included: all, or those of a sliding window.
+        pub seen: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(48, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 40);
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(dropout: bool, half: bool, documents: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 8] = [Some(0), None, Some(1), None, Some(2), Some(3), Some(4), Some(5)];
+        PLACES.get(usize::from(dropout) * 4 + usize::from(half) * 2 + usize::from(documents))?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 6] = [
+        Kernel {
+            name: "attention_key_backward_direct",
+            entry_point: "attention_key_backward_direct",
+            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, WCA6CEBFE, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_key_backward_direct:half",
+            entry_point: "attention_key_backward_direct",
+            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, WDDFC748C, WDEBFBC48, WCA6CEBFE, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_key_backward_direct:dropout",
+            entry_point: "attention_key_backward_direct",
+            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WBF6F5324, WDEBFBC48, W95FDEC54, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_key_backward_direct:dropout,documents",
+            entry_point: "attention_key_backward_direct",
+            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WBF6F5324, WDEBFBC48, W80541DEC, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WB93CCA92, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_key_backward_direct:dropout,half",
+            entry_point: "attention_key_backward_direct",
+            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, WDDFC748C, WBF6F5324, WDEBFBC48, W95FDEC54, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_key_backward_direct:dropout,half,documents",
+            entry_point: "attention_key_backward_direct",
+            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, WDDFC748C, WBF6F5324, WDEBFBC48, W80541DEC, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WB93CCA92, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+}
+
+/// Gradient of causal attention with respect to keys and values on software adapters, for heads of any size: a key an invocation.
+pub mod attention_key_backward_single {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::attention::Arguments;
+
+    /// The variant with these features.
+    pub fn kernel(half: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(half)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "attention_key_backward_single",
+            entry_point: "attention_key_backward_single",
+            pieces: &[WC2C08EA5, W2E4F604F, WAFFF447D, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W27871936, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W22191FA4, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_key_backward_single:half",
+            entry_point: "attention_key_backward_single",
+            pieces: &[W148953AA, WC2C08EA5, W2E4F604F, WAFFF447D, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W27871936, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W472EFBB6, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
+    ];
+}
+
+/// Gradient of causal attention with respect to keys and values on a GPU, through workgroup memory.
+pub mod attention_key_backward_tiled {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::attention::Arguments;
+
+    /// Which `size` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Size {
+        /// `d32` in the source.
+        D32,
+        /// `d48` in the source.
+        D48,
+        /// `d64` in the source.
+        D64,
+        /// `d128` in the source.
+        D128,
+        /// `any4` in the source.
+        Any4,
+        /// `any` in the source.
+        Any,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(size: Size, half: bool, documents: bool) -> &'static Kernel {
+        &VARIANTS[size as usize * 4 + usize::from(half) * 2 + usize::from(documents)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 24] = [
+        Kernel {
+            name: "attention_key_backward_tiled:d32",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d32,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d32,half",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d32,half,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d48",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d48,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d48,half",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d48,half,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d64",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d64,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d64,half",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d64,half,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d128",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d128,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d128,half",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:d128,half,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:any4",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:any4,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:any4,half",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:any4,half,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:any",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:any,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:any,half",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD83E064D, WC58A671A, W43EB8C01, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_key_backward_tiled:any,half,documents",
+            entry_point: "attention_key_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, WD83E064D, WC58A671A, W998DA095, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 8192,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+}
+
+/// Gradient of causal attention with respect to queries on software adapters: four queries an invocation.
+pub mod attention_query_backward_direct {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// B.
+        pub batch: u32,
+        /// T.
+        pub time: u32,
+        /// H.
+        pub heads: u32,
+        /// K.
+        pub kv_heads: u32,
+        /// D.
+        pub head_size: u32,
+        /// 1 / √D.
+        pub scale: f32,
+        /// Number of the dropout site.
+        pub site: u32,
+        /// Random bits below it drop a probability.
+        pub threshold: u32,
+        /// 1 / (1 − rate).
+        pub keep_scale: f32,
+        /// Positions that a query sees, its own included: all, or those of a sliding window.
+        pub seen: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(48, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 40);
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(dropout: bool, half: bool, documents: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 8] = [Some(0), None, Some(1), None, Some(2), Some(3), Some(4), Some(5)];
+        PLACES.get(usize::from(dropout) * 4 + usize::from(half) * 2 + usize::from(documents))?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 6] = [
+        Kernel {
+            name: "attention_query_backward_direct",
+            entry_point: "attention_query_backward_direct",
+            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W6775451E, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_query_backward_direct:half",
+            entry_point: "attention_query_backward_direct",
+            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W0A9D914D, W06272BBE, W47A2B2AA, WCB54ABCB, W6775451E, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_query_backward_direct:dropout",
+            entry_point: "attention_query_backward_direct",
+            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, W8E36B793, WB1F40A1C, WCB54ABCB, W78FB23AB, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_query_backward_direct:dropout,documents",
+            entry_point: "attention_query_backward_direct",
+            pieces: &[WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, W8E36B793, WB1F40A1C, WCB54ABCB, WC9886027, W3CBBE5BA, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, W4A3CF34E, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_query_backward_direct:dropout,half",
+            entry_point: "attention_query_backward_direct",
+            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, W0A9D914D, W06272BBE, W47A2B2AA, W8E36B793, WB1F40A1C, WCB54ABCB, W78FB23AB, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_query_backward_direct:dropout,half,documents",
+            entry_point: "attention_query_backward_direct",
+            pieces: &[W148953AA, WAC7C2BAC, WE32FAE4C, W0A72E0D1, W8C399512, WE618A35D, W595F3A9B, W66B3C7FD, W261A8C3A, WAFD27888, WD8E5F4DA, W0A9D914D, W06272BBE, W47A2B2AA, W8E36B793, WB1F40A1C, WCB54ABCB, WC9886027, W4967A51A, W77E74561, WAC904D04, WBFA659BA, WCDB68EB2, W042D832E, W373038CE, W14763B7D, W4EC79FAB, W4A3CF34E, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "lse", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 5, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "control", binding: 6, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 7, access: Access::Read, stride: 32 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+}
+
+/// Gradient of causal attention with respect to queries on software adapters, for heads of any size: a query an invocation.
+pub mod attention_query_backward_single {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::attention::Arguments;
+
+    /// The variant with these features.
+    pub fn kernel(half: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(half)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "attention_query_backward_single",
+            entry_point: "attention_query_backward_single",
+            pieces: &[WC2C08EA5, W2E4F604F, WAFFF447D, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W748728A0, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W22191FA4, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "attention_query_backward_single:half",
+            entry_point: "attention_query_backward_single",
+            pieces: &[W148953AA, WC2C08EA5, W2E4F604F, WAFFF447D, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W748728A0, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W472EFBB6, W227E8FC1, W7F57DB32],
+            workgroup_size: [8, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
+    ];
+}
+
+/// Gradient of causal attention with respect to queries on a GPU, through workgroup memory.
+pub mod attention_query_backward_tiled {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::attention::Arguments;
+
+    /// Which `size` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Size {
+        /// `d32` in the source.
+        D32,
+        /// `d48` in the source.
+        D48,
+        /// `d64` in the source.
+        D64,
+        /// `d128` in the source.
+        D128,
+        /// `any4` in the source.
+        Any4,
+        /// `any` in the source.
+        Any,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(size: Size, half: bool, documents: bool) -> &'static Kernel {
+        &VARIANTS[size as usize * 4 + usize::from(half) * 2 + usize::from(documents)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 24] = [
+        Kernel {
+            name: "attention_query_backward_tiled:d32",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d32,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W5A1CE584, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d32,half",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d32,half,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W4967A51A, W3B94DD36, WE8F0ABD7, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d48",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d48,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W5A1CE584, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d48,half",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d48,half,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W4967A51A, WB45A04FF, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 6144,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d64",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d64,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W5A1CE584, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d64,half",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d64,half,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W4967A51A, W437FFD23, W4832E3D4, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d128",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d128,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W5A1CE584, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d128,half",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:d128,half,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W4967A51A, W77E74561, WAD175B64, WD2B7E7B4, WDACC70D8, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:any4",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:any4,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W5A1CE584, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:any4,half",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:any4,half,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W263D55F6, W4967A51A, WC3B7FF06, W114733C9, WD2B7E7B4, WE8150A24, W8B345C18, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:any",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:any,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W7D143630, W5A1CE584, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:any,half",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, W2EBCDECA, W5A85C968, W99CDD03D, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "attention_query_backward_tiled:any,half,documents",
+            entry_point: "attention_query_backward_tiled",
+            pieces: &[W148953AA, WC86D529C, W916C3F7F, WC72F97D3, W1D77A608, W906AF7CF, W6DB0F95B, WB1D3C708, WD8E5F4DA, W2EBCDECA, W5A85C968, W5B4A3A18, W7D143630, W472EFBB6, W854CABC3, W114733C9, WD2B7E7B4, WDFAF1019, WA1560891, W98FF8D39, WE32FAE4C, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460, W227E8FC1, W7F57DB32],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 8192,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "qkv", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "lse", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "delta", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 6, access: Access::Read, stride: 2 },
+        KernelBinding { name: "dqkv", binding: 7, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "starts", binding: 8, access: Access::Read, stride: 4 },
+    ];
+}
+
+/// Attention of decoded chunks to everything in their texts' caches: y[b,t,h] = softmax(q·kᵀ/√D)·v over the last positions up to start + t,
+pub mod cached_attention {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// B·T.
+        pub rows: u32,
+        /// T, rows of a chunk.
+        pub time: u32,
+        /// H.
+        pub heads: u32,
+        /// K.
+        pub kv_heads: u32,
+        /// D.
+        pub head_size: u32,
+        /// P, rows of a cache.
+        pub positions: u32,
+        /// 1 / √D.
+        pub scale: f32,
+        /// Parts that the cache is cut into; 1 without a split.
+        pub parts: u32,
+        /// Positions of a part.
+        pub part: u32,
+        /// Positions that a query sees, its own included: all, or those of a sliding window.
+        pub seen: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(48, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 40);
+
+    /// The variant with these features.
+    pub fn kernel(split: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(split)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "cached_attention",
+            entry_point: "cached_attention",
+            pieces: &[W241087D0, WCDB68EB2, W38A1162D, WE32FAE4C, WAC8E9088, W5EBD0844, WB5353B0D, WAC68C428, W207A1F0F, W16322FA3, WB0E49979, W83E52C54, W08D10412, WD0112C68, W0D6B5DC7, W818D0471],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1536,
+        },
+        Kernel {
+            name: "cached_attention:split",
+            entry_point: "cached_attention",
+            pieces: &[W241087D0, WCDB68EB2, W38A1162D, WE32FAE4C, WAC8E9088, W5EBD0844, WB5353B0D, WAC68C428, WF4941F5B, W16322FA3, WB0E49979, W83E52C54, WCEAF3EF8, WD0112C68, W0D6B5DC7, W818D0471],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1536,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "keys", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "values", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "cursor", binding: 4, access: Access::Read, stride: 12 },
+        KernelBinding { name: "y", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "keys", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "values", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "cursor", binding: 4, access: Access::Read, stride: 12 },
+        KernelBinding { name: "partials", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Puts the parts of decoded chunks' attention together: y[b,t,h] = Σ exp(m[p] − m)·attended[p] / Σ exp(m[p] − m)·total[p], m = max m[p].
+pub mod cached_attention_join {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// B·T.
+        pub rows: u32,
+        /// T, rows of a chunk.
+        pub time: u32,
+        /// H.
+        pub heads: u32,
+        /// D.
+        pub head_size: u32,
+        /// Parts of the cache.
+        pub parts: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 20);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "cached_attention_join",
+            entry_point: "cached_attention_join",
+            pieces: &[W10263292, WE32FAE4C, W617B01BA, W2E31E36E, WA8D23C4E, WED429B49, WD0112C68, W0D6B5DC7, W818D0471],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "partials", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "cursor", binding: 2, access: Access::Read, stride: 12 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Puts decoded chunks' keys and values into the caches: keys[text, k, start + t, :] = the row's keys, values alike.
+pub mod cached_write {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// B·T.
+        pub rows: u32,
+        /// T, rows of a chunk.
+        pub time: u32,
+        /// H.
+        pub heads: u32,
+        /// K.
+        pub kv_heads: u32,
+        /// D.
+        pub head_size: u32,
+        /// P, rows of a cache.
+        pub positions: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 24);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "cached_write",
+            entry_point: "cached_write",
+            pieces: &[W9B3FC55F, WE32FAE4C, WAC8E9088, W2E31E36E, W9EE3FA8E, W5213FDF7, WF858C72F, WD0112C68, W0D6B5DC7, W818D0471],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "qkv", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "cursor", binding: 2, access: Access::Read, stride: 12 },
+        KernelBinding { name: "keys", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "values", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// The copy of the weights in f16 that matrix products read where training runs in mixed precision: y = half(x).
+pub mod cast_f16 {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Vectors of four in a binding.
+        pub count: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 4);
+
+    /// Which `width` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Width {
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(width: Width) -> &'static Kernel {
+        &VARIANTS[width as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "cast_f16:half",
+            entry_point: "cast_f16",
+            pieces: &[W148953AA, W52D5860C, WE32FAE4C, WDF30C2A5, WB6206A2B, W241E96AB, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// Cross-entropy of each row: (1 − s)·(lse − x[target]) + s·(lse − mean x), lse = ln Σ exp x; 0 where the target is ignored.
+pub mod cross_entropy {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N, or fewer where the head is taken in chunks.
+        pub rows: u32,
+        /// V.
+        pub vocabulary: u32,
+        /// s.
+        pub smoothing: f32,
+        /// 1 where there is a target that does not count.
+        pub ignoring: u32,
+        /// That target.
+        pub ignored: u32,
+        /// Of the micro-batch, where these are a part of its rows.
+        pub first_row: u32,
+        /// Rows of a micro-batch.
+        pub all_rows: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 28);
+
+    /// Which `tier` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tier {
+        /// `direct` in the source.
+        Direct,
+        /// `tiled` in the source.
+        Tiled,
+        /// `subgroup` in the source.
+        Subgroup,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(tier: Tier) -> &'static Kernel {
+        &VARIANTS[tier as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 3] = [
+        Kernel {
+            name: "cross_entropy:direct",
+            entry_point: "cross_entropy",
+            pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD358B6F5, WD0112C68, W0D6B5DC7, WC3F4079A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "cross_entropy:tiled",
+            entry_point: "cross_entropy",
+            pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, WC49E095A, W56216E2F, WAA360B86, W80636A8F, W0A5A9EBD, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "cross_entropy:subgroup",
+            entry_point: "cross_entropy",
+            pieces: &[WE518FE79, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, W78F7F15F, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WC21E8207, WD0112C68, W0D6B5DC7, WA8D0FEBC, W53E0908F, W1396311F, WC3F4079A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "logits", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "targets", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "rows", binding: 4, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// Gradient of the mean cross-entropy: dx[n,j] = f·(exp(x[n,j] − lse[n]) − (1 − s)·[j = target] − s/V), 0 for ignored rows;
+pub mod cross_entropy_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N, or fewer where the head is taken in chunks.
+        pub rows: u32,
+        /// V.
+        pub vocabulary: u32,
+        /// s.
+        pub smoothing: f32,
+        /// 1 where there is a target that does not count.
+        pub ignoring: u32,
+        /// That target.
+        pub ignored: u32,
+        /// 1 / number of micro-batches.
+        pub scale: f32,
+        /// 1 where rows have weights.
+        pub weighted: u32,
+        /// Of the micro-batch, where these are a part of its rows.
+        pub first_row: u32,
+        /// Rows of a micro-batch.
+        pub all_rows: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(48, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 36);
+
+    /// The variant with these features.
+    pub fn kernel(half: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(half)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "cross_entropy_backward",
+            entry_point: "cross_entropy_backward",
+            pieces: &[W422492D2, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WFF997C53, WF5024ECD, W839EE6F6, W18BF1AF4, WD0112C68, W0D6B5DC7, WC3F4079A, W22191FA4],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "cross_entropy_backward:half",
+            entry_point: "cross_entropy_backward",
+            pieces: &[W148953AA, W422492D2, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WFF997C53, WF5024ECD, W839EE6F6, W18BF1AF4, WD0112C68, W0D6B5DC7, WC3F4079A, W472EFBB6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "logits", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "targets", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "rows", binding: 4, access: Access::Read, stride: 8 },
+        KernelBinding { name: "share", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 6, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "logits", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "targets", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "rows", binding: 4, access: Access::Read, stride: 8 },
+        KernelBinding { name: "share", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 6, access: Access::ReadWrite, stride: 2 },
+    ];
+}
+
+/// Mean loss over the rows that count, and how many do: loss = (Σ row losses / count, count), (0, 0) if none counts. Where the
+pub mod cross_entropy_mean {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// 1 where there is a target that does not count.
+        pub ignoring: u32,
+        /// That target.
+        pub ignored: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "cross_entropy_mean",
+            entry_point: "cross_entropy_mean",
+            pieces: &[W4B9B15F6, WE32FAE4C, WAFFF447D, W916C3F7F, W306B62DB, WB9701902, WD815FFC7, WEED2987C, WE1CC669F, WC3F4079A, W17F15460, WC1016DA6, W59E6B889, W207F395B],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "rows", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "targets", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "loss", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "reports", binding: 6, access: Access::ReadWrite, stride: 44 },
+    ];
+}
+
+/// Gives the model the next tokens of each row's text: those of the history that it has not read yet, or the last T of them.
+pub mod decode_feed {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// T, tokens of a chunk.
+        pub time: u32,
+        /// Entries of a history.
+        pub capacity: u32,
+        /// 1 to read the last T tokens again.
+        pub window: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "decode_feed",
+            entry_point: "decode_feed",
+            pieces: &[W241087D0, W0A348EC6, WE32FAE4C, WAB1E1210, W5B97CD25, W34D7088B, W5340E79E, W07ADB682, WB6550F2C, W159891B3, W818D0471, W61CEDB09, WC4D00E00],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "settings", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "state", binding: 2, access: Access::ReadWrite, stride: 12 },
+        KernelBinding { name: "history", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "cursor", binding: 4, access: Access::ReadWrite, stride: 12 },
+        KernelBinding { name: "tokens", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Loss of each row against a teacher: (1 − m)·(lse(x) − x[target]) + m·T²·Σ q·(ln q − ln p), p = softmax(x/T), q = softmax(t/T),
+pub mod distil {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// V.
+        pub vocabulary: u32,
+        /// T.
+        pub temperature: f32,
+        /// m.
+        pub mix: f32,
+        /// 1 where there is a target that does not count.
+        pub ignoring: u32,
+        /// That target.
+        pub ignored: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 24);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "distil",
+            entry_point: "distil",
+            pieces: &[W68C02DCB, WE32FAE4C, WAFFF447D, WE0FC6C0F, W25180BEE, WB9701902, WABF77109, W0C09C968, W19486F73, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "logits", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "teacher", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "targets", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "rows", binding: 5, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "softened", binding: 6, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// Gradient of the mean loss against a teacher: dx[n,j] = f·((1 − m)·(exp(x[n,j] − lse[n]) − [j = target]) + m·T·(p[n,j] − q[n,j])), 0 for
+pub mod distil_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// V.
+        pub vocabulary: u32,
+        /// T.
+        pub temperature: f32,
+        /// m.
+        pub mix: f32,
+        /// 1 where there is a target that does not count.
+        pub ignoring: u32,
+        /// That target.
+        pub ignored: u32,
+        /// 1 / number of micro-batches.
+        pub scale: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 28);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "distil_backward",
+            entry_point: "distil_backward",
+            pieces: &[WEA0773DF, WE32FAE4C, WAFFF447D, WE0FC6C0F, W25180BEE, WB9701902, W065C1E47, W2E620B16, WA18F9AB3, W0F935709, W5C441047, WD0112C68, W0D6B5DC7, WC3F4079A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "logits", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "teacher", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "targets", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "rows", binding: 5, access: Access::Read, stride: 8 },
+        KernelBinding { name: "softened", binding: 6, access: Access::Read, stride: 8 },
+        KernelBinding { name: "loss", binding: 7, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 8, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Dropout: y = x·mask/(1 − rate) (+ r), the mask drawn for each entry from (seed, site, index).
+pub mod dropout {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Entries of a binding: floats, or vectors of four.
+        pub count: u32,
+        /// Number of the dropout site.
+        pub site: u32,
+        /// Random bits below it drop the entry.
+        pub threshold: u32,
+        /// 1 / (1 − rate).
+        pub scale: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 16);
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+    }
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(entries: Entries, residual: bool, x_half: bool, y_half: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 16] = [Some(0), None, None, None, Some(1), None, None, None, Some(2), Some(3), Some(4), None, Some(5), None, Some(6), None];
+        PLACES.get(entries as usize * 8 + usize::from(residual) * 4 + usize::from(x_half) * 2 + usize::from(y_half))?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 7] = [
+        Kernel {
+            name: "dropout:scalar",
+            entry_point: "dropout",
+            pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W1ABD980C, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W7D143630],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "dropout:scalar,residual",
+            entry_point: "dropout",
+            pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W2EF5C0B1, W99EAAC9B, W62732BF9, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W7D143630],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "dropout:vec4",
+            entry_point: "dropout",
+            pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W6E75B6E6, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "dropout:vec4,y_half",
+            entry_point: "dropout",
+            pieces: &[W148953AA, W34F5DD3B, W59A5B3E4, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W6E75B6E6, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "dropout:vec4,x_half",
+            entry_point: "dropout",
+            pieces: &[W148953AA, W09BB2A69, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W99EAAC9B, W6E75B6E6, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "dropout:vec4,residual",
+            entry_point: "dropout",
+            pieces: &[W34F5DD3B, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W2EF5C0B1, W99EAAC9B, W44C2134E, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "dropout:vec4,residual,x_half",
+            entry_point: "dropout",
+            pieces: &[W148953AA, W09BB2A69, W75FF3118, W0B04FDF7, WE32FAE4C, WAFFF447D, W916C3F7F, W330C6669, WBA04B137, W2EF5C0B1, W99EAAC9B, W44C2134E, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460, W263D55F6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 16 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 16 },
+    ];
+}
+
+/// Embedding: y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]).
+pub mod embedding {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// B·T.
+        pub tokens: u32,
+        /// T.
+        pub time: u32,
+        /// C, in entries.
+        pub channels: u32,
+        /// V.
+        pub vocabulary: u32,
+        /// P.
+        pub limit: u32,
+        /// The first row of the table that is bound.
+        pub first: u32,
+        /// How many are: V, or fewer.
+        pub rows: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 28);
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+    }
+
+    /// Which `positions` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Positions {
+        /// `bare` in the source.
+        Bare,
+        /// `fixed` in the source.
+        Fixed,
+        /// `moved` in the source.
+        Moved,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(entries: Entries, positions: Positions) -> &'static Kernel {
+        &VARIANTS[entries as usize * 3 + positions as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 6] = [
+        Kernel {
+            name: "embedding:scalar,bare",
+            entry_point: "embedding",
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W305DB59E, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding:scalar,fixed",
+            entry_point: "embedding",
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W53371992, W127B781D, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding:scalar,moved",
+            entry_point: "embedding",
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W53371992, W28AD0593, WC589BBBF, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630, W818D0471],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding:vec4,bare",
+            entry_point: "embedding",
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W305DB59E, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding:vec4,fixed",
+            entry_point: "embedding",
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W53371992, W127B781D, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding:vec4,moved",
+            entry_point: "embedding",
+            pieces: &[W2A96E610, WE32FAE4C, WAFFF447D, WBE544DA4, W3AFF166F, W2CA8F197, W53371992, W28AD0593, WC589BBBF, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6, W818D0471],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "tokens", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "positions", binding: 5, access: Access::Read, stride: 16 },
+        KernelBinding { name: "cursor", binding: 6, access: Access::Read, stride: 12 },
+    ];
+}
+
+/// Gradient of the embedding's table: dtable[v,:] += Σ dy[n,:] over the positions n that hold v.
+pub mod embedding_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub count: u32,
+        /// C, in entries.
+        pub channels: u32,
+        /// Workgroups for a position.
+        pub chunks: u32,
+        /// The first row of the table that is bound.
+        pub first: u32,
+        /// How many are: V, or fewer.
+        pub rows: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 20);
+
+    /// Which `tier` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tier {
+        /// `direct` in the source.
+        Direct,
+        /// `tiled` in the source.
+        Tiled,
+    }
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(tier: Tier, entries: Entries) -> &'static Kernel {
+        &VARIANTS[tier as usize * 2 + entries as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 4] = [
+        Kernel {
+            name: "embedding_backward:direct,scalar",
+            entry_point: "embedding_backward",
+            pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W082EFEFB, WA4A81B9B, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630],
+            workgroup_size: [32, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding_backward:direct,vec4",
+            entry_point: "embedding_backward",
+            pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W082EFEFB, WA4A81B9B, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6],
+            workgroup_size: [32, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "embedding_backward:tiled,scalar",
+            entry_point: "embedding_backward",
+            pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W228991E1, W082EFEFB, W93ABBE2C, WD0112C68, W0D6B5DC7, WC3F4079A, W7D143630],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "embedding_backward:tiled,vec4",
+            entry_point: "embedding_backward",
+            pieces: &[WDB5B2CA4, WE32FAE4C, WAFFF447D, W8DB3E444, W9545BC88, W8855A2ED, W97EAE26D, W228991E1, W082EFEFB, W93ABBE2C, WD0112C68, W0D6B5DC7, WC3F4079A, W263D55F6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 4096,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "dy", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "tokens", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "order", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dtable", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "dy", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "tokens", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "order", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dtable", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+}
+
+/// Gate: y[n,f] = g(x[n,f])·x[n,F+f], g = SiLU (SwiGLU) or tanh-GELU (GeGLU); x [N,2F], y [N,F].
+pub mod gate {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Entries of y.
+        pub count: u32,
+        /// F, in entries.
+        pub hidden: u32,
+        /// g, by its number in shared/curves.wgsl.
+        pub kind: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(entries: Entries) -> &'static Kernel {
+        &VARIANTS[entries as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 3] = [
+        Kernel {
+            name: "gate:scalar",
+            entry_point: "gate",
+            pieces: &[WC9FA7359, WE32FAE4C, W46B41050, WEF7DE9F2, W08200387, WD0112C68, W0D6B5DC7, W5A1CE584, W7D143630, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "gate:vec4",
+            entry_point: "gate",
+            pieces: &[WC9FA7359, WE32FAE4C, W46B41050, WEF7DE9F2, W08200387, WD0112C68, W0D6B5DC7, W5A1CE584, W263D55F6, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "gate:half",
+            entry_point: "gate",
+            pieces: &[W148953AA, WC9FA7359, WE32FAE4C, W46B41050, WEF7DE9F2, W08200387, WD0112C68, W0D6B5DC7, W4967A51A, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W263D55F6, WDAE1E500, W0EB92106, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W1F3FA7DF, W609A706A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// Gradient of a gate: of y[n,f] = g(x[n,f])·x[n,F+f], dx[n,f] = dy·x[n,F+f]·g′(x[n,f]), dx[n,F+f] = dy·g(x[n,f]).
+pub mod gate_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Entries of dy.
+        pub count: u32,
+        /// F, in entries.
+        pub hidden: u32,
+        /// g, by its number in shared/curves.wgsl.
+        pub kind: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(entries: Entries) -> &'static Kernel {
+        &VARIANTS[entries as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 3] = [
+        Kernel {
+            name: "gate_backward:scalar",
+            entry_point: "gate_backward",
+            pieces: &[WC9FA7359, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, WD789EB2C, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W963E2A0A, W1F3FA7DF, W37F0954B, W609A706A, WEEB6BA7C],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "gate_backward:vec4",
+            entry_point: "gate_backward",
+            pieces: &[WC9FA7359, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, WD789EB2C, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W963E2A0A, W1F3FA7DF, W37F0954B, W609A706A, WEEB6BA7C],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "gate_backward:half",
+            entry_point: "gate_backward",
+            pieces: &[W148953AA, WC9FA7359, WE32FAE4C, W46B41050, W65B9B19F, WC21F081B, WD789EB2C, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A, WF991F24F, W10BFAA5C, WE19D1E76, WAA4FC580, W2FCACB87, W051304C3, WDAE1E500, W0EB92106, W274FE0DB, W7CC6EE24, W14470637, W45A8A576, W28BEA53E, W15135189, W963E2A0A, W1F3FA7DF, W37F0954B, W609A706A, WEEB6BA7C],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dy", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// Global norm of the gradient and what follows from it: the factor min(1, clip/(norm + 1e-6)), or the decision to skip the
+pub mod gradient_norm {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Partials.
+        pub count: u32,
+        /// Largest norm; 0 is no clipping.
+        pub clip: f32,
+        /// Good steps in a row that double the loss scale; 0 leaves it as it is.
+        pub interval: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "gradient_norm",
+            entry_point: "gradient_norm",
+            pieces: &[W24A8D4AD, WE32FAE4C, W91E6CA01, W39C15BBC, W87B7AFC9, WAD75D374, W59E6B889, W207F395B, WC3F4079A, WC1016DA6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "partials", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "control", binding: 2, access: Access::ReadWrite, stride: 24 },
+        KernelBinding { name: "reports", binding: 3, access: Access::ReadWrite, stride: 44 },
+    ];
+}
+
+/// First stage of the gradient's norm: sums of squares over pieces of the gradient arena, and how many entries are not finite.
+pub mod gradient_squares {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Vectors of four in the binding.
+        pub count: u32,
+        /// Workgroups.
+        pub groups: u32,
+        /// Where this launch's partials begin.
+        pub first: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "gradient_squares",
+            entry_point: "gradient_squares",
+            pieces: &[W484BA555, WE32FAE4C, W63002B0B, WD863BF4C, W7D3FB577, W59E6B889, W207F395B],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "gradients", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "partials", binding: 2, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// RMSNorm of each query and key head by itself: y = x·ρ·w, ρ = 1/√(mean x² + eps); values pass.
+pub mod head_norm {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// H.
+        pub heads: u32,
+        /// K.
+        pub kv_heads: u32,
+        /// D.
+        pub head_size: u32,
+        /// Added to the mean square.
+        pub eps: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 20);
+
+    /// The variant with these features.
+    pub fn kernel(half: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(half)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "head_norm",
+            entry_point: "head_norm",
+            pieces: &[W0D734B02, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, W8F2AD501, W4B768CEE, WC2DA348E, WD0112C68, W0D6B5DC7, W22191FA4],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "head_norm:half",
+            entry_point: "head_norm",
+            pieces: &[W148953AA, W0D734B02, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, W8F2AD501, W4B768CEE, WC2DA348E, WD0112C68, W0D6B5DC7, W472EFBB6],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "query_scale", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "key_scale", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "roots", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "query_scale", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "key_scale", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "roots", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Gradient of the norm of query and key heads.
+pub mod head_norm_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// H.
+        pub heads: u32,
+        /// K.
+        pub kv_heads: u32,
+        /// D.
+        pub head_size: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 16);
+
+    /// The variant with these features.
+    pub fn kernel(half: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(half)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "head_norm_backward",
+            entry_point: "head_norm_backward",
+            pieces: &[W717C219C, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, WF55E471B, WAC4779A4, W839EE6F6, W45D73664, WD0112C68, W0D6B5DC7, W22191FA4],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "head_norm_backward:half",
+            entry_point: "head_norm_backward",
+            pieces: &[W148953AA, W717C219C, WE32FAE4C, W46B41050, W1C93FFA7, W3AE8E973, WF55E471B, WAC4779A4, W839EE6F6, W45D73664, WD0112C68, W0D6B5DC7, W472EFBB6],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "query_scale", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "key_scale", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "roots", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 6, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "query_scale", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "key_scale", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "roots", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 5, access: Access::Read, stride: 2 },
+        KernelBinding { name: "dx", binding: 6, access: Access::ReadWrite, stride: 2 },
+    ];
+}
+
+/// Gradient of the query and key heads' scales, second half: dw += Σ over segments.
+pub mod head_norm_weight_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// D.
+        pub head_size: u32,
+        /// S.
+        pub segments: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "head_norm_weight_backward",
+            entry_point: "head_norm_weight_backward",
+            pieces: &[W3440B536, WE32FAE4C, WFE7248A8, W2FD3B302, W79CEF105, W1C7FFE34],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "partial_sums", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "query_gradient", binding: 2, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "key_gradient", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Gradient of the query and key heads' scales, first part: sums over a segment of the rows.
+pub mod head_norm_weight_partial {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// H.
+        pub heads: u32,
+        /// K.
+        pub kv_heads: u32,
+        /// D.
+        pub head_size: u32,
+        /// S.
+        pub segments: u32,
+        /// Rows of all segments but perhaps the last.
+        pub rows_in_segment: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 24);
+
+    /// The variant with these features.
+    pub fn kernel(half: bool) -> &'static Kernel {
+        &VARIANTS[usize::from(half)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 2] = [
+        Kernel {
+            name: "head_norm_weight_partial",
+            entry_point: "head_norm_weight_partial",
+            pieces: &[WD8715ADC, WE32FAE4C, W46B41050, WA07233F3, W928779A0, W54FC0660, W122A0C43, WD0112C68, W0D6B5DC7, W22191FA4],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "head_norm_weight_partial:half",
+            entry_point: "head_norm_weight_partial",
+            pieces: &[W148953AA, WD8715ADC, WE32FAE4C, W46B41050, WA07233F3, W928779A0, W54FC0660, W122A0C43, WD0112C68, W0D6B5DC7, W472EFBB6],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "roots", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "partial_sums", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "roots", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 2 },
+        KernelBinding { name: "partial_sums", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Each chunk's last real row: y[b,c] = x[b, length − 1, c], x [B,T,C], cursor [B] (start, length, text).
+pub mod last_row {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// B.
+        pub batch: u32,
+        /// T.
+        pub time: u32,
+        /// C.
+        pub columns: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "last_row",
+            entry_point: "last_row",
+            pieces: &[WE9F1BB53, WE32FAE4C, W92E6200A, W2E31E36E, WA8D23C4E, WBE207EAE, WD0112C68, W0D6B5DC7, W818D0471],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "cursor", binding: 2, access: Access::Read, stride: 12 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Linear layer by cooperative matrices: y = x·wᵀ (+ b) (+ r).
+pub mod linear_cooperative {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear::Arguments;
+
+    /// Which `side` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Side {
+        /// `cooperative8` in the source.
+        Cooperative8,
+        /// `cooperative16` in the source.
+        Cooperative16,
+    }
+
+    /// Which `operands` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Operands {
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// Which `epilogue` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Epilogue {
+        /// `plain` in the source.
+        Plain,
+        /// `residual` in the source.
+        Residual,
+    }
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(side: Side, operands: Operands, half_out: bool, bias: bool, epilogue: Epilogue) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 32] = [Some(0), Some(1), Some(2), Some(3), None, None, None, None, Some(4), Some(5), Some(6), Some(7), Some(8), None, Some(9), None, Some(10), Some(11), Some(12), Some(13), None, None, None, None, Some(14), Some(15), Some(16), Some(17), Some(18), None, Some(19), None];
+        PLACES.get(side as usize * 16 + operands as usize * 8 + usize::from(half_out) * 4 + usize::from(bias) * 2 + epilogue as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 20] = [
+        Kernel {
+            name: "linear_cooperative:cooperative8,vec4",
+            entry_point: "linear_cooperative",
+            pieces: &[WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative8,vec4,residual",
+            entry_point: "linear_cooperative",
+            pieces: &[WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WA72A790E, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative8,vec4,bias",
+            entry_point: "linear_cooperative",
+            pieces: &[WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative8,vec4,bias,residual",
+            entry_point: "linear_cooperative",
+            pieces: &[WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative8,half",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative8,half,residual",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WA72A790E, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative8,half,bias",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative8,half,bias,residual",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative8,half,half_out",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, W4E32BAF7, WEBDEC70D, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative8,half,half_out,bias",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative16,vec4",
+            entry_point: "linear_cooperative",
+            pieces: &[WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative16,vec4,residual",
+            entry_point: "linear_cooperative",
+            pieces: &[WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WA72A790E, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative16,vec4,bias",
+            entry_point: "linear_cooperative",
+            pieces: &[WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative16,vec4,bias,residual",
+            entry_point: "linear_cooperative",
+            pieces: &[WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative16,half",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative16,half,residual",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WA72A790E, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative16,half,bias",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative16,half,bias,residual",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative16,half,half_out",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, W4E32BAF7, WEBDEC70D, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_cooperative:cooperative16,half,half_out,bias",
+            entry_point: "linear_cooperative",
+            pieces: &[W148953AA, WF6360019, W9A72D2CE, WF1480A2B, W8F0763EC, W5D496F52, W064DDD8A, W2A091C19, W006659F1, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 16384,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 2 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 2 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 2 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 2 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_8: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 2 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_9: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 2 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+}
+
+/// Linear layer on a software adapter, without workgroup memory: z = x·wᵀ (+ b), and y is z (+ r), f(z), a gate of z, or z turned.
+pub mod linear_direct {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear::Arguments;
+
+    /// Which `operands` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Operands {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// Which `epilogue` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Epilogue {
+        /// `plain` in the source.
+        Plain,
+        /// `residual` in the source.
+        Residual,
+        /// `activation` in the source.
+        Activation,
+        /// `gate` in the source.
+        Gate,
+        /// `rope` in the source.
+        Rope,
+    }
+
+    /// Which `function` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Function {
+        /// `none` in the source.
+        None,
+        /// `gelu_exact` in the source.
+        GeluExact,
+        /// `gelu_tanh` in the source.
+        GeluTanh,
+        /// `silu` in the source.
+        Silu,
+    }
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(operands: Operands, half_out: bool, bias: bool, epilogue: Epilogue, function: Function) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 240] = [Some(0), None, None, None, Some(1), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(2), None, None, None, Some(3), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(4), None, None, None, Some(5), None, None, None, None, Some(6), Some(7), None, None, None, None, Some(8), Some(9), None, None, None, Some(10), None, None, None, Some(11), None, None, None, None, Some(12), Some(13), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(14), None, None, None, Some(15), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(16), None, None, None, Some(17), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(18), None, None, None, None, None, None, None, None, Some(19), Some(20), None, None, None, None, Some(21), Some(22), None, None, None, Some(23), None, None, None, None, None, None, None, None, Some(24), Some(25), None, None, None, None, None, None, None, None, None];
+        PLACES.get(operands as usize * 80 + usize::from(half_out) * 40 + usize::from(bias) * 20 + epilogue as usize * 4 + function as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 26] = [
+        Kernel {
+            name: "linear_direct:scalar",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:scalar,residual",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, WA72A790E, W7F95F4BB, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:scalar,bias",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:scalar,bias,residual",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W7F95F4BB, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:vec4",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:vec4,residual",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, WA72A790E, W7F95F4BB, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:vec4,activation,gelu_exact",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W7F95F4BB, W3C620F0C, W3492E264, WEBDEC70D, WD764D4AA, WDE6B032F, W1AFF454C, WA3B595BC, WF3808968, W263D55F6, W0EB92106, W28BEA53E, W15135189],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:vec4,activation,gelu_tanh",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W7F95F4BB, W3C620F0C, W3492E264, WEBDEC70D, WD764D4AA, WDE6B032F, W1AFF454C, WA3B595BC, WDC6B94E6, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W1F3FA7DF],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:vec4,gate,silu",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W31780252, W3C620F0C, W3492E264, WEBDEC70D, WD764D4AA, W46C0A5ED, W41EBBA8C, W0D35553C, W263D55F6, W45A8A576, W609A706A],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:vec4,rope",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W31780252, W3C620F0C, W3492E264, WEBDEC70D, W2AD8F818, WB49178AF, W41EBBA8C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:vec4,bias",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:vec4,bias,residual",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W7F95F4BB, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:vec4,bias,activation,gelu_exact",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W7F95F4BB, W3C620F0C, W3492E264, WEBDEC70D, W25626878, W4DDE3F17, WFF8FB2B0, W1AFF454C, WA3B595BC, WF3808968, W263D55F6, W0EB92106, W28BEA53E, W15135189],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_10,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:vec4,bias,activation,gelu_tanh",
+            entry_point: "linear_direct",
+            pieces: &[W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W7F95F4BB, W3C620F0C, W3492E264, WEBDEC70D, W25626878, W4DDE3F17, WFF8FB2B0, W1AFF454C, WA3B595BC, WDC6B94E6, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W1F3FA7DF],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_10,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_11,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half,residual",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, WA72A790E, W7F95F4BB, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_12,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half,bias",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_13,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half,bias,residual",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W7F95F4BB, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_14,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half,half_out",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W4E32BAF7, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half,half_out,activation,gelu_exact",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W7F95F4BB, W3C620F0C, W26F0272E, WEBDEC70D, WD764D4AA, WDE6B032F, W1AFF454C, WA3B595BC, WF3808968, W263D55F6, W0EB92106, W28BEA53E, W15135189],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_16,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half,half_out,activation,gelu_tanh",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W7F95F4BB, W3C620F0C, W26F0272E, WEBDEC70D, WD764D4AA, WDE6B032F, W1AFF454C, WA3B595BC, WDC6B94E6, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W1F3FA7DF],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_16,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half,half_out,gate,silu",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W31780252, W3C620F0C, W26F0272E, WEBDEC70D, WD764D4AA, W46C0A5ED, W41EBBA8C, W0D35553C, W263D55F6, W45A8A576, W609A706A],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_16,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half,half_out,rope",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W31780252, W3C620F0C, W26F0272E, WEBDEC70D, W2AD8F818, WB49178AF, W41EBBA8C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_17,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half,half_out,bias",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_18,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half,half_out,bias,activation,gelu_exact",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W7F95F4BB, W3C620F0C, W26F0272E, WEBDEC70D, W25626878, W4DDE3F17, WFF8FB2B0, W1AFF454C, WA3B595BC, WF3808968, W263D55F6, W0EB92106, W28BEA53E, W15135189],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_19,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_direct:half,half_out,bias,activation,gelu_tanh",
+            entry_point: "linear_direct",
+            pieces: &[W148953AA, W87AB42AA, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, W7F95F4BB, W3C620F0C, W26F0272E, WEBDEC70D, W25626878, W4DDE3F17, WFF8FB2B0, W1AFF454C, WA3B595BC, WDC6B94E6, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W1F3FA7DF],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_19,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "z", binding: 4, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "table", binding: 4, access: Access::Read, stride: 16 },
+    ];
+    const BINDINGS_8: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_9: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_10: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "z", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_11: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_12: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_13: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_14: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_15: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_16: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "z", binding: 4, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_17: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "table", binding: 4, access: Access::Read, stride: 16 },
+    ];
+    const BINDINGS_18: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_19: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "z", binding: 5, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// Linear layer for a few rows, as in decoding: y = x·wᵀ (+ b) (+ r).
+pub mod linear_few {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N·O.
+        pub count: u32,
+        /// O.
+        pub columns: u32,
+        /// I, in entries.
+        pub inner: u32,
+        /// From a row of y and r to the next: O, or more where w is a part.
+        pub stride: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 16);
+
+    /// Which `tier` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tier {
+        /// `direct` in the source.
+        Direct,
+        /// `tiled` in the source.
+        Tiled,
+        /// `subgroup` in the source.
+        Subgroup,
+    }
+
+    /// Which `operands` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Operands {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(tier: Tier, operands: Operands, bias: bool, residual: bool) -> &'static Kernel {
+        &VARIANTS[tier as usize * 12 + operands as usize * 4 + usize::from(bias) * 2 + usize::from(residual)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 36] = [
+        Kernel {
+            name: "linear_few:direct,scalar",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,scalar,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,scalar,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,scalar,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,vec4",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,vec4,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,vec4,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,vec4,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,half",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,half,residual",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,half,bias",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_10,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:direct,half,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_11,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_few:tiled,scalar",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,scalar,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,scalar,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,scalar,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,vec4",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,vec4,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,vec4,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,vec4,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,half",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,half,residual",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,half,bias",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_10,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:tiled,half,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_11,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,scalar",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,scalar,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,scalar,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,scalar,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,vec4",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,vec4,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,vec4,bias",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,vec4,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,half",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, W7B75EEB3, W4AE13937, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,half,residual",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WA72A790E, W7B75EEB3, W52008665, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,half,bias",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W7B75EEB3, W2B90F7A4, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_10,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "linear_few:subgroup,half,bias,residual",
+            entry_point: "linear_few",
+            pieces: &[W148953AA, WC131C2ED, WE32FAE4C, WDAEC423D, WDF66BFDA, WA8D23C4E, WC0E6C1E3, W981AE7BD, W7B75EEB3, W12BD028F, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_11,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_8: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_9: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_10: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_11: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+}
+
+/// Gradient of a linear layer's input by cooperative matrices: of y = h·wᵀ (+ b), dx = dy·w (+ r).
+pub mod linear_input_backward_cooperative {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear_input_backward::Arguments;
+
+    /// Which `side` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Side {
+        /// `cooperative8` in the source.
+        Cooperative8,
+        /// `cooperative16` in the source.
+        Cooperative16,
+    }
+
+    /// Which `operands` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Operands {
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// Which `epilogue` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Epilogue {
+        /// `plain` in the source.
+        Plain,
+        /// `residual` in the source.
+        Residual,
+    }
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(side: Side, operands: Operands, epilogue: Epilogue) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 8] = [Some(0), Some(1), Some(2), None, Some(3), Some(4), Some(5), None];
+        PLACES.get(side as usize * 4 + operands as usize * 2 + epilogue as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 6] = [
+        Kernel {
+            name: "linear_input_backward_cooperative:cooperative8,vec4",
+            entry_point: "linear_input_backward_cooperative",
+            pieces: &[WF6360019, W04049401, WF1480A2B, W5A0ABA3D, W1CE686C4, W064DDD8A, W2A091C19, W4E7EAE8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_input_backward_cooperative:cooperative8,vec4,residual",
+            entry_point: "linear_input_backward_cooperative",
+            pieces: &[WF6360019, W04049401, WF1480A2B, W5A0ABA3D, W1CE686C4, W064DDD8A, W2A091C19, W4E7EAE8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_input_backward_cooperative:cooperative8,half",
+            entry_point: "linear_input_backward_cooperative",
+            pieces: &[W148953AA, WF6360019, W04049401, WF1480A2B, W5A0ABA3D, W1CE686C4, W064DDD8A, W2A091C19, W4E7EAE8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WE32FAE4C, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, W4E32BAF7, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_input_backward_cooperative:cooperative16,vec4",
+            entry_point: "linear_input_backward_cooperative",
+            pieces: &[WF6360019, W04049401, WF1480A2B, W5A0ABA3D, W1CE686C4, W064DDD8A, W2A091C19, W4E7EAE8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_input_backward_cooperative:cooperative16,vec4,residual",
+            entry_point: "linear_input_backward_cooperative",
+            pieces: &[WF6360019, W04049401, WF1480A2B, W5A0ABA3D, W1CE686C4, W064DDD8A, W2A091C19, W4E7EAE8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_input_backward_cooperative:cooperative16,half",
+            entry_point: "linear_input_backward_cooperative",
+            pieces: &[W148953AA, WF6360019, W04049401, WF1480A2B, W5A0ABA3D, W1CE686C4, W064DDD8A, W2A091C19, W4E7EAE8E, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WE32FAE4C, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2, W4E32BAF7, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 16384,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 2 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+}
+
+/// Gradient of a linear layer's input on a software adapter, without workgroup memory: of y = h·wᵀ (+ b), dh = dy·w; dx = dh (+ r), or x's where h = f(x) or a gate of x.
+pub mod linear_input_backward_direct {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear_input_backward::Arguments;
+
+    /// Which `left` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Left {
+        /// `left1` in the source.
+        Left1,
+        /// `left4` in the source.
+        Left4,
+        /// `left_half` in the source.
+        LeftHalf,
+    }
+
+    /// Which `right` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Right {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// Which `epilogue` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Epilogue {
+        /// `plain` in the source.
+        Plain,
+        /// `residual` in the source.
+        Residual,
+        /// `activation` in the source.
+        Activation,
+        /// `gate` in the source.
+        Gate,
+    }
+
+    /// Which `function` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Function {
+        /// `none` in the source.
+        None,
+        /// `gelu_exact` in the source.
+        GeluExact,
+        /// `gelu_tanh` in the source.
+        GeluTanh,
+        /// `silu` in the source.
+        Silu,
+    }
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(left: Left, right: Right, epilogue: Epilogue, function: Function) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 144] = [Some(0), None, None, None, Some(1), None, None, None, None, None, None, None, None, None, None, None, Some(2), None, None, None, Some(3), None, None, None, None, None, None, None, None, None, None, None, Some(4), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(5), None, None, None, Some(6), None, None, None, None, None, None, None, None, None, None, None, Some(7), None, None, None, Some(8), None, None, None, None, Some(9), Some(10), None, None, None, None, Some(11), Some(12), None, None, None, None, None, None, None, None, Some(13), Some(14), None, None, None, None, Some(15), Some(16), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(17), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(18), None, None, None, None, None, None, None, None, Some(19), Some(20), None, None, None, None, Some(21)];
+        PLACES.get(left as usize * 48 + right as usize * 16 + epilogue as usize * 4 + function as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 22] = [
+        Kernel {
+            name: "linear_input_backward_direct:left1,scalar",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, WCC26A379, W8EA9DD8E, W3C620F0C, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left1,scalar,residual",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, WCC26A379, W8EA9DD8E, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left1,vec4",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, WCC26A379, W8EA9DD8E, W3C620F0C, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left1,vec4,residual",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, WCC26A379, W8EA9DD8E, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left1,half",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W148953AA, W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, WCC26A379, W8EA9DD8E, W3C620F0C, W4E32BAF7, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left4,scalar",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, WCC26A379, W8EA9DD8E, W3C620F0C, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left4,scalar,residual",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, WCC26A379, W8EA9DD8E, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left4,vec4",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left4,vec4,residual",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left4,vec4,activation,gelu_exact",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W57CCE072, W263D55F6, W0EB92106, W274FE0DB, W28BEA53E, W963E2A0A],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left4,vec4,activation,gelu_tanh",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W3E02EA08, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W37F0954B],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left4,vec4,gate,silu",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, W0D809522, WE678CBBD, W17E52B66, W6B3CD452, W0D35553C, W08F58BA8, W263D55F6, W45A8A576, W609A706A, WEEB6BA7C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left4,half",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W148953AA, W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, W4E32BAF7, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_10,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left4,half,activation,gelu_exact",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W148953AA, W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W57CCE072, W263D55F6, W0EB92106, W274FE0DB, W28BEA53E, W963E2A0A],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_11,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left4,half,activation,gelu_tanh",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W148953AA, W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W3E02EA08, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W37F0954B],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_11,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left4,half,gate,silu",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W148953AA, W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, W0D809522, WE678CBBD, W17E52B66, W6B3CD452, W0D35553C, W08F58BA8, W263D55F6, W45A8A576, W609A706A, WEEB6BA7C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_11,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left_half,scalar",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W148953AA, W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, WCC26A379, W8EA9DD8E, W3C620F0C, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_12,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left_half,vec4",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W148953AA, W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_13,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left_half,half",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W148953AA, W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, W4E32BAF7, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_14,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left_half,half,activation,gelu_exact",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W148953AA, W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W57CCE072, W263D55F6, W0EB92106, W274FE0DB, W28BEA53E, W963E2A0A],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left_half,half,activation,gelu_tanh",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W148953AA, W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W3E02EA08, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W37F0954B],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_direct:left_half,half,gate,silu",
+            entry_point: "linear_input_backward_direct",
+            pieces: &[W148953AA, W0C647606, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, W3C620F0C, W0D809522, WE678CBBD, W17E52B66, W6B3CD452, W0D35553C, W08F58BA8, W263D55F6, W45A8A576, W609A706A, WEEB6BA7C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_8: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_9: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "x", binding: 4, access: Access::Read, stride: 16 },
+    ];
+    const BINDINGS_10: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_11: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "x", binding: 4, access: Access::Read, stride: 8 },
+    ];
+    const BINDINGS_12: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_13: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_14: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_15: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "x", binding: 4, access: Access::Read, stride: 8 },
+    ];
+}
+
+/// Gradient of a linear layer's input on a GPU, through workgroup memory: of y = h·wᵀ (+ b), dh = dy·w; dx = dh (+ r), or x's where h = f(x) or a gate of x.
+pub mod linear_input_backward_tiled {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear_input_backward::Arguments;
+
+    /// Which `left` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Left {
+        /// `left1` in the source.
+        Left1,
+        /// `left4` in the source.
+        Left4,
+        /// `left_half` in the source.
+        LeftHalf,
+    }
+
+    /// Which `right` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Right {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// Which `epilogue` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Epilogue {
+        /// `plain` in the source.
+        Plain,
+        /// `residual` in the source.
+        Residual,
+        /// `activation` in the source.
+        Activation,
+        /// `gate` in the source.
+        Gate,
+    }
+
+    /// Which `function` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Function {
+        /// `none` in the source.
+        None,
+        /// `gelu_exact` in the source.
+        GeluExact,
+        /// `gelu_tanh` in the source.
+        GeluTanh,
+        /// `silu` in the source.
+        Silu,
+    }
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(left: Left, right: Right, epilogue: Epilogue, function: Function) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 144] = [Some(0), None, None, None, Some(1), None, None, None, None, None, None, None, None, None, None, None, Some(2), None, None, None, Some(3), None, None, None, None, None, None, None, None, None, None, None, Some(4), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(5), None, None, None, Some(6), None, None, None, None, None, None, None, None, None, None, None, Some(7), None, None, None, Some(8), None, None, None, None, Some(9), Some(10), None, None, None, None, Some(11), Some(12), None, None, None, None, None, None, None, None, Some(13), Some(14), None, None, None, None, Some(15), Some(16), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(17), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(18), None, None, None, None, None, None, None, None, Some(19), Some(20), None, None, None, None, Some(21)];
+        PLACES.get(left as usize * 48 + right as usize * 16 + epilogue as usize * 4 + function as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 22] = [
+        Kernel {
+            name: "linear_input_backward_tiled:left1,scalar",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left1,scalar,residual",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left1,vec4",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left1,vec4,residual",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left1,half",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,scalar",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,scalar,residual",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,vec4",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,vec4,residual",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,vec4,activation,gelu_exact",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W57CCE072, W263D55F6, W0EB92106, W274FE0DB, W28BEA53E, W963E2A0A],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,vec4,activation,gelu_tanh",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W3E02EA08, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W37F0954B],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,vec4,gate,silu",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W0D809522, WE678CBBD, W17E52B66, W6B3CD452, W0D35553C, W08F58BA8, W263D55F6, W45A8A576, W609A706A, WEEB6BA7C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,half",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_10,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,half,activation,gelu_exact",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W57CCE072, W263D55F6, W0EB92106, W274FE0DB, W28BEA53E, W963E2A0A],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_11,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,half,activation,gelu_tanh",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W3E02EA08, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W37F0954B],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_11,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left4,half,gate,silu",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W0D809522, WE678CBBD, W17E52B66, W6B3CD452, W0D35553C, W08F58BA8, W263D55F6, W45A8A576, W609A706A, WEEB6BA7C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_11,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left_half,scalar",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_12,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left_half,vec4",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_13,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left_half,half",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_14,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left_half,half,activation,gelu_exact",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W57CCE072, W263D55F6, W0EB92106, W274FE0DB, W28BEA53E, W963E2A0A],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left_half,half,activation,gelu_tanh",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W0D809522, WE678CBBD, WE9E7032D, W6B3CD452, W3E02EA08, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W37F0954B],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_input_backward_tiled:left_half,half,gate,silu",
+            entry_point: "linear_input_backward_tiled",
+            pieces: &[W148953AA, WB2AA3094, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W0D809522, WE678CBBD, W17E52B66, W6B3CD452, W0D35553C, W08F58BA8, W263D55F6, W45A8A576, W609A706A, WEEB6BA7C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 8192,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_8: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_9: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "x", binding: 4, access: Access::Read, stride: 16 },
+    ];
+    const BINDINGS_10: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_11: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "x", binding: 4, access: Access::Read, stride: 8 },
+    ];
+    const BINDINGS_12: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_13: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_14: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_15: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "x", binding: 4, access: Access::Read, stride: 8 },
+    ];
+}
+
+/// Gradient of a linear layer's input on a software adapter whose loads are dear, with larger blocks for each invocation: dx = dy·w (+ r).
+pub mod linear_input_backward_wide {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear_input_backward::Arguments;
+
+    /// Which `left` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Left {
+        /// `left1` in the source.
+        Left1,
+        /// `left4` in the source.
+        Left4,
+    }
+
+    /// Which `right` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Right {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+    }
+
+    /// Which `epilogue` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Epilogue {
+        /// `plain` in the source.
+        Plain,
+        /// `residual` in the source.
+        Residual,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(left: Left, right: Right, epilogue: Epilogue) -> &'static Kernel {
+        &VARIANTS[left as usize * 4 + right as usize * 2 + epilogue as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 8] = [
+        Kernel {
+            name: "linear_input_backward_wide:left1,scalar",
+            entry_point: "linear_input_backward_wide",
+            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_wide:left1,scalar,residual",
+            entry_point: "linear_input_backward_wide",
+            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, WDB1C1335, W2FBD845B, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_wide:left1,vec4",
+            entry_point: "linear_input_backward_wide",
+            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_wide:left1,vec4,residual",
+            entry_point: "linear_input_backward_wide",
+            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, WF27B06EC, WBB8BC123, W09EC5182, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_wide:left4,scalar",
+            entry_point: "linear_input_backward_wide",
+            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_wide:left4,scalar,residual",
+            entry_point: "linear_input_backward_wide",
+            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WDB1C1335, WF0345421, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_wide:left4,vec4",
+            entry_point: "linear_input_backward_wide",
+            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA2E84779, W86FB96BF, W6B3CD452],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_input_backward_wide:left4,vec4,residual",
+            entry_point: "linear_input_backward_wide",
+            pieces: &[W3B443C91, W60BD640B, W8FA17B21, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, W12A331D7, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W5291A125, W3C1D94CE, WEA79455B, WCC26A379, W8EA9DD8E, WA099853E, WCBF0D231, WA39B7F08, WA759355F, WA72A790E, W809AE16E, W86FB96BF, W6B3CD452],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+}
+
+/// Linear layer on a GPU, through workgroup memory: z = x·wᵀ (+ b), and y is z (+ r), f(z), a gate of z, or z turned.
+pub mod linear_tiled {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear::Arguments;
+
+    /// Which `operands` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Operands {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// Which `epilogue` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Epilogue {
+        /// `plain` in the source.
+        Plain,
+        /// `residual` in the source.
+        Residual,
+        /// `activation` in the source.
+        Activation,
+        /// `gate` in the source.
+        Gate,
+        /// `rope` in the source.
+        Rope,
+    }
+
+    /// Which `function` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Function {
+        /// `none` in the source.
+        None,
+        /// `gelu_exact` in the source.
+        GeluExact,
+        /// `gelu_tanh` in the source.
+        GeluTanh,
+        /// `silu` in the source.
+        Silu,
+    }
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(operands: Operands, half_out: bool, bias: bool, epilogue: Epilogue, function: Function) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 240] = [Some(0), None, None, None, Some(1), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(2), None, None, None, Some(3), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(4), None, None, None, Some(5), None, None, None, None, Some(6), Some(7), None, None, None, None, Some(8), Some(9), None, None, None, Some(10), None, None, None, Some(11), None, None, None, None, Some(12), Some(13), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(14), None, None, None, Some(15), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(16), None, None, None, Some(17), None, None, None, None, None, None, None, None, None, None, None, None, None, None, None, Some(18), None, None, None, None, None, None, None, None, Some(19), Some(20), None, None, None, None, Some(21), Some(22), None, None, None, Some(23), None, None, None, None, None, None, None, None, Some(24), Some(25), None, None, None, None, None, None, None, None, None];
+        PLACES.get(operands as usize * 80 + usize::from(half_out) * 40 + usize::from(bias) * 20 + epilogue as usize * 4 + function as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 26] = [
+        Kernel {
+            name: "linear_tiled:scalar",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:scalar,residual",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WA72A790E, W7F95F4BB, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:scalar,bias",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:scalar,bias,residual",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W7F95F4BB, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:vec4",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:vec4,residual",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WA72A790E, W7F95F4BB, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:vec4,activation,gelu_exact",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W7F95F4BB, W3492E264, WEBDEC70D, WD764D4AA, WDE6B032F, W1AFF454C, WA3B595BC, WF3808968, W263D55F6, W0EB92106, W28BEA53E, W15135189],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:vec4,activation,gelu_tanh",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W7F95F4BB, W3492E264, WEBDEC70D, WD764D4AA, WDE6B032F, W1AFF454C, WA3B595BC, WDC6B94E6, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W1F3FA7DF],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:vec4,gate,silu",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W31780252, W3492E264, WEBDEC70D, WD764D4AA, W46C0A5ED, W41EBBA8C, W0D35553C, W263D55F6, W45A8A576, W609A706A],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:vec4,rope",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W31780252, W3492E264, WEBDEC70D, W2AD8F818, WB49178AF, W41EBBA8C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:vec4,bias",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:vec4,bias,residual",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W7F95F4BB, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_9,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:vec4,bias,activation,gelu_exact",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W7F95F4BB, W3492E264, WEBDEC70D, W25626878, W4DDE3F17, WFF8FB2B0, W1AFF454C, WA3B595BC, WF3808968, W263D55F6, W0EB92106, W28BEA53E, W15135189],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_10,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:vec4,bias,activation,gelu_tanh",
+            entry_point: "linear_tiled",
+            pieces: &[W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W7F95F4BB, W3492E264, WEBDEC70D, W25626878, W4DDE3F17, WFF8FB2B0, W1AFF454C, WA3B595BC, WDC6B94E6, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W1F3FA7DF],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_10,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_11,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half,residual",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WA72A790E, W7F95F4BB, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_12,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half,bias",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_13,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half,bias,residual",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W7F95F4BB, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_14,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half,half_out",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_15,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half,half_out,activation,gelu_exact",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W7F95F4BB, W26F0272E, WEBDEC70D, WD764D4AA, WDE6B032F, W1AFF454C, WA3B595BC, WF3808968, W263D55F6, W0EB92106, W28BEA53E, W15135189],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_16,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half,half_out,activation,gelu_tanh",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W7F95F4BB, W26F0272E, WEBDEC70D, WD764D4AA, WDE6B032F, W1AFF454C, WA3B595BC, WDC6B94E6, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W1F3FA7DF],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_16,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half,half_out,gate,silu",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W31780252, W26F0272E, WEBDEC70D, WD764D4AA, W46C0A5ED, W41EBBA8C, W0D35553C, W263D55F6, W45A8A576, W609A706A],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_16,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half,half_out,rope",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W31780252, W26F0272E, WEBDEC70D, W2AD8F818, WB49178AF, W41EBBA8C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_17,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half,half_out,bias",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W4E32BAF7, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_18,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half,half_out,bias,activation,gelu_exact",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W7F95F4BB, W26F0272E, WEBDEC70D, W25626878, W4DDE3F17, WFF8FB2B0, W1AFF454C, WA3B595BC, WF3808968, W263D55F6, W0EB92106, W28BEA53E, W15135189],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_19,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_tiled:half,half_out,bias,activation,gelu_tanh",
+            entry_point: "linear_tiled",
+            pieces: &[W148953AA, W0E875311, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W10B78581, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC, W7F95F4BB, W26F0272E, WEBDEC70D, W25626878, W4DDE3F17, WFF8FB2B0, W1AFF454C, WA3B595BC, WDC6B94E6, W263D55F6, WDAE1E500, W7CC6EE24, W14470637, W1F3FA7DF],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_19,
+            workgroup_memory: 8192,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "z", binding: 4, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "table", binding: 4, access: Access::Read, stride: 16 },
+    ];
+    const BINDINGS_8: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_9: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_10: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "z", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_11: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_12: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_13: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_14: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_15: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_16: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "z", binding: 4, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_17: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "table", binding: 4, access: Access::Read, stride: 16 },
+    ];
+    const BINDINGS_18: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_19: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "z", binding: 5, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// Gradient of a linear layer's weight by cooperative matrices: of y = x·wᵀ (+ b), dw += dyᵀ·x.
+pub mod linear_weight_backward_cooperative {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear_weight_backward::Arguments;
+
+    /// Which `side` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Side {
+        /// `cooperative8` in the source.
+        Cooperative8,
+        /// `cooperative16` in the source.
+        Cooperative16,
+    }
+
+    /// Which `operands` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Operands {
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(side: Side, operands: Operands) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 4] = [Some(0), Some(1), Some(2), Some(3)];
+        PLACES.get(side as usize * 2 + operands as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 4] = [
+        Kernel {
+            name: "linear_weight_backward_cooperative:cooperative8,vec4",
+            entry_point: "linear_weight_backward_cooperative",
+            pieces: &[WF6360019, W04049401, W1B44538E, WF595B8D7, W6AE55958, W064DDD8A, W2A091C19, WA290A097, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W7D798067, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_weight_backward_cooperative:cooperative8,half",
+            entry_point: "linear_weight_backward_cooperative",
+            pieces: &[W148953AA, WF6360019, W04049401, W1B44538E, WF595B8D7, W6AE55958, W064DDD8A, W2A091C19, WA290A097, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W7D798067, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W86909ABB, W30A2EAC1, WD5FDCB66, WF60888A1, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_weight_backward_cooperative:cooperative16,vec4",
+            entry_point: "linear_weight_backward_cooperative",
+            pieces: &[WF6360019, W04049401, W1B44538E, WF595B8D7, W6AE55958, W064DDD8A, W2A091C19, WA290A097, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W7D798067, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W44C9D9A5, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 16384,
+        },
+        Kernel {
+            name: "linear_weight_backward_cooperative:cooperative16,half",
+            entry_point: "linear_weight_backward_cooperative",
+            pieces: &[W148953AA, WF6360019, W04049401, W1B44538E, WF595B8D7, W6AE55958, W064DDD8A, W2A091C19, WA290A097, WD0112C68, W0D6B5DC7, WB37CA6B6, WE32FAE4C, W7D798067, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W4FDAB6AB, W3EB5812F, W5A1D6603, W53B9085D, W1F7D8D93, W5576A7BE, W44078F79, W5E3B7866, W4EDDA851, W5CE5A808, WFD1898F4, W42808E8E, WC9DBD984, WBC95E1E5, W08EDCB35, WD60A820A, WDE360EA2],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 16384,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 2 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Gradient of a linear layer's weight on a software adapter, without workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
+pub mod linear_weight_backward_direct {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear_weight_backward::Arguments;
+
+    /// Which `left` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Left {
+        /// `left1` in the source.
+        Left1,
+        /// `left4` in the source.
+        Left4,
+        /// `left_half` in the source.
+        LeftHalf,
+    }
+
+    /// Which `right` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Right {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(left: Left, right: Right) -> &'static Kernel {
+        &VARIANTS[left as usize * 3 + right as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 9] = [
+        Kernel {
+            name: "linear_weight_backward_direct:left1,scalar",
+            entry_point: "linear_weight_backward_direct",
+            pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_weight_backward_direct:left1,vec4",
+            entry_point: "linear_weight_backward_direct",
+            pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_weight_backward_direct:left1,half",
+            entry_point: "linear_weight_backward_direct",
+            pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_weight_backward_direct:left4,scalar",
+            entry_point: "linear_weight_backward_direct",
+            pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_weight_backward_direct:left4,vec4",
+            entry_point: "linear_weight_backward_direct",
+            pieces: &[WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_weight_backward_direct:left4,half",
+            entry_point: "linear_weight_backward_direct",
+            pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_weight_backward_direct:left_half,scalar",
+            entry_point: "linear_weight_backward_direct",
+            pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_weight_backward_direct:left_half,vec4",
+            entry_point: "linear_weight_backward_direct",
+            pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_weight_backward_direct:left_half,half",
+            entry_point: "linear_weight_backward_direct",
+            pieces: &[W148953AA, WFA2143CD, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, W3C620F0C],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_8: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Gradient of a linear layer's weight on a GPU, through workgroup memory: of y = x·wᵀ (+ b), dw += dyᵀ·x.
+pub mod linear_weight_backward_tiled {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear_weight_backward::Arguments;
+
+    /// Which `left` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Left {
+        /// `left1` in the source.
+        Left1,
+        /// `left4` in the source.
+        Left4,
+        /// `left_half` in the source.
+        LeftHalf,
+    }
+
+    /// Which `right` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Right {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(left: Left, right: Right) -> &'static Kernel {
+        &VARIANTS[left as usize * 3 + right as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 9] = [
+        Kernel {
+            name: "linear_weight_backward_tiled:left1,scalar",
+            entry_point: "linear_weight_backward_tiled",
+            pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_weight_backward_tiled:left1,vec4",
+            entry_point: "linear_weight_backward_tiled",
+            pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_weight_backward_tiled:left1,half",
+            entry_point: "linear_weight_backward_tiled",
+            pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_weight_backward_tiled:left4,scalar",
+            entry_point: "linear_weight_backward_tiled",
+            pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_weight_backward_tiled:left4,vec4",
+            entry_point: "linear_weight_backward_tiled",
+            pieces: &[WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_weight_backward_tiled:left4,half",
+            entry_point: "linear_weight_backward_tiled",
+            pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_weight_backward_tiled:left_half,scalar",
+            entry_point: "linear_weight_backward_tiled",
+            pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_weight_backward_tiled:left_half,vec4",
+            entry_point: "linear_weight_backward_tiled",
+            pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 8192,
+        },
+        Kernel {
+            name: "linear_weight_backward_tiled:left_half,half",
+            entry_point: "linear_weight_backward_tiled",
+            pieces: &[W148953AA, WC9B56134, WD0112C68, W0D6B5DC7, WB37CA6B6, W40CDB5C3, W0ECACF76, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, WE95CE5C1, W40D55019, W86D4D28A, WEC36ACE0, WDF788141, W69E962A9, WE1BC86A1, WA48449E4, W8880B2A2, W6C5940EC],
+            workgroup_size: [8, 8, 1],
+            bindings: BINDINGS_8,
+            workgroup_memory: 8192,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_8: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Gradient of a linear layer's weight on a software adapter whose loads are dear, with larger blocks for each invocation: dw += dyᵀ·x.
+pub mod linear_weight_backward_wide {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear_weight_backward::Arguments;
+
+    /// Which `left` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Left {
+        /// `left1` in the source.
+        Left1,
+        /// `left4` in the source.
+        Left4,
+    }
+
+    /// Which `right` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Right {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(left: Left, right: Right) -> &'static Kernel {
+        &VARIANTS[left as usize * 2 + right as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 4] = [
+        Kernel {
+            name: "linear_weight_backward_wide:left1,scalar",
+            entry_point: "linear_weight_backward_wide",
+            pieces: &[W3B443C91, W7B79394A, W5D555B90, W672D05DC, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, W40D55019, W86D4D28A, WA099853E, WCBF0D231],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_weight_backward_wide:left1,vec4",
+            entry_point: "linear_weight_backward_wide",
+            pieces: &[W3B443C91, W7B79394A, W5D555B90, W672D05DC, WD0112C68, W0D6B5DC7, WB37CA6B6, W6D27ED70, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W202CC7F7, WCE47F11F, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, W40D55019, W86D4D28A, WA099853E, WCBF0D231],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_weight_backward_wide:left4,scalar",
+            entry_point: "linear_weight_backward_wide",
+            pieces: &[W3B443C91, W7B79394A, W5D555B90, W672D05DC, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, W35AE0A39, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WD136DFAE, WC012DB6B, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, W40D55019, W86D4D28A, WA099853E, WCBF0D231],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_weight_backward_wide:left4,vec4",
+            entry_point: "linear_weight_backward_wide",
+            pieces: &[W3B443C91, W7B79394A, W5D555B90, W672D05DC, WD0112C68, W0D6B5DC7, WB37CA6B6, WC3FBF1C0, WCB2E52F5, WE32FAE4C, W5B6FFA21, W67B064A2, W7D798067, W81677BDB, WDC307C1E, W0B4A545D, WBD4E54C2, W8CD93CF5, WE5B828AC, W2FB8C493, W59F59595, W483962C0, WA6A96A10, W87C6AA95, WB12B9A93, W572E4D51, W40D55019, W86D4D28A, WA099853E, WCBF0D231],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "x", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dw", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Linear layer on a software adapter whose loads are dear, with larger blocks for each invocation: y = x·wᵀ (+ b) (+ r).
+pub mod linear_wide {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    pub use crate::linear::Arguments;
+
+    /// Which `operands` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Operands {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+    }
+
+    /// Which `epilogue` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Epilogue {
+        /// `plain` in the source.
+        Plain,
+        /// `residual` in the source.
+        Residual,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(operands: Operands, bias: bool, epilogue: Epilogue) -> &'static Kernel {
+        &VARIANTS[operands as usize * 4 + usize::from(bias) * 2 + epilogue as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 8] = [
+        Kernel {
+            name: "linear_wide:scalar",
+            entry_point: "linear_wide",
+            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_wide:scalar,residual",
+            entry_point: "linear_wide",
+            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WA72A790E, W7F95F4BB, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_wide:scalar,bias",
+            entry_point: "linear_wide",
+            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_wide:scalar,bias,residual",
+            entry_point: "linear_wide",
+            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, WED8F2440, WE32FAE4C, WCA1F0931, WBAC96C38, W1B2B5E73, W1D208A13, WC74D645A, W160DE87E, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W7F95F4BB, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_wide:vec4",
+            entry_point: "linear_wide",
+            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, W7F95F4BB, WA305F755, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_wide:vec4,residual",
+            entry_point: "linear_wide",
+            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WA72A790E, W7F95F4BB, W081076CA, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_wide:vec4,bias",
+            entry_point: "linear_wide",
+            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WC0E6C1E3, W7F95F4BB, W692A8A17, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_6,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "linear_wide:vec4,bias,residual",
+            entry_point: "linear_wide",
+            pieces: &[W227CA931, WC6F63380, W90B78705, W572E4D51, W40D55019, W86D4D28A, WD0112C68, W0D6B5DC7, WED01E26D, W5A7C4623, WE32FAE4C, WCA1F0931, WBAC96C38, WE1F616EC, WF2765A02, W959F3FFB, W16784D61, WA099853E, WCBF0D231, WA39B7F08, WEBDEC70D, WC0E6C1E3, W981AE7BD, W7F95F4BB, W0CA202AB, W86FB96BF, W1AFF454C, WA3B595BC],
+            workgroup_size: [4, 4, 1],
+            bindings: BINDINGS_7,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_6: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_7: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "b", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "r", binding: 5, access: Access::Read, stride: 4 },
+    ];
+}
+
+/// Noise: y = x + size·u, u of [−1, 1) drawn for each entry from (seed, site, index).
+pub mod noise {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// `count` of the kernel.
+        pub count: u32,
+        /// Number of the site.
+        pub site: u32,
+        /// Largest that is added.
+        pub size: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "noise",
+            entry_point: "noise",
+            pieces: &[WC95F12AF, WE32FAE4C, WAFFF447D, W916C3F7F, W4764026E, W8FDD9370, W794D667F, W82C490A1, WD0112C68, W0D6B5DC7, W227E8FC1, W7F57DB32, WC3F4079A, W17F15460],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "x", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Norm: layer y = (x − μ)·ρ·(w + offset) (+ b), ρ = 1/√(var + eps); rms y = x·ρ·(w + offset), ρ = 1/√(mean x² + eps).
+pub mod norm {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// C, in entries.
+        pub channels: u32,
+        /// Added to the variance or mean square.
+        pub eps: f32,
+        /// Added to w: 1 where weights are stored without their 1.
+        pub offset: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 16);
+
+    /// Which `tier` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tier {
+        /// `direct` in the source.
+        Direct,
+        /// `tiled` in the source.
+        Tiled,
+        /// `subgroup` in the source.
+        Subgroup,
+    }
+
+    /// Which `form` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Form {
+        /// `layer` in the source.
+        Layer,
+        /// `rms` in the source.
+        Rms,
+    }
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(tier: Tier, form: Form, entries: Entries, bias: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 36] = [Some(0), Some(1), Some(2), Some(3), Some(4), Some(5), Some(6), None, Some(7), None, Some(8), None, Some(9), Some(10), Some(11), Some(12), Some(13), Some(14), Some(15), None, Some(16), None, Some(17), None, Some(18), Some(19), Some(20), Some(21), Some(22), Some(23), Some(24), None, Some(25), None, Some(26), None];
+        PLACES.get(tier as usize * 12 + form as usize * 6 + entries as usize * 2 + usize::from(bias))?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 27] = [
+        Kernel {
+            name: "norm:direct,layer,scalar",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,layer,scalar,bias",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,layer,vec4",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,layer,vec4,bias",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,layer,half",
+            entry_point: "norm",
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,layer,half,bias",
+            entry_point: "norm",
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,rms,scalar",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,rms,vec4",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:direct,rms,half",
+            entry_point: "norm",
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm:tiled,layer,scalar",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,layer,scalar,bias",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,layer,vec4",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,layer,vec4,bias",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,layer,half",
+            entry_point: "norm",
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,layer,half,bias",
+            entry_point: "norm",
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,rms,scalar",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W59E6B889, W207F395B, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,rms,vec4",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:tiled,rms,half",
+            entry_point: "norm",
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W59E6B889, W207F395B, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:subgroup,layer,scalar",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WA8D0FEBC, W53E0908F, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:subgroup,layer,scalar,bias",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WA8D0FEBC, W53E0908F, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:subgroup,layer,vec4",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:subgroup,layer,vec4,bias",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:subgroup,layer,half",
+            entry_point: "norm",
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, W49241D83, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:subgroup,layer,half,bias",
+            entry_point: "norm",
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WC23F42F9, WFC6CBAF6, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:subgroup,rms,scalar",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, WA8D0FEBC, W53E0908F, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:subgroup,rms,vec4",
+            entry_point: "norm",
+            pieces: &[WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm:subgroup,rms,half",
+            entry_point: "norm",
+            pieces: &[W148953AA, WD1B71F7B, WE32FAE4C, WDAEC423D, W480AD105, W60AFEFA4, WB45DA36F, WDBE78009, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, WA8D0FEBC, W53E0908F, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "b", binding: 5, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "b", binding: 5, access: Access::Read, stride: 16 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "statistics", binding: 4, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "b", binding: 5, access: Access::Read, stride: 16 },
+    ];
+}
+
+/// Gradient of a norm's input: of y = x̂·(w + offset) (+ b), x̂ = (x − μ)·ρ, with g = dy·(w + offset):
+pub mod norm_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// C, in entries.
+        pub channels: u32,
+        /// Added to w: 1 where weights are stored without their 1.
+        pub offset: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// Which `tier` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tier {
+        /// `direct` in the source.
+        Direct,
+        /// `tiled` in the source.
+        Tiled,
+        /// `subgroup` in the source.
+        Subgroup,
+    }
+
+    /// Which `form` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Form {
+        /// `layer` in the source.
+        Layer,
+        /// `rms` in the source.
+        Rms,
+    }
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(tier: Tier, form: Form, entries: Entries, residual: bool) -> &'static Kernel {
+        &VARIANTS[tier as usize * 12 + form as usize * 6 + entries as usize * 2 + usize::from(residual)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 36] = [
+        Kernel {
+            name: "norm_backward:direct,layer,scalar",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:direct,layer,scalar,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:direct,layer,vec4",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:direct,layer,vec4,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:direct,layer,half",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:direct,layer,half,residual",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:direct,rms,scalar",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:direct,rms,scalar,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:direct,rms,vec4",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:direct,rms,vec4,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:direct,rms,half",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:direct,rms,half,residual",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, W4ABC3B52, WD744F19E, W9831C237, W73786306, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_backward:tiled,layer,scalar",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,layer,scalar,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,layer,vec4",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,layer,vec4,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,layer,half",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,layer,half,residual",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,rms,scalar",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,rms,scalar,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,rms,vec4",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,rms,vec4,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,rms,half",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:tiled,rms,half,residual",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, W80636A8F, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, W59E6B889, W207F395B],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,layer,scalar",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,layer,scalar,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,layer,vec4",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,layer,vec4,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,layer,half",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WC9E8D1B3, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,layer,half,residual",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W4B6E3DF2, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,rms,scalar",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,rms,scalar,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W7D143630, W1ED51749, WEF40394A, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,rms,vec4",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,rms,vec4,residual",
+            entry_point: "norm_backward",
+            pieces: &[W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W5A1CE584, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,rms,half",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA16933B8, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_backward:subgroup,rms,half,residual",
+            entry_point: "norm_backward",
+            pieces: &[W148953AA, W925B5ABA, WE32FAE4C, WDAEC423D, W480AD105, W552D82BF, W595F3A9B, W5D053D37, WA47AC17E, W2FEABE61, WC49E095A, W56216E2F, WAA360B86, WFE2559E0, WD0112C68, W0D6B5DC7, W263D55F6, W9D79ED31, WC4D8DB01, W4967A51A, WA8D0FEBC, W53E0908F],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "statistics", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "statistics", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "r", binding: 6, access: Access::Read, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "statistics", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "statistics", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "r", binding: 6, access: Access::Read, stride: 16 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "statistics", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "w", binding: 2, access: Access::Read, stride: 16 },
+        KernelBinding { name: "statistics", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 4, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 5, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "r", binding: 6, access: Access::Read, stride: 16 },
+    ];
+}
+
+/// Gradients of a norm's scale and bias: of y = x̂·w (+ b), dw += Σ dy·x̂ (and db += Σ dy), x̂ = (x − μ)·ρ.
+pub mod norm_weight_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// C, in entries.
+        pub channels: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// Which `tier` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tier {
+        /// `column` in the source.
+        Column,
+        /// `workgroup` in the source.
+        Workgroup,
+    }
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(tier: Tier, entries: Entries, bias: bool) -> &'static Kernel {
+        &VARIANTS[tier as usize * 6 + entries as usize * 2 + usize::from(bias)]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 12] = [
+        Kernel {
+            name: "norm_weight_backward:column,scalar",
+            entry_point: "norm_weight_backward",
+            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, W7E791804, WBDF0EE2B, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
+            workgroup_size: [16, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_weight_backward:column,scalar,bias",
+            entry_point: "norm_weight_backward",
+            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, W7E791804, W6703D862, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
+            workgroup_size: [16, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_weight_backward:column,vec4",
+            entry_point: "norm_weight_backward",
+            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, W7E791804, WBDF0EE2B, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
+            workgroup_size: [16, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_weight_backward:column,vec4,bias",
+            entry_point: "norm_weight_backward",
+            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, W7E791804, W6703D862, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
+            workgroup_size: [16, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_weight_backward:column,half",
+            entry_point: "norm_weight_backward",
+            pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, W7E791804, WBDF0EE2B, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
+            workgroup_size: [16, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_weight_backward:column,half,bias",
+            entry_point: "norm_weight_backward",
+            pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, W7E791804, W6703D862, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
+            workgroup_size: [16, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "norm_weight_backward:workgroup,scalar",
+            entry_point: "norm_weight_backward",
+            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WE26DDE3D, WBDF0EE2B, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_weight_backward:workgroup,scalar,bias",
+            entry_point: "norm_weight_backward",
+            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, WE26DDE3D, W6703D862, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "norm_weight_backward:workgroup,vec4",
+            entry_point: "norm_weight_backward",
+            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WE26DDE3D, WBDF0EE2B, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 4096,
+        },
+        Kernel {
+            name: "norm_weight_backward:workgroup,vec4,bias",
+            entry_point: "norm_weight_backward",
+            pieces: &[WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, WE26DDE3D, W6703D862, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_3,
+            workgroup_memory: 4096,
+        },
+        Kernel {
+            name: "norm_weight_backward:workgroup,half",
+            entry_point: "norm_weight_backward",
+            pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WE26DDE3D, WBDF0EE2B, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_4,
+            workgroup_memory: 4096,
+        },
+        Kernel {
+            name: "norm_weight_backward:workgroup,half,bias",
+            entry_point: "norm_weight_backward",
+            pieces: &[W148953AA, WACFCEE88, WE32FAE4C, WDAEC423D, WC8F950D9, W928779A0, W9975A7DC, WFAD4E8CA, WE26DDE3D, W6703D862, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_5,
+            workgroup_memory: 4096,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "statistics", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dw", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "statistics", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dw", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "db", binding: 5, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "statistics", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dw", binding: 4, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_3: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "statistics", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dw", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "db", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_4: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "statistics", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dw", binding: 4, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_5: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "statistics", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dy", binding: 3, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dw", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "db", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+}
+
+/// The optimizer's update of every trained entry, as engine/compiler/src/optimizer.rs says it, with g = scale·gradient:
+pub mod optimizer {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// Vectors of four in a binding.
+        pub count: u32,
+        /// How many of them are decayed: the first ones.
+        pub decayed_end: u32,
+        /// Smoothing of the first moment, or momentum.
+        pub beta1: f32,
+        /// Smoothing of the second moment.
+        pub beta2: f32,
+        /// 1 − β₁, computed once so that every executor has the same.
+        pub rest1: f32,
+        /// 1 − β₂.
+        pub rest2: f32,
+        /// Added to the root of the second moment.
+        pub eps: f32,
+        /// Decoupled weight decay.
+        pub weight_decay: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 32);
+
+    /// Which `rule` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Rule {
+        /// `adam` in the source.
+        Adam,
+        /// `sgd` in the source.
+        Sgd,
+        /// `rmsprop` in the source.
+        Rmsprop,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(rule: Rule) -> &'static Kernel {
+        &VARIANTS[rule as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 3] = [
+        Kernel {
+            name: "optimizer:adam",
+            entry_point: "optimizer",
+            pieces: &[W9CD8733A, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, WAE987923, W43693504, W8D82E1D2, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "optimizer:sgd",
+            entry_point: "optimizer",
+            pieces: &[W9CD8733A, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, WAE987923, WF6743294, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "optimizer:rmsprop",
+            entry_point: "optimizer",
+            pieces: &[W9CD8733A, WE32FAE4C, WAFFF447D, W916C3F7F, W248E4E76, WB58B33FC, W43749BFB, W68AAB7DB, WD0112C68, W0D6B5DC7, WC3F4079A, W17F15460],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "gradients", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "parameters", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "first", binding: 5, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "second", binding: 6, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "gradients", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "parameters", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "first", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "schedule", binding: 2, access: Access::Read, stride: 32 },
+        KernelBinding { name: "gradients", binding: 3, access: Access::Read, stride: 16 },
+        KernelBinding { name: "parameters", binding: 4, access: Access::ReadWrite, stride: 16 },
+        KernelBinding { name: "second", binding: 5, access: Access::ReadWrite, stride: 16 },
+    ];
+}
+
+/// Peak of multiply-adds in registers: what no kernel can exceed on this device. No graph has it; `bench kernel` measures with it.
+pub mod peak_flops {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub count: u32,
+        /// Turns of the loop.
+        pub turns: u32,
+        /// Between 0 and 1, so that sums stay finite.
+        pub factor: f32,
+        /// Added in each step.
+        pub addend: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 16);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "peak_flops",
+            entry_point: "peak_flops",
+            pieces: &[WB2D71C39, WE32FAE4C, WE415E9C9, WAB39C196, WE0A3BF93, WD0112C68, W0D6B5DC7],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "y", binding: 1, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Loss of answers by their rewards, and its gradient with respect to each token's loss: the sum over rows that count of
+pub mod policy {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// The target that does not count.
+        pub ignored: u32,
+        /// 1 where ρ is computed.
+        pub ratio: u32,
+        /// 1 where the penalty is multiplied by ρ.
+        pub corrected: u32,
+        /// ε.
+        pub epsilon: f32,
+        /// 1 where a row's part is a·l.
+        pub weighs: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 24);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "policy",
+            entry_point: "policy",
+            pieces: &[W524F203B, WE32FAE4C, WAFFF447D, WA49761BE, WF94D40CC, WE6362F29, WD815FFC7, W53E15483, W2BFAD6BF, W06E928D0, W720103CD, W64A32FDA, WC3F4079A, WC1016DA6, W59E6B889, W207F395B],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "rows", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "targets", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "scores", binding: 4, access: Access::Read, stride: 16 },
+        KernelBinding { name: "loss", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "weights", binding: 6, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "reports", binding: 7, access: Access::ReadWrite, stride: 44 },
+    ];
+}
+
+/// Loss over pairs of answers, the better in row 2p and the worse in row 2p + 1, and its gradient with respect to each token's loss.
+pub mod preference {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// P.
+        pub pairs: u32,
+        /// T.
+        pub time: u32,
+        /// The target that does not count.
+        pub ignored: u32,
+        /// 0 sigmoid, 1 ipo, 2 simpo, 3 orpo, 4 bradley-terry, 5 kto.
+        pub kind: u32,
+        /// β.
+        pub beta: f32,
+        /// simpo's, γ, and bradley-terry's.
+        pub margin: f32,
+        /// bradley-terry's.
+        pub center: f32,
+        /// Scores of a micro-batch.
+        pub scores: u32,
+        /// Share of what a difference is of, below which it is none.
+        pub tie: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(48, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 36);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "preference",
+            entry_point: "preference",
+            pieces: &[W277C32A9, WE32FAE4C, WAFFF447D, WA49761BE, WF94D40CC, W51895A57, WD815FFC7, W53E15483, W2BFAD6BF, W0149B520, WD8B06FEF, WE9C81B67, WA9C0B976, W71A77C96, W7A9D3592, WC3F4079A, WC1016DA6, W59E6B889, W207F395B],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 48 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "rows", binding: 2, access: Access::Read, stride: 8 },
+        KernelBinding { name: "targets", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "scores", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "loss", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "weights", binding: 6, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "reports", binding: 7, access: Access::ReadWrite, stride: 44 },
+    ];
+}
+
+/// Rotary positions (Su et al. 2021), halves paired as in Hugging Face's Llama; values pass.
+pub mod rope {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// B·T.
+        pub rows: u32,
+        /// T.
+        pub time: u32,
+        /// H + K.
+        pub turning_heads: u32,
+        /// H + 2K.
+        pub all_heads: u32,
+        /// D / 2.
+        pub half_size: u32,
+        /// P.
+        pub positions: u32,
+        /// 1 forward, −1 back.
+        pub turn: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 28);
+
+    /// The variant with these features, if there is one: not all go together.
+    pub fn kernel(cursor: bool, half: bool) -> Option<&'static Kernel> {
+        const PLACES: [Option<u16>; 4] = [Some(0), Some(1), Some(2), None];
+        PLACES.get(usize::from(cursor) * 2 + usize::from(half))?.map(|place| &VARIANTS[usize::from(place)])
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 3] = [
+        Kernel {
+            name: "rope",
+            entry_point: "rope",
+            pieces: &[WD4CB626C, WE32FAE4C, W46B41050, WF197854B, W60AFEFA4, W429E07EF, WD0112C68, W0D6B5DC7, W22191FA4],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "rope:half",
+            entry_point: "rope",
+            pieces: &[W148953AA, WD4CB626C, WE32FAE4C, W46B41050, WF197854B, W60AFEFA4, W429E07EF, WD0112C68, W0D6B5DC7, W472EFBB6],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "rope:cursor",
+            entry_point: "rope",
+            pieces: &[WD4CB626C, WE32FAE4C, W46B41050, WF197854B, WE18AFA50, W8F2AD501, WF20817EE, WD0112C68, W0D6B5DC7, W22191FA4, W818D0471],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 2 },
+        KernelBinding { name: "table", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 3, access: Access::ReadWrite, stride: 2 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "table", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "cursor", binding: 3, access: Access::Read, stride: 12 },
+        KernelBinding { name: "y", binding: 4, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// The next token of each row's text from its logits: repetition penalty, temperature, top-k, top-p, min-p, draw.
+pub mod sample {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// V.
+        pub vocabulary: u32,
+        /// Tokens that the penalty looks back on.
+        pub context_length: u32,
+        /// Entries of a history.
+        pub capacity: u32,
+        /// Draws of a text.
+        pub each: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 16);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "sample",
+            entry_point: "sample",
+            pieces: &[WDF86D462, W971146B8, W3EAD8F87, W89C40F9E, W494FC686, WE32FAE4C, WAB1E1210, WFBB6A2E8, W582254EE, WF64FD81E, W5B3BB170, W2A144ED8, W0E0B2FBC, W60F14364, W085059D2, W40CE1D1E, W8403D551, W49339BC8, W3373EA83, W84552074, W87A75E37, W93CAF7AE, WED0C6028, WD68923EA, WAE3F7C64, W340A950F, W016C3CE6, W159891B3, W61CEDB09, WC4D00E00],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 3152,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "settings", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "draws", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "logits", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "keys", binding: 4, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "weights", binding: 5, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "history", binding: 6, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "written", binding: 7, access: Access::ReadWrite, stride: 4 },
+        KernelBinding { name: "state", binding: 8, access: Access::ReadWrite, stride: 12 },
+    ];
+}
+
+/// A value times a constant: y = x·factor, entry by entry.
+pub mod scale {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// `count` of the kernel.
+        pub count: u32,
+        /// `factor` of the kernel.
+        pub factor: f32,
+        /// 1 where x is in 16-bit floats.
+        pub half_precision: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 12);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "scale",
+            entry_point: "scale",
+            pieces: &[WD46EAEE3, WE32FAE4C, W2948F8A4, W260710EA, W10EDD64A, WFC41066D, WE379288C, WD0112C68, W0D6B5DC7],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "x", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "y", binding: 2, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Scores in the place of likelihoods: the loss of each row is its logit, negated; 0 where the target is ignored.
+pub mod score {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// 1 where there is a target that does not count.
+        pub ignoring: u32,
+        /// That target.
+        pub ignored: u32,
+        /// What makes the logit a log-sum-exp that leaves no softmax.
+        pub beyond: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 16);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "score",
+            entry_point: "score",
+            pieces: &[WD39BF90D, WE32FAE4C, WAFFF447D, WE0FC6C0F, WF94D40CC, WF277C6E0, WBA3E3D91, WD0112C68, W0D6B5DC7, WC3F4079A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "logits", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "targets", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "rows", binding: 4, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// Column sums: dx[c] += Σ over rows of dy[n,c]; the gradient of a bias, and of the first rows of a position table.
+pub mod sum_rows {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// C, in entries.
+        pub columns: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(16, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 8);
+
+    /// Which `tier` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Tier {
+        /// `column` in the source.
+        Column,
+        /// `workgroup` in the source.
+        Workgroup,
+    }
+
+    /// Which `entries` the variant is built for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Entries {
+        /// `scalar` in the source.
+        Scalar,
+        /// `vec4` in the source.
+        Vec4,
+        /// `half` in the source.
+        Half,
+    }
+
+    /// The variant with these features.
+    pub fn kernel(tier: Tier, entries: Entries) -> &'static Kernel {
+        &VARIANTS[tier as usize * 3 + entries as usize]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 6] = [
+        Kernel {
+            name: "sum_rows:column,scalar",
+            entry_point: "sum_rows",
+            pieces: &[WC95F2C70, WE32FAE4C, W02648519, WE78E284D, W0B85CA4D, W5126E7E8, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
+            workgroup_size: [16, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "sum_rows:column,vec4",
+            entry_point: "sum_rows",
+            pieces: &[WC95F2C70, WE32FAE4C, W02648519, WE78E284D, W0B85CA4D, W5126E7E8, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
+            workgroup_size: [16, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "sum_rows:column,half",
+            entry_point: "sum_rows",
+            pieces: &[W148953AA, WC95F2C70, WE32FAE4C, W02648519, WE78E284D, W0B85CA4D, W5126E7E8, W21C5C6E4, W740C2757, W18FC489B, W46FD0995, W28A7B4AB, WA538A15B, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
+            workgroup_size: [16, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 0,
+        },
+        Kernel {
+            name: "sum_rows:workgroup,scalar",
+            entry_point: "sum_rows",
+            pieces: &[WC95F2C70, WE32FAE4C, W02648519, WE78E284D, WD282B7C0, W5126E7E8, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W7D143630, W5A1CE584],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 1024,
+        },
+        Kernel {
+            name: "sum_rows:workgroup,vec4",
+            entry_point: "sum_rows",
+            pieces: &[WC95F2C70, WE32FAE4C, W02648519, WE78E284D, WD282B7C0, W5126E7E8, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W5A1CE584],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_1,
+            workgroup_memory: 4096,
+        },
+        Kernel {
+            name: "sum_rows:workgroup,half",
+            entry_point: "sum_rows",
+            pieces: &[W148953AA, WC95F2C70, WE32FAE4C, W02648519, WE78E284D, WD282B7C0, W5126E7E8, W16E1FFBF, W4D05D513, W18FC489B, W53AA9388, W46FD0995, W28A7B4AB, W9D540375, WD0112C68, W0D6B5DC7, W263D55F6, W4967A51A],
+            workgroup_size: [256, 1, 1],
+            bindings: BINDINGS_2,
+            workgroup_memory: 4096,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 4 },
+    ];
+    const BINDINGS_1: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 16 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
+    ];
+    const BINDINGS_2: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
+        KernelBinding { name: "dy", binding: 1, access: Access::Read, stride: 8 },
+        KernelBinding { name: "dx", binding: 2, access: Access::ReadWrite, stride: 16 },
+    ];
+}
+
+/// Cross-entropy of each row with unlikelihood of the tokens before: lse − x[target] − α·Σ ln(max(1 − p, 1e-5)), p = softmax(x), over the
+pub mod unlikelihood {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// T.
+        pub time: u32,
+        /// V.
+        pub vocabulary: u32,
+        /// α.
+        pub alpha: f32,
+        /// 1 where rows hold several documents.
+        pub documents: u32,
+        /// 1 where there is a target that does not count.
+        pub ignoring: u32,
+        /// That target.
+        pub ignored: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 28);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "unlikelihood",
+            entry_point: "unlikelihood",
+            pieces: &[WC8F3EAAE, WE32FAE4C, WAFFF447D, WE0FC6C0F, W9545BC88, WB9701902, W230ACB1E, W6440DA8B, W45923EA9, W81AA33AE, WD0112C68, W0D6B5DC7, W59E6B889, W207F395B, W92660EF3, WC3F4079A, WF85A4102, W66C98CD9, WB79F7092, W7D0364BC, W993710E7],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 3072,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "logits", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "tokens", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "targets", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "starts", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "rows", binding: 6, access: Access::ReadWrite, stride: 8 },
+        KernelBinding { name: "sums", binding: 7, access: Access::ReadWrite, stride: 8 },
+    ];
+}
+
+/// Gradient of the mean cross-entropy with unlikelihood: dx[n,j] = f·(p − [j = target] + α·([j ∈ C]·p/(1 − p) − p·S[n])), 0 for ignored
+pub mod unlikelihood_backward {
+    use crate::pieces::*;
+    use crate::{Access, Kernel, KernelBinding};
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// T.
+        pub time: u32,
+        /// V.
+        pub vocabulary: u32,
+        /// α.
+        pub alpha: f32,
+        /// 1 where rows hold several documents.
+        pub documents: u32,
+        /// 1 where there is a target that does not count.
+        pub ignoring: u32,
+        /// That target.
+        pub ignored: u32,
+        /// 1 / number of micro-batches.
+        pub scale: f32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 32);
+
+    /// The variant with these features.
+    pub fn kernel() -> &'static Kernel {
+        &VARIANTS[0]
+    }
+
+    pub(crate) static VARIANTS: [Kernel; 1] = [
+        Kernel {
+            name: "unlikelihood_backward",
+            entry_point: "unlikelihood_backward",
+            pieces: &[WEC1F463E, WE32FAE4C, WAFFF447D, WE0FC6C0F, W9545BC88, WB9701902, W230ACB1E, WDCFF8472, WA18F9AB3, W0F935709, WE9F88BD9, WD0112C68, W0D6B5DC7, WC3F4079A, WF85A4102, W66C98CD9, WB79F7092, W7D0364BC, W993710E7],
+            workgroup_size: [64, 1, 1],
+            bindings: BINDINGS_0,
+            workgroup_memory: 2048,
+        },
+    ];
+    const BINDINGS_0: &[KernelBinding] = &[
+        KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 32 },
+        KernelBinding { name: "control", binding: 1, access: Access::Read, stride: 24 },
+        KernelBinding { name: "logits", binding: 2, access: Access::Read, stride: 4 },
+        KernelBinding { name: "tokens", binding: 3, access: Access::Read, stride: 4 },
+        KernelBinding { name: "targets", binding: 4, access: Access::Read, stride: 4 },
+        KernelBinding { name: "starts", binding: 5, access: Access::Read, stride: 4 },
+        KernelBinding { name: "sums", binding: 6, access: Access::Read, stride: 8 },
+        KernelBinding { name: "loss", binding: 7, access: Access::Read, stride: 4 },
+        KernelBinding { name: "dx", binding: 8, access: Access::ReadWrite, stride: 4 },
+    ];
+}
+
+/// Arguments that several kernels take.
+pub mod attention {
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// B.
+        pub batch: u32,
+        /// T.
+        pub time: u32,
+        /// H.
+        pub heads: u32,
+        /// K.
+        pub kv_heads: u32,
+        /// D.
+        pub head_size: u32,
+        /// 1 / √D.
+        pub scale: f32,
+        /// 1 where probabilities are dropped.
+        pub dropout: u32,
+        /// Number of the dropout site.
+        pub site: u32,
+        /// Random bits below it drop a probability.
+        pub threshold: u32,
+        /// 1 / (1 − rate).
+        pub keep_scale: f32,
+        /// Positions that a query sees, its own included: all, or those of a sliding window.
+        pub seen: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(48, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 44);
+
+}
+
+/// Arguments that several kernels take.
+pub mod linear {
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// O.
+        pub columns: u32,
+        /// I.
+        pub inner: u32,
+        /// Tiles of 64 side by side.
+        pub column_tiles: u32,
+        /// Columns from one of a pair to the other: F or D/2, else 0.
+        pub partner: u32,
+        /// rope: columns of queries and keys, (H + K)·D, else 0.
+        pub turning: u32,
+        /// rope: T, else 0.
+        pub time: u32,
+        /// plain and residual: from a row of y and r to the next, O or more where w is a part.
+        pub stride: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 32);
+
+}
+
+/// Arguments that several kernels take.
+pub mod linear_input_backward {
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// N.
+        pub rows: u32,
+        /// I.
+        pub columns: u32,
+        /// O.
+        pub inner: u32,
+        /// Tiles of 64 side by side.
+        pub column_tiles: u32,
+        /// From a row of dy to the next: O, or more where w is a part.
+        pub stride: u32,
+        /// 1 adds to dx, as parts of w after the first do.
+        pub accumulate: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 24);
+
+}
+
+/// Arguments that several kernels take.
+pub mod linear_weight_backward {
+    /// The kernel's uniform structure, `Arguments` in its source.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    pub struct Arguments {
+        /// O.
+        pub rows: u32,
+        /// I.
+        pub columns: u32,
+        /// N.
+        pub inner: u32,
+        /// Tiles of 64 side by side.
+        pub column_tiles: u32,
+        /// Tiles of a slice.
+        pub tiles: u32,
+        /// Inner steps of a slice, a multiple of 16.
+        pub slice: u32,
+        /// 1 adds to dw, 0 writes each slice by itself.
+        pub accumulate: u32,
+        /// From a row of dy to the next: O, or more where dw is a part.
+        pub stride: u32,
+    }
+
+    impl Arguments {
+        /// The bytes of binding 0: the structure, zeros up to a multiple of 16.
+        pub fn bytes(&self) -> Vec<u8> {
+            let mut bytes = bytemuck::bytes_of(self).to_vec();
+            bytes.resize(32, 0);
+            bytes
+        }
+    }
+
+    const _: () = assert!(size_of::<Arguments>() == 32);
+
+}
+
+/// Every variant of every kernel, by file and then by variant.
+pub static KERNELS: &[&Kernel] = &[
+    &activation::VARIANTS[0],
+    &activation::VARIANTS[1],
+    &activation::VARIANTS[2],
+    &activation_backward::VARIANTS[0],
+    &activation_backward::VARIANTS[1],
+    &activation_backward::VARIANTS[2],
+    &add::VARIANTS[0],
+    &add::VARIANTS[1],
+    &advance::VARIANTS[0],
+    &attention_delta::VARIANTS[0],
+    &attention_delta::VARIANTS[1],
+    &attention_forward_direct::VARIANTS[0],
+    &attention_forward_direct::VARIANTS[1],
+    &attention_forward_direct::VARIANTS[2],
+    &attention_forward_direct::VARIANTS[3],
+    &attention_forward_direct::VARIANTS[4],
+    &attention_forward_direct::VARIANTS[5],
+    &attention_forward_single::VARIANTS[0],
+    &attention_forward_single::VARIANTS[1],
+    &attention_forward_tiled::VARIANTS[0],
+    &attention_forward_tiled::VARIANTS[1],
+    &attention_forward_tiled::VARIANTS[2],
+    &attention_forward_tiled::VARIANTS[3],
+    &attention_forward_tiled::VARIANTS[4],
+    &attention_forward_tiled::VARIANTS[5],
+    &attention_forward_tiled::VARIANTS[6],
+    &attention_forward_tiled::VARIANTS[7],
+    &attention_forward_tiled::VARIANTS[8],
+    &attention_forward_tiled::VARIANTS[9],
+    &attention_forward_tiled::VARIANTS[10],
+    &attention_forward_tiled::VARIANTS[11],
+    &attention_forward_tiled::VARIANTS[12],
+    &attention_forward_tiled::VARIANTS[13],
+    &attention_forward_tiled::VARIANTS[14],
+    &attention_forward_tiled::VARIANTS[15],
+    &attention_forward_tiled::VARIANTS[16],
+    &attention_forward_tiled::VARIANTS[17],
+    &attention_forward_tiled::VARIANTS[18],
+    &attention_forward_tiled::VARIANTS[19],
+    &attention_forward_tiled::VARIANTS[20],
+    &attention_forward_tiled::VARIANTS[21],
+    &attention_forward_tiled::VARIANTS[22],
+    &attention_forward_tiled::VARIANTS[23],
+    &attention_key_backward_direct::VARIANTS[0],
+    &attention_key_backward_direct::VARIANTS[1],
+    &attention_key_backward_direct::VARIANTS[2],
+    &attention_key_backward_direct::VARIANTS[3],
+    &attention_key_backward_direct::VARIANTS[4],
+    &attention_key_backward_direct::VARIANTS[5],
+    &attention_key_backward_single::VARIANTS[0],
+    &attention_key_backward_single::VARIANTS[1],
+    &attention_key_backward_tiled::VARIANTS[0],
+    &attention_key_backward_tiled::VARIANTS[1],
+    &attention_key_backward_tiled::VARIANTS[2],
+    &attention_key_backward_tiled::VARIANTS[3],
+    &attention_key_backward_tiled::VARIANTS[4],
+    &attention_key_backward_tiled::VARIANTS[5],
+    &attention_key_backward_tiled::VARIANTS[6],
+    &attention_key_backward_tiled::VARIANTS[7],
+    &attention_key_backward_tiled::VARIANTS[8],
+    &attention_key_backward_tiled::VARIANTS[9],
+    &attention_key_backward_tiled::VARIANTS[10],
+    &attention_key_backward_tiled::VARIANTS[11],
+    &attention_key_backward_tiled::VARIANTS[12],
+    &attention_key_backward_tiled::VARIANTS[13],
+    &attention_key_backward_tiled::VARIANTS[14],
+    &attention_key_backward_tiled::VARIANTS[15],
+    &attention_key_backward_tiled::VARIANTS[16],
+    &attention_key_backward_tiled::VARIANTS[17],
+    &attention_key_backward_tiled::VARIANTS[18],
+    &attention_key_backward_tiled::VARIANTS[19],
+    &attention_key_backward_tiled::VARIANTS[20],
+    &attention_key_backward_tiled::VARIANTS[21],
+    &attention_key_backward_tiled::VARIANTS[22],
+    &attention_key_backward_tiled::VARIANTS[23],
+    &attention_query_backward_direct::VARIANTS[0],
+    &attention_query_backward_direct::VARIANTS[1],
+    &attention_query_backward_direct::VARIANTS[2],
+    &attention_query_backward_direct::VARIANTS[3],
+    &attention_query_backward_direct::VARIANTS[4],
+    &attention_query_backward_direct::VARIANTS[5],
+    &attention_query_backward_single::VARIANTS[0],
+    &attention_query_backward_single::VARIANTS[1],
+    &attention_query_backward_tiled::VARIANTS[0],
+    &attention_query_backward_tiled::VARIANTS[1],
+    &attention_query_backward_tiled::VARIANTS[2],
+    &attention_query_backward_tiled::VARIANTS[3],
+    &attention_query_backward_tiled::VARIANTS[4],
+    &attention_query_backward_tiled::VARIANTS[5],
+    &attention_query_backward_tiled::VARIANTS[6],
+    &attention_query_backward_tiled::VARIANTS[7],
+    &attention_query_backward_tiled::VARIANTS[8],
+    &attention_query_backward_tiled::VARIANTS[9],
+    &attention_query_backward_tiled::VARIANTS[10],
+    &attention_query_backward_tiled::VARIANTS[11],
+    &attention_query_backward_tiled::VARIANTS[12],
+    &attention_query_backward_tiled::VARIANTS[13],
+    &attention_query_backward_tiled::VARIANTS[14],
+    &attention_query_backward_tiled::VARIANTS[15],
+    &attention_query_backward_tiled::VARIANTS[16],
+    &attention_query_backward_tiled::VARIANTS[17],
+    &attention_query_backward_tiled::VARIANTS[18],
+    &attention_query_backward_tiled::VARIANTS[19],
+    &attention_query_backward_tiled::VARIANTS[20],
+    &attention_query_backward_tiled::VARIANTS[21],
+    &attention_query_backward_tiled::VARIANTS[22],
+    &attention_query_backward_tiled::VARIANTS[23],
+    &cached_attention::VARIANTS[0],
+    &cached_attention::VARIANTS[1],
+    &cached_attention_join::VARIANTS[0],
+    &cached_write::VARIANTS[0],
+    &cast_f16::VARIANTS[0],
+    &cross_entropy::VARIANTS[0],
+    &cross_entropy::VARIANTS[1],
+    &cross_entropy::VARIANTS[2],
+    &cross_entropy_backward::VARIANTS[0],
+    &cross_entropy_backward::VARIANTS[1],
+    &cross_entropy_mean::VARIANTS[0],
+    &decode_feed::VARIANTS[0],
+    &distil::VARIANTS[0],
+    &distil_backward::VARIANTS[0],
+    &dropout::VARIANTS[0],
+    &dropout::VARIANTS[1],
+    &dropout::VARIANTS[2],
+    &dropout::VARIANTS[3],
+    &dropout::VARIANTS[4],
+    &dropout::VARIANTS[5],
+    &dropout::VARIANTS[6],
+    &embedding::VARIANTS[0],
+    &embedding::VARIANTS[1],
+    &embedding::VARIANTS[2],
+    &embedding::VARIANTS[3],
+    &embedding::VARIANTS[4],
+    &embedding::VARIANTS[5],
+    &embedding_backward::VARIANTS[0],
+    &embedding_backward::VARIANTS[1],
+    &embedding_backward::VARIANTS[2],
+    &embedding_backward::VARIANTS[3],
+    &gate::VARIANTS[0],
+    &gate::VARIANTS[1],
+    &gate::VARIANTS[2],
+    &gate_backward::VARIANTS[0],
+    &gate_backward::VARIANTS[1],
+    &gate_backward::VARIANTS[2],
+    &gradient_norm::VARIANTS[0],
+    &gradient_squares::VARIANTS[0],
+    &head_norm::VARIANTS[0],
+    &head_norm::VARIANTS[1],
+    &head_norm_backward::VARIANTS[0],
+    &head_norm_backward::VARIANTS[1],
+    &head_norm_weight_backward::VARIANTS[0],
+    &head_norm_weight_partial::VARIANTS[0],
+    &head_norm_weight_partial::VARIANTS[1],
+    &last_row::VARIANTS[0],
+    &linear_cooperative::VARIANTS[0],
+    &linear_cooperative::VARIANTS[1],
+    &linear_cooperative::VARIANTS[2],
+    &linear_cooperative::VARIANTS[3],
+    &linear_cooperative::VARIANTS[4],
+    &linear_cooperative::VARIANTS[5],
+    &linear_cooperative::VARIANTS[6],
+    &linear_cooperative::VARIANTS[7],
+    &linear_cooperative::VARIANTS[8],
+    &linear_cooperative::VARIANTS[9],
+    &linear_cooperative::VARIANTS[10],
+    &linear_cooperative::VARIANTS[11],
+    &linear_cooperative::VARIANTS[12],
+    &linear_cooperative::VARIANTS[13],
+    &linear_cooperative::VARIANTS[14],
+    &linear_cooperative::VARIANTS[15],
+    &linear_cooperative::VARIANTS[16],
+    &linear_cooperative::VARIANTS[17],
+    &linear_cooperative::VARIANTS[18],
+    &linear_cooperative::VARIANTS[19],
+    &linear_direct::VARIANTS[0],
+    &linear_direct::VARIANTS[1],
+    &linear_direct::VARIANTS[2],
+    &linear_direct::VARIANTS[3],
+    &linear_direct::VARIANTS[4],
+    &linear_direct::VARIANTS[5],
+    &linear_direct::VARIANTS[6],
+    &linear_direct::VARIANTS[7],
+    &linear_direct::VARIANTS[8],
+    &linear_direct::VARIANTS[9],
+    &linear_direct::VARIANTS[10],
+    &linear_direct::VARIANTS[11],
+    &linear_direct::VARIANTS[12],
+    &linear_direct::VARIANTS[13],
+    &linear_direct::VARIANTS[14],
+    &linear_direct::VARIANTS[15],
+    &linear_direct::VARIANTS[16],
+    &linear_direct::VARIANTS[17],
+    &linear_direct::VARIANTS[18],
+    &linear_direct::VARIANTS[19],
+    &linear_direct::VARIANTS[20],
+    &linear_direct::VARIANTS[21],
+    &linear_direct::VARIANTS[22],
+    &linear_direct::VARIANTS[23],
+    &linear_direct::VARIANTS[24],
+    &linear_direct::VARIANTS[25],
+    &linear_few::VARIANTS[0],
+    &linear_few::VARIANTS[1],
+    &linear_few::VARIANTS[2],
+    &linear_few::VARIANTS[3],
+    &linear_few::VARIANTS[4],
+    &linear_few::VARIANTS[5],
+    &linear_few::VARIANTS[6],
+    &linear_few::VARIANTS[7],
+    &linear_few::VARIANTS[8],
+    &linear_few::VARIANTS[9],
+    &linear_few::VARIANTS[10],
+    &linear_few::VARIANTS[11],
+    &linear_few::VARIANTS[12],
+    &linear_few::VARIANTS[13],
+    &linear_few::VARIANTS[14],
+    &linear_few::VARIANTS[15],
+    &linear_few::VARIANTS[16],
+    &linear_few::VARIANTS[17],
+    &linear_few::VARIANTS[18],
+    &linear_few::VARIANTS[19],
+    &linear_few::VARIANTS[20],
+    &linear_few::VARIANTS[21],
+    &linear_few::VARIANTS[22],
+    &linear_few::VARIANTS[23],
+    &linear_few::VARIANTS[24],
+    &linear_few::VARIANTS[25],
+    &linear_few::VARIANTS[26],
+    &linear_few::VARIANTS[27],
+    &linear_few::VARIANTS[28],
+    &linear_few::VARIANTS[29],
+    &linear_few::VARIANTS[30],
+    &linear_few::VARIANTS[31],
+    &linear_few::VARIANTS[32],
+    &linear_few::VARIANTS[33],
+    &linear_few::VARIANTS[34],
+    &linear_few::VARIANTS[35],
+    &linear_input_backward_cooperative::VARIANTS[0],
+    &linear_input_backward_cooperative::VARIANTS[1],
+    &linear_input_backward_cooperative::VARIANTS[2],
+    &linear_input_backward_cooperative::VARIANTS[3],
+    &linear_input_backward_cooperative::VARIANTS[4],
+    &linear_input_backward_cooperative::VARIANTS[5],
+    &linear_input_backward_direct::VARIANTS[0],
+    &linear_input_backward_direct::VARIANTS[1],
+    &linear_input_backward_direct::VARIANTS[2],
+    &linear_input_backward_direct::VARIANTS[3],
+    &linear_input_backward_direct::VARIANTS[4],
+    &linear_input_backward_direct::VARIANTS[5],
+    &linear_input_backward_direct::VARIANTS[6],
+    &linear_input_backward_direct::VARIANTS[7],
+    &linear_input_backward_direct::VARIANTS[8],
+    &linear_input_backward_direct::VARIANTS[9],
+    &linear_input_backward_direct::VARIANTS[10],
+    &linear_input_backward_direct::VARIANTS[11],
+    &linear_input_backward_direct::VARIANTS[12],
+    &linear_input_backward_direct::VARIANTS[13],
+    &linear_input_backward_direct::VARIANTS[14],
+    &linear_input_backward_direct::VARIANTS[15],
+    &linear_input_backward_direct::VARIANTS[16],
+    &linear_input_backward_direct::VARIANTS[17],
+    &linear_input_backward_direct::VARIANTS[18],
+    &linear_input_backward_direct::VARIANTS[19],
+    &linear_input_backward_direct::VARIANTS[20],
+    &linear_input_backward_direct::VARIANTS[21],
+    &linear_input_backward_tiled::VARIANTS[0],
+    &linear_input_backward_tiled::VARIANTS[1],
+    &linear_input_backward_tiled::VARIANTS[2],
+    &linear_input_backward_tiled::VARIANTS[3],
+    &linear_input_backward_tiled::VARIANTS[4],
+    &linear_input_backward_tiled::VARIANTS[5],
+    &linear_input_backward_tiled::VARIANTS[6],
+    &linear_input_backward_tiled::VARIANTS[7],
+    &linear_input_backward_tiled::VARIANTS[8],
+    &linear_input_backward_tiled::VARIANTS[9],
+    &linear_input_backward_tiled::VARIANTS[10],
+    &linear_input_backward_tiled::VARIANTS[11],
+    &linear_input_backward_tiled::VARIANTS[12],
+    &linear_input_backward_tiled::VARIANTS[13],
+    &linear_input_backward_tiled::VARIANTS[14],
+    &linear_input_backward_tiled::VARIANTS[15],
+    &linear_input_backward_tiled::VARIANTS[16],
+    &linear_input_backward_tiled::VARIANTS[17],
+    &linear_input_backward_tiled::VARIANTS[18],
+    &linear_input_backward_tiled::VARIANTS[19],
+    &linear_input_backward_tiled::VARIANTS[20],
+    &linear_input_backward_tiled::VARIANTS[21],
+    &linear_input_backward_wide::VARIANTS[0],
+    &linear_input_backward_wide::VARIANTS[1],
+    &linear_input_backward_wide::VARIANTS[2],
+    &linear_input_backward_wide::VARIANTS[3],
+    &linear_input_backward_wide::VARIANTS[4],
+    &linear_input_backward_wide::VARIANTS[5],
+    &linear_input_backward_wide::VARIANTS[6],
+    &linear_input_backward_wide::VARIANTS[7],
+    &linear_tiled::VARIANTS[0],
+    &linear_tiled::VARIANTS[1],
+    &linear_tiled::VARIANTS[2],
+    &linear_tiled::VARIANTS[3],
+    &linear_tiled::VARIANTS[4],
+    &linear_tiled::VARIANTS[5],
+    &linear_tiled::VARIANTS[6],
+    &linear_tiled::VARIANTS[7],
+    &linear_tiled::VARIANTS[8],
+    &linear_tiled::VARIANTS[9],
+    &linear_tiled::VARIANTS[10],
+    &linear_tiled::VARIANTS[11],
+    &linear_tiled::VARIANTS[12],
+    &linear_tiled::VARIANTS[13],
+    &linear_tiled::VARIANTS[14],
+    &linear_tiled::VARIANTS[15],
+    &linear_tiled::VARIANTS[16],
+    &linear_tiled::VARIANTS[17],
+    &linear_tiled::VARIANTS[18],
+    &linear_tiled::VARIANTS[19],
+    &linear_tiled::VARIANTS[20],
+    &linear_tiled::VARIANTS[21],
+    &linear_tiled::VARIANTS[22],
+    &linear_tiled::VARIANTS[23],
+    &linear_tiled::VARIANTS[24],
+    &linear_tiled::VARIANTS[25],
+    &linear_weight_backward_cooperative::VARIANTS[0],
+    &linear_weight_backward_cooperative::VARIANTS[1],
+    &linear_weight_backward_cooperative::VARIANTS[2],
+    &linear_weight_backward_cooperative::VARIANTS[3],
+    &linear_weight_backward_direct::VARIANTS[0],
+    &linear_weight_backward_direct::VARIANTS[1],
+    &linear_weight_backward_direct::VARIANTS[2],
+    &linear_weight_backward_direct::VARIANTS[3],
+    &linear_weight_backward_direct::VARIANTS[4],
+    &linear_weight_backward_direct::VARIANTS[5],
+    &linear_weight_backward_direct::VARIANTS[6],
+    &linear_weight_backward_direct::VARIANTS[7],
+    &linear_weight_backward_direct::VARIANTS[8],
+    &linear_weight_backward_tiled::VARIANTS[0],
+    &linear_weight_backward_tiled::VARIANTS[1],
+    &linear_weight_backward_tiled::VARIANTS[2],
+    &linear_weight_backward_tiled::VARIANTS[3],
+    &linear_weight_backward_tiled::VARIANTS[4],
+    &linear_weight_backward_tiled::VARIANTS[5],
+    &linear_weight_backward_tiled::VARIANTS[6],
+    &linear_weight_backward_tiled::VARIANTS[7],
+    &linear_weight_backward_tiled::VARIANTS[8],
+    &linear_weight_backward_wide::VARIANTS[0],
+    &linear_weight_backward_wide::VARIANTS[1],
+    &linear_weight_backward_wide::VARIANTS[2],
+    &linear_weight_backward_wide::VARIANTS[3],
+    &linear_wide::VARIANTS[0],
+    &linear_wide::VARIANTS[1],
+    &linear_wide::VARIANTS[2],
+    &linear_wide::VARIANTS[3],
+    &linear_wide::VARIANTS[4],
+    &linear_wide::VARIANTS[5],
+    &linear_wide::VARIANTS[6],
+    &linear_wide::VARIANTS[7],
+    &noise::VARIANTS[0],
+    &norm::VARIANTS[0],
+    &norm::VARIANTS[1],
+    &norm::VARIANTS[2],
+    &norm::VARIANTS[3],
+    &norm::VARIANTS[4],
+    &norm::VARIANTS[5],
+    &norm::VARIANTS[6],
+    &norm::VARIANTS[7],
+    &norm::VARIANTS[8],
+    &norm::VARIANTS[9],
+    &norm::VARIANTS[10],
+    &norm::VARIANTS[11],
+    &norm::VARIANTS[12],
+    &norm::VARIANTS[13],
+    &norm::VARIANTS[14],
+    &norm::VARIANTS[15],
+    &norm::VARIANTS[16],
+    &norm::VARIANTS[17],
+    &norm::VARIANTS[18],
+    &norm::VARIANTS[19],
+    &norm::VARIANTS[20],
+    &norm::VARIANTS[21],
+    &norm::VARIANTS[22],
+    &norm::VARIANTS[23],
+    &norm::VARIANTS[24],
+    &norm::VARIANTS[25],
+    &norm::VARIANTS[26],
+    &norm_backward::VARIANTS[0],
+    &norm_backward::VARIANTS[1],
+    &norm_backward::VARIANTS[2],
+    &norm_backward::VARIANTS[3],
+    &norm_backward::VARIANTS[4],
+    &norm_backward::VARIANTS[5],
+    &norm_backward::VARIANTS[6],
+    &norm_backward::VARIANTS[7],
+    &norm_backward::VARIANTS[8],
+    &norm_backward::VARIANTS[9],
+    &norm_backward::VARIANTS[10],
+    &norm_backward::VARIANTS[11],
+    &norm_backward::VARIANTS[12],
+    &norm_backward::VARIANTS[13],
+    &norm_backward::VARIANTS[14],
+    &norm_backward::VARIANTS[15],
+    &norm_backward::VARIANTS[16],
+    &norm_backward::VARIANTS[17],
+    &norm_backward::VARIANTS[18],
+    &norm_backward::VARIANTS[19],
+    &norm_backward::VARIANTS[20],
+    &norm_backward::VARIANTS[21],
+    &norm_backward::VARIANTS[22],
+    &norm_backward::VARIANTS[23],
+    &norm_backward::VARIANTS[24],
+    &norm_backward::VARIANTS[25],
+    &norm_backward::VARIANTS[26],
+    &norm_backward::VARIANTS[27],
+    &norm_backward::VARIANTS[28],
+    &norm_backward::VARIANTS[29],
+    &norm_backward::VARIANTS[30],
+    &norm_backward::VARIANTS[31],
+    &norm_backward::VARIANTS[32],
+    &norm_backward::VARIANTS[33],
+    &norm_backward::VARIANTS[34],
+    &norm_backward::VARIANTS[35],
+    &norm_weight_backward::VARIANTS[0],
+    &norm_weight_backward::VARIANTS[1],
+    &norm_weight_backward::VARIANTS[2],
+    &norm_weight_backward::VARIANTS[3],
+    &norm_weight_backward::VARIANTS[4],
+    &norm_weight_backward::VARIANTS[5],
+    &norm_weight_backward::VARIANTS[6],
+    &norm_weight_backward::VARIANTS[7],
+    &norm_weight_backward::VARIANTS[8],
+    &norm_weight_backward::VARIANTS[9],
+    &norm_weight_backward::VARIANTS[10],
+    &norm_weight_backward::VARIANTS[11],
+    &optimizer::VARIANTS[0],
+    &optimizer::VARIANTS[1],
+    &optimizer::VARIANTS[2],
+    &peak_flops::VARIANTS[0],
+    &policy::VARIANTS[0],
+    &preference::VARIANTS[0],
+    &rope::VARIANTS[0],
+    &rope::VARIANTS[1],
+    &rope::VARIANTS[2],
+    &sample::VARIANTS[0],
+    &scale::VARIANTS[0],
+    &score::VARIANTS[0],
+    &sum_rows::VARIANTS[0],
+    &sum_rows::VARIANTS[1],
+    &sum_rows::VARIANTS[2],
+    &sum_rows::VARIANTS[3],
+    &sum_rows::VARIANTS[4],
+    &sum_rows::VARIANTS[5],
+    &unlikelihood::VARIANTS[0],
+    &unlikelihood_backward::VARIANTS[0],
+];
+
+/// Changes with the source of any variant: what was measured of other kernels says nothing of these.
+pub const VERSION: &str = "b58b940a4987618e";
+
+/// Structures in storage buffers, by name.
+pub static STRUCTURES: &[Structure] = &[
+    Structure { name: "Control", size: 24, fields: &[("row", 0), ("skipped", 4), ("gradient_scale", 8), ("gradient_norm", 12), ("loss_scale", 16), ("good_steps", 20)] },
+    Structure { name: "Cursor", size: 12, fields: &[("start", 0), ("length", 4), ("text", 8)] },
+    Structure { name: "DecodeState", size: 12, fields: &[("length", 0), ("drawn", 4), ("read", 8)] },
+    Structure { name: "ReportRow", size: 44, fields: &[("loss", 0), ("count", 4), ("gradient_norm", 8), ("skipped", 12), ("chosen_reward", 16), ("rejected_reward", 20), ("accuracy", 24), ("log_ratio", 28), ("ties", 32), ("chosen", 36), ("rejected", 40)] },
+    Structure { name: "SampleSettings", size: 24, fields: &[("temperature", 0), ("top_p", 4), ("min_p", 8), ("repetition_penalty", 12), ("top_k", 16), ("text", 20)] },
+    Structure { name: "ScheduleRow", size: 32, fields: &[("learning_rate", 0), ("first_correction", 4), ("second_correction", 8), ("counted", 12), ("seed", 16), ("reserved", 24)] },
+];

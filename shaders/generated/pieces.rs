@@ -1,0 +1,5988 @@
+// Written by `cargo run --release -p glasshouse-shaders --example generate`.
+
+pub(crate) const W006659F1: &str = r#"
+@compute @workgroup_size(64)
+fn linear_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let own = own_subgroup(index);
+    for (var part = own.x; part < PARTS; part += own.y) {
+        let corner = part_corner(part);
+        var sums = Sums();
+        for (var step = 0u; step < arguments.inner; step += EDGE) {
+            add_products(&sums, left_matrices(tile.x + corner.x, step), right_matrices(tile.y + corner.y, step));
+        }
+        keep(&sums, corner);
+    }
+    let corner = block_corner(index, 8u);
+    let blocks = kept_blocks(corner.x, corner.y);
+    let row = tile.x + corner.x;
+    let columns = tile.y + vec2<u32>(corner.y, corner.y + 32u);
+    store(row, columns, blocks.here, blocks.right);
+    store(row + 32u, columns, blocks.down, blocks.across);
+}
+"#;
+pub(crate) const W0149B520: &str = r#"
+fn counts(at: u32) -> bool {
+    return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
+}
+"#;
+pub(crate) const W016C3CE6: &str = r#"
+@compute @workgroup_size(LANES)
+fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let own = settings[group.x];
+    if own.text == IDLE {
+        return;
+    }
+    let vocabulary = arguments.vocabulary;
+    let row = group.x * vocabulary;
+    let ring = own.text * arguments.capacity;
+    let length = state[own.text].length;
+    let drawn = state[own.text].drawn;
+    let draw = draws[own.text * arguments.each + drawn];
+    for (var id = lane; id < vocabulary; id += LANES) {
+        keys[row + id] = key_of(bounded(logits[row + id]));
+    }
+    storageBarrier();
+    if own.repetition_penalty != 1.0 {
+        let count = min(length, arguments.context_length);
+        for (var at = lane; at < count; at += LANES) {
+            let token = history[ring + (length - count + at) % arguments.capacity];
+            if token < vocabulary {
+                let logit = bounded(logits[row + token]);
+                let penalty = own.repetition_penalty;
+                let penalised = select(logit * penalty, logit / penalty, logit > 0.0);
+                keys[row + token] = key_of(clamp(penalised, -MAX_LOGIT, MAX_LOGIT));
+            }
+        }
+    }
+    storageBarrier();
+    var best_key = 0u;
+    var best_id = 0u;
+    for (var id = lane; id < vocabulary; id += LANES) {
+        if keys[row + id] > best_key {
+            best_key = keys[row + id];
+            best_id = id;
+        }
+    }
+    lane_keys[lane] = best_key;
+    lane_ids[lane] = best_id;
+    workgroupBarrier();
+    for (var other = 0u; other < LANES; other++) {
+        let key = lane_keys[other];
+        if key > best_key || (key == best_key && lane_ids[other] < best_id) {
+            best_key = key;
+            best_id = lane_ids[other];
+        }
+    }
+    if lane == 0u {
+        chosen = best_id;
+    }
+    if own.temperature > 0.0 {
+        for (var id = lane; id < vocabulary; id += LANES) {
+            weights[row + id] = weight_of(keys[row + id], best_key, own.temperature);
+        }
+        var threshold = 0u;
+        var ties = f32(vocabulary);
+        if own.top_k > 0u && own.top_k < vocabulary {
+            let needed = f32(own.top_k);
+            for (var bit = 0u; bit < 32u; bit++) {
+                let candidate = threshold | (2147483648u >> bit);
+                if count_from(row, lane, candidate) >= needed {
+                    threshold = candidate;
+                }
+            }
+            ties = needed - count_from(row, lane, threshold + 1u);
+        }
+        if own.top_p < 1.0 {
+            let lowest = threshold;
+            let above_lowest = mass_from(row, lane, lowest + 1u);
+            let all = mass_from(row, lane, lowest);
+            let limited = own.top_k > 0u && own.top_k < vocabulary;
+            let total = select(all, above_lowest + ties * weight_of(lowest, best_key, own.temperature), limited);
+            let needed = NUCLEUS * own.top_p * total;
+            threshold = 0u;
+            for (var bit = 0u; bit < 32u; bit++) {
+                let candidate = threshold | (2147483648u >> bit);
+                let mass = mass_from(row, lane, candidate);
+                if candidate <= lowest || mass >= needed {
+                    threshold = candidate;
+                }
+            }
+            let above = mass_from(row, lane, threshold + 1u);
+            let weight = weight_of(threshold, best_key, own.temperature);
+            let wanted = clamp(ceil((needed - above) / max(weight, 1e-37)), 1.0, f32(vocabulary));
+            ties = select(wanted, min(wanted, ties), threshold == lowest);
+        }
+        storageBarrier();
+        let run = (vocabulary + LANES - 1u) / LANES;
+        let first = min(lane * run, vocabulary);
+        let end = min(first + run, vocabulary);
+        var equals = 0.0;
+        for (var id = first; id < end; id++) {
+            equals += select(0.0, 1.0, keys[row + id] == threshold);
+        }
+        sum_of_lanes(lane, equals);
+        var equals_before = 0.0;
+        for (var other = 0u; other < lane; other++) {
+            equals_before += lane_sums[other];
+        }
+        var mass = 0.0;
+        var rank = equals_before;
+        for (var id = first; id < end; id++) {
+            let is_tie = keys[row + id] == threshold;
+            let is_kept = keys[row + id] > threshold || (is_tie && rank < ties);
+            rank += select(0.0, 1.0, is_tie);
+            if is_kept && (weights[row + id] >= own.min_p || keys[row + id] == best_key) {
+                mass += weights[row + id];
+            }
+            else {
+                weights[row + id] = 0.0;
+            }
+        }
+        workgroupBarrier();
+        lane_sums[lane] = mass;
+        workgroupBarrier();
+        var total = 0.0;
+        var before = 0.0;
+        for (var other = 0u; other < LANES; other++) {
+            before = select(before, total, other == lane);
+            total += lane_sums[other];
+        }
+        let goal = draw * total;
+        if mass > 0.0 && before <= goal && goal < before + mass {
+            var reached = 0.0;
+            var found = first;
+            for (var id = first; id < end; id++) {
+                if weights[row + id] > 0.0 {
+                    found = id;
+                    reached += weights[row + id];
+                    if before + reached > goal {
+                        break;
+                    }
+                }
+            }
+            chosen = found;
+        }
+    }
+    workgroupBarrier();
+    if lane == 0u {
+        history[ring + length % arguments.capacity] = chosen;
+        written[own.text * arguments.each + drawn] = chosen;
+        state[own.text].length = length + 1u;
+        state[own.text].drawn = drawn + 1u;
+    }
+}
+"#;
+pub(crate) const W02648519: &str = r#"
+@group(0) @binding(1)
+var<storage, read> dy: array<Stored>;
+"#;
+pub(crate) const W04049401: &str = r#"@group(0) @binding(1)
+var<storage, read> dy: array<Number>;
+"#;
+pub(crate) const W042D832E: &str = r#"
+fn kept(seed: vec2<u32>, site: u32, threshold: u32, keep_scale: f32, entries: vec4<u32>) -> vec4<f32> {
+    let dropped = vec4<bool>(random_bits(seed, site, entries.x) < threshold, random_bits(seed, site, entries.y) < threshold, random_bits(seed, site, entries.z) < threshold, random_bits(seed, site, entries.w) < threshold);
+    return select(vec4<f32>(keep_scale), vec4<f32>(), dropped);
+}
+"#;
+pub(crate) const W051304C3: &str = r#"
+fn slope_by(kind: u32, x: Entry) -> Entry {
+    switch kind {
+        case GELU_EXACT {
+            return gelu_exact_slope(x);
+        }
+        case GELU_TANH {
+            return gelu_tanh_slope(x);
+        }
+        case RELU {
+            return select(Entry(0.0), Entry(1.0), x > Entry(0.0));
+        }
+        case RELU_SQUARED {
+            return 2.0 * max(x, Entry(0.0));
+        }
+        case default {
+            return silu_slope(x);
+        }
+    }
+}
+"#;
+pub(crate) const W0589FA76: &str = r#"
+@compute @workgroup_size(64)
+fn attention_delta(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 64u + local;
+    if at >= arguments.batch * arguments.heads * arguments.time {
+        return;
+    }
+    let row = at / arguments.heads;
+    let head = at % arguments.heads;
+    var sum = 0.0;
+    for (var d = 0u; d < arguments.head_size; d++) {
+        let index = at * arguments.head_size + d;
+        sum += f32(y[index]) * f32(dy[index]);
+    }
+    let plane = (row / arguments.time) * arguments.heads + head;
+    delta[plane * arguments.time + row % arguments.time] = sum;
+}
+"#;
+pub(crate) const W06272BBE: &str = r#"
+fn four_flows(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(vec4<f32>(dy[rows.x + c]), vec4<f32>(dy[rows.y + c]), vec4<f32>(dy[rows.z + c]), vec4<f32>(dy[rows.w + c]));
+}
+"#;
+pub(crate) const W064DDD8A: &str = r#"
+fn left_matrices(row: u32, step: u32) -> array<LeftMatrix, 2> {
+    return array<LeftMatrix, 2>(left_matrix(row, step), left_matrix(row + EDGE, step));
+}
+"#;
+pub(crate) const W065C1E47: &str = r#"
+@group(0) @binding(5)
+var<storage, read> rows: array<vec2<f32>>;
+"#;
+pub(crate) const W06E928D0: &str = r#"
+fn exp_less_one(x: f32) -> f32 {
+    let series = x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0)))));
+    return select(exp(min(x, 80.0)) - 1.0, series, abs(x) < 0.25);
+}
+"#;
+pub(crate) const W07ADB682: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> tokens: array<u32>;
+"#;
+pub(crate) const W081076CA: &str = r#"
+fn store_one(row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.stride + column;
+        var value = product;
+        {
+            value += r[at];
+        }
+        y[at] = Result(value);
+    }
+}
+"#;
+pub(crate) const W08200387: &str = r#"
+@compute @workgroup_size(256)
+fn gate(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let first = at / arguments.hidden * 2u * arguments.hidden + at % arguments.hidden;
+        y[at] = Stored(activated_by(arguments.kind, Entry(x[first])) * Entry(x[first + arguments.hidden]));
+    }
+}
+"#;
+pub(crate) const W082EFEFB: &str = r#"
+fn run_sum(begin: u32, first: u32, step: u32, length: u32, column: u32) -> Entry {
+    var sum = Entry(0.0);
+    for (var at = first; at < length; at += step) {
+        sum += dy[order[begin + at] * arguments.channels + column];
+    }
+    return sum;
+}
+"#;
+pub(crate) const W085059D2: &str = r#"
+var<workgroup> lane_sums: array<f32, LANES>;
+"#;
+pub(crate) const W08D10412: &str = r#"
+@compute @workgroup_size(LANES)
+fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group);
+    let row = number / arguments.heads;
+    if row >= arguments.rows {
+        return;
+    }
+    let chunk = cursor[row / arguments.time];
+    let t = row % arguments.time;
+    if t >= chunk.length {
+        return;
+    }
+    let head = number % arguments.heads;
+    let head_size = arguments.head_size;
+    let key_head = head / (arguments.heads / arguments.kv_heads);
+    let cache = (chunk.text * arguments.kv_heads + key_head) * arguments.positions * head_size;
+    let until = min(chunk.start + t + 1u, arguments.positions);
+    let oldest = until - min(until, arguments.seen);
+    let begin = oldest;
+    let end = until;
+    let query_at = (row * (arguments.heads + 2u * arguments.kv_heads) + head) * head_size;
+    for (var d = local; d < head_size; d += LANES) {
+        query[d] = qkv[query_at + d] * arguments.scale;
+    }
+    workgroupBarrier();
+    var largest = MIN_SCORE;
+    var total = 0.0;
+    var attended = vec4<f32>();
+    for (var start = begin; start < end; start += LANES) {
+        let count = min(LANES, end - start);
+        var score = MIN_SCORE;
+        if local < count {
+            let key = cache + (start + local) * head_size;
+            score = 0.0;
+            for (var d = 0u; d < head_size; d++) {
+                score += query[d] * keys[key + d];
+            }
+        }
+        scores[local] = score;
+        workgroupBarrier();
+        var next = largest;
+        for (var slot = 0u; slot < count; slot++) {
+            next = max(next, scores[slot]);
+        }
+        shares[local] = exp(score - next);
+        workgroupBarrier();
+        let shrink = exp(largest - next);
+        largest = next;
+        total *= shrink;
+        attended *= shrink;
+        for (var slot = 0u; slot < count; slot++) {
+            let share = shares[slot];
+            let value = cache + (start + slot) * head_size;
+            total += share;
+            for (var channel = 0u; channel < 4u; channel++) {
+                let d = channel * LANES + local;
+                if d < head_size {
+                    attended[channel] += share * values[value + d];
+                }
+            }
+        }
+    }
+    for (var channel = 0u; channel < 4u; channel++) {
+        let d = channel * LANES + local;
+        if d < head_size {
+            y[number * head_size + d] = attended[channel] / total;
+        }
+    }
+}
+"#;
+pub(crate) const W08EDCB35: &str = r#"
+fn kept_row(row: u32, column: u32) -> vec4<f32> {
+    let at = row * SIDE + column;
+    return vec4<f32>(product[at], product[at + 1u], product[at + 2u], product[at + 3u]);
+}
+"#;
+pub(crate) const W08F58BA8: &str = r#"
+fn slope(x: Entry) -> Entry {
+    return silu_slope(x);
+}
+"#;
+pub(crate) const W09BB2A69: &str = r#"alias StoredX = vec4<f16>;
+"#;
+pub(crate) const W09EC5182: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
+    return select(vec4<f32>(), columns, step < arguments.inner);
+}
+"#;
+pub(crate) const W0A348EC6: &str = r#"
+struct Arguments {
+    time: u32,
+    capacity: u32,
+    window: u32
+}
+"#;
+pub(crate) const W0A5A9EBD: &str = r#"
+fn max_of_row(value: f32, local: u32) -> f32 {
+    return max_of_group(value, local, 64u);
+}
+"#;
+pub(crate) const W0A72E0D1: &str = r#"
+@group(0) @binding(1)
+var<storage, read> qkv: array<Stored>;
+"#;
+pub(crate) const W0A9D914D: &str = r#"
+fn four(rows: vec4<u32>, c: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(vec4<f32>(qkv[rows.x + c]), vec4<f32>(qkv[rows.y + c]), vec4<f32>(qkv[rows.z + c]), vec4<f32>(qkv[rows.w + c]));
+}
+"#;
+pub(crate) const W0B04FDF7: &str = r#"
+struct Arguments {
+    count: u32,
+    site: u32,
+    threshold: u32,
+    scale: f32
+}
+"#;
+pub(crate) const W0B4A545D: &str = r#"
+fn dy_guarded(step: u32, row: u32) -> vec4<f32> {
+    return select(vec4<f32>(), dy_columns(min(step, arguments.inner - 1u), row), step < arguments.inner);
+}
+"#;
+pub(crate) const W0B85CA4D: &str = r#"
+@compute @workgroup_size(16)
+fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    sums(group, local);
+}
+"#;
+pub(crate) const W0C09C968: &str = r#"
+@group(0) @binding(6)
+var<storage, read_write> softened: array<vec2<f32>>;
+"#;
+pub(crate) const W0C647606: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_input_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = tile + block_corner(index, 8u);
+    let row = corner.x;
+    let column = corner.y;
+    var blocks = Blocks();
+    for (var step = 0u; step < arguments.inner; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+    }
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
+}
+"#;
+pub(crate) const W0CA202AB: &str = r#"
+fn store_one(row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.stride + column;
+        var value = product;
+        {
+            value += b[column];
+        }
+        {
+            value += r[at];
+        }
+        y[at] = Result(value);
+    }
+}
+"#;
+pub(crate) const W0D2B908F: &str = r#"
+fn scaled(block: mat4x4<f32>, factors: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(block[0] * factors.x, block[1] * factors.y, block[2] * factors.z, block[3] * factors.w);
+}
+"#;
+pub(crate) const W0D35553C: &str = r#"
+fn activated(x: Entry) -> Entry {
+    return silu_of(x);
+}
+"#;
+pub(crate) const W0D6B5DC7: &str = r#"
+fn group_number(group: vec3<u32>) -> u32 {
+    return group.y * GROUPS_IN_ROW + group.x;
+}
+"#;
+pub(crate) const W0D734B02: &str = r#"struct Arguments {
+    rows: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_size: u32,
+    eps: f32
+}
+"#;
+pub(crate) const W0D809522: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> dx: array<Right>;
+"#;
+pub(crate) const W0E0B2FBC: &str = r#"
+@group(0) @binding(7)
+var<storage, read_write> written: array<u32>;
+"#;
+pub(crate) const W0E875311: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = 0u; first < arguments.inner; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(column_of(tile.y, staged.x), step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let columns = vec2<u32>(column_of(tile.y, corner.y), column_of(tile.y, corner.y + 32u));
+    store(row, columns, blocks.here, blocks.right);
+    store(row + 32u, columns, blocks.down, blocks.across);
+}
+"#;
+pub(crate) const W0EB92106: &str = r#"
+const ROOT_HALF: f32 = 0.7071067812;
+"#;
+pub(crate) const W0ECACF76: &str = r#"
+alias Right = vec4<f16>;
+"#;
+pub(crate) const W0F935709: &str = r#"
+@group(0) @binding(8)
+var<storage, read_write> dx: array<f32>;
+"#;
+pub(crate) const W10263292: &str = r#"struct Arguments {
+    rows: u32,
+    time: u32,
+    heads: u32,
+    head_size: u32,
+    parts: u32
+}
+"#;
+pub(crate) const W10B78581: &str = r#"
+alias Operand = vec4<f16>;
+"#;
+pub(crate) const W10BFAA5C: &str = r#"
+const GELU_TANH: u32 = 1u;
+"#;
+pub(crate) const W10EDD64A: &str = r#"
+fn widened(word: u32) -> f32 {
+    let exponent = (word >> 10u) & 31u;
+    let mantissa = word & 1023u;
+    let small = f32(mantissa) * 5.960464477539063e-8;
+    let magnitude = select(bitcast<f32>(((exponent + 112u) << 23u) | (mantissa << 13u)), small, exponent == 0u);
+    return bitcast<f32>(bitcast<u32>(magnitude) | ((word & 32768u) << 16u));
+}
+"#;
+pub(crate) const W114733C9: &str = r#"
+const STAGED: u32 = 4u;
+"#;
+pub(crate) const W122A0C43: &str = r#"
+@compute @workgroup_size(64)
+fn head_norm_weight_partial(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group) * 64u + local;
+    let columns = 2u * arguments.head_size;
+    let segment = number / columns;
+    if segment >= arguments.segments {
+        return;
+    }
+    let d = number % arguments.head_size;
+    let is_key = number % columns >= arguments.head_size;
+    let normed_heads = arguments.heads + arguments.kv_heads;
+    let all_heads = normed_heads + arguments.kv_heads;
+    let first_head = select(0u, arguments.heads, is_key);
+    let end_head = select(arguments.heads, normed_heads, is_key);
+    let first_row = segment * arguments.rows_in_segment;
+    let end_row = min(first_row + arguments.rows_in_segment, arguments.rows);
+    var sum = 0.0;
+    for (var row = first_row; row < end_row; row++) {
+        for (var head = first_head; head < end_head; head++) {
+            let at = (row * all_heads + head) * arguments.head_size + d;
+            sum += f32(x[at]) * roots[row * normed_heads + head] * f32(dy[at]);
+        }
+    }
+    partial_sums[number] = sum;
+}
+"#;
+pub(crate) const W127B781D: &str = r#"
+@compute @workgroup_size(256)
+fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.channels;
+    let channel = at % arguments.channels;
+    if row < arguments.tokens {
+        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
+        let bound = token - arguments.first;
+        if bound >= arguments.rows {
+            return;
+        }
+        var sum = table[bound * arguments.channels + channel];
+        {
+            var position = row % arguments.time;
+            sum += positions[min(position, arguments.limit - 1u) * arguments.channels + channel];
+        }
+        y[at] = sum;
+    }
+}
+"#;
+pub(crate) const W12A331D7: &str = r#"
+struct Arguments {
+    rows: u32,
+    columns: u32,
+    inner: u32,
+    column_tiles: u32,
+    stride: u32,
+    accumulate: u32
+}
+"#;
+pub(crate) const W12BD028F: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_row(total(products), local);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        {
+            value += b[output];
+        }
+        {
+            value += r[place];
+        }
+        y[place] = value;
+    }
+}
+"#;
+pub(crate) const W135A3C24: &str = r#"struct Arguments {
+    by: u32
+}
+"#;
+pub(crate) const W1396311F: &str = r#"
+fn max_of_subgroups(value: f32, local: u32, size: u32) -> f32 {
+    let width = subgroupAdd(1u);
+    let place = subgroupExclusiveAdd(1u);
+    parts[local] = subgroupMax(value);
+    workgroupBarrier();
+    var largest = value;
+    for (var start = 0u; start < size; start += width) {
+        largest = max(largest, parts[min(start + place, size - 1u)]);
+    }
+    let highest = subgroupMax(largest);
+    workgroupBarrier();
+    return highest;
+}
+"#;
+pub(crate) const W14470637: &str = r#"
+fn safe_tanh(x: Entry) -> Entry {
+    return tanh(clamp(x, Entry(-10.0), Entry(10.0)));
+}
+"#;
+pub(crate) const W14763B7D: &str = r#"
+fn products(left: mat4x4<f32>, right: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(left[0] * right[0], left[1] * right[1], left[2] * right[2], left[3] * right[3]);
+}
+"#;
+pub(crate) const W148953AA: &str = r#"enable f16;
+"#;
+pub(crate) const W15135189: &str = r#"
+fn gelu_exact_of(x: Entry) -> Entry {
+    return 0.5 * x * (1.0 + error_function(x * ROOT_HALF));
+}
+"#;
+pub(crate) const W159891B3: &str = r#"
+struct DecodeState {
+    length: u32,
+    drawn: u32,
+    read: u32
+}
+"#;
+pub(crate) const W160DE87E: &str = r#"
+fn w_steps(column: u32, step: u32) -> vec4<f32> {
+    let at = min(column, arguments.columns - 1u) * arguments.inner + step;
+    return vec4<f32>(w_entry(at, step, 0u), w_entry(at, step, 1u), w_entry(at, step, 2u), w_entry(at, step, 3u));
+}
+"#;
+pub(crate) const W16322FA3: &str = r#"
+var<workgroup> query: array<f32, 256>;
+"#;
+pub(crate) const W16784D61: &str = r#"
+fn right(column: u32, step: u32) -> mat4x4<f32> {
+    let columns = mat4x4<f32>(w_steps(column, step), w_steps(column + 1u, step), w_steps(column + 2u, step), w_steps(column + 3u, step));
+    return transpose(columns);
+}
+"#;
+pub(crate) const W16E1FFBF: &str = r#"
+const COLUMNS: u32 = 4u;
+"#;
+pub(crate) const W17E52B66: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (row * 2u * arguments.columns + column) / 4u;
+        let there = at + arguments.columns / 4u;
+        let before = vec4<f32>(x[at]);
+        dx[at] = Right(values * vec4<f32>(x[there]) * slope(before));
+        dx[there] = Right(values * activated(before));
+    }
+}
+"#;
+pub(crate) const W17F15460: &str = r#"
+struct ScheduleRow {
+    learning_rate: f32,
+    first_correction: f32,
+    second_correction: f32,
+    counted: f32,
+    seed: vec2<u32>,
+    reserved: vec2<u32>
+}
+"#;
+pub(crate) const W18BF1AF4: &str = r#"
+@compute @workgroup_size(256)
+fn cross_entropy_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.vocabulary;
+    if row < arguments.rows {
+        let goal = targets[control.row * arguments.all_rows + arguments.first_row + row];
+        let right = select(0.0, 1.0 - arguments.smoothing, at % arguments.vocabulary == goal);
+        let wanted = right + arguments.smoothing / f32(arguments.vocabulary);
+        let scale = arguments.scale * control.loss_scale;
+        var factor = 0.0;
+        if arguments.weighted == 1u {
+            factor = scale * share[arguments.first_row + row];
+        }
+        else {
+            factor = scale / select(share[1], 1.0, share[1] == 0.0);
+        }
+        let gradient = factor * (exp(logits[at] - rows[row].x) - wanted);
+        let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
+        dx[at] = Stored(select(gradient, 0.0, ignored));
+    }
+}
+"#;
+pub(crate) const W18FC489B: &str = r#"
+const BLOCK: u32 = 64u;
+"#;
+pub(crate) const W19486F73: &str = r#"
+@compute @workgroup_size(64)
+fn distil(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.vocabulary;
+    let share = 1.0 / arguments.temperature;
+    var most = logits[start];
+    var most_taught = teacher[start];
+    for (var j = local; j < arguments.vocabulary; j += 64u) {
+        most = max(most, logits[start + j]);
+        most_taught = max(most_taught, teacher[start + j]);
+    }
+    most = max_of_group(most, local, 64u);
+    most_taught = max_of_group(most_taught, local, 64u);
+    var plain = 0.0;
+    var soft = 0.0;
+    var taught = 0.0;
+    for (var j = local; j < arguments.vocabulary; j += 64u) {
+        let below = logits[start + j] - most;
+        plain += exp(below);
+        soft += exp(below * share);
+        taught += exp((teacher[start + j] - most_taught) * share);
+    }
+    let lse = most + log(sum_of_group(plain, local, 64u));
+    let log_soft = log(sum_of_group(soft, local, 64u));
+    let log_taught = log(sum_of_group(taught, local, 64u));
+    var apart = 0.0;
+    for (var j = local; j < arguments.vocabulary; j += 64u) {
+        let own = (logits[start + j] - most) * share - log_soft;
+        let other = (teacher[start + j] - most_taught) * share - log_taught;
+        apart += exp(other) * (other - own);
+    }
+    let divergence = sum_of_group(apart, local, 64u);
+    if local == 0u {
+        let goal = targets[control.row * arguments.rows + row];
+        let right = logits[start + min(goal, arguments.vocabulary - 1u)];
+        let scale = arguments.mix * arguments.temperature * arguments.temperature;
+        let loss = (1.0 - arguments.mix) * (lse - right) + scale * divergence;
+        let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
+        rows[row] = vec2<f32>(lse, select(loss, 0.0, ignored));
+        softened[row] = vec2<f32>(most * share + log_soft, most_taught * share + log_taught);
+    }
+}
+"#;
+pub(crate) const W1ABD980C: &str = r#"
+@compute @workgroup_size(256)
+fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let mask = factor(at);
+        var kept = Entry(x[at]) * mask;
+        y[at] = StoredY(kept);
+    }
+}
+"#;
+pub(crate) const W1AFF454C: &str = r#"
+fn store_block(row: u32, column: u32, block: mat4x4<f32>) {
+    store_row(row, column, block[0]);
+    store_row(row + 1u, column, block[1]);
+    store_row(row + 2u, column, block[2]);
+    store_row(row + 3u, column, block[3]);
+}
+"#;
+pub(crate) const W1B2B5E73: &str = r#"
+fn x_entry(start: u32, step: u32, k: u32) -> f32 {
+    return select(0.0, x[start + k], step + k < arguments.inner);
+}
+"#;
+pub(crate) const W1B44538E: &str = r#"
+@group(0) @binding(2)
+var<storage, read> x: array<Number>;
+"#;
+pub(crate) const W1C7FFE34: &str = r#"
+@compute @workgroup_size(64)
+fn head_norm_weight_backward(@builtin(global_invocation_id) id: vec3<u32>) {
+    let columns = 2u * arguments.head_size;
+    if id.x >= columns {
+        return;
+    }
+    var sum = 0.0;
+    for (var segment = 0u; segment < arguments.segments; segment++) {
+        sum += partial_sums[segment * columns + id.x];
+    }
+    if id.x < arguments.head_size {
+        query_gradient[id.x] += sum;
+    }
+    else {
+        key_gradient[id.x - arguments.head_size] += sum;
+    }
+}
+"#;
+pub(crate) const W1C93FFA7: &str = r#"
+@group(0) @binding(2)
+var<storage, read> query_scale: array<f32>;
+"#;
+pub(crate) const W1CE686C4: &str = r#"
+fn right_matrix(column: u32, step: u32) -> RightMatrix {
+    let at = step * arguments.columns + min(column, arguments.columns - EDGE);
+    return coopLoadT<RightMatrix>(&w[at], arguments.columns);
+}
+"#;
+pub(crate) const W1D208A13: &str = r#"
+fn w_entry(start: u32, step: u32, k: u32) -> f32 {
+    return select(0.0, w[start + k], step + k < arguments.inner);
+}
+"#;
+pub(crate) const W1D77A608: &str = r#"
+@group(0) @binding(4)
+var<storage, read> lse: array<f32>;
+"#;
+pub(crate) const W1D84A988: &str = r#"
+fn total(values: vec4<f32>) -> f32 {
+    return (values.x + values.y) + (values.z + values.w);
+}
+"#;
+pub(crate) const W1ED51749: &str = r#"
+const WIDTH: u32 = 1u;
+"#;
+pub(crate) const W1F3FA7DF: &str = r#"
+fn gelu_tanh_of(x: Entry) -> Entry {
+    let u = ROOT_2_OVER_PI * (x + CUBIC * x * x * x);
+    return 0.5 * x * (1.0 + safe_tanh(u));
+}
+"#;
+pub(crate) const W1F7D8D93: &str = r#"
+alias Number = f16;
+"#;
+pub(crate) const W202CC7F7: &str = r#"
+fn dy_entry(step: u32, row: u32) -> f32 {
+    return dy[step * arguments.stride + min(row, arguments.rows - 1u)];
+}
+"#;
+pub(crate) const W207A1F0F: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> y: array<f32>;
+"#;
+pub(crate) const W207F395B: &str = r#"
+fn sum_of_group(value: f32, local: u32, size: u32) -> f32 {
+    lanes[local] = value;
+    workgroupBarrier();
+    for (var half = size / 2u; half > 0u; half /= 2u) {
+        if local < half {
+            lanes[local] += lanes[local + half];
+        }
+        workgroupBarrier();
+    }
+    let sum = lanes[0];
+    workgroupBarrier();
+    return sum;
+}
+"#;
+pub(crate) const W21C5C6E4: &str = r#"
+const COLUMNS: u32 = 16u;
+"#;
+pub(crate) const W22191FA4: &str = r#"
+alias Stored = f32;
+"#;
+pub(crate) const W227CA931: &str = r#"fn right_row(tile_column: u32, place: u32, step: u32) -> Row {
+    return Row(right(column_of(tile_column, place), step), right(column_of(tile_column, place + 16u), step), right(column_of(tile_column, place + 32u), step), right(column_of(tile_column, place + 48u), step));
+}
+"#;
+pub(crate) const W227E8FC1: &str = r#"
+fn mix_bits(start: u32) -> u32 {
+    var x = start;
+    x ^= x >> 16u;
+    x *= 2146121005u;
+    x ^= x >> 15u;
+    x *= 2221713035u;
+    return x ^ (x >> 16u);
+}
+"#;
+pub(crate) const W228991E1: &str = r#"
+var<workgroup> sums: array<Entry, 256>;
+"#;
+pub(crate) const W230ACB1E: &str = r#"
+@group(0) @binding(5)
+var<storage, read> starts: array<u32>;
+"#;
+pub(crate) const W241087D0: &str = r#"const LANES: u32 = 64u;
+"#;
+pub(crate) const W241E96AB: &str = r#"
+@compute @workgroup_size(256)
+fn cast_f16(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        y[at] = vec4<f16>(x[at]);
+    }
+}
+"#;
+pub(crate) const W248E4E76: &str = r#"
+@group(0) @binding(3)
+var<storage, read> gradients: array<vec4<f32>>;
+"#;
+pub(crate) const W24A8D4AD: &str = r#"struct Arguments {
+    count: u32,
+    clip: f32,
+    interval: u32
+}
+"#;
+pub(crate) const W25180BEE: &str = r#"
+@group(0) @binding(3)
+var<storage, read> teacher: array<f32>;
+"#;
+pub(crate) const W25626878: &str = r#"
+@group(0) @binding(4)
+var<storage, read> b: array<vec4<f32>>;
+"#;
+pub(crate) const W260710EA: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> y: array<f32>;
+"#;
+pub(crate) const W261A8C3A: &str = r#"
+@group(0) @binding(6)
+var<storage, read> control: Control;
+"#;
+pub(crate) const W263D55F6: &str = r#"
+alias Entry = vec4<f32>;
+"#;
+pub(crate) const W26F0272E: &str = r#"
+alias Result = vec4<f16>;
+"#;
+pub(crate) const W274FE0DB: &str = r#"
+const ROOT_1_OVER_2_PI: f32 = 0.3989422804;
+"#;
+pub(crate) const W277C32A9: &str = r#"struct Arguments {
+    pairs: u32,
+    time: u32,
+    ignored: u32,
+    kind: u32,
+    beta: f32,
+    margin: f32,
+    center: f32,
+    scores: u32,
+    tie: f32
+}
+"#;
+pub(crate) const W27871936: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_key_backward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * arguments.head_size;
+    let j = min(first + local, arguments.time - 1u);
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * arguments.head_size;
+    let value_at = key_at + arguments.kv_heads * arguments.head_size;
+    let seed = schedule[control.row].seed;
+    var key: array<f32, SIZE>;
+    var value: array<f32, SIZE>;
+    var key_gradient: array<f32, SIZE>;
+    var value_gradient: array<f32, SIZE>;
+    for (var c = 0u; c < arguments.head_size; c++) {
+        key[c] = f32(qkv[key_at + c]) * arguments.scale;
+        value[c] = f32(qkv[value_at + c]);
+        key_gradient[c] = 0.0;
+        value_gradient[c] = 0.0;
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var t = first; t < end; t++) {
+            let query = (window + t) * row_entries + head * arguments.head_size;
+            let flow = ((window + t) * arguments.heads + head) * arguments.head_size;
+            var scores = 0.0;
+            var flows = 0.0;
+            for (var c = 0u; c < arguments.head_size; c++) {
+                scores += key[c] * f32(qkv[query + c]);
+                flows += value[c] * f32(dy[flow + c]);
+            }
+            if j <= t && t - j < arguments.seen {
+                let probability = exp(scores - lse[query_plane + t]);
+                var keep = 1.0;
+                if arguments.dropout != 0u {
+                    let index = (query_plane + t) * arguments.time + j;
+                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                    keep = select(arguments.keep_scale, 0.0, dropped);
+                }
+                let share = probability * keep;
+                let slope = probability * (keep * flows - delta[query_plane + t]);
+                for (var c = 0u; c < arguments.head_size; c++) {
+                    value_gradient[c] += share * f32(dy[flow + c]);
+                    key_gradient[c] += slope * f32(qkv[query + c]);
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < arguments.head_size; c++) {
+            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
+            dqkv[value_at + c] = Stored(value_gradient[c]);
+        }
+    }
+}
+"#;
+pub(crate) const W28A7B4AB: &str = r#"
+fn first_row(local: u32) -> u32 {
+    return local / COLUMNS;
+}
+"#;
+pub(crate) const W28AD0593: &str = r#"
+@group(0) @binding(6)
+var<storage, read> cursor: array<Cursor>;
+"#;
+pub(crate) const W28BEA53E: &str = r#"
+fn error_function(argument: Entry) -> Entry {
+    let x = clamp(argument, Entry(-4.0), Entry(4.0));
+    let s = x * x;
+    var above = Entry(-2.72614225801306e-10);
+    above = above * s + 2.77068142495902e-8;
+    above = above * s - 2.10102402082508e-6;
+    above = above * s - 5.69250639462346e-5;
+    above = above * s - 0.000734990630326855;
+    above = above * s - 0.00295459980854025;
+    above = above * s - 0.0160960333262415;
+    var below = Entry(-1.45660718464996e-5);
+    below = below * s - 0.000213374055278905;
+    below = below * s - 0.00168282697438203;
+    below = below * s - 0.00737332916720468;
+    below = below * s - 0.0142647390514189;
+    return x * above / below;
+}
+"#;
+pub(crate) const W28E8573F: &str = r#"
+@compute @workgroup_size(256)
+fn add(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        y[at] = a[at] + b[at];
+    }
+}
+"#;
+pub(crate) const W2948F8A4: &str = r#"
+@group(0) @binding(1)
+var<storage, read> x: array<u32>;
+"#;
+pub(crate) const W2A091C19: &str = r#"
+fn right_matrices(column: u32, step: u32) -> array<RightMatrix, 4> {
+    return array<RightMatrix, 4>(right_matrix(column, step), right_matrix(column + EDGE, step), right_matrix(column + 2u * EDGE, step), right_matrix(column + 3u * EDGE, step));
+}
+"#;
+pub(crate) const W2A144ED8: &str = r#"
+@group(0) @binding(6)
+var<storage, read_write> history: array<u32>;
+"#;
+pub(crate) const W2A96E610: &str = r#"struct Arguments {
+    tokens: u32,
+    time: u32,
+    channels: u32,
+    vocabulary: u32,
+    limit: u32,
+    first: u32,
+    rows: u32
+}
+"#;
+pub(crate) const W2AD8F818: &str = r#"
+@group(0) @binding(4)
+var<storage, read> table: array<vec4<f32>>;
+"#;
+pub(crate) const W2B90F7A4: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_row(total(products), local);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        {
+            value += b[output];
+        }
+        y[place] = value;
+    }
+}
+"#;
+pub(crate) const W2BFAD6BF: &str = r#"
+@group(0) @binding(7)
+var<storage, read_write> reports: array<ReportRow>;
+"#;
+pub(crate) const W2CA8F197: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> y: array<Entry>;
+"#;
+pub(crate) const W2E31E36E: &str = r#"
+@group(0) @binding(2)
+var<storage, read> cursor: array<Cursor>;
+"#;
+pub(crate) const W2E4F604F: &str = r#"
+const ROWS: u32 = 8u;
+"#;
+pub(crate) const W2E620B16: &str = r#"
+@group(0) @binding(6)
+var<storage, read> softened: array<vec2<f32>>;
+"#;
+pub(crate) const W2EBCDECA: &str = r#"
+var<workgroup> staged_keys: array<Entry, STAGED * SIZE>;
+"#;
+pub(crate) const W2EF5C0B1: &str = r#"
+@group(0) @binding(5)
+var<storage, read> r: array<Entry>;
+"#;
+pub(crate) const W2FB8C493: &str = r#"
+fn left_guarded(row: u32, step: u32) -> mat4x4<f32> {
+    return transpose(mat4x4<f32>(dy_guarded(step, row), dy_guarded(step + 1u, row), dy_guarded(step + 2u, row), dy_guarded(step + 3u, row)));
+}
+"#;
+pub(crate) const W2FBD845B: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
+    return select(vec4<f32>(), columns, step < arguments.inner);
+}
+"#;
+pub(crate) const W2FCACB87: &str = r#"
+fn activated_by(kind: u32, x: Entry) -> Entry {
+    switch kind {
+        case GELU_EXACT {
+            return gelu_exact_of(x);
+        }
+        case GELU_TANH {
+            return gelu_tanh_of(x);
+        }
+        case RELU {
+            return max(x, Entry(0.0));
+        }
+        case RELU_SQUARED {
+            return max(x, Entry(0.0)) * max(x, Entry(0.0));
+        }
+        case default {
+            return silu_of(x);
+        }
+    }
+}
+"#;
+pub(crate) const W2FD3B302: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> query_gradient: array<f32>;
+"#;
+pub(crate) const W2FEABE61: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let lane = lane_of(local);
+    let count = f32(arguments.channels * WIDTH);
+    let mean = statistics[row].x;
+    let root = statistics[row].y;
+    var along = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        along += g * (x[start + c] - mean) * root;
+    }
+    let mean_along = sum_of_row(total(along), local) / count;
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let normal = (x[start + c] - mean) * root;
+        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        var gradient = root * (g - normal * mean_along);
+        {
+            gradient += r[start + c];
+        }
+        dx[start + c] = gradient;
+    }
+}
+"#;
+pub(crate) const W305DB59E: &str = r#"
+@compute @workgroup_size(256)
+fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.channels;
+    let channel = at % arguments.channels;
+    if row < arguments.tokens {
+        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
+        let bound = token - arguments.first;
+        if bound >= arguments.rows {
+            return;
+        }
+        var sum = table[bound * arguments.channels + channel];
+        y[at] = sum;
+    }
+}
+"#;
+pub(crate) const W306B62DB: &str = r#"
+@group(0) @binding(3)
+var<storage, read> rows: array<vec2<f32>>;
+"#;
+pub(crate) const W30A2EAC1: &str = r#"
+alias LeftMatrix = coop_mat8x8<Number, A>;
+"#;
+pub(crate) const W314DC271: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
+    let value_column = key_column + arguments.kv_heads * entries();
+    let t = min(first + local, arguments.time - 1u);
+    let end = min(first + ROWS, arguments.time);
+    let start_row = control.row * arguments.batch * arguments.time + window;
+    let document = starts[start_row + t];
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
+    let seed = schedule[control.row].seed;
+    var query: array<Entry, SIZE>;
+    var attended: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        query[c] = Entry(qkv[(window + t) * row_entries + head * entries() + c]) * arguments.scale;
+        attended[c] = Entry();
+    }
+    var largest = MIN_SCORE;
+    var total = 0.0;
+    for (var start = begin; start < end; start += STAGED) {
+        let count = min(STAGED, end - start);
+        workgroupBarrier();
+        for (var at = local; at < count * entries(); at += ROWS) {
+            let row = (window + start + at / entries()) * row_entries;
+            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
+            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
+        }
+        workgroupBarrier();
+        for (var slot = 0u; slot < count; slot++) {
+            let j = start + slot;
+            let key = slot * entries();
+            var products = Entry();
+            for (var c = 0u; c < entries(); c++) {
+                products += query[c] * staged_keys[key + c];
+            }
+            let score = horizontal_sum(products);
+            let sees = document <= j && j <= t && t - j < arguments.seen;
+            if sees {
+                if score > largest {
+                    let shrink = exp(largest - score);
+                    total *= shrink;
+                    for (var c = 0u; c < entries(); c++) {
+                        attended[c] *= shrink;
+                    }
+                    largest = score;
+                }
+                var share = exp(score - largest);
+                total += share;
+                if arguments.dropout != 0u {
+                    let index = (plane * arguments.time + t) * arguments.time + j;
+                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                    share = select(share * arguments.keep_scale, 0.0, dropped);
+                }
+                for (var c = 0u; c < entries(); c++) {
+                    attended[c] += share * staged_values[key + c];
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        let out = ((window + t) * arguments.heads + head) * entries();
+        for (var c = 0u; c < entries(); c++) {
+            y[out + c] = Stored(attended[c] / total);
+        }
+        lse[plane * arguments.time + t] = largest + log(total);
+    }
+}
+"#;
+pub(crate) const W31780252: &str = r#"
+fn column_of(tile_column: u32, place: u32) -> u32 {
+    let pair = tile_column / 2u + place % 32u;
+    let first = pair / arguments.partner * 2u * arguments.partner + pair % arguments.partner;
+    return select(first, first + arguments.partner, place >= 32u);
+}
+"#;
+pub(crate) const W32CE853C: &str = r#"
+fn store(t: u32, at: u32, value: vec4<f32>) {
+    if t < arguments.time {
+        y[at] = Stored(value);
+    }
+}
+"#;
+pub(crate) const W330C6669: &str = r#"
+@group(0) @binding(3)
+var<storage, read> x: array<StoredX>;
+"#;
+pub(crate) const W3373EA83: &str = r#"
+var<workgroup> chosen: u32;
+"#;
+pub(crate) const W340A950F: &str = r#"
+fn mass_from(row: u32, lane: u32, threshold: u32) -> f32 {
+    var mass = 0.0;
+    for (var id = lane; id < arguments.vocabulary; id += LANES) {
+        mass += select(0.0, weights[row + id], keys[row + id] >= threshold);
+    }
+    return sum_of_lanes(lane, mass);
+}
+"#;
+pub(crate) const W3440B536: &str = r#"struct Arguments {
+    head_size: u32,
+    segments: u32
+}
+"#;
+pub(crate) const W3492E264: &str = r#"
+alias Result = vec4<f32>;
+"#;
+pub(crate) const W34D7088B: &str = r#"
+@group(0) @binding(3)
+var<storage, read> history: array<u32>;
+"#;
+pub(crate) const W34F5DD3B: &str = r#"alias StoredX = Entry;
+"#;
+pub(crate) const W35AE0A39: &str = r#"
+alias Right = f32;
+"#;
+pub(crate) const W36B122FE: &str = r#"struct Arguments {
+    count: u32,
+    kind: u32
+}
+"#;
+pub(crate) const W373038CE: &str = r#"
+fn exponentials(block: mat4x4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(exp(block[0]), exp(block[1]), exp(block[2]), exp(block[3]));
+}
+"#;
+pub(crate) const W37F0954B: &str = r#"
+fn gelu_tanh_slope(x: Entry) -> Entry {
+    let t = safe_tanh(ROOT_2_OVER_PI * (x + CUBIC * x * x * x));
+    return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * ROOT_2_OVER_PI * (1.0 + 3.0 * CUBIC * x * x);
+}
+"#;
+pub(crate) const W38A1162D: &str = r#"
+struct Arguments {
+    rows: u32,
+    time: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_size: u32,
+    positions: u32,
+    scale: f32,
+    parts: u32,
+    part: u32,
+    seen: u32
+}
+"#;
+pub(crate) const W39C15BBC: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> control: Control;
+"#;
+pub(crate) const W3AE8E973: &str = r#"
+@group(0) @binding(3)
+var<storage, read> key_scale: array<f32>;
+"#;
+pub(crate) const W3AFF166F: &str = r#"
+@group(0) @binding(3)
+var<storage, read> table: array<Entry>;
+"#;
+pub(crate) const W3B443C91: &str = r#"fn right_row(column: u32, step: u32) -> Row {
+    return Row(right(column, step), right(column + 16u, step), right(column + 32u, step), right(column + 48u, step));
+}
+"#;
+pub(crate) const W3B70B89F: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let start_row = control.row * arguments.batch * arguments.time + window;
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
+    let own_documents = vec4<u32>(start_row) + neighbours(own, arguments.time);
+    let documents = vec4<u32>(starts[own_documents.x], starts[own_documents.y], starts[own_documents.z], starts[own_documents.w]);
+    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
+    let seed = schedule[control.row].seed;
+    let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
+    var attended: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        attended[c] = mat4x4<f32>();
+    }
+    var largest = vec4<f32>(MIN_SCORE);
+    var sums = vec4<f32>();
+    for (var j = begin; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        var scores = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        {
+            scores = keys_from(scores, js, documents);
+        }
+        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
+        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
+        let shrink = exp(largest - now);
+        largest = now;
+        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
+        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
+        {
+            shares = products(shares, kept_of_all(seed, rows, js));
+        }
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        for (var c = 0u; c < entries; c++) {
+            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
+        }
+    }
+    let out = ((window + own) * arguments.heads + head) * entries;
+    let below = arguments.heads * entries;
+    for (var c = 0u; c < entries; c++) {
+        let block = attended[c];
+        store(own, out + c, block[0] / sums.x);
+        store(own + 1u, out + below + c, block[1] / sums.y);
+        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
+        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
+    }
+    let sum = largest + log(sums);
+    store_lse(own, plane, sum.x);
+    store_lse(own + 1u, plane, sum.y);
+    store_lse(own + 2u, plane, sum.z);
+    store_lse(own + 3u, plane, sum.w);
+}
+"#;
+pub(crate) const W3B94DD36: &str = r#"
+const SIZE: u32 = 8u;
+"#;
+pub(crate) const W3C1D94CE: &str = r#"
+fn dy_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = min(row, arguments.rows - 1u) * arguments.stride + step;
+    return vec4<f32>(dy[at / 4u]);
+}
+"#;
+pub(crate) const W3C620F0C: &str = r#"
+fn multiply(blocks: ptr<function, Blocks>, left: mat4x4<f32>, left_down: mat4x4<f32>, right: mat4x4<f32>, right_across: mat4x4<f32>) {
+    (*blocks).here += right * left;
+    (*blocks).right += right_across * left;
+    (*blocks).down += right * left_down;
+    (*blocks).across += right_across * left_down;
+}
+"#;
+pub(crate) const W3CBBE5BA: &str = r#"
+alias Stored = vec4<f32>;
+"#;
+pub(crate) const W3E02EA08: &str = r#"
+fn slope(x: Entry) -> Entry {
+    return gelu_tanh_slope(x);
+}
+"#;
+pub(crate) const W3EAD8F87: &str = r#"
+const MAX_LOGIT: f32 = 1e30;
+"#;
+pub(crate) const W3EB5812F: &str = r#"
+alias LeftMatrix = coop_mat16x16<Number, A>;
+"#;
+pub(crate) const W40CDB5C3: &str = r#"
+alias Left = vec4<f16>;
+"#;
+pub(crate) const W40CE1D1E: &str = r#"
+var<workgroup> block_sums: array<f32, BLOCK>;
+"#;
+pub(crate) const W40D55019: &str = r#"
+fn tile_corner(tile: u32, side_by_side: u32) -> vec2<u32> {
+    return vec2<u32>(tile / side_by_side, tile % side_by_side) * SIDE;
+}
+"#;
+pub(crate) const W41EBBA8C: &str = r#"
+fn store(row: u32, columns: vec2<u32>, here: mat4x4<f32>, right: mat4x4<f32>) {
+    store_row(row, columns.x, here[0], right[0]);
+    store_row(row + 1u, columns.x, here[1], right[1]);
+    store_row(row + 2u, columns.x, here[2], right[2]);
+    store_row(row + 3u, columns.x, here[3], right[3]);
+}
+"#;
+pub(crate) const W422492D2: &str = r#"struct Arguments {
+    rows: u32,
+    vocabulary: u32,
+    smoothing: f32,
+    ignoring: u32,
+    ignored: u32,
+    scale: f32,
+    weighted: u32,
+    first_row: u32,
+    all_rows: u32
+}
+"#;
+pub(crate) const W42808E8E: &str = r#"
+fn part_corner(part: u32) -> vec2<u32> {
+    return vec2<u32>(part / ACROSS * 2u, part % ACROSS * 4u) * EDGE;
+}
+"#;
+pub(crate) const W429E07EF: &str = r#"
+@compute @workgroup_size(256)
+fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let pair = group_number(group) * 256u + local;
+    let half_size = arguments.half_size;
+    let pairs_in_row = arguments.all_heads * half_size;
+    let row = pair / pairs_in_row;
+    if row >= arguments.rows {
+        return;
+    }
+    let head = (pair % pairs_in_row) / half_size;
+    let i = pair % half_size;
+    let at = (row * arguments.all_heads + head) * 2u * half_size + i;
+    let first = f32(x[at]);
+    let second = f32(x[at + half_size]);
+    if head >= arguments.turning_heads {
+        y[at] = Stored(first);
+        y[at + half_size] = Stored(second);
+        return;
+    }
+    var position = row % arguments.time;
+    let angle = position * 2u * half_size + i;
+    let cosine = table[angle];
+    let sine = table[angle + half_size] * arguments.turn;
+    y[at] = Stored(first * cosine - second * sine);
+    y[at + half_size] = Stored(second * cosine + first * sine);
+}
+"#;
+pub(crate) const W43693504: &str = r#"
+@group(0) @binding(6)
+var<storage, read_write> second: array<vec4<f32>>;
+"#;
+pub(crate) const W43749BFB: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> second: array<vec4<f32>>;
+"#;
+pub(crate) const W437FFD23: &str = r#"
+const SIZE: u32 = 16u;
+"#;
+pub(crate) const W43EB8C01: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let j = min(first + local, arguments.time - 1u);
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
+    let value_at = key_at + arguments.kv_heads * entries();
+    let seed = schedule[control.row].seed;
+    var key: array<Entry, SIZE>;
+    var value: array<Entry, SIZE>;
+    var key_gradient: array<Entry, SIZE>;
+    var value_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
+        value[c] = Entry(qkv[value_at + c]);
+        key_gradient[c] = Entry();
+        value_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < end; start += STAGED) {
+            let count = min(STAGED, end - start);
+            workgroupBarrier();
+            for (var at = local; at < count * entries(); at += ROWS) {
+                let row = window + start + at / entries();
+                let column = head * entries() + at % entries();
+                staged_queries[at] = Entry(qkv[row * row_entries + column]);
+                staged_flows[at] = Entry(dy[row * arguments.heads * entries() + column]);
+            }
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                var flows = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                    flows += value[c] * staged_flows[query + c];
+                }
+                let sees = j <= t && t - j < arguments.seen;
+                if sees {
+                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    var keep = 1.0;
+                    if arguments.dropout != 0u {
+                        let index = (query_plane + t) * arguments.time + j;
+                        let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                        keep = select(arguments.keep_scale, 0.0, dropped);
+                    }
+                    let share = probability * keep;
+                    let slope = probability * (keep * horizontal_sum(flows) - delta[query_plane + t]);
+                    for (var c = 0u; c < entries(); c++) {
+                        value_gradient[c] += share * staged_flows[query + c];
+                        key_gradient[c] += slope * staged_queries[query + c];
+                    }
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
+            dqkv[value_at + c] = Stored(value_gradient[c]);
+        }
+    }
+}
+"#;
+pub(crate) const W44078F79: &str = r#"
+const PARTS: u32 = SIDE / (2u * EDGE) * ACROSS;
+"#;
+pub(crate) const W44C2134E: &str = r#"
+@compute @workgroup_size(256)
+fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let mask = vec4<f32>(factor(4u * at), factor(4u * at + 1u), factor(4u * at + 2u), factor(4u * at + 3u));
+        var kept = Entry(x[at]) * mask;
+        {
+            kept += r[at];
+        }
+        y[at] = StoredY(kept);
+    }
+}
+"#;
+pub(crate) const W44C9D9A5: &str = r#"
+alias Number = f32;
+"#;
+pub(crate) const W45923EA9: &str = r#"
+@group(0) @binding(7)
+var<storage, read_write> sums: array<vec2<f32>>;
+"#;
+pub(crate) const W45A8A576: &str = r#"
+fn sigmoid(x: Entry) -> Entry {
+    return 1.0 / (1.0 + exp(min(-x, Entry(80.0))));
+}
+"#;
+pub(crate) const W45D73664: &str = r#"
+@compute @workgroup_size(64)
+fn head_norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group) * 64u + local;
+    let normed_heads = arguments.heads + arguments.kv_heads;
+    let all_heads = normed_heads + arguments.kv_heads;
+    let row = number / all_heads;
+    let head = number % all_heads;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = number * arguments.head_size;
+    if head >= normed_heads {
+        for (var d = 0u; d < arguments.head_size; d++) {
+            dx[start + d] = dy[start + d];
+        }
+        return;
+    }
+    let is_query = head < arguments.heads;
+    var sum = 0.0;
+    for (var d = 0u; d < arguments.head_size; d++) {
+        sum += f32(x[start + d]) * select(key_scale[d], query_scale[d], is_query) * f32(dy[start + d]);
+    }
+    let root = roots[row * normed_heads + head];
+    let along = root * root * root * sum / f32(arguments.head_size);
+    for (var d = 0u; d < arguments.head_size; d++) {
+        let scale = select(key_scale[d], query_scale[d], is_query);
+        dx[start + d] = Stored(root * scale * f32(dy[start + d]) - along * f32(x[start + d]));
+    }
+}
+"#;
+pub(crate) const W46216659: &str = r#"
+@group(0) @binding(4)
+var<storage, read> control: Control;
+"#;
+pub(crate) const W46B41050: &str = r#"
+@group(0) @binding(1)
+var<storage, read> x: array<Stored>;
+"#;
+pub(crate) const W46C0A5ED: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>, partners: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (row * arguments.columns + column) / 4u;
+        z[at] = Result(values);
+        z[at + arguments.partner / 4u] = Result(partners);
+        y[(row * arguments.partner + column) / 4u] = Result(activated(values) * partners);
+    }
+}
+"#;
+pub(crate) const W46FD0995: &str = r#"
+fn column_of(group: vec3<u32>, local: u32) -> u32 {
+    return group_number(group) * COLUMNS + local % COLUMNS;
+}
+"#;
+pub(crate) const W472EFBB6: &str = r#"
+alias Stored = f16;
+"#;
+pub(crate) const W4764026E: &str = r#"
+@group(0) @binding(3)
+var<storage, read> x: array<f32>;
+"#;
+pub(crate) const W47A2B2AA: &str = r#"
+fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32, lse: f32) -> vec4<f32> {
+    let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
+    return select(vec4<f32>(MIN_SCORE), scores * arguments.scale - vec4<f32>(lse), sees);
+}
+"#;
+pub(crate) const W480AD105: &str = r#"
+@group(0) @binding(2)
+var<storage, read> w: array<Entry>;
+"#;
+pub(crate) const W4832E3D4: &str = r#"
+const STAGED: u32 = 16u;
+"#;
+pub(crate) const W483962C0: &str = r#"
+fn slice_steps(slice: u32) -> vec2<u32> {
+    let begin = slice * arguments.slice;
+    return vec2<u32>(begin, min(begin + arguments.slice, arguments.inner));
+}
+"#;
+pub(crate) const W484BA555: &str = r#"struct Arguments {
+    count: u32,
+    groups: u32,
+    first: u32
+}
+"#;
+pub(crate) const W49241D83: &str = r#"
+@compute @workgroup_size(64)
+fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let lane = lane_of(local);
+    let count = f32(arguments.channels * WIDTH);
+    var mean = 0.0;
+    {
+        var sum = Entry(0.0);
+        for (var c = lane; c < arguments.channels; c += LANES) {
+            sum += x[start + c];
+        }
+        mean = sum_of_row(total(sum), local) / count;
+    }
+    var squares = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let centred = x[start + c] - mean;
+        squares += centred * centred;
+    }
+    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
+        y[start + c] = Stored(scaled);
+    }
+    if lane == 0u {
+        statistics[row] = vec2<f32>(mean, root);
+    }
+}
+"#;
+pub(crate) const W49339BC8: &str = r#"
+var<workgroup> lane_ids: array<u32, LANES>;
+"#;
+pub(crate) const W494FC686: &str = r#"
+struct Arguments {
+    vocabulary: u32,
+    context_length: u32,
+    capacity: u32,
+    each: u32
+}
+"#;
+pub(crate) const W4967A51A: &str = r#"
+alias Stored = vec4<f16>;
+"#;
+pub(crate) const W4A3CF34E: &str = r#"
+fn keys_from(scores: mat4x4<f32>, keys: vec4<u32>, documents: vec4<u32>) -> mat4x4<f32> {
+    let lowest = vec4<f32>(MIN_SCORE);
+    return mat4x4<f32>(select(lowest, scores[0], vec4<u32>(documents.x) <= keys), select(lowest, scores[1], vec4<u32>(documents.y) <= keys), select(lowest, scores[2], vec4<u32>(documents.z) <= keys), select(lowest, scores[3], vec4<u32>(documents.w) <= keys));
+}
+"#;
+pub(crate) const W4ABC3B52: &str = r#"
+const LANES: u32 = 1u;
+"#;
+pub(crate) const W4AE13937: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_row(total(products), local);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        y[place] = value;
+    }
+}
+"#;
+pub(crate) const W4B6E3DF2: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let lane = lane_of(local);
+    let count = f32(arguments.channels * WIDTH);
+    let mean = statistics[row].x;
+    let root = statistics[row].y;
+    var along = Entry(0.0);
+    var sum = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        along += g * (x[start + c] - mean) * root;
+        {
+            sum += g;
+        }
+    }
+    let mean_along = sum_of_row(total(along), local) / count;
+    let mean_g = sum_of_row(total(sum), local) / count;
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let normal = (x[start + c] - mean) * root;
+        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        {
+            g -= mean_g;
+        }
+        var gradient = root * (g - normal * mean_along);
+        {
+            gradient += r[start + c];
+        }
+        dx[start + c] = gradient;
+    }
+}
+"#;
+pub(crate) const W4B768CEE: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> roots: array<f32>;
+"#;
+pub(crate) const W4B9B15F6: &str = r#"struct Arguments {
+    rows: u32,
+    ignoring: u32,
+    ignored: u32
+}
+"#;
+pub(crate) const W4D05D513: &str = r#"
+const STEP: u32 = 64u;
+"#;
+pub(crate) const W4DDE3F17: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> z: array<Result>;
+"#;
+pub(crate) const W4E32BAF7: &str = r#"
+alias Result = f16;
+"#;
+pub(crate) const W4E7EAE8E: &str = r#"
+@compute @workgroup_size(64)
+fn linear_input_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let own = own_subgroup(index);
+    for (var part = own.x; part < PARTS; part += own.y) {
+        let corner = tile + part_corner(part);
+        var sums = Sums();
+        for (var step = 0u; step < arguments.inner; step += EDGE) {
+            add_products(&sums, left_matrices(corner.x, step), right_matrices(corner.y, step));
+        }
+        keep(&sums, part_corner(part));
+    }
+    let corner = block_corner(index, 8u);
+    let blocks = kept_blocks(corner.x, corner.y);
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
+}
+"#;
+pub(crate) const W4E80BE74: &str = r#"
+@compute @workgroup_size(256)
+fn activation_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        dx[at] = Stored(Entry(dy[at]) * slope_by(arguments.kind, Entry(x[at])));
+    }
+}
+"#;
+pub(crate) const W4EC79FAB: &str = r#"
+fn neighbours(first: u32, count: u32) -> vec4<u32> {
+    return min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(count - 1u));
+}
+"#;
+pub(crate) const W4EDDA851: &str = r#"
+alias Sums = array<Sum, 8>;
+"#;
+pub(crate) const W4FDAB6AB: &str = r#"
+const EDGE: u32 = 16u;
+"#;
+pub(crate) const W5126E7E8: &str = r#"
+fn sums(group: vec3<u32>, local: u32) {
+    let column = column_of(group, local);
+    let inside = column < arguments.columns;
+    var sum = Entry(0.0);
+    for (var block = first_row(local); inside && block < arguments.rows; block += BLOCK * STEP) {
+        var block_sum = Entry(0.0);
+        let end = min(block + BLOCK * STEP, arguments.rows);
+        for (var row = block; row < end; row += STEP) {
+            block_sum += Entry(dy[row * arguments.columns + column]);
+        }
+        sum += block_sum;
+    }
+    sum = sum_of_column(sum, local);
+    if inside && first_row(local) == 0u {
+        dx[column] += sum;
+    }
+}
+"#;
+pub(crate) const W51895A57: &str = r#"
+@group(0) @binding(4)
+var<storage, read> scores: array<f32>;
+"#;
+pub(crate) const W52008665: &str = r#"
+@compute @workgroup_size(64)
+fn linear_few(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = row_of(group, local);
+    if at >= arguments.count {
+        return;
+    }
+    let lane = lane_of(local);
+    let row = at / arguments.columns * arguments.inner;
+    let output = at % arguments.columns;
+    var products = Entry(0.0);
+    for (var k = lane; k < arguments.inner; k += LANES) {
+        products += x[row + k] * weights(output, k);
+    }
+    var value = sum_of_row(total(products), local);
+    if lane == 0u {
+        let place = at / arguments.columns * arguments.stride + at % arguments.columns;
+        {
+            value += r[place];
+        }
+        y[place] = value;
+    }
+}
+"#;
+pub(crate) const W5213FDF7: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> values: array<f32>;
+"#;
+pub(crate) const W524F203B: &str = r#"struct Arguments {
+    rows: u32,
+    ignored: u32,
+    ratio: u32,
+    corrected: u32,
+    epsilon: f32,
+    weighs: u32
+}
+"#;
+pub(crate) const W5291A125: &str = r#"
+@group(0) @binding(2)
+var<storage, read> w: array<Right>;
+"#;
+pub(crate) const W52D5860C: &str = r#"struct Arguments {
+    count: u32
+}
+"#;
+pub(crate) const W53371992: &str = r#"
+@group(0) @binding(5)
+var<storage, read> positions: array<Entry>;
+"#;
+pub(crate) const W5340E79E: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> cursor: array<Cursor>;
+"#;
+pub(crate) const W53AA9388: &str = r#"
+var<workgroup> columns: array<Entry, 256>;
+"#;
+pub(crate) const W53B9085D: &str = r#"
+alias Sum = coop_mat16x16<f32, C>;
+"#;
+pub(crate) const W53E0908F: &str = r#"
+fn sum_of_subgroups(value: f32, local: u32, size: u32) -> f32 {
+    let width = subgroupAdd(1u);
+    let place = subgroupExclusiveAdd(1u);
+    let own = subgroupAdd(value);
+    parts[local] = select(0.0, own, place == 0u);
+    workgroupBarrier();
+    var sum = 0.0;
+    for (var start = 0u; start < size; start += width) {
+        let at = start + place;
+        sum += select(0.0, parts[min(at, size - 1u)], at < size);
+    }
+    let all = subgroupAdd(sum);
+    workgroupBarrier();
+    return all;
+}
+"#;
+pub(crate) const W53E15483: &str = r#"
+@group(0) @binding(6)
+var<storage, read_write> weights: array<f32>;
+"#;
+pub(crate) const W54FC0660: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> partial_sums: array<f32>;
+"#;
+pub(crate) const W552D82BF: &str = r#"
+@group(0) @binding(3)
+var<storage, read> statistics: array<vec2<f32>>;
+"#;
+pub(crate) const W5576A7BE: &str = r#"
+const ACROSS: u32 = SIDE / (4u * EDGE);
+"#;
+pub(crate) const W5610A88E: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_forward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
+    let value_column = key_column + arguments.kv_heads * entries();
+    let t = min(first + local, arguments.time - 1u);
+    let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
+    let seed = schedule[control.row].seed;
+    var query: array<Entry, SIZE>;
+    var attended: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        query[c] = Entry(qkv[(window + t) * row_entries + head * entries() + c]) * arguments.scale;
+        attended[c] = Entry();
+    }
+    var largest = MIN_SCORE;
+    var total = 0.0;
+    for (var start = begin; start < end; start += STAGED) {
+        let count = min(STAGED, end - start);
+        workgroupBarrier();
+        for (var at = local; at < count * entries(); at += ROWS) {
+            let row = (window + start + at / entries()) * row_entries;
+            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
+            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
+        }
+        workgroupBarrier();
+        for (var slot = 0u; slot < count; slot++) {
+            let j = start + slot;
+            let key = slot * entries();
+            var products = Entry();
+            for (var c = 0u; c < entries(); c++) {
+                products += query[c] * staged_keys[key + c];
+            }
+            let score = horizontal_sum(products);
+            let sees = j <= t && t - j < arguments.seen;
+            if sees {
+                if score > largest {
+                    let shrink = exp(largest - score);
+                    total *= shrink;
+                    for (var c = 0u; c < entries(); c++) {
+                        attended[c] *= shrink;
+                    }
+                    largest = score;
+                }
+                var share = exp(score - largest);
+                total += share;
+                if arguments.dropout != 0u {
+                    let index = (plane * arguments.time + t) * arguments.time + j;
+                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                    share = select(share * arguments.keep_scale, 0.0, dropped);
+                }
+                for (var c = 0u; c < entries(); c++) {
+                    attended[c] += share * staged_values[key + c];
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        let out = ((window + t) * arguments.heads + head) * entries();
+        for (var c = 0u; c < entries(); c++) {
+            y[out + c] = Stored(attended[c] / total);
+        }
+        lse[plane * arguments.time + t] = largest + log(total);
+    }
+}
+"#;
+pub(crate) const W56216E2F: &str = r#"
+fn row_of(group: vec3<u32>, local: u32) -> u32 {
+    return group_number(group);
+}
+"#;
+pub(crate) const W572E4D51: &str = r#"
+const SIDE: u32 = 64u;
+"#;
+pub(crate) const W57CCE072: &str = r#"
+fn slope(x: Entry) -> Entry {
+    return gelu_exact_slope(x);
+}
+"#;
+pub(crate) const W582254EE: &str = r#"
+@group(0) @binding(3)
+var<storage, read> logits: array<u32>;
+"#;
+pub(crate) const W595F3A9B: &str = r#"
+@group(0) @binding(4)
+var<storage, read> dy: array<Stored>;
+"#;
+pub(crate) const W599F0D13: &str = r#"
+@compute @workgroup_size(256)
+fn activation(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        y[at] = Stored(activated_by(arguments.kind, Entry(x[at])));
+    }
+}
+"#;
+pub(crate) const W59A5B3E4: &str = r#"
+alias StoredY = vec4<f16>;
+"#;
+pub(crate) const W59E6B889: &str = r#"
+var<workgroup> lanes: array<f32, 256>;
+"#;
+pub(crate) const W59F59595: &str = r#"
+fn right_guarded(column: u32, step: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(x_guarded(step, column), x_guarded(step + 1u, column), x_guarded(step + 2u, column), x_guarded(step + 3u, column));
+}
+"#;
+pub(crate) const W5A0ABA3D: &str = r#"
+fn left_matrix(row: u32, step: u32) -> LeftMatrix {
+    let at = min(row, arguments.rows - EDGE) * arguments.stride + step;
+    return coopLoadT<LeftMatrix>(&dy[at], arguments.stride);
+}
+"#;
+pub(crate) const W5A1CE584: &str = r#"
+alias Stored = Entry;
+"#;
+pub(crate) const W5A1D6603: &str = r#"
+alias RightMatrix = coop_mat16x16<Number, B>;
+"#;
+pub(crate) const W5A7C4623: &str = r#"
+alias Operand = vec4<f32>;
+"#;
+pub(crate) const W5A85C968: &str = r#"
+var<workgroup> staged_values: array<Entry, STAGED * SIZE>;
+"#;
+pub(crate) const W5B3BB170: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> weights: array<f32>;
+"#;
+pub(crate) const W5B4A3A18: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
+    let value_column = key_column + arguments.kv_heads * entries();
+    let t = min(first + local, arguments.time - 1u);
+    let end = min(first + ROWS, arguments.time);
+    let start_row = control.row * arguments.batch * arguments.time + window;
+    let document = starts[start_row + t];
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
+    let seed = schedule[control.row].seed;
+    let query_at = (window + t) * row_entries + head * entries();
+    var query: array<Entry, SIZE>;
+    var flow: array<Entry, SIZE>;
+    var gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        query[c] = Entry(qkv[query_at + c]) * arguments.scale;
+        flow[c] = Entry(dy[((window + t) * arguments.heads + head) * entries() + c]);
+        gradient[c] = Entry();
+    }
+    let row_lse = lse[plane * arguments.time + t];
+    let row_delta = delta[plane * arguments.time + t];
+    for (var start = begin; start < end; start += STAGED) {
+        let count = min(STAGED, end - start);
+        workgroupBarrier();
+        for (var at = local; at < count * entries(); at += ROWS) {
+            let row = (window + start + at / entries()) * row_entries;
+            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
+            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
+        }
+        workgroupBarrier();
+        for (var slot = 0u; slot < count; slot++) {
+            let j = start + slot;
+            let key = slot * entries();
+            var scores = Entry();
+            var flows = Entry();
+            for (var c = 0u; c < entries(); c++) {
+                scores += query[c] * staged_keys[key + c];
+                flows += flow[c] * staged_values[key + c];
+            }
+            let sees = document <= j && j <= t && t - j < arguments.seen;
+            if sees {
+                var share = horizontal_sum(flows);
+                if arguments.dropout != 0u {
+                    let index = (plane * arguments.time + t) * arguments.time + j;
+                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                    share = select(share * arguments.keep_scale, 0.0, dropped);
+                }
+                let slope = exp(horizontal_sum(scores) - row_lse) * (share - row_delta);
+                for (var c = 0u; c < entries(); c++) {
+                    gradient[c] += slope * staged_keys[key + c];
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[query_at + c] = Stored(gradient[c] * arguments.scale);
+        }
+    }
+}
+"#;
+pub(crate) const W5B6FFA21: &str = r#"
+@group(0) @binding(1)
+var<storage, read> dy: array<Left>;
+"#;
+pub(crate) const W5B97CD25: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> state: array<DecodeState>;
+"#;
+pub(crate) const W5C441047: &str = r#"
+@compute @workgroup_size(256)
+fn distil_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.vocabulary;
+    if row < arguments.rows {
+        let goal = targets[control.row * arguments.rows + row];
+        let right = select(0.0, 1.0, at % arguments.vocabulary == goal);
+        let share = 1.0 / arguments.temperature;
+        let own = exp(logits[at] * share - softened[row].x);
+        let other = exp(teacher[at] * share - softened[row].y);
+        let plain = exp(logits[at] - rows[row].x) - right;
+        let slope = (1.0 - arguments.mix) * plain + arguments.mix * arguments.temperature * (own - other);
+        let factor = arguments.scale * control.loss_scale / select(loss[1], 1.0, loss[1] == 0.0);
+        let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
+        dx[at] = select(factor * slope, 0.0, ignored);
+    }
+}
+"#;
+pub(crate) const W5CE5A808: &str = r#"
+var<workgroup> product: array<f32, 4096>;
+"#;
+pub(crate) const W5D053D37: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> dx: array<Entry>;
+"#;
+pub(crate) const W5D496F52: &str = r#"
+fn right_matrix(column: u32, step: u32) -> RightMatrix {
+    let at = min(column, arguments.columns - EDGE) * arguments.inner + step;
+    return coopLoad<RightMatrix>(&w[at], arguments.inner);
+}
+"#;
+pub(crate) const W5D555B90: &str = r#"
+fn store_blocks(slice: u32, row: u32, column: u32, blocks: Row) {
+    store(slice, row, column, blocks.first);
+    store(slice, row, column + 16u, blocks.second);
+    store(slice, row, column + 32u, blocks.third);
+    store(slice, row, column + 48u, blocks.fourth);
+}
+"#;
+pub(crate) const W5E3B7866: &str = r#"
+const INVOCATIONS: u32 = 64u;
+"#;
+pub(crate) const W5EBD0844: &str = r#"
+@group(0) @binding(2)
+var<storage, read> keys: array<f32>;
+"#;
+pub(crate) const W609A706A: &str = r#"
+fn silu_of(x: Entry) -> Entry {
+    return x * sigmoid(x);
+}
+"#;
+pub(crate) const W60A1C546: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> lse: array<f32>;
+"#;
+pub(crate) const W60AFEFA4: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> y: array<Stored>;
+"#;
+pub(crate) const W60BD640B: &str = r#"
+fn store_blocks(row: u32, column: u32, blocks: Row) {
+    store(row, column, blocks.first);
+    store(row, column + 16u, blocks.second);
+    store(row, column + 32u, blocks.third);
+    store(row, column + 48u, blocks.fourth);
+}
+"#;
+pub(crate) const W60F14364: &str = r#"
+@group(0) @binding(8)
+var<storage, read_write> state: array<DecodeState>;
+"#;
+pub(crate) const W617B01BA: &str = r#"
+@group(0) @binding(1)
+var<storage, read> partials: array<f32>;
+"#;
+pub(crate) const W61CEDB09: &str = r#"
+struct SampleSettings {
+    temperature: f32,
+    top_p: f32,
+    min_p: f32,
+    repetition_penalty: f32,
+    top_k: u32,
+    text: u32
+}
+"#;
+pub(crate) const W61DE877A: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> delta: array<f32>;
+"#;
+pub(crate) const W62732BF9: &str = r#"
+@compute @workgroup_size(256)
+fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let mask = factor(at);
+        var kept = Entry(x[at]) * mask;
+        {
+            kept += r[at];
+        }
+        y[at] = StoredY(kept);
+    }
+}
+"#;
+pub(crate) const W63002B0B: &str = r#"
+@group(0) @binding(1)
+var<storage, read> gradients: array<vec4<f32>>;
+"#;
+pub(crate) const W6440DA8B: &str = r#"
+@group(0) @binding(6)
+var<storage, read_write> rows: array<vec2<f32>>;
+"#;
+pub(crate) const W64A32FDA: &str = r#"
+@compute @workgroup_size(256)
+fn policy(@builtin(local_invocation_index) local: u32) {
+    let least = 1.0 - arguments.epsilon;
+    let most = 1.0 + arguments.epsilon;
+    var sum = 0.0;
+    var counted = 0.0;
+    for (var n = local; n < arguments.rows; n += 256u) {
+        let at = control.row * arguments.rows + n;
+        var slope = 0.0;
+        if targets[at] != arguments.ignored {
+            let l = rows[n].y;
+            let score = scores[at];
+            let ratio = select(1.0, exp(clamp(-l - score.y, -80.0, 80.0)), arguments.ratio == 1u);
+            let clips = (ratio > most && score.x > 0.0) || (ratio < least && score.x < 0.0);
+            let gain = select(ratio, clamp(ratio, least, most), clips);
+            sum += select(-gain, l, arguments.weighs == 1u) * score.x;
+            slope = select(ratio * score.x, 0.0, clips);
+            if arguments.weighs == 1u {
+                slope = score.x;
+            }
+            else if score.z > 0.0 {
+                let d = score.w + l;
+                let apart = divergence(d);
+                let corrected = arguments.corrected == 1u;
+                let factor = select(1.0, ratio, corrected);
+                sum += score.z * apart * factor;
+                slope += score.z * (exp_less_one(d) * factor - select(0.0, apart * ratio, corrected));
+            }
+            counted += 1.0;
+        }
+        weights[n] = slope;
+    }
+    let total = sum_of_group(sum, local, 256u);
+    let count = sum_of_group(counted, local, 256u);
+    if local == 0u {
+        loss[0] = total;
+        loss[1] = count;
+        reports[control.row].loss = total;
+        reports[control.row].count = count;
+    }
+}
+"#;
+pub(crate) const W65B9B19F: &str = r#"
+@group(0) @binding(2)
+var<storage, read> dy: array<Stored>;
+"#;
+pub(crate) const W66B3C7FD: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> dqkv: array<Stored>;
+"#;
+pub(crate) const W66C98CD9: &str = r#"
+var<workgroup> marks: array<atomic<u32>, 512>;
+"#;
+pub(crate) const W6703D862: &str = r#"
+fn sums(group: vec3<u32>, local: u32) {
+    let column = column_of(group, local);
+    let inside = column < arguments.channels;
+    var scale = Entry(0.0);
+    var bias = Entry(0.0);
+    for (var block = first_row(local); inside && block < arguments.rows; block += BLOCK * STEP) {
+        var block_scale = Entry(0.0);
+        var block_bias = Entry(0.0);
+        let end = min(block + BLOCK * STEP, arguments.rows);
+        for (var row = block; row < end; row += STEP) {
+            let at = row * arguments.channels + column;
+            let flow = Entry(dy[at]);
+            block_scale += flow * (x[at] - statistics[row].x) * statistics[row].y;
+            block_bias += flow;
+        }
+        scale += block_scale;
+        bias += block_bias;
+    }
+    scale = sum_of_column(scale, local);
+    {
+        bias = sum_of_column(bias, local);
+    }
+    if inside && first_row(local) == 0u {
+        dw[column] += scale;
+        {
+            db[column] += bias;
+        }
+    }
+}
+"#;
+pub(crate) const W672D05DC: &str = r#"
+@compute @workgroup_size(4, 4)
+fn linear_weight_backward_wide(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let corner = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles) + block_corner(index, 4u);
+    let row = corner.x;
+    let column = corner.y;
+    var rows = Row();
+    var rows16 = Row();
+    var rows32 = Row();
+    var rows48 = Row();
+    var step = steps.x;
+    for (; step + 4u <= steps.y; step += 4u) {
+        let columns = right_row(column, step);
+        multiply_row(&rows, left(row, step), columns);
+        multiply_row(&rows16, left(row + 16u, step), columns);
+        multiply_row(&rows32, left(row + 32u, step), columns);
+        multiply_row(&rows48, left(row + 48u, step), columns);
+    }
+    for (; step < steps.y; step += 4u) {
+        let columns = right_row_guarded(column, step);
+        multiply_row(&rows, left_guarded(row, step), columns);
+        multiply_row(&rows16, left_guarded(row + 16u, step), columns);
+        multiply_row(&rows32, left_guarded(row + 32u, step), columns);
+        multiply_row(&rows48, left_guarded(row + 48u, step), columns);
+    }
+    store_blocks(slice, row, column, rows);
+    store_blocks(slice, row + 16u, column, rows16);
+    store_blocks(slice, row + 32u, column, rows32);
+    store_blocks(slice, row + 48u, column, rows48);
+}
+"#;
+pub(crate) const W6775451E: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
+    let ts = neighbours(own, arguments.time);
+    let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
+    let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
+    let rows = vec4<u32>(plane * arguments.time) + ts;
+    let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+    let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+    var gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        gradient[c] = mat4x4<f32>();
+    }
+    for (var j = begin; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        var scores = mat4x4<f32>();
+        var shares = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+            shares += transpose(four(values, c)) * four_flows(flows, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
+        let slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
+        for (var c = 0u; c < entries; c++) {
+            gradient[c] += four(keys, c) * slopes;
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let block = gradient[c];
+        store(own, queries.x + c, block[0]);
+        store(own + 1u, queries.y + c, block[1]);
+        store(own + 2u, queries.z + c, block[2]);
+        store(own + 3u, queries.w + c, block[3]);
+    }
+}
+"#;
+pub(crate) const W67B064A2: &str = r#"
+@group(0) @binding(2)
+var<storage, read> x: array<Right>;
+"#;
+pub(crate) const W68AAB7DB: &str = r#"
+@compute @workgroup_size(256)
+fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at >= arguments.count || control.skipped == 1u {
+        return;
+    }
+    let rate = schedule[control.row].learning_rate;
+    let gradient = gradients[at] * control.gradient_scale;
+    let decay = select(0.0, arguments.weight_decay, at < arguments.decayed_end);
+    let parameter = parameters[at] - rate * decay * parameters[at];
+    let squares = arguments.beta2 * second[at] + arguments.rest2 * gradient * gradient;
+    {
+        parameters[at] = parameter - rate * (gradient / (sqrt(squares) + arguments.eps));
+        second[at] = squares;
+    }
+}
+"#;
+pub(crate) const W68C02DCB: &str = r#"struct Arguments {
+    rows: u32,
+    vocabulary: u32,
+    temperature: f32,
+    mix: f32,
+    ignoring: u32,
+    ignored: u32
+}
+"#;
+pub(crate) const W692A8A17: &str = r#"
+fn store_one(row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.stride + column;
+        var value = product;
+        {
+            value += b[column];
+        }
+        y[at] = Result(value);
+    }
+}
+"#;
+pub(crate) const W69E37967: &str = r#"struct Arguments {
+    batch: u32,
+    time: u32,
+    heads: u32,
+    head_size: u32
+}
+"#;
+pub(crate) const W69E7EC77: &str = r#"
+@group(0) @binding(5)
+var<storage, read> schedule: array<ScheduleRow>;
+"#;
+pub(crate) const W69E962A9: &str = r#"
+var<workgroup> right_tile: array<vec4<f32>, 256>;
+"#;
+pub(crate) const W6AE55958: &str = r#"
+fn right_matrix(column: u32, step: u32) -> RightMatrix {
+    let at = step * arguments.columns + min(column, arguments.columns - EDGE);
+    return coopLoadT<RightMatrix>(&x[at], arguments.columns);
+}
+"#;
+pub(crate) const W6B3CD452: &str = r#"
+fn store(row: u32, column: u32, block: mat4x4<f32>) {
+    store_row(row, column, block[0]);
+    store_row(row + 1u, column, block[1]);
+    store_row(row + 2u, column, block[2]);
+    store_row(row + 3u, column, block[3]);
+}
+"#;
+pub(crate) const W6C5940EC: &str = r#"
+fn multiply_staged(blocks: ptr<function, Blocks>, local: vec2<u32>) {
+    for (var k = 0u; k < DEPTH; k += 1u) {
+        let left = left_tile[k * 16u + local.x];
+        let left_down = left_tile[k * 16u + local.x + 8u];
+        let right = right_tile[k * 16u + local.y];
+        let right_across = right_tile[k * 16u + local.y + 8u];
+        (*blocks).here += outer(left, right);
+        (*blocks).right += outer(left, right_across);
+        (*blocks).down += outer(left_down, right);
+        (*blocks).across += outer(left_down, right_across);
+    }
+}
+"#;
+pub(crate) const W6D27ED70: &str = r#"
+alias Left = f32;
+"#;
+pub(crate) const W6DB0F95B: &str = r#"
+@group(0) @binding(6)
+var<storage, read> dy: array<Stored>;
+"#;
+pub(crate) const W6E75B6E6: &str = r#"
+@compute @workgroup_size(256)
+fn dropout(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let mask = vec4<f32>(factor(4u * at), factor(4u * at + 1u), factor(4u * at + 2u), factor(4u * at + 3u));
+        var kept = Entry(x[at]) * mask;
+        y[at] = StoredY(kept);
+    }
+}
+"#;
+pub(crate) const W715D3F0E: &str = r#"
+@group(0) @binding(2)
+var<storage, read> b: array<Entry>;
+"#;
+pub(crate) const W717C219C: &str = r#"struct Arguments {
+    rows: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_size: u32
+}
+"#;
+pub(crate) const W71A77C96: &str = r#"
+fn complement(a: f32) -> f32 {
+    let s = min(a, -1e-7);
+    let series = -s * (1.0 + s / 2.0 * (1.0 + s / 3.0 * (1.0 + s / 4.0 * (1.0 + s / 5.0))));
+    return select(1.0 - exp(s), series, s > -0.25);
+}
+"#;
+pub(crate) const W720103CD: &str = r#"
+fn divergence(x: f32) -> f32 {
+    let series = x * x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0))));
+    return select(exp_less_one(x) - x, series, abs(x) < 0.25);
+}
+"#;
+pub(crate) const W73786306: &str = r#"
+fn sum_of_row(value: f32, local: u32) -> f32 {
+    return value;
+}
+"#;
+pub(crate) const W740C2757: &str = r#"
+const STEP: u32 = 1u;
+"#;
+pub(crate) const W748728A0: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_query_backward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * arguments.head_size;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * arguments.head_size;
+    let value_column = key_column + arguments.kv_heads * arguments.head_size;
+    let t = min(first + local, arguments.time - 1u);
+    let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
+    let seed = schedule[control.row].seed;
+    let query_at = (window + t) * row_entries + head * arguments.head_size;
+    var query: array<f32, SIZE>;
+    var flow: array<f32, SIZE>;
+    var gradient: array<f32, SIZE>;
+    for (var c = 0u; c < arguments.head_size; c++) {
+        query[c] = f32(qkv[query_at + c]) * arguments.scale;
+        flow[c] = f32(dy[((window + t) * arguments.heads + head) * arguments.head_size + c]);
+        gradient[c] = 0.0;
+    }
+    let row_lse = lse[plane * arguments.time + t];
+    let row_delta = delta[plane * arguments.time + t];
+    for (var j = begin; j < end; j++) {
+        let key = (window + j) * row_entries + key_column;
+        let value = (window + j) * row_entries + value_column;
+        var scores = 0.0;
+        var flows = 0.0;
+        for (var c = 0u; c < arguments.head_size; c++) {
+            scores += query[c] * f32(qkv[key + c]);
+            flows += flow[c] * f32(qkv[value + c]);
+        }
+        if j <= t && t - j < arguments.seen {
+            var share = flows;
+            if arguments.dropout != 0u {
+                let index = (plane * arguments.time + t) * arguments.time + j;
+                let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                share = select(share * arguments.keep_scale, 0.0, dropped);
+            }
+            let slope = exp(scores - row_lse) * (share - row_delta);
+            for (var c = 0u; c < arguments.head_size; c++) {
+                gradient[c] += slope * f32(qkv[key + c]);
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < arguments.head_size; c++) {
+            dqkv[query_at + c] = Stored(gradient[c] * arguments.scale);
+        }
+    }
+}
+"#;
+pub(crate) const W75FF3118: &str = r#"
+alias StoredY = Entry;
+"#;
+pub(crate) const W77E74561: &str = r#"
+const SIZE: u32 = 32u;
+"#;
+pub(crate) const W78F7F15F: &str = r#"
+@compute @workgroup_size(64)
+fn cross_entropy(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.vocabulary;
+    let lane = lane_of(local);
+    var largest = logits[start];
+    for (var j = lane; j < arguments.vocabulary; j += LANES) {
+        largest = max(largest, logits[start + j]);
+    }
+    largest = max_of_row(largest, local);
+    var exponentials = 0.0;
+    var plain = 0.0;
+    for (var j = lane; j < arguments.vocabulary; j += LANES) {
+        exponentials += exp(logits[start + j] - largest);
+        plain += logits[start + j];
+    }
+    let lse = largest + log(sum_of_row(exponentials, local));
+    let mean = sum_of_row(plain, local) / f32(arguments.vocabulary);
+    if lane == 0u {
+        let goal = targets[control.row * arguments.all_rows + arguments.first_row + row];
+        let right = logits[start + min(goal, arguments.vocabulary - 1u)];
+        let loss = (1.0 - arguments.smoothing) * (lse - right) + arguments.smoothing * (lse - mean);
+        let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
+        rows[row] = vec2<f32>(lse, select(loss, 0.0, ignored));
+    }
+}
+"#;
+pub(crate) const W78FB23AB: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
+    let ts = neighbours(own, arguments.time);
+    let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
+    let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
+    let rows = vec4<u32>(plane * arguments.time) + ts;
+    let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+    let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+    let seed = schedule[control.row].seed;
+    var gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        gradient[c] = mat4x4<f32>();
+    }
+    for (var j = begin; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        var scores = mat4x4<f32>();
+        var shares = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+            shares += transpose(four(values, c)) * four_flows(flows, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
+        {
+            shares = products(shares, kept_of_all(seed, rows, js));
+        }
+        let slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
+        for (var c = 0u; c < entries; c++) {
+            gradient[c] += four(keys, c) * slopes;
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let block = gradient[c];
+        store(own, queries.x + c, block[0]);
+        store(own + 1u, queries.y + c, block[1]);
+        store(own + 2u, queries.z + c, block[2]);
+        store(own + 3u, queries.w + c, block[3]);
+    }
+}
+"#;
+pub(crate) const W794D667F: &str = r#"
+fn drawn(index: u32) -> f32 {
+    let bits = random_bits(schedule[control.row].seed, arguments.site, index);
+    return f32(bits >> 8u) / 8388608.0 - 1.0;
+}
+"#;
+pub(crate) const W79CEF105: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> key_gradient: array<f32>;
+"#;
+pub(crate) const W7A12277E: &str = r#"
+@group(0) @binding(1)
+var<storage, read_write> control: Control;
+"#;
+pub(crate) const W7A9D3592: &str = r#"
+@compute @workgroup_size(256)
+fn preference(@builtin(local_invocation_index) local: u32) {
+    let beta = arguments.beta;
+    var chosen_tokens = 0.0;
+    if arguments.kind == 3u {
+        var own = 0.0;
+        for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
+            for (var t = local; t < arguments.time; t += 256u) {
+                own += select(0.0, 1.0, counts(2u * pair * arguments.time + t));
+            }
+        }
+        let counted = sum_of_group(own, local, 256u);
+        let given = scores[control.row * arguments.scores];
+        chosen_tokens = select(counted, given, given > 0.0);
+    }
+    var divergence = 0.0;
+    if arguments.kind == 5u {
+        var sum = 0.0;
+        var both = 0.0;
+        for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
+            let own = answer(2u * pair, local);
+            let other = answer(2u * pair + 1u, local);
+            let whole = own.y > 0.0 && other.y > 0.0;
+            sum += select(0.0, -other.x - scores[control.row * arguments.scores + 2u * pair + 1u], whole);
+            both += select(0.0, 1.0, whole);
+        }
+        divergence = max(sum / max(both, 1.0), 0.0);
+    }
+    let share = 1.0 / f32(arguments.pairs);
+    var total = 0.0;
+    var rewards = vec2(0.0);
+    var answers = vec2(0.0);
+    var right = 0.0;
+    var ties = 0.0;
+    var whole = 0.0;
+    var ratios = 0.0;
+    var ratio_tokens = 0.0;
+    for (var pair = 0u; pair < arguments.pairs; pair += 1u) {
+        let row = 2u * pair;
+        let c = answer(row, local);
+        let r = answer(row + 1u, local);
+        let first = control.row * arguments.scores + row;
+        let n = max(vec2(c.y, r.y), vec2(1.0));
+        var mean = 0.0;
+        var slope = vec2(0.0);
+        if c.y > 0.0 && r.y > 0.0 {
+            let likelihood = vec2(-c.x, -r.x);
+            let ratio = likelihood - vec2(scores[first], scores[first + 1u]);
+            var worth = beta * ratio;
+            if arguments.kind == 2u || arguments.kind == 3u {
+                worth = beta * likelihood / n;
+            }
+            if arguments.kind == 4u {
+                worth = likelihood;
+            }
+            var size = beta * (abs(likelihood) + abs(vec2(scores[first], scores[first + 1u])));
+            if arguments.kind == 2u || arguments.kind == 3u {
+                size = beta * abs(likelihood) / n;
+            }
+            if arguments.kind == 4u {
+                size = abs(likelihood);
+            }
+            var ahead = worth.x - worth.y;
+            var around = size.x + size.y;
+            var good = true;
+            if arguments.kind == 5u {
+                let w = scores[control.row * arguments.scores + 2u * arguments.pairs + pair];
+                good = w >= 0.0;
+                let along = select(-beta, beta, good);
+                ahead = along * (ratio.x - divergence);
+                let far = sigmoid(-ahead);
+                let near = select(sigmoid(ahead), 0.0, abs(ahead) > 80.0);
+                mean = abs(w) * far;
+                slope = vec2(abs(w) * along * far * near, 0.0);
+                around = size.x;
+                rewards += select(vec2(0.0, worth.x), vec2(worth.x, 0.0), good);
+                answers += select(vec2(0.0, 1.0), vec2(1.0, 0.0), good);
+            }
+            else {
+                rewards += worth;
+                answers += vec2(1.0);
+            }
+            let tie = abs(ahead) <= arguments.tie * around;
+            right += select(select(0.0, 1.0, ahead > 0.0), 0.5, tie);
+            ties += select(0.0, 1.0, tie);
+            whole += 1.0;
+            ratios += select(0.0, ratio.x, good);
+            ratio_tokens += select(0.0, c.y, good);
+            switch arguments.kind {
+                case 0u {
+                    let h = (-c.x - scores[first]) - (-r.x - scores[first + 1u]);
+                    mean = softplus(-beta * h);
+                    slope = beta * sigmoid(-beta * h) * vec2(1.0, -1.0);
+                }
+                case 1u {
+                    let h = (-c.x - scores[first]) / n.x - (-r.x - scores[first + 1u]) / n.y;
+                    let off = h - 0.5 / beta;
+                    mean = off * off;
+                    slope = -2.0 * off * vec2(1.0, -1.0) / n;
+                }
+                case 2u {
+                    let z = beta * (r.x / n.y - c.x / n.x) - arguments.margin;
+                    mean = softplus(-z);
+                    slope = beta * sigmoid(-z) * vec2(1.0, -1.0) / n;
+                }
+                case 4u {
+                    let z = r.x - c.x - arguments.margin;
+                    let sum = -c.x - r.x;
+                    mean = softplus(-z) + arguments.center * sum * sum;
+                    slope = sigmoid(-z) * vec2(1.0, -1.0) - vec2(2.0 * arguments.center * sum);
+                }
+                case 5u {
+                
+                }
+                case default {
+                    let a = vec2(-c.x, -r.x) / n;
+                    let rest = vec2(complement(a.x), complement(a.y));
+                    let h = (a.x - log(rest.x)) - (a.y - log(rest.y));
+                    mean = beta * softplus(-h);
+                    slope = beta * sigmoid(-h) * vec2(1.0, -1.0) / (rest * n);
+                }
+            }
+        }
+        mean *= share;
+        slope *= share;
+        if chosen_tokens > 0.0 {
+            mean += c.x / chosen_tokens;
+            slope.x += 1.0 / chosen_tokens;
+        }
+        total += mean;
+        for (var t = local; t < arguments.time; t += 256u) {
+            let at = row * arguments.time + t;
+            weights[at] = slope.x;
+            weights[at + arguments.time] = slope.y;
+        }
+    }
+    if local == 0u {
+        loss[0] = total;
+        loss[1] = f32(arguments.pairs);
+        let each = rewards / max(answers, vec2(1.0));
+        let accuracy = right / max(whole, 1.0);
+        let compares = arguments.kind < 2u || arguments.kind == 5u;
+        let log_ratio = select(0.0, ratios / max(ratio_tokens, 1.0), compares);
+        let tied = ties / max(whole, 1.0);
+        loss[2] = each.x;
+        loss[3] = each.y;
+        loss[4] = accuracy;
+        loss[5] = log_ratio;
+        loss[6] = tied;
+        loss[7] = answers.x;
+        loss[8] = answers.y;
+        reports[control.row].loss = total;
+        reports[control.row].count = f32(arguments.pairs);
+        reports[control.row].chosen_reward = each.x;
+        reports[control.row].rejected_reward = each.y;
+        reports[control.row].accuracy = accuracy;
+        reports[control.row].log_ratio = log_ratio;
+        reports[control.row].ties = tied;
+        reports[control.row].chosen = answers.x;
+        reports[control.row].rejected = answers.y;
+    }
+}
+"#;
+pub(crate) const W7B75EEB3: &str = r#"
+fn weights(output: u32, k: u32) -> Entry {
+    return Entry(w[output * arguments.inner + k]);
+}
+"#;
+pub(crate) const W7B79394A: &str = r#"
+fn right_row_guarded(column: u32, step: u32) -> Row {
+    return Row(right_guarded(column, step), right_guarded(column + 16u, step), right_guarded(column + 32u, step), right_guarded(column + 48u, step));
+}
+"#;
+pub(crate) const W7CC6EE24: &str = r#"
+const CUBIC: f32 = 0.044715;
+"#;
+pub(crate) const W7D0364BC: &str = r#"
+fn mark(number: u32) {
+    if number < CHUNK {
+        atomicOr(&marks[number / 32u], 1u << (number % 32u));
+    }
+}
+"#;
+pub(crate) const W7D143630: &str = r#"
+alias Entry = f32;
+"#;
+pub(crate) const W7D3FB577: &str = r#"
+@compute @workgroup_size(256)
+fn gradient_squares(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    var squares = vec4<f32>();
+    var odd = vec4<u32>();
+    for (var at = group.x * 256u + local; at < arguments.count; at += arguments.groups * 256u) {
+        let gradient = gradients[at];
+        let exponent = bitcast<vec4<u32>>(gradient) & vec4<u32>(2139095040u);
+        odd += select(vec4<u32>(0u), vec4<u32>(1u), exponent == vec4<u32>(2139095040u));
+        squares += gradient * gradient;
+    }
+    let sum = sum_of_group(squares.x + squares.y + squares.z + squares.w, local, 256u);
+    let broken = sum_of_group(f32(odd.x + odd.y + odd.z + odd.w), local, 256u);
+    if local == 0u {
+        partials[arguments.first + group.x] = vec2<f32>(sum, broken);
+    }
+}
+"#;
+pub(crate) const W7D798067: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> dw: array<f32>;
+"#;
+pub(crate) const W7E791804: &str = r#"
+@compute @workgroup_size(16)
+fn norm_weight_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    sums(group, local);
+}
+"#;
+pub(crate) const W7F57DB32: &str = r#"
+fn random_bits(seed: vec2<u32>, site: u32, index: u32) -> u32 {
+    return mix_bits((mix_bits(index ^ seed.x) + seed.y) ^ (site * 2654435769u));
+}
+"#;
+pub(crate) const W7F95F4BB: &str = r#"
+fn column_of(tile_column: u32, place: u32) -> u32 {
+    return tile_column + place;
+}
+"#;
+pub(crate) const W80541DEC: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let own = first + local * 4u;
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
+    let values = keys + vec4<u32>(arguments.kv_heads * entries);
+    let seed = schedule[control.row].seed;
+    let start_row = control.row * arguments.batch * arguments.time + window;
+    let last = min(first + ROWS, arguments.time) - 1u;
+    var key_gradient: array<mat4x4<f32>, SIZE>;
+    var value_gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        key_gradient[c] = mat4x4<f32>();
+        value_gradient[c] = mat4x4<f32>();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var t = first; t < end; t += 4u) {
+            {
+                if starts[start_row + t] > last {
+                    break;
+                }
+            }
+            let seers = neighbours(t, arguments.time);
+            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
+            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
+            var scores = mat4x4<f32>();
+            var shares = mat4x4<f32>();
+            for (var c = 0u; c < entries; c++) {
+                scores += transpose(four(queries, c)) * four(keys, c);
+                shares += transpose(four_flows(flows, c)) * four(values, c);
+            }
+            {
+                let documents = vec4<u32>(starts[start_row + seers.x], starts[start_row + seers.y], starts[start_row + seers.z], starts[start_row + seers.w]);
+                scores = queries_until(scores, documents, own);
+            }
+            let rows = vec4<u32>(query_plane) + seers;
+            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
+            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
+            var kept_probabilities = probabilities;
+            {
+                let keep = mat4x4<f32>(kept_of(seed, query_plane + t, own), kept_of(seed, query_plane + t, own + 1u), kept_of(seed, query_plane + t, own + 2u), kept_of(seed, query_plane + t, own + 3u));
+                kept_probabilities = products(probabilities, keep);
+                shares = products(shares, keep);
+            }
+            let slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
+            for (var c = 0u; c < entries; c++) {
+                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
+                key_gradient[c] += four(queries, c) * slopes;
+            }
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let by_key = key_gradient[c];
+        let by_value = value_gradient[c];
+        store(own, keys.x + c, by_key[0] * arguments.scale);
+        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
+        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
+        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
+        store(own, values.x + c, by_value[0]);
+        store(own + 1u, values.y + c, by_value[1]);
+        store(own + 2u, values.z + c, by_value[2]);
+        store(own + 3u, values.w + c, by_value[3]);
+    }
+}
+"#;
+pub(crate) const W80636A8F: &str = r#"
+fn sum_of_row(value: f32, local: u32) -> f32 {
+    return sum_of_group(value, local, 64u);
+}
+"#;
+pub(crate) const W809AE16E: &str = r#"
+fn store_one(row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.columns + column;
+        var value = product;
+        {
+            value += r[at];
+        }
+        dx[at] = Result(value);
+    }
+}
+"#;
+pub(crate) const W81677BDB: &str = r#"
+fn dy_columns(step: u32, row: u32) -> vec4<f32> {
+    return vec4<f32>(dy[(step * arguments.stride + min(row, arguments.rows - 4u)) / 4u]);
+}
+"#;
+pub(crate) const W818D0471: &str = r#"
+struct Cursor {
+    start: u32,
+    length: u32,
+    text: u32
+}
+"#;
+pub(crate) const W81AA33AE: &str = r#"
+@compute @workgroup_size(64)
+fn unlikelihood(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.vocabulary;
+    var most = logits[start];
+    for (var j = local; j < arguments.vocabulary; j += 64u) {
+        most = max(most, logits[start + j]);
+    }
+    most = max_of_group(most, local, 64u);
+    var exponentials = 0.0;
+    for (var j = local; j < arguments.vocabulary; j += 64u) {
+        exponentials += exp(logits[start + j] - most);
+    }
+    let lse = most + log(sum_of_group(exponentials, local, 64u));
+    let ring = control.row * arguments.rows;
+    let goal = targets[ring + row];
+    let position = row % arguments.time;
+    let first = select(0u, starts[ring + row], arguments.documents == 1u);
+    var unlikely = 0.0;
+    var odds = 0.0;
+    for (var from_token = 0u; from_token < arguments.vocabulary; from_token += CHUNK) {
+        clear_marks(local, 64u);
+        workgroupBarrier();
+        for (var t = first + local; t <= position; t += 64u) {
+            let token = tokens[ring + row - position + t];
+            if token >= from_token && token != goal {
+                mark(token - from_token);
+            }
+        }
+        workgroupBarrier();
+        let count = min(CHUNK, arguments.vocabulary - from_token);
+        for (var j = local; j < count; j += 64u) {
+            if is_marked(j) {
+                let p = exp(logits[start + from_token + j] - lse);
+                let rest = max(1.0 - p, 1e-5);
+                unlikely -= log(rest);
+                odds += select(0.0, p / rest, 1.0 - p >= 1e-5);
+            }
+        }
+        workgroupBarrier();
+    }
+    let penalty = sum_of_group(unlikely, local, 64u);
+    let sum = sum_of_group(odds, local, 64u);
+    if local == 0u {
+        let loss = lse - logits[start + min(goal, arguments.vocabulary - 1u)] + arguments.alpha * penalty;
+        let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
+        rows[row] = vec2<f32>(lse, select(loss, 0.0, ignored));
+        sums[row] = vec2<f32>(lse, sum);
+    }
+}
+"#;
+pub(crate) const W82C490A1: &str = r#"
+@compute @workgroup_size(256)
+fn noise(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        y[at] = x[at] + arguments.size * drawn(at);
+    }
+}
+"#;
+pub(crate) const W839EE6F6: &str = r#"
+@group(0) @binding(6)
+var<storage, read_write> dx: array<Stored>;
+"#;
+pub(crate) const W83E52C54: &str = r#"
+var<workgroup> shares: array<f32, LANES>;
+"#;
+pub(crate) const W8403D551: &str = r#"
+var<workgroup> lane_keys: array<u32, LANES>;
+"#;
+pub(crate) const W84552074: &str = r#"
+fn bounded(bits: u32) -> f32 {
+    let magnitude = bits & 2147483647u;
+    if magnitude <= bitcast<u32>(MAX_LOGIT) {
+        return bitcast<f32>(bits);
+    }
+    let undefined = magnitude > 2139095040u;
+    return select(MAX_LOGIT, -MAX_LOGIT, undefined || bits != magnitude);
+}
+"#;
+pub(crate) const W854CABC3: &str = r#"
+const SIZE: u32 = 256u;
+"#;
+pub(crate) const W86909ABB: &str = r#"
+const EDGE: u32 = 8u;
+"#;
+pub(crate) const W86D4D28A: &str = r#"
+fn block_corner(index: u32, group: u32) -> vec2<u32> {
+    return vec2<u32>(index / group, index % group) * 4u;
+}
+"#;
+pub(crate) const W86FB96BF: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    store_one(row, column, values.x);
+    store_one(row, column + 1u, values.y);
+    store_one(row, column + 2u, values.z);
+    store_one(row, column + 3u, values.w);
+}
+"#;
+pub(crate) const W87A75E37: &str = r#"
+fn key_of(logit: f32) -> u32 {
+    let bits = select(bitcast<u32>(logit), 0u, logit == 0.0);
+    return select(bits | 2147483648u, ~bits, bits >= 2147483648u);
+}
+"#;
+pub(crate) const W87AB42AA: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = block_corner(index, 8u);
+    let row = tile.x + corner.x;
+    let columns = vec2<u32>(column_of(tile.y, corner.y), column_of(tile.y, corner.y + 32u));
+    var blocks = Blocks();
+    for (var step = 0u; step < arguments.inner; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(columns.x, step), right(columns.y, step));
+    }
+    store(row, columns, blocks.here, blocks.right);
+    store(row + 32u, columns, blocks.down, blocks.across);
+}
+"#;
+pub(crate) const W87B7AFC9: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> reports: array<ReportRow>;
+"#;
+pub(crate) const W87C6AA95: &str = r#"
+fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
+    store_one(slice, row, column, values.x);
+    store_one(slice, row, column + 1u, values.y);
+    store_one(slice, row, column + 2u, values.z);
+    store_one(slice, row, column + 3u, values.w);
+}
+"#;
+pub(crate) const W8855A2ED: &str = r#"
+@group(0) @binding(4)
+var<storage, read> order: array<u32>;
+"#;
+pub(crate) const W8880B2A2: &str = r#"
+fn outer(rows: vec4<f32>, columns: vec4<f32>) -> mat4x4<f32> {
+    return mat4x4<f32>(columns * rows.x, columns * rows.y, columns * rows.z, columns * rows.w);
+}
+"#;
+pub(crate) const W89C40F9E: &str = r#"
+const NUCLEUS: f32 = 0.999999;
+"#;
+pub(crate) const W8B345C18: &str = r#"
+fn horizontal_sum(x: Entry) -> f32 {
+    return (x.x + x.y) + (x.z + x.w);
+}
+"#;
+pub(crate) const W8C399512: &str = r#"
+@group(0) @binding(2)
+var<storage, read> lse: array<f32>;
+"#;
+pub(crate) const W8CD93CF5: &str = r#"
+fn left(row: u32, step: u32) -> mat4x4<f32> {
+    return transpose(mat4x4<f32>(dy_columns(step, row), dy_columns(step + 1u, row), dy_columns(step + 2u, row), dy_columns(step + 3u, row)));
+}
+"#;
+pub(crate) const W8D82E1D2: &str = r#"
+@compute @workgroup_size(256)
+fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at >= arguments.count || control.skipped == 1u {
+        return;
+    }
+    let rate = schedule[control.row].learning_rate;
+    let gradient = gradients[at] * control.gradient_scale;
+    let decay = select(0.0, arguments.weight_decay, at < arguments.decayed_end);
+    let parameter = parameters[at] - rate * decay * parameters[at];
+    let squares = arguments.beta2 * second[at] + arguments.rest2 * gradient * gradient;
+    {
+        let mean = arguments.beta1 * first[at] + arguments.rest1 * gradient;
+        let corrected = sqrt(squares / schedule[control.row].second_correction);
+        let step = (mean / schedule[control.row].first_correction) / (corrected + arguments.eps);
+        parameters[at] = parameter - rate * step;
+        first[at] = mean;
+        second[at] = squares;
+    }
+}
+"#;
+pub(crate) const W8DB3E444: &str = r#"
+@group(0) @binding(2)
+var<storage, read> dy: array<Entry>;
+"#;
+pub(crate) const W8E36B793: &str = r#"
+fn kept_of(seed: vec2<u32>, row: u32, keys: vec4<u32>) -> vec4<f32> {
+    return kept(seed, arguments.site, arguments.threshold, arguments.keep_scale, vec4<u32>(row * arguments.time) + keys);
+}
+"#;
+pub(crate) const W8EA9DD8E: &str = r#"
+fn right(column: u32, step: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(w_columns(step, column), w_columns(step + 1u, column), w_columns(step + 2u, column), w_columns(step + 3u, column));
+}
+"#;
+pub(crate) const W8F0763EC: &str = r#"
+fn left_matrix(row: u32, step: u32) -> LeftMatrix {
+    let at = min(row, arguments.rows - EDGE) * arguments.inner + step;
+    return coopLoadT<LeftMatrix>(&x[at], arguments.inner);
+}
+"#;
+pub(crate) const W8F2AD501: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> y: array<Stored>;
+"#;
+pub(crate) const W8FA17B21: &str = r#"
+@compute @workgroup_size(4, 4)
+fn linear_input_backward_wide(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = tile + block_corner(index, 4u);
+    let row = corner.x;
+    let column = corner.y;
+    var rows = Row();
+    var rows16 = Row();
+    var rows32 = Row();
+    var rows48 = Row();
+    for (var step = 0u; step < arguments.inner; step += 4u) {
+        let columns = right_row(column, step);
+        multiply_row(&rows, left(row, step), columns);
+        multiply_row(&rows16, left(row + 16u, step), columns);
+        multiply_row(&rows32, left(row + 32u, step), columns);
+        multiply_row(&rows48, left(row + 48u, step), columns);
+    }
+    store_blocks(row, column, rows);
+    store_blocks(row + 16u, column, rows16);
+    store_blocks(row + 32u, column, rows32);
+    store_blocks(row + 48u, column, rows48);
+}
+"#;
+pub(crate) const W8FDD9370: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> y: array<f32>;
+"#;
+pub(crate) const W906AF7CF: &str = r#"
+@group(0) @binding(5)
+var<storage, read> delta: array<f32>;
+"#;
+pub(crate) const W90B78705: &str = r#"
+@compute @workgroup_size(4, 4)
+fn linear_wide(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = block_corner(index, 4u);
+    let row = tile.x + corner.x;
+    var rows = Row();
+    var rows16 = Row();
+    var rows32 = Row();
+    var rows48 = Row();
+    for (var step = 0u; step < arguments.inner; step += 4u) {
+        let columns = right_row(tile.y, corner.y, step);
+        multiply_row(&rows, left(row, step), columns);
+        multiply_row(&rows16, left(row + 16u, step), columns);
+        multiply_row(&rows32, left(row + 32u, step), columns);
+        multiply_row(&rows48, left(row + 48u, step), columns);
+    }
+    store_blocks(row, tile.y, corner.y, rows);
+    store_blocks(row + 16u, tile.y, corner.y, rows16);
+    store_blocks(row + 32u, tile.y, corner.y, rows32);
+    store_blocks(row + 48u, tile.y, corner.y, rows48);
+}
+"#;
+pub(crate) const W916C3F7F: &str = r#"
+@group(0) @binding(2)
+var<storage, read> schedule: array<ScheduleRow>;
+"#;
+pub(crate) const W91E6CA01: &str = r#"
+@group(0) @binding(1)
+var<storage, read> partials: array<vec2<f32>>;
+"#;
+pub(crate) const W925B5ABA: &str = r#"struct Arguments {
+    rows: u32,
+    channels: u32,
+    offset: f32
+}
+"#;
+pub(crate) const W92660EF3: &str = r#"
+fn max_of_group(value: f32, local: u32, size: u32) -> f32 {
+    lanes[local] = value;
+    workgroupBarrier();
+    for (var half = size / 2u; half > 0u; half /= 2u) {
+        if local < half {
+            lanes[local] = max(lanes[local], lanes[local + half]);
+        }
+        workgroupBarrier();
+    }
+    let largest = lanes[0];
+    workgroupBarrier();
+    return largest;
+}
+"#;
+pub(crate) const W928779A0: &str = r#"
+@group(0) @binding(3)
+var<storage, read> dy: array<Stored>;
+"#;
+pub(crate) const W92E6200A: &str = r#"
+@group(0) @binding(1)
+var<storage, read> x: array<f32>;
+"#;
+pub(crate) const W931734E6: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> lse: array<f32>;
+"#;
+pub(crate) const W93ABBE2C: &str = r#"
+@compute @workgroup_size(256)
+fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let position = group_number(group) / arguments.chunks;
+    let column = group_number(group) % arguments.chunks * 32u + local % 32u;
+    if position >= arguments.count {
+        return;
+    }
+    let begin = control.row * 2u * arguments.count + position;
+    let length = order[begin + arguments.count];
+    if length == 0u {
+        return;
+    }
+    var sum = Entry(0.0);
+    if column < arguments.channels {
+        sum = run_sum(begin, local / 32u, 8u, length, column);
+    }
+    sums[local] = sum;
+    workgroupBarrier();
+    let bound = tokens[control.row * arguments.count + order[begin]] - arguments.first;
+    if local < 32u && column < arguments.channels && bound < arguments.rows {
+        for (var lane = 1u; lane < 8u; lane += 1u) {
+            sum += sums[lane * 32u + local];
+        }
+        dtable[bound * arguments.channels + column] += sum;
+    }
+}
+"#;
+pub(crate) const W93CAF7AE: &str = r#"
+fn logit_of(key: u32) -> f32 {
+    return bitcast<f32>(select(~key, key & 2147483647u, key >= 2147483648u));
+}
+"#;
+pub(crate) const W9545BC88: &str = r#"
+@group(0) @binding(3)
+var<storage, read> tokens: array<u32>;
+"#;
+pub(crate) const W959F3FFB: &str = r#"
+fn left(row: u32, step: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(x_steps(row, step), x_steps(row + 1u, step), x_steps(row + 2u, step), x_steps(row + 3u, step));
+}
+"#;
+pub(crate) const W95FDEC54: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let own = first + local * 4u;
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
+    let values = keys + vec4<u32>(arguments.kv_heads * entries);
+    let seed = schedule[control.row].seed;
+    var key_gradient: array<mat4x4<f32>, SIZE>;
+    var value_gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        key_gradient[c] = mat4x4<f32>();
+        value_gradient[c] = mat4x4<f32>();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var t = first; t < end; t += 4u) {
+            let seers = neighbours(t, arguments.time);
+            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
+            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
+            var scores = mat4x4<f32>();
+            var shares = mat4x4<f32>();
+            for (var c = 0u; c < entries; c++) {
+                scores += transpose(four(queries, c)) * four(keys, c);
+                shares += transpose(four_flows(flows, c)) * four(values, c);
+            }
+            let rows = vec4<u32>(query_plane) + seers;
+            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
+            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
+            var kept_probabilities = probabilities;
+            {
+                let keep = mat4x4<f32>(kept_of(seed, query_plane + t, own), kept_of(seed, query_plane + t, own + 1u), kept_of(seed, query_plane + t, own + 2u), kept_of(seed, query_plane + t, own + 3u));
+                kept_probabilities = products(probabilities, keep);
+                shares = products(shares, keep);
+            }
+            let slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
+            for (var c = 0u; c < entries; c++) {
+                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
+                key_gradient[c] += four(queries, c) * slopes;
+            }
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let by_key = key_gradient[c];
+        let by_value = value_gradient[c];
+        store(own, keys.x + c, by_key[0] * arguments.scale);
+        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
+        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
+        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
+        store(own, values.x + c, by_value[0]);
+        store(own + 1u, values.y + c, by_value[1]);
+        store(own + 2u, values.z + c, by_value[2]);
+        store(own + 3u, values.w + c, by_value[3]);
+    }
+}
+"#;
+pub(crate) const W963E2A0A: &str = r#"
+fn gelu_exact_slope(x: Entry) -> Entry {
+    let density = ROOT_1_OVER_2_PI * exp(max(-0.5 * x * x, Entry(-80.0)));
+    return 0.5 * (1.0 + error_function(x * ROOT_HALF)) + x * density;
+}
+"#;
+pub(crate) const W971146B8: &str = r#"
+const BLOCK: u32 = 16u;
+"#;
+pub(crate) const W97EAE26D: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> dtable: array<Entry>;
+"#;
+pub(crate) const W981AE7BD: &str = r#"
+@group(0) @binding(5)
+var<storage, read> r: array<f32>;
+"#;
+pub(crate) const W9831C237: &str = r#"
+fn lane_of(local: u32) -> u32 {
+    return 0u;
+}
+"#;
+pub(crate) const W98FF8D39: &str = r#"
+struct Arguments {
+    batch: u32,
+    time: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_size: u32,
+    scale: f32,
+    dropout: u32,
+    site: u32,
+    threshold: u32,
+    keep_scale: f32,
+    seen: u32
+}
+"#;
+pub(crate) const W993710E7: &str = r#"
+fn is_marked(number: u32) -> bool {
+    return ((atomicLoad(&marks[number / 32u]) >> (number % 32u)) & 1u) == 1u;
+}
+"#;
+pub(crate) const W9975A7DC: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> dw: array<Entry>;
+"#;
+pub(crate) const W998DA095: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_key_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let j = min(first + local, arguments.time - 1u);
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let key_at = (window + j) * row_entries + (arguments.heads + key_head) * entries();
+    let value_at = key_at + arguments.kv_heads * entries();
+    let seed = schedule[control.row].seed;
+    let start_row = control.row * arguments.batch * arguments.time + window;
+    let last = min(first + ROWS, arguments.time) - 1u;
+    var key: array<Entry, SIZE>;
+    var value: array<Entry, SIZE>;
+    var key_gradient: array<Entry, SIZE>;
+    var value_gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        key[c] = Entry(qkv[key_at + c]) * arguments.scale;
+        value[c] = Entry(qkv[value_at + c]);
+        key_gradient[c] = Entry();
+        value_gradient[c] = Entry();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var start = first; start < end; start += STAGED) {
+            {
+                if starts[start_row + start] > last {
+                    break;
+                }
+            }
+            let count = min(STAGED, end - start);
+            workgroupBarrier();
+            for (var at = local; at < count * entries(); at += ROWS) {
+                let row = window + start + at / entries();
+                let column = head * entries() + at % entries();
+                staged_queries[at] = Entry(qkv[row * row_entries + column]);
+                staged_flows[at] = Entry(dy[row * arguments.heads * entries() + column]);
+            }
+            workgroupBarrier();
+            for (var slot = 0u; slot < count; slot++) {
+                let t = start + slot;
+                let query = slot * entries();
+                var scores = Entry();
+                var flows = Entry();
+                for (var c = 0u; c < entries(); c++) {
+                    scores += key[c] * staged_queries[query + c];
+                    flows += value[c] * staged_flows[query + c];
+                }
+                let sees = j <= t && t - j < arguments.seen && starts[start_row + t] <= j;
+                if sees {
+                    let probability = exp(horizontal_sum(scores) - lse[query_plane + t]);
+                    var keep = 1.0;
+                    if arguments.dropout != 0u {
+                        let index = (query_plane + t) * arguments.time + j;
+                        let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                        keep = select(arguments.keep_scale, 0.0, dropped);
+                    }
+                    let share = probability * keep;
+                    let slope = probability * (keep * horizontal_sum(flows) - delta[query_plane + t]);
+                    for (var c = 0u; c < entries(); c++) {
+                        value_gradient[c] += share * staged_flows[query + c];
+                        key_gradient[c] += slope * staged_queries[query + c];
+                    }
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[key_at + c] = Stored(key_gradient[c] * arguments.scale);
+            dqkv[value_at + c] = Stored(value_gradient[c]);
+        }
+    }
+}
+"#;
+pub(crate) const W99CDD03D: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_query_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries();
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries();
+    let value_column = key_column + arguments.kv_heads * entries();
+    let t = min(first + local, arguments.time - 1u);
+    let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
+    let seed = schedule[control.row].seed;
+    let query_at = (window + t) * row_entries + head * entries();
+    var query: array<Entry, SIZE>;
+    var flow: array<Entry, SIZE>;
+    var gradient: array<Entry, SIZE>;
+    for (var c = 0u; c < entries(); c++) {
+        query[c] = Entry(qkv[query_at + c]) * arguments.scale;
+        flow[c] = Entry(dy[((window + t) * arguments.heads + head) * entries() + c]);
+        gradient[c] = Entry();
+    }
+    let row_lse = lse[plane * arguments.time + t];
+    let row_delta = delta[plane * arguments.time + t];
+    for (var start = begin; start < end; start += STAGED) {
+        let count = min(STAGED, end - start);
+        workgroupBarrier();
+        for (var at = local; at < count * entries(); at += ROWS) {
+            let row = (window + start + at / entries()) * row_entries;
+            staged_keys[at] = Entry(qkv[row + key_column + at % entries()]);
+            staged_values[at] = Entry(qkv[row + value_column + at % entries()]);
+        }
+        workgroupBarrier();
+        for (var slot = 0u; slot < count; slot++) {
+            let j = start + slot;
+            let key = slot * entries();
+            var scores = Entry();
+            var flows = Entry();
+            for (var c = 0u; c < entries(); c++) {
+                scores += query[c] * staged_keys[key + c];
+                flows += flow[c] * staged_values[key + c];
+            }
+            let sees = j <= t && t - j < arguments.seen;
+            if sees {
+                var share = horizontal_sum(flows);
+                if arguments.dropout != 0u {
+                    let index = (plane * arguments.time + t) * arguments.time + j;
+                    let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                    share = select(share * arguments.keep_scale, 0.0, dropped);
+                }
+                let slope = exp(horizontal_sum(scores) - row_lse) * (share - row_delta);
+                for (var c = 0u; c < entries(); c++) {
+                    gradient[c] += slope * staged_keys[key + c];
+                }
+            }
+        }
+    }
+    if first + local < arguments.time {
+        for (var c = 0u; c < entries(); c++) {
+            dqkv[query_at + c] = Stored(gradient[c] * arguments.scale);
+        }
+    }
+}
+"#;
+pub(crate) const W99EAAC9B: &str = r#"
+fn factor(index: u32) -> f32 {
+    let bits = random_bits(schedule[control.row].seed, arguments.site, index);
+    return select(arguments.scale, 0.0, bits < arguments.threshold);
+}
+"#;
+pub(crate) const W9A72D2CE: &str = r#"@group(0) @binding(1)
+var<storage, read> x: array<Number>;
+"#;
+pub(crate) const W9B3FC55F: &str = r#"struct Arguments {
+    rows: u32,
+    time: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_size: u32,
+    positions: u32
+}
+"#;
+pub(crate) const W9CD8733A: &str = r#"struct Arguments {
+    count: u32,
+    decayed_end: u32,
+    beta1: f32,
+    beta2: f32,
+    rest1: f32,
+    rest2: f32,
+    eps: f32,
+    weight_decay: f32
+}
+"#;
+pub(crate) const W9D540375: &str = r#"
+fn sum_of_column(value: Entry, local: u32) -> Entry {
+    {
+        columns[local] = value;
+        workgroupBarrier();
+        for (var half = STEP / 2u; half > 0u; half /= 2u) {
+            if local < half * COLUMNS {
+                columns[local] += columns[local + half * COLUMNS];
+            }
+            workgroupBarrier();
+        }
+        let sum = columns[local % COLUMNS];
+        workgroupBarrier();
+        return sum;
+    }
+}
+"#;
+pub(crate) const W9D79ED31: &str = r#"
+const WIDTH: u32 = 4u;
+"#;
+pub(crate) const W9EBF195E: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> y: array<Entry>;
+"#;
+pub(crate) const W9EE3FA8E: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> keys: array<f32>;
+"#;
+pub(crate) const WA07233F3: &str = r#"
+@group(0) @binding(2)
+var<storage, read> roots: array<f32>;
+"#;
+pub(crate) const WA099853E: &str = r#"
+struct Row {
+    first: mat4x4<f32>,
+    second: mat4x4<f32>,
+    third: mat4x4<f32>,
+    fourth: mat4x4<f32>
+}
+"#;
+pub(crate) const WA1560891: &str = r#"
+fn horizontal_sum(x: Entry) -> f32 {
+    return x;
+}
+"#;
+pub(crate) const WA16933B8: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let lane = lane_of(local);
+    let count = f32(arguments.channels * WIDTH);
+    let mean = statistics[row].x;
+    let root = statistics[row].y;
+    var along = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        along += g * (x[start + c] - mean) * root;
+    }
+    let mean_along = sum_of_row(total(along), local) / count;
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let normal = (x[start + c] - mean) * root;
+        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        var gradient = root * (g - normal * mean_along);
+        dx[start + c] = gradient;
+    }
+}
+"#;
+pub(crate) const WA18F9AB3: &str = r#"
+@group(0) @binding(7)
+var<storage, read> loss: array<f32>;
+"#;
+pub(crate) const WA290A097: &str = r#"
+@compute @workgroup_size(64)
+fn linear_weight_backward_cooperative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let own = own_subgroup(index);
+    for (var part = own.x; part < PARTS; part += own.y) {
+        let corner = tile + part_corner(part);
+        var sums = Sums();
+        for (var step = steps.x; step < steps.y; step += EDGE) {
+            add_products(&sums, left_matrices(corner.x, step), right_matrices(corner.y, step));
+        }
+        keep(&sums, part_corner(part));
+    }
+    let corner = block_corner(index, 8u);
+    let blocks = kept_blocks(corner.x, corner.y);
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
+}
+"#;
+pub(crate) const WA2E84779: &str = r#"
+fn store_one(row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.columns + column;
+        var value = product;
+        {
+            value += select(0.0, f32(dx[at]), arguments.accumulate == 1u);
+        }
+        dx[at] = Result(value);
+    }
+}
+"#;
+pub(crate) const WA305F755: &str = r#"
+fn store_one(row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = row * arguments.stride + column;
+        var value = product;
+        y[at] = Result(value);
+    }
+}
+"#;
+pub(crate) const WA39B7F08: &str = r#"
+alias Result = f32;
+"#;
+pub(crate) const WA3B595BC: &str = r#"
+fn store(row: u32, columns: vec2<u32>, here: mat4x4<f32>, right: mat4x4<f32>) {
+    store_block(row, columns.x, here);
+    store_block(row, columns.y, right);
+}
+"#;
+pub(crate) const WA47AC17E: &str = r#"
+@group(0) @binding(6)
+var<storage, read> r: array<Entry>;
+"#;
+pub(crate) const WA48449E4: &str = r#"
+fn stage(index: u32, left: mat4x4<f32>, right: mat4x4<f32>) {
+    let steps = transpose(left);
+    let place = index % 16u;
+    let step = index / 16u * 4u;
+    left_tile[step * 16u + place] = steps[0];
+    left_tile[(step + 1u) * 16u + place] = steps[1];
+    left_tile[(step + 2u) * 16u + place] = steps[2];
+    left_tile[(step + 3u) * 16u + place] = steps[3];
+    right_tile[step * 16u + place] = right[0];
+    right_tile[(step + 1u) * 16u + place] = right[1];
+    right_tile[(step + 2u) * 16u + place] = right[2];
+    right_tile[(step + 3u) * 16u + place] = right[3];
+}
+"#;
+pub(crate) const WA49761BE: &str = r#"
+@group(0) @binding(2)
+var<storage, read> rows: array<vec2<f32>>;
+"#;
+pub(crate) const WA4A81B9B: &str = r#"
+@compute @workgroup_size(32)
+fn embedding_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let position = group_number(group);
+    if position >= arguments.count {
+        return;
+    }
+    let begin = control.row * 2u * arguments.count + position;
+    let length = order[begin + arguments.count];
+    if length == 0u {
+        return;
+    }
+    let bound = tokens[control.row * arguments.count + order[begin]] - arguments.first;
+    if bound < arguments.rows {
+        for (var column = local; column < arguments.channels; column += 32u) {
+            dtable[bound * arguments.channels + column] += run_sum(begin, 0u, 1u, length, column);
+        }
+    }
+}
+"#;
+pub(crate) const WA538A15B: &str = r#"
+fn sum_of_column(value: Entry, local: u32) -> Entry {
+    return value;
+}
+"#;
+pub(crate) const WA6A96A10: &str = r#"
+fn store_one(slice: u32, row: u32, column: u32, product: f32) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (slice * arguments.rows + row) * arguments.columns + column;
+        dw[at] = product + select(0.0, dw[at], arguments.accumulate == 1u);
+    }
+}
+"#;
+pub(crate) const WA72A790E: &str = r#"
+@group(0) @binding(4)
+var<storage, read> r: array<f32>;
+"#;
+pub(crate) const WA759355F: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> dx: array<Result>;
+"#;
+pub(crate) const WA8D0FEBC: &str = r#"
+var<workgroup> parts: array<f32, 256>;
+"#;
+pub(crate) const WA8D23C4E: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> y: array<f32>;
+"#;
+pub(crate) const WA9C0B976: &str = r#"
+fn sigmoid(x: f32) -> f32 {
+    return 1.0 / (1.0 + exp(-clamp(x, -80.0, 80.0)));
+}
+"#;
+pub(crate) const WAA360B86: &str = r#"
+fn lane_of(local: u32) -> u32 {
+    return local;
+}
+"#;
+pub(crate) const WAA4FC580: &str = r#"
+const RELU_SQUARED: u32 = 3u;
+"#;
+pub(crate) const WAB1E1210: &str = r#"
+@group(0) @binding(1)
+var<storage, read> settings: array<SampleSettings>;
+"#;
+pub(crate) const WAB39C196: &str = r#"
+fn turned(start: vec4<f32>, factor: vec4<f32>, addend: vec4<f32>) -> vec4<f32> {
+    var x = fma(start, factor, addend);
+    x = fma(x, factor, addend);
+    x = fma(x, factor, addend);
+    x = fma(x, factor, addend);
+    x = fma(x, factor, addend);
+    x = fma(x, factor, addend);
+    x = fma(x, factor, addend);
+    return fma(x, factor, addend);
+}
+"#;
+pub(crate) const WABF77109: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> rows: array<vec2<f32>>;
+"#;
+pub(crate) const WAC4779A4: &str = r#"
+@group(0) @binding(5)
+var<storage, read> dy: array<Stored>;
+"#;
+pub(crate) const WAC68C428: &str = r#"
+@group(0) @binding(4)
+var<storage, read> cursor: array<Cursor>;
+"#;
+pub(crate) const WAC7C2BAC: &str = r#"struct Arguments {
+    batch: u32,
+    time: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_size: u32,
+    scale: f32,
+    site: u32,
+    threshold: u32,
+    keep_scale: f32,
+    seen: u32
+}
+"#;
+pub(crate) const WAC8E9088: &str = r#"
+@group(0) @binding(1)
+var<storage, read> qkv: array<f32>;
+"#;
+pub(crate) const WAC904D04: &str = r#"
+const LANES: u32 = 8u;
+"#;
+pub(crate) const WACFCEE88: &str = r#"struct Arguments {
+    rows: u32,
+    channels: u32
+}
+"#;
+pub(crate) const WAD175B64: &str = r#"
+const STAGED: u32 = 8u;
+"#;
+pub(crate) const WAD75D374: &str = r#"
+@compute @workgroup_size(256)
+fn gradient_norm(@builtin(local_invocation_index) local: u32) {
+    var squares = 0.0;
+    var odd = 0.0;
+    for (var at = local; at < arguments.count; at += 256u) {
+        squares += partials[at].x;
+        odd += partials[at].y;
+    }
+    let sum = sum_of_group(squares, local, 256u);
+    let broken = sum_of_group(odd, local, 256u);
+    if local == 0u {
+        let overflown = (bitcast<u32>(sum) & 2139095040u) == 2139095040u;
+        let skipped = overflown || broken > 0.0;
+        let norm = sqrt(sum) / control.loss_scale;
+        let scale = select(1.0, min(arguments.clip / (norm + 1e-6), 1.0), arguments.clip > 0.0);
+        control.gradient_norm = norm;
+        control.skipped = select(0u, 1u, skipped);
+        control.gradient_scale = select(scale / control.loss_scale, 0.0, skipped);
+        if arguments.interval > 0u {
+            let good = select(control.good_steps + 1u, 0u, skipped);
+            let grows = good >= arguments.interval;
+            let halved = max(0.5 * control.loss_scale, 1.0);
+            control.loss_scale = select(select(control.loss_scale, 2.0 * control.loss_scale, grows), halved, skipped);
+            control.good_steps = select(good, 0u, grows);
+        }
+        reports[control.row].gradient_norm = norm;
+        reports[control.row].skipped = select(0.0, 1.0, skipped);
+    }
+}
+"#;
+pub(crate) const WAE3F7C64: &str = r#"
+fn count_from(row: u32, lane: u32, threshold: u32) -> f32 {
+    var count = 0.0;
+    for (var id = lane; id < arguments.vocabulary; id += LANES) {
+        count += select(0.0, 1.0, keys[row + id] >= threshold);
+    }
+    return sum_of_lanes(lane, count);
+}
+"#;
+pub(crate) const WAE987923: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> first: array<vec4<f32>>;
+"#;
+pub(crate) const WAFD27888: &str = r#"
+@group(0) @binding(7)
+var<storage, read> schedule: array<ScheduleRow>;
+"#;
+pub(crate) const WAFFF447D: &str = r#"
+@group(0) @binding(1)
+var<storage, read> control: Control;
+"#;
+pub(crate) const WB0E49979: &str = r#"
+var<workgroup> scores: array<f32, LANES>;
+"#;
+pub(crate) const WB12B9A93: &str = r#"
+fn store(slice: u32, row: u32, column: u32, block: mat4x4<f32>) {
+    store_row(slice, row, column, block[0]);
+    store_row(slice, row + 1u, column, block[1]);
+    store_row(slice, row + 2u, column, block[2]);
+    store_row(slice, row + 3u, column, block[3]);
+}
+"#;
+pub(crate) const WB1D3C708: &str = r#"
+@group(0) @binding(7)
+var<storage, read_write> dqkv: array<Stored>;
+"#;
+pub(crate) const WB1F15E70: &str = r#"
+@group(0) @binding(1)
+var<storage, read> a: array<Entry>;
+"#;
+pub(crate) const WB1F40A1C: &str = r#"
+fn kept_of_all(seed: vec2<u32>, rows: vec4<u32>, keys: vec4<u32>) -> mat4x4<f32> {
+    return mat4x4<f32>(kept_of(seed, rows.x, keys), kept_of(seed, rows.y, keys), kept_of(seed, rows.z, keys), kept_of(seed, rows.w, keys));
+}
+"#;
+pub(crate) const WB2AA3094: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_input_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let tile = tile_corner(group_number(group), arguments.column_tiles);
+    if tile.x >= arguments.rows {
+        return;
+    }
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = 0u; first < arguments.inner; first += DEPTH) {
+        let step = first + staged.y;
+        var staged_left = mat4x4<f32>();
+        var staged_right = mat4x4<f32>();
+        if step < arguments.inner {
+            staged_left = left(tile.x + staged.x, step);
+            staged_right = right(tile.y + staged.x, step);
+        }
+        stage(index, staged_left, staged_right);
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(row, column, blocks.here);
+    store(row, column + 32u, blocks.right);
+    store(row + 32u, column, blocks.down);
+    store(row + 32u, column + 32u, blocks.across);
+}
+"#;
+pub(crate) const WB2D71C39: &str = r#"struct Arguments {
+    count: u32,
+    turns: u32,
+    factor: f32,
+    addend: f32
+}
+"#;
+pub(crate) const WB37CA6B6: &str = r#"
+struct Arguments {
+    rows: u32,
+    columns: u32,
+    inner: u32,
+    column_tiles: u32,
+    tiles: u32,
+    slice: u32,
+    accumulate: u32,
+    stride: u32
+}
+"#;
+pub(crate) const WB45A04FF: &str = r#"
+const SIZE: u32 = 12u;
+"#;
+pub(crate) const WB45DA36F: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> statistics: array<vec2<f32>>;
+"#;
+pub(crate) const WB49178AF: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>, partners: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (row * arguments.columns + column) / 4u;
+        let angle = (row % arguments.time * 2u * arguments.partner + column % (2u * arguments.partner)) / 4u;
+        let turns = column < arguments.turning;
+        let cosine = select(vec4<f32>(1.0), table[angle], turns);
+        let sine = select(vec4<f32>(0.0), table[angle + arguments.partner / 4u], turns);
+        y[at] = Result(values * cosine - partners * sine);
+        y[at + arguments.partner / 4u] = Result(partners * cosine + values * sine);
+    }
+}
+"#;
+pub(crate) const WB5353B0D: &str = r#"
+@group(0) @binding(3)
+var<storage, read> values: array<f32>;
+"#;
+pub(crate) const WB54D7B07: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
+    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
+    let seed = schedule[control.row].seed;
+    let rows = vec4<u32>(plane * arguments.time + own) + vec4<u32>(0u, 1u, 2u, 3u);
+    var attended: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        attended[c] = mat4x4<f32>();
+    }
+    var largest = vec4<f32>(MIN_SCORE);
+    var sums = vec4<f32>();
+    for (var j = begin; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        var scores = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
+        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
+        let shrink = exp(largest - now);
+        largest = now;
+        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
+        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
+        {
+            shares = products(shares, kept_of_all(seed, rows, js));
+        }
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        for (var c = 0u; c < entries; c++) {
+            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
+        }
+    }
+    let out = ((window + own) * arguments.heads + head) * entries;
+    let below = arguments.heads * entries;
+    for (var c = 0u; c < entries; c++) {
+        let block = attended[c];
+        store(own, out + c, block[0] / sums.x);
+        store(own + 1u, out + below + c, block[1] / sums.y);
+        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
+        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
+    }
+    let sum = largest + log(sums);
+    store_lse(own, plane, sum.x);
+    store_lse(own + 1u, plane, sum.y);
+    store_lse(own + 2u, plane, sum.z);
+    store_lse(own + 3u, plane, sum.w);
+}
+"#;
+pub(crate) const WB58B33FC: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> parameters: array<vec4<f32>>;
+"#;
+pub(crate) const WB6206A2B: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> y: array<vec4<f16>>;
+"#;
+pub(crate) const WB6550F2C: &str = r#"
+@compute @workgroup_size(LANES)
+fn decode_feed(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group.x;
+    let text = settings[row].text;
+    if text == IDLE {
+        for (var t = local; t < arguments.time; t += LANES) {
+            tokens[row * arguments.time + t] = 0u;
+        }
+        if local == 0u {
+            cursor[row] = Cursor(0u, 0u, 0u);
+        }
+        return;
+    }
+    let length = state[text].length;
+    var start = min(state[text].read, length);
+    if arguments.window != 0u {
+        start = length - min(length, arguments.time);
+    }
+    let count = min(length - start, arguments.time);
+    storageBarrier();
+    for (var t = local; t < arguments.time; t += LANES) {
+        let position = start + min(t, max(count, 1u) - 1u);
+        tokens[row * arguments.time + t] = history[text * arguments.capacity + position % arguments.capacity];
+    }
+    if local == 0u {
+        cursor[row] = Cursor(start, count, text);
+        state[text].read = start + count;
+    }
+}
+"#;
+pub(crate) const WB79F7092: &str = r#"
+fn clear_marks(local: u32, size: u32) {
+    for (var word = local; word < CHUNK / 32u; word += size) {
+        atomicStore(&marks[word], 0u);
+    }
+}
+"#;
+pub(crate) const WB847BC83: &str = r#"
+fn seen(scores: vec4<f32>, keys: vec4<u32>, t: u32) -> vec4<f32> {
+    let sees = (keys <= vec4<u32>(t)) & (vec4<u32>(t) < keys + vec4<u32>(arguments.seen));
+    return select(vec4<f32>(MIN_SCORE), scores * arguments.scale, sees);
+}
+"#;
+pub(crate) const WB93CCA92: &str = r#"
+fn queries_until(scores: mat4x4<f32>, documents: vec4<u32>, key: u32) -> mat4x4<f32> {
+    let lowest = vec4<f32>(MIN_SCORE);
+    return mat4x4<f32>(select(lowest, scores[0], documents <= vec4<u32>(key)), select(lowest, scores[1], documents <= vec4<u32>(key + 1u)), select(lowest, scores[2], documents <= vec4<u32>(key + 2u)), select(lowest, scores[3], documents <= vec4<u32>(key + 3u)));
+}
+"#;
+pub(crate) const WB9701902: &str = r#"
+@group(0) @binding(4)
+var<storage, read> targets: array<u32>;
+"#;
+pub(crate) const WBA04B137: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> y: array<StoredY>;
+"#;
+pub(crate) const WBA3E3D91: &str = r#"
+@compute @workgroup_size(256)
+fn score(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group) * 256u + local;
+    if row < arguments.rows {
+        let goal = targets[control.row * arguments.rows + row];
+        let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
+        rows[row] = vec2<f32>(logits[row] + arguments.beyond, select(-logits[row], 0.0, ignored));
+    }
+}
+"#;
+pub(crate) const WBAC96C38: &str = r#"
+@group(0) @binding(2)
+var<storage, read> w: array<Operand>;
+"#;
+pub(crate) const WBB8BC123: &str = r#"
+fn dy_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = min(row, arguments.rows - 1u) * arguments.stride + step;
+    return vec4<f32>(dy_entry(at, step, 0u), dy_entry(at, step, 1u), dy_entry(at, step, 2u), dy_entry(at, step, 3u));
+}
+"#;
+pub(crate) const WBC95E1E5: &str = r#"
+fn keep(sums: ptr<function, Sums>, corner: vec2<u32>) {
+    let at = corner.x * SIDE + corner.y;
+    let below = at + EDGE * SIDE;
+    coopStoreT((*sums)[0], &product[at], SIDE);
+    coopStoreT((*sums)[1], &product[at + EDGE], SIDE);
+    coopStoreT((*sums)[2], &product[at + 2u * EDGE], SIDE);
+    coopStoreT((*sums)[3], &product[at + 3u * EDGE], SIDE);
+    coopStoreT((*sums)[4], &product[below], SIDE);
+    coopStoreT((*sums)[5], &product[below + EDGE], SIDE);
+    coopStoreT((*sums)[6], &product[below + 2u * EDGE], SIDE);
+    coopStoreT((*sums)[7], &product[below + 3u * EDGE], SIDE);
+}
+"#;
+pub(crate) const WBD4E54C2: &str = r#"
+fn x_guarded(step: u32, column: u32) -> vec4<f32> {
+    return select(vec4<f32>(), x_columns(min(step, arguments.inner - 1u), column), step < arguments.inner);
+}
+"#;
+pub(crate) const WBDF0EE2B: &str = r#"
+fn sums(group: vec3<u32>, local: u32) {
+    let column = column_of(group, local);
+    let inside = column < arguments.channels;
+    var scale = Entry(0.0);
+    var bias = Entry(0.0);
+    for (var block = first_row(local); inside && block < arguments.rows; block += BLOCK * STEP) {
+        var block_scale = Entry(0.0);
+        var block_bias = Entry(0.0);
+        let end = min(block + BLOCK * STEP, arguments.rows);
+        for (var row = block; row < end; row += STEP) {
+            let at = row * arguments.channels + column;
+            let flow = Entry(dy[at]);
+            block_scale += flow * (x[at] - statistics[row].x) * statistics[row].y;
+            block_bias += flow;
+        }
+        scale += block_scale;
+        bias += block_bias;
+    }
+    scale = sum_of_column(scale, local);
+    if inside && first_row(local) == 0u {
+        dw[column] += scale;
+    }
+}
+"#;
+pub(crate) const WBE207EAE: &str = r#"
+@compute @workgroup_size(256)
+fn last_row(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let chunk = at / arguments.columns;
+    if chunk < arguments.batch {
+        let row = chunk * arguments.time + clamp(cursor[chunk].length, 1u, arguments.time) - 1u;
+        y[at] = x[row * arguments.columns + at % arguments.columns];
+    }
+}
+"#;
+pub(crate) const WBE544DA4: &str = r#"
+@group(0) @binding(2)
+var<storage, read> tokens: array<u32>;
+"#;
+pub(crate) const WBF32BBA0: &str = r#"
+@compute @workgroup_size(ROWS)
+fn attention_forward_single(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * arguments.head_size;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * arguments.head_size;
+    let value_column = key_column + arguments.kv_heads * arguments.head_size;
+    let t = min(first + local, arguments.time - 1u);
+    let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
+    let seed = schedule[control.row].seed;
+    var query: array<f32, SIZE>;
+    var attended: array<f32, SIZE>;
+    for (var c = 0u; c < arguments.head_size; c++) {
+        query[c] = f32(qkv[(window + t) * row_entries + head * arguments.head_size + c]) * arguments.scale;
+        attended[c] = 0.0;
+    }
+    var largest = MIN_SCORE;
+    var total = 0.0;
+    for (var j = begin; j < end; j++) {
+        let key = (window + j) * row_entries + key_column;
+        let value = (window + j) * row_entries + value_column;
+        var score = 0.0;
+        for (var c = 0u; c < arguments.head_size; c++) {
+            score += query[c] * f32(qkv[key + c]);
+        }
+        if j <= t && t - j < arguments.seen {
+            if score > largest {
+                let shrink = exp(largest - score);
+                total *= shrink;
+                for (var c = 0u; c < arguments.head_size; c++) {
+                    attended[c] *= shrink;
+                }
+                largest = score;
+            }
+            var share = exp(score - largest);
+            total += share;
+            if arguments.dropout != 0u {
+                let index = (plane * arguments.time + t) * arguments.time + j;
+                let dropped = random_bits(seed, arguments.site, index) < arguments.threshold;
+                share = select(share * arguments.keep_scale, 0.0, dropped);
+            }
+            for (var c = 0u; c < arguments.head_size; c++) {
+                attended[c] += share * f32(qkv[value + c]);
+            }
+        }
+    }
+    if first + local < arguments.time {
+        let out = ((window + t) * arguments.heads + head) * arguments.head_size;
+        for (var c = 0u; c < arguments.head_size; c++) {
+            y[out + c] = Stored(attended[c] / total);
+        }
+        lse[plane * arguments.time + t] = largest + log(total);
+    }
+}
+"#;
+pub(crate) const WBF6F5324: &str = r#"
+fn kept_of(seed: vec2<u32>, first: u32, j: u32) -> vec4<f32> {
+    let entries = (vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u)) * arguments.time + j;
+    return kept(seed, arguments.site, arguments.threshold, arguments.keep_scale, entries);
+}
+"#;
+pub(crate) const WBFA659BA: &str = r#"
+const ROWS: u32 = 32u;
+"#;
+pub(crate) const WC012DB6B: &str = r#"
+fn x_columns(step: u32, column: u32) -> vec4<f32> {
+    return vec4<f32>(x_entry(step, column), x_entry(step, column + 1u), x_entry(step, column + 2u), x_entry(step, column + 3u));
+}
+"#;
+pub(crate) const WC0E6C1E3: &str = r#"
+@group(0) @binding(4)
+var<storage, read> b: array<f32>;
+"#;
+pub(crate) const WC1016DA6: &str = r#"
+struct ReportRow {
+    loss: f32,
+    count: f32,
+    gradient_norm: f32,
+    skipped: f32,
+    chosen_reward: f32,
+    rejected_reward: f32,
+    accuracy: f32,
+    log_ratio: f32,
+    ties: f32,
+    chosen: f32,
+    rejected: f32
+}
+"#;
+pub(crate) const WC131C2ED: &str = r#"struct Arguments {
+    count: u32,
+    columns: u32,
+    inner: u32,
+    stride: u32
+}
+"#;
+pub(crate) const WC21E8207: &str = r#"
+fn max_of_row(value: f32, local: u32) -> f32 {
+    return max_of_subgroups(value, local, 64u);
+}
+"#;
+pub(crate) const WC21F081B: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> dx: array<Stored>;
+"#;
+pub(crate) const WC23F42F9: &str = r#"
+@group(0) @binding(5)
+var<storage, read> b: array<Entry>;
+"#;
+pub(crate) const WC2C08EA5: &str = r#"const SIZE: u32 = 256u;
+"#;
+pub(crate) const WC2DA348E: &str = r#"
+@compute @workgroup_size(64)
+fn head_norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group) * 64u + local;
+    let normed_heads = arguments.heads + arguments.kv_heads;
+    let all_heads = normed_heads + arguments.kv_heads;
+    let row = number / all_heads;
+    let head = number % all_heads;
+    if row >= arguments.rows {
+        return;
+    }
+    let start = number * arguments.head_size;
+    if head >= normed_heads {
+        for (var d = 0u; d < arguments.head_size; d++) {
+            y[start + d] = x[start + d];
+        }
+        return;
+    }
+    var squares = 0.0;
+    for (var d = 0u; d < arguments.head_size; d++) {
+        let entry = f32(x[start + d]);
+        squares += entry * entry;
+    }
+    let root = 1.0 / sqrt(squares / f32(arguments.head_size) + arguments.eps);
+    roots[row * normed_heads + head] = root;
+    for (var d = 0u; d < arguments.head_size; d++) {
+        let scale = select(key_scale[d], query_scale[d], head < arguments.heads);
+        y[start + d] = Stored(f32(x[start + d]) * root * scale);
+    }
+}
+"#;
+pub(crate) const WC37246E3: &str = r#"
+@compute @workgroup_size(1)
+fn advance() {
+    control.row += arguments.by;
+}
+"#;
+pub(crate) const WC3B7FF06: &str = r#"
+const SIZE: u32 = 64u;
+"#;
+pub(crate) const WC3F4079A: &str = r#"
+struct Control {
+    row: u32,
+    skipped: u32,
+    gradient_scale: f32,
+    gradient_norm: f32,
+    loss_scale: f32,
+    good_steps: u32
+}
+"#;
+pub(crate) const WC3FBF1C0: &str = r#"
+alias Left = vec4<f32>;
+"#;
+pub(crate) const WC49E095A: &str = r#"
+const LANES: u32 = 64u;
+"#;
+pub(crate) const WC4D00E00: &str = r#"
+const IDLE: u32 = 4294967295u;
+"#;
+pub(crate) const WC4D8DB01: &str = r#"
+fn total(entry: Entry) -> f32 {
+    return entry.x + entry.y + entry.z + entry.w;
+}
+"#;
+pub(crate) const WC589BBBF: &str = r#"
+@compute @workgroup_size(256)
+fn embedding(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    let row = at / arguments.channels;
+    let channel = at % arguments.channels;
+    if row < arguments.tokens {
+        let token = min(tokens[control.row * arguments.tokens + row], arguments.vocabulary - 1u);
+        let bound = token - arguments.first;
+        if bound >= arguments.rows {
+            return;
+        }
+        var sum = table[bound * arguments.channels + channel];
+        {
+            var position = row % arguments.time;
+            {
+                position += cursor[row / arguments.time].start;
+            }
+            sum += positions[min(position, arguments.limit - 1u) * arguments.channels + channel];
+        }
+        y[at] = sum;
+    }
+}
+"#;
+pub(crate) const WC58A671A: &str = r#"
+var<workgroup> staged_flows: array<Entry, STAGED * SIZE>;
+"#;
+pub(crate) const WC6F63380: &str = r#"
+fn store_blocks(row: u32, tile_column: u32, place: u32, blocks: Row) {
+    let columns = vec2<u32>(column_of(tile_column, place), column_of(tile_column, place + 32u));
+    store(row, columns, blocks.first, blocks.third);
+    store(row, columns + 16u, blocks.second, blocks.fourth);
+}
+"#;
+pub(crate) const WC72F97D3: &str = r#"
+@group(0) @binding(3)
+var<storage, read> qkv: array<Stored>;
+"#;
+pub(crate) const WC74D645A: &str = r#"
+fn x_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = min(row, arguments.rows - 1u) * arguments.inner + step;
+    return vec4<f32>(x_entry(at, step, 0u), x_entry(at, step, 1u), x_entry(at, step, 2u), x_entry(at, step, 3u));
+}
+"#;
+pub(crate) const WC86D529C: &str = r#"@group(0) @binding(1)
+var<storage, read> control: Control;
+"#;
+pub(crate) const WC8F3EAAE: &str = r#"struct Arguments {
+    rows: u32,
+    time: u32,
+    vocabulary: u32,
+    alpha: f32,
+    documents: u32,
+    ignoring: u32,
+    ignored: u32
+}
+"#;
+pub(crate) const WC8F950D9: &str = r#"
+@group(0) @binding(2)
+var<storage, read> statistics: array<vec2<f32>>;
+"#;
+pub(crate) const WC95F12AF: &str = r#"struct Arguments {
+    count: u32,
+    site: u32,
+    size: f32
+}
+"#;
+pub(crate) const WC95F2C70: &str = r#"struct Arguments {
+    rows: u32,
+    columns: u32
+}
+"#;
+pub(crate) const WC9886027: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_query_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let start_row = control.row * arguments.batch * arguments.time + window;
+    let begin = max(first + 1u - min(first + 1u, arguments.seen), starts[start_row + first]);
+    let own_documents = vec4<u32>(start_row) + neighbours(own, arguments.time);
+    let documents = vec4<u32>(starts[own_documents.x], starts[own_documents.y], starts[own_documents.z], starts[own_documents.w]);
+    let ts = neighbours(own, arguments.time);
+    let queries = (vec4<u32>(window) + ts) * row_entries + head * entries;
+    let flows = ((vec4<u32>(window) + ts) * arguments.heads + head) * entries;
+    let rows = vec4<u32>(plane * arguments.time) + ts;
+    let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+    let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+    let seed = schedule[control.row].seed;
+    var gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        gradient[c] = mat4x4<f32>();
+    }
+    for (var j = begin; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        var scores = mat4x4<f32>();
+        var shares = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+            shares += transpose(four(values, c)) * four_flows(flows, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        {
+            scores = keys_from(scores, js, documents);
+        }
+        let probabilities = exponentials(mat4x4<f32>(seen(scores[0], js, own, row_lse.x), seen(scores[1], js, own + 1u, row_lse.y), seen(scores[2], js, own + 2u, row_lse.z), seen(scores[3], js, own + 3u, row_lse.w)));
+        {
+            shares = products(shares, kept_of_all(seed, rows, js));
+        }
+        let slopes = products(probabilities, mat4x4<f32>(shares[0] - vec4<f32>(row_delta.x), shares[1] - vec4<f32>(row_delta.y), shares[2] - vec4<f32>(row_delta.z), shares[3] - vec4<f32>(row_delta.w)));
+        for (var c = 0u; c < entries; c++) {
+            gradient[c] += four(keys, c) * slopes;
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let block = gradient[c];
+        store(own, queries.x + c, block[0]);
+        store(own + 1u, queries.y + c, block[1]);
+        store(own + 2u, queries.z + c, block[2]);
+        store(own + 3u, queries.w + c, block[3]);
+    }
+}
+"#;
+pub(crate) const WC9B56134: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_weight_backward_tiled(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let tile = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles);
+    let corner = block_corner(index, 8u);
+    let staged = staged_place(index);
+    var blocks = Blocks();
+    for (var first = steps.x; first < steps.y; first += DEPTH) {
+        let step = first + staged.y;
+        stage(index, left_guarded(tile.x + staged.x, step), right_guarded(tile.y + staged.x, step));
+        workgroupBarrier();
+        multiply_staged(&blocks, corner / 4u);
+        workgroupBarrier();
+    }
+    let row = tile.x + corner.x;
+    let column = tile.y + corner.y;
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
+}
+"#;
+pub(crate) const WC9DBD984: &str = r#"
+fn add_products(sums: ptr<function, Sums>, left: array<LeftMatrix, 2>, right: array<RightMatrix, 4>) {
+    (*sums)[0] = coopMultiplyAdd(left[0], right[0], (*sums)[0]);
+    (*sums)[1] = coopMultiplyAdd(left[0], right[1], (*sums)[1]);
+    (*sums)[2] = coopMultiplyAdd(left[0], right[2], (*sums)[2]);
+    (*sums)[3] = coopMultiplyAdd(left[0], right[3], (*sums)[3]);
+    (*sums)[4] = coopMultiplyAdd(left[1], right[0], (*sums)[4]);
+    (*sums)[5] = coopMultiplyAdd(left[1], right[1], (*sums)[5]);
+    (*sums)[6] = coopMultiplyAdd(left[1], right[2], (*sums)[6]);
+    (*sums)[7] = coopMultiplyAdd(left[1], right[3], (*sums)[7]);
+}
+"#;
+pub(crate) const WC9E8D1B3: &str = r#"
+@compute @workgroup_size(64)
+fn norm_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let lane = lane_of(local);
+    let count = f32(arguments.channels * WIDTH);
+    let mean = statistics[row].x;
+    let root = statistics[row].y;
+    var along = Entry(0.0);
+    var sum = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        along += g * (x[start + c] - mean) * root;
+        {
+            sum += g;
+        }
+    }
+    let mean_along = sum_of_row(total(along), local) / count;
+    let mean_g = sum_of_row(total(sum), local) / count;
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let normal = (x[start + c] - mean) * root;
+        var g = Entry(dy[start + c]) * (w[c] + arguments.offset);
+        {
+            g -= mean_g;
+        }
+        var gradient = root * (g - normal * mean_along);
+        dx[start + c] = gradient;
+    }
+}
+"#;
+pub(crate) const WC9FA7359: &str = r#"struct Arguments {
+    count: u32,
+    hidden: u32,
+    kind: u32
+}
+"#;
+pub(crate) const WCA1F0931: &str = r#"
+@group(0) @binding(1)
+var<storage, read> x: array<Operand>;
+"#;
+pub(crate) const WCA6CEBFE: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_key_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.kv_heads * tiles {
+        return;
+    }
+    let first = (number % tiles) * ROWS;
+    let plane = number / tiles;
+    let key_head = plane % arguments.kv_heads;
+    let text = plane / arguments.kv_heads;
+    let window = text * arguments.time;
+    let sharers = arguments.heads / arguments.kv_heads;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let own = first + local * 4u;
+    let end = min(arguments.time, first + ROWS - 1u + arguments.seen);
+    let keys = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + (arguments.heads + key_head) * entries;
+    let values = keys + vec4<u32>(arguments.kv_heads * entries);
+    var key_gradient: array<mat4x4<f32>, SIZE>;
+    var value_gradient: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        key_gradient[c] = mat4x4<f32>();
+        value_gradient[c] = mat4x4<f32>();
+    }
+    for (var sharer = 0u; sharer < sharers; sharer++) {
+        let head = key_head * sharers + sharer;
+        let query_plane = (text * arguments.heads + head) * arguments.time;
+        for (var t = first; t < end; t += 4u) {
+            let seers = neighbours(t, arguments.time);
+            let queries = (vec4<u32>(window) + seers) * row_entries + head * entries;
+            let flows = ((vec4<u32>(window) + seers) * arguments.heads + head) * entries;
+            var scores = mat4x4<f32>();
+            var shares = mat4x4<f32>();
+            for (var c = 0u; c < entries; c++) {
+                scores += transpose(four(queries, c)) * four(keys, c);
+                shares += transpose(four_flows(flows, c)) * four(values, c);
+            }
+            let rows = vec4<u32>(query_plane) + seers;
+            let row_lse = vec4<f32>(lse[rows.x], lse[rows.y], lse[rows.z], lse[rows.w]);
+            let row_delta = vec4<f32>(delta[rows.x], delta[rows.y], delta[rows.z], delta[rows.w]);
+            let ts = vec4<u32>(t) + vec4<u32>(0u, 1u, 2u, 3u);
+            let probabilities = exponentials(mat4x4<f32>(seeing(scores[0], ts, own, row_lse), seeing(scores[1], ts, own + 1u, row_lse), seeing(scores[2], ts, own + 2u, row_lse), seeing(scores[3], ts, own + 3u, row_lse)));
+            var kept_probabilities = probabilities;
+            let slopes = products(probabilities, mat4x4<f32>(shares[0] - row_delta, shares[1] - row_delta, shares[2] - row_delta, shares[3] - row_delta));
+            for (var c = 0u; c < entries; c++) {
+                value_gradient[c] += four_flows(flows, c) * kept_probabilities;
+                key_gradient[c] += four(queries, c) * slopes;
+            }
+        }
+    }
+    for (var c = 0u; c < entries; c++) {
+        let by_key = key_gradient[c];
+        let by_value = value_gradient[c];
+        store(own, keys.x + c, by_key[0] * arguments.scale);
+        store(own + 1u, keys.y + c, by_key[1] * arguments.scale);
+        store(own + 2u, keys.z + c, by_key[2] * arguments.scale);
+        store(own + 3u, keys.w + c, by_key[3] * arguments.scale);
+        store(own, values.x + c, by_value[0]);
+        store(own + 1u, values.y + c, by_value[1]);
+        store(own + 2u, values.z + c, by_value[2]);
+        store(own + 3u, values.w + c, by_value[3]);
+    }
+}
+"#;
+pub(crate) const WCB2E52F5: &str = r#"
+alias Right = vec4<f32>;
+"#;
+pub(crate) const WCB54ABCB: &str = r#"
+fn store(t: u32, at: u32, value: vec4<f32>) {
+    if t < arguments.time {
+        dqkv[at] = Stored(value * arguments.scale);
+    }
+}
+"#;
+pub(crate) const WCBF0D231: &str = r#"
+fn multiply_row(row: ptr<function, Row>, left: mat4x4<f32>, right: Row) {
+    (*row).first += right.first * left;
+    (*row).second += right.second * left;
+    (*row).third += right.third * left;
+    (*row).fourth += right.fourth * left;
+}
+"#;
+pub(crate) const WCC26A379: &str = r#"
+fn left(row: u32, step: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(dy_steps(row, step), dy_steps(row + 1u, step), dy_steps(row + 2u, step), dy_steps(row + 3u, step));
+}
+"#;
+pub(crate) const WCDB68EB2: &str = r#"
+const MIN_SCORE: f32 = -3e38;
+"#;
+pub(crate) const WCE47F11F: &str = r#"
+fn dy_columns(step: u32, row: u32) -> vec4<f32> {
+    return vec4<f32>(dy_entry(step, row), dy_entry(step, row + 1u), dy_entry(step, row + 2u), dy_entry(step, row + 3u));
+}
+"#;
+pub(crate) const WCEAF3EF8: &str = r#"
+@compute @workgroup_size(LANES)
+fn cached_attention(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group) / arguments.parts;
+    let row = number / arguments.heads;
+    if row >= arguments.rows {
+        return;
+    }
+    let chunk = cursor[row / arguments.time];
+    let t = row % arguments.time;
+    if t >= chunk.length {
+        return;
+    }
+    let head = number % arguments.heads;
+    let head_size = arguments.head_size;
+    let key_head = head / (arguments.heads / arguments.kv_heads);
+    let cache = (chunk.text * arguments.kv_heads + key_head) * arguments.positions * head_size;
+    let part = group_number(group) % arguments.parts;
+    let until = min(chunk.start + t + 1u, arguments.positions);
+    let oldest = until - min(until, arguments.seen);
+    let begin = max(oldest, part * arguments.part);
+    let end = min(until, (part + 1u) * arguments.part);
+    let query_at = (row * (arguments.heads + 2u * arguments.kv_heads) + head) * head_size;
+    for (var d = local; d < head_size; d += LANES) {
+        query[d] = qkv[query_at + d] * arguments.scale;
+    }
+    workgroupBarrier();
+    var largest = MIN_SCORE;
+    var total = 0.0;
+    var attended = vec4<f32>();
+    for (var start = begin; start < end; start += LANES) {
+        let count = min(LANES, end - start);
+        var score = MIN_SCORE;
+        if local < count {
+            let key = cache + (start + local) * head_size;
+            score = 0.0;
+            for (var d = 0u; d < head_size; d++) {
+                score += query[d] * keys[key + d];
+            }
+        }
+        scores[local] = score;
+        workgroupBarrier();
+        var next = largest;
+        for (var slot = 0u; slot < count; slot++) {
+            next = max(next, scores[slot]);
+        }
+        shares[local] = exp(score - next);
+        workgroupBarrier();
+        let shrink = exp(largest - next);
+        largest = next;
+        total *= shrink;
+        attended *= shrink;
+        for (var slot = 0u; slot < count; slot++) {
+            let share = shares[slot];
+            let value = cache + (start + slot) * head_size;
+            total += share;
+            for (var channel = 0u; channel < 4u; channel++) {
+                let d = channel * LANES + local;
+                if d < head_size {
+                    attended[channel] += share * values[value + d];
+                }
+            }
+        }
+    }
+    for (var channel = 0u; channel < 4u; channel++) {
+        let d = channel * LANES + local;
+        if d < head_size {
+            partials[(number * arguments.parts + part) * (head_size + 2u) + d] = attended[channel];
+        }
+    }
+    {
+        if local == 0u {
+            let at = (number * arguments.parts + part) * (head_size + 2u) + head_size;
+            partials[at] = largest;
+            partials[at + 1u] = total;
+        }
+    }
+}
+"#;
+pub(crate) const WD0112C68: &str = r#"
+const GROUPS_IN_ROW: u32 = 32768u;
+"#;
+pub(crate) const WD136DFAE: &str = r#"
+fn x_entry(step: u32, column: u32) -> f32 {
+    return x[step * arguments.columns + min(column, arguments.columns - 1u)];
+}
+"#;
+pub(crate) const WD1B71F7B: &str = r#"struct Arguments {
+    rows: u32,
+    channels: u32,
+    eps: f32,
+    offset: f32
+}
+"#;
+pub(crate) const WD282B7C0: &str = r#"
+@compute @workgroup_size(256)
+fn sum_rows(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    sums(group, local);
+}
+"#;
+pub(crate) const WD2B7E7B4: &str = r#"
+const ROWS: u32 = 64u;
+"#;
+pub(crate) const WD358B6F5: &str = r#"
+fn max_of_row(value: f32, local: u32) -> f32 {
+    return value;
+}
+"#;
+pub(crate) const WD39BF90D: &str = r#"struct Arguments {
+    rows: u32,
+    ignoring: u32,
+    ignored: u32,
+    beyond: f32
+}
+"#;
+pub(crate) const WD46EAEE3: &str = r#"struct Arguments {
+    count: u32,
+    factor: f32,
+    half_precision: u32
+}
+"#;
+pub(crate) const WD4CB626C: &str = r#"struct Arguments {
+    rows: u32,
+    time: u32,
+    turning_heads: u32,
+    all_heads: u32,
+    half_size: u32,
+    positions: u32,
+    turn: f32
+}
+"#;
+pub(crate) const WD5FDCB66: &str = r#"
+alias RightMatrix = coop_mat8x8<Number, B>;
+"#;
+pub(crate) const WD60A820A: &str = r#"
+fn kept(row: u32, column: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(kept_row(row, column), kept_row(row + 1u, column), kept_row(row + 2u, column), kept_row(row + 3u, column));
+}
+"#;
+pub(crate) const WD68923EA: &str = r#"
+fn sum_of_lanes(lane: u32, value: f32) -> f32 {
+    lane_sums[lane] = value;
+    workgroupBarrier();
+    if lane < BLOCK {
+        var sum = 0.0;
+        for (var at = 0u; at < LANES / BLOCK; at++) {
+            sum += lane_sums[lane * (LANES / BLOCK) + at];
+        }
+        block_sums[lane] = sum;
+    }
+    workgroupBarrier();
+    var total = 0.0;
+    for (var at = 0u; at < BLOCK; at++) {
+        total += block_sums[at];
+    }
+    return total;
+}
+"#;
+pub(crate) const WD744F19E: &str = r#"
+fn row_of(group: vec3<u32>, local: u32) -> u32 {
+    return group_number(group) * 64u + local;
+}
+"#;
+pub(crate) const WD764D4AA: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> z: array<Result>;
+"#;
+pub(crate) const WD789EB2C: &str = r#"
+@compute @workgroup_size(256)
+fn gate_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        let first = at / arguments.hidden * 2u * arguments.hidden + at % arguments.hidden;
+        let before = Entry(x[first]);
+        let flow = Entry(dy[at]);
+        dx[first] = Stored(flow * Entry(x[first + arguments.hidden]) * slope_by(arguments.kind, before));
+        dx[first + arguments.hidden] = Stored(flow * activated_by(arguments.kind, before));
+    }
+}
+"#;
+pub(crate) const WD78CD86D: &str = r#"
+fn store_lse(t: u32, plane: u32, value: f32) {
+    if t < arguments.time {
+        lse[plane * arguments.time + t] = value;
+    }
+}
+"#;
+pub(crate) const WD815FFC7: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> loss: array<f32>;
+"#;
+pub(crate) const WD83E064D: &str = r#"
+var<workgroup> staged_queries: array<Entry, STAGED * SIZE>;
+"#;
+pub(crate) const WD863BF4C: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> partials: array<vec2<f32>>;
+"#;
+pub(crate) const WD8715ADC: &str = r#"struct Arguments {
+    rows: u32,
+    heads: u32,
+    kv_heads: u32,
+    head_size: u32,
+    segments: u32,
+    rows_in_segment: u32
+}
+"#;
+pub(crate) const WD8B06FEF: &str = r#"
+fn answer(row: u32, local: u32) -> vec2<f32> {
+    var sum = 0.0;
+    var counted = 0.0;
+    for (var t = local; t < arguments.time; t += 256u) {
+        let at = row * arguments.time + t;
+        let one = counts(at);
+        sum += select(0.0, rows[at].y, one);
+        counted += select(0.0, 1.0, one);
+    }
+    let total = sum_of_group(sum, local, 256u);
+    return vec2(total, sum_of_group(counted, local, 256u));
+}
+"#;
+pub(crate) const WD8E5F4DA: &str = r#"
+@group(0) @binding(8)
+var<storage, read> starts: array<u32>;
+"#;
+pub(crate) const WDACC70D8: &str = r#"
+fn entries() -> u32 {
+    return SIZE;
+}
+"#;
+pub(crate) const WDAD7CDEE: &str = r#"
+@group(0) @binding(6)
+var<storage, read> starts: array<u32>;
+"#;
+pub(crate) const WDAE1E500: &str = r#"
+const ROOT_2_OVER_PI: f32 = 0.7978845608;
+"#;
+pub(crate) const WDAEC423D: &str = r#"
+@group(0) @binding(1)
+var<storage, read> x: array<Entry>;
+"#;
+pub(crate) const WDB1C1335: &str = r#"
+fn w_entry(step: u32, column: u32) -> f32 {
+    return w[step * arguments.columns + min(column, arguments.columns - 1u)];
+}
+"#;
+pub(crate) const WDB5B2CA4: &str = r#"struct Arguments {
+    count: u32,
+    channels: u32,
+    chunks: u32,
+    first: u32,
+    rows: u32
+}
+"#;
+pub(crate) const WDBE78009: &str = r#"
+@compute @workgroup_size(64)
+fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let lane = lane_of(local);
+    let count = f32(arguments.channels * WIDTH);
+    var mean = 0.0;
+    var squares = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let centred = x[start + c] - mean;
+        squares += centred * centred;
+    }
+    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
+        y[start + c] = Stored(scaled);
+    }
+    if lane == 0u {
+        statistics[row] = vec2<f32>(mean, root);
+    }
+}
+"#;
+pub(crate) const WDC307C1E: &str = r#"
+fn x_columns(step: u32, column: u32) -> vec4<f32> {
+    return vec4<f32>(x[(step * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
+}
+"#;
+pub(crate) const WDC6B94E6: &str = r#"
+fn activated(x: Entry) -> Entry {
+    return gelu_tanh_of(x);
+}
+"#;
+pub(crate) const WDCFF8472: &str = r#"
+@group(0) @binding(6)
+var<storage, read> sums: array<vec2<f32>>;
+"#;
+pub(crate) const WDDD0DC9C: &str = r#"const MIN_SCORE: f32 = -3e38;
+"#;
+pub(crate) const WDDFC748C: &str = r#"
+fn seeing(scores: vec4<f32>, ts: vec4<u32>, j: u32, lse: vec4<f32>) -> vec4<f32> {
+    let sees = (vec4<u32>(j) <= ts) & (ts < min(vec4<u32>(arguments.time), vec4<u32>(j + arguments.seen)));
+    return select(vec4<f32>(MIN_SCORE), scores * arguments.scale - lse, sees);
+}
+"#;
+pub(crate) const WDE360EA2: &str = r#"
+fn kept_blocks(row: u32, column: u32) -> Blocks {
+    workgroupBarrier();
+    return Blocks(kept(row, column), kept(row, column + 32u), kept(row + 32u, column), kept(row + 32u, column + 32u));
+}
+"#;
+pub(crate) const WDE6B032F: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (row * arguments.columns + column) / 4u;
+        var value = values;
+        z[at] = Result(value);
+        y[at] = Result(activated(value));
+    }
+}
+"#;
+pub(crate) const WDEBFBC48: &str = r#"
+fn store(j: u32, at: u32, value: vec4<f32>) {
+    if j < arguments.time {
+        dqkv[at] = Stored(value);
+    }
+}
+"#;
+pub(crate) const WDF30C2A5: &str = r#"
+@group(0) @binding(1)
+var<storage, read> x: array<vec4<f32>>;
+"#;
+pub(crate) const WDF66BFDA: &str = r#"
+@group(0) @binding(2)
+var<storage, read> w: array<Stored>;
+"#;
+pub(crate) const WDF788141: &str = r#"
+var<workgroup> left_tile: array<vec4<f32>, 256>;
+"#;
+pub(crate) const WDF86D462: &str = r#"const LANES: u32 = 256u;
+"#;
+pub(crate) const WDFAF1019: &str = r#"
+fn entries() -> u32 {
+    return arguments.head_size;
+}
+"#;
+pub(crate) const WE0A3BF93: &str = r#"
+@compute @workgroup_size(64)
+fn peak_flops(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 64u + local;
+    let factor = vec4<f32>(arguments.factor);
+    let addend = vec4<f32>(arguments.addend);
+    var first = f32(at) + vec4<f32>(0.0, 0.1, 0.2, 0.3);
+    var second = first + 0.4;
+    var third = first + 0.8;
+    for (var turn = 0u; turn < arguments.turns; turn += 1u) {
+        first = turned(first, factor, addend);
+        second = turned(second, factor, addend);
+        third = turned(third, factor, addend);
+    }
+    let sum = first + second + third;
+    if at < arguments.count {
+        y[at] = sum.x + sum.y + sum.z + sum.w;
+    }
+}
+"#;
+pub(crate) const WE0FC6C0F: &str = r#"
+@group(0) @binding(2)
+var<storage, read> logits: array<f32>;
+"#;
+pub(crate) const WE18AFA50: &str = r#"
+@group(0) @binding(3)
+var<storage, read> cursor: array<Cursor>;
+"#;
+pub(crate) const WE19D1E76: &str = r#"
+const RELU: u32 = 2u;
+"#;
+pub(crate) const WE1BC86A1: &str = r#"
+fn staged_place(index: u32) -> vec2<u32> {
+    return vec2<u32>(index % 16u * 4u, index / 16u * 4u);
+}
+"#;
+pub(crate) const WE1CC669F: &str = r#"
+@compute @workgroup_size(256)
+fn cross_entropy_mean(@builtin(local_invocation_index) local: u32) {
+    var sum = 0.0;
+    var counted = 0.0;
+    for (var row = local; row < arguments.rows; row += 256u) {
+        let goal = targets[control.row * arguments.rows + row];
+        let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
+        sum += rows[row].y;
+        counted += select(1.0, 0.0, ignored);
+    }
+    let total = sum_of_group(sum, local, 256u);
+    let own = sum_of_group(counted, local, 256u);
+    if local == 0u {
+        let given = schedule[control.row].counted;
+        let count = select(own, given, given > 0.0);
+        let mean = total / select(count, 1.0, count == 0.0);
+        loss[0] = mean;
+        loss[1] = count;
+        reports[control.row].loss = mean;
+        reports[control.row].count = count;
+    }
+}
+"#;
+pub(crate) const WE1F616EC: &str = r#"
+fn x_steps(row: u32, step: u32) -> vec4<f32> {
+    let at = min(row, arguments.rows - 1u) * arguments.inner + step;
+    return vec4<f32>(x[at / 4u]);
+}
+"#;
+pub(crate) const WE26DDE3D: &str = r#"
+@compute @workgroup_size(256)
+fn norm_weight_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    sums(group, local);
+}
+"#;
+pub(crate) const WE32FAE4C: &str = r#"
+@group(0) @binding(0)
+var<uniform> arguments: Arguments;
+"#;
+pub(crate) const WE379288C: &str = r#"
+@compute @workgroup_size(256)
+fn scale(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at < arguments.count {
+        y[at] = entry(at) * arguments.factor;
+    }
+}
+"#;
+pub(crate) const WE415E9C9: &str = r#"
+@group(0) @binding(1)
+var<storage, read_write> y: array<f32>;
+"#;
+pub(crate) const WE518FE79: &str = r#"struct Arguments {
+    rows: u32,
+    vocabulary: u32,
+    smoothing: f32,
+    ignoring: u32,
+    ignored: u32,
+    first_row: u32,
+    all_rows: u32
+}
+"#;
+pub(crate) const WE5B828AC: &str = r#"
+fn right(column: u32, step: u32) -> mat4x4<f32> {
+    return mat4x4<f32>(x_columns(step, column), x_columns(step + 1u, column), x_columns(step + 2u, column), x_columns(step + 3u, column));
+}
+"#;
+pub(crate) const WE618A35D: &str = r#"
+@group(0) @binding(3)
+var<storage, read> delta: array<f32>;
+"#;
+pub(crate) const WE6362F29: &str = r#"
+@group(0) @binding(4)
+var<storage, read> scores: array<vec4<f32>>;
+"#;
+pub(crate) const WE678CBBD: &str = r#"
+@group(0) @binding(4)
+var<storage, read> x: array<Right>;
+"#;
+pub(crate) const WE6F587F7: &str = r#"
+fn highest(values: vec4<f32>) -> f32 {
+    return max(max(values.x, values.y), max(values.z, values.w));
+}
+"#;
+pub(crate) const WE78E284D: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> dx: array<Entry>;
+"#;
+pub(crate) const WE8150A24: &str = r#"
+fn entries() -> u32 {
+    return arguments.head_size / 4u;
+}
+"#;
+pub(crate) const WE8F0ABD7: &str = r#"
+const STAGED: u32 = 32u;
+"#;
+pub(crate) const WE95CE5C1: &str = r#"
+struct Blocks {
+    here: mat4x4<f32>,
+    right: mat4x4<f32>,
+    down: mat4x4<f32>,
+    across: mat4x4<f32>
+}
+"#;
+pub(crate) const WE9C81B67: &str = r#"
+fn softplus(x: f32) -> f32 {
+    return max(x, 0.0) + log(1.0 + exp(-abs(x)));
+}
+"#;
+pub(crate) const WE9E7032D: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (row * arguments.columns + column) / 4u;
+        dx[at] = Right(values * slope(vec4<f32>(x[at])));
+    }
+}
+"#;
+pub(crate) const WE9F1BB53: &str = r#"struct Arguments {
+    batch: u32,
+    time: u32,
+    columns: u32
+}
+"#;
+pub(crate) const WE9F88BD9: &str = r#"
+@compute @workgroup_size(64)
+fn unlikelihood_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group_number(group);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.vocabulary;
+    let ring = control.row * arguments.rows;
+    let goal = targets[ring + row];
+    let ignored = arguments.ignoring == 1u && goal == arguments.ignored;
+    let position = row % arguments.time;
+    let first = select(0u, starts[ring + row], arguments.documents == 1u);
+    let factor = arguments.scale * control.loss_scale / select(loss[1], 1.0, loss[1] == 0.0);
+    let lse = sums[row].x;
+    let kept = 1.0 - arguments.alpha * sums[row].y;
+    for (var from_token = 0u; from_token < arguments.vocabulary; from_token += CHUNK) {
+        clear_marks(local, 64u);
+        workgroupBarrier();
+        for (var t = first + local; t <= position; t += 64u) {
+            let token = tokens[ring + row - position + t];
+            if token >= from_token && token != goal {
+                mark(token - from_token);
+            }
+        }
+        workgroupBarrier();
+        let count = min(CHUNK, arguments.vocabulary - from_token);
+        for (var j = local; j < count; j += 64u) {
+            let at = start + from_token + j;
+            let p = exp(logits[at] - lse);
+            let rest = 1.0 - p;
+            var slope = p * kept - select(0.0, 1.0, from_token + j == goal);
+            if is_marked(j) && rest >= 1e-5 {
+                slope += arguments.alpha * p / rest;
+            }
+            dx[at] = select(factor * slope, 0.0, ignored);
+        }
+        workgroupBarrier();
+    }
+}
+"#;
+pub(crate) const WEA0773DF: &str = r#"struct Arguments {
+    rows: u32,
+    vocabulary: u32,
+    temperature: f32,
+    mix: f32,
+    ignoring: u32,
+    ignored: u32,
+    scale: f32
+}
+"#;
+pub(crate) const WEA79455B: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w[(inside * arguments.columns + min(column, arguments.columns - 4u)) / 4u]);
+    return columns;
+}
+"#;
+pub(crate) const WEBDEC70D: &str = r#"
+@group(0) @binding(3)
+var<storage, read_write> y: array<Result>;
+"#;
+pub(crate) const WEC1F463E: &str = r#"struct Arguments {
+    rows: u32,
+    time: u32,
+    vocabulary: u32,
+    alpha: f32,
+    documents: u32,
+    ignoring: u32,
+    ignored: u32,
+    scale: f32
+}
+"#;
+pub(crate) const WEC36ACE0: &str = r#"
+const DEPTH: u32 = 16u;
+"#;
+pub(crate) const WECDE9EE6: &str = r#"
+@compute @workgroup_size(LANES)
+fn attention_forward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tiles = (arguments.time + ROWS - 1u) / ROWS;
+    let number = group_number(group);
+    if number >= arguments.batch * arguments.heads * tiles {
+        return;
+    }
+    let first = (tiles - 1u - number % tiles) * ROWS;
+    let plane = number / tiles;
+    let head = plane % arguments.heads;
+    let window = (plane / arguments.heads) * arguments.time;
+    let entries = arguments.head_size / 4u;
+    let row_entries = (arguments.heads + 2u * arguments.kv_heads) * entries;
+    let key_column = (arguments.heads + head / (arguments.heads / arguments.kv_heads)) * entries;
+    let value_column = key_column + arguments.kv_heads * entries;
+    let own = first + local * 4u;
+    let end = min(first + ROWS, arguments.time);
+    let begin = first + 1u - min(first + 1u, arguments.seen);
+    let queries = (vec4<u32>(window) + neighbours(own, arguments.time)) * row_entries + head * entries;
+    var attended: array<mat4x4<f32>, SIZE>;
+    for (var c = 0u; c < entries; c++) {
+        attended[c] = mat4x4<f32>();
+    }
+    var largest = vec4<f32>(MIN_SCORE);
+    var sums = vec4<f32>();
+    for (var j = begin; j < end; j += 4u) {
+        let keys = (vec4<u32>(window) + neighbours(j, arguments.time)) * row_entries + key_column;
+        var scores = mat4x4<f32>();
+        for (var c = 0u; c < entries; c++) {
+            scores += transpose(four(keys, c)) * four(queries, c);
+        }
+        let js = vec4<u32>(j) + vec4<u32>(0u, 1u, 2u, 3u);
+        let visible = mat4x4<f32>(seen(scores[0], js, own), seen(scores[1], js, own + 1u), seen(scores[2], js, own + 2u), seen(scores[3], js, own + 3u));
+        let now = max(largest, vec4<f32>(highest(visible[0]), highest(visible[1]), highest(visible[2]), highest(visible[3])));
+        let shrink = exp(largest - now);
+        largest = now;
+        var shares = exponentials(mat4x4<f32>(visible[0] - vec4<f32>(now.x), visible[1] - vec4<f32>(now.y), visible[2] - vec4<f32>(now.z), visible[3] - vec4<f32>(now.w)));
+        sums = sums * shrink + vec4<f32>(total(shares[0]), total(shares[1]), total(shares[2]), total(shares[3]));
+        let values = keys - vec4<u32>(key_column) + vec4<u32>(value_column);
+        for (var c = 0u; c < entries; c++) {
+            attended[c] = scaled(attended[c], shrink) + four(values, c) * shares;
+        }
+    }
+    let out = ((window + own) * arguments.heads + head) * entries;
+    let below = arguments.heads * entries;
+    for (var c = 0u; c < entries; c++) {
+        let block = attended[c];
+        store(own, out + c, block[0] / sums.x);
+        store(own + 1u, out + below + c, block[1] / sums.y);
+        store(own + 2u, out + 2u * below + c, block[2] / sums.z);
+        store(own + 3u, out + 3u * below + c, block[3] / sums.w);
+    }
+    let sum = largest + log(sums);
+    store_lse(own, plane, sum.x);
+    store_lse(own + 1u, plane, sum.y);
+    store_lse(own + 2u, plane, sum.z);
+    store_lse(own + 3u, plane, sum.w);
+}
+"#;
+pub(crate) const WED01E26D: &str = r#"
+struct Arguments {
+    rows: u32,
+    columns: u32,
+    inner: u32,
+    column_tiles: u32,
+    partner: u32,
+    turning: u32,
+    time: u32,
+    stride: u32
+}
+"#;
+pub(crate) const WED0C6028: &str = r#"
+fn weight_of(key: u32, best: u32, temperature: f32) -> f32 {
+    let distance = max(logit_of(key) - logit_of(best), -100.0 * temperature);
+    return exp(distance / temperature);
+}
+"#;
+pub(crate) const WED429B49: &str = r#"
+@compute @workgroup_size(64)
+fn cached_attention_join(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 64u + local;
+    let number = at / arguments.head_size;
+    let query = number / arguments.heads;
+    if query >= arguments.rows || query % arguments.time >= cursor[query / arguments.time].length {
+        return;
+    }
+    let row = arguments.head_size + 2u;
+    let first = number * arguments.parts * row;
+    var largest = partials[first + arguments.head_size];
+    for (var part = 1u; part < arguments.parts; part++) {
+        largest = max(largest, partials[first + part * row + arguments.head_size]);
+    }
+    var attended = 0.0;
+    var total = 0.0;
+    for (var part = 0u; part < arguments.parts; part++) {
+        let own = first + part * row;
+        let weight = exp(partials[own + arguments.head_size] - largest);
+        attended += weight * partials[own + at % arguments.head_size];
+        total += weight * partials[own + arguments.head_size + 1u];
+    }
+    y[at] = attended / total;
+}
+"#;
+pub(crate) const WED8F2440: &str = r#"
+alias Operand = f32;
+"#;
+pub(crate) const WEEB6BA7C: &str = r#"
+fn silu_slope(x: Entry) -> Entry {
+    let s = sigmoid(x);
+    return s * (1.0 + x * (1.0 - s));
+}
+"#;
+pub(crate) const WEED2987C: &str = r#"
+@group(0) @binding(6)
+var<storage, read_write> reports: array<ReportRow>;
+"#;
+pub(crate) const WEF40394A: &str = r#"
+fn total(entry: Entry) -> f32 {
+    return entry;
+}
+"#;
+pub(crate) const WEF7DE9F2: &str = r#"
+@group(0) @binding(2)
+var<storage, read_write> y: array<Stored>;
+"#;
+pub(crate) const WF0345421: &str = r#"
+fn w_columns(step: u32, column: u32) -> vec4<f32> {
+    let inside = min(step, arguments.inner - 1u);
+    let columns = vec4<f32>(w_entry(inside, column), w_entry(inside, column + 1u), w_entry(inside, column + 2u), w_entry(inside, column + 3u));
+    return columns;
+}
+"#;
+pub(crate) const WF1480A2B: &str = r#"
+@group(0) @binding(2)
+var<storage, read> w: array<Number>;
+"#;
+pub(crate) const WF197854B: &str = r#"
+@group(0) @binding(2)
+var<storage, read> table: array<f32>;
+"#;
+pub(crate) const WF20817EE: &str = r#"
+@compute @workgroup_size(256)
+fn rope(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let pair = group_number(group) * 256u + local;
+    let half_size = arguments.half_size;
+    let pairs_in_row = arguments.all_heads * half_size;
+    let row = pair / pairs_in_row;
+    if row >= arguments.rows {
+        return;
+    }
+    let head = (pair % pairs_in_row) / half_size;
+    let i = pair % half_size;
+    let at = (row * arguments.all_heads + head) * 2u * half_size + i;
+    let first = f32(x[at]);
+    let second = f32(x[at + half_size]);
+    if head >= arguments.turning_heads {
+        y[at] = Stored(first);
+        y[at + half_size] = Stored(second);
+        return;
+    }
+    var position = row % arguments.time;
+    {
+        position = min(position + cursor[row / arguments.time].start, arguments.positions - 1u);
+    }
+    let angle = position * 2u * half_size + i;
+    let cosine = table[angle];
+    let sine = table[angle + half_size] * arguments.turn;
+    y[at] = Stored(first * cosine - second * sine);
+    y[at + half_size] = Stored(second * cosine + first * sine);
+}
+"#;
+pub(crate) const WF2765A02: &str = r#"
+fn w_steps(column: u32, step: u32) -> vec4<f32> {
+    let at = min(column, arguments.columns - 1u) * arguments.inner + step;
+    return vec4<f32>(w[at / 4u]);
+}
+"#;
+pub(crate) const WF277C6E0: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> rows: array<vec2<f32>>;
+"#;
+pub(crate) const WF27B06EC: &str = r#"
+fn dy_entry(start: u32, step: u32, k: u32) -> f32 {
+    return select(0.0, dy[start + k], step + k < arguments.inner);
+}
+"#;
+pub(crate) const WF3808968: &str = r#"
+fn activated(x: Entry) -> Entry {
+    return gelu_exact_of(x);
+}
+"#;
+pub(crate) const WF4941F5B: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> partials: array<f32>;
+"#;
+pub(crate) const WF5024ECD: &str = r#"
+@group(0) @binding(5)
+var<storage, read> share: array<f32>;
+"#;
+pub(crate) const WF55E471B: &str = r#"
+@group(0) @binding(4)
+var<storage, read> roots: array<f32>;
+"#;
+pub(crate) const WF595B8D7: &str = r#"
+fn left_matrix(row: u32, step: u32) -> LeftMatrix {
+    let at = step * arguments.stride + min(row, arguments.rows - EDGE);
+    return coopLoad<LeftMatrix>(&dy[at], arguments.stride);
+}
+"#;
+pub(crate) const WF60888A1: &str = r#"
+alias Sum = coop_mat8x8<f32, C>;
+"#;
+pub(crate) const WF6360019: &str = r#"enable wgpu_cooperative_matrix;
+"#;
+pub(crate) const WF64FD81E: &str = r#"
+@group(0) @binding(4)
+var<storage, read_write> keys: array<u32>;
+"#;
+pub(crate) const WF6743294: &str = r#"
+@compute @workgroup_size(256)
+fn optimizer(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let at = group_number(group) * 256u + local;
+    if at >= arguments.count || control.skipped == 1u {
+        return;
+    }
+    let rate = schedule[control.row].learning_rate;
+    let gradient = gradients[at] * control.gradient_scale;
+    let decay = select(0.0, arguments.weight_decay, at < arguments.decayed_end);
+    let parameter = parameters[at] - rate * decay * parameters[at];
+    {
+        let momentum = arguments.beta1 * first[at] + gradient;
+        parameters[at] = parameter - rate * momentum;
+        first[at] = momentum;
+    }
+}
+"#;
+pub(crate) const WF858C72F: &str = r#"
+@compute @workgroup_size(64)
+fn cached_write(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let number = group_number(group) * 64u + local;
+    let columns = arguments.kv_heads * arguments.head_size;
+    let number_of_row = number / columns;
+    if number_of_row >= arguments.rows {
+        return;
+    }
+    let chunk = cursor[number_of_row / arguments.time];
+    let t = number_of_row % arguments.time;
+    let position = chunk.start + t;
+    if t >= chunk.length || position >= arguments.positions {
+        return;
+    }
+    let column = number % columns;
+    let head = column / arguments.head_size;
+    let d = column % arguments.head_size;
+    let row = number_of_row * (arguments.heads + 2u * arguments.kv_heads) + arguments.heads + head;
+    let cache = chunk.text * arguments.kv_heads + head;
+    let slot = (cache * arguments.positions + position) * arguments.head_size + d;
+    keys[slot] = qkv[row * arguments.head_size + d];
+    values[slot] = qkv[(row + arguments.kv_heads) * arguments.head_size + d];
+}
+"#;
+pub(crate) const WF85A4102: &str = r#"
+const CHUNK: u32 = 16384u;
+"#;
+pub(crate) const WF9052591: &str = r#"
+@group(0) @binding(1)
+var<storage, read> y: array<Stored>;
+"#;
+pub(crate) const WF94D40CC: &str = r#"
+@group(0) @binding(3)
+var<storage, read> targets: array<u32>;
+"#;
+pub(crate) const WF991F24F: &str = r#"
+const GELU_EXACT: u32 = 0u;
+"#;
+pub(crate) const WFA2143CD: &str = r#"@compute @workgroup_size(8, 8)
+fn linear_weight_backward_direct(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let slice = group_number(group) / arguments.tiles;
+    let steps = slice_steps(slice);
+    if steps.x >= arguments.inner {
+        return;
+    }
+    let corner = tile_corner(group_number(group) % arguments.tiles, arguments.column_tiles) + block_corner(index, 8u);
+    let row = corner.x;
+    let column = corner.y;
+    var blocks = Blocks();
+    var step = steps.x;
+    for (; step + 4u <= steps.y; step += 4u) {
+        multiply(&blocks, left(row, step), left(row + 32u, step), right(column, step), right(column + 32u, step));
+    }
+    for (; step < steps.y; step += 4u) {
+        multiply(&blocks, left_guarded(row, step), left_guarded(row + 32u, step), right_guarded(column, step), right_guarded(column + 32u, step));
+    }
+    store(slice, row, column, blocks.here);
+    store(slice, row, column + 32u, blocks.right);
+    store(slice, row + 32u, column, blocks.down);
+    store(slice, row + 32u, column + 32u, blocks.across);
+}
+"#;
+pub(crate) const WFAD4E8CA: &str = r#"
+@group(0) @binding(5)
+var<storage, read_write> db: array<Entry>;
+"#;
+pub(crate) const WFBB6A2E8: &str = r#"
+@group(0) @binding(2)
+var<storage, read> draws: array<f32>;
+"#;
+pub(crate) const WFC41066D: &str = r#"
+fn entry(at: u32) -> f32 {
+    if arguments.half_precision == 1u {
+        return widened((x[at / 2u] >> (16u * (at % 2u))) & 65535u);
+    }
+    return bitcast<f32>(x[at]);
+}
+"#;
+pub(crate) const WFC6CBAF6: &str = r#"
+@compute @workgroup_size(64)
+fn norm(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if row >= arguments.rows {
+        return;
+    }
+    let start = row * arguments.channels;
+    let lane = lane_of(local);
+    let count = f32(arguments.channels * WIDTH);
+    var mean = 0.0;
+    {
+        var sum = Entry(0.0);
+        for (var c = lane; c < arguments.channels; c += LANES) {
+            sum += x[start + c];
+        }
+        mean = sum_of_row(total(sum), local) / count;
+    }
+    var squares = Entry(0.0);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        let centred = x[start + c] - mean;
+        squares += centred * centred;
+    }
+    let root = 1.0 / sqrt(sum_of_row(total(squares), local) / count + arguments.eps);
+    for (var c = lane; c < arguments.channels; c += LANES) {
+        var scaled = (x[start + c] - mean) * root * (w[c] + arguments.offset);
+        {
+            scaled += b[c];
+        }
+        y[start + c] = Stored(scaled);
+    }
+    if lane == 0u {
+        statistics[row] = vec2<f32>(mean, root);
+    }
+}
+"#;
+pub(crate) const WFD1898F4: &str = r#"
+fn own_subgroup(index: u32) -> vec2<u32> {
+    let width = subgroupAdd(1u);
+    return vec2<u32>(subgroupMin(index) / width, INVOCATIONS / width);
+}
+"#;
+pub(crate) const WFE2559E0: &str = r#"
+fn sum_of_row(value: f32, local: u32) -> f32 {
+    return sum_of_subgroups(value, local, 64u);
+}
+"#;
+pub(crate) const WFE7248A8: &str = r#"
+@group(0) @binding(1)
+var<storage, read> partial_sums: array<f32>;
+"#;
+pub(crate) const WFF8FB2B0: &str = r#"
+fn store_row(row: u32, column: u32, values: vec4<f32>) {
+    if row < arguments.rows && column < arguments.columns {
+        let at = (row * arguments.columns + column) / 4u;
+        var value = values;
+        {
+            value += b[column / 4u];
+        }
+        z[at] = Result(value);
+        y[at] = Result(activated(value));
+    }
+}
+"#;
+pub(crate) const WFF997C53: &str = r#"
+@group(0) @binding(4)
+var<storage, read> rows: array<vec2<f32>>;
+"#;
