@@ -1,4 +1,4 @@
-//! Where burn is left out, as in a browser: its devices are refused by name, and nothing of them can exist.
+//! Where burn is left out (the feature `oracle`): its devices are refused by name, and nothing of them can exist.
 
 use crate::device::DeviceKind;
 use crate::error::{Error, Result};
@@ -14,8 +14,9 @@ impl Device {
     /// The device that a request names; `None` where it names none of burn's.
     pub fn named(request: &str) -> Result<Option<Self>> {
         if DeviceKind::is_of_burn(request) {
+            let feature = if request == "burn-wgpu" { "burn-wgpu" } else { "oracle" };
             return Err(Error::Device(format!(
-                "{request} is for the desktop program, which has it for comparison; take gpu or cpu here"
+                "{request} is for comparison, in builds with `--features {feature}`; take gpu or cpu here"
             )));
         }
         Ok(None)

@@ -16,6 +16,9 @@ pub mod parity;
 pub mod recorded;
 #[cfg(feature = "oracle")]
 pub mod variants;
+#[cfg(not(feature = "oracle"))]
+#[path = "selftest/variants_absent.rs"]
+pub mod variants;
 
 use crate::error::Result;
 use crate::executor::Executor;

@@ -386,11 +386,9 @@ pub struct SelftestArguments {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
     /// Run every variant that a GPU's kernels come in, operation by operation
-    #[cfg(feature = "oracle")]
     #[arg(long, conflicts_with = "losses")]
     pub variants: bool,
     /// With --variants, only operations with this in their name
-    #[cfg(feature = "oracle")]
     #[arg(long, value_name = "TEXT", default_value = "", requires = "variants")]
     pub filter: String,
     /// Train the same run in every precision and with every tier of kernels that a GPU has, and compare where they end

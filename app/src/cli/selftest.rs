@@ -7,9 +7,7 @@ use anyhow::Result;
 use glasshouse_engine::data::{self, Batches};
 use glasshouse_engine::protocol::{RunConfig, presets};
 use glasshouse_engine::selftest::losses::{self, LossesReport};
-use glasshouse_engine::selftest;
-#[cfg(feature = "oracle")]
-use glasshouse_engine::selftest::variants;
+use glasshouse_engine::selftest::{self, variants};
 use serde::Serialize;
 use std::fmt::Display;
 use std::path::Path;
@@ -18,7 +16,6 @@ use std::process::ExitCode;
 pub(super) fn selftest(arguments: &SelftestArguments) -> Result<ExitCode> {
     let device = checked_device(&arguments.device)?;
     let seconds = arguments.seconds.unwrap_or(f64::INFINITY);
-    #[cfg(feature = "oracle")]
     if arguments.variants {
         let (report, warning) = pollster::block_on(variants::run(device, seconds, &arguments.filter))?;
         if let Some(warning) = warning {

@@ -266,16 +266,17 @@ fn value(field: &Field) -> Value {
     }
 }
 
-/// An error of the library's, explained where it is that a build has no part for how the pages are packed: Zstandard's is
-/// written in C, which a browser's build does without.
+/// An error of the library's, explained where it is that a build has no part for how the pages are packed: Brotli is in none, and
+/// Zstandard's is written in C, which a browser's build does without.
 fn with_codec(reason: String, compression: Compression) -> String {
     if !reason.contains("Disabled feature at compile time") {
         return reason;
     }
-    format!(
-        "its pages are packed with {compression}, which is not unpacked here; write it with Snappy, or clean it with the \
-         desktop program"
-    )
+    let elsewhere = match compression {
+        Compression::ZSTD(_) => ", or clean it with the desktop program",
+        _ => "",
+    };
+    format!("its pages are packed with {compression}, which is not unpacked here; write it with Snappy{elsewhere}")
 }
 
 /// Calls the library. Where it panics in spite of all checks that is an error like any other; in a browser, where a panic cannot be
