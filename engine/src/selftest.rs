@@ -20,7 +20,7 @@ pub mod variants;
 #[path = "selftest/variants_absent.rs"]
 pub mod variants;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::executor::Executor;
 use crate::graph::{ParameterId, random};
 use crate::initial;
@@ -132,6 +132,13 @@ pub async fn run(device: &str, threads: Option<usize>) -> Result<Report> {
         report.rows.extend(trial.compare(&found, &trial.reference().await?));
     }
     Ok(report)
+}
+
+fn no_gpu() -> Error {
+    Error::Refused(
+        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; name a GPU"
+            .to_owned(),
+    )
 }
 
 /// A model to train, and what on.

@@ -120,7 +120,7 @@ fn launches<'a>(
             None => launches.push((kernel.name.to_owned(), 1)),
         }
         if sources.iter().all(|(name, _)| name != kernel.name) {
-            sources.push((kernel.name.to_owned(), kernel.source.to_owned()));
+            sources.push((kernel.name.to_owned(), kernel.source()));
         }
     }
     launches

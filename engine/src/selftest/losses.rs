@@ -214,7 +214,7 @@ pub async fn reports(
         Kernels::Tuned => Tuning::before_a_run(),
         Kernels::Tier(tier) => {
             let (gpu, _) = Gpu::from_request(device).await?;
-            let gpu = gpu.ok_or_else(super::variants::no_gpu)?;
+            let gpu = gpu.ok_or_else(super::no_gpu)?;
             let graph = fused(graphs.train.clone(), &[graphs.train_loss], &gpu.target());
             let variants = trial::everywhere(&graph, tier, |_| true).texts();
             Tuning::Pinned(DeviceDescription { variants, ..gpu.describe() })
@@ -264,7 +264,7 @@ pub async fn run(
 ) -> Result<LossesReport> {
     let begun = Instant::now();
     let (gpu, _) = Gpu::from_request(device).await?;
-    let gpu = gpu.ok_or_else(super::variants::no_gpu)?;
+    let gpu = gpu.ok_or_else(super::no_gpu)?;
     let name = gpu.report().name.clone();
     let mut report = LossesReport {
         device: name,

@@ -235,7 +235,7 @@ impl Subject {
                     });
                     if self.gpu.check().is_err() {
                         let (again, _) = Gpu::from_request(&self.request).await?;
-                        self.gpu = again.ok_or_else(no_gpu)?;
+                        self.gpu = again.ok_or_else(super::no_gpu)?;
                     }
                 }
             }
@@ -299,13 +299,6 @@ impl Subject {
     }
 }
 
-pub(super) fn no_gpu() -> Error {
-    Error::Refused(
-        "the CPU has one kernel for each operation: `glasshouse selftest` compares them; name a GPU"
-            .to_owned(),
-    )
-}
-
 /// Runs every variant of a device's kernels, named as for [`Gpu::from_request`], for about `seconds` at most, of the operations whose names
 /// contain `filter`. The second half of the result is a warning, where the device is a fallback.
 ///
@@ -314,7 +307,7 @@ pub(super) fn no_gpu() -> Error {
 pub async fn run(device: &str, seconds: f64, filter: &str) -> Result<(VariantsReport, Option<String>)> {
     let begun = Instant::now();
     let (gpu, warning) = Gpu::from_request(device).await?;
-    let gpu = gpu.ok_or_else(no_gpu)?;
+    let gpu = gpu.ok_or_else(super::no_gpu)?;
     let mut subject = Subject { request: device.to_owned(), gpu, ran: BTreeSet::new() };
     let mut queues = queues(filter, subject.gpu.has_half());
     if queues.is_empty() {
