@@ -204,6 +204,9 @@ fn a_sentence_with_another_template_goes_and_is_counted() {
         "First one. A third, said so. Fourth.\n- An item\n\nBold begins.\n\n船在港口。后来。"
     );
     assert_eq!((made.templates, made.sentences), (3, 3));
+    // One within a table goes with it.
+    let made = super::prose("{|\n| a {{odd}} b\n|}\nText.");
+    assert_eq!((made.text.as_str(), made.templates, made.sentences), ("Text.", 0, 0));
 }
 
 #[test]
