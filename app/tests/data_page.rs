@@ -322,6 +322,34 @@ fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
 }
 
 #[test]
+fn a_file_is_held_out_in_place_of_a_share_and_trains_again() {
+    let mut window = raw();
+    assert!(shows(&window, "Share held out for validation"));
+    let held = |window: &mut Window| {
+        let saved = sent(window.state_mut()).into_iter().rev().find_map(|command| match command {
+            Command::SaveDraft { config } => Some(config.data.validation_files),
+            _ => None,
+        });
+        saved.unwrap()
+    };
+    forget(window.state_mut());
+    press(&mut window, Role::Button, "Hold out forum.jsonl");
+    assert_eq!(held(&mut window), ["forum.jsonl"]);
+    let lists = |command: &Command| matches!(command, Command::ListDocuments { .. });
+    rest(&mut window);
+    assert!(sent(window.state_mut()).iter().any(lists), "the documents are divided by it");
+    assert!(shows(&window, "forum.jsonl, in place of a share of the text."));
+    assert!(!shows(&window, "Share held out for validation"));
+    for file in ["harbour-museum.warc.gz", "ships-logs.csv"] {
+        press(&mut window, Role::Button, &format!("Hold out {file}"));
+    }
+    let last = window.get_by_role_and_label(Role::Button, "Hold out crew.txt");
+    assert!(last.accesskit_node().is_disabled(), "something has to train");
+    press(&mut window, Role::Button, "Train on forum.jsonl");
+    assert_eq!(held(&mut window), ["harbour-museum.warc.gz", "ships-logs.csv"]);
+}
+
+#[test]
 fn personal_data_copies_tables_and_troubles_are_shown() {
     let mut window = cleaned();
     assert!(shows(&window, "702 places in 690 documents") && shows(&window, "none found"));
