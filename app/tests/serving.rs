@@ -292,7 +292,10 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
     let longer = with(json!({ "stop_token_ids": [stop], "min_tokens": 9, "ignore_eos": true })).choice();
     let longer = (longer["text"].as_str().unwrap(), &longer["finish_reason"]);
     assert!(longer.0.starts_with(&text[..before]) && longer.0.len() == 9, "{longer:?}");
-    assert!(!longer.0.contains(&text[before..=before]) && longer.1 == "length", "it is not drawn: {longer:?}");
+    assert!(
+        !longer.0.contains(&text[before..=before]) && longer.1 == "length",
+        "it is not drawn: {longer:?}"
+    );
 
     for (name, value) in [
         ("guided_regex", json!("[0-9]+")),

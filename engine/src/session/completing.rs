@@ -344,9 +344,8 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
     let files = model.tokenizer.files();
     expect_short(&prompt, model.config.context_length)?;
     let lost = |text: &str| -> String { model.tokenizer.unknown_characters(text).into_iter().collect() };
-    let special = |text: &str| {
-        model.tokenizer.special_pattern().map_or(0, |special| special.find_iter(text).count())
-    };
+    let special =
+        |text: &str| model.tokenizer.special_pattern().map_or(0, |special| special.find_iter(text).count());
     match prompt {
         CompletionPrompt::Text { text } => {
             let ids = prompt_tokens(&model.tokenizer, &text)?;

@@ -1064,8 +1064,10 @@ fn a_document_is_held_out_by_its_name() {
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let names =
-        vec![write("own.txt", "The owl sat on the wall. ".repeat(40)), write("held.txt", "A fox ran. ".repeat(30))];
+    let names = vec![
+        write("own.txt", "The owl sat on the wall. ".repeat(40)),
+        write("held.txt", "A fox ran. ".repeat(30)),
+    ];
     let mut config = tiny(2);
     config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
     // One that was removed since is passed over.
@@ -1088,7 +1090,8 @@ fn a_document_is_held_out_by_its_name() {
     });
     let (overview, documents) = listed.unwrap();
     assert_eq!((overview.train, overview.validation), ((1, 1000), (1, 330)));
-    let held: Vec<_> = documents.iter().map(|document| (document.file.as_str(), document.validation)).collect();
+    let held: Vec<_> =
+        documents.iter().map(|document| (document.file.as_str(), document.validation)).collect();
     assert_eq!(held, [("own.txt", false), ("held.txt", true)]);
     let trained = heard.iter().rev().find_map(|report| match &report.event {
         Event::Settings { config, .. } => Some(config.data.validation_files.clone()),

@@ -93,7 +93,12 @@ impl DataPage {
                 let pressed = if leaving {
                     plain(ui, icons::ICON_UNDO, "Undo").clicked()
                 } else {
-                    let pressed = icon_button(ui, self.removal.is_none(), icons::ICON_DELETE, &format!("Remove {name}"));
+                    let pressed = icon_button(
+                        ui,
+                        self.removal.is_none(),
+                        icons::ICON_DELETE,
+                        &format!("Remove {name}"),
+                    );
                     if !divided {
                         let (icon, verb) = match held {
                             true => (icons::ICON_MODEL_TRAINING, "Train on"),
@@ -103,11 +108,14 @@ impl DataPage {
                     }
                     pressed
                 };
-                caption(ui, match (leaving, held && !divided) {
-                    (true, _) => "removed".to_owned(),
-                    (_, true) => format!("held out · {}", format::bytes(bytes)),
-                    _ => format::bytes(bytes),
-                });
+                caption(
+                    ui,
+                    match (leaving, held && !divided) {
+                        (true, _) => "removed".to_owned(),
+                        (_, true) => format!("held out · {}", format::bytes(bytes)),
+                        _ => format::bytes(bytes),
+                    },
+                );
                 pressed
             },
             |ui| {

@@ -74,7 +74,9 @@ impl GenerateConfig {
         let (least, most) = (self.min_tokens, self.max_tokens);
         require(least <= most, "min_tokens", least, format!("be at most max_tokens, {most}"))?;
         let ends = self.stop_tokens.len();
-        let rule = format!("hold at most {MAX_ENDS} tokens together with the model's own ends, as min_tokens has them masked");
+        let rule = format!(
+            "hold at most {MAX_ENDS} tokens together with the model's own ends, as min_tokens has them masked"
+        );
         require(least == 0 || ends <= MAX_ENDS, "stop_tokens", ends, rule)?;
         let longest = self.stop.iter().map(String::len).sum::<usize>() + self.stop.len();
         require(longest <= 1 << 16, "stop", "texts", "hold at most 65536 bytes together")?;

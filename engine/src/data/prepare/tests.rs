@@ -511,7 +511,9 @@ fn rows_whose_words_spell_special_tokens_are_counted() {
         problems.into_iter().map(|problem| (problem.reason, problem.count)).collect::<Vec<_>>()
     };
     let noted = |of: &str| {
-        let text = format!("spells special tokens in 4 {of}, <|im_end|> the first: the model learns them as such, not as text");
+        let text = format!(
+            "spells special tokens in 4 {of}, <|im_end|> the first: the model learns them as such, not as text"
+        );
         [(text, 4)]
     };
     assert_eq!(told(Objective::Chat, &|said| chat_row(said, "Yes.")), noted("conversations"));
