@@ -585,7 +585,6 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
 fn a_prompts_loss_is_weighed_where_answers_are_learned() {
     let mut scene = wide(Engine::full(), PageName::Tune);
     choose(&mut scene, "Model to begin with", "1-first-stories");
-    choose(&mut scene, "Objective", "Chat");
     let weight = "Prompt loss weight";
     scene.harness.get_by_role_and_label(Role::SpinButton, weight).set_value_accesskit(0.25);
     scene.settle();

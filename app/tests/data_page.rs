@@ -76,6 +76,20 @@ fn the_page_asks_for_the_recipe_once_and_then_tries_it_on_a_sample() {
 }
 
 #[test]
+fn a_recipe_that_drops_most_of_the_sample_says_so_before_the_cleaning() {
+    let mut window = raw();
+    assert!(!shows(&window, "drops more than half of the sample"));
+    let Event::SampleJudged { mut judgement } = bench::judged() else { unreachable!() };
+    judgement.kept = 31;
+    judgement.stages[1].dropped = 44;
+    tell(window.state_mut(), [Event::SampleJudged { judgement }]);
+    rest(&mut window);
+    assert!(shows(&window, "drops more than half of the sample; the step \u{201c}"));
+    assert!(shows(&window, "drops 44 documents of it"));
+    assert!(window.query_by_role_and_label(Role::Button, "Clean").is_some());
+}
+
+#[test]
 fn a_card_that_is_switched_is_sent_then_tried_and_can_be_taken_back() {
     let mut window = raw();
     let lists = "Lists and menus (FineWeb) works";
@@ -323,7 +337,9 @@ fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
 
 #[test]
 fn a_file_is_held_out_in_place_of_a_share_and_trains_again() {
-    let mut window = raw();
+    let told = [bench::recipe(), bench::judged()];
+    let mut window = window(bench::documents(false), told, [1280.0, 1200.0]);
+    press(&mut window, Role::Tab, "Files");
     assert!(shows(&window, "Share held out for validation"));
     let held = |window: &mut Window| {
         let saved = sent(window.state_mut()).into_iter().rev().find_map(|command| match command {

@@ -153,12 +153,17 @@ fn start_pause_step_and_continue_send_their_commands() {
 #[test]
 fn a_finished_run_goes_on_for_more_steps() {
     let mut app = support::app("dark");
-    let runs = vec![support::run("1-llama-tiny", RunState::Finished, 2000, 2000)];
-    tell(&mut app, [support::ready(), support::projects(), support::opened("first", "My first model", runs)]);
+    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
     app.open(PageName::Train);
     let mut window = window(app, 1280.0, 900.0);
+    press(&mut window, "Train");
+    tell(window.state_mut(), in_training(TrainingState::Running));
+    let trains = |command: &Command| matches!(command, Command::Train { .. });
+    let ended = Event::TrainingEnded { run: support::run("3-llama-tiny", RunState::Finished, 2000, 2000) };
+    answer(window.state_mut(), trains, [ended, Event::Finished]);
+    window.run_steps(2);
     let resume = |steps| Command::Resume {
-        run: Some("1-llama-tiny".to_owned()),
+        run: Some("3-llama-tiny".to_owned()),
         launch: RunLaunch { steps: Some(steps), ..RunLaunch::default() },
     };
     press(&mut window, "Train longer");
