@@ -295,6 +295,7 @@ mod tests {
         };
         let sampling = sampling.generating(&json!({ "eos_token_id": [own, own + 1] }));
         assert_eq!(sampling.tokenizer.ends(), [own, own + 1]);
+        let folder = tempfile::tempdir().unwrap();
         sampling.write(folder.path()).unwrap();
         assert_eq!(TokenizerFiles::read(folder.path()).unwrap().tokenizer.ends(), [own, own + 1]);
 
