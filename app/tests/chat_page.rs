@@ -582,6 +582,23 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
 }
 
 #[test]
+fn a_prompts_loss_is_weighed_where_answers_are_learned() {
+    let mut scene = wide(Engine::full(), PageName::Tune);
+    choose(&mut scene, "Model to begin with", "1-first-stories");
+    let weight = "Prompt loss weight";
+    scene.harness.get_by_role_and_label(Role::SpinButton, weight).set_value_accesskit(0.25);
+    scene.settle();
+    let planned = scene.sent_of(|sent| matches!(sent, Command::Plan { .. })).pop();
+    let Some(Command::Plan { config }) = planned else { panic!("{planned:?}") };
+    assert_eq!((config.train.objective, config.train.prompt_loss_weight), (Objective::Chat, 0.25));
+    choose(&mut scene, "Objective", "Preference");
+    assert!(scene.harness.query_by_role_and_label(Role::SpinButton, weight).is_none());
+    let planned = scene.sent_of(|sent| matches!(sent, Command::Plan { .. })).pop();
+    let Some(Command::Plan { config }) = planned else { panic!("{planned:?}") };
+    assert_eq!(config.train.prompt_loss_weight, 0.0, "and goes with its objective");
+}
+
+#[test]
 fn a_recipe_has_an_example_and_measures_a_run_by_rows_that_were_held_out() {
     let mut scene = wide(Engine::full(), PageName::Tune);
     choose(&mut scene, "Model to begin with", "1-first-stories");

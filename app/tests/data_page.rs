@@ -76,6 +76,20 @@ fn the_page_asks_for_the_recipe_once_and_then_tries_it_on_a_sample() {
 }
 
 #[test]
+fn a_recipe_that_drops_most_of_the_sample_says_so_before_the_cleaning() {
+    let mut window = raw();
+    assert!(!shows(&window, "drops more than half of the sample"));
+    let Event::SampleJudged { mut judgement } = bench::judged() else { unreachable!() };
+    judgement.kept = 31;
+    judgement.stages[1].dropped = 44;
+    tell(window.state_mut(), [Event::SampleJudged { judgement }]);
+    rest(&mut window);
+    assert!(shows(&window, "drops more than half of the sample; the step \u{201c}"));
+    assert!(shows(&window, "drops 44 documents of it"));
+    assert!(window.query_by_role_and_label(Role::Button, "Clean").is_some());
+}
+
+#[test]
 fn a_card_that_is_switched_is_sent_then_tried_and_can_be_taken_back() {
     let mut window = raw();
     let lists = "Lists and menus (FineWeb) works";
@@ -319,6 +333,36 @@ fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
     press(&mut window, Role::Button, "Clean");
     let removed = Command::RemoveDocument { name: "crew.txt".to_owned() };
     assert_eq!(sent(window.state_mut()), [removed, Command::Clean], "the others are cleaned all the same");
+}
+
+#[test]
+fn a_file_is_held_out_in_place_of_a_share_and_trains_again() {
+    let told = [bench::recipe(), bench::judged()];
+    let mut window = window(bench::documents(false), told, [1280.0, 1200.0]);
+    press(&mut window, Role::Tab, "Files");
+    assert!(shows(&window, "Share held out for validation"));
+    let held = |window: &mut Window| {
+        let saved = sent(window.state_mut()).into_iter().rev().find_map(|command| match command {
+            Command::SaveDraft { config } => Some(config.data.validation_files),
+            _ => None,
+        });
+        saved.unwrap()
+    };
+    forget(window.state_mut());
+    press(&mut window, Role::Button, "Hold out forum.jsonl");
+    assert_eq!(held(&mut window), ["forum.jsonl"]);
+    let lists = |command: &Command| matches!(command, Command::ListDocuments { .. });
+    rest(&mut window);
+    assert!(sent(window.state_mut()).iter().any(lists), "the documents are divided by it");
+    assert!(shows(&window, "forum.jsonl, in place of a share of the text."));
+    assert!(!shows(&window, "Share held out for validation"));
+    for file in ["harbour-museum.warc.gz", "ships-logs.csv"] {
+        press(&mut window, Role::Button, &format!("Hold out {file}"));
+    }
+    let last = window.get_by_role_and_label(Role::Button, "Hold out crew.txt");
+    assert!(last.accesskit_node().is_disabled(), "something has to train");
+    press(&mut window, Role::Button, "Train on forum.jsonl");
+    assert_eq!(held(&mut window), ["harbour-museum.warc.gz", "ships-logs.csv"]);
 }
 
 #[test]

@@ -266,6 +266,7 @@ fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
                 written_tokens: 1,
                 tokens: Vec::new(),
                 characters_lost: String::new(),
+                special_tokens: 0,
                 moderated,
             });
             for event in [Event::Completed { completion }, Event::Finished] {

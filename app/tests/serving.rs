@@ -184,6 +184,11 @@ fn completions_are_what_generate_writes() {
     assert_eq!((&choice["text"], &choice["characters_lost"]), (&expected["text"], &json!("ß漢")));
     assert!(answer.choice().get("characters_lost").is_none());
 
+    // Nor are special tokens that a prompt spells silent.
+    let spelled = json!({ "prompt": "One<|endoftext|> day<|endoftext|>", "max_tokens": 1 });
+    assert_eq!(serving.complete(&spelled).choice()["special_tokens_in_prompt"], 2);
+    assert!(choice.get("special_tokens_in_prompt").is_none());
+
     // Every piece names the model, even where the request names none.
     streamed["model"] = Value::Null;
     let unnamed = pieces(&serving.complete(&streamed).text);
@@ -285,7 +290,12 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
     let stopped = with(json!({ "stop_token_ids": [stop] })).choice();
     assert_eq!((&stopped["text"], &stopped["finish_reason"]), (&json!(text[..before]), &json!("stop")));
     let longer = with(json!({ "stop_token_ids": [stop], "min_tokens": 9, "ignore_eos": true })).choice();
-    assert_eq!((&longer["text"], &longer["finish_reason"]), (&json!(text), &json!("length")));
+    let longer = (longer["text"].as_str().unwrap(), &longer["finish_reason"]);
+    assert!(longer.0.starts_with(&text[..before]) && longer.0.len() == 9, "{longer:?}");
+    assert!(
+        !longer.0.contains(&text[before..=before]) && longer.1 == "length",
+        "it is not drawn: {longer:?}"
+    );
 
     for (name, value) in [
         ("guided_regex", json!("[0-9]+")),

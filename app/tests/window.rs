@@ -151,6 +151,33 @@ fn start_pause_step_and_continue_send_their_commands() {
 }
 
 #[test]
+fn a_finished_run_goes_on_for_more_steps() {
+    let mut app = support::app("dark");
+    tell(&mut app, [support::ready(), support::projects(), support::opened("recipes", "Recipes", vec![])]);
+    app.open(PageName::Train);
+    let mut window = window(app, 1280.0, 900.0);
+    press(&mut window, "Train");
+    tell(window.state_mut(), in_training(TrainingState::Running));
+    let trains = |command: &Command| matches!(command, Command::Train { .. });
+    let ended = Event::TrainingEnded { run: support::run("3-llama-tiny", RunState::Finished, 2000, 2000) };
+    answer(window.state_mut(), trains, [ended, Event::Finished]);
+    window.run_steps(2);
+    let resume = |steps| Command::Resume {
+        run: Some("3-llama-tiny".to_owned()),
+        launch: RunLaunch { steps: Some(steps), ..RunLaunch::default() },
+    };
+    press(&mut window, "Train longer");
+    assert_eq!(last_sent(&mut window), Some(resume(4000)));
+    let refused = Event::Failed { error: ErrorReport::new(ErrorKind::Refused, "the device is gone") };
+    answer(window.state_mut(), |command| matches!(command, Command::Resume { .. }), [refused]);
+    window.run_steps(3);
+    window.get_by_role_and_label(Role::SpinButton, "Steps in all").set_value_accesskit(2500.0);
+    window.run_steps(3);
+    press(&mut window, "Train longer");
+    assert_eq!(last_sent(&mut window), Some(resume(2500)));
+}
+
+#[test]
 fn pause_is_on_screen_on_every_page_and_width() {
     for page in PageName::ALL {
         for width in [1280.0, 800.0, 420.0] {

@@ -136,6 +136,13 @@ fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
         }
     }
     storageBarrier();
+    if lane < own.masked_tokens && drawn < own.masked_draws {
+        let token = select(own.masked[lane & 3u], own.masked_high[lane & 3u], lane >= 4u);
+        if token < vocabulary {
+            keys[row + token] = key_of(-MAX_LOGIT);
+        }
+    }
+    storageBarrier();
 
     // The likeliest token, the lowest id among equals.
     var best_key = 0u;

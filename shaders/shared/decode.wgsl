@@ -22,6 +22,9 @@ struct Cursor {
 
 // Of a row of a decoded batch.
 struct SampleSettings {
+    // Tokens that are not drawn at first, and the rest of them.
+    masked: vec4<u32>,
+    masked_high: vec4<u32>,
     // 0 is greedy.
     temperature: f32,
     top_p: f32,
@@ -31,6 +34,10 @@ struct SampleSettings {
     top_k: u32,
     // Which text the row continues, or IDLE.
     text: u32,
+    // In so many draws of the table.
+    masked_draws: u32,
+    // How many they are.
+    masked_tokens: u32,
 }
 
 // In the place of a text: the row has none.

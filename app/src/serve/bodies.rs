@@ -150,6 +150,9 @@ fn with_counts(mut choice: Value, completion: &Completion) -> Value {
     if !completion.characters_lost.is_empty() {
         choice["characters_lost"] = json!(completion.characters_lost);
     }
+    if completion.special_tokens > 0 {
+        choice["special_tokens_in_prompt"] = json!(completion.special_tokens);
+    }
     choice
 }
 

@@ -291,6 +291,7 @@ fn message(field: &str, at: usize, value: &Value) -> Result<ChatMessage, Refusal
     };
     let mut more = value.as_object().cloned().unwrap_or_default();
     more.retain(|name, value| !value.is_null() && !matches!(name.as_str(), "role" | "content"));
+    glasshouse_conversation::modernise_calls(&mut more);
     for call in more.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
         let arguments = call.get_mut("function").and_then(|function| function.get_mut("arguments"));
         if let Some(arguments) = arguments

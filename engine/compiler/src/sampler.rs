@@ -88,6 +88,17 @@ impl Ranked {
     }
 }
 
+/// Logits with those of some tokens at the bottom, so that none of these is drawn; ids at or past `logits.len()` are left out.
+pub fn masked(logits: &[f32], tokens: &[u32]) -> Vec<f32> {
+    let mut masked = logits.to_vec();
+    for token in tokens {
+        if let Some(logit) = masked.get_mut(*token as usize) {
+            *logit = f32::NEG_INFINITY;
+        }
+    }
+    masked
+}
+
 /// Softmax of logits as they are.
 pub fn probabilities(logits: &[f32]) -> Vec<f64> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -305,6 +316,17 @@ mod tests {
         let penalised = explain(&logits, &[0], &Sampling { repetition_penalty: 4.0, ..PLAIN });
         assert_eq!((penalised[0].id, penalised[0].rank), (0, 1));
         assert!(penalised[0].tempered < penalised[0].probability);
+    }
+
+    #[test]
+    fn a_masked_token_is_never_drawn() {
+        let logits = [9.0, 8.0, 1.0, 0.5];
+        for temperature in [0.0, 1.0, 100.0] {
+            let kept = distribution(&masked(&logits, &[0, 1, 7]), &[], &Sampling { temperature, ..PLAIN });
+            assert!(kept.iter().all(|(id, share)| *id > 1 || *share == 0.0), "{kept:?}");
+            let drawn = [0.0, 0.3, 0.7, 0.999_999].map(|draw| choose(&kept, draw));
+            assert!(drawn.iter().all(|id| [2, 3].contains(id)), "{drawn:?}");
+        }
     }
 
     /// The same in the plainest way: sort everything, then cut three times.

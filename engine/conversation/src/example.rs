@@ -63,12 +63,52 @@ fn replies(
     })
 }
 
-/// Fields of messages that the template's source does not name.
+/// Fields of messages that the template's source does not ask messages for.
 fn unread_of_messages(conversation: &Conversation, template: &ChatTemplate) -> Vec<String> {
-    let read = |key: &str| [&[WEIGHT], &TRAIN[..]].concat().contains(&key) || template.source().contains(key);
+    let read =
+        |key: &str| [&[WEIGHT], &TRAIN[..]].concat().contains(&key) || asks_messages(template.source(), key);
     let keys = conversation.messages.iter().flat_map(|message| message.fields.keys());
     let unread: BTreeSet<&String> = keys.filter(|key| !read(key)).collect();
     unread.into_iter().map(|key| format!("{key} of messages")).collect()
+}
+
+/// Whether a template asks for a field of anything but a tool: `message.name` or `'name' in message`, and neither `tool.name`,
+/// `call.function.name` nor the name of a field that it writes.
+fn asks_messages(source: &str, key: &str) -> bool {
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let last_word = |text: &str| -> String {
+        let text = text.trim_end();
+        text.split_at(text.trim_end_matches(is_word).len()).1.to_owned()
+    };
+    // Names that stand for a tool, a call or its function.
+    let is_tool = |name: &str| {
+        let bound = |word: &str, by: &str| {
+            source.match_indices(word).any(|(at, _)| {
+                let rest = source.split_at(at + word.len()).1;
+                let (statement, _) = rest.split_once("%}").unwrap_or((rest, ""));
+                statement.split_once(by).is_some_and(|(own, of)| {
+                    own.trim() == name && (of.contains("tool") || of.trim().ends_with(".function"))
+                })
+            })
+        };
+        matches!(name, "tool" | "function") || bound("for ", " in ") || bound("set ", "=")
+    };
+    source.match_indices(key).any(|(at, _)| {
+        let (before, rest) = source.split_at(at);
+        let after = rest.split_at(key.len()).1;
+        if before.ends_with(is_word) || after.starts_with(is_word) {
+            return false;
+        }
+        if let Some(object) = before.strip_suffix('.') {
+            return !is_tool(&last_word(object));
+        }
+        let Some(quoted) = before.strip_suffix(['\'', '"']) else { return false };
+        match quoted.trim_end().strip_suffix('[') {
+            Some(object) => !is_tool(&last_word(object)),
+            // What is written has a colon behind it.
+            None => !after.trim_start_matches(['\'', '"', '\\']).trim_start().starts_with(':'),
+        }
+    })
 }
 
 /// Text without a template, learned from where what is given ends.
@@ -193,6 +233,23 @@ mod tests {
             ["text"]
         );
         assert_eq!(unread(r#"{"prompt":"a","completion":"b","label":true}"#, Objective::Chat), [""; 0]);
+    }
+
+    #[test]
+    fn a_tools_name_is_no_messages() {
+        let tools = r#"{% for tool in tools %}{{ tool.name }}{{ tool['name'] }}{% endfor %}{"name": "x", \"name\": 1}
+            {% for m in messages %}{% for call in m.tool_calls %}{% set call = call.function %}{{ call.name }}
+            {{ m.tool_calls[0].function.name }}{% endfor %}{{ m.content }}{{ m.names }}{% endfor %}"#;
+        assert!(!asks_messages(tools, "name") && asks_messages(tools, "tool_calls"));
+        for asked in [
+            "{{ m.name }}",
+            "{{ m['name'] }}",
+            "{% if 'name' in m %}",
+            "{{ m.get('name') }}",
+            "{{ messages[0].name }}",
+        ] {
+            assert!(asks_messages(&format!("{tools}{asked}"), "name"), "{asked}");
+        }
     }
 
     #[test]

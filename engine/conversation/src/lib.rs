@@ -9,7 +9,7 @@ pub mod template;
 
 pub use example::example;
 pub use glasshouse_protocol::{ChatExample, Role};
-pub use rows::{Format, Preference, Row, RowError, RowWithNotes};
+pub use rows::{Format, Preference, Row, RowError, RowWithNotes, modernise_calls};
 pub use template::{ChatTemplate, Completion, Rendered, SpecialTokens, TemplateError};
 
 use serde::{Deserialize, Serialize};

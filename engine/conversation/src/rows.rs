@@ -407,6 +407,7 @@ fn message(value: &Value, path: &str) -> Result<Message, RowError> {
     // Data sets in columns have every key in every row, most without a value.
     fields.retain(|_, value| !value.is_null());
     marks(role, &fields, path)?;
+    modernise_calls(&mut fields);
     if let Some(calls) = fields.get("tool_calls").filter(|calls| !calls.is_array()) {
         return Err(wrong(at("tool_calls"), "a list", calls));
     }
@@ -418,6 +419,15 @@ fn message(value: &Value, path: &str) -> Result<Message, RowError> {
         None => return Err(RowError::Missing(at("content"))),
     };
     Ok(Message { role, content, fields })
+}
+
+/// Turns OpenAI's `function_call`, which `tool_calls` replaced, into a list of one.
+pub fn modernise_calls(fields: &mut Map<String, Value>) {
+    if !fields.contains_key("tool_calls")
+        && let Some(call) = fields.shift_remove("function_call")
+    {
+        fields.insert("tool_calls".to_owned(), serde_json::json!([{ "type": "function", "function": call }]));
+    }
 }
 
 /// Checks what a message says of its own learning ([`Message::is_learned`]).

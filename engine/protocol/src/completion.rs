@@ -77,6 +77,9 @@ pub struct Completion {
     /// Characters of the prompt that the vocabulary lacks, so that the model did not see them.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub characters_lost: String,
+    /// Special tokens that the prompt, or what its messages say, spells: the model reads them as such, not as text.
+    #[serde(default)]
+    pub special_tokens: usize,
     /// What moderation found, by category.
     #[serde(default, skip_serializing_if = "Moderated::is_empty")]
     pub moderated: Moderated,

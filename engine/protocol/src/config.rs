@@ -23,7 +23,7 @@ use change::REMOVED;
 pub use change::{RENAMED, current_name};
 pub use distil::DistilSettings;
 pub use early_stopping::EarlyStopping;
-pub use generate::GenerateConfig;
+pub use generate::{GenerateConfig, MAX_ENDS};
 pub use guard::{GuardAction, GuardMode, GuardSettings};
 pub use milestones::{MAX_MILESTONES, Milestones};
 pub use moderation::{Category, MAX_RULES_BYTES, Moderated, Moderation, ModerationMode, Severity};

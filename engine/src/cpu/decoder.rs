@@ -44,6 +44,9 @@ struct DecodedText {
     history: Vec<u32>,
     sampling: Sampling,
     seed: u64,
+    /// Tokens that are not drawn before the text has `min_tokens`.
+    masked: Vec<u32>,
+    min_tokens: u64,
     /// Tokens drawn so far.
     drawn: u64,
     /// Tokens of the history that the caches hold; they hold nothing of use once the window is full.
@@ -73,7 +76,12 @@ impl DecodedText {
             entropies.push(sampler::entropy(&sampler::probabilities(logits)) as f32);
         }
         let draw = sampler::draw(self.seed, self.drawn);
-        let token = sampler::sample(logits, &self.history, &self.sampling, draw);
+        let token = if self.drawn < self.min_tokens && !self.masked.is_empty() {
+            let logits = sampler::masked(logits, &self.masked);
+            sampler::sample(&logits, &self.history, &self.sampling, draw)
+        } else {
+            sampler::sample(logits, &self.history, &self.sampling, draw)
+        };
         self.drawn += 1;
         if self.history.len() == context_length {
             self.history.remove(0);
@@ -261,6 +269,8 @@ impl CpuDecoder {
             history,
             sampling: Sampling::of(config),
             seed: config.seed,
+            masked: config.stop_tokens.clone(),
+            min_tokens: config.min_tokens as u64,
             drawn: 0,
             cached: 0,
             past: false,

@@ -4,6 +4,7 @@ use super::{Generation, Request};
 use crate::error::{Error, Result};
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use glasshouse_protocol::GenerateConfig;
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
 /// Decodes a text's tokens.
@@ -20,7 +21,12 @@ pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
     config: &GenerateConfig,
 ) -> Request<Decode<'text>> {
     let own = tokenizer.ends().into_iter().chain(ends.iter().copied());
-    let ends = own.filter(|_| !config.ignore_end).chain(config.stop_tokens.iter().copied()).collect();
+    let ends = own.filter(|_| !config.ignore_end).chain(config.stop_tokens.iter().copied());
+    let ends: BTreeSet<u32> = ends.collect();
+    let ends = Vec::from_iter(ends);
+    // The decoder masks them.
+    let stop_tokens = if config.min_tokens > 0 { ends.clone() } else { config.stop_tokens.clone() };
+    let config = GenerateConfig { stop_tokens, ..config.clone() };
     let writes_special = config.special_tokens;
     let mut stream = DecodeStream::after(tokenizer, prompt);
     let decode: Decode<'text> = Box::new(move |token| match token {
@@ -28,7 +34,7 @@ pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
         Some(token) => stream.push(token),
         None => stream.flush(),
     });
-    Request { prompt: prompt.to_vec(), config: config.clone(), ends, judges: None, decode }
+    Request { prompt: prompt.to_vec(), config, ends, judges: None, decode }
 }
 
 /// The prompt's tokens, or why there are none.
@@ -94,7 +100,10 @@ mod tests {
             of(GenerateConfig { stop_tokens: ids("a"), ..plain.clone() }),
             text("", Ending::EndOfText)
         );
-        // Before so many tokens nothing ends it.
+        // Before so many tokens nothing ends it, and the decoder is told what not to draw.
+        let asked = GenerateConfig { min_tokens: 3, stop_tokens: vec![end, 98], ..plain.clone() };
+        let Request { config, ends, .. } = request(&tokenizer, &[0], &[33], &asked);
+        assert_eq!((&config.stop_tokens, &ends), (&vec![33, 98, end], &vec![33, 98, end]));
         assert_eq!(of(GenerateConfig { min_tokens: 3, ..plain.clone() }), text("ab", Ending::EndOfText));
         assert_eq!(of(GenerateConfig { min_tokens: 4, ..plain }), text("abc", Ending::EndOfText));
     }

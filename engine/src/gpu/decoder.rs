@@ -45,6 +45,9 @@ struct Mode {
 struct DecodedText {
     sampling: Sampling,
     seed: u64,
+    /// Tokens that are not drawn before the text has `min_tokens`.
+    masked: Vec<u32>,
+    min_tokens: u64,
     /// Tokens in the history.
     length: usize,
     /// The model has read the prompt.
@@ -163,9 +166,15 @@ impl GpuDecoder {
         let at = (number * capacity(self.context_length) * 4) as u64;
         let history = self.storage.get(0, Buffer::Decode(DecodeBuffer::History))?;
         self.gpu.write(history, at, bytemuck::cast_slice(prompt)).await?;
-        let (sampling, seed) = (Sampling::of(config), config.seed);
-        self.texts[number] =
-            Some(DecodedText { sampling, seed, length: prompt.len(), begun: false, drawn: 0 });
+        self.texts[number] = Some(DecodedText {
+            sampling: Sampling::of(config),
+            seed: config.seed,
+            masked: config.stop_tokens.clone(),
+            min_tokens: config.min_tokens as u64,
+            length: prompt.len(),
+            begun: false,
+            drawn: 0,
+        });
         Ok(number)
     }
 
@@ -278,7 +287,8 @@ impl GpuDecoder {
         let mut draws = vec![0.0f32; texts.len() * MAX_DRAWS];
         for (settings, at) in settings.iter_mut().zip(&rows.texts) {
             let Some(text) = &texts[*at] else { continue };
-            *settings = SampleSettings::of(&text.sampling, *at);
+            let masked_draws = text.min_tokens.saturating_sub(text.drawn);
+            *settings = SampleSettings::of(&text.sampling, *at).masking(&text.masked, masked_draws);
             for (draw, n) in draws[at * MAX_DRAWS..].iter_mut().zip(0..rows.count as u64) {
                 *draw = sampler::draw(text.seed, text.drawn + n);
             }

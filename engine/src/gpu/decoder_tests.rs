@@ -312,6 +312,11 @@ fn writes_what_the_plain_way_writes_also_past_the_context() {
                 assert_eq!(*token, plain, "model {number}, prompt of {length}, token {n}");
                 text.push(*token);
             }
+            // What it wrote first is not drawn before it may be.
+            let stop_tokens = ours[..2].to_vec();
+            let masked = GenerateConfig { stop_tokens: stop_tokens.clone(), min_tokens: 3, ..config };
+            let others = write(&gpu, &model, &prompt, &masked, &[2, 1]);
+            assert!(others.iter().all(|token| !stop_tokens.contains(token)), "{others:?}, {stop_tokens:?}");
         }
     }
 }

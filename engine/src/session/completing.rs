@@ -101,6 +101,8 @@ struct Prompt {
     unwritten: usize,
     /// Characters of it that the vocabulary lacks.
     lost: String,
+    /// Special tokens that it spells, or that its messages do.
+    special: usize,
     /// Tokens that end an answer, beside the tokenizer's own end.
     ends: Vec<u32>,
 }
@@ -283,6 +285,7 @@ impl Session {
             written_tokens: written.ids.len(),
             tokens,
             characters_lost: prompt.lost,
+            special_tokens: prompt.special,
             moderated: written.moderated,
         });
         self.outlet.answer(id, Event::Completed { completion });
@@ -341,11 +344,13 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
     let files = model.tokenizer.files();
     expect_short(&prompt, model.config.context_length)?;
     let lost = |text: &str| -> String { model.tokenizer.unknown_characters(text).into_iter().collect() };
+    let special =
+        |text: &str| model.tokenizer.special_pattern().map_or(0, |special| special.find_iter(text).count());
     match prompt {
         CompletionPrompt::Text { text } => {
             let ids = prompt_tokens(&model.tokenizer, &text)?;
             let unwritten = if text.is_empty() { ids.len() } else { model.tokenizer.begins().len() };
-            Ok(Prompt { ids, unwritten, ends: Vec::new(), lost: lost(&text), text })
+            Ok(Prompt { ids, unwritten, ends: Vec::new(), lost: lost(&text), special: special(&text), text })
         }
         CompletionPrompt::Tokens { ids } => {
             if ids.is_empty() {
@@ -360,7 +365,7 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
                 )));
             }
             let text = pieces(DecodeStream::new(&*model.tokenizer), &ids, true).concat();
-            Ok(Prompt { ids, text, unwritten: 0, ends: Vec::new(), lost: String::new() })
+            Ok(Prompt { ids, text, unwritten: 0, ends: Vec::new(), lost: String::new(), special: 0 })
         }
         CompletionPrompt::Messages { mut messages, rendering } => {
             let contents: String = messages.iter().map(|message| message.content.as_str()).collect();
@@ -370,7 +375,7 @@ fn read(model: &Model, prompt: CompletionPrompt) -> Result<Prompt> {
             }
             let ends = files.turn_end(&messages).into_iter().collect();
             let text = pieces(DecodeStream::new(&*model.tokenizer), &ids, true).concat();
-            Ok(Prompt { ids, text, unwritten: 0, ends, lost: lost(&contents) })
+            Ok(Prompt { ids, text, unwritten: 0, ends, lost: lost(&contents), special: special(&contents) })
         }
     }
 }

@@ -175,9 +175,13 @@ impl Session {
     /// Where the project's text comes from: its cleaned documents, or its own as they are, or what its latest run was given on
     /// a command line, or the embedded stories.
     pub(super) fn data_config(&mut self) -> Result<DataConfig> {
+        let project = self.opened()?;
+        let draft = project.next.draft.as_ref().map_or(&project.config, |(_, draft)| draft);
+        let held_out = draft.data.validation_files.clone();
+        let validation_files = self.held_out(held_out)?;
         if self.is_cleaned()? {
             let paths = vec![self.cleaned_folder()?.display().to_string()];
-            return Ok(DataConfig { paths, ..self.opened()?.config.data.clone() });
+            return Ok(DataConfig { paths, validation_files, ..self.opened()?.config.data.clone() });
         }
         let shelf = self.options.shelf.clone();
         let project = self.opened()?;
@@ -195,7 +199,23 @@ impl Session {
         } else {
             Vec::new()
         };
-        Ok(DataConfig { paths, ..given.clone() })
+        Ok(DataConfig { paths, validation_files, ..given.clone() })
+    }
+
+    /// Where the files are that a person holds out: documents of the project go by their names, and those that were removed are none.
+    /// What is cleaned is divided by its recipe.
+    pub(super) fn held_out(&mut self, named: Vec<String>) -> Result<Vec<String>> {
+        let cleaned = self.is_cleaned()?;
+        let folder = self.opened()?.documents_folder();
+        let place = |named: String| {
+            let path = Path::new(&named);
+            if path.parent().is_some_and(|parent| parent != "" && !parent.ends_with("documents")) {
+                return Some(named);
+            }
+            let own = folder.join(path.file_name()?);
+            (!cleaned && files::exists(&own)).then(|| own.display().to_string())
+        };
+        Ok(named.into_iter().filter_map(place).collect())
     }
 }
 

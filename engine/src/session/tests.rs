@@ -1056,6 +1056,52 @@ fn another_first_model_is_refused_while_a_run_trains_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_document_is_held_out_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = folder.path().join("shelf");
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let names = vec![
+        write("own.txt", "The owl sat on the wall. ".repeat(40)),
+        write("held.txt", "A fox ran. ".repeat(30)),
+    ];
+    let mut config = tiny(2);
+    config.tokenizer.kind = crate::protocol::TokenizerKind::Byte;
+    // One that was removed since is passed over.
+    config.data.validation_files = vec!["held.txt".to_owned(), "gone.txt".to_owned()];
+    let heard = play(
+        &shelf,
+        vec![
+            after(Command::CreateProject { name: "p".to_owned() }),
+            after(Command::AddDocuments { names }),
+            after(Command::SaveDraft { config: Box::new(config.clone()) }),
+            after(Command::ListDocuments { search: String::new(), offset: 0, count: 9, validation: 0.1 }),
+            after(train(config, None)),
+            after(Command::ReadSettings { run: None }),
+        ],
+    );
+    assert_eq!(failures(&heard), Vec::<String>::new());
+    let listed = heard.iter().rev().find_map(|report| match &report.event {
+        Event::Documents { overview, documents, .. } => Some((overview, documents)),
+        _ => None,
+    });
+    let (overview, documents) = listed.unwrap();
+    assert_eq!((overview.train, overview.validation), ((1, 1000), (1, 330)));
+    let held: Vec<_> =
+        documents.iter().map(|document| (document.file.as_str(), document.validation)).collect();
+    assert_eq!(held, [("own.txt", false), ("held.txt", true)]);
+    let trained = heard.iter().rev().find_map(|report| match &report.event {
+        Event::Settings { config, .. } => Some(config.data.validation_files.clone()),
+        _ => None,
+    });
+    let place = shelf.join("p").join("documents").join("held.txt");
+    assert_eq!(trained.unwrap(), [place.display().to_string()]);
+}
+
+#[test]
 fn a_run_whose_text_is_too_short_makes_nothing_and_the_project_keeps_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let short = folder.path().join("short.txt");

@@ -195,10 +195,11 @@ impl Session {
                 }
                 Executor::check_request(&config.device).await?;
                 if !self.opened()?.is_beside_others() {
+                    let held_out = std::mem::take(&mut config.data.validation_files);
                     config.data = DataConfig {
                         validation: config.data.validation,
                         validation_seed: config.data.validation_seed,
-                        validation_files: std::mem::take(&mut config.data.validation_files),
+                        validation_files: self.held_out(held_out)?,
                         corpus_bytes: config.data.corpus_bytes,
                         mixture: BTreeMap::new(),
                         canaries: config.data.canaries,

@@ -55,8 +55,7 @@ impl TokenizerFiles {
         Ok(if ends.is_empty() { files.settled() } else { files.generating(&json!({ "eos_token_id": ends })) })
     }
 
-    /// With fields of `generation_config.json`, where there is no such file. Of one that does not say which tokens end a text, the file stays
-    /// as it is, and the fields say so.
+    /// With fields of `generation_config.json`, where there is no such file. Where it does not say which tokens end a text, the fields do.
     #[must_use]
     pub fn generating(mut self, fields: &Value) -> Self {
         let is_known = |value: &&Value| !value.is_null();
@@ -69,6 +68,10 @@ impl TokenizerFiles {
             (generation.get("eos_token_id").filter(is_known), fields.get("eos_token_id").filter(is_known))
         {
             generation.insert("eos_token_id".to_owned(), ends.clone());
+            // Several are written with the file, or reading it again would lose all but one.
+            if ends.as_array().is_some_and(|ends| ends.len() > 1) {
+                self.generation = generation.clone();
+            }
         }
         self.settled_as(&generation)
     }
@@ -284,7 +287,7 @@ mod tests {
             json!({ "eos_token_id": [own + 1, own, 9999], "top_k": 5 })
         );
 
-        // A file that does not say what ends a text stays as it is.
+        // A file that does not say what ends a text gets what config.json lists.
         let sampling = TokenizerFiles {
             generation: Map::from_iter([("top_k".to_owned(), json!(5))]),
             settings: Map::new(),
@@ -292,7 +295,9 @@ mod tests {
         };
         let sampling = sampling.generating(&json!({ "eos_token_id": [own, own + 1] }));
         assert_eq!(sampling.tokenizer.ends(), [own, own + 1]);
-        assert_eq!(Value::Object(sampling.generation), json!({ "top_k": 5 }));
+        let folder = tempfile::tempdir().unwrap();
+        sampling.write(folder.path()).unwrap();
+        assert_eq!(TokenizerFiles::read(folder.path()).unwrap().tokenizer.ends(), [own, own + 1]);
 
         let chat = again.with_chatml().unwrap();
         let turn = chat.tokenizer.id(CHATML_TOKENS[1]).unwrap();

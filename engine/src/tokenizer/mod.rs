@@ -35,9 +35,10 @@ use cut::{Cut, CutRule};
 pub use files::{CHAT_TEMPLATE_FILE, GENERATION_FILE, SETTINGS_FILE, TokenizerFiles, template_fails};
 pub use frame::Frame;
 pub use glasshouse_protocol::END_OF_TEXT;
+use regex::Regex;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 pub use stream::DecodeStream;
@@ -441,6 +442,15 @@ impl Tokenizer {
         let added = self.inner.get_added_vocabulary();
         let special = |id: u32| self.token(id).filter(|token| added.is_special_token(token));
         tokens.into_iter().filter_map(special).collect()
+    }
+
+    /// Finds the special tokens that a text spells; `None` where there are none.
+    pub fn special_pattern(&self) -> Option<Regex> {
+        let added = self.inner.get_added_vocabulary().get_added_tokens_decoder().values();
+        let special = added.filter(|token| token.special && !token.content.is_empty());
+        let spelled: BTreeSet<String> = special.map(|token| regex::escape(&token.content)).collect();
+        let pattern = Vec::from_iter(spelled).join("|");
+        Regex::new(&pattern).ok().filter(|_| !pattern.is_empty())
     }
 
     /// Where texts may be cut without changing their tokens.

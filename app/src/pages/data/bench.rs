@@ -12,12 +12,12 @@ use crate::format;
 use crate::pages::Context;
 use crate::pages::parts::{caption, head, icon_button, line_ui};
 use crate::theme::{self, Palette, space};
-use crate::widgets::{card, progress_bar, quiet_text, tab, working};
+use crate::widgets::{card, hint_line, progress_bar, quiet_text, tab, working};
 use egui::{ComboBox, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
-use glasshouse_protocol::cleaning::RecipeSummary;
 use glasshouse_protocol::cleaning::report::Group;
+use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
 use mixture::Mixing;
 
 /// Published recipes: name, what people read, and for whom it is.
@@ -184,6 +184,9 @@ fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
             progress_bar(ui, share, ui.available_width());
             let documents = counted(sample.documents as u64);
             caption(ui, format!("keeps {} of {documents} in a sample", format::whole(sample.kept as u64)));
+            if let Some(warning) = drops_most(sample, recipe) {
+                hint_line(ui, &warning);
+            }
         } else if context.state.is_waiting(|command| matches!(command, Command::JudgeSample { .. })) {
             quiet_text(ui, "Judging a sample…");
         }
@@ -194,4 +197,16 @@ fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
             context.outbox.send(Command::SetRecipe { toml: toml.clone() });
         }
     });
+}
+
+/// What to say before a cleaning that drops more than half of a sample.
+fn drops_most(sample: &SampleJudgement, recipe: &RecipeSummary) -> Option<String> {
+    let most = sample.stages.iter().filter(|_| sample.kept * 2 < sample.documents);
+    let most = most.max_by_key(|stage| stage.dropped)?;
+    let title =
+        recipe.cards.iter().find(|card| card.name == most.name).map_or(&most.name, |card| &card.title);
+    Some(format!(
+        "This recipe drops more than half of the sample; the step \u{201c}{title}\u{201d} drops {} of it. If those documents should stay, switch it off.",
+        counted(most.dropped as u64)
+    ))
 }

@@ -13,6 +13,7 @@ use crate::widgets::{self, card, plain, primary, quiet_text};
 use egui::{Label, RichText, Slider, TextWrapMode, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, DocumentsOverview, FileProblem};
+use std::path::Path;
 
 impl DataPage {
     /// Files, split and histograms.
@@ -75,8 +76,16 @@ impl DataPage {
         });
     }
 
-    fn file_ui(&mut self, ui: &mut Ui, context: &Context<'_>, name: &str, bytes: u64) {
+    fn file_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, name: &str, bytes: u64) {
         let palette = context.palette;
+        let held = is_held_out(context, name);
+        let overview = context.state.documents.overview.as_ref();
+        let divided = overview.is_some_and(|overview| overview.cleaned);
+        // Something has to be left to train on.
+        let others = overview.map_or(0, |overview| {
+            overview.files.iter().filter(|(file, _)| file != name && !is_held_out(context, file)).count()
+        });
+        let mut switched = false;
         let leaving = self.removal.as_ref().is_some_and(|(leaving, _)| leaving == name);
         let pressed = line_ui(
             ui,
@@ -84,9 +93,29 @@ impl DataPage {
                 let pressed = if leaving {
                     plain(ui, icons::ICON_UNDO, "Undo").clicked()
                 } else {
-                    icon_button(ui, self.removal.is_none(), icons::ICON_DELETE, &format!("Remove {name}"))
+                    let pressed = icon_button(
+                        ui,
+                        self.removal.is_none(),
+                        icons::ICON_DELETE,
+                        &format!("Remove {name}"),
+                    );
+                    if !divided {
+                        let (icon, verb) = match held {
+                            true => (icons::ICON_MODEL_TRAINING, "Train on"),
+                            false => (icons::ICON_FACT_CHECK, "Hold out"),
+                        };
+                        switched = icon_button(ui, held || others > 0, icon, &format!("{verb} {name}"));
+                    }
+                    pressed
                 };
-                caption(ui, if leaving { "removed".to_owned() } else { format::bytes(bytes) });
+                caption(
+                    ui,
+                    match (leaving, held && !divided) {
+                        (true, _) => "removed".to_owned(),
+                        (_, true) => format!("held out · {}", format::bytes(bytes)),
+                        _ => format::bytes(bytes),
+                    },
+                );
                 pressed
             },
             |ui| {
@@ -95,6 +124,16 @@ impl DataPage {
                 ui.add(Label::new(text).wrap_mode(TextWrapMode::Truncate)).on_hover_text(name);
             },
         );
+        if switched {
+            let files = &mut context.draft.data.validation_files;
+            match held {
+                true => files.retain(|file| !is_document(file, name)),
+                false => files.push(name.to_owned()),
+            }
+            // The documents that are listed next are divided by it.
+            context.outbox.send(Command::SaveDraft { config: Box::new(context.draft.clone()) });
+            self.listing.forget();
+        }
         if pressed {
             let now = ui.input(|input| input.time);
             self.removal = (!leaving).then(|| (name.to_owned(), now + UNDO_SECONDS));
@@ -104,6 +143,14 @@ impl DataPage {
     fn split_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         card(ui, |ui| {
             head(ui, "Held out for validation");
+            let files = context.state.documents.overview.iter().flat_map(|overview| &overview.files);
+            let held: Vec<&str> =
+                files.map(|(name, _)| name.as_str()).filter(|name| is_held_out(context, name)).collect();
+            if !held.is_empty() {
+                let words = format!("{}, in place of a share of the text.", held.join(", "));
+                caption(ui, &words);
+                return;
+            }
             let mut percent = context.draft.data.validation * 100.0;
             ui.spacing_mut().slider_width = (ui.available_width() - 92.0).max(80.0);
             let slider = Slider::new(&mut percent, 1.0..=50.0).step_by(1.0).fixed_decimals(0).suffix(" %");
@@ -113,10 +160,19 @@ impl DataPage {
             caption(
                 ui,
                 "The last documents are held out, or the end of a single text. For rows: a random share, with duplicates kept together. The \
-                 tokenizer is trained without them. The default is a tenth.",
+                 tokenizer is trained without them. The default is a tenth. A whole file can be held out instead: press Hold out beside it.",
             );
         });
     }
+}
+
+/// Whether a held-out file, by its name or its place in a project, is the document of that name.
+fn is_document(held_out: &str, name: &str) -> bool {
+    held_out == name || Path::new(held_out).ends_with(Path::new("documents").join(name))
+}
+
+fn is_held_out(context: &Context<'_>, name: &str) -> bool {
+    context.draft.data.validation_files.iter().any(|file| is_document(file, name))
 }
 
 /// What is wrong with a file; the button that removes it stands above, beside its name.

@@ -43,5 +43,5 @@ pub(super) const MODERATES: &str = "Holds for what other programs ask from now o
 #[cfg(feature = "command-line")]
 pub(super) const SERVES_NOTHING: &str = "No project is open: until one is, every request is refused.";
 
-pub(super) const ABOUT: &str = "Grows small language models from scratch, with everything in sight. Free software under the MIT or the \
+pub(super) const ABOUT: &str = "Trains small language models from scratch, with everything in sight. Free software under the MIT or the \
     Apache 2.0 licence. Set in Noto Sans, under the SIL Open Font License.";

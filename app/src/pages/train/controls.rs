@@ -234,6 +234,7 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                     *context.go = Some(next);
                 }
             }
+            longer_ui(ui, context, run);
             goes
         };
         if goes {
@@ -244,6 +245,28 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             context.asks.new_run = true;
         }
     });
+}
+
+/// Continues a finished run to a later last step, which the person chooses: twice as many at first.
+fn longer_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
+    if run.state != RunState::Finished {
+        return;
+    }
+    let id = egui::Id::unique(("steps in all", &run.name, run.steps));
+    let mut steps = ui.data(|data| data.get_temp(id)).unwrap_or(run.steps.saturating_mul(2));
+    let range = run.steps.saturating_add(1)..=100_000_000;
+    let chosen = ui.add(widgets::whole_number(&mut steps).range(range).speed(run.steps as f64 * 0.01));
+    if chosen.accessible_name("Steps in all").changed() {
+        ui.data_mut(|data| data.insert_temp(id, steps));
+    }
+    let launch = RunLaunch { steps: Some(steps), ..RunLaunch::default() };
+    let resume = Command::Resume { run: Some(run.name.clone()), launch };
+    let button = |ui: &mut Ui, icon: egui_material_icons::MaterialIcon, name: &str| {
+        widgets::plain(ui, icon, name).on_hover_text(
+            "Continues to that step from the last checkpoint; the learning-rate schedule is recomputed for the new length",
+        )
+    };
+    press(ui, context, button, icons::ICON_FAST_FORWARD, "Train longer", resume);
 }
 
 fn press(

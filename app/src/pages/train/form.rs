@@ -86,6 +86,14 @@ pub(in crate::pages) fn epochs_ui(ui: &mut Ui, train: &mut TrainConfig, refused:
     train.epochs = (epochs > 0.0).then_some(epochs);
 }
 
+/// What a prompt's tokens count in the loss, of an objective that has prompts and answers.
+pub(in crate::pages) fn prompt_loss_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
+    if train.objective.weighs_prompts() {
+        let names = ("Prompt loss weight", "train.prompt_loss_weight");
+        number(ui, names, &mut train.prompt_loss_weight, 0.0..=1.0, refused);
+    }
+}
+
 /// When a run ends before its last step.
 fn stopping_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
     let stopping = &mut train.early_stopping;
@@ -167,6 +175,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
     );
     number(ui, ("Beta 1", "train.beta1"), &mut train.beta1, 0.0..=1.0, refused);
     number(ui, ("Beta 2", "train.beta2"), &mut train.beta2, 0.0..=1.0, refused);
+    prompt_loss_ui(ui, train, refused);
     number(ui, ("Label smoothing", "train.label_smoothing"), &mut train.label_smoothing, 0.0..=1.0, refused);
     field(ui, "Document mask", "train.document_mask", refused, |ui| {
         ui.checkbox(&mut train.document_mask, "tokens see their own document alone")

@@ -3,7 +3,7 @@
 use super::text;
 use crate::format;
 use crate::pages::parts::caption;
-use crate::pages::train::form::{epochs_ui, learning_rate, number};
+use crate::pages::train::form::{epochs_ui, learning_rate, number, prompt_loss_ui};
 use crate::widgets::field;
 use egui::{ComboBox, Ui};
 use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Start};
@@ -46,6 +46,9 @@ pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
             draft.train.distil = DistilSettings::default();
         }
         draft.set_objective(objective);
+        if !objective.weighs_prompts() {
+            draft.train.prompt_loss_weight = 0.0;
+        }
         // One that was chosen stays.
         draft.set_learning_rate(rate);
         follow_rate(draft, before);
@@ -83,6 +86,7 @@ pub(super) fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Error
     if rate.to_bits() != draft.train.learning_rate.to_bits() {
         draft.set_learning_rate(rate);
     }
+    prompt_loss_ui(ui, &mut draft.train, refused);
     caption(ui, "Schedule, precision and all other settings of training are on Train.");
 }
 

@@ -16,6 +16,7 @@ use crate::{Error, Result};
 use bytemuck::{Pod, Zeroable};
 use glasshouse_protocol::MemoryKind;
 use glasshouse_protocol::ModelConfig;
+use glasshouse_protocol::config::MAX_ENDS;
 use glasshouse_shaders::{decode_feed, sample};
 use std::rc::Rc;
 
@@ -60,6 +61,10 @@ pub struct DecodeState {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct SampleSettings {
+    /// Tokens that are not drawn in `masked_draws`, `masked_tokens` of them.
+    pub masked: [u32; MAX_ENDS / 2],
+    /// The rest of them.
+    pub masked_high: [u32; MAX_ENDS / 2],
     /// 0 is greedy.
     pub temperature: f32,
     /// 1 keeps all.
@@ -72,12 +77,26 @@ pub struct SampleSettings {
     pub top_k: u32,
     /// The text that the row continues, or [`Self::IDLE`]'s.
     pub text: u32,
+    /// So many draws since the last upload.
+    pub masked_draws: u32,
+    /// How many tokens are masked.
+    pub masked_tokens: u32,
 }
 
 impl SampleSettings {
     /// A row without a text.
-    pub const IDLE: Self =
-        Self { temperature: 0.0, top_p: 1.0, min_p: 0.0, repetition_penalty: 1.0, top_k: 0, text: u32::MAX };
+    pub const IDLE: Self = Self {
+        masked: [0; MAX_ENDS / 2],
+        masked_high: [0; MAX_ENDS / 2],
+        temperature: 0.0,
+        top_p: 1.0,
+        min_p: 0.0,
+        repetition_penalty: 1.0,
+        top_k: 0,
+        text: u32::MAX,
+        masked_draws: 0,
+        masked_tokens: 0,
+    };
 
     /// A row that continues with text number `text`.
     pub fn of(sampling: &Sampling, text: usize) -> Self {
@@ -88,7 +107,17 @@ impl SampleSettings {
             repetition_penalty: sampling.repetition_penalty,
             top_k: sampling.top_k,
             text: text as u32,
+            ..Self::IDLE
         }
+    }
+
+    /// The same without some tokens, [`MAX_ENDS`] at most, in so many draws.
+    pub fn masking(mut self, tokens: &[u32], draws: u64) -> Self {
+        self.masked_draws = u32::try_from(draws).unwrap_or(u32::MAX);
+        self.masked_tokens = tokens.len().min(MAX_ENDS) as u32;
+        let places = self.masked.iter_mut().chain(&mut self.masked_high);
+        places.zip(tokens).for_each(|(masked, token)| *masked = *token);
+        self
     }
 }
 
@@ -260,12 +289,16 @@ mod tests {
         assert_eq!(
             settings.fields,
             [
+                ("masked", offset_of!(SampleSettings, masked) as u32),
+                ("masked_high", offset_of!(SampleSettings, masked_high) as u32),
                 ("temperature", offset_of!(SampleSettings, temperature) as u32),
                 ("top_p", offset_of!(SampleSettings, top_p) as u32),
                 ("min_p", offset_of!(SampleSettings, min_p) as u32),
                 ("repetition_penalty", offset_of!(SampleSettings, repetition_penalty) as u32),
                 ("top_k", offset_of!(SampleSettings, top_k) as u32),
-                ("text", offset_of!(SampleSettings, text) as u32)
+                ("text", offset_of!(SampleSettings, text) as u32),
+                ("masked_draws", offset_of!(SampleSettings, masked_draws) as u32),
+                ("masked_tokens", offset_of!(SampleSettings, masked_tokens) as u32)
             ]
         );
     }

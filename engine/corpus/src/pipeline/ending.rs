@@ -333,9 +333,7 @@ impl Ending {
             shared.into_iter().flatten().for_each(|run| *counts.entry(run).or_default() += 1);
             at = end;
         }
-        // The bound is one of all documents.
-        let step = step as u32;
-        set.pass_over(counts.into_iter().map(|(run, count)| (run, count.saturating_mul(step))), order.len());
+        set.pass_over(counts, step as u32, order.len());
         Ok(())
     }
 

@@ -5,6 +5,9 @@ use super::train::MAX_TOKENS;
 use crate::{Invalid, Moderation, Precision, require};
 use serde::{Deserialize, Serialize};
 
+/// Most tokens that are masked before `min_tokens`.
+pub const MAX_ENDS: usize = 8;
+
 /// How the next token is drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -30,7 +33,7 @@ pub struct GenerateConfig {
     pub stop_tokens: Vec<u32>,
     /// The model's own ends end nothing: it goes on after them.
     pub ignore_end: bool,
-    /// No token ends the text before it has as many.
+    /// No token that would end the text is drawn before it has as many; then [`MAX_ENDS`] of them at most.
     pub min_tokens: usize,
     /// Write special tokens as text too. Otherwise they add nothing to it, and no stop string sees them.
     pub special_tokens: bool,
@@ -70,6 +73,11 @@ impl GenerateConfig {
         require(self.max_tokens <= most, "max_tokens", self.max_tokens, format!("be at most {most}"))?;
         let (least, most) = (self.min_tokens, self.max_tokens);
         require(least <= most, "min_tokens", least, format!("be at most max_tokens, {most}"))?;
+        let ends = self.stop_tokens.len();
+        let rule = format!(
+            "hold at most {MAX_ENDS} tokens together with the model's own ends, as min_tokens has them masked"
+        );
+        require(least == 0 || ends <= MAX_ENDS, "stop_tokens", ends, rule)?;
         let longest = self.stop.iter().map(String::len).sum::<usize>() + self.stop.len();
         require(longest <= 1 << 16, "stop", "texts", "hold at most 65536 bytes together")?;
         let rules = self.moderation.rules.as_ref().map_or(0, String::len);

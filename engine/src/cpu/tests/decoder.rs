@@ -82,6 +82,29 @@ fn caches_and_windows_write_what_whole_texts_do() {
     }
 }
 
+#[test]
+fn ends_are_drawn_once_there_are_enough_tokens() {
+    let model = llama();
+    let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
+    let arena = initial::parameters(&parameters, &ArenaLayout::of_parameters(&parameters), 11);
+    let mut decoder = CpuDecoder::new(&model, &arena, Some(2)).unwrap();
+    let greedy = GenerateConfig { temperature: 0.0, ..GenerateConfig::default() };
+    decoder.start(&[1, 2, 3], &greedy).unwrap();
+    let stop_tokens = decoder.advance(4).unwrap();
+    let config = GenerateConfig { stop_tokens: stop_tokens.clone(), min_tokens: 3, ..greedy };
+    decoder.start(&[1, 2, 3], &config).unwrap();
+    let mut text = vec![1, 2, 3];
+    for (n, token) in decoder.advance(4).unwrap().into_iter().enumerate() {
+        let mut logits = logits(&model, &arena, &text);
+        if n < 3 {
+            logits = sampler::masked(&logits, &stop_tokens);
+            assert!(!stop_tokens.contains(&token), "token {n} is {token}");
+        }
+        assert_eq!(token, sampler::sample(&logits, &text, &Sampling::of(&config), 0.0), "token {n}");
+        text.push(token);
+    }
+}
+
 /// Models of different attention and positions.
 fn models() -> Vec<ModelConfig> {
     let windowed = ModelConfig { sliding_window: Some(5), full_attention: vec![1], ..llama() };

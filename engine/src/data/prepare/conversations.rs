@@ -40,6 +40,7 @@ pub(super) async fn encode(
         )));
     };
     let total = corpus.bytes();
+    let special = files.tokenizer.special_pattern();
     let mut queue = ConversationQueue {
         files,
         splitter: RowSplitter::new(config),
@@ -60,7 +61,9 @@ pub(super) async fn encode(
                 renderer.example(row, objective).and_then(|example| suits(example, objective, judges));
             let example = example.map(|mut example| {
                 problems.unread(std::mem::take(&mut example.unread));
-                Some((place, example))
+                // A text that no template wrote has them on purpose.
+                let spelled = if example.raw { None } else { lost::spelled(special.as_ref(), row) };
+                Some((place, spelled, example))
             });
             example.or_else(|reason| {
                 // In a browser its module may be gone, with which every line that follows would be left out.
@@ -70,7 +73,8 @@ pub(super) async fn encode(
             })
         };
         for example in read::json_rows(source, read)? {
-            let (place, example) = example?;
+            let (place, spelled, example) = example?;
+            queue.lost.note_spelled(spelled);
             turns.give().await;
             if waiting >= ENCODE_BYTES {
                 waiting = 0;

@@ -3,7 +3,7 @@
 
 use super::conversations::missing;
 use super::corpus::Corpus;
-use super::lost::Lost;
+use super::lost::{self, Lost};
 use super::split::RowSplitter;
 use super::{ENCODE_BYTES, Progress, index_of};
 use crate::data::read::{LabelledText, Problems, RowLocation, SourceFile, labelled_texts};
@@ -42,6 +42,7 @@ pub(super) async fn encode(
     let labels = labels(&sources, problems, turns).await?;
     let tokenizer = &files.tokenizer;
     let size = tokenizer.vocabulary_size().max(labels.len());
+    let special = tokenizer.special_pattern();
     let mut queue = LabelQueue {
         tokenizer,
         labels: &labels,
@@ -66,6 +67,7 @@ pub(super) async fn encode(
             }
             waiting += row.text.len();
             bytes += row.text.len() as u64;
+            queue.lost.note_spelled(special.as_ref().and_then(|special| lost::found(special, &row.text)));
             queue.waiting.push((source, split, row));
         }
     }

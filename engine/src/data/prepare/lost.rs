@@ -5,6 +5,8 @@ use crate::data::store::Split;
 use crate::error::{Error, Result};
 use crate::protocol::quantity::counted;
 use crate::tokenizer::{EncodedText, Tokenizer};
+use regex::Regex;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
@@ -21,6 +23,8 @@ pub(super) struct Lost {
     rows: [u64; 2],
     /// Visible characters that were kept.
     kept: u64,
+    /// Rows that spell special tokens, and the first token.
+    spelled: (u64, String),
 }
 
 impl Lost {
@@ -36,11 +40,29 @@ impl Lost {
         self.kept += (text.chars().filter(visible).count() as u64).saturating_sub(count);
     }
 
+    /// Notes a row whose own words spell a special token.
+    pub(super) fn note_spelled(&mut self, token: Option<String>) {
+        if let Some(token) = token {
+            if self.spelled.0 == 0 {
+                self.spelled.1 = token;
+            }
+            self.spelled.0 += 1;
+        }
+    }
+
     /// Notes what was lost among the problems of a file, or of what is called so; `of` is what it holds.
     ///
     /// # Errors
     /// Nothing that could be read is left.
     pub(super) fn tell(&self, problems: &Problems, name: &str, of: &str) -> Result<()> {
+        let (spelled, first) = &self.spelled;
+        if *spelled > 0 {
+            let of = counted(*spelled, of);
+            let reason = format!(
+                "spells special tokens in {of}, {first} the first: the model learns them as such, not as text"
+            );
+            problems.note_rows(Path::new(name), &reason, *spelled);
+        }
         let mut characters: Vec<(char, u64)> =
             self.characters.iter().map(|(own, count)| (*own, *count)).collect();
         if characters.is_empty() {
@@ -72,6 +94,22 @@ impl Lost {
         problems.note_rows(Path::new(name), &reason, all);
         Ok(())
     }
+}
+
+/// The first special token that a row of JSON spells.
+pub(super) fn spelled(special: Option<&Regex>, row: &str) -> Option<String> {
+    // Some programs write < and > as escapes.
+    let escapes = [("\\u003c", "<"), ("\\u003C", "<"), ("\\u003e", ">"), ("\\u003E", ">")];
+    let plain = match row.contains("\\u003") {
+        true => escapes.iter().fold(row.to_owned(), |row, (escape, plain)| row.replace(escape, plain)).into(),
+        false => Cow::Borrowed(row),
+    };
+    found(special?, &plain)
+}
+
+/// The first special token that a text spells.
+pub(super) fn found(special: &Regex, text: &str) -> Option<String> {
+    special.find(text).map(|found| found.as_str().to_owned())
 }
 
 /// Whether nothing is left of an answer that is to be learned but special tokens, though it has text.

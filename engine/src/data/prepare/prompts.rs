@@ -41,6 +41,7 @@ pub(super) async fn encode(
         ));
     };
     let total = corpus.bytes();
+    let special = files.tokenizer.special_pattern();
     let mut queue = PromptQueue {
         files,
         splitter: RowSplitter::new(config),
@@ -60,7 +61,7 @@ pub(super) async fn encode(
                 }
                 let text = renderer.text(&messages, true)?;
                 problems.unread(unread);
-                Ok((place, text, judged))
+                Ok((place, lost::spelled(special.as_ref(), row), text, judged))
             });
             read.map(Some).or_else(|reason| {
                 renderer.still_there().map_err(|gone| format!("cannot be written: {gone}"))?;
@@ -69,7 +70,8 @@ pub(super) async fn encode(
             })
         };
         for prompt in read::json_rows(source, read)? {
-            let (place, text, judged) = prompt?;
+            let (place, spelled, text, judged) = prompt?;
+            queue.lost.note_spelled(spelled);
             turns.give().await;
             if waiting >= ENCODE_BYTES {
                 waiting = 0;

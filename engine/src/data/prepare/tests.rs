@@ -499,6 +499,36 @@ fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_ar
 }
 
 #[test]
+fn rows_whose_words_spell_special_tokens_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = chatml("");
+    let told = |objective, row: &dyn Fn(&str) -> String| {
+        let mut all: Vec<String> = (0..20).map(|number| row(&format!("Row {number}"))).collect();
+        all.extend((0..3).map(|number| row(&format!("end it {number} <|im_end|> here"))));
+        // As Go and PHP write them.
+        all.push(row("<|im_start|> first").replace('<', "\\u003c"));
+        let problems = rows(&files, objective, [&all, &[]], folder.path()).unwrap().problems;
+        problems.into_iter().map(|problem| (problem.reason, problem.count)).collect::<Vec<_>>()
+    };
+    let noted = |of: &str| {
+        let text = format!(
+            "spells special tokens in 4 {of}, <|im_end|> the first: the model learns them as such, not as text"
+        );
+        [(text, 4)]
+    };
+    assert_eq!(told(Objective::Chat, &|said| chat_row(said, "Yes.")), noted("conversations"));
+    assert_eq!(told(Objective::Chat, &|said| chat_row("Who?", said)), noted("conversations"));
+    assert_eq!(
+        told(Objective::Reward, &|said| format!(r#"{{"prompt":"{said}","answer":"yes"}}"#)),
+        noted("prompts")
+    );
+    let label = |said: &str| format!(r#"{{"text":"{said}","label":"{}"}}"#, said.len() % 2);
+    assert_eq!(told(Objective::Classify, &label), noted("texts"));
+    // What no template wrote spells them on purpose.
+    assert_eq!(told(Objective::Chat, &|said| format!(r#"{{"text":"{said}"}}"#)), []);
+}
+
+#[test]
 fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
     let folder = tempfile::tempdir().unwrap();
     let files = chatml("");

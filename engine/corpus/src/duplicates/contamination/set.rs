@@ -12,6 +12,8 @@ pub(super) const MAX_RUNS: usize = 1 << 24;
 const MAX_SAMPLED_RUNS: usize = 1 << 20;
 /// Finds in a document after which those found twice are put together.
 const FINDS: usize = 1 << 16;
+/// Documents of a sample that must share a run before the documents between them are taken to share it.
+const SAMPLED: u32 = 3;
 
 /// Items that models are measured on.
 #[derive(Clone, Debug)]
@@ -302,11 +304,12 @@ impl Set {
         runs
     }
 
-    /// Has runs count for none that stand in too many documents of a corpus of so many, given how many have each: in more than a twentieth,
-    /// but at least two, and in more than the settings allow items.
-    pub fn pass_over(&mut self, counts: impl IntoIterator<Item = (u64, u32)>, documents: usize) {
+    /// Has runs count for none that stand in too many documents of a corpus of so many, given how many of every `step`-th have each: in
+    /// more than a twentieth, but at least two, and in more than the settings allow items. Fewer than [`SAMPLED`] say nothing of the rest.
+    pub fn pass_over(&mut self, counts: impl IntoIterator<Item = (u64, u32)>, step: u32, documents: usize) {
         let most = ((documents / 20).max(2) as u32).min(self.settings.common_items);
-        for (hash, _) in counts.into_iter().filter(|(_, count)| *count > most) {
+        let all = |count: u32| if count < SAMPLED { count } else { count.saturating_mul(step) };
+        for (hash, _) in counts.into_iter().filter(|(_, count)| all(*count) > most) {
             let Some(holder) = self.runs.get_mut(&hash).filter(|holder| holder.more != COMMON) else {
                 continue;
             };

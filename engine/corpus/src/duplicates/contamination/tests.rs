@@ -153,6 +153,20 @@ fn shared_runs_are_counted_in_a_sample_too() {
 }
 
 #[test]
+fn one_document_of_a_sample_makes_no_boilerplate() {
+    let copied = |found: u32| {
+        let mut set = set(&[("held out", QUESTION)]);
+        let counts = set.shared(&format!("{QUESTION} {}", words(0, 300)));
+        assert_eq!(counts.len(), 24);
+        // Every eleventh of 220,000 documents was looked at.
+        set.pass_over(counts.into_iter().map(|run| (run, found)), 11, 242_000);
+        set.contaminating(&format!("{QUESTION} {}", words(0, 30))).is_some()
+    };
+    assert!(copied(1) && copied(2), "a copy or two of the held-out document");
+    assert!(!copied(3), "33 documents share it, about");
+}
+
+#[test]
 fn items_are_read_from_files() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str, content: &[u8]| {

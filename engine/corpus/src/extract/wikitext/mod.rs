@@ -477,7 +477,14 @@ impl<'a> Scanner<'a> {
         if begins_line && (ends_line || content.contains('\n') || !behind.starts_with([' ', '-', ','])) {
             return false;
         }
-        begins_line || line.ends_with([' ', '\u{a0}', '|', '=', '“', '"', '«', '„', '–', '—', '$', '€', '£'])
+        // Without spaces between words a note stands before a mark, and what has a letter on either side for a word.
+        let unspaced = |letter: Option<char>| {
+            letter.is_some_and(|letter| matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'))
+        };
+        let within = unspaced(line.chars().next_back()) && unspaced(behind.chars().next());
+        begins_line
+            || within
+            || line.ends_with([' ', '\u{a0}', '|', '=', '“', '"', '«', '„', '–', '—', '$', '€', '£'])
     }
 
     /// Bold and italic, after the rule by which MediaWiki counts apostrophes.

@@ -20,7 +20,7 @@ const FIRST: &str = "nowrap|nobr|nowr|nobreak|small|smaller|big|bigger|larger|la
     var|mvar|math|sc|smallcaps|sic|not a typo|notatypo|typo|proper name|vanchor|visible anchor|tooltip|abbr|abréviation|hover|hover title|\
     aka|formatnum|nts|ntsh|number|num|nombre|quote box|citation bloc|zitat|citat|cytat|citaat|flag|flagcountry|flagu|pays|ucfirst|\
     lcfirst|chem2|romanum|no italic|noitalic|normal|nihongo2|ja-r|okina|angbr|unicode|polytonic|rtl|lien|as written|button|keypress|\
-    key press|center|centre|dts";
+    key press|center|centre|dts|仮リンク|link-en|le|ruby|ルビ|読み仮名";
 /// Those that print their last value.
 const LAST: &str = "lang|langx|langue|w|translit|transliteration|transl|m|l|mention|link|wikt-lang|wikilang|color|colour|font color|\
     fontcolor|ipa|script|multilingual text|rtl-lang|ref-lang";
@@ -28,7 +28,7 @@ const LAST: &str = "lang|langx|langue|w|translit|transliteration|transl|m|l|ment
 const ALL: &str = "unité|unité/2|unit|date|date-|jour|date de naissance|date de naissance-|date de décès|\
     date de décès-|datum|ship";
 /// Those that are notes on the text or pictures in it.
-const SILENT: &str = "citation needed|cn|fact|fact date|citation|refn|efn|efn-ua|efn-lr|sfn|sfnp|sfnm|sfnb|harv|harvnb|harvtxt|r|rp|ref|\
+const SILENT: &str = "citation needed|cn|fact|fact date|citation|refn|refnest|notetag|efn|efn-ua|efn-lr|sfn|sfnp|sfnm|sfnb|harv|harvnb|harvtxt|r|rp|ref|\
     ref label|note|note label|anchor|anchors|clear|clarify|clarification needed|by whom|by whom?|who|who?|when|when?|where|where?|which|\
     which?|why|why?|whom|dubious|disputed|disputed inline|page needed|pn|better source|better source needed|bsn|verify source|\
     unreliable source|unreliable source?|unreferenced inline|failed verification|fv|update inline|update after|dead link|webarchive|\

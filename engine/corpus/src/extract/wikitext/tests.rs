@@ -197,13 +197,13 @@ fn plain_templates_are_printed() {
 fn a_sentence_with_another_template_goes_and_is_counted() {
     let made = super::prose(
         "First one. It has {{population of|Askvik}} people, e.g. St. Olaf. A third{{note of mine}}, said so.{{odd note}} Fourth ({{spoken|x}}).\n\
-         * {{odd|a}} item\n* An item\n{{Box\n|a=b\n}}\n{{line of its own}}\n{{Hatnote}}'''Bold''' begins.\n\n船在{{x}}港口。他们看见 {{x}} 了。后来。",
+         * {{odd|a}} item\n* An item\n{{Box\n|a=b\n}}\n{{line of its own}}\n{{Hatnote}}'''Bold''' begins.\n\n船在{{x}}港口。他们看见 {{x}} 了。后来{{注}}，走了{{x}}。",
     );
-    assert_eq!(
-        made.text,
-        "First one. A third, said so. Fourth.\n- An item\n\nBold begins.\n\n船在港口。后来。"
-    );
-    assert_eq!((made.templates, made.sentences), (3, 3));
+    assert_eq!(made.text, "First one. A third, said so. Fourth.\n- An item\n\nBold begins.\n\n后来，走了。");
+    assert_eq!((made.templates, made.sentences), (4, 4));
+    // One within a table goes with it.
+    let made = super::prose("{|\n| a {{odd}} b\n|}\nText.");
+    assert_eq!((made.text.as_str(), made.templates, made.sentences), ("Text.", 0, 0));
 }
 
 #[test]

@@ -75,6 +75,7 @@ fn phone_numbers_are_replaced_and_other_numbers_stay() {
     replaces("020 7946 0958, 06 12 34 56 78, 0221/1234567", "<PHONE>, <PHONE>, <PHONE>");
     replaces("Tel.: 5551234567, call 555-0123 now", "Tel.: <PHONE>, call <PHONE> now");
     replaces("+49\u{a0}30\u{a0}1234567", "<PHONE>");
+    replaces("+81 3-1234-2000 or 03-1234-2000", "<PHONE> or <PHONE>");
     keeps("ISBN 978-3-16-148410-0, order 234-567-8901, #555-123-4567");
     keeps("2024-05-01 10:30:00, 01.02.2024, 12/31/1999, 1700000000, 3.14159265358979");
     keeps("52.520008, 13.404954 and 1,234,567,890 and 192837465 and $555-123-4567");

@@ -18,9 +18,9 @@ use crate::fields;
 use crate::files::Input;
 use content::{Budget, Fault, Fonts};
 use encoding_rs::{UTF_16BE, WINDOWS_1252};
-use flate2::read::ZlibDecoder;
+use flate2::read::{DeflateDecoder, ZlibDecoder};
 use glasshouse_protocol::quantity;
-use hayro_syntax::object::{Dict, Name, Stream, String as PdfString};
+use hayro_syntax::object::{Dict, Name, Object, Stream, String as PdfString};
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use std::borrow::Cow;
 use std::io::{self, BufReader, Read};
@@ -61,9 +61,9 @@ fn document(
     if memchr::memmem::find(head, b"%PDF-").is_none() {
         return Err("is not a PDF (no %PDF- header); rename it by what it is".to_owned());
     }
-    weigh(&bytes, &context.settings.limits)?;
+    let again = weigh(&bytes, &context.settings.limits)?;
     // The library has its checks; where it panics in spite of them, that is an error like any other. In a browser it ends its module.
-    catch_unwind(AssertUnwindSafe(|| read(context, bytes)))
+    catch_unwind(AssertUnwindSafe(|| read(context, bytes, again)))
         .unwrap_or_else(|_| Err(broken("it contradicts itself")))
         .map(Some)
 }
@@ -72,71 +72,175 @@ fn broken(error: impl std::fmt::Display) -> String {
     format!("is a broken PDF: {error}; save it anew with the program that made it")
 }
 
+/// DEFLATE reaches 1032, LZW somewhat more.
+const MOST_PER_FILTER: u64 = 2048;
+
+/// Bytes that the object streams of an encrypted file may unpack to, which cannot be measured before the library unpacks them.
+const UNMEASURED: u64 = 512 << 20;
+
+fn too_much(size: usize, limits: &Limits) -> String {
+    let most = most(size, limits) >> 20;
+    format!("unpacks to more than {most} MiB; if it should, raise reading.limits.expansion")
+}
+
 /// Whether the streams of a file unpack to no more than the limits allow. The library unpacks a stream as a whole, so this goes before it.
-fn weigh(bytes: &[u8], limits: &Limits) -> Result<(), String> {
-    // DEFLATE reaches 1032, LZW somewhat more.
-    const MOST_PER_FILTER: u64 = 2048;
-    let is_zlib = |start: [u8; 2]| start[0] & 15 == 8 && u16::from_be_bytes(start).is_multiple_of(31);
+/// Returns whether they have to be measured once more, as the library reads them: they are encrypted, or filters are named elsewhere.
+fn weigh(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
     let is_encrypted = memchr::memmem::find(bytes, b"/Encrypt").is_some();
-    let mut left = most(bytes.len(), limits);
-    let mut charge = |cost: u64| {
-        left = left.checked_sub(cost).ok_or_else(|| {
-            let most = most(bytes.len(), limits) >> 20;
-            format!("unpacks to more than {most} MiB; if it should, raise reading.limits.expansion")
-        })?;
-        Ok::<u64, String>(left)
-    };
+    let mut again = is_encrypted;
+    let (mut left, mut hidden) = (most(bytes.len(), limits), 0_u64);
+    let mut objects = memchr::memmem::find_iter(bytes, b"obj").peekable();
+    let mut object = 0;
     for at in memchr::memmem::find_iter(bytes, b"stream") {
-        let before = bytes.get(at.saturating_sub(1024)..at).unwrap_or_default();
-        let data = bytes.get(at + 6..).unwrap_or_default().trim_ascii_start();
-        let dict = before.get(memchr::memmem::rfind(before, b"obj").unwrap_or(0)..).unwrap_or_default();
-        if before.ends_with(b"end") {
+        while let Some(next) = objects.next_if(|next| *next < at) {
+            object = next;
+        }
+        if bytes.get(..at).is_some_and(|before| before.ends_with(b"end")) {
             continue;
         }
+        let dict = bytes.get(object..at).unwrap_or_default();
+        let data = bytes.get(at + 6..).unwrap_or_default().trim_ascii_start();
+        // What stands in one object many times is gone through as often.
+        let cost = dict.len() as u64;
         let dict = without_escapes(dict);
         if is_image(&dict) {
+            left = left.checked_sub(cost).ok_or_else(|| too_much(bytes.len(), limits))?;
             continue;
         }
         let filters: Vec<Packed> = names(&dict).filter_map(Packed::of_name).collect();
-        let packs = filters.iter().filter(|filter| !filter.is_ascii()).count();
-        let is_odd = filters.iter().any(|filter| matches!(filter, Packed::Lzw | Packed::RunLength))
-            || filters.iter().skip_while(|filter| filter.is_ascii()).any(|filter| filter.is_ascii());
-        if packs > 1 && (is_encrypted || is_odd) {
-            let length = memchr::memmem::find(data, b"endstream").unwrap_or(data.len()) as u64;
-            charge(length.saturating_mul(MOST_PER_FILTER * MOST_PER_FILTER))?;
-            continue;
+        let unknown = is_elsewhere(&dict);
+        again |= unknown;
+        let length = || memchr::memmem::find(data, b"endstream").unwrap_or(data.len());
+        if is_encrypted && memchr::memmem::find(&dict, b"/ObjStm").is_some() {
+            hidden = hidden.saturating_add(MOST_PER_FILTER / 2 * length() as u64);
         }
-        let mut decoded: Option<Vec<u8>> = None;
-        for filter in filters.iter().take_while(|filter| filter.is_ascii()).take(8) {
-            let made = filter.binary(decoded.as_deref().unwrap_or(data));
-            charge(made.len() as u64)?;
-            decoded = Some(made);
-        }
-        let data = decoded.as_deref().unwrap_or(data);
-        if filters.contains(&Packed::Lzw) {
-            let end = memchr::memmem::find(data, b"endstream").unwrap_or(data.len());
-            let early = memchr::memmem::find(&dict, b"/EarlyChange 0").is_none();
-            charge(end as u64 + lzw_length(data.get(..end).unwrap_or_default(), early))?;
-            continue;
-        }
-        // What is packed several times over is unpacked so.
-        for layers in 0..4 {
-            let layers = || {
-                let plain: Box<dyn Read + '_> = Box::new(data);
-                (0..layers).fold(plain, |packed, _| Box::new(ZlibDecoder::new(packed)))
-            };
-            let mut start = [0; 2];
-            if layers().read_exact(&mut start).is_err() || !is_zlib(start) {
-                break;
+        let early = memchr::memmem::find(&dict, b"/EarlyChange 0").is_none();
+        let cost = cost.saturating_add(match unknown && !is_encrypted {
+            true => {
+                let data = data.get(..length()).unwrap_or_default();
+                let any = [Packed::Flate, Packed::Lzw, Packed::RunLength];
+                let sizes = any.map(|filter| size(data, &[filter], early, is_encrypted, left));
+                sizes.into_iter().max().unwrap_or_default()
             }
-            let mut unpacked = ZlibDecoder::new(layers()).take(charge(0)?.saturating_add(1));
-            // What is broken on the way is found again where it matters; what came before is kept.
-            let _ = io::copy(&mut unpacked, &mut io::sink());
-            let decoder = unpacked.into_inner();
-            charge(decoder.total_in().saturating_add(decoder.total_out()))?;
+            false => size(data, &filters, early, is_encrypted, left),
+        });
+        left = left.checked_sub(cost).ok_or_else(|| too_much(bytes.len(), limits))?;
+    }
+    if hidden > UNMEASURED.max(most(bytes.len(), limits)) {
+        return Err(too_much(bytes.len(), limits));
+    }
+    Ok(again)
+}
+
+/// Bytes that the library goes through to unpack a stream: counted up to about `left`, and as many as there can be where it is packed in a
+/// way that is not measured.
+fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: u64) -> u64 {
+    let length = |data: &[u8]| memchr::memmem::find(data, b"endstream").unwrap_or(data.len());
+    let packs = filters.iter().filter(|filter| !filter.is_ascii()).count();
+    let is_odd = filters.iter().any(|filter| matches!(filter, Packed::Lzw | Packed::RunLength))
+        || filters.iter().skip_while(|filter| filter.is_ascii()).any(|filter| filter.is_ascii());
+    let unmeasured = |data: &[u8]| (length(data) as u64).saturating_mul(MOST_PER_FILTER * MOST_PER_FILTER);
+    if packs > 1 && (is_encrypted || is_odd) {
+        return unmeasured(data);
+    }
+    let (mut decoded, mut sum): (Option<Vec<u8>>, u64) = (None, 0);
+    for filter in filters.iter().take_while(|filter| filter.is_ascii()).take(8) {
+        let made = filter.binary(decoded.as_deref().unwrap_or(data));
+        sum = sum.saturating_add(made.len() as u64);
+        decoded = Some(made);
+    }
+    let data = decoded.as_deref().unwrap_or(data);
+    if let Some(filter) = filters.iter().find(|filter| matches!(filter, Packed::Lzw | Packed::RunLength)) {
+        let data = data.get(..length(data)).unwrap_or_default();
+        let unpacked = if *filter == Packed::Lzw { lzw_length(data, early) } else { run_length(data) };
+        return sum.saturating_add(data.len() as u64).saturating_add(unpacked);
+    }
+    // What is packed several times over is unpacked so, and what has no header is DEFLATE to the library, too.
+    for depth in 0..4.max(packs) {
+        let layers = || {
+            let plain: Box<dyn Read + '_> = Box::new(data);
+            (0..depth).fold(plain, |packed, _| Box::new(ZlibDecoder::new(packed)))
+        };
+        // What is broken on the way is found again where it matters; what came before is kept.
+        let bare = match depth < packs {
+            true => count(DeflateDecoder::new(layers()), left),
+            false => 0,
+        };
+        let mut start = [0; 2];
+        let is_zlib = layers().read_exact(&mut start).is_ok()
+            && start[0] & 15 == 8
+            && u16::from_be_bytes(start).is_multiple_of(31);
+        if !is_zlib {
+            // Nothing says what the layers below are.
+            let below = if packs > depth + 1 { unmeasured(data) } else { 0 };
+            return sum.saturating_add(bare).saturating_add(below);
+        }
+        let mut packed = ZlibDecoder::new(layers());
+        let unpacked = count(&mut packed, left);
+        sum = sum.saturating_add(packed.total_in()).saturating_add(unpacked.max(bare));
+        if sum > left {
+            break;
         }
     }
-    Ok(())
+    sum
+}
+
+/// The bytes that are read, up to one more than `left`.
+fn count(reader: impl Read, left: u64) -> u64 {
+    let mut sink = Sink(0);
+    let _ = io::copy(&mut reader.take(left.saturating_add(1)), &mut sink);
+    sink.0
+}
+
+/// Counts what is written, also where an error follows.
+struct Sink(u64);
+
+impl io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether a dictionary leaves it to another object to name its filters, as `/Filter 5 0 R` and `/Filter [5 0 R]` do.
+fn is_elsewhere(dict: &[u8]) -> bool {
+    // Where a string holds the word, the dictionary began before it.
+    let begins = dict.get(3..).is_some_and(|behind| behind.trim_ascii_start().starts_with(b"<<"));
+    !begins
+        || [&b"/Filter"[..], b"/F"].iter().any(|key| {
+            memchr::memmem::find_iter(dict, key).any(|at| {
+                let value = dict.get(at + key.len()..).unwrap_or_default();
+                let plain = value.trim_ascii_start();
+                match plain.first() {
+                    Some(b'[') => {
+                        let mut all = plain.iter().take_while(|byte| **byte != b']').skip(1);
+                        all.find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| *byte != b'/')
+                    }
+                    Some(b'%') => true,
+                    Some(byte) => byte.is_ascii_digit() && plain.len() < value.len(),
+                    None => false,
+                }
+            })
+        })
+}
+
+/// Whether the streams unpack to no more than `left` bytes, as the library decrypts them and knows their filters.
+fn weigh_again(file: &Pdf, left: u64) -> bool {
+    let mut sum = 0_u64;
+    file.objects().into_iter().all(|object| {
+        if let Object::Stream(stream) = object
+            && !is_picture(&stream)
+        {
+            let names = stream.filters().into_iter().map(|filter| format!("{filter:?}"));
+            let filters: Vec<Packed> = names.filter_map(|name| Packed::of_name(name.as_bytes())).collect();
+            sum = sum.saturating_add(size(&stream.raw_data(), &filters, true, false, left));
+        }
+        sum <= left
+    })
 }
 
 /// A filter that a stream's dictionary names.
@@ -150,12 +254,13 @@ enum Packed {
 }
 
 impl Packed {
+    /// By the format's names, and by those of the library's type, which it does not export.
     fn of_name(name: &[u8]) -> Option<Self> {
         Some(match name {
-            b"ASCIIHexDecode" | b"AHx" => Self::Hex,
-            b"ASCII85Decode" | b"A85" => Self::Ascii85,
+            b"ASCIIHexDecode" | b"AHx" | b"AsciiHexDecode" => Self::Hex,
+            b"ASCII85Decode" | b"A85" | b"Ascii85Decode" => Self::Ascii85,
             b"FlateDecode" | b"Fl" => Self::Flate,
-            b"LZWDecode" | b"LZW" => Self::Lzw,
+            b"LZWDecode" | b"LZW" | b"LzwDecode" => Self::Lzw,
             b"RunLengthDecode" | b"RL" => Self::RunLength,
             _ => return None,
         })
@@ -202,6 +307,18 @@ impl Packed {
         }
         made
     }
+}
+
+/// The bytes that runs unpack to.
+fn run_length(data: &[u8]) -> u64 {
+    let (mut at, mut sum) = (0, 0);
+    while let Some(length) = data.get(at).filter(|length| **length != 128) {
+        let length = usize::from(*length);
+        let (taken, made) = if length < 128 { (length + 1, length + 1) } else { (1, 257 - length) };
+        at += 1 + taken;
+        sum += made as u64;
+    }
+    sum
 }
 
 /// The bytes that LZW unpacks to.
@@ -289,11 +406,12 @@ fn is_image(dict: &[u8]) -> bool {
 
 /// The data of a stream; none where it is broken, or a picture, which may unpack to any size.
 fn unpacked<'a>(stream: &Stream<'a>) -> Option<Cow<'a, [u8]>> {
+    if is_picture(stream) { None } else { stream.decoded_data().ok() }
+}
+
+fn is_picture(stream: &Stream<'_>) -> bool {
     let subtype = stream.dict().get::<Name<'_>>("Subtype");
-    if subtype.is_some_and(|subtype| subtype.as_str() == "Image") {
-        return None;
-    }
-    stream.decoded_data().ok()
+    subtype.is_some_and(|subtype| subtype.as_str() == "Image")
 }
 
 /// Bytes that a file of so many may unpack to, and of content that is gone through.
@@ -301,8 +419,9 @@ fn most(size: usize, limits: &Limits) -> u64 {
     limits.expansion_free.max(limits.expansion.saturating_mul(size as u64))
 }
 
-fn read(context: &Context, bytes: Vec<u8>) -> Result<(Document, Vec<String>), String> {
-    let left = most(bytes.len(), &context.settings.limits);
+fn read(context: &Context, bytes: Vec<u8>, again: bool) -> Result<(Document, Vec<String>), String> {
+    let size = bytes.len();
+    let left = most(size, &context.settings.limits);
     let says_encrypted = memchr::memmem::find(&bytes, b"/Encrypt").is_some();
     let file = Pdf::new(bytes).map_err(|error| match error {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => {
@@ -317,6 +436,9 @@ fn read(context: &Context, bytes: Vec<u8>) -> Result<(Document, Vec<String>), St
         }
         LoadPdfError::Invalid => broken("no pages are found in it"),
     })?;
+    if again && !weigh_again(&file, left) {
+        return Err(too_much(size, &context.settings.limits));
+    }
     let count = file.pages().len();
     let mut fonts = Fonts::default();
     let mut budget = Budget { left, codes: 0, unknown: 0 };

@@ -345,6 +345,14 @@ fn tables_say_their_delimiter_and_may_name_columns_twice() {
     );
     assert_eq!(documents[0].text, "body");
     assert_eq!(troubles[0].reason, "2 duplicate column names; renamed with a number");
+    // A space that delimits is no blank behind a quote.
+    let settings = Settings { delimiter: Some(' '), ..Settings::default() };
+    let (troubles, found) = wrong("a.csv", "id text note\n1 \"a b\" \"c\"\n", &settings);
+    assert_eq!((found, troubles.len()), (vec!["a b".to_owned()], 0));
+    // A field within another is no text.
+    let (troubles, found) =
+        wrong("a.jsonl", "{\"text\":\"a\",\"meta\":{\"role\":1,\"role\":2}}\n", &Settings::default());
+    assert_eq!((found, troubles.len()), (vec!["a".to_owned()], 1));
     // Which of two texts is meant cannot be told.
     says("a.csv", "text,text\nx,1\n", &Settings::default(), "two columns named `text`");
 }

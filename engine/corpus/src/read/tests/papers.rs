@@ -397,6 +397,36 @@ fn streams_used_again_or_packed_in_letters_are_weighed() {
     let filters = "/Filter [/ASCIIHexDecode /FlateDecode]".to_owned();
     let reason = text(&page("4 0 R", (filters.clone(), Some(bomb.clone().into_bytes())))).unwrap_err();
     assert!(reason.contains("reading.limits.expansion"), "{reason}");
+    // DEFLATE without a header, filters that another object names, and a dictionary that is long.
+    let plain = deflated(&vec![b' '; 200 << 20]);
+    let bare = plain[2..plain.len() - 4].to_vec();
+    let elsewhere = |filter: &str, bomb: &[u8]| {
+        file(&[
+            ("<< /Type /Catalog /Pages 2 0 R >>".to_owned(), None),
+            ("<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_owned(), None),
+            ("<< /Type /Page /Parent 2 0 R /Contents 4 0 R >>".to_owned(), None),
+            (filter.to_owned(), Some(bomb.to_vec())),
+            ("/FlateDecode".to_owned(), None),
+        ])
+    };
+    let long = format!("/Filter /FlateDecode /A ({})", "a".repeat(3000));
+    let words = format!("/Filter /FlateDecode /A (an obj {})", "a".repeat(30));
+    for (filter, bomb) in [
+        ("/Filter /FlateDecode", &bare),
+        ("/Filter 5 0 R", &plain),
+        ("/Filter 5 0 R", &bare),
+        ("/Filter [5 0 R]", &bare),
+        (&long, &bare),
+        (&words, &bare),
+    ] {
+        let reason = text(&elsewhere(filter, bomb)).unwrap_err();
+        assert!(reason.contains("reading.limits.expansion"), "{filter}: {reason}");
+    }
+    let said = deflated(b"BT /F1 12 Tf 72 700 Td (Said.) Tj ET");
+    for filter in ["/Filter 5 0 R", "/Filter [5 0 R]"] {
+        let reason = text(&elsewhere(filter, &said));
+        assert!(!format!("{reason:?}").contains("expansion"), "what is small is read: {reason:?}");
+    }
     // A picture's key within another dictionary makes no picture of it.
     let filters = format!("{filters} /A << /Subtype /Image >>");
     let reason = text(&page("4 0 R", (filters, Some(bomb.into_bytes())))).unwrap_err();

@@ -15,6 +15,7 @@ use crate::platform::{Turns, at_once};
 use crate::project::{Project, Run, StagedRun, Trained, checkpoint_of};
 use crate::protocol::{CheckpointChoice, ModelConfig};
 use crate::storage;
+use regex::Regex;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -79,7 +80,6 @@ pub(crate) async fn merge_adapter_in_turns(
     let another = settings.for_another(run);
     let Matched { pairs, wholes } = matched(&tensors, family.prefix, &stored, &another)
         .map_err(|reason| Error::bad_file(folder, reason))?;
-    settings.expect_fits(&pairs).map_err(|reason| Error::bad_file(folder.join(SETTINGS), reason))?;
     // PEFT puts them in the place of the base's, too.
     for (tensor, whole) in wholes.iter().filter(|_| !undo) {
         tensor.scatter(&parameters, &mut trained.parameters, 0, &entries(&stored, whole)?)?;
@@ -176,7 +176,7 @@ struct AdapterSettings {
     /// α.
     alpha: f32,
     /// α of modules whose paths end like this.
-    alphas: Vec<(String, f32)>,
+    alphas: Vec<(Regex, f32)>,
     /// Whether the scale is α / √r, rather than α / r.
     rslora: bool,
     /// What the model is called that it was trained beside.
@@ -211,7 +211,7 @@ impl AdapterSettings {
         let alpha = fields.get("lora_alpha").and_then(Value::as_f64).filter(|alpha| alpha.is_finite());
         let alphas = fields.get("alpha_pattern").and_then(Value::as_object).into_iter().flatten();
         let own = |(end, alpha): (&String, &Value)| match alpha.as_f64().filter(|alpha| alpha.is_finite()) {
-            Some(alpha) => Ok((end.clone(), alpha as f32)),
+            Some(alpha) => Ok((ending_as(end)?, alpha as f32)),
             None => Err(format!("alpha_pattern has {alpha} for {end}, which is no number")),
         };
         Ok(Self {
@@ -224,20 +224,9 @@ impl AdapterSettings {
 
     /// What B·A of a module and of a rank is multiplied by.
     fn scale(&self, module: &str, rank: usize) -> f32 {
-        let own = self.alphas.iter().find(|(end, _)| is_end(module, end));
+        let own = self.alphas.iter().find(|(end, _)| end.is_match(module));
         own.map_or(self.alpha, |(_, alpha)| *alpha)
             / if self.rslora { (rank as f32).sqrt() } else { rank as f32 }
-    }
-
-    /// Refuses an α for modules that it has not: PEFT reads those names as patterns, of which only whole names at the end are known here.
-    fn expect_fits(&self, pairs: &[LowRankPair<'_>]) -> std::result::Result<(), String> {
-        let fits = |end: &str| pairs.iter().any(|pair| is_end(pair.module, end));
-        match self.alphas.iter().find(|(end, _)| !fits(end)) {
-            Some((end, _)) => Err(format!(
-                "alpha_pattern names {end}, and none of its modules ends like that: write the names of modules, such as q_proj"
-            )),
-            None => Ok(()),
-        }
     }
 
     /// What to say of one that does not fit a run.
@@ -247,9 +236,10 @@ impl AdapterSettings {
     }
 }
 
-/// Whether a module's path ends with these names.
-fn is_end(module: &str, end: &str) -> bool {
-    module.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+/// A pattern of PEFT's, which whole names at the end of a module's path have to match.
+fn ending_as(pattern: &str) -> std::result::Result<Regex, String> {
+    Regex::new(&format!(r"^(?:.*\.)?(?:{pattern})$"))
+        .map_err(|_| format!("alpha_pattern names {pattern}, which is a regular expression of Python's alone; write it without look-around, or the names of modules"))
 }
 
 /// Whether a setting is off.
@@ -371,6 +361,7 @@ mod tests {
             (json!({ "use_dora": true }), "use_dora is true"),
             (json!({ "bias": "lora_only" }), "bias is \"lora_only\""),
             (json!({ "alpha_pattern": { "q_proj": "2" } }), "alpha_pattern has \"2\" for q_proj"),
+            (json!({ "alpha_pattern": { "(?=q)": 2 } }), "alpha_pattern names (?=q)"),
             (json!({ "modules_to_save": ["score"] }), "modules_to_save is [\"score\"]"),
             (json!({ "init_lora_weights": "pissa_niter_4" }), "init_lora_weights is `pissa_niter_4`"),
             (json!({ "lora_alpha": null }), "lora_alpha is missing"),
@@ -388,7 +379,8 @@ mod tests {
 
     #[test]
     fn a_scale_is_that_of_the_rank() {
-        let alphas = vec![("mlp.down_proj".to_owned(), 2.0), ("q_proj".to_owned(), 1.0)];
+        let patterns = [("mlp.down_proj", 2.0), ("q_proj", 1.0), (r"^model\.layers\.[12]\..*_proj", 16.0)];
+        let alphas = patterns.map(|(pattern, alpha)| (ending_as(pattern).unwrap(), alpha)).to_vec();
         let settings = |rslora| AdapterSettings { alpha: 8.0, alphas: alphas.clone(), rslora, base: None };
         let scale = |rslora, module| settings(rslora).scale(module, 4);
         assert_eq!((scale(false, "v_proj"), scale(true, "v_proj")), (2.0, 4.0));
@@ -396,6 +388,10 @@ mod tests {
             (scale(false, "model.layers.0.self_attn.q_proj"), scale(true, "x.mlp.down_proj")),
             (0.25, 1.0)
         );
+        // The first that matches, as PEFT reads them: from the start of a path, or from a name's.
+        assert_eq!(scale(false, "model.layers.1.self_attn.q_proj"), 0.25);
+        assert_eq!(scale(false, "model.layers.2.self_attn.v_proj"), 4.0);
+        assert_eq!(scale(false, "model.layers.3.self_attn.v_proj"), 2.0);
         // Names are whole.
         assert_eq!((scale(false, "model.a_q_proj"), scale(false, "attn.down_proj")), (2.0, 2.0));
     }
