@@ -32,7 +32,9 @@ fn commit() -> Option<String> {
     let named = std::env::var("GLASSHOUSE_COMMIT").ok().filter(|commit| !commit.is_empty())?;
     let full = if named == "git" {
         // Grows with each commit and each checkout.
-        if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists()) {
+        if let Some(log) =
+            git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists())
+        {
             println!("cargo::rerun-if-changed={log}");
         }
         git(&["rev-parse", "HEAD"])?

@@ -37,7 +37,7 @@ install() {
     if command -v sha256sum >/dev/null; then sum=$(sha256sum "$work/$archive"); else sum=$(shasum -a 256 "$work/$archive"); fi
     [ "${sum%% *}" = "$(cut -d ' ' -f 1 "$work/$archive.sha256")" ] ||
         stop "$archive arrived damaged; nothing was changed. Run this again"
-    tar -xzf "$work/$archive" -C "$work" || stop "$archive could not be unpacked; nothing was changed"
+    tar -xozf "$work/$archive" -C "$work" || stop "$archive could not be unpacked; nothing was changed"
     program=$work/glasshouse-$target/glasshouse
     version=$("$program" --version 2>"$work/said") ||
         stop "the program does not run on this machine: $(head -n 1 "$work/said"). On Linux it needs glibc 2.28 or newer; nothing was changed"
