@@ -1,8 +1,10 @@
-//! Puts the lessons of `lessons/` into the program: a list of each file's name and its text, in the order of the names.
+//! Puts the lessons of `lessons/` into the program: a list of each file's name and its text, in the order of the names. And what
+//! `glasshouse --version` prints.
 
 use std::error::Error;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=lessons");
@@ -18,5 +20,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.sort();
     let to = std::env::var("OUT_DIR")?;
     fs::write(Path::new(&to).join("lessons.rs"), format!("&{files:?}"))?;
+    let built = [commit(), std::env::var("TARGET").ok()].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    println!("cargo::rustc-env=GLASSHOUSE_VERSION={} ({built})", std::env::var("CARGO_PKG_VERSION")?);
     Ok(())
+}
+
+/// The commit that `GLASSHOUSE_COMMIT` names, or the checked-out one if it says `git`, as `cargo install --path app` has it say
+/// (`.cargo/config.toml`). Other builds name none: a new commit would compile this crate and link its tests again.
+fn commit() -> Option<String> {
+    println!("cargo::rerun-if-env-changed=GLASSHOUSE_COMMIT");
+    let named = std::env::var("GLASSHOUSE_COMMIT").ok().filter(|commit| !commit.is_empty())?;
+    let full = if named == "git" {
+        // Grows with each commit and each checkout.
+        if let Some(log) =
+            git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists())
+        {
+            println!("cargo::rerun-if-changed={log}");
+        }
+        git(&["rev-parse", "HEAD"])?
+    } else {
+        named
+    };
+    Some(full.chars().take(12).collect())
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
 }

@@ -59,7 +59,7 @@ pub const DEFAULT_PROJECT: &str = "glasshouse-project";
 
 /// Train small language models from scratch on any GPU or CPU, and see every part of them while they learn.
 #[derive(Debug, Parser)]
-#[command(name = "glasshouse", version, arg_required_else_help = true, after_help = first_steps())]
+#[command(name = "glasshouse", version = env!("GLASSHOUSE_VERSION"), arg_required_else_help = true, after_help = first_steps())]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
@@ -460,6 +460,13 @@ mod tests {
     #[test]
     fn arguments_are_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn version_names_release_and_target() {
+        let version = Arguments::command().render_version();
+        assert!(version.starts_with(&format!("glasshouse {} (", env!("CARGO_PKG_VERSION"))), "{version}");
+        assert!(version.contains(std::env::consts::ARCH), "{version}");
     }
 
     #[test]

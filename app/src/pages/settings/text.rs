@@ -44,4 +44,6 @@ pub(super) const MODERATES: &str = "Holds for what other programs ask from now o
 pub(super) const SERVES_NOTHING: &str = "No project is open: until one is, every request is refused.";
 
 pub(super) const ABOUT: &str = "Trains small language models from scratch, with everything in sight. Free software under the MIT or the \
-    Apache 2.0 licence. Set in Noto Sans, under the SIL Open Font License.";
+    Apache 2.0 licence. Fonts: Noto Sans and Material Symbols (Apache License 2.0), Hack (MIT and Bitstream Vera licences), Ubuntu Light \
+    (Ubuntu Font Licence 1.0), Noto Emoji (SIL Open Font License 1.1), emoji-icon-font (MIT). The file third-party-licenses, which comes \
+    with the program, has the licences of all its parts.";

@@ -5,6 +5,9 @@
 //! piece punctuation is taken, until nothing or a known special is left; what remains is an address and whole, or is cut at
 //! hyphens, slashes and such between letters. Pieces in scripts written without spaces are cut where Unicode's rules for
 //! words say (UAX 29), which spaCy leaves whole.
+//!
+//! Its specials and the classes of its characters are after spaCy's tables: Copyright (C) 2016-2024 ExplosionAI GmbH, 2016 spaCy GmbH, 2015
+//! Matthew Honnibal, under the MIT licence, whose text is in `packaging/notices.md`.
 
 mod address;
 mod characters;

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Installs the latest release of Glasshouse for this user, on Linux and macOS:
+#
+#   curl -LsSf https://github.com/glasshouse-ml/glasshouse/releases/latest/download/install.sh | sh
+#
+# GLASSHOUSE_RELEASE is where the archives are, GLASSHOUSE_BIN the folder that the program goes to (~/.local/bin).
+set -eu
+
+release=${GLASSHOUSE_RELEASE:-https://github.com/glasshouse-ml/glasshouse/releases/latest/download}
+place=${GLASSHOUSE_BIN:-$HOME/.local/bin}
+
+stop() {
+    echo "error: $*" >&2
+    exit 1
+}
+
+# All of it is read before any of it runs: a script that broke off in transit does nothing.
+install() {
+    case "$(uname -s)-$(uname -m)" in
+    Linux-x86_64) target=x86_64-unknown-linux-gnu ;;
+    Linux-aarch64 | Linux-arm64) target=aarch64-unknown-linux-gnu ;;
+    Darwin-*) target=universal-apple-darwin ;;
+    *) stop "there is no release for $(uname -s) on $(uname -m); build Glasshouse from source: $release" ;;
+    esac
+    archive=glasshouse-$target.tar.gz
+
+    mkdir -p "$place" 2>/dev/null && [ -w "$place" ] ||
+        stop "cannot write to $place; set GLASSHOUSE_BIN to a folder that you may write to"
+    work=$(mktemp -d "$place/.glasshouse.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 1' HUP INT TERM
+
+    for file in "$archive" "$archive.sha256"; do
+        curl --proto-default https --fail --silent --show-error --location --retry 3 --output "$work/$file" "$release/$file" ||
+            stop "$file could not be downloaded; nothing was changed. Check the connection and run this again"
+    done
+    if command -v sha256sum >/dev/null; then sum=$(sha256sum "$work/$archive"); else sum=$(shasum -a 256 "$work/$archive"); fi
+    [ "${sum%% *}" = "$(cut -d ' ' -f 1 "$work/$archive.sha256")" ] ||
+        stop "$archive arrived damaged; nothing was changed. Run this again"
+    tar -xozf "$work/$archive" -C "$work" || stop "$archive could not be unpacked; nothing was changed"
+    program=$work/glasshouse-$target/glasshouse
+    version=$("$program" --version 2>"$work/said") ||
+        stop "the program does not run on this machine: $(head -n 1 "$work/said"). On Linux it needs glibc 2.28 or newer; nothing was changed"
+    # Notices first: the program is what the next start needs, whole.
+    mv -f "$work/glasshouse-$target/third-party-licenses" "$place/glasshouse-third-party-licenses"
+    mv -f "$program" "$place/glasshouse"
+    echo "$version is in $place"
+    case ":$PATH:" in *":$place:"*) ;; *) echo "note: $place is not in PATH; add it, or start $place/glasshouse" ;; esac
+}
+
+install
