@@ -29,153 +29,6 @@ fn counts(at: u32) -> bool {
     return targets[control.row * 2u * arguments.pairs * arguments.time + at] != arguments.ignored;
 }
 "#;
-pub(crate) const W016C3CE6: &str = r#"
-@compute @workgroup_size(LANES)
-fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let own = settings[group.x];
-    if own.text == IDLE {
-        return;
-    }
-    let vocabulary = arguments.vocabulary;
-    let row = group.x * vocabulary;
-    let ring = own.text * arguments.capacity;
-    let length = state[own.text].length;
-    let drawn = state[own.text].drawn;
-    let draw = draws[own.text * arguments.each + drawn];
-    for (var id = lane; id < vocabulary; id += LANES) {
-        keys[row + id] = key_of(bounded(logits[row + id]));
-    }
-    storageBarrier();
-    if own.repetition_penalty != 1.0 {
-        let count = min(length, arguments.context_length);
-        for (var at = lane; at < count; at += LANES) {
-            let token = history[ring + (length - count + at) % arguments.capacity];
-            if token < vocabulary {
-                let logit = bounded(logits[row + token]);
-                let penalty = own.repetition_penalty;
-                let penalised = select(logit * penalty, logit / penalty, logit > 0.0);
-                keys[row + token] = key_of(clamp(penalised, -MAX_LOGIT, MAX_LOGIT));
-            }
-        }
-    }
-    storageBarrier();
-    var best_key = 0u;
-    var best_id = 0u;
-    for (var id = lane; id < vocabulary; id += LANES) {
-        if keys[row + id] > best_key {
-            best_key = keys[row + id];
-            best_id = id;
-        }
-    }
-    lane_keys[lane] = best_key;
-    lane_ids[lane] = best_id;
-    workgroupBarrier();
-    for (var other = 0u; other < LANES; other++) {
-        let key = lane_keys[other];
-        if key > best_key || (key == best_key && lane_ids[other] < best_id) {
-            best_key = key;
-            best_id = lane_ids[other];
-        }
-    }
-    if lane == 0u {
-        chosen = best_id;
-    }
-    if own.temperature > 0.0 {
-        for (var id = lane; id < vocabulary; id += LANES) {
-            weights[row + id] = weight_of(keys[row + id], best_key, own.temperature);
-        }
-        var threshold = 0u;
-        var ties = f32(vocabulary);
-        if own.top_k > 0u && own.top_k < vocabulary {
-            let needed = f32(own.top_k);
-            for (var bit = 0u; bit < 32u; bit++) {
-                let candidate = threshold | (2147483648u >> bit);
-                if count_from(row, lane, candidate) >= needed {
-                    threshold = candidate;
-                }
-            }
-            ties = needed - count_from(row, lane, threshold + 1u);
-        }
-        if own.top_p < 1.0 {
-            let lowest = threshold;
-            let above_lowest = mass_from(row, lane, lowest + 1u);
-            let all = mass_from(row, lane, lowest);
-            let limited = own.top_k > 0u && own.top_k < vocabulary;
-            let total = select(all, above_lowest + ties * weight_of(lowest, best_key, own.temperature), limited);
-            let needed = NUCLEUS * own.top_p * total;
-            threshold = 0u;
-            for (var bit = 0u; bit < 32u; bit++) {
-                let candidate = threshold | (2147483648u >> bit);
-                let mass = mass_from(row, lane, candidate);
-                if candidate <= lowest || mass >= needed {
-                    threshold = candidate;
-                }
-            }
-            let above = mass_from(row, lane, threshold + 1u);
-            let weight = weight_of(threshold, best_key, own.temperature);
-            let wanted = clamp(ceil((needed - above) / max(weight, 1e-37)), 1.0, f32(vocabulary));
-            ties = select(wanted, min(wanted, ties), threshold == lowest);
-        }
-        storageBarrier();
-        let run = (vocabulary + LANES - 1u) / LANES;
-        let first = min(lane * run, vocabulary);
-        let end = min(first + run, vocabulary);
-        var equals = 0.0;
-        for (var id = first; id < end; id++) {
-            equals += select(0.0, 1.0, keys[row + id] == threshold);
-        }
-        sum_of_lanes(lane, equals);
-        var equals_before = 0.0;
-        for (var other = 0u; other < lane; other++) {
-            equals_before += lane_sums[other];
-        }
-        var mass = 0.0;
-        var rank = equals_before;
-        for (var id = first; id < end; id++) {
-            let is_tie = keys[row + id] == threshold;
-            let is_kept = keys[row + id] > threshold || (is_tie && rank < ties);
-            rank += select(0.0, 1.0, is_tie);
-            if is_kept && (weights[row + id] >= own.min_p || keys[row + id] == best_key) {
-                mass += weights[row + id];
-            }
-            else {
-                weights[row + id] = 0.0;
-            }
-        }
-        workgroupBarrier();
-        lane_sums[lane] = mass;
-        workgroupBarrier();
-        var total = 0.0;
-        var before = 0.0;
-        for (var other = 0u; other < LANES; other++) {
-            before = select(before, total, other == lane);
-            total += lane_sums[other];
-        }
-        let goal = draw * total;
-        if mass > 0.0 && before <= goal && goal < before + mass {
-            var reached = 0.0;
-            var found = first;
-            for (var id = first; id < end; id++) {
-                if weights[row + id] > 0.0 {
-                    found = id;
-                    reached += weights[row + id];
-                    if before + reached > goal {
-                        break;
-                    }
-                }
-            }
-            chosen = found;
-        }
-    }
-    workgroupBarrier();
-    if lane == 0u {
-        history[ring + length % arguments.capacity] = chosen;
-        written[own.text * arguments.each + drawn] = chosen;
-        state[own.text].length = length + 1u;
-        state[own.text].drawn = drawn + 1u;
-    }
-}
-"#;
 pub(crate) const W02648519: &str = r#"
 @group(0) @binding(1)
 var<storage, read> dy: array<Stored>;
@@ -1408,6 +1261,20 @@ struct Arguments {
     seen: u32
 }
 "#;
+pub(crate) const W3913BA94: &str = r#"
+struct SampleSettings {
+    masked: vec4<u32>,
+    masked_high: vec4<u32>,
+    temperature: f32,
+    top_p: f32,
+    min_p: f32,
+    repetition_penalty: f32,
+    top_k: u32,
+    text: u32,
+    masked_draws: u32,
+    masked_tokens: u32
+}
+"#;
 pub(crate) const W39C15BBC: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> control: Control;
@@ -2383,16 +2250,6 @@ var<storage, read_write> state: array<DecodeState>;
 pub(crate) const W617B01BA: &str = r#"
 @group(0) @binding(1)
 var<storage, read> partials: array<f32>;
-"#;
-pub(crate) const W61CEDB09: &str = r#"
-struct SampleSettings {
-    temperature: f32,
-    top_p: f32,
-    min_p: f32,
-    repetition_penalty: f32,
-    top_k: u32,
-    text: u32
-}
 "#;
 pub(crate) const W61DE877A: &str = r#"
 @group(0) @binding(3)
@@ -4156,6 +4013,160 @@ var<storage, read> qkv: array<f32>;
 "#;
 pub(crate) const WAC904D04: &str = r#"
 const LANES: u32 = 8u;
+"#;
+pub(crate) const WACB7DB32: &str = r#"
+@compute @workgroup_size(LANES)
+fn sample(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let own = settings[group.x];
+    if own.text == IDLE {
+        return;
+    }
+    let vocabulary = arguments.vocabulary;
+    let row = group.x * vocabulary;
+    let ring = own.text * arguments.capacity;
+    let length = state[own.text].length;
+    let drawn = state[own.text].drawn;
+    let draw = draws[own.text * arguments.each + drawn];
+    for (var id = lane; id < vocabulary; id += LANES) {
+        keys[row + id] = key_of(bounded(logits[row + id]));
+    }
+    storageBarrier();
+    if own.repetition_penalty != 1.0 {
+        let count = min(length, arguments.context_length);
+        for (var at = lane; at < count; at += LANES) {
+            let token = history[ring + (length - count + at) % arguments.capacity];
+            if token < vocabulary {
+                let logit = bounded(logits[row + token]);
+                let penalty = own.repetition_penalty;
+                let penalised = select(logit * penalty, logit / penalty, logit > 0.0);
+                keys[row + token] = key_of(clamp(penalised, -MAX_LOGIT, MAX_LOGIT));
+            }
+        }
+    }
+    storageBarrier();
+    if lane < own.masked_tokens && drawn < own.masked_draws {
+        let token = select(own.masked[lane & 3u], own.masked_high[lane & 3u], lane >= 4u);
+        if token < vocabulary {
+            keys[row + token] = key_of(-MAX_LOGIT);
+        }
+    }
+    storageBarrier();
+    var best_key = 0u;
+    var best_id = 0u;
+    for (var id = lane; id < vocabulary; id += LANES) {
+        if keys[row + id] > best_key {
+            best_key = keys[row + id];
+            best_id = id;
+        }
+    }
+    lane_keys[lane] = best_key;
+    lane_ids[lane] = best_id;
+    workgroupBarrier();
+    for (var other = 0u; other < LANES; other++) {
+        let key = lane_keys[other];
+        if key > best_key || (key == best_key && lane_ids[other] < best_id) {
+            best_key = key;
+            best_id = lane_ids[other];
+        }
+    }
+    if lane == 0u {
+        chosen = best_id;
+    }
+    if own.temperature > 0.0 {
+        for (var id = lane; id < vocabulary; id += LANES) {
+            weights[row + id] = weight_of(keys[row + id], best_key, own.temperature);
+        }
+        var threshold = 0u;
+        var ties = f32(vocabulary);
+        if own.top_k > 0u && own.top_k < vocabulary {
+            let needed = f32(own.top_k);
+            for (var bit = 0u; bit < 32u; bit++) {
+                let candidate = threshold | (2147483648u >> bit);
+                if count_from(row, lane, candidate) >= needed {
+                    threshold = candidate;
+                }
+            }
+            ties = needed - count_from(row, lane, threshold + 1u);
+        }
+        if own.top_p < 1.0 {
+            let lowest = threshold;
+            let above_lowest = mass_from(row, lane, lowest + 1u);
+            let all = mass_from(row, lane, lowest);
+            let limited = own.top_k > 0u && own.top_k < vocabulary;
+            let total = select(all, above_lowest + ties * weight_of(lowest, best_key, own.temperature), limited);
+            let needed = NUCLEUS * own.top_p * total;
+            threshold = 0u;
+            for (var bit = 0u; bit < 32u; bit++) {
+                let candidate = threshold | (2147483648u >> bit);
+                let mass = mass_from(row, lane, candidate);
+                if candidate <= lowest || mass >= needed {
+                    threshold = candidate;
+                }
+            }
+            let above = mass_from(row, lane, threshold + 1u);
+            let weight = weight_of(threshold, best_key, own.temperature);
+            let wanted = clamp(ceil((needed - above) / max(weight, 1e-37)), 1.0, f32(vocabulary));
+            ties = select(wanted, min(wanted, ties), threshold == lowest);
+        }
+        storageBarrier();
+        let run = (vocabulary + LANES - 1u) / LANES;
+        let first = min(lane * run, vocabulary);
+        let end = min(first + run, vocabulary);
+        var equals = 0.0;
+        for (var id = first; id < end; id++) {
+            equals += select(0.0, 1.0, keys[row + id] == threshold);
+        }
+        sum_of_lanes(lane, equals);
+        var equals_before = 0.0;
+        for (var other = 0u; other < lane; other++) {
+            equals_before += lane_sums[other];
+        }
+        var mass = 0.0;
+        var rank = equals_before;
+        for (var id = first; id < end; id++) {
+            let is_tie = keys[row + id] == threshold;
+            let is_kept = keys[row + id] > threshold || (is_tie && rank < ties);
+            rank += select(0.0, 1.0, is_tie);
+            if is_kept && (weights[row + id] >= own.min_p || keys[row + id] == best_key) {
+                mass += weights[row + id];
+            }
+            else {
+                weights[row + id] = 0.0;
+            }
+        }
+        workgroupBarrier();
+        lane_sums[lane] = mass;
+        workgroupBarrier();
+        var total = 0.0;
+        var before = 0.0;
+        for (var other = 0u; other < LANES; other++) {
+            before = select(before, total, other == lane);
+            total += lane_sums[other];
+        }
+        let goal = draw * total;
+        if mass > 0.0 && before <= goal && goal < before + mass {
+            var reached = 0.0;
+            var found = first;
+            for (var id = first; id < end; id++) {
+                if weights[row + id] > 0.0 {
+                    found = id;
+                    reached += weights[row + id];
+                    if before + reached > goal {
+                        break;
+                    }
+                }
+            }
+            chosen = found;
+        }
+    }
+    workgroupBarrier();
+    if lane == 0u {
+        history[ring + length % arguments.capacity] = chosen;
+        written[own.text * arguments.each + drawn] = chosen;
+        state[own.text].length = length + 1u;
+        state[own.text].drawn = drawn + 1u;
+    }
+}
 "#;
 pub(crate) const WACFCEE88: &str = r#"struct Arguments {
     rows: u32,
