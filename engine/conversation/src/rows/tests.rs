@@ -52,6 +52,7 @@ fn messages_are_read() {
     assert_eq!(conversation.tools, Some(tools));
     assert_eq!(conversation.messages[0], Message::new(Role::User, "What time?"));
     assert_eq!(conversation.messages[1].fields["tool_calls"], calls);
+    assert_eq!(conversation.messages[2].fields["name"], "now");
     // OpenAI's form before that.
     let call = json!({ "name": "now", "arguments": "{}" });
     let row = json!({ "messages": [user("Time?"), { "role": "assistant", "content": null, "function_call": call }] });
@@ -61,7 +62,6 @@ fn messages_are_read() {
         json!([{ "type": "function", "function": { "name": "now", "arguments": "{}" } }])
     );
     assert!(conversation.messages[1].calls_tools() && conversation.messages[1].content.is_empty());
-    assert_eq!(conversation.messages[2].fields["name"], "now");
 }
 
 #[test]

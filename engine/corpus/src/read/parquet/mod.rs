@@ -276,7 +276,9 @@ fn with_codec(reason: String, compression: Compression) -> String {
         Compression::ZSTD(_) => ", or clean it with the desktop program",
         _ => "",
     };
-    format!("its pages are packed with {compression}, which is not unpacked here; write it with Snappy{elsewhere}")
+    format!(
+        "its pages are packed with {compression}, which is not unpacked here; write it with Snappy{elsewhere}"
+    )
 }
 
 /// Calls the library. Where it panics in spite of all checks that is an error like any other; in a browser, where a panic cannot be
