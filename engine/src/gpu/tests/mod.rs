@@ -108,7 +108,7 @@ fn a_missing_or_misshapen_value_is_named() {
 static BROKEN: Kernel = Kernel {
     name: "broken",
     entry_point: "broken",
-    source: "@compute @workgroup_size(1) fn broken() { let x = missing; }",
+    pieces: &["@compute @workgroup_size(1) fn broken() { let x = missing; }"],
     workgroup_size: [1, 1, 1],
     bindings: &[],
     workgroup_memory: 0,
@@ -118,7 +118,7 @@ static BROKEN: Kernel = Kernel {
 static GREEDY: Kernel = Kernel {
     name: "greedy",
     entry_point: "greedy",
-    source: "@compute @workgroup_size(1) fn greedy() {}",
+    pieces: &["@compute @workgroup_size(1) fn greedy() {}"],
     workgroup_size: [1, 1, 1],
     bindings: &[],
     workgroup_memory: 1 << 30,

@@ -305,7 +305,7 @@ impl Set {
     }
 
     /// Has runs count for none that stand in too many documents of a corpus of so many, given how many of every `step`-th have each: in
-    /// more than a twentieth, but at least two, and in more than the settings allow items. Fewer than [`SAMPLED`] say nothing of the rest.
+    /// more than a twentieth, but at least two, and in more than the settings allow items. Fewer than three sampled items say nothing of the rest.
     pub fn pass_over(&mut self, counts: impl IntoIterator<Item = (u64, u32)>, step: u32, documents: usize) {
         let most = ((documents / 20).max(2) as u32).min(self.settings.common_items);
         let all = |count: u32| if count < SAMPLED { count } else { count.saturating_mul(step) };
