@@ -61,11 +61,13 @@ fn opened(gpu: crate::error::Result<Gpu>) -> Gpu {
     }
 }
 
-#[cfg(all(test, feature = "oracle"))]
+#[cfg(feature = "oracle")]
+#[cfg(test)]
 mod attention_tests;
 #[cfg(test)]
 mod decoder_tests;
-#[cfg(all(test, feature = "oracle"))]
+#[cfg(feature = "oracle")]
+#[cfg(test)]
 mod half_tests;
 #[cfg(test)]
 mod kernel_tests;
