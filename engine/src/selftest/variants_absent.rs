@@ -24,6 +24,6 @@ impl std::fmt::Display for VariantsReport {
 /// Always.
 pub async fn run(_: &str, _: f64, _: &str) -> Result<(VariantsReport, Option<String>)> {
     Err(Error::Refused(
-        "this build has no burn to compare kernels with; build one with `--features oracle`".to_owned(),
+        "this build has no burn to compare kernels with; build one with the feature `oracle`".to_owned(),
     ))
 }
