@@ -304,22 +304,17 @@ impl Trial {
 
     #[cfg(feature = "oracle")]
     async fn reference(&self) -> Result<Observation> {
-        let mut oracle = ReferenceExecutor::new(&self.graphs, self.optimizer, Device::flex_in_f64())?;
-        oracle.set_state(&self.start)?;
-        let evaluations = oracle.evaluate(&self.evaluations)?;
-        let (loss, gradient) = oracle.gradients(&self.steps[0])?;
-        let reports = oracle.train(&self.steps)?;
-        let weights = oracle.state()?.parameters;
-        Ok(Observation { evaluations, loss, gradient, reports, weights })
+        let oracle = ReferenceExecutor::new(&self.graphs, self.optimizer, Device::flex_in_f64())?;
+        self.observe(&mut Executor::Reference(Box::new(oracle))).await
     }
 
     #[cfg(not(feature = "oracle"))]
     async fn reference(&self) -> Result<Observation> {
         let (mut cpu, _) = Executor::open("cpu", &self.graphs, self.optimizer, Some(1)).await?;
         let mut expected = self.observe(&mut cpu).await?;
-        if let Some(recorded) = recorded::RECORDED.iter().find(|recorded| recorded.model == self.name) {
-            recorded.replace(&mut expected);
-        }
+        let recorded = recorded::RECORDED.iter().find(|recorded| recorded.model == self.name);
+        let missing = || Error::Internal(format!("no figures of the self-test's model {} are recorded", self.name));
+        recorded.ok_or_else(missing)?.replace(&mut expected);
         Ok(expected)
     }
 
