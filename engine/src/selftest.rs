@@ -313,7 +313,8 @@ impl Trial {
         let (mut cpu, _) = Executor::open("cpu", &self.graphs, self.optimizer, Some(1)).await?;
         let mut expected = self.observe(&mut cpu).await?;
         let recorded = recorded::RECORDED.iter().find(|recorded| recorded.model == self.name);
-        let missing = || Error::Internal(format!("no figures of the self-test's model {} are recorded", self.name));
+        let missing =
+            || Error::Internal(format!("no figures of the self-test's model {} are recorded", self.name));
         recorded.ok_or_else(missing)?.replace(&mut expected);
         Ok(expected)
     }

@@ -39,16 +39,12 @@ struct Variant {
 
 /// Names and contents of the files in `generated`, of the crate in the folder `root`.
 pub fn files(root: &Path) -> Outcome<Vec<(&'static str, String)>> {
+    let names = kernel_names(&root.join("kernels"))?;
+    let files: Vec<KernelFile> =
+        names.into_iter().map(|name| kernel_file(root, name)).collect::<Outcome<_>>()?;
     let mut pieces = rust::Pieces::default();
-    let mut written = Vec::new();
-    for (name, native) in [("native.rs", true), ("web.rs", false)] {
-        let names = kernel_names(&root.join("kernels"))?;
-        let files: Vec<KernelFile> =
-            names.into_iter().map(|name| kernel_file(root, name, native)).collect::<Outcome<_>>()?;
-        written.push((name, rust::descriptors(&files, &mut pieces)?));
-    }
-    written.push(("pieces.rs", pieces.written()));
-    Ok(written)
+    let descriptors = rust::descriptors(&files, &mut pieces)?;
+    Ok(vec![("kernels.rs", descriptors), ("pieces.rs", pieces.written())])
 }
 
 /// Names of the kernel files, sorted.
@@ -67,11 +63,11 @@ fn kernel_names(folder: &Path) -> Outcome<Vec<String>> {
     Ok(names)
 }
 
-fn kernel_file(root: &Path, name: String, native: bool) -> Outcome<KernelFile> {
+fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
     let path = root.join("kernels").join(&name).with_extension("wgsl");
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let in_file = |reason: String| format!("kernels/{name}.wgsl: {reason}");
-    let axes = variants::axes(&text, native).map_err(in_file)?;
+    let axes = variants::axes(&text).map_err(in_file)?;
     let every = [variants::every_feature(&axes), variants::absent(&text)].concat();
     let rules = variants::rules(&text, &axes).map_err(in_file)?;
     let arguments = arguments_module(root, &text).map_err(in_file)?;
@@ -87,9 +83,7 @@ fn kernel_file(root: &Path, name: String, native: bool) -> Outcome<KernelFile> {
         let layout = reflect::checked(&source).map_err(in_variant)?;
         built.push(Variant { features, source, layout });
     }
-    // Of what is native alone a browser has no variant.
-    let ruled = !rules.is_empty() || axes.iter().any(variants::Axis::is_native);
-    Ok(KernelFile { name, text, arguments, axes, variants: built, ruled, places })
+    Ok(KernelFile { name, text, arguments, axes, variants: built, ruled: !rules.is_empty(), places })
 }
 
 /// The imported file that declares `Arguments`, if the kernel itself does not: its name and text.

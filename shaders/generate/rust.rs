@@ -102,12 +102,7 @@ fn module(text: &mut String, file: &KernelFile, pieces: &mut Pieces) -> Outcome<
     let name = &file.name;
     let title = file.text.lines().next().unwrap_or_default().trim_start_matches('/').trim();
     let _ = writeln!(text, "/// {title}\npub mod {name} {{");
-    let used = if file.variants.is_empty() {
-        "use crate::Kernel;"
-    } else {
-        "use crate::pieces::*;\n    use crate::{Access, Kernel, KernelBinding};"
-    };
-    let _ = writeln!(text, "    {used}");
+    let _ = writeln!(text, "    use crate::pieces::*;\n    use crate::{{Access, Kernel, KernelBinding}};");
     match &file.arguments {
         Some((shared, _)) => {
             let _ = writeln!(text, "    pub use crate::{shared}::Arguments;\n");
@@ -147,7 +142,7 @@ fn arguments_of(file: &KernelFile) -> Outcome<&Structure> {
 /// A module for each `Arguments` that several files import.
 fn shared_arguments(text: &mut String, files: &[KernelFile]) -> Outcome<()> {
     let mut written: Vec<&String> = Vec::new();
-    for file in files.iter().filter(|file| !file.variants.is_empty()) {
+    for file in files {
         let Some((name, source)) = &file.arguments else { continue };
         let structure = arguments_of(file)?;
         if !written.contains(&name) {
@@ -218,22 +213,17 @@ fn selector(text: &mut String, file: &KernelFile) {
                 stride /= 2;
                 format!("usize::from({name})")
             }
-            Axis::Choice(name, choices, built) => {
+            Axis::Choice(name, choices) => {
                 choice(text, name, choices);
                 parameters.push(format!("{name}: {}", camel(name)));
-                stride /= (*built).max(1);
-                if *built == 0 || *built == choices.len() {
-                    format!("{name} as usize")
-                } else {
-                    format!("({name} as usize).min({})", built - 1)
-                }
+                stride /= choices.len();
+                format!("{name} as usize")
             }
         };
         terms.push(if stride == 1 { value } else { format!("{value} * {stride}") });
     }
     let index = if terms.is_empty() { "0".to_owned() } else { terms.join(" + ") };
     let parameters = parameters.join(", ");
-    // Also where a build for a browser happens to lack none, so that whoever asks reads the same on all.
     if !file.ruled {
         let _ = writeln!(text, "    /// The variant with these features.");
         let _ = writeln!(text, "    pub fn kernel({parameters}) -> &'static Kernel {{");

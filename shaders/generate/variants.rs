@@ -11,9 +11,6 @@
 //! second; those like `// never: left4+half|left_half+vec4` what has both of a pair, or all of more.
 //!
 //! A line like `// without: half` names features that the imports ask about and this kernel never has.
-//!
-//! Choices at the end of an axis that are named `subgroup` or `cooperative…` are native: builds for a browser, which never takes them,
-//! are without them, and whoever asks for one there is given the last choice before them, or none.
 
 use super::Outcome;
 
@@ -22,31 +19,19 @@ use super::Outcome;
 pub enum Axis {
     /// A feature that is on or off.
     Switch(String),
-    /// One feature out of several: the axis' name, theirs, and how many of them are built.
-    Choice(String, Vec<String>, usize),
+    /// One feature out of several: the axis' name, and theirs.
+    Choice(String, Vec<String>),
 }
 
-impl Axis {
-    /// Whether all its choices are native.
-    pub fn is_native(&self) -> bool {
-        matches!(self, Self::Choice(_, choices, _) if choices.iter().all(|choice| is_native(choice)))
-    }
-}
-
-/// Whether a choice is native.
-fn is_native(choice: &str) -> bool {
-    choice == "subgroup" || choice.starts_with("cooperative")
-}
-
-/// Reads the line, for a build that is native or for a browser.
-pub fn axes(text: &str, native: bool) -> Outcome<Vec<Axis>> {
+/// Reads the line.
+pub fn axes(text: &str) -> Outcome<Vec<Axis>> {
     let Some(line) = text.lines().find_map(|line| line.strip_prefix("// variants:")) else {
         return Ok(Vec::new());
     };
-    line.split_whitespace().map(|word| axis(word, native)).collect()
+    line.split_whitespace().map(axis).collect()
 }
 
-fn axis(word: &str, native: bool) -> Outcome<Axis> {
+fn axis(word: &str) -> Outcome<Axis> {
     let named = |name: &str| {
         let fine =
             !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
@@ -58,12 +43,7 @@ fn axis(word: &str, native: bool) -> Outcome<Axis> {
     match word.split_once('=') {
         Some((name, choices)) => {
             let choices: Vec<String> = choices.split('|').map(named).collect::<Outcome<_>>()?;
-            let portable = choices.iter().position(|choice| is_native(choice)).unwrap_or(choices.len());
-            if !choices[portable..].iter().all(|choice| is_native(choice)) {
-                return Err(format!("`{word}`: what is native comes last, after what takes its place"));
-            }
-            let built = if native { choices.len() } else { portable };
-            Ok(Axis::Choice(named(name)?, choices, built))
+            Ok(Axis::Choice(named(name)?, choices))
         }
         None => Err(format!("`{word}` is neither `name?` nor `name=a|b`")),
     }
@@ -119,7 +99,7 @@ pub fn rules(text: &str, axes: &[Axis]) -> Outcome<Vec<Rule>> {
 pub fn every_feature(axes: &[Axis]) -> Vec<String> {
     let of = |axis: &Axis| match axis {
         Axis::Switch(name) => vec![name.clone()],
-        Axis::Choice(_, names, _) => names.clone(),
+        Axis::Choice(_, names) => names.clone(),
     };
     axes.iter().flat_map(of).collect()
 }
@@ -136,7 +116,7 @@ pub fn combinations(axes: &[Axis], rules: &[Rule]) -> Vec<Option<Vec<String>>> {
     for axis in axes {
         let values: Vec<Option<&String>> = match axis {
             Axis::Switch(name) => vec![None, Some(name)],
-            Axis::Choice(_, names, built) => names.iter().take(*built).map(Some).collect(),
+            Axis::Choice(_, names) => names.iter().map(Some).collect(),
         };
         all = all
             .into_iter()

@@ -13,10 +13,7 @@ mod pieces {
     include!("../generated/pieces.rs");
 }
 
-#[cfg(not(target_arch = "wasm32"))]
-include!("../generated/native.rs");
-#[cfg(target_arch = "wasm32")]
-include!("../generated/web.rs");
+include!("../generated/kernels.rs");
 
 #[cfg(test)]
 #[path = "../generate/mod.rs"]

@@ -148,10 +148,10 @@ pub(super) mod linear_weight_backward {
             )),
             Tier::Tiled | Tier::Subgroup => Some(linear_weight_backward_tiled::kernel(left, right)),
             // Both operands are stored alike.
-            Tier::Cooperative => linear_weight_backward_cooperative::kernel(
+            Tier::Cooperative => Some(linear_weight_backward_cooperative::kernel(
                 side!(side, linear_weight_backward_cooperative),
                 same!(right: Right, linear_weight_backward_cooperative::Operands, Vec4 | Half),
-            ),
+            )),
         }
     }
 }

@@ -6006,10 +6006,9 @@ pub mod linear_weight_backward_cooperative {
         Half,
     }
 
-    /// The variant with these features, if there is one: not all go together.
-    pub fn kernel(side: Side, operands: Operands) -> Option<&'static Kernel> {
-        const PLACES: [Option<u16>; 4] = [Some(0), Some(1), Some(2), Some(3)];
-        PLACES.get(side as usize * 2 + operands as usize)?.map(|place| &VARIANTS[usize::from(place)])
+    /// The variant with these features.
+    pub fn kernel(side: Side, operands: Operands) -> &'static Kernel {
+        &VARIANTS[side as usize * 2 + operands as usize]
     }
 
     pub(crate) static VARIANTS: [Kernel; 4] = [
