@@ -11,9 +11,18 @@ use crate::protocol::{
 use std::path::Path;
 
 fn evaluate(folder: &Path, source: WeightSource) -> Command {
-    let file = folder.join("qa.jsonl");
+    evaluate_rows(folder, source, 40)
+}
+
+/// One that is still under way whenever it is cancelled, however long a group of steps takes beside it.
+fn evaluate_long(folder: &Path, source: WeightSource) -> Command {
+    evaluate_rows(folder, source, 50_000)
+}
+
+fn evaluate_rows(folder: &Path, source: WeightSource, rows: usize) -> Command {
+    let file = folder.join(format!("qa-{rows}.jsonl"));
     let row = "{\"prompt\":\"One day\",\"choices\":[\" a boy\",\" a girl\"],\"answer\":0}\n";
-    std::fs::write(&file, row.repeat(40)).unwrap();
+    std::fs::write(&file, row.repeat(rows)).unwrap();
     let task = TaskRequest { file: file.display().to_string(), ..TaskRequest::default() };
     let settings = EvaluateSettings { tasks: vec![task], resamples: 200, ..EvaluateSettings::default() };
     Command::Evaluate { source, settings: Box::new(settings) }
@@ -86,17 +95,17 @@ fn a_run_goes_on_while_a_model_is_evaluated_and_the_figures_are_those_of_one_alo
 #[test]
 fn an_evaluation_beside_a_run_is_cancelled_and_the_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let current = || evaluate(folder.path(), WeightSource::Current);
+    let long = || evaluate_long(folder.path(), WeightSource::Current);
     let evaluating: Trigger = |event| matches!(event, Event::Evaluating { .. });
     let cancelled: Trigger = |event| matches!(event, Event::Failed { .. });
     let heard = play_trained(
         endless(),
         vec![
-            (Some(TRAINS), current()),
-            (Some(TRAINS), current()),
-            (Some(evaluating), Command::Cancel { request: 4 }),
+            (Some(TRAINS), long()),
+            (Some(evaluating), long()),
+            (Some(TRAINS), Command::Cancel { request: 4 }),
             (Some(cancelled), Command::Cancel { request: 5 }),
-            (Some(cancelled), current()),
+            (Some(cancelled), evaluate(folder.path(), WeightSource::Current)),
             (Some(|event| matches!(event, Event::Evaluated { .. })), Command::StopTraining),
         ],
     );
@@ -126,7 +135,7 @@ fn an_evaluation_is_cancelled_while_its_model_is_looked_at() {
     for beside in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let mut steps = vec![
-            (Some(TRAINS), evaluate(folder.path(), WeightSource::Current)),
+            (Some(TRAINS), evaluate_long(folder.path(), WeightSource::Current)),
             (Some(evaluating), inspecting::look_slowly()),
             (Some(looks), Command::Cancel { request: 4 }),
             (Some(seen), Command::StopTraining),
@@ -151,7 +160,7 @@ fn a_deleted_run_is_evaluated_no_more() {
         tiny(3),
         vec![
             after(train(endless(), None)),
-            (Some(TRAINS), evaluate(folder.path(), first)),
+            (Some(TRAINS), evaluate_long(folder.path(), first)),
             (
                 Some(|event| matches!(event, Event::Evaluating { .. })),
                 Command::DeleteRun { run: "1".to_owned() },
