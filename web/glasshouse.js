@@ -134,9 +134,7 @@ export class Glasshouse {
 
   /** A whole run's settings: of a preset, a number of layers or a configuration, with what is asked for besides. */
   async #config(options) {
-    const { preset, config, steps, seed, batchSize, learningRate, evalInterval, sampleInterval, samplePrompt } = options;
-    // `depth` is what `layers` was called at first.
-    const { layers = options.depth } = options;
+    const { preset, layers, config, steps, seed, batchSize, learningRate, evalInterval, sampleInterval, samplePrompt } = options;
     const train = { eval_interval: evalInterval, sample_interval: sampleInterval, sample_prompt: samplePrompt };
     const wish = { preset, layers, config, steps, seed, batch_size: batchSize, learning_rate: learningRate, train };
     return this.#link.configure(wish);

@@ -165,24 +165,12 @@ fn help_lists_every_preset_and_what_it_is() {
     }
 }
 
-/// Settings by the names that they have now, and by those of the first release.
 #[test]
 fn layers_batch_size_and_learning_rate_are_options_of_train_and_plan() {
     let folder = tempfile::tempdir().unwrap();
     let plan = |more: &[&str]| succeed(folder.path(), &[&["plan"], more].concat());
     let now = plan(&["--layers", "3", "--batch-size", "5", "--vocabulary", "900"]);
     assert!(now.contains("3 layers, width 192, context length 256") && now.contains("batch size 5"), "{now}");
-    assert_eq!(now, plan(&["--depth", "3", "--batch", "5", "--vocab", "900"]));
-    let sets = |sets: [&str; 4]| plan(&sets.map(|set| ["--set", set]).concat());
-    assert_eq!(
-        sets([
-            "model.layers=2",
-            "model.context_length=32",
-            "train.batch_size=2",
-            "train.gradient_clipping=2"
-        ]),
-        sets(["model.depth=2", "model.context=32", "train.batch=2", "train.clip=2"]),
-    );
     fail(folder.path(), &["plan", "--lr", "-1"], 2, &["train.learning_rate", "above 0"]);
     stories(folder.path());
     let lines = train(folder.path(), "quick", &["--steps", "2", "--lr", "0.01"]);
@@ -191,19 +179,6 @@ fn layers_batch_size_and_learning_rate_are_options_of_train_and_plan() {
     assert!(run.contains("learning_rate = 0.01\nmin_learning_rate = 0.001\n"), "{run}");
     let other = ["train", "--project", "quick", "--resume", "--lr", "0.1"];
     fail(folder.path(), &other, 2, &["--resume", "--lr is 0.1 where the run has 0.01"]);
-    // A run that the first release wrote goes on, and is planned, as it is.
-    let old = [
-        ("context_length", "context"),
-        ("layers", "depth"),
-        ("batch_size", "batch"),
-        ("gradient_clipping", "clip"),
-    ]
-    .iter()
-    .fold(run.clone(), |text, (now, then)| text.replacen(&format!("\n{now} = "), &format!("\n{then} = "), 1));
-    assert_ne!(old, run);
-    std::fs::write(folder.path().join("old.toml"), &old).unwrap();
-    std::fs::write(folder.path().join("new.toml"), &run).unwrap();
-    assert_eq!(plan(&["--config", "old.toml"]), plan(&["--config", "new.toml"]));
 }
 
 #[cfg(not(feature = "window"))]

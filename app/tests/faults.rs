@@ -11,7 +11,7 @@ use std::time::Duration;
 const MODEL: &str = "nanogpt-cpu";
 /// What makes its model small, and has nothing saved but at the end.
 const SMALL: &[&str] = &[
-    "model.depth=1",
+    "model.layers=1",
     "model.width=16",
     "model.heads=2",
     "model.kv_heads=2",

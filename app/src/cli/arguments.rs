@@ -181,7 +181,7 @@ pub struct ConfigArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "layers")]
     pub config: Option<PathBuf>,
     /// Derive everything from a number of layers (model.layers): width, heads, context length, steps, learning rate
-    #[arg(long, alias = "depth", value_name = "N")]
+    #[arg(long, value_name = "N")]
     pub layers: Option<usize>,
     /// Tokenizer
     #[arg(long, value_name = "KIND", help = tokenizer_kinds("Tokenizer: "))]
@@ -199,7 +199,7 @@ pub struct ConfigArguments {
     #[arg(long, value_name = "N")]
     pub patience: Option<u64>,
     /// Batch size: windows of text in a micro-batch (train.batch_size)
-    #[arg(long, alias = "batch", value_name = "N")]
+    #[arg(long, value_name = "N")]
     pub batch_size: Option<usize>,
     /// Peak learning rate; the minimum learning rate keeps its proportion to it. With --objective preference or reward it is 1e-6, or 1e-5
     /// with an adapter, unless it is said

@@ -19,8 +19,6 @@ mod trainable;
 mod tuning;
 
 pub use adapter::{Adapter, AdapterBase, AdapterKind, AdapterTarget};
-use change::REMOVED;
-pub use change::{RENAMED, current_name};
 pub use distil::DistilSettings;
 pub use early_stopping::EarlyStopping;
 pub use generate::{GenerateConfig, MAX_ENDS};
@@ -279,13 +277,7 @@ impl RunConfig {
 /// An error of TOML without the excerpt of its text, with a suggestion where a name is misspelt.
 fn one_line(error: &toml::de::Error) -> String {
     let message: Vec<&str> = error.message().lines().map(str::trim).collect();
-    let mut message = message.join(", ");
-    // serde counts older names of fields, and fields that are read and no more, among those that it expects.
-    let removed = REMOVED.iter().filter_map(|path| path.split('.').next_back());
-    for then in RENAMED.iter().map(|(_, then, _)| *then).chain(removed) {
-        message = message.replace(&format!(", `{then}`"), "");
-    }
-    names::with_suggestion(&without_types(&message))
+    names::with_suggestion(&without_types(&message.join(", ")))
 }
 
 /// A parser's message to people: what was expected, without the names of types and the place in a line that they did not write.
@@ -365,6 +357,33 @@ mod tests {
         run.validate().unwrap();
     }
 
+    /// A file that leaves a setting out means the default that the program shows.
+    #[test]
+    fn an_empty_table_is_the_default() {
+        fn check<T: Default + PartialEq + std::fmt::Debug + serde::de::DeserializeOwned>() {
+            assert_eq!(toml::from_str::<T>("").unwrap(), T::default());
+        }
+        check::<super::DataConfig>();
+        check::<super::TrainConfig>();
+        check::<super::Adapter>();
+        check::<super::ChatSettings>();
+        check::<super::PreferenceSettings>();
+        check::<super::RewardSettings>();
+        check::<super::DistilSettings>();
+        check::<super::EarlyStopping>();
+        check::<super::GuardSettings>();
+        check::<super::GenerateConfig>();
+        check::<super::Moderation>();
+        check::<crate::model::Dropout>();
+        check::<crate::model::Initialisation>();
+        check::<crate::EvaluateSettings>();
+        check::<crate::AuditSettings>();
+        check::<crate::InspectSettings>();
+        check::<crate::CompletionSettings>();
+        check::<crate::ProposalSettings>();
+        check::<crate::RunLaunch>();
+    }
+
     #[test]
     fn what_is_set_wrongly_is_refused_by_name_in_one_line() {
         for (assignment, wanted) in [
@@ -376,24 +395,6 @@ mod tests {
             let reason = presets::preset("nanogpt-cpu").unwrap().set(assignment).unwrap_err();
             assert!(reason.contains(wanted) && !reason.contains('\n'), "{reason}");
         }
-    }
-
-    /// Fusions were settings once.
-    #[test]
-    fn a_run_file_with_settings_of_former_versions_opens() {
-        let run = presets::preset("nanogpt-cpu").unwrap();
-        let text = run.to_toml().unwrap();
-        assert!(!text.contains("fused"), "{text}");
-        let former = text.replacen("[train]", "[train]\nfused_head = false\nfused_epilogues = true", 1);
-        assert_ne!(former, text);
-        assert_eq!(crate::RunConfig::from_toml(&former).unwrap(), run);
-        let misspelt = run.clone().set("train.fused_haed=false").unwrap_err();
-        assert!(misspelt.contains("unknown field") && !misspelt.contains("`fused_head`"), "{misspelt}");
-        let refused = run.clone().set("train.fused_head=false").unwrap_err();
-        assert_eq!(
-            refused,
-            "train.fused_head is no setting any more: fusions are the engine's choice; leave it out"
-        );
     }
 
     #[test]

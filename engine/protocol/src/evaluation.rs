@@ -298,7 +298,6 @@ pub struct Likelihood {
     /// As above.
     pub stride: usize,
     /// Tokens that were predicted per second; `None` where a run trained meanwhile.
-    #[serde(deserialize_with = "above_zero")]
     pub tokens_per_s: Option<f64>,
     /// `loss`, `perplexity`, `bits_per_byte`, `token_accuracy`, `top_5_accuracy`, `repetition`, ….
     pub metrics: Vec<Metric>,
@@ -323,11 +322,6 @@ impl Likelihood {
             false => "document",
         }
     }
-}
-
-/// Earlier versions wrote 0 where it was not known.
-fn above_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.filter(|value| *value > 0.0))
 }
 
 /// The loss of tokens by what they have in common.
@@ -373,12 +367,10 @@ pub struct DocumentLoss {
     pub bytes: u32,
     /// Sum of the tokens' losses in nats.
     pub nats: f64,
-    /// Tokens that were the likeliest one, and those among the five likeliest; `None` in files of earlier versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub right: Option<u32>,
-    /// As above.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub right_of_5: Option<u32>,
+    /// Tokens that were the likeliest one.
+    pub right: u32,
+    /// Tokens among the five likeliest.
+    pub right_of_5: u32,
 }
 
 /// Confidence against accuracy of the next token (Guo et al. 2017, arXiv:1706.04599).
@@ -391,7 +383,7 @@ pub struct Calibration {
     pub ece: Metric,
     /// The temperature of the lowest loss on half of the text: every other document, or passage of a text of few documents.
     pub temperature: f64,
-    /// Tokens of that half; 0 in files of earlier versions, which took a sample of it and of the other.
+    /// Tokens of that half.
     pub fitted_tokens: u64,
     /// Expected calibration error on the other half, without the temperature and with it.
     pub checked: [Metric; 2],
@@ -726,15 +718,6 @@ mod tests {
         }
     }
 
-    /// Reports of earlier versions say nothing of right tokens.
-    #[test]
-    fn how_many_tokens_of_a_document_were_right_is_known_or_not() {
-        let text = r#"{"text_crc32c":1,"tokens":2,"bytes":3,"nats":4.0}"#;
-        let old: DocumentLoss = serde_json::from_str(text).unwrap();
-        assert_eq!((old.nats, old.right, old.right_of_5), (4.0, None, None));
-        assert_eq!(serde_json::to_string(&old).unwrap(), text);
-    }
-
     #[test]
     fn enumerations_are_the_words_that_files_have() {
         for topic in AuditTopic::ALL {
@@ -745,13 +728,5 @@ mod tests {
         }
         let read = serde_json::from_str::<TaskReport>("{\"kind\":\"choose\"}").unwrap();
         assert_eq!((read.kind, TaskReport::default().kind), (AnswerKind::Choose, AnswerKind::Generate));
-    }
-
-    #[test]
-    fn a_speed_is_known_or_not_in_files_of_earlier_versions_too() {
-        let read = |text: &str| serde_json::from_str::<Likelihood>(text).unwrap().tokens_per_s;
-        let unknown = ["{\"tokens_per_s\":0.0}", "{\"tokens_per_s\":null}", "{}"];
-        assert_eq!(unknown.map(read), [None; 3]);
-        assert_eq!(read("{\"tokens_per_s\":2.5}"), Some(2.5));
     }
 }

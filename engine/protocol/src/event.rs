@@ -290,7 +290,6 @@ pub enum Event {
         folder: String,
     },
     /// A run trains.
-    #[serde(alias = "training_began")]
     TrainingStarted {
         /// The run.
         run: RunSummary,
@@ -299,7 +298,6 @@ pub enum Event {
         /// The step that it begins at.
         step: u64,
         /// Seconds that it was estimated to take, where that was measured.
-        #[serde(alias = "foretold_seconds")]
         estimated_seconds: Option<f64>,
     },
     /// What the run did since the last such event, in order: many steps come in one.
@@ -335,7 +333,6 @@ pub enum Event {
         /// Milliseconds of the whole step as it runs untimed.
         step_ms: f64,
         /// Of these, milliseconds that the CPU took to launch the kernels.
-        #[serde(alias = "driving_ms")]
         launch_overhead_ms: f64,
         /// How it was measured.
         method: ProfileMethod,
@@ -423,7 +420,7 @@ pub enum Event {
     },
     /// A piece of a completion.
     Completing {
-        /// The run whose weights write it. Messages that earlier versions recorded name none.
+        /// The run whose weights write it.
         #[serde(default)]
         run: String,
         /// Text that is certain by now, and was not told before.

@@ -14,10 +14,8 @@ pub struct ModelConfig {
     #[serde(default)]
     pub vocabulary: usize,
     /// T: tokens that the model sees at once.
-    #[serde(alias = "context")]
     pub context_length: usize,
     /// Number of blocks.
-    #[serde(alias = "depth")]
     pub layers: usize,
     /// C: channels of the residual stream.
     pub width: usize,

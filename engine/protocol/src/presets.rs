@@ -63,11 +63,7 @@ pub fn named(name: &str) -> Option<RunConfig> {
         return Some(config);
     }
     let (kind, layers) = name.rsplit_once('-')?;
-    // `depth-4` is what the first release called `layers-4`.
-    match kind {
-        "layers" | "depth" => from_layers(layers.parse().ok()?).ok(),
-        _ => None,
-    }
+    (kind == "layers").then(|| from_layers(layers.parse().ok()?).ok()).flatten()
 }
 
 fn run(tokenizer: TokenizerConfig, model: ModelConfig, train: TrainConfig) -> RunConfig {

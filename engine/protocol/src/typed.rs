@@ -24,9 +24,8 @@ impl RunConfig {
             return Err("its tokenizer came with a model".to_owned());
         }
         let own = self.preset.rsplit_once('-').and_then(|(name, layers)| {
-            // `depth-4` is what the first release called `layers-4`.
             let number = layers.parse().ok().filter(|number| (1..=MAX_LAYERS).contains(number))?;
-            ["layers", "depth"].contains(&name).then_some(Base::Layers(number))
+            (name == "layers").then_some(Base::Layers(number))
         });
         let named = PRESETS.iter().map(|(name, _)| *name).find(|name| *name == self.preset);
         let starts = match named.map(Base::Preset).or(own) {

@@ -101,8 +101,6 @@ impl<'text> Tally<'text> {
                 self.by_document.push(DocumentLoss {
                     text_crc32c,
                     bytes: own.bytes,
-                    right: Some(0),
-                    right_of_5: Some(0),
                     ..DocumentLoss::default()
                 });
                 self.places.push((number, part));
@@ -121,8 +119,8 @@ impl<'text> Tally<'text> {
             let (right, of_5) = (score.rank == 1, score.rank <= TOP);
             own.nats += nats;
             own.tokens += 1;
-            own.right = own.right.map(|count| count + u32::from(right));
-            own.right_of_5 = own.right_of_5.map(|count| count + u32::from(of_5));
+            own.right += u32::from(right);
+            own.right_of_5 += u32::from(of_5);
             let unit = self.unit_of(number, first + part);
             let Some(unit) = self.units.get_mut(unit) else { continue };
             unit.nats += nats;

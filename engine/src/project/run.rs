@@ -102,7 +102,7 @@ pub struct RunRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub interventions: Vec<Intervention>,
     /// Seconds that the whole run was estimated to take.
-    #[serde(alias = "foretold_seconds", default)]
+    #[serde(default)]
     pub estimated_seconds: Option<f64>,
 }
 

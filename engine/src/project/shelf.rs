@@ -22,8 +22,6 @@ use std::path::{Component, Path, PathBuf};
 pub(crate) const DELETED: &str = ".deleted";
 /// What is cleared away lies under such a name, so that what a program that dies leaves of it is no project.
 const LEAVING: &str = ".leaving-";
-/// Where older versions moved what was deleted.
-const OLD_TRASH: &str = ".trash";
 /// Seconds for which what was deleted can be restored at least.
 pub const KEPT: f64 = 120.0;
 /// Most characters of a name.
@@ -170,9 +168,7 @@ impl Shelf {
                 files::rename(self.folder.join(&id), self.folder.join(format!("{LEAVING}{id}"))).ok();
             }
         }
-        for name in
-            names_in(&self.folder)?.iter().filter(|name| name.starts_with(LEAVING) || *name == OLD_TRASH)
-        {
+        for name in names_in(&self.folder)?.iter().filter(|name| name.starts_with(LEAVING)) {
             files::remove_dir_all(self.folder.join(name)).ok();
         }
         Ok(())

@@ -7,7 +7,7 @@
 
 use glasshouse_engine::cpu::{ShardExecutor, ShardResult};
 use glasshouse_engine::session;
-use glasshouse_protocol::config::{current_name, without_types};
+use glasshouse_protocol::config::without_types;
 use glasshouse_protocol::names::with_suggestion;
 use glasshouse_protocol::{Parcel, Report, Request, RunConfig, presets};
 use js_sys::{Array, ArrayBuffer, Float32Array, Function, Uint8Array, Uint32Array};
@@ -123,7 +123,6 @@ fn post(tell: &Function, report: Parcel<Report>) {
 #[serde(deny_unknown_fields, default)]
 struct Wish {
     preset: Option<String>,
-    #[serde(alias = "depth")]
     layers: Option<usize>,
     config: Map<String, Value>,
     steps: Option<u64>,
@@ -152,8 +151,8 @@ fn configured(wish: &str) -> Result<String, String> {
         (None, None) => presets::preset("first-stories")?,
     };
     let mut config = serde_json::to_value(begin).map_err(|error| error.to_string())?;
-    merge("", &mut config, Value::Object(wish.config));
-    merge("train", &mut config["train"], Value::Object(wish.train));
+    merge(&mut config, Value::Object(wish.config));
+    merge(&mut config["train"], Value::Object(wish.train));
     let mut config: RunConfig = serde_json::from_value(config)
         .map_err(|error| format!("config: {}", without_types(&error.to_string())))?;
     if let Some(steps) = wish.steps {
@@ -167,14 +166,13 @@ fn configured(wish: &str) -> Result<String, String> {
     serde_json::to_string(&config).map_err(|error| error.to_string())
 }
 
-/// Puts `fields` into `config`, which is that section of the settings, object by object.
-fn merge(section: &str, config: &mut Value, fields: Value) {
+/// Puts `fields` into `config`, object by object.
+fn merge(config: &mut Value, fields: Value) {
     match (config, fields) {
         (Value::Object(config), Value::Object(fields)) => {
             for (name, value) in fields {
-                let name = current_name(section, &name).to_owned();
-                let field = config.entry(&name).or_insert(Value::Null);
-                merge(&name, field, value);
+                let field = config.entry(name).or_insert(Value::Null);
+                merge(field, value);
             }
         }
         (config, fields) => *config = fields,
@@ -201,13 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_then_and_now_say_the_same() {
-        let then = r#"{"config":{"model":{"depth":2,"context":32},"train":{"batch":3,"clip":0.5}}}"#;
-        let now = r#"{"batch_size":3,"config":{"model":{"layers":2,"context_length":32},
-            "train":{"gradient_clipping":0.5}}}"#;
-        assert_eq!(config(then), config(now));
-        assert_eq!(config(then).unwrap().model.layers, 2);
-        assert_eq!(config(r#"{"depth":3}"#), config(r#"{"layers":3}"#));
+    fn a_rate_brings_its_minimum() {
         assert_eq!(config(r#"{"learning_rate":0.01}"#).unwrap().train.min_learning_rate, 5e-4);
     }
 

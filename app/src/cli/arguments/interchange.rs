@@ -16,7 +16,7 @@ pub struct ImportArguments {
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
     /// Context length to shorten the model's to [default: 2048, or the model's own]
-    #[arg(long, alias = "context", value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS")]
     pub context_length: Option<usize>,
 }
 

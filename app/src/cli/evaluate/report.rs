@@ -69,11 +69,7 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
     if let Some(Calibration { ece, temperature, fitted_tokens, checked: [plain, fitted], .. }) =
         &text.calibration
     {
-        // Earlier versions did not say of how many tokens.
-        let of = |tokens: u64| match fitted_tokens {
-            0 => String::new(),
-            _ => format!(" ({})", counted(tokens, "token")),
-        };
+        let of = |tokens: u64| format!(" ({})", counted(tokens, "token"));
         say!(
             "  calibration error {}; with the temperature {temperature:.3}, of half of the text{}, {} on the other half{} in the place of {}",
             value(ece),

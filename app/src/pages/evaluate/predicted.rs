@@ -241,11 +241,11 @@ fn calibrated_ui(ui: &mut Ui, calibration: &Calibration) {
         ui,
         "Fitted temperature",
         format::figures(calibration.temperature),
-        &match calibration.fitted_tokens {
-            // An earlier version's, of a sample.
-            0 => calibration.temperature.to_string(),
-            tokens => format!("{}, fitted on {}", calibration.temperature, format::counted(tokens, "token")),
-        },
+        &format!(
+            "{}, fitted on {}",
+            calibration.temperature,
+            format::counted(calibration.fitted_tokens, "token")
+        ),
     );
     let [without, with] = &calibration.checked;
     row(ui, "ECE of the other half", with_interval(without), &format::exactly(without));

@@ -41,11 +41,11 @@ pub(super) struct Pair<'a> {
     pub(super) bootstrap: &'a Bootstrap,
 }
 
-/// A figure of documents that follows from two sums, of which an earlier version may have kept nothing.
+/// A figure of documents that follows from two sums.
 struct Ratio {
     name: &'static str,
     better: Better,
-    parts: fn(&DocumentLoss) -> Option<[f64; 2]>,
+    parts: fn(&DocumentLoss) -> [f64; 2],
     scale: fn([f64; 2]) -> f64,
 }
 
@@ -54,25 +54,25 @@ static RATIOS: [Ratio; 4] = [
     Ratio {
         name: "bits_per_byte",
         better: Better::Lower,
-        parts: |loss| Some([loss.nats, f64::from(loss.bytes)]),
+        parts: |loss| [loss.nats, f64::from(loss.bytes)],
         scale: |[nats, bytes]| nats / std::f64::consts::LN_2 / bytes,
     },
     Ratio {
         name: "perplexity",
         better: Better::Lower,
-        parts: |loss| Some([loss.nats, f64::from(loss.tokens)]),
+        parts: |loss| [loss.nats, f64::from(loss.tokens)],
         scale: |[nats, tokens]| libm::exp(nats / tokens),
     },
     Ratio {
         name: "token_accuracy",
         better: Better::Higher,
-        parts: |loss| Some([f64::from(loss.right?), f64::from(loss.tokens)]),
+        parts: |loss| [f64::from(loss.right), f64::from(loss.tokens)],
         scale: |[right, tokens]| right / tokens,
     },
     Ratio {
         name: "top_5_accuracy",
         better: Better::Higher,
-        parts: |loss| Some([f64::from(loss.right_of_5?), f64::from(loss.tokens)]),
+        parts: |loss| [f64::from(loss.right_of_5), f64::from(loss.tokens)],
         scale: |[right, tokens]| right / tokens,
     },
 ];
@@ -113,24 +113,17 @@ impl Pair<'_> {
                 of: "documents".to_owned(),
                 ..Metric::default()
             };
-            let [first, second] = [0, 1].map(|side: usize| -> Option<Vec<[f64; 2]>> {
+            let [first, second] = [0, 1].map(|side: usize| -> Vec<[f64; 2]> {
                 shared.iter().filter_map(|pair| pair.get(side)).map(parts).collect()
             });
-            let not_compared = |why: &str| {
-                self.not_compared(name, &metric, [one, other].map(|side| overall(&side.metrics, name)), why)
-            };
-            let (Some(first), Some(second)) = (first, second) else {
-                let why = "an earlier version did not keep it by document; evaluate both again";
-                out.push(not_compared(why));
-                continue;
-            };
             let values = [&first, &second]
                 .map(|items| scale(items.iter().fold([0.0, 0.0], |[a, b], item| [a + item[0], b + item[1]])));
             let interval = self.bootstrap.paired_sums_in_turns(&first, &second, scale, give).await;
             out.push(if values.iter().all(|value| value.is_finite()) {
                 self.compared(name, &metric, &Values { values, interval, count: shared.len() }, &aside)
             } else {
-                not_compared("no document is in both evaluations")
+                let overall = [one, other].map(|side| overall(&side.metrics, name));
+                self.not_compared(name, &metric, overall, "no document is in both evaluations")
             });
         }
     }

@@ -196,35 +196,26 @@ pub fn words(text: &str) -> u64 {
     }
 }
 
-/// Where in the bench a stage stands; the colour and the heading under which it is shown. Messages that earlier versions recorded have the
-/// heading in its place.
+/// The part of the bench that a stage belongs to; decides its colour and heading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
     /// Files and records to documents.
-    #[serde(alias = "Reading")]
     Reading,
     /// Web pages and wikitext to prose.
-    #[serde(alias = "Extraction")]
     Extraction,
     /// Unicode, control characters, white space.
-    #[serde(alias = "Repair")]
     Repair,
     /// Quality rules.
     #[default]
-    #[serde(alias = "Quality rules")]
     Rules,
     /// Whole, near and partial copies.
-    #[serde(alias = "Duplicates")]
     Duplicates,
     /// Overlap with what models are measured on.
-    #[serde(alias = "Evaluation")]
     Contamination,
     /// Personal data and secrets.
-    #[serde(alias = "Personal data")]
     Personal,
     /// Licences, caps and shares.
-    #[serde(alias = "Mixture")]
     Balance,
 }
 
@@ -399,7 +390,6 @@ pub struct Duplicates {
     /// Documents in them, the kept ones included.
     pub documents: u64,
     /// Memory that a document's signature takes, where there is one, in bytes.
-    #[serde(alias = "bytes_a_document")]
     pub bytes_per_document: Option<u64>,
     /// How many groups are how large, by size.
     pub sizes: Vec<ClusterSize>,

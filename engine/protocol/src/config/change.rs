@@ -8,23 +8,6 @@ use super::{
 use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
-/// Settings that had another name once: section, name then, name now. Files, projects and scripts of then are read as before.
-pub const RENAMED: &[(&str, &str, &str)] = &[
-    ("model", "context", "context_length"),
-    ("model", "depth", "layers"),
-    ("train", "batch", "batch_size"),
-    ("train", "clip", "gradient_clipping"),
-];
-
-/// A setting's name now, whichever of its names `key` is.
-pub fn current_name<'a>(section: &str, key: &'a str) -> &'a str {
-    let renamed = RENAMED.iter().find(|(of, then, _)| (*of, *then) == (section, key));
-    renamed.map_or(key, |(_, _, now)| now)
-}
-
-/// Settings that there were once: run files that have them are read.
-pub(super) const REMOVED: [&str; 2] = ["train.fused_head", "train.fused_epilogues"];
-
 impl RunConfig {
     /// Every setting by its dotted path, as [`Self::set`] takes it, with its value as text.
     pub fn by_path(&self) -> BTreeMap<String, String> {
@@ -41,12 +24,6 @@ impl RunConfig {
         let (path, value) = assignment
             .split_once('=')
             .ok_or_else(|| format!("`{assignment}` must have the form section.key=value"))?;
-        if REMOVED.contains(&path.trim()) {
-            return Err(format!(
-                "{} is no setting any more: fusions are the engine's choice; leave it out",
-                path.trim()
-            ));
-        }
         if path.trim().split('.').next() == Some("start") {
             return Err("what a run begins with is no setting; name it as its start".to_owned());
         }
@@ -70,7 +47,7 @@ impl RunConfig {
             .and_then(|mut table| table.remove("value"))
             .unwrap_or_else(|| toml::Value::String(value.trim().to_owned()));
         let mut keys: Vec<&str> = path.trim().split('.').collect();
-        let last = current_name(keys.first().unwrap_or(&""), keys.pop().unwrap_or_default());
+        let last = keys.pop().unwrap_or_default();
         let mut table = root.as_table_mut().ok_or("the run's configuration is not a table")?;
         for key in keys {
             // Which layers have biases may be said by one word for all.
@@ -255,28 +232,6 @@ mod tests {
     use crate::presets;
 
     #[test]
-    fn settings_of_the_first_release_open_under_their_names_of_then() {
-        let run = RunConfig { seed: 5, ..presets::preset("nanogpt-cpu").unwrap() };
-        let now = run.to_toml().unwrap();
-        let mut then = now.clone();
-        for (_, old, new) in RENAMED {
-            assert!(now.contains(&format!("\n{new} = ")), "{new}");
-            then = then.replace(&format!("\n{new} = "), &format!("\n{old} = "));
-        }
-        assert_eq!(RunConfig::from_toml(&then).unwrap(), run);
-        let both = now.replace("\nlayers = ", "\ndepth = 4\nlayers = ");
-        assert!(RunConfig::from_toml(&both).unwrap_err().contains("layers"), "one setting, said twice");
-        // As JSON, in which events and drafts are recorded.
-        let mut recorded = serde_json::to_value(&run).unwrap();
-        for (section, old, new) in RENAMED {
-            let section = recorded[section].as_object_mut().unwrap();
-            let value = section.remove(*new).unwrap();
-            section.insert((*old).to_owned(), value);
-        }
-        assert_eq!(serde_json::from_value::<RunConfig>(recorded).unwrap(), run);
-    }
-
-    #[test]
     fn numbers_of_32_bits_are_told_with_as_few_digits_as_they_have() {
         let mut run = presets::from_layers(1).unwrap();
         run.model.norm.eps = 1e-5;
@@ -295,23 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_is_set_by_its_name_of_then_and_now() {
-        for (section, old, new) in RENAMED {
-            let [then, now] = [old, new].map(|key| {
-                let mut run = presets::preset("nanogpt-cpu").unwrap();
-                run.set(&format!("{section}.{key} = 3")).unwrap();
-                run
-            });
-            assert_eq!(then, now);
-            assert_ne!(then, presets::preset("nanogpt-cpu").unwrap(), "{section}.{old}");
-        }
-    }
-
-    #[test]
-    fn what_is_misspelt_is_answered_with_names_of_now() {
-        let reason = presets::preset("nanogpt-cpu").unwrap().set("model.contxt=3").unwrap_err();
+    fn a_misspelt_setting_is_answered_with_the_nearest() {
+        let reason = presets::preset("nanogpt-cpu").unwrap().set("model.contxt_length=3").unwrap_err();
         assert!(reason.contains("did you mean `context_length`?"), "{reason}");
-        assert!(!reason.contains("`context`") && !reason.contains("`depth`"), "{reason}");
     }
 
     #[test]

@@ -84,190 +84,112 @@ pub(super) const MAX_TOKENS: usize = 1 << 20;
 
 /// The training loop's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
     /// Optimizer steps.
     pub steps: u64,
     /// How often the training text, or each row, is seen: where it is set, `steps` follows from it and the prepared data when the run begins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<f64>,
     /// Windows of text in a micro-batch.
-    #[serde(alias = "batch")]
     pub batch_size: usize,
     /// Micro-batches whose gradients are averaged before one optimizer step.
-    #[serde(default = "one")]
     pub accumulate: usize,
     /// Update rule.
-    #[serde(default = "default_optimizer")]
     pub optimizer: OptimizerKind,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Learning rate at the end of the decay.
-    #[serde(default)]
     pub min_learning_rate: f64,
     /// Steps of linear warm-up from 0.
-    #[serde(default)]
     pub warmup_steps: u64,
     /// Shape after the warm-up.
-    #[serde(default = "default_decay")]
     pub decay: Decay,
     /// Steps of the last phase of `warmup_stable_decay`; 0 takes a tenth of `steps`.
-    #[serde(default)]
     pub decay_steps: u64,
     /// First moment's smoothing, or SGD's momentum.
-    #[serde(default = "default_beta1")]
     pub beta1: f64,
     /// Second moment's smoothing.
-    #[serde(default = "default_beta2")]
     pub beta2: f64,
     /// Added to the root of the second moment.
-    #[serde(default = "default_eps")]
     pub eps: f64,
     /// Decoupled weight decay on matrices and embeddings.
-    #[serde(default)]
     pub weight_decay: f64,
     /// Largest global gradient norm; 0 switches clipping off.
-    #[serde(alias = "clip", default = "default_gradient_clipping")]
     pub gradient_clipping: f64,
     /// Label smoothing of the training loss, in [0, 1).
-    #[serde(default)]
     pub label_smoothing: f32,
     /// α of unlikelihood (Welleck et al. 2019, "Neural text generation with unlikelihood training", arXiv 1908.04319, equations 4 and 5), of the
     /// objective `text`: the training loss of a token gets −α·Σ ln(1 − p(c)) more, over the tokens before it in its row, of its own document
     /// where documents are separate, each once and without the token itself. 0 switches it off.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub unlikelihood: f32,
     /// What a token of a prompt weighs in the training loss of the objective `chat`, from 0 (it is only given) to 1 (as much as an answer's):
     /// the loss is Σ w·loss / Σ w over a step's tokens, as OpenAI's `prompt_loss_weight`. Messages that are marked as not learned count as
     /// part of the prompt. Evaluations are of the answers alone.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero")]
     pub prompt_loss_weight: f32,
     /// A target id that takes no part in the loss.
-    #[serde(default)]
     pub ignore_index: Option<u32>,
     /// Which parameters are trained; the others are frozen.
-    #[serde(default)]
     pub trainable: Trainable,
     /// What is trained beside the model's weights, which are frozen then. Stands among the tables that follow the plain fields of
     /// `run.toml`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub adapter: Option<Adapter>,
     /// Tokens attend to those of their own document alone, also where a window holds several (Grattafiori et al. 2024, section 3.2).
     /// Positions go on counting along the window.
-    #[serde(default)]
     pub document_mask: bool,
     /// Keep only what leaves each block for the backward pass and compute the rest again: a forward pass more, for much less
     /// memory (Chen et al. 2016). It changes no number.
-    #[serde(default)]
     pub activation_checkpointing: bool,
     /// What values are stored as.
-    #[serde(default)]
     pub precision: Precision,
     /// Steps between evaluations; one more at the end. 0 switches them off.
-    #[serde(default = "default_eval_interval")]
     pub eval_interval: u64,
     /// Batches of a step's size, `batch_size` · `accumulate`, that an evaluation averages over, of each split.
-    #[serde(default = "default_eval_batches")]
     pub eval_batches: usize,
     /// Steps between checkpoints of the latest state; one more at the end.
-    #[serde(default = "default_eval_interval")]
     pub checkpoint_interval: u64,
     /// Seconds after which the latest state is saved whatever the step; 0 switches that off. It changes no number of the run.
-    #[serde(default = "default_checkpoint_seconds")]
     pub checkpoint_seconds: u64,
     /// Steps between milestones, weights in half precision that are kept for good, the untrained ones and the last among them;
     /// 0 switches them off.
-    #[serde(default)]
     pub milestone_interval: u64,
     /// Milestones at steps that are spaced by the logarithm.
-    #[serde(default, skip_serializing_if = "Milestones::is_off")]
+    #[serde(skip_serializing_if = "Milestones::is_off")]
     pub milestones: Milestones,
     /// Steps between printed samples; 0 switches them off.
-    #[serde(default)]
     pub sample_interval: u64,
     /// What a printed sample begins with.
-    #[serde(default)]
     pub sample_prompt: String,
     /// Tokens of a printed sample.
-    #[serde(default = "default_sample_tokens")]
     pub sample_tokens: usize,
     /// What is learned.
-    #[serde(default, skip_serializing_if = "Objective::is_text")]
+    #[serde(skip_serializing_if = "Objective::is_text")]
     pub objective: Objective,
     /// Settings of the objective `chat`.
-    #[serde(default, skip_serializing_if = "ChatSettings::is_default")]
+    #[serde(skip_serializing_if = "ChatSettings::is_default")]
     pub chat: ChatSettings,
     /// Settings of the objective `preference`.
-    #[serde(default, skip_serializing_if = "PreferenceSettings::is_default")]
+    #[serde(skip_serializing_if = "PreferenceSettings::is_default")]
     pub preference: PreferenceSettings,
     /// Settings of the objective `reward`.
-    #[serde(default, skip_serializing_if = "RewardSettings::is_default")]
+    #[serde(skip_serializing_if = "RewardSettings::is_default")]
     pub reward: RewardSettings,
     /// Settings of the objective `distil`.
-    #[serde(default, skip_serializing_if = "DistilSettings::is_default")]
+    #[serde(skip_serializing_if = "DistilSettings::is_default")]
     pub distil: DistilSettings,
     /// When it ends before its last step.
-    #[serde(default, skip_serializing_if = "EarlyStopping::is_default")]
+    #[serde(skip_serializing_if = "EarlyStopping::is_default")]
     pub early_stopping: EarlyStopping,
     /// Settings of the guard.
-    #[serde(default, skip_serializing_if = "GuardSettings::is_default")]
+    #[serde(skip_serializing_if = "GuardSettings::is_default")]
     pub guard: GuardSettings,
-    /// Was a setting once; run files that have it are read, and it changes nothing.
-    #[doc(hidden)]
-    #[serde(default, skip_serializing)]
-    pub fused_head: Removed,
-    /// Likewise.
-    #[doc(hidden)]
-    #[serde(default, skip_serializing)]
-    pub fused_epilogues: Removed,
-}
-
-/// The value of a setting that there was once: whatever it was, it is nothing now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Removed;
-
-impl<'de> Deserialize<'de> for Removed {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
-    }
 }
 
 fn is_zero(number: &f32) -> bool {
     *number == 0.0
-}
-
-fn one() -> usize {
-    1
-}
-fn default_optimizer() -> OptimizerKind {
-    OptimizerKind::Adamw
-}
-fn default_decay() -> Decay {
-    Decay::Cosine
-}
-fn default_beta1() -> f64 {
-    0.9
-}
-fn default_beta2() -> f64 {
-    0.95
-}
-fn default_eps() -> f64 {
-    1e-8
-}
-fn default_gradient_clipping() -> f64 {
-    1.0
-}
-fn default_eval_interval() -> u64 {
-    250
-}
-fn default_eval_batches() -> usize {
-    20
-}
-fn default_checkpoint_seconds() -> u64 {
-    120
-}
-fn default_sample_tokens() -> usize {
-    120
 }
 
 impl Default for TrainConfig {
@@ -277,35 +199,35 @@ impl Default for TrainConfig {
             epochs: None,
             batch_size: 12,
             accumulate: 1,
-            optimizer: default_optimizer(),
+            optimizer: OptimizerKind::Adamw,
             trainable: Trainable::All,
             adapter: None,
             document_mask: false,
             learning_rate: 1e-3,
             min_learning_rate: 1e-4,
             warmup_steps: 100,
-            decay: default_decay(),
+            decay: Decay::Cosine,
             decay_steps: 0,
-            beta1: default_beta1(),
-            beta2: default_beta2(),
-            eps: default_eps(),
+            beta1: 0.9,
+            beta2: 0.95,
+            eps: 1e-8,
             weight_decay: 0.1,
-            gradient_clipping: default_gradient_clipping(),
+            gradient_clipping: 1.0,
             label_smoothing: 0.0,
             unlikelihood: 0.0,
             prompt_loss_weight: 0.0,
             ignore_index: None,
             activation_checkpointing: false,
             precision: Precision::F32,
-            eval_interval: default_eval_interval(),
-            eval_batches: default_eval_batches(),
-            checkpoint_interval: default_eval_interval(),
-            checkpoint_seconds: default_checkpoint_seconds(),
+            eval_interval: 250,
+            eval_batches: 20,
+            checkpoint_interval: 250,
+            checkpoint_seconds: 120,
             milestone_interval: 0,
             milestones: Milestones::Off,
             sample_interval: 0,
             sample_prompt: String::new(),
-            sample_tokens: default_sample_tokens(),
+            sample_tokens: 120,
             objective: Objective::Text,
             chat: ChatSettings::default(),
             preference: PreferenceSettings::default(),
@@ -313,8 +235,6 @@ impl Default for TrainConfig {
             distil: DistilSettings::default(),
             early_stopping: EarlyStopping::default(),
             guard: GuardSettings::default(),
-            fused_head: Removed,
-            fused_epilogues: Removed,
         }
     }
 }

@@ -93,7 +93,6 @@ pub struct RunSummary {
     /// Its checkpoints, oldest first.
     pub checkpoints: Vec<CheckpointSummary>,
     /// Seconds that it was estimated to take.
-    #[serde(alias = "foretold_seconds")]
     pub estimated_seconds: Option<f64>,
 }
 

@@ -195,8 +195,6 @@ fn what_is_deleted_comes_back_until_the_trash_is_cleared() {
     std::fs::File::options().write(true).open(mark).unwrap().set_modified(long_ago).unwrap();
     // What a program that died while it cleared away left is cleared away, too.
     std::fs::create_dir(shelf.folder().join(".leaving-half")).unwrap();
-    // And what an older version deleted.
-    std::fs::create_dir_all(shelf.folder().join(".trash/bats")).unwrap();
     let shelf = Shelf::open(shelf.folder()).unwrap();
     assert_eq!(names(&shelf), [entry("owls", "Owls 2", false)]);
     assert_eq!(std::fs::read_dir(shelf.folder()).unwrap().count(), 1);

@@ -224,8 +224,6 @@ mod tests {
         assert_eq!(settings(&config), ["preset = layers-1"]);
         config.model.norm.eps = 1e-6;
         assert_eq!(settings(&config), ["preset = layers-1", "model.norm.eps = 1e-6"]);
-        config.preset = "depth-1".to_owned();
-        assert_eq!(settings(&config), ["preset = depth-1", "model.norm.eps = 1e-6"]);
         // Of a run that began from no preset all are said.
         config.preset = "layers-many".to_owned();
         let all = settings(&config);
