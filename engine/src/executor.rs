@@ -188,6 +188,15 @@ impl Executor {
         }
     }
 
+    /// The weights, read back without the optimizer state, which is twice as large.
+    pub async fn weights(&mut self) -> Result<Vec<f32>> {
+        match self {
+            Self::Cpu(executor) => Ok(executor.weights()),
+            Self::Gpu(executor, _) => executor.weights().await,
+            Self::Reference(executor) => Ok(executor.state()?.parameters),
+        }
+    }
+
     /// The weights and the optimizer state, read back.
     pub async fn state(&mut self) -> Result<ArenaState> {
         match self {

@@ -298,7 +298,7 @@ impl Trial {
         let evaluations = executor.evaluate(&self.evaluations).await?;
         let (loss, gradient) = executor.gradients(&self.steps[0]).await?;
         let reports = executor.train(&self.steps).await?;
-        let weights = executor.state().await?.parameters;
+        let weights = executor.weights().await?;
         Ok(Observation { evaluations, loss, gradient, reports, weights })
     }
 

@@ -198,11 +198,16 @@ impl CpuExecutor {
         self.programs.train.program.timings()
     }
 
+    /// The weights, without the moments.
+    pub fn weights(&self) -> Vec<f32> {
+        let Weights { parameters, f16s, .. } = &self.weights;
+        [&parameters[..], &f16s.to_f32_vec()].concat()
+    }
+
     /// Weights and moments.
     pub fn state(&self) -> ArenaState {
-        let Weights { parameters, f16s, .. } = &self.weights;
         ArenaState {
-            parameters: [&parameters[..], &f16s.to_f32_vec()].concat(),
+            parameters: self.weights(),
             first_moments: self.first_moments.clone(),
             second_moments: self.second_moments.clone(),
             loss_scale: None,

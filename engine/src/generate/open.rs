@@ -75,6 +75,17 @@ impl Decoder {
         Self::on(executor.gpu().cloned(), model, parameters, &opening).await
     }
 
+    /// The same over the executor's own weights, which are neither read back nor uploaded: what it writes follows the training. `None`
+    /// where there is nothing to share: on the CPU, or if the device keeps the weights in training in another order.
+    ///
+    /// # Errors
+    /// As [`Self::beside`].
+    pub async fn sharing(executor: &Executor, model: &ModelConfig, texts: usize) -> Result<Option<Self>> {
+        let Executor::Gpu(trains, gpu) = executor else { return Ok(None) };
+        let decoder = GpuDecoder::sharing(gpu, trains, model, texts).await?;
+        Ok(decoder.map(|decoder| Self::Gpu(Box::new(decoder), gpu.clone())))
+    }
+
     /// The same on an open device, or on the CPU where there is none.
     ///
     /// # Errors
@@ -125,6 +136,11 @@ impl Decoder {
             Self::Gpu(decoder, _) if decoder.reads_f16() => Precision::Mixed,
             Self::Cpu(_) | Self::Gpu(..) => Precision::F32,
         }
+    }
+
+    /// Whether its weights are the training executor's own, and need no [`Self::set_weights`].
+    pub fn shares_weights(&self) -> bool {
+        matches!(self, Self::Gpu(decoder, _) if decoder.shares_weights())
     }
 
     /// Where it writes.

@@ -1,7 +1,7 @@
 //! Generation on a device, of several texts at once. The host uploads prompts and random numbers, replays whole tokens (feed, model,
 //! sampler), and reads what was written in batches; logits never leave the device. Rows of the plan that no text needs are idle.
 
-use super::Gpu;
+use super::{Gpu, GpuExecutor};
 use super::program::Program;
 use super::replay::{Pacing, Recorder, Unit};
 use super::run::f16_bytes;
@@ -28,6 +28,7 @@ pub struct GpuDecoder {
     context_length: usize,
     vocabulary: usize,
     half_weights: bool,
+    shares_weights: bool,
     /// What is being written, in the order in which the caches have it; nothing before a start and after an error.
     texts: Vec<Option<DecodedText>>,
 }
@@ -130,6 +131,36 @@ impl GpuDecoder {
         }
         let storage = Storage::create(gpu, &plans.allocations(model), &plans.all(), &[]).await?;
         upload(gpu, &storage, parameters).await?;
+        Self::over(gpu, model, &plans, storage, (half_weights, texts)).await
+    }
+
+    /// A decoder over the weights of a model in training, which are read where they are; `None` if the device keeps them in another order.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub async fn sharing(
+        gpu: &Gpu,
+        executor: &GpuExecutor,
+        model: &ModelConfig,
+        texts: usize,
+    ) -> Result<Option<Self>> {
+        let plans = DecodePlans::new(model, texts, &gpu.target().with_half_weights(false))?;
+        let (allocations, lender) = (plans.allocations(model), executor.storage());
+        if *executor.layout() != plans.step.arena || !lender.lends_weights(&allocations) {
+            return Ok(None);
+        }
+        let storage = Storage::create_beside(gpu, &allocations, &plans.all(), &[], Some(lender)).await?;
+        let decoder = Self::over(gpu, model, &plans, storage, (false, texts)).await?;
+        Ok(Some(Self { shares_weights: true, ..decoder }))
+    }
+
+    async fn over(
+        gpu: &Gpu,
+        model: &ModelConfig,
+        plans: &DecodePlans,
+        storage: Storage,
+        (half_weights, texts): (bool, usize),
+    ) -> Result<Self> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         Ok(Self {
             prompt: Mode::new(gpu, &plans.prompt, &storage, 0).await?,
@@ -142,6 +173,7 @@ impl GpuDecoder {
             context_length: model.context_length,
             vocabulary: model.vocabulary,
             half_weights,
+            shares_weights: false,
             texts: (0..texts).map(|_| None).collect(),
         })
     }
@@ -231,6 +263,11 @@ impl GpuDecoder {
     /// Whether a token's products read weights in 16-bit floats.
     pub fn reads_f16(&self) -> bool {
         self.half_weights
+    }
+
+    /// Whether its weights are those of a model in training.
+    pub fn shares_weights(&self) -> bool {
+        self.shares_weights
     }
 
     /// Bytes of all buffers that were created.

@@ -274,15 +274,30 @@ impl GpuExecutor {
         }
     }
 
+    /// The buffers, for a decoder of the same weights.
+    pub(super) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// Where each parameter is.
+    pub(super) fn layout(&self) -> &crate::plan::arena::ArenaLayout {
+        &self.layout
+    }
+
+    /// The weights, without the optimizer state.
+    pub async fn weights(&self) -> Result<Vec<f32>> {
+        let mut parameters = self.storage.read_arena(&self.gpu, Buffer::Parameters).await?;
+        if !self.layout.half_pieces.is_empty() {
+            parameters.extend(self.storage.read_f16(&self.gpu).await?);
+        }
+        Ok(parameters)
+    }
+
     /// The weights and the optimizer state.
     pub async fn state(&self) -> Result<ArenaState> {
         let (gpu, storage) = (&self.gpu, &self.storage);
-        let mut parameters = storage.read_arena(gpu, Buffer::Parameters).await?;
-        if !self.layout.half_pieces.is_empty() {
-            parameters.extend(storage.read_f16(gpu).await?);
-        }
         Ok(ArenaState {
-            parameters,
+            parameters: self.weights().await?,
             first_moments: storage.read_arena(gpu, Buffer::FirstMoments).await?,
             second_moments: storage.read_arena(gpu, Buffer::SecondMoments).await?,
             loss_scale: match self.optimizer.mixed {

@@ -4,7 +4,7 @@ use super::{SampleRequest, Trainer};
 use crate::data::Prepared;
 use crate::error::Result;
 use crate::generate::{self, ChatPrompt, Decoder, TextGeneration, chat_prompt};
-use crate::protocol::{ChatMessage, GenerateConfig, Precision, Role};
+use crate::protocol::{ChatMessage, GenerateConfig, Role};
 use crate::tokenizer::TokenizerFiles;
 
 /// A sample under way: carried on by a few tokens at a time, held with its run, and given up when the run is to end.
@@ -27,8 +27,7 @@ impl<'text> PendingSample<'text> {
         interactive: bool,
     ) -> Result<Self> {
         let model = trainer.config().model.clone();
-        let parameters = trainer.weights().await?;
-        let mut decoder = Decoder::beside(trainer.executor(), &model, &parameters, Precision::F32, 1).await?;
+        let mut decoder = trainer.decoder(1).await?;
         decoder.set_interactive(interactive);
         let config = GenerateConfig { max_tokens: request.tokens, ..GenerateConfig::default() };
         let tokenizer = &prepared.tokenizer;

@@ -270,3 +270,39 @@ fn micro_batches_add_up() {
         }
     });
 }
+
+/// A decoder of a model in training reads the weights where they are trained, and is refused where they are in another order.
+#[test]
+fn a_decoder_shares_the_weights_in_training() {
+    use super::super::GpuDecoder;
+    use crate::protocol::{GenerateConfig, Trainable};
+
+    let gpu = test_gpu();
+    let (model, train) = configs();
+    let config = GenerateConfig { temperature: 1.0, seed: 3, ..GenerateConfig::default() };
+    block_on(async {
+        let mut executor = executor(&gpu).await;
+        let mut shares = GpuDecoder::sharing(&gpu, &executor, &model, 1).await.unwrap().unwrap();
+        assert!(shares.shares_weights());
+        let mut written = Vec::new();
+        for first in [0, 2, 4] {
+            let copy = executor.weights().await.unwrap();
+            assert_eq!(copy, executor.state().await.unwrap().parameters);
+            let mut copies = GpuDecoder::new(&gpu, &model, &copy, false, 1).await.unwrap();
+            assert!(!copies.shares_weights());
+            for decoder in [&mut shares, &mut copies] {
+                decoder.start(&[1, 2, 3], &config).await.unwrap();
+                written.push(decoder.advance(30).await.unwrap());
+            }
+            executor.train(&steps(first + 2)[first as usize..]).await.unwrap();
+        }
+        for pair in written.chunks(2) {
+            assert_eq!(pair[0], pair[1]);
+        }
+        assert_ne!(written[0], written[4], "training changes what is written");
+        let frozen = TrainConfig { trainable: Trainable::Last(1), ..train };
+        let graphs = training_graphs(&model, &frozen).unwrap();
+        let executor = GpuExecutor::new(&gpu, &graphs, Optimizer::of(&frozen), 1).await.unwrap();
+        assert!(GpuDecoder::sharing(&gpu, &executor, &model, 1).await.unwrap().is_none());
+    });
+}

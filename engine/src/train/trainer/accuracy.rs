@@ -4,7 +4,7 @@ use super::Trainer;
 use crate::data::{Batch, IGNORED};
 use crate::error::Result;
 use crate::generate::Decoder;
-use crate::protocol::{GenerateConfig, Precision};
+use crate::protocol::GenerateConfig;
 use crate::train::TrainEvent;
 
 impl Trainer<'_> {
@@ -15,9 +15,7 @@ impl Trainer<'_> {
         train: impl Iterator<Item = Result<Batch>>,
         validation: impl Iterator<Item = Result<Batch>>,
     ) -> Result<()> {
-        let model = self.config.model.clone();
-        let parameters = self.weights().await?;
-        let mut decoder = Decoder::beside(&self.executor, &model, &parameters, Precision::F32, 1).await?;
+        let mut decoder = self.decoder(1).await?;
         let Some(train) = self.share_right(&mut decoder, train).await? else { return Ok(()) };
         let Some(validation) = self.share_right(&mut decoder, validation).await? else { return Ok(()) };
         self.emit(TrainEvent::Accuracy { step: self.step, train, validation })?;

@@ -314,7 +314,7 @@ impl Trainer<'_> {
     async fn go_back(&mut self, good: Loaded, intervention: Intervention) -> Result<()> {
         let Loaded { info, mut state, .. } = good;
         // What is not the run's own, a teacher's weights, comes last and stays.
-        let now = self.executor.state().await?.parameters;
+        let now = self.executor.weights().await?;
         state.parameters.extend_from_slice(now.get(state.parameters.len()..).unwrap_or_default());
         self.executor.set_state(&state).await?;
         // Before anything says that the run went back, so that nothing of what it did is lost wherever it is interrupted.

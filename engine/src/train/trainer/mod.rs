@@ -26,6 +26,7 @@ use crate::checkpoint::Checkpoints;
 use crate::data::{Batches, Reference};
 use crate::error::{Error, Result};
 use crate::executor::{Executor, MAX_LAUNCHED_SECONDS};
+use crate::generate::Decoder;
 use crate::gpu::EncodeStatistics;
 use crate::graph::ops::Policy;
 use crate::graph::{Parameter, random};
@@ -37,7 +38,8 @@ use crate::project::{Run, RunLock, RunRecord};
 use crate::protocol::RunState;
 use crate::protocol::config::PreferenceLoss;
 use crate::protocol::{
-    Event, Intervention, MAX_MILESTONES, Milestones, ProfileEntry, ProfileMethod, RunConfig, TrainConfig,
+    Event, Intervention, MAX_MILESTONES, Milestones, Precision, ProfileEntry, ProfileMethod, RunConfig,
+    TrainConfig,
 };
 use crate::step::{ArenaState, MicroBatch, StepInput};
 use std::collections::VecDeque;
@@ -235,9 +237,27 @@ impl Trainer<'_> {
     /// # Errors
     /// The device fails.
     pub async fn weights(&mut self) -> Result<Vec<f32>> {
-        let (state, turns) = (self.state().await?, Turns::new());
+        let mut weights = self.executor.weights().await?;
+        weights.truncate(ArenaLayout::of_parameters(&self.parameters).length);
+        let turns = Turns::new();
         let give = async || turns.give().await;
-        Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), state.parameters, &give).await)
+        Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), weights, &give).await)
+    }
+
+    /// A decoder of the weights as they are, of so many texts at once: over the executor's own buffers where they can be shared, else over a
+    /// copy of the weights. Training must wait until the texts are written.
+    ///
+    /// # Errors
+    /// The device fails, or cannot hold a decoder beside the run.
+    pub async fn decoder(&mut self, texts: usize) -> Result<Decoder> {
+        let model = self.config.model.clone();
+        if self.config.train.adapter.is_none()
+            && let Some(decoder) = Decoder::sharing(&self.executor, &model, texts).await?
+        {
+            return Ok(decoder);
+        }
+        let weights = self.weights().await?;
+        Decoder::beside(&self.executor, &model, &weights, Precision::F32, texts).await
     }
 
     /// What of the executor's state is the run's own: a teacher's weights, which come last, are left out.
@@ -738,7 +758,7 @@ mod tests {
             executor.set_state(&state).await?;
             let report =
                 executor.train(&[StepInput { step: 0, learning_rate: 1.0, micro_batches }]).await?[0];
-            Ok::<_, Error>((report.loss, executor.state().await?.parameters))
+            Ok::<_, Error>((report.loss, executor.weights().await?))
         });
         ends.unwrap()
     }

@@ -11,7 +11,7 @@ use crate::graph::random;
 use crate::model::{LossForm, loss_form};
 use crate::platform::files;
 use crate::protocol::random::nth;
-use crate::protocol::{Precision, RewardMetrics, quantity};
+use crate::protocol::{RewardMetrics, quantity};
 use crate::step::{ArenaState, MicroBatch, StepInput};
 use crate::storage;
 use crate::tokenizer::TokenizerFiles;
@@ -86,7 +86,7 @@ impl Trainer<'_> {
         if beta > 0.0 {
             let path = self.reference_weights();
             let weights = if self.step == 0 {
-                let weights = self.executor.state().await?.parameters;
+                let weights = self.executor.weights().await?;
                 reference::write(
                     &path,
                     FIRST_WEIGHTS,
@@ -103,7 +103,7 @@ impl Trainer<'_> {
                                   with train.reward.beta = 0; set that again in run.toml, or begin a new run";
                     return Err(Error::bad_file(path, reason));
                 }
-                let own = self.executor.state().await?.parameters.len();
+                let own = self.executor.weights().await?.len();
                 let read = reference::read(&path, FIRST_WEIGHTS, &[first_weights(own)]);
                 let read = read.map_err(|error| match error {
                     Error::BadFile { path, reason } => Error::bad_file(
@@ -270,21 +270,22 @@ impl Trainer<'_> {
         temperature: f32,
         seed: u64,
     ) -> Result<Option<Vec<Answer>>> {
-        let weights = self.weights().await?;
-        let (model, train) = (&self.config.model, &self.config.train);
-        let Batches::Prompts(prompts) = &self.batches else { return Ok(None) };
-        let max_tokens = train.reward.answer_tokens(model.context_length);
+        let train = &self.config.train;
+        let max_tokens = train.reward.answer_tokens(self.config.model.context_length);
         let places = (train.batch_size * train.accumulate).min(PLACES);
         let drawing = Drawing { each, max_tokens, temperature, seed };
-        let (kept, scorer) = (self.rewards.decoder.take(), self.rewards.scorer.as_mut());
-        let work = async {
-            let mut decoder = match kept {
-                Some(mut decoder) => {
-                    decoder.set_weights(&weights).await?;
-                    decoder
+        let mut decoder = match self.rewards.decoder.take() {
+            Some(mut decoder) => {
+                if !decoder.shares_weights() {
+                    decoder.set_weights(&self.weights().await?).await?;
                 }
-                None => Decoder::beside(&self.executor, model, &weights, Precision::F32, places).await?,
-            };
+                decoder
+            }
+            None => self.decoder(places).await?,
+        };
+        let Batches::Prompts(prompts) = &self.batches else { return Ok(None) };
+        let scorer = self.rewards.scorer.as_mut();
+        let work = async {
             let mut answers = draw(&mut decoder, prompts, asked, drawing).await?;
             if let Some(scorer) = scorer {
                 scorer.score(&mut answers).await?;
