@@ -153,7 +153,7 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     }
     session.press("Export model");
     session.press("GGUF file");
-    session.picture("export", &format!("{} on its way to llama.cpp", names[0]));
+    session.picture("export", &format!("exporting {} for llama.cpp", names[0]));
     session.press("Cancel");
     let to = work.join("shakespeare.gguf");
     let (run, format) = (names[0].clone(), ExportFormat::Gguf { quantization: Quantization::Q8_0 });
@@ -164,7 +164,7 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     session.until("a look at the model", |state| state.importing.is_some());
     session.settle();
     let file = model.file_name().unwrap().to_string_lossy().into_owned();
-    session.picture("import", &format!("{file} before it is imported"));
+    session.picture("import", &format!("{file}, inspected before the import"));
     session.press("Import");
     session.until("the imported model", |state| {
         state.runs.list.iter().any(|run| run.state == RunState::Imported)
@@ -178,13 +178,13 @@ fn looked_into(session: &mut Session) {
     let last = run.checkpoints.iter().map(|kept| kept.step).max().unwrap();
     session.show(PageName::Inspect, "light");
     look(session, View::Attention, last);
-    both_themes(session, "inspect", &format!("where that model's heads read from at step {last}"));
+    both_themes(session, "inspect", &format!("attention heads of the first model at step {last}"));
     session.window.state_mut().follow(&Address::read(|name| (name == "lesson").then(|| "4".to_owned())));
     session.settle();
     // The instrument shows the model once a prediction was made.
     session.press("30 to 70 %: some head leans that way");
     session.press("Predict");
-    session.picture("learn", "a lesson about heads, on that model");
+    session.picture("learn", "a lesson on attention heads, run on the first model");
 }
 
 /// Opens a view alone, at a step of the run.
@@ -235,7 +235,10 @@ fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
     both_themes(
         session,
         "tune",
-        &format!("that model tuned on translations into a constructed language for {} steps", extent.answers),
+        &format!(
+            "the first model after {} steps of fine-tuning on translations into a constructed language",
+            extent.answers
+        ),
     );
     session.window.set_size(SIZE.into());
 
@@ -258,7 +261,7 @@ fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
         texts.len() > before && texts.values().all(|text| text.ending.is_some())
     });
     session.settle();
-    both_themes(session, "chat", "its reply to a question in a wording that it was not tuned on");
+    both_themes(session, "chat", "the fine-tuned model's reply to a question in a held-out wording");
 }
 
 /// The first model and what it was tuned to are evaluated on the stories, which tuning may have cost it, and the first one is audited. The page
@@ -282,11 +285,11 @@ fn evaluated(session: &mut Session, extent: &Extent) {
     both_themes(
         session,
         "evaluate-compared",
-        "that model before and after it was tuned, on the same stories",
+        "the first model before and after fine-tuning, on the same stories",
     );
     choose(session, tuned);
     parts(session, &["baselines", "calibration"]);
-    let shows = "how well the first model predicts stories that it has not seen, beside n-grams and compressors, and its calibration";
+    let shows = "the first model on held-out stories: loss, n-gram and compressor baselines, calibration";
     both_themes(session, "evaluate", shows);
     parts(
         session,
@@ -295,7 +298,7 @@ fn evaluated(session: &mut Session, extent: &Extent) {
     both_themes(
         session,
         "audit",
-        "an audit of that model: bias, moderation, memorised passages, canaries, personal data",
+        "an audit of the first model: bias, moderation, memorised passages, canaries, personal data",
     );
     session.window.set_size(SIZE.into());
 }
@@ -343,7 +346,7 @@ fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2
     assert!(raised < window || !training.guard.is_empty(), "the guard saw nothing: {:?}", training.last);
     let changed = training.notices.iter().find(|notice| notice.starts_with("from step ")).unwrap();
     let shows = format!(
-        "what the guard saw and did in a run of nanogpt-cpu that was changed as it trained: {changed}"
+        "the guard's findings and actions in a run of nanogpt-cpu that was changed during training ({changed})"
     );
     fit(session);
     // In a lower window the curves are lower.
@@ -370,11 +373,7 @@ fn served(session: &mut Session) {
     let below = below.accesskit_node().bounding_box().unwrap().y0 as f32;
     session.window.set_size(egui::vec2(SIZE[0], below - 1.5 * space::LARGE));
     session.settle();
-    both_themes(
-        session,
-        "serve",
-        "the switch on Settings, which has other programs ask the open project's models",
-    );
+    both_themes(session, "serve", "the server switch on the Settings page");
     serving_window::press(&mut session.window);
     session.window.set_size(SIZE.into());
     session.settle();
@@ -440,10 +439,7 @@ fn beyond(session: &mut Session) {
     session.show(PageName::Model, "light");
     session.window.set_size(egui::vec2(SIZE[0], 1700.0));
     session.press("Beyond this machine");
-    session.picture(
-        "beyond",
-        "what gpt2-124m would take on other machines: estimates, with all that they assume",
-    );
+    session.picture("beyond", "estimates for gpt2-124m on other machines, with their assumptions");
     session.window.set_size(SIZE.into());
 }
 
@@ -487,9 +483,9 @@ fn whole_session_of_the_pages() {
         session.window.key_press(Key::ArrowRight);
         session.settle();
     }
-    session.picture("write", "what that model writes, and what a token was chosen from");
+    session.picture("write", "text written by the first model, with the candidates for one token");
     session.show(PageName::Tokenizer, "dark");
-    session.picture("tokenizer", "the vocabulary that it learned from the stories");
+    session.picture("tokenizer", "the vocabulary trained on the stories");
     looked_into(&mut session);
     tuned(&mut session, &extent, &work);
     evaluated(&mut session, &extent);
@@ -524,15 +520,14 @@ fn whole_session_of_the_pages() {
                 &format!("a run of nanogpt-cpu on tinyshakespeare after {steps} steps{loss}"),
             );
             session.show(PageName::Model, "light");
-            session
-                .picture("model", "the decoder that the settings of the next run describe, and its memory");
+            session.picture("model", "the model described by the settings of the next run, and its memory");
         }
     }
     session.ask(Command::ListRuns);
     let names: Vec<String> = session.state().runs.list.iter().map(|run| run.name.clone()).collect();
     let [steps, fewer] = extent.steps;
     let shows = format!(
-        "a run of nanogpt-cpu on tinyshakespeare of {steps} steps, and one of {fewer} at three times the learning rate: paired differences"
+        "paired differences between two runs of nanogpt-cpu on tinyshakespeare: {steps} steps, and {fewer} steps at three times the learning rate"
     );
     paired(&mut session, &extent, &names, &shows);
     session.show(PageName::Runs, "dark");
@@ -540,7 +535,7 @@ fn whole_session_of_the_pages() {
         session.window.get_by_role_and_label(Role::Row, name).click();
         session.settle();
     }
-    session.picture("runs", &format!("{} beside each other", names.join(" and ")));
+    session.picture("runs", &format!("{} compared", names.join(" and ")));
     out_and_in(&mut session, &names, &work);
     guarded(&mut session, raised, extent.raised);
     served(&mut session);
@@ -555,8 +550,8 @@ fn whole_session_of_the_pages() {
     session.settle();
     let report = session.state().cleaning.report.as_ref().unwrap();
     let shows = format!(
-        "this repository's own pages and sources, {} documents, cleaned: {} kept",
-        report.raw.documents, report.kept.documents
+        "this repository's docs and sources after cleaning: {} of {} documents kept",
+        report.kept.documents, report.raw.documents
     );
     session.picture("data", &shows);
     session.show(PageName::Home, "light");

@@ -44,20 +44,20 @@ try {
   await send(page, { command: "train", config: tuned, learns_from: "tasks", recipe: "translate" });
   await press("tab", "Tune");
   await page.setViewportSize({ width: 1280, height: 1100 });
-  await picture("browser-tune", `that model in the browser, tuned on translations into a constructed language for ${TUNED} steps`);
+  await picture("browser-tune", `first-stories-small in the browser after ${TUNED} steps of fine-tuning on translations into a constructed language`);
   await page.setViewportSize({ width: 1280, height: 820 });
   await press("tab", "Chat");
   await page.getByRole("textbox", { name: "Message", exact: true }).fill("Translate into Pelu: the dog");
   await press("button", "Send");
   await page.getByRole("button", { name: /^Reply 1, tokens/ }).waitFor();
-  await picture("browser-chat", "what it replies in the browser after so few steps");
+  await picture("browser-chat", "the reply of that model in the browser after so few steps");
 
   // It goes out as a file for llama.cpp, and is looked at as any other that is dropped here.
   await press("tab", "Runs");
   await press("row", run);
   await press("button", "Export model");
   await page.getByLabel("GGUF file", { exact: true }).first().dispatchEvent("click");
-  await picture("browser-export", `${run} on its way out of the browser`);
+  await picture("browser-export", `exporting ${run} in the browser`);
   await press("button", "Cancel");
   const text = await page.evaluate(async (run) => {
     const format = { kind: "gguf", quantization: "q8_0" };
@@ -70,7 +70,7 @@ try {
   const buffer = Buffer.from(text, "base64");
   await (await choosing).setFiles([{ name: "first-stories-small.gguf", mimeType: "application/octet-stream", buffer }]);
   await page.getByText("Import first-stories-small", { exact: true }).waitFor();
-  await picture("browser-import", "a GGUF file before it is imported in a browser");
+  await picture("browser-import", "a GGUF file in the browser, inspected before the import");
   await press("button", "Cancel");
 
   // What GPT-2's settings would take on many GPUs.
@@ -87,7 +87,7 @@ try {
   const price = page.getByLabel("Dollars per hour", { exact: true }).first();
   if ((await price.count()) === 0) await page.getByLabel("Beyond this machine", { exact: true }).first().dispatchEvent("click");
   await price.waitFor();
-  await picture("browser-beyond", "what gpt2-124m would take on other machines, estimated in the browser");
+  await picture("browser-beyond", "estimates for gpt2-124m on other machines, in the browser");
 
   const about = { device: state.device.name, browser };
   console.log(JSON.stringify(pictures.map((picture) => ({ ...picture, ...about }))));

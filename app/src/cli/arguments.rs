@@ -1,4 +1,4 @@
-//! What can be typed, and the help that says so.
+//! Command-line arguments and their help.
 
 mod archive;
 mod audit;
@@ -54,7 +54,7 @@ use glasshouse_engine::cpu::MAX_THREADS;
 use glasshouse_engine::protocol::{GuardMode, Objective, Precision, TokenizerKind};
 use std::path::PathBuf;
 
-/// Where a project is kept unless said otherwise.
+/// Default project folder.
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
 
 /// Train small language models from scratch on any GPU or CPU, and see every part of them while they learn.
@@ -66,84 +66,84 @@ pub struct Arguments {
     pub command: Command,
 }
 
-/// What stands below the list of commands.
+/// Text after the list of commands.
 fn first_steps() -> String {
     format!("{FIRST_STEPS}\n\nPresets (`--preset NAME`):\n{}\n{EXIT_CODES}", preset::list())
 }
 
 const FIRST_STEPS: &str = "First steps:
-  glasshouse                                        the window
-  glasshouse train                                  a first model from the embedded stories, in about two minutes
-  glasshouse generate --prompt \"One day\"            let it write
+  glasshouse                                        open the window
+  glasshouse train                                  train a first model on the embedded stories, in about two minutes
+  glasshouse generate --prompt \"One day\"            generate text with it
   glasshouse inspect --prompt \"One day\" --view attention
-                                                    see where its attention goes
-  glasshouse train --data my-text.txt --project my  a model of your own text
+                                                    inspect its attention
+  glasshouse train --data my-text.txt --project my  train on your own text
   glasshouse data clean --in my-pages --out clean   clean web pages, PDFs, tables; then train --data clean";
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 bad usage; saved and stopped by a signal: 130 (Ctrl-C, SIGINT), 143 (SIGTERM),
-129 (SIGHUP). SIGUSR1 lets a run in training save a checkpoint and go on.";
+Exit codes: 0 success, 1 failure, 2 bad usage; saved and stopped by a signal: 130 (Ctrl-C, SIGINT), 143 (SIGTERM),
+129 (SIGHUP). SIGUSR1 saves a checkpoint of a run in training.";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train a model; without arguments, a first one on the embedded stories
     Train(TrainArguments),
-    /// Write text with a trained model
+    /// Generate text with a trained model
     Generate(GenerateArguments),
-    /// Talk with a model turn by turn, by its chat template; one without goes on from what you type
+    /// Chat with a model
     Chat(ChatArguments),
-    /// Answer programs that speak OpenAI's API, with any run of a project: completions, chat, log-probabilities
+    /// Serve a project's runs through an OpenAI-compatible API
     Serve(ServeArguments),
-    /// List what was said of replies on the Chat page; write it to files, remove a row; or say what to answer or label next
+    /// List, export or remove feedback on replies, or propose what to answer or label next
     Feedback(FeedbackArguments),
-    /// Classify texts by the labels that a run has learned, or score them by a reward model
+    /// Classify texts with a trained classifier, or score them with a reward model
     Classify(ClassifyArguments),
-    /// Look for what a model has learned that nobody wanted it to: bias, memorised text, canaries, personal data
+    /// Audit a model for bias, harmful text, memorised text, canaries and personal data
     Audit(AuditArguments),
-    /// Find words and phrases that many do not want to read, by rules of your own beside ours; train a classifier on rows of yours, check both
+    /// Find unwanted words by rules; train and check a classifier
     Moderate(ModerateArguments),
-    /// Teach a model an application, and measure it: summarise, translate, answer, tag, classify, sentiment, poems
+    /// Fine-tune a model for an application and measure it: summarise, translate, answer, tag, classify, sentiment, poems
     Recipe(RecipeArguments),
-    /// Say how good models are, with intervals, beside baselines and each other: on held-out text, on tasks of your own; write their cards
+    /// Evaluate models on held-out text and tasks, with confidence intervals, baselines and cards
     Evaluate(EvaluateArguments),
-    /// Look inside a model at work on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors files
+    /// Inspect a model on a prompt: attention, residual stream, logit lens, … as text, JSON or safetensors
     Inspect(InspectArguments),
-    /// Find the longest spans of a text that stand in the training text, and where
+    /// Find the longest spans of a text that occur in the training text
     Provenance(ProvenanceArguments),
-    /// Say what a run would take: parameters, bytes, dispatches, FLOPs; touches no device
+    /// Estimate parameters, memory, dispatches and FLOPs of a run, without a device
     Plan(PlanArguments),
-    /// List the GPU adapters of this machine, and which one `auto` takes
+    /// List the GPU adapters, and which one `auto` selects
     Devices(JsonArguments),
-    /// Compare a device's results with the reference on this machine
+    /// Check a device's results against the reference
     Selftest(SelftestArguments),
-    /// Clean documents: from raw files to a corpus you can trust, and why
+    /// Clean documents into a training corpus, with a reason for every removal
     Data(DataArguments),
-    /// Text of our own: print the embedded stories, write instruction tasks
+    /// Print generated stories, or write instruction tasks
     Corpus(CorpusArguments),
-    /// Train, and try, tokenizers
+    /// Train and try tokenizers
     Tokenizer(TokenizerArguments),
-    /// List a project's runs; give them titles and tags, delete them
+    /// List, rename, tag, delete and restore runs
     Runs(RunsArguments),
-    /// Take a pretrained model, a Hugging Face folder or a GGUF file, into a project
+    /// Import a pretrained model: a Hugging Face folder or a GGUF file
     Import(ImportArguments),
-    /// Add a run's adapter, or one that PEFT wrote, to its weights, in a new run
+    /// Merge a run's adapter, or one written by PEFT, into its weights, as a new run
     Merge(MergeArguments),
-    /// Write a trained model as a Hugging Face folder, or as a GGUF file for llama.cpp
+    /// Export a model as a Hugging Face folder, a GGUF file or a PEFT adapter
     Export(ExportArguments),
-    /// Write a bundle with which a run goes on across many GPUs, and what proves that the numbers are the same there
+    /// Export a run as a bundle for training on many GPUs
     Handover(HandoverArguments),
-    /// Make a run of what was trained with a bundle
+    /// Import a run that was trained with a bundle
     BringBack(BringBackArguments),
     /// Pack a project into one .glasshouse file, for another machine or the browser
     Pack(PackArguments),
     /// Unpack a .glasshouse file into a project folder
     Unpack(UnpackArguments),
-    /// Measure this machine's speed
+    /// Benchmark this machine
     Bench(BenchArguments),
-    /// Repeat a published run, and say whether ours comes as far
+    /// Repeat a published run and compare the results
     Reproduce(ReproduceArguments),
-    /// Open the window, as `glasshouse` alone does
+    /// Open the window, like `glasshouse` without arguments
     Window(WindowArguments),
     /// Print a shell's completion script
     Completions {
@@ -177,16 +177,18 @@ pub struct ConfigArguments {
     /// Start from a preset
     #[arg(long, value_name = "NAME", value_parser = preset::PresetParser, conflicts_with_all = ["config", "layers"])]
     pub preset: Option<String>,
-    /// Start from a run's TOML file (every run saves its own as run.toml)
+    /// Start from a run's settings (every run saves its own as run.toml)
     #[arg(long, value_name = "FILE", conflicts_with = "layers")]
     pub config: Option<PathBuf>,
-    /// Derive everything from a number of layers (model.layers): width, heads, context length, steps, learning rate
+    /// Derive all settings from a number of layers (model.layers)
+    ///
+    /// Sets width, heads, context length, steps and learning rate.
     #[arg(long, value_name = "N")]
     pub layers: Option<usize>,
     /// Tokenizer
     #[arg(long, value_name = "KIND", help = tokenizer_kinds("Tokenizer: "))]
     pub tokenizer: Option<TokenizerKind>,
-    /// Most entries of a trained vocabulary (tokenizer.vocabulary)
+    /// Maximum vocabulary size of a trained tokenizer (tokenizer.vocabulary)
     #[arg(long, alias = "vocab", value_name = "N")]
     pub vocabulary: Option<usize>,
     /// Optimizer steps
@@ -195,44 +197,53 @@ pub struct ConfigArguments {
     /// Passes over the training data; sets the number of steps (train.epochs)
     #[arg(long, value_name = "X", conflicts_with = "steps", allow_negative_numbers = true)]
     pub epochs: Option<f64>,
-    /// Early stopping: stop after N evaluations without a lower validation loss; 0 disables it (train.early_stopping.patience)
+    /// Stop after N evaluations without a lower validation loss; 0 disables it (train.early_stopping.patience)
     #[arg(long, value_name = "N")]
     pub patience: Option<u64>,
-    /// Batch size: windows of text in a micro-batch (train.batch_size)
+    /// Sequences per micro-batch (train.batch_size)
     #[arg(long, value_name = "N")]
     pub batch_size: Option<usize>,
-    /// Peak learning rate; the minimum learning rate keeps its proportion to it. With --objective preference or reward it is 1e-6, or 1e-5
-    /// with an adapter, unless it is said
+    /// Peak learning rate; the minimum learning rate scales with it
+    ///
+    /// With --objective preference or reward the default is 1e-6, or 1e-5 with an adapter.
     #[arg(long, alias = "learning-rate", value_name = "X", allow_negative_numbers = true)]
     pub lr: Option<f64>,
-    /// Plant so many canaries into the training text, sentences with a secret number, 1, 2, 4, … up to 64 times each. How much of them the model
-    /// gives away is told at the end of the run, and by `glasshouse audit` (data.canaries)
+    /// Plant N canaries in the training text (data.canaries)
+    ///
+    /// Canaries are sentences with a secret number, planted 1, 2, 4, … up to 64 times. The end of the run and `glasshouse audit` report how
+    /// much of each the model has memorised.
     #[arg(long, value_name = "N", value_parser = whole_number, allow_negative_numbers = true)]
     pub canaries: Option<usize>,
     /// Seed of weights, batches and dropout
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Train an adapter and freeze the model: lora; none trains the model itself (train.adapter). Which parameters train without one:
-    /// --set train.trainable=all, last:N (of the blocks), head, norms, norms-and-biases, or patterns such as blocks.*.mlp.*
+    /// Train an adapter and freeze the model: lora, or none (train.adapter)
+    ///
+    /// To train only some parameters without an adapter: --set train.trainable=all, last:N (blocks), head, norms, norms-and-biases, or patterns
+    /// such as blocks.*.mlp.*
     #[arg(long, value_name = "KIND")]
     pub adapter: Option<String>,
-    /// What training stores values as, and what `bench decode` reads weights as
+    /// Precision of stored training values, and of the weights in `bench decode`
     #[arg(long, value_name = "PRECISION", value_enum)]
     pub precision: Option<PrecisionArgument>,
-    /// What looks after the run's health does: note (says what it sees), act (also goes back or lowers the learning rate against a loss that
-    /// shoots up), or off (train.guard.mode; more: --set train.guard.KEY=VALUE, as in train.guard.on_plateau=lower)
+    /// Monitor the run's health (train.guard.mode)
+    ///
+    /// Further settings: --set train.guard.KEY=VALUE, as in train.guard.on_plateau=lower
     #[arg(long, value_name = "MODE", value_enum)]
     pub guard: Option<GuardArgument>,
-    /// What is learned: text, chat (the answers in conversations), preference (the better of two answers), reward (answers of the model's
-    /// own that a rule or a reward model finds good), classify (the labels of texts), or distil (text, and what a larger run makes of it:
-    /// --set train.distil.teacher=RUN); all but text and distil need --from. Their settings:
-    /// --set train.chat.packing=false, --set train.preference.loss=sigmoid|ipo|simpo|orpo|bradley_terry (a reward model)|kto (single thumbs),
-    /// --set train.preference.beta=0.1,
-    /// --set train.reward.rule=check|exact|contains|regex|length|format|numeric, --set train.reward.model=RUN (a reward model in its place),
-    /// --set train.reward.group=8, --set train.distil.temperature=2, --set train.distil.mix=0.5
+    /// Training objective: text, chat, preference, reward, classify or distil (train.objective)
+    ///
+    /// chat trains on the answers in conversations, preference on pairs of answers, reward on the model's own answers scored by a rule or a
+    /// reward model, classify on labelled texts, and distil on a text and the predictions of a larger run (--set train.distil.teacher=RUN). All
+    /// except text and distil need --from.
+    ///
+    /// Settings: --set train.chat.packing=false, --set train.preference.loss=sigmoid|ipo|simpo|orpo|bradley_terry (a reward model)|kto
+    /// (thumbs), --set train.preference.beta=0.1, --set train.reward.rule=check|exact|contains|regex|length|format|numeric, --set
+    /// train.reward.model=RUN (a reward model instead of a rule), --set train.reward.group=8, --set train.distil.temperature=2, --set
+    /// train.distil.mix=0.5
     #[arg(long, value_name = "KIND")]
     pub objective: Option<Objective>,
-    /// Set any field of the run's TOML, as in --set train.eval_interval=100; may be repeated
+    /// Set any field of run.toml, as in --set train.eval_interval=100; may be repeated
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub set: Vec<String>,
 }
@@ -242,9 +253,9 @@ pub struct ConfigArguments {
 pub enum PrecisionArgument {
     /// 32-bit floats, on every device
     F32,
-    /// 16-bit floats where that does no harm, on GPUs that `glasshouse devices` lists with it
+    /// 16-bit floats where safe, on GPUs that `glasshouse devices` lists with it
     Mixed,
-    /// Whichever suits the device; 32-bit floats on the CPU
+    /// The faster one on a GPU; 32-bit floats on the CPU
     Auto,
 }
 
@@ -262,11 +273,11 @@ impl PrecisionArgument {
 /// `train.guard.mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum GuardArgument {
-    /// Says what it sees, and changes nothing
+    /// Report findings and change nothing
     Note,
-    /// Also does something against a loss that shoots up
+    /// Also roll back or lower the learning rate after a loss spike
     Act,
-    /// Does not look
+    /// Disable the guard
     Off,
 }
 
@@ -287,50 +298,54 @@ pub struct TrainArguments {
     /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// What to train on: files of every kind that `data clean` reads (text, Markdown, web pages, JSON, tables, Parquet, PDF, …), folders of
-    /// them, or a folder that it wrote; for --objective chat
-    /// .jsonl files, or .json arrays, of conversations (`messages`, ShareGPT, Alpaca, or `prompt` and `completion`), for preference of pairs (`prompt`,
-    /// `chosen` and `rejected`), for reward of prompts (`prompt`, with `check` or `answer` for a rule), for classify .jsonl, .json or .csv files with `text`
-    /// and `label`
+    /// Training data: files, folders, or a folder written by `data clean`
+    ///
+    /// Text in every format that `data clean` reads (text, Markdown, web pages, JSON, tables, Parquet, PDF, …).
+    ///
+    /// Rows: for --objective chat .jsonl or .json files of conversations (`messages`, ShareGPT, Alpaca, or `prompt` and `completion`); for
+    /// preference pairs (`prompt`, `chosen` and `rejected`); for reward prompts (`prompt`, with `check` or `answer` for a rule); for classify
+    /// .jsonl, .json or .csv files with `text` and `label`.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// Validation files, in the formats of --data; they replace the held-out share
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub validation: Vec<PathBuf>,
-    /// Folder of the project
+    /// Project folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Begin with the weights, tokenizer and settings of a run or an imported model: `latest`, its number, name or title; `:best` (the
-    /// default), `:latest` or the file of a checkpoint behind it says where it stood. Or of a pretrained model that is imported then:
-    /// a Hugging Face folder (./gpt2), a GGUF file, or an address
+    /// Start with the weights, tokenizer and settings of a run or a pretrained model
+    ///
+    /// A run is `latest`, a number, name or title, optionally followed by `:best` (the default), `:latest` or a checkpoint file. A pretrained
+    /// model is a Hugging Face folder (./gpt2), a GGUF file or an address, and is imported first.
     #[arg(long, value_name = "RUN[:CHECKPOINT]|DIR|FILE.gguf|ADDRESS", conflicts_with_all = ["preset", "config", "layers", "tokenizer", "vocabulary"])]
     pub from: Option<String>,
-    /// Folder of the project that --from is in, where that is another
+    /// Project folder of --from, if it is another one
     #[arg(long, value_name = "DIR", requires = "from")]
     pub from_project: Option<PathBuf>,
-    /// auto (a real GPU, else the CPU), cpu, gpu, burn-wgpu, or part of an adapter's name
+    /// Device: auto (a real GPU, else the CPU), cpu, gpu, burn-wgpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
-    /// Threads of the CPU executor; all cores unless said
+    /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// Resume the latest run from its latest checkpoint. With --steps N, train to step N even if the run had finished; the learning-rate
-    /// schedule is recomputed for N steps
+    /// Resume the latest run from its latest checkpoint
+    ///
+    /// With --steps N, training continues to step N even if the run had finished; the learning-rate schedule is recomputed for N steps.
     #[arg(long, conflicts_with = "from")]
     pub resume: bool,
-    /// Which run to resume, by number, name or title; the latest unless said
+    /// Run to resume: number, name or title [default: the latest]
     #[arg(long, value_name = "RUN", requires = "resume")]
     pub run: Option<String>,
-    /// Stop, saved, after this many steps in all; the schedule stays that of --steps
+    /// Stop and save after N steps in total; the schedule stays that of --steps
     #[arg(long, value_name = "N")]
     pub stop_after: Option<u64>,
-    /// Choose a GPU's kernels by its kind alone, instead of timing variants for up to two seconds
+    /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
     #[arg(long, conflicts_with = "resume")]
     pub no_autotune: bool,
-    /// What an evaluation reads of the validation split: some batches of it, or all of it
+    /// Part of the validation split that evaluations read
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     pub eval: EvaluationArgument,
-    /// One JSON object per line instead of text
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
     /// The recipe whose generated rows it learns, as `recipe` asks for.
@@ -341,7 +356,7 @@ pub struct TrainArguments {
 /// How much of the validation split an evaluation reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum EvaluationArgument {
-    /// `train.eval_batches` batches of a step's size, drawn once and the same in every evaluation
+    /// `train.eval_batches` batches of a step's size, the same in every evaluation
     #[default]
     Batches,
     /// The whole split in consecutive windows, each token once; kept when the run is resumed
@@ -354,19 +369,19 @@ pub struct PlanArguments {
     /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// What it takes on so many GPUs of one kind (0: the fewest that hold it), under PyTorch's FSDP2
+    /// Estimate training on N GPUs with PyTorch FSDP2; 0 finds the fewest that fit
     #[arg(long, value_name = "N")]
     pub gpus: Option<usize>,
-    /// The kind: h100-80gb, h200-141gb, b200-180gb, a100-40gb, a100-80gb, l40s-48gb, l4-24gb, rtx4090-24gb, mi300x-192gb
+    /// GPU model: h100-80gb, h200-141gb, b200-180gb, a100-40gb, a100-80gb, l40s-48gb, l4-24gb, rtx4090-24gb, mi300x-192gb
     #[arg(long, value_name = "NAME", default_value = "h100-80gb", requires = "gpus")]
     pub gpu: String,
-    /// Share of the GPUs' published peak that training reaches
+    /// Share of the GPU's published peak that training reaches
     #[arg(long, value_name = "SHARE", default_value_t = 0.4, requires = "gpus")]
     pub utilization: f64,
-    /// US dollars per hour of one GPU
+    /// Price of one GPU in US dollars per hour
     #[arg(long, value_name = "DOLLARS", requires = "gpus")]
     pub price: Option<f64>,
-    /// One JSON object instead of a table
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -374,7 +389,7 @@ pub struct PlanArguments {
 /// A command whose only choice is its output.
 #[derive(Args, Debug)]
 pub struct JsonArguments {
-    /// One JSON object instead of text
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -382,31 +397,31 @@ pub struct JsonArguments {
 /// `selftest`.
 #[derive(Args, Debug)]
 pub struct SelftestArguments {
-    /// auto, cpu, gpu, burn-wgpu, or part of an adapter's name
+    /// Device: auto, cpu, gpu, burn-wgpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// Run every variant that a GPU's kernels come in, operation by operation
+    /// Test every kernel variant of a GPU, operation by operation
     #[arg(long, conflicts_with = "losses")]
     pub variants: bool,
-    /// With --variants, only operations with this in their name
+    /// With --variants, only operations whose name contains TEXT
     #[arg(long, value_name = "TEXT", default_value = "", requires = "variants")]
     pub filter: String,
-    /// Train the same run in every precision and with every tier of kernels that a GPU has, and compare where they end
+    /// Train the same run in every precision and kernel tier of a GPU, and compare the losses
     #[arg(long)]
     pub losses: bool,
-    /// With --losses, the run: a preset
+    /// With --losses, the preset to train
     #[arg(long, value_name = "NAME", default_value = "nanogpt-cpu", requires = "losses")]
     pub preset: String,
-    /// With --losses, its steps
+    /// With --losses, the number of steps
     #[arg(long, value_name = "N", default_value_t = 200, requires = "losses")]
     pub steps: u64,
-    /// With --losses, its text; the embedded stories unless said
+    /// With --losses, the training text [default: the embedded stories]
     #[arg(long, value_name = "PATH", num_args = 1.., requires = "losses")]
     pub data: Vec<PathBuf>,
-    /// Begin nothing more after so many seconds, with --variants or --losses
+    /// With --variants or --losses, start nothing new after N seconds
     #[arg(long, value_name = "N")]
     pub seconds: Option<f64>,
-    /// One JSON object instead of a table
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -414,25 +429,25 @@ pub struct SelftestArguments {
 /// `window`.
 #[derive(Args, Debug, Default)]
 pub struct WindowArguments {
-    /// Folder of the project to open; the last one unless said
+    /// Project folder to open [default: the last one]
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
     /// Page to open: home, data, tokenizer, model, train, tune, write, chat, inspect, evaluate, runs, learn, settings
     #[arg(long, value_name = "NAME")]
     pub page: Option<String>,
-    /// Lesson to open, by its number from 1
+    /// Lesson to open, from 1
     #[arg(long, value_name = "N")]
     pub lesson: Option<usize>,
-    /// Preset that the next run begins with, in a project of that name unless --project says another
+    /// Preset of the next run, in a project of that name unless --project is given
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
     /// Seed of the next run
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Folder that holds all projects; Glasshouse in the home folder unless said
+    /// Folder of all projects [default: Glasshouse in the home folder]
     #[arg(long, value_name = "DIR")]
     pub shelf: Option<PathBuf>,
-    /// Write every message between window and engine to a file, one JSON object per line
+    /// Record all messages between window and engine to a file, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 }

@@ -25,7 +25,7 @@ pub fn figures_of(state: &State, view: View, step: u64) -> Vec<(&'static str, f3
         // Nothing stands before the first.
         View::Tokens => vec![("surprise, bits per token", mean(&data.floats("surprise")[1..]))],
         View::LogitLens => vec![("KL of the embedding's stream, bits", row("divergence", |_| 0))],
-        View::Residual => vec![("norm behind the last layer", row("norms", |stages| stages - 1))],
+        View::Residual => vec![("norm after the last layer", row("norms", |stages| stages - 1))],
         _ => Vec::new(),
     }
 }

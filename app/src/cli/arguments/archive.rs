@@ -7,13 +7,13 @@ use std::path::PathBuf;
 /// `pack`.
 #[derive(Args, Debug)]
 pub struct PackArguments {
-    /// The project's folder
+    /// Project folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// The file to write; the project's name with .glasshouse by default
+    /// File to write [default: the project's name with .glasshouse]
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
-    /// Replace a file that is there already
+    /// Replace an existing file
     #[arg(long)]
     pub force: bool,
 }
@@ -21,13 +21,13 @@ pub struct PackArguments {
 /// `unpack`.
 #[derive(Args, Debug)]
 pub struct UnpackArguments {
-    /// The .glasshouse file
+    /// .glasshouse file to unpack
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// The folder to make; the file's name without its ending by default
+    /// Folder to create [default: the file's name without its extension]
     #[arg(long, value_name = "DIR")]
     pub project: Option<PathBuf>,
-    /// Replace a project that is there already
+    /// Replace an existing project
     #[arg(long)]
     pub force: bool,
 }

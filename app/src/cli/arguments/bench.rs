@@ -1,4 +1,4 @@
-//! What can be typed after `bench`.
+//! Arguments of `bench`.
 
 use super::{ConfigArguments, thread_count};
 use clap::{Args, Subcommand};
@@ -7,7 +7,7 @@ use glasshouse_engine::protocol::View;
 /// `bench`.
 #[derive(Args, Debug)]
 pub struct BenchArguments {
-    /// What to measure
+    /// Benchmark to run
     #[command(subcommand)]
     pub command: BenchCommand,
 }
@@ -19,11 +19,11 @@ pub enum BenchCommand {
     Step(BenchStepArguments),
     /// Prompt and generation tokens per second, with random weights
     Decode(BenchDecodeArguments),
-    /// What every kernel of a training step reaches, and its share of the device's peak
+    /// Throughput of every kernel of a training step, and its share of the device's peak
     Kernel(BenchKernelArguments),
     /// Time of each view of the lens, with random weights
     Inspect(BenchInspectArguments),
-    /// Time and memory of a step for models of many sizes, beside their estimates
+    /// Time and memory of a step for models of many sizes, compared with their estimates
     Scaling(BenchScalingArguments),
 }
 
@@ -33,22 +33,22 @@ pub struct BenchStepArguments {
     /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// auto, cpu, gpu, burn-wgpu, burn-flex, or part of an adapter's name
+    /// Device: auto, cpu, gpu, burn-wgpu, burn-flex, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// Threads of the CPU executor; all cores unless said
+    /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// Choose a GPU's kernels by its kind alone, instead of timing variants first
+    /// Choose GPU kernels by adapter kind instead of timing variants
     #[arg(long)]
     pub no_autotune: bool,
-    /// Run every operation of a layer by itself on a GPU, with its default kernels (as --no-autotune), to see what fusions gain
+    /// Run every operation of a layer separately with the default kernels, to measure the gain of fusions
     #[arg(long)]
     pub unfused: bool,
-    /// Timed steps
+    /// Number of timed steps
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub repeats: usize,
-    /// One JSON object instead of text
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -59,28 +59,28 @@ pub struct BenchDecodeArguments {
     /// The model, as a run has it
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// auto, cpu, gpu, or part of an adapter's name
+    /// Device: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// Threads of the CPU executor; all cores unless said
+    /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// Choose a real GPU's kernels by its kind alone, instead of timing variants first
+    /// Choose GPU kernels by adapter kind instead of timing variants
     #[arg(long)]
     pub no_autotune: bool,
-    /// Tokens of the prompt; half a window, 512 at most, unless said
+    /// Tokens of the prompt [default: half the context, at most 512]
     #[arg(long, value_name = "N")]
     pub prompt_tokens: Option<usize>,
-    /// Tokens to write after the first; what the window has room for, 128 at most, unless said
+    /// Tokens to generate after the first [default: the rest of the context, at most 128]
     #[arg(long, value_name = "N")]
     pub tokens: Option<usize>,
-    /// Texts that are written at once: one number, or several to compare
+    /// Batch sizes: one number, or several to compare
     #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "1")]
     pub texts: Vec<usize>,
-    /// Timed passages of prompt and text
+    /// Number of timed repetitions
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub repeats: usize,
-    /// One JSON object instead of text
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -91,19 +91,19 @@ pub struct BenchKernelArguments {
     /// The run's starting point and changes to it
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// Only kernels with this in their name; matmul stands for all the linear layers'
+    /// Only kernels whose name contains TEXT; matmul selects all linear layers
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub filter: String,
-    /// auto, cpu, gpu, or part of an adapter's name
+    /// Device: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// Threads of the CPU executor; all cores unless said
+    /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// Choose a GPU's kernels by its kind alone, instead of timing variants first
+    /// Choose GPU kernels by adapter kind instead of timing variants
     #[arg(long)]
     pub no_autotune: bool,
-    /// One JSON object a kernel instead of a table
+    /// Print one JSON object per kernel
     #[arg(long)]
     pub json: bool,
 }
@@ -114,19 +114,19 @@ pub struct BenchInspectArguments {
     /// The model, as a run has it; three of different sizes unless one is named
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// Only these views: tokens,attention
+    /// Views to time, as in tokens,attention [default: all]
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
     pub view: Vec<View>,
-    /// auto, cpu, gpu, or part of an adapter's name
+    /// Device: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// Threads of the CPU executor; all cores unless said
+    /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// Timed answers of each view, after the first; one where they take seconds
+    /// Timed answers per view after the first; one if they take seconds
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub repeats: usize,
-    /// One JSON object a view as soon as it is timed, and one a model, instead of a table
+    /// Print one JSON object per view as soon as it is timed, and one per model
     #[arg(long)]
     pub json: bool,
 }
@@ -134,16 +134,16 @@ pub struct BenchInspectArguments {
 /// `bench scaling`.
 #[derive(Args, Debug)]
 pub struct BenchScalingArguments {
-    /// auto, cpu, gpu, or part of an adapter's name
+    /// Device: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// Threads of the CPU executor; all cores unless said
+    /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// The small models only, and less time for each
+    /// Only small models, with less time for each
     #[arg(long)]
     pub quick: bool,
-    /// One JSON object a model, and one in the end, instead of a table
+    /// Print one JSON object per model, and one at the end
     #[arg(long)]
     pub json: bool,
 }

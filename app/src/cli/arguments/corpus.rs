@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// `corpus`.
 #[derive(Args, Debug)]
 pub struct CorpusArguments {
-    /// Which corpus
+    /// Corpus to write
     #[command(subcommand)]
     pub command: CorpusCommand,
 }
@@ -16,16 +16,16 @@ pub struct CorpusArguments {
 /// Subcommands of `corpus`.
 #[derive(Debug, Subcommand)]
 pub enum CorpusCommand {
-    /// Print short, simple children's stories from a seeded grammar
+    /// Print short children's stories from a seeded grammar
     Stories(CorpusStoriesArguments),
-    /// Write a folder of instruction tasks with answers that a program can check, as JSON lines
+    /// Write a folder of instruction tasks with checkable answers, as JSON Lines
     Tasks(CorpusTasksArguments),
 }
 
 /// `corpus stories`.
 #[derive(Args, Debug)]
 pub struct CorpusStoriesArguments {
-    /// How much, as in 500KB or 2MB (10³ and 10⁶ bytes); ends with a whole story
+    /// Amount of text, as in 500KB or 2MB (10³ and 10⁶ bytes); ends with a whole story
     #[arg(long, value_name = "SIZE", default_value = "2MB", value_parser = parse_size)]
     pub bytes: u64,
     /// Seed of the generator
@@ -39,20 +39,21 @@ pub struct CorpusTasksArguments {
     /// Seed of the generator
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Rows for training; validation and held-out rows are a twentieth each, or 200 where that is more
+    /// Training rows; validation and held-out rows are a twentieth each, at least 200
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub count: u64,
-    /// Kinds of task, with commas between them; all unless said: story, summary, classification, tagging, rewriting, arithmetic,
-    /// ordering, translation, refusal, conversation
+    /// Kinds of task, separated by commas [default: all]
+    ///
+    /// story, summary, classification, tagging, rewriting, arithmetic, ordering, translation, refusal, conversation
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = task_kind)]
     pub kinds: Vec<TaskKind>,
-    /// Levels from 1, the easiest, to this one
+    /// Highest level to include, from 1, the easiest
     #[arg(long, value_name = "N", default_value_t = LEVELS, value_parser = clap::value_parser!(u8).range(1..=i64::from(LEVELS)))]
     pub level: u8,
     /// Folder to write
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
-    /// Replace tasks that are there
+    /// Replace existing tasks
     #[arg(long)]
     pub force: bool,
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// `data`.
 #[derive(Args, Debug)]
 pub struct DataArguments {
-    /// What to do
+    /// Command to run
     #[command(subcommand)]
     pub command: DataCommand,
 }
@@ -15,47 +15,48 @@ pub struct DataArguments {
 /// Subcommands of `data`.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
-    /// Clean files and folders: kept.jsonl, dropped.jsonl with reasons, report.json, report.html
+    /// Clean files and folders into kept.jsonl, dropped.jsonl with reasons, report.json and report.html
     Clean(DataCleanArguments),
-    /// Show a cleaning's report: counts by rule, source and language, samples, lengths
+    /// Print a cleaning's report: counts by rule, source and language, samples, lengths
     Inspect(DataInspectArguments),
-    /// Say what every rule makes of one document, and show it before and after
+    /// Show the result of every rule for one document, and the document before and after
     Explain(DataExplainArguments),
-    /// Train short runs on the raw and on the cleaned documents by several seeds, and compare their losses on the same held-out text
+    /// Compare short runs on raw and cleaned documents, with several seeds, on the same held-out text
     Compare(Box<DataCompareArguments>),
-    /// Print a recipe as TOML, to change it and clean by it
+    /// Print a recipe as TOML, to edit it
     Recipe(DataRecipeArguments),
-    /// Print a recipe as a Python script for datatrove, which runs it on a cluster
+    /// Print a recipe as a datatrove script in Python, for a cluster
     Script(DataScriptArguments),
-    /// List the public corpora that `data fetch` knows
+    /// List the public corpora for `data fetch`
     Catalogue(JsonArguments),
-    /// Download a public corpus: resumed where it was broken off, verified, kept
+    /// Download and verify a public corpus; interrupted downloads are resumed
     Fetch(DataFetchArguments),
 }
 
 /// `data clean`.
 #[derive(Args, Debug)]
 pub struct DataCleanArguments {
-    /// Files and folders: text, Markdown, HTML, JSON, JSONL, CSV, Parquet, PDF, WARC, dumps, code; .gz, .zst, .bz2 and .zip too; - for
-    /// standard input (text or JSONL)
+    /// Files and folders to clean; - reads standard input (text or JSONL)
+    ///
+    /// Text, Markdown, HTML, JSON, JSONL, CSV, Parquet, PDF, WARC, dumps, code; also as .gz, .zst, .bz2 and .zip
     #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
     pub input: Vec<PathBuf>,
-    /// Folder to write, new or of an earlier cleaning
+    /// Folder to write: new, or from an earlier cleaning
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// fineweb, gopher, c4, light (for your own files), raw (drops and alters nothing), or a TOML file
+    /// Recipe: fineweb, gopher, c4, light (for your own files), raw (drops and alters nothing), or a TOML file
     #[arg(long, value_name = "NAME", default_value = "light")]
     pub recipe: String,
-    /// The field or column that holds the text, with dots where it lies inside of others; else `text` or `content`
+    /// Field or column with the text, with dots for nested fields [default: text or content]
     #[arg(long, value_name = "NAME")]
     pub text_field: Option<String>,
-    /// Begin anew, even where a stopped cleaning of the same files by the same recipe can be continued
+    /// Start over instead of continuing a stopped cleaning
     #[arg(long)]
     pub restart: bool,
-    /// Put this cleaning in the place of another one, or beside files that no cleaning wrote
+    /// Replace another cleaning, or write to a folder with other files
     #[arg(long)]
     pub force: bool,
-    /// JSON lines instead of text
+    /// Print JSON Lines
     #[arg(long)]
     pub json: bool,
 }
@@ -63,10 +64,10 @@ pub struct DataCleanArguments {
 /// `data inspect`.
 #[derive(Args, Debug)]
 pub struct DataInspectArguments {
-    /// Folder of a cleaning
+    /// Folder of the cleaning
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-    /// The report as one JSON object
+    /// Print the report as one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -74,19 +75,19 @@ pub struct DataInspectArguments {
 /// `data explain`.
 #[derive(Args, Debug)]
 pub struct DataExplainArguments {
-    /// The document's id, as kept.jsonl and dropped.jsonl have it
+    /// Document id, from kept.jsonl or dropped.jsonl
     #[arg(value_name = "ID")]
     pub id: String,
-    /// The files and folders that were cleaned
+    /// Files and folders that were cleaned
     #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
     pub input: Vec<PathBuf>,
-    /// The recipe; a cleaned folder's own is its recipe.toml
+    /// Recipe, or a cleaned folder's recipe.toml
     #[arg(long, value_name = "NAME", default_value = "light")]
     pub recipe: String,
-    /// The field or column that holds the text, as it was named for the cleaning
+    /// Field or column with the text, as given for the cleaning
     #[arg(long, value_name = "NAME")]
     pub text_field: Option<String>,
-    /// One JSON object instead of text
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
@@ -97,22 +98,22 @@ pub struct DataCompareArguments {
     /// The run's starting point and changes to it, the same for all runs
     #[command(flatten)]
     pub config: ConfigArguments,
-    /// The raw files and folders
+    /// Raw files and folders
     #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
     pub input: Vec<PathBuf>,
     /// Folder of their cleaning
     #[arg(long, value_name = "DIR")]
     pub clean: PathBuf,
-    /// Pairs of runs, each with a seed of its own: a difference within the noise of seeds is no difference
+    /// Number of seeds, each with a pair of runs
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub seeds: usize,
-    /// Folder of the project that the runs are kept in
+    /// Project folder for the runs
     #[arg(long, value_name = "DIR", default_value = "glasshouse-comparison")]
     pub project: PathBuf,
-    /// auto, cpu, gpu, or part of an adapter's name
+    /// Device: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
-    /// JSON lines instead of text
+    /// Print JSON Lines
     #[arg(long)]
     pub json: bool,
 }
@@ -120,7 +121,7 @@ pub struct DataCompareArguments {
 /// `data recipe`.
 #[derive(Args, Debug)]
 pub struct DataRecipeArguments {
-    /// fineweb, gopher, c4, light, raw, or a TOML file
+    /// Recipe: fineweb, gopher, c4, light, raw, or a TOML file
     #[arg(value_name = "NAME")]
     pub recipe: String,
 }
@@ -128,7 +129,7 @@ pub struct DataRecipeArguments {
 /// `data script`.
 #[derive(Args, Debug)]
 pub struct DataScriptArguments {
-    /// fineweb, gopher, c4, light, raw, or a TOML file
+    /// Recipe: fineweb, gopher, c4, light, raw, or a TOML file
     #[arg(long, value_name = "NAME")]
     pub recipe: String,
 }
@@ -136,13 +137,13 @@ pub struct DataScriptArguments {
 /// `data fetch`.
 #[derive(Args, Debug)]
 pub struct DataFetchArguments {
-    /// Name in `glasshouse data catalogue`
+    /// Name from `glasshouse data catalogue`
     #[arg(value_name = "NAME")]
     pub name: String,
-    /// Folder to keep it in; the cache folder of this user unless said
+    /// Folder to write [default: the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
-    /// JSON lines instead of text
+    /// Print JSON Lines
     #[arg(long)]
     pub json: bool,
 }

@@ -13,64 +13,68 @@ pub struct InspectArguments {
     /// Which model
     #[command(flatten)]
     pub model: ModelArguments,
-    /// The checkpoint or milestone of this step, in place of --checkpoint
+    /// Step of a checkpoint or milestone, instead of --checkpoint
     #[arg(long, value_name = "N", conflicts_with = "checkpoint", allow_negative_numbers = true)]
     pub step: Option<u64>,
-    /// What the model is at work on; may be repeated, and each prompt is looked at by itself
+    /// Prompt; may be repeated, and each prompt is inspected separately
     #[arg(long, value_name = "TEXT", required = true)]
     pub prompt: Vec<String>,
-    /// What to look at; several with commas between them. With --to all of them, unless some are named
+    /// Views, separated by commas [default with --to: all]
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = views())]
     pub view: Vec<View>,
-    /// The layer, from 0. All where a view has all, else the last, unless it is said
+    /// Layer index, from 0 [default: all, or the last for single-layer views]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub layer: Option<usize>,
-    /// The head, from 0. With the view head, the first unless it is said; with attention as text, whose weights are printed: of the head with
-    /// the most of one score unless it is said
+    /// Head index, from 0
+    ///
+    /// Default: the first for the view head; for attention printed as text, the head with the highest score.
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub head: Option<usize>,
-    /// The position in the prompt, from 0; the last unless it is said
+    /// Position in the prompt, from 0 [default: the last]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub position: Option<usize>,
-    /// The id of the token whose logit is attributed and whose neighbours are found; the likeliest next one, and the one at the position,
-    /// unless it is said
+    /// Token id whose logit is attributed and whose neighbours are found
+    ///
+    /// Default: the likeliest next token for attribution, the token at the position for neighbours.
     #[arg(long, value_name = "ID", allow_negative_numbers = true)]
     pub token: Option<u32>,
-    /// With the view neurons, look in the validation text for the passages that excite this one most
+    /// With the view neurons: neuron whose most activating passages in the validation text are searched
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub neuron: Option<usize>,
-    /// How many are listed: candidates, neighbours, neurons, passages, matches
+    /// Number of candidates, neighbours, neurons, passages or matches to list
     #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     pub count: usize,
-    /// With the view what-if, change a part: head:LAYER:HEAD:FACTOR, attention:LAYER:FACTOR, mlp:LAYER:FACTOR, layer:LAYER:FACTOR (0 switches
-    /// it off), or patch:LAYER:POSITION (the residual stream there is that of --other-prompt); may be repeated
+    /// With the view what-if: scale or patch a part; may be repeated
+    ///
+    /// head:LAYER:HEAD:FACTOR, attention:LAYER:FACTOR, mlp:LAYER:FACTOR or layer:LAYER:FACTOR (0 ablates it), or patch:LAYER:POSITION (takes
+    /// the residual stream there from --other-prompt)
     #[arg(long, value_name = "PART", value_parser = edit)]
     pub edit: Vec<Edit>,
-    /// With the view what-if, also switch off each head and each MLP by itself
+    /// With the view what-if: also ablate each head and each MLP separately
     #[arg(long)]
     pub every_part: bool,
-    /// With the view what-if, the prompt that a patched residual comes from
+    /// With the view what-if: prompt that a patched residual comes from
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub other_prompt: String,
-    /// With the view embeddings, turn the map towards that of the checkpoint or milestone of this step, so that maps of several steps compare
+    /// With the view embeddings: align the map with that of this step
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub align_with: Option<u64>,
-    /// With the view weights, also read the run's milestones
+    /// With the view weights: also read the run's milestones
     #[arg(long)]
     pub along_run: bool,
     /// How the next token would be drawn
     #[command(flatten)]
     pub drawn: DrawnArguments,
-    /// auto, cpu, gpu, or part of an adapter's name
+    /// Device: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// Write a folder in place of text: a safetensors file for each view, and inspection.json, which says what is in them
+    /// Write a folder: a safetensors file per view, and inspection.json, which describes them
     #[arg(long, value_name = "FOLDER", conflicts_with = "json")]
     pub to: Option<PathBuf>,
-    /// Take the place of an earlier inspection
+    /// Replace an earlier inspection
     #[arg(long, requires = "to")]
     pub force: bool,
-    /// One JSON object, with all entries, instead of text
+    /// Print one JSON object with all entries
     #[arg(long)]
     pub json: bool,
 }
@@ -78,19 +82,19 @@ pub struct InspectArguments {
 /// How the next token would be drawn, for the view next-token.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct DrawnArguments {
-    /// With the view next-token: divides the logits
+    /// With the view next-token: temperature, which divides the logits
     #[arg(long, value_name = "X", default_value_t = 0.8, allow_negative_numbers = true)]
     pub temperature: f32,
-    /// With the view next-token: draw among the k likeliest tokens; 0 is all
+    /// With the view next-token: sample from the k likeliest tokens; 0 is all
     #[arg(long, value_name = "K", default_value_t = 0, allow_negative_numbers = true)]
     pub top_k: usize,
-    /// With the view next-token: draw among the likeliest tokens that reach this probability together; 1 is all
+    /// With the view next-token: sample from the likeliest tokens with this total probability; 1 is all
     #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
     pub top_p: f32,
-    /// With the view next-token: leave out tokens less likely than this share of the likeliest
+    /// With the view next-token: exclude tokens below this share of the highest probability
     #[arg(long, value_name = "P", default_value_t = 0.0, allow_negative_numbers = true)]
     pub min_p: f32,
-    /// With the view next-token: above 1, tokens of the prompt become less likely
+    /// With the view next-token: penalty for tokens of the prompt; 1 is none
     #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
     pub repetition_penalty: f32,
 }
@@ -98,24 +102,26 @@ pub struct DrawnArguments {
 /// `provenance`.
 #[derive(Args, Debug)]
 pub struct ProvenanceArguments {
-    /// Folder of the project
+    /// Project folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Run by number, name or title, whose training text is searched; the latest unless said
+    /// Run whose training text is searched: number, name or title [default: the latest]
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
-    /// The text whose spans are looked for
+    /// Text to search for
     #[arg(long, value_name = "TEXT")]
     pub text: String,
-    /// Spans that are listed at most, the longest ones
+    /// Maximum number of spans, longest first
     #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true)]
     pub count: usize,
-    /// One JSON object instead of text. Documents are counted from 0 there, and `longest` is of the tokens behind the first `cut`
+    /// Print one JSON object
+    ///
+    /// Documents are counted from 0, and `longest` covers the tokens after the first `cut`.
     #[arg(long)]
     pub json: bool,
 }
 
-/// Takes a view's name; help, completions and what is said of another one list them all.
+/// Parses a view; help, completions and errors list all of them.
 fn views() -> impl TypedValueParser<Value = View> {
     PossibleValuesParser::new(View::ALL.map(View::name)).try_map(|name| name.parse::<View>())
 }

@@ -8,14 +8,15 @@ use std::path::PathBuf;
 /// `import`.
 #[derive(Args, Debug)]
 pub struct ImportArguments {
-    /// Folder with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file; or the address of
-    /// either, as huggingface.co/OWNER/NAME
+    /// Model to import: a Hugging Face folder, a GGUF file, or the address of either
+    ///
+    /// A folder has config.json, model.safetensors (or its shards) and tokenizer.json. An address is written as huggingface.co/OWNER/NAME.
     #[arg(value_name = "DIR|FILE.gguf|ADDRESS")]
     pub from: PathBuf,
-    /// Project folder; made if there is none
+    /// Project folder; created if missing
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Context length to shorten the model's to [default: 2048, or the model's own]
+    /// Context length to keep [default: 2048, or the model's own]
     #[arg(long, value_name = "TOKENS")]
     pub context_length: Option<usize>,
 }
@@ -26,19 +27,19 @@ pub struct HandoverArguments {
     /// Project folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Run, by number, name or title; the latest unless said
+    /// Run: number, name or title [default: the latest]
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
     /// Folder to write
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
-    /// Steps to take here, which `verify` compares with
+    /// Steps to compute here, for comparison by `verify`
     #[arg(long, value_name = "N", default_value_t = VERIFIED_STEPS, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub steps: u64,
-    /// Where they are taken: auto, cpu, gpu, or part of an adapter's name
+    /// Device for these steps: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
-    /// Replace a bundle that is there, and what was trained in it
+    /// Replace an existing bundle and its training results
     #[arg(long)]
     pub force: bool,
 }
@@ -46,13 +47,13 @@ pub struct HandoverArguments {
 /// `bring-back`.
 #[derive(Args, Debug)]
 pub struct BringBackArguments {
-    /// The bundle
+    /// Bundle folder
     #[arg(value_name = "DIR")]
     pub bundle: PathBuf,
-    /// Where train.py wrote metrics and checkpoints (its --out) [default: the bundle's folder `out`]
+    /// Folder with train.py's metrics and checkpoints (its --out) [default: the bundle's folder `out`]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Folder of the project that the run is of
+    /// Project folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
 }
@@ -63,10 +64,10 @@ pub struct MergeArguments {
     /// Which run's adapter
     #[command(flatten)]
     pub model: ModelArguments,
-    /// Folder of an adapter that PEFT wrote (adapter_config.json, adapter_model.safetensors), to add to the run's weights
+    /// Folder of a PEFT adapter to add (adapter_config.json, adapter_model.safetensors)
     #[arg(long, value_name = "DIR")]
     pub adapter: Option<PathBuf>,
-    /// Remove that adapter from weights that it was added to
+    /// Subtract that adapter from weights that contain it
     #[arg(long, requires = "adapter")]
     pub undo: bool,
 }
@@ -80,13 +81,13 @@ pub struct ExportArguments {
     /// Folder to write, or file for GGUF
     #[arg(long, value_name = "PATH")]
     pub to: PathBuf,
-    /// What to write: a folder for transformers, a file for llama.cpp, or an adapter for PEFT
+    /// Format of the export
     #[arg(long, value_name = "FORMAT", default_value = "huggingface")]
     pub format: FormatName,
-    /// How a GGUF file stores matrices [default: q8_0]
+    /// Matrix type of a GGUF file [default: q8_0]
     #[arg(long, value_name = "TYPE")]
     pub quantization: Option<QuantizationName>,
-    /// Replace an export that is there already
+    /// Replace an existing export
     #[arg(long)]
     pub force: bool,
 }
@@ -94,11 +95,11 @@ pub struct ExportArguments {
 /// What a model is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FormatName {
-    /// A folder that transformers opens
+    /// Folder for transformers
     Huggingface,
-    /// A file that llama.cpp opens
+    /// File for llama.cpp
     Gguf,
-    /// The run's adapter alone, as a folder that PEFT opens over the model that the run began with
+    /// The run's adapter, as a folder for PEFT
     Peft,
 }
 
@@ -109,10 +110,10 @@ pub enum QuantizationName {
     F32,
     /// 16 bits per weight
     F16,
-    /// 8 bits per weight, and a scale for every 32
+    /// 8 bits per weight, and a scale per 32 weights
     #[value(name = "q8_0")]
     Q8_0,
-    /// 4 bits per weight, and a scale for every 32; the head in 6 bits
+    /// 4 bits per weight, and a scale per 32 weights; the head in 6 bits
     #[value(name = "q4_0")]
     Q4_0,
 }

@@ -6,13 +6,13 @@ use clap::Args;
 /// What figures are computed with, shared by `evaluate` and `audit`.
 #[derive(Args, Clone, Debug)]
 pub struct MeasuringArguments {
-    /// Seed of all that is drawn: samples, and the resamples of intervals
+    /// Seed of samples and bootstrap resamples
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
+    /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// Threads of the CPU executor; all cores unless said
+    /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
 }

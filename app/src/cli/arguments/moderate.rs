@@ -1,4 +1,4 @@
-//! Arguments of `moderate`, and of moderation where a model writes.
+//! Arguments of `moderate`, and of the moderation of generated text.
 
 use super::DEFAULT_PROJECT;
 use clap::{Args, ValueEnum};
@@ -9,15 +9,15 @@ use std::path::PathBuf;
 /// What is done about a finding in text that a model writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ModerationArgument {
-    /// Nobody looks
+    /// No moderation
     Off,
-    /// Findings are counted; the text stays as it is
+    /// Count findings; the text stays as it is
     Note,
-    /// They are left out
+    /// Remove findings
     Filter,
-    /// Their letters are replaced
+    /// Mask their letters
     Replace,
-    /// The text ends before the first
+    /// End the text before the first finding
     Stop,
 }
 
@@ -37,20 +37,19 @@ impl ModerationArgument {
 /// Moderation of what a model writes, shared by `generate`, `chat` and `serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ModerationArguments {
-    /// What is done about words that many people do not want to read: note counts them, filter leaves them out, replace hides their letters,
-    /// stop ends the text before them. By our rules and the project's own (docs/moderation.md)
+    /// Moderation of the generated text, by the built-in rules and the project's (docs/moderation.md)
     #[arg(long, value_name = "MODE", value_enum, default_value = "off")]
     pub moderation: ModerationArgument,
-    /// The mildest that counts: mild, medium, severe
+    /// Minimum severity: mild, medium, severe
     #[arg(long, value_name = "SEVERITY", value_parser = severity, default_value = "medium", requires = "moderation")]
     pub moderation_severity: Severity,
-    /// What counts, with commas between: profanity, insults, violence, sexual, self_harm, drugs, other; all unless some are named
+    /// Categories, separated by commas: profanity, insults, violence, sexual, self_harm, drugs, other [default: all]
     #[arg(long, value_name = "NAME,NAME", value_parser = category, value_delimiter = ',', requires = "moderation")]
     pub moderation_categories: Vec<Category>,
-    /// Rules of your own beside ours, instead of the project's
+    /// Rules file to use instead of the project's
     #[arg(long, value_name = "FILE", requires = "moderation")]
     pub moderation_rules: Option<PathBuf>,
-    /// Sentences count, too, that the project's classifier finds harmful (moderate --train makes it); under the category classifier
+    /// Also moderate sentences that the project's classifier finds harmful (trained by `moderate --train`)
     #[arg(long, requires = "moderation")]
     pub moderation_classifier: bool,
 }
@@ -70,25 +69,27 @@ fn category(name: &str) -> Result<Category, String> {
 /// `moderate`.
 #[derive(Args, Debug)]
 pub struct ModerateArguments {
-    /// Folder of the project, whose rules (moderation.jsonl) and classifier (moderation-classifier.json) are taken
+    /// Project folder with rules (moderation.jsonl) and classifier (moderation-classifier.json)
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Train the project's classifier on rows {"text", "label"}; `innocent`, `ok`, `clean`, 0 and the like are innocent, all else is harmful
+    /// Train the project's classifier on rows {"text", "label"}
+    ///
+    /// Labels such as `innocent`, `ok`, `clean` and 0 are innocent; all others are harmful.
     #[arg(long, value_name = "ROWS")]
     pub train: Option<PathBuf>,
-    /// Say how right rules and classifier are on rows {"text", "label"}: precision, recall, F1, false alarms
+    /// Measure rules and classifier on rows {"text", "label"}: precision, recall, F1, false alarms
     #[arg(long, value_name = "ROWS")]
     pub check: Option<PathBuf>,
-    /// Rules of your own beside ours, instead of the project's (docs/moderation.md)
+    /// Rules file to use instead of the project's (docs/moderation.md)
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
-    /// Look at a text; may be repeated
+    /// Text to check; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub text: Vec<String>,
-    /// Seed of training and of intervals
+    /// Seed of training and intervals
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// One JSON object instead of a report
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }

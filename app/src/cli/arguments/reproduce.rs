@@ -1,4 +1,4 @@
-//! What can be typed after `reproduce`.
+//! Arguments of `reproduce`.
 
 use super::thread_count;
 use clap::{Args, ValueEnum};
@@ -7,35 +7,36 @@ use std::path::PathBuf;
 /// `reproduce`.
 #[derive(Args, Debug)]
 pub struct ReproduceArguments {
-    /// Which run
+    /// Published run
     #[arg(value_enum)]
     pub run: PublishedRun,
-    /// Its data, of which the catalogue has a checksum: tiny-shakespeare, the-verdict, sms-spam, book-instructions, book-preferences; fetched
-    /// unless said, as `glasshouse data fetch NAME` does
+    /// Data file, verified by checksum [default: downloaded like `glasshouse data fetch NAME`]
+    ///
+    /// Datasets: tiny-shakespeare, the-verdict, sms-spam, book-instructions, book-preferences.
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
-    /// What spam, sft and dpo begin with: GPT-2 as a Hugging Face folder, or its address; dpo begins with the project's latest `sft` run unless said
+    /// GPT-2 for spam, sft and dpo: a Hugging Face folder or an address [default for dpo: the project's latest `sft` run]
     #[arg(long, value_name = "DIR|ADDRESS", conflicts_with = "resume")]
     pub weights: Option<String>,
-    /// Change a setting of an exercise, as in `train`, which then gives no verdict; may be repeated
+    /// Change a setting of an exercise, as in `train`; may be repeated, and gives no verdict
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
-    /// auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
+    /// Device: auto (a real GPU, else the CPU), cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
-    /// Threads of the CPU executor; all cores unless said
+    /// Threads of the CPU executor [default: all cores]
     #[arg(long, value_name = "N", value_parser = thread_count)]
     pub threads: Option<usize>,
-    /// Another length than the published run's, which then gives no verdict
+    /// Number of steps other than the published run's; gives no verdict
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
-    /// Continue the project's latest run, which is this one and was broken off, to its verdict
+    /// Continue the project's latest run, an interrupted reproduction, to its verdict
     #[arg(long, conflicts_with_all = ["data", "steps"])]
     pub resume: bool,
-    /// Folder of the project; where there is one, the run is a new one in it unless resumed
+    /// Project folder; an existing project gets a new run unless resumed
     #[arg(long, value_name = "DIR", default_value = "glasshouse-reproduce")]
     pub project: PathBuf,
-    /// One JSON object per line instead of text
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -48,12 +49,12 @@ pub enum PublishedRun {
     NanogptCpu,
     /// nanoGPT's shakespeare-char on a GPU: best validation loss 1.4697
     NanogptGpu,
-    /// The book's chapter 5: a GPT-2 memorises a short story
+    /// Raschka's chapter 5: a GPT-2 memorises a short story
     Verdict,
-    /// Its chapter 6: GPT-2 tells spam from other messages, test accuracy 95.67 %
+    /// Chapter 6: GPT-2 classifies spam, test accuracy 95.67 %
     Spam,
-    /// Its chapter 7: GPT-2 medium follows instructions, validation loss 0.657
+    /// Chapter 7: GPT-2 medium follows instructions, validation loss 0.657
     Sft,
-    /// And prefers polite answers, by DPO: validation loss 0.610
+    /// Chapter 7: preference for polite answers by DPO, validation loss 0.610
     Dpo,
 }

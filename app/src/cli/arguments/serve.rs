@@ -11,34 +11,34 @@ pub struct ServeArguments {
     /// Which model answers a request that names none; any other run of the project is named by the request
     #[command(flatten)]
     pub model: ModelArguments,
-    /// Port to listen at; 0 takes any that is free
+    /// Port to listen on; 0 picks a free one
     #[arg(long, value_name = "N", default_value_t = 8080, allow_negative_numbers = true)]
     pub port: u16,
-    /// Address to listen at: 0.0.0.0 is all of this machine's, which other machines reach as well
+    /// Address to listen on; 0.0.0.0 accepts connections from other machines
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", value_parser = host)]
     pub host: IpAddr,
-    /// Bearer token that requests must send (printable ASCII, no spaces)
+    /// Bearer token required from clients (printable ASCII, no spaces)
     #[arg(long, value_name = "TEXT", env = "GLASSHOUSE_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
-    /// Texts that are written at once
+    /// Maximum texts generated at once
     #[arg(long, value_name = "N", default_value_t = PLACES as u16, value_parser = clap::value_parser!(u16).range(1..=256), allow_negative_numbers = true)]
     pub parallel: u16,
-    /// Texts that can wait for a place; beyond them a request is refused (429)
+    /// Maximum waiting texts; further requests get status 429
     #[arg(long, value_name = "N", default_value_t = crate::serve::QUEUE as u16, value_parser = clap::value_parser!(u16).range(0..=3840), allow_negative_numbers = true)]
     pub queue: u16,
-    /// The origin of web pages that may ask, as http://localhost:3000, or * for all
+    /// Origin of web pages that may send requests, as http://localhost:3000, or * for all
     #[arg(long, value_name = "ORIGIN")]
     pub cors: Option<String>,
     /// What of it is not shown
     #[command(flatten)]
     pub moderation: ModerationArguments,
-    /// What a GPU reads weights as
+    /// Precision in which a GPU reads weights
     #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
     pub precision: PrecisionArgument,
-    /// Choose a real GPU's kernels by its kind alone, instead of timing variants for up to two seconds
+    /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
     #[arg(long)]
     pub no_autotune: bool,
-    /// auto, cpu, gpu, or part of an adapter's name
+    /// Device: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
 }

@@ -18,9 +18,9 @@ pub struct TokenizerArguments {
 pub enum TokenizerCommand {
     /// Train a tokenizer on text and save it as tokenizer.json
     Train(TokenizerTrainArguments),
-    /// Turn text into token ids
+    /// Convert text to token ids
     Encode(TokenizerEncodeArguments),
-    /// Turn token ids into text
+    /// Convert token ids to text
     Decode(TokenizerDecodeArguments),
 }
 
@@ -30,22 +30,22 @@ pub struct TokenizerTrainArguments {
     /// What it is
     #[arg(long, value_name = "KIND", default_value = "bpe", help = tokenizer_kinds(""))]
     pub kind: TokenizerKind,
-    /// Most entries of the vocabulary
+    /// Maximum vocabulary size
     #[arg(long, alias = "vocab", value_name = "N", default_value_t = 4096)]
     pub vocabulary: usize,
-    /// Leave out pairs and words seen less often
+    /// Minimum frequency of pairs and words
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub min_frequency: u64,
-    /// A special token beside <|endoftext|>; may be repeated
+    /// Special token in addition to <|endoftext|>; may be repeated
     #[arg(long, value_name = "TOKEN")]
     pub special: Vec<String>,
-    /// Text: files and folders that `train` reads; the embedded stories unless said
+    /// Training text: files and folders, as in `train` [default: the embedded stories]
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// File to write
     #[arg(long, value_name = "FILE", default_value = "tokenizer.json")]
     pub to: PathBuf,
-    /// Replace a file that is there
+    /// Replace an existing file
     #[arg(long)]
     pub force: bool,
 }
@@ -53,10 +53,10 @@ pub struct TokenizerTrainArguments {
 /// Where a tokenizer is found.
 #[derive(Args, Debug)]
 pub struct TokenizerPlace {
-    /// Folder of the project whose tokenizer to take
+    /// Project folder with the tokenizer
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT, conflicts_with = "file")]
     pub project: PathBuf,
-    /// Or a tokenizer.json
+    /// tokenizer.json to use instead
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
 }
@@ -67,10 +67,10 @@ pub struct TokenizerEncodeArguments {
     /// Which tokenizer
     #[command(flatten)]
     pub place: TokenizerPlace,
-    /// The text; standard input unless said
+    /// Text to encode [default: standard input]
     #[arg(long, value_name = "TEXT")]
     pub text: Option<String>,
-    /// One JSON object: {"ids":[…],"tokens":[…]}
+    /// Print one JSON object: {"ids":[…],"tokens":[…]}
     #[arg(long)]
     pub json: bool,
 }
@@ -84,7 +84,7 @@ pub struct TokenizerDecodeArguments {
     /// Token ids
     #[arg(value_name = "ID", required = true)]
     pub ids: Vec<u32>,
-    /// One JSON object: {"text":…}
+    /// Print one JSON object: {"text":…}
     #[arg(long)]
     pub json: bool,
 }

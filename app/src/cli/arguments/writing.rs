@@ -8,28 +8,28 @@ use std::path::PathBuf;
 /// How the next token is drawn, shared by `generate` and `chat`.
 #[derive(Args, Clone, Debug)]
 pub struct SamplingArguments {
-    /// Tokens to write at most
+    /// Maximum tokens to generate
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub max_tokens: usize,
-    /// Divides the logits; lower is safer, 0 always takes the likeliest
+    /// Temperature, which divides the logits; 0 is greedy
     #[arg(long, value_name = "X", default_value_t = 0.8, allow_negative_numbers = true)]
     pub temperature: f32,
-    /// Always take the likeliest token (the same as --temperature 0)
+    /// Always take the likeliest token (same as --temperature 0)
     #[arg(long)]
     pub greedy: bool,
-    /// Draw among the k likeliest tokens; 0 is all
+    /// Sample from the k likeliest tokens; 0 is all
     #[arg(long, value_name = "K", default_value_t = 0)]
     pub top_k: usize,
-    /// Draw among the likeliest tokens that reach this probability together; 1 is all
+    /// Sample from the likeliest tokens with this total probability; 1 is all
     #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
     pub top_p: f32,
-    /// Leave out tokens less likely than this share of the likeliest
+    /// Exclude tokens below this share of the highest probability
     #[arg(long, value_name = "P", default_value_t = 0.0, allow_negative_numbers = true)]
     pub min_p: f32,
-    /// Above 1, tokens of the window become less likely
+    /// Penalty for tokens in the context window; 1 is none
     #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
     pub repetition_penalty: f32,
-    /// Seed of the draws
+    /// Sampling seed
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Stop before this text; may be repeated
@@ -38,10 +38,10 @@ pub struct SamplingArguments {
     /// What of it is not shown
     #[command(flatten)]
     pub moderation: ModerationArguments,
-    /// What a GPU reads weights as
+    /// Precision in which a GPU reads weights
     #[arg(long, value_name = "PRECISION", value_enum, default_value = "auto")]
     pub precision: PrecisionArgument,
-    /// Choose a real GPU's kernels by its kind alone, instead of timing variants for up to two seconds
+    /// Choose GPU kernels by adapter kind instead of timing variants (up to two seconds)
     #[arg(long)]
     pub no_autotune: bool,
 }
@@ -49,10 +49,10 @@ pub struct SamplingArguments {
 /// Which trained model, shared by `generate`, `chat`, `export` and `tokenizer`.
 #[derive(Args, Clone, Debug)]
 pub struct ModelArguments {
-    /// Folder of the project
+    /// Project folder
     #[arg(long, value_name = "DIR", default_value = DEFAULT_PROJECT)]
     pub project: PathBuf,
-    /// Run by number, name or title; the latest unless said
+    /// Run: number, name or title [default: the latest]
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
     /// Checkpoint: best, latest, or the path of a checkpoint file
@@ -66,20 +66,21 @@ pub struct GenerateArguments {
     /// Which model
     #[command(flatten)]
     pub model: ModelArguments,
-    /// What the text begins with
+    /// Prompt
     #[arg(long, value_name = "TEXT", default_value = "\n")]
     pub prompt: String,
     /// How tokens are drawn
     #[command(flatten)]
     pub sampling: SamplingArguments,
-    /// Write so many texts at once, under the seeds from --seed on, each as it would be by itself: on the CPU bit for bit, on a GPU but for
-    /// rounding
+    /// Generate N texts in one batch, with consecutive seeds from --seed
+    ///
+    /// Each text equals the one that its seed gives alone: bit for bit on the CPU, up to rounding on a GPU.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub samples: Option<u16>,
-    /// auto, cpu, gpu, or part of an adapter's name
+    /// Device: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// One JSON object per line instead of text
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -90,14 +91,15 @@ pub struct ClassifyArguments {
     /// Which model: a run whose objective is classify, or a reward model
     #[command(flatten)]
     pub model: ModelArguments,
-    /// A text; may be repeated
+    /// Text to classify; may be repeated
     #[arg(long, value_name = "TEXT", required_unless_present = "file")]
     pub text: Vec<String>,
-    /// Texts of a file: JSON Lines with a field `text`, or a table (.csv) with such a column; where it has labels, too, says how many
-    /// are right
+    /// File of texts: JSON Lines with a field `text`, or a table (.csv) with that column
+    ///
+    /// If the file has labels, the accuracy is printed.
     #[arg(long, value_name = "FILE", conflicts_with = "text")]
     pub file: Option<PathBuf>,
-    /// One JSON object per line instead of text
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
 }
@@ -111,13 +113,13 @@ pub struct ChatArguments {
     /// How tokens are drawn
     #[command(flatten)]
     pub sampling: SamplingArguments,
-    /// What the model is told first of all, where it has a chat template
+    /// System message, for models with a chat template
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
-    /// Go on from the text itself, even if the model has a chat template
+    /// Continue the plain text, even if the model has a chat template
     #[arg(long, conflicts_with = "system")]
     pub no_template: bool,
-    /// auto, cpu, gpu, or part of an adapter's name
+    /// Device: auto, cpu, gpu, or part of an adapter's name
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
 }

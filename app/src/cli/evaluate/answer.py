@@ -100,7 +100,7 @@ def log_likelihood(model, tokenizer, row, choice):
 def main():
     parser = argparse.ArgumentParser(description="Answers task rows with a model of transformers.")
     parser.add_argument("--model", required=True, help="a name on the Hub, or a folder")
-    parser.add_argument("--rows", nargs="*", help="files of rows; all beside this program unless said")
+    parser.add_argument("--rows", nargs="*", help="files of rows [default: all next to this program]")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     here = pathlib.Path(__file__).resolve().parent
