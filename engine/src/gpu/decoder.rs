@@ -1,11 +1,11 @@
 //! Generation on a device, of several texts at once. The host uploads prompts and random numbers, replays whole tokens (feed, model,
 //! sampler), and reads what was written in batches; logits never leave the device. Rows of the plan that no text needs are idle.
 
-use super::{Gpu, GpuExecutor};
 use super::program::Program;
 use super::replay::{Pacing, Recorder, Unit};
 use super::run::f16_bytes;
 use super::storage::Storage;
+use super::{Gpu, GpuExecutor};
 use crate::error::{Error, Result};
 use crate::plan::decode::{DecodeBuffer, DecodePlans, DecodeState, MAX_DRAWS, SampleSettings, capacity};
 use crate::plan::estimate::work;
