@@ -25,21 +25,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The commit that `GLASSHOUSE_COMMIT` names, or the checked-out one if it says `git`, as `cargo install --path app` has it say
-/// (`.cargo/config.toml`). Other builds name none: a new commit would compile this crate and link its tests again.
+/// The commit that `GLASSHOUSE_COMMIT` names, or the checked-out one. Set to nothing, it names none: each commit compiles this crate anew.
 fn commit() -> Option<String> {
     println!("cargo::rerun-if-env-changed=GLASSHOUSE_COMMIT");
-    let named = std::env::var("GLASSHOUSE_COMMIT").ok().filter(|commit| !commit.is_empty())?;
-    let full = if named == "git" {
-        // Grows with each commit and each checkout.
-        if let Some(log) =
-            git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists())
-        {
-            println!("cargo::rerun-if-changed={log}");
+    let full = match std::env::var("GLASSHOUSE_COMMIT") {
+        Ok(named) => Some(named).filter(|commit| !commit.is_empty())?,
+        Err(_) => {
+            // Grows with each commit and each checkout.
+            let log = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists());
+            log.iter().for_each(|log| println!("cargo::rerun-if-changed={log}"));
+            git(&["rev-parse", "HEAD"])?
         }
-        git(&["rev-parse", "HEAD"])?
-    } else {
-        named
     };
     Some(full.chars().take(12).collect())
 }
