@@ -254,11 +254,6 @@ fn longer_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     }
     let id = egui::Id::unique(("steps in all", &run.name, run.steps));
     let mut steps = ui.data(|data| data.get_temp(id)).unwrap_or(run.steps.saturating_mul(2));
-    let range = run.steps.saturating_add(1)..=100_000_000;
-    let chosen = ui.add(widgets::whole_number(&mut steps).range(range).speed(run.steps as f64 * 0.01));
-    if chosen.accessible_name("Steps in all").changed() {
-        ui.data_mut(|data| data.insert_temp(id, steps));
-    }
     let launch = RunLaunch { steps: Some(steps), ..RunLaunch::default() };
     let resume = Command::Resume { run: Some(run.name.clone()), launch };
     let button = |ui: &mut Ui, icon: egui_material_icons::MaterialIcon, name: &str| {
@@ -267,6 +262,12 @@ fn longer_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         )
     };
     press(ui, context, button, icons::ICON_FAST_FORWARD, "Train longer", resume);
+    let range = run.steps.saturating_add(1)..=100_000_000;
+    let number = widgets::whole_number(&mut steps).range(range).speed(run.steps as f64 * 0.01);
+    let chosen = ui.add(number.prefix("to ").suffix(" steps"));
+    if chosen.accessible_name("Steps in all").changed() {
+        ui.data_mut(|data| data.insert_temp(id, steps));
+    }
 }
 
 fn press(
