@@ -162,7 +162,8 @@ impl DataPage {
                         (ui.clip_rect().bottom() - ui.cursor().top() - space::LARGE).clamp(420.0, 1600.0);
                     ui.horizontal_top(|ui| {
                         ui.spacing_mut().item_spacing.x = gap;
-                        let (left, right) = (288.0, 312.0);
+                        let left = (width * 0.22).floor().clamp(288.0, 520.0);
+                        let right = (width * 0.2).floor().clamp(312.0, 420.0);
                         column(ui, left, |ui| self.documents_ui(ui, context, height));
                         column(ui, width - left - right - 2.0 * gap, |ui| {
                             self.middle_ui(ui, context, height);
