@@ -125,11 +125,10 @@ fn articles(text: &str) -> String {
     whole
 }
 
-/// With a capital letter at the beginning of every sentence.
+/// With a capital letter at the beginning of every sentence. In `"Why?" he asked.` no sentence begins after the quotation.
 pub(super) fn capitals(text: &str) -> String {
     let mut whole = String::with_capacity(text.len());
-    // Whether the last letter ended a sentence, whether it was a space, and whether a new sentence begins.
-    let (mut ended, mut spaced, mut begins) = (false, true, true);
+    let (mut before, mut ended, mut begins) = (' ', false, true);
     for letter in text.chars() {
         if begins && letter.is_alphanumeric() {
             whole.extend(letter.to_uppercase());
@@ -137,10 +136,10 @@ pub(super) fn capitals(text: &str) -> String {
         } else {
             whole.push(letter);
         }
-        // An opening quotation mark begins a sentence too, unlike a closing one.
-        begins |= (ended && letter == ' ') || (letter == '"' && spaced);
-        spaced = letter.is_whitespace();
-        ended = matches!(letter, '.' | '!' | '?');
+        // An opening quotation mark begins a sentence too.
+        begins |= letter == ' ' && ended || letter == '"' && before == ' ';
+        ended = matches!(letter, '.' | '!' | '?') || letter == '"' && before == '.';
+        before = letter;
     }
     whole
 }
