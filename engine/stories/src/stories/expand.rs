@@ -45,8 +45,8 @@ impl Picker {
                 self.resolve_into(entry, grammar, resolved);
                 rest = tail;
             } else {
-                let (choices, tail) = alternatives(inside);
-                let choice = self.pick(&choices);
+                let (count, tail) = alternatives(inside, usize::MAX);
+                let (_, choice) = alternatives(inside, self.below(count));
                 self.resolve_into(choice, grammar, resolved);
                 rest = tail;
             }
@@ -55,63 +55,59 @@ impl Picker {
     }
 }
 
-/// The alternatives up to the closing bracket, and what follows it.
-fn alternatives(text: &str) -> (Vec<&str>, &str) {
-    let (mut choices, mut start, mut depth) = (Vec::new(), 0, 0);
+/// The number of alternatives up to the closing bracket, with what follows it; or the alternative of a number.
+fn alternatives(text: &str, number: usize) -> (usize, &str) {
+    let (mut count, mut start, mut depth) = (0, 0, 0);
     for (at, byte) in text.bytes().enumerate() {
         match byte {
             b'[' => depth += 1,
             b']' if depth > 0 => depth -= 1,
             b'|' | b']' if depth == 0 => {
-                choices.push(&text[start..at]);
-                start = at + 1;
+                if count == number {
+                    return (count, &text[start..at]);
+                }
+                (count, start) = (count + 1, at + 1);
                 if byte == b']' {
-                    return (choices, &text[start..]);
+                    return (count, &text[start..]);
                 }
             }
             _ => {}
         }
     }
-    choices.push(&text[start..]);
-    (choices, "")
+    (count + 1, "")
 }
 
 /// A story's picks by name.
 pub(crate) type Slots = Vec<(&'static str, String)>;
 
-/// Fills in every slot, picks that hold slots themselves included, then the articles.
+/// Deepest nesting of picks that hold slots themselves.
+const DEPTH: usize = 4;
+
+/// Fills in every slot, then the articles.
 pub(crate) fn expand(template: &str, slots: &Slots) -> String {
-    let mut text = template.to_owned();
-    // Picks nest at most three deep.
-    for _ in 0..4 {
-        if !text.contains('{') {
-            break;
-        }
-        text = fill(&text, slots);
-    }
-    articles(&text)
+    let mut text = String::with_capacity(2 * template.len());
+    fill_into(template, slots, DEPTH, &mut text);
+    if text.contains("(n) ") { articles(&text) } else { text }
 }
 
-fn fill(template: &str, slots: &Slots) -> String {
-    let mut text = String::with_capacity(2 * template.len());
+fn fill_into(template: &str, slots: &Slots, depth: usize, text: &mut String) {
     let mut rest = template;
     let find = |name: &str| slots.iter().find(|(slot, _)| *slot == name).map(|(_, pick)| pick.as_str());
     while let Some((before, after)) = rest.split_once('{') {
         text.push_str(before);
         let Some((name, tail)) = after.split_once('}') else { break };
-        match find(name) {
-            Some(pick) => text.push_str(pick),
-            None => {
-                let pick = find(&lowered(name)).unwrap_or(name);
-                let first = pick.chars().next().into_iter().flat_map(char::to_uppercase);
-                text.extend(first);
-                text.extend(pick.chars().skip(1));
-            }
+        let (start, exact) = (text.len(), find(name));
+        let pick = exact.or_else(|| find(&lowered(name))).unwrap_or(name);
+        match depth.checked_sub(1) {
+            Some(depth) => fill_into(pick, slots, depth, text),
+            None => text.push_str(pick),
+        }
+        if let (None, Some(first)) = (exact, text.get_mut(start..start + 1)) {
+            first.make_ascii_uppercase();
         }
         rest = tail;
     }
     text.push_str(rest);
-    text
 }
 
 fn articles(text: &str) -> String {
@@ -126,20 +122,23 @@ fn articles(text: &str) -> String {
 }
 
 /// With a capital letter at the beginning of every sentence. In `"Why?" he asked.` no sentence begins after the quotation.
-pub(super) fn capitals(text: &str) -> String {
-    let mut whole = String::with_capacity(text.len());
-    let (mut before, mut ended, mut begins) = (' ', false, true);
-    for letter in text.chars() {
-        if begins && letter.is_alphanumeric() {
-            whole.extend(letter.to_uppercase());
+pub(super) fn capitals(mut text: String) -> String {
+    let (mut before, mut ended, mut begins) = (b' ', false, true);
+    let mut starts = Vec::new();
+    for (at, letter) in text.bytes().enumerate() {
+        if begins && (letter.is_ascii_alphanumeric() || !letter.is_ascii()) {
+            starts.push(at);
             begins = false;
-        } else {
-            whole.push(letter);
         }
         // An opening quotation mark begins a sentence too.
-        begins |= letter == ' ' && ended || letter == '"' && before == ' ';
-        ended = matches!(letter, '.' | '!' | '?') || letter == '"' && before == '.';
+        begins |= letter == b' ' && ended || letter == b'"' && before == b' ';
+        ended = matches!(letter, b'.' | b'!' | b'?') || letter == b'"' && before == b'.';
         before = letter;
     }
-    whole
+    for at in starts {
+        if let Some(first) = text.get_mut(at..=at) {
+            first.make_ascii_uppercase();
+        }
+    }
+    text
 }

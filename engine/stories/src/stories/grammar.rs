@@ -87,7 +87,7 @@ impl Grammar {
         let table: &'static Table = Box::leak(Box::new(source.parse().map_err(|error| format!("{error}"))?));
         let section = |name| table_of(table, name, "the grammar");
         let each = |name| -> Result<Vec<(&'static str, Texts)>> {
-            let lists = section(name)?.iter();
+            let lists = sorted(section(name)?).into_iter();
             lists.map(|(key, value)| Ok((key.as_str(), texts_of(value, &format!("{name}.{key}"))?))).collect()
         };
         let pronouns = section("pronouns")?.iter().map(|(key, forms)| {
@@ -118,7 +118,8 @@ impl Grammar {
 
     /// The entries of a list; none if there is no such list.
     pub(crate) fn list(&self, name: &str) -> Texts {
-        self.lists.iter().find(|(list, _)| *list == name).map_or(&[], |(_, entries)| entries)
+        let found = self.lists.binary_search_by_key(&name, |(list, _)| list);
+        found.ok().and_then(|at| self.lists.get(at)).map_or(&[], |(_, entries)| entries)
     }
 
     /// Names of one gender: of children, or of animals.
@@ -170,7 +171,8 @@ impl Grammar {
 
     /// Whether brackets are closed, and lists and slots exist.
     pub(crate) fn check_texts(&self, texts: &[&str], known: &[&str], place: &str) -> Result<()> {
-        let mistake = |text: &&str| self.mistake(text, known, 0).map(|what| format!("{place}: {what} in {text:?}"));
+        let mistake =
+            |text: &&str| self.mistake(text, known, 0).map(|what| format!("{place}: {what} in {text:?}"));
         texts.iter().find_map(mistake).map_or(Ok(()), Err)
     }
 
@@ -201,7 +203,8 @@ impl Grammar {
                     if entries.is_empty() {
                         return Some(format!("unknown list <{name}>"));
                     }
-                    if let Some(what) = entries.iter().find_map(|entry| self.mistake(entry, known, depth + 1)) {
+                    if let Some(what) = entries.iter().find_map(|entry| self.mistake(entry, known, depth + 1))
+                    {
                         return Some(what);
                     }
                 }
@@ -249,27 +252,33 @@ fn plot(table: &'static Table, closings: &[(&'static str, Texts)]) -> Result<Plo
 fn slots(table: &'static Table, place: &str) -> Result<Vec<Slot>> {
     let slot = |(name, value): (&'static String, &'static Value)| {
         let place = format!("{place}: the slot {name}");
-        let mut slot = Slot { names: vec![name.as_str()], choices: Vec::new() };
+        let mut slot = Slot { names: Vec::new(), choices: Vec::new() };
         for choice in filled(value, &place)? {
-            let Some(row) = choice.as_table() else {
-                slot.choices.push(vec![as_text(choice, &place)?]);
-                continue;
+            let mut row = match choice.as_table() {
+                None => vec![(name.as_str(), as_text(choice, &place)?)],
+                Some(row) => {
+                    let row = row.iter().map(|(key, text)| Ok((key.as_str(), as_text(text, &place)?)));
+                    row.collect::<Result<Vec<_>>>()?
+                }
             };
-            slot.names = row.keys().map(String::as_str).collect();
-            slot.choices.push(row.values().map(|text| as_text(text, &place)).collect::<Result<_>>()?);
-        }
-        // Tables are sorted by key, so that equal keys are equal names.
-        let rows = slot.choices.iter().zip(value.as_array().into_iter().flatten());
-        let same = |(row, choice): (&Vec<_>, &Value)| {
-            let keys = choice.as_table().map(|row| row.keys().map(String::as_str).collect::<Vec<_>>());
-            row.len() == slot.names.len() && keys.is_none_or(|keys| keys == slot.names)
-        };
-        if !rows.clone().all(same) {
-            return Err(format!("{place}: every choice must fill the same slots"));
+            row.sort_unstable();
+            let (names, texts) = row.into_iter().unzip();
+            if !slot.choices.is_empty() && slot.names != names {
+                return Err(format!("{place}: every choice must fill the same slots"));
+            }
+            slot.names = names;
+            slot.choices.push(texts);
         }
         Ok(slot)
     };
-    table_of(table, "slots", place)?.iter().map(slot).collect()
+    sorted(table_of(table, "slots", place)?).into_iter().map(slot).collect()
+}
+
+/// By name, whatever order the parser keeps: draws follow it.
+fn sorted(table: &'static Table) -> Vec<(&'static String, &'static Value)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_unstable_by_key(|(name, _)| *name);
+    entries
 }
 
 fn field(table: &'static Table, key: &str, place: &str) -> Result<&'static Value> {

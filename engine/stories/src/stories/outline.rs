@@ -69,7 +69,7 @@ impl Outline {
     /// The beats from one number up to another, with spaces between them.
     pub(crate) fn excerpt(&self, beats: Range<usize>) -> String {
         let beats = self.beats.get(beats).unwrap_or_default().iter();
-        beats.map(|beat| capitals(&self.fill(beat))).collect::<Vec<_>>().join(" ")
+        beats.map(|beat| capitals(self.fill(beat))).collect::<Vec<_>>().join(" ")
     }
 
     /// The whole story: three paragraphs.

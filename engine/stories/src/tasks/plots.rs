@@ -39,11 +39,7 @@ fn embedded() -> Vec<About> {
 }
 
 fn read(grammar: &Grammar) -> Result<Vec<About>, String> {
-    let any = About {
-        plot: "",
-        questions: questions(grammar, None)?,
-        summaries: Vec::new(),
-    };
+    let any = About { plot: "", questions: questions(grammar, None)?, summaries: Vec::new() };
     let plots = grammar.plots.iter().map(|plot| {
         let place = format!("plot {}", plot.name);
         let known = grammar.known(Some(plot));
@@ -79,7 +75,9 @@ fn questions(grammar: &Grammar, plot: Option<&Plot>) -> Result<Vec<Question>, St
         let answer = text_field(table, "answer", &place)?;
         grammar.check_texts(&[answer], &known, &place)?;
         Ok(Question {
-            level: level.filter(|level| (1..=super::LEVELS).contains(level)).ok_or_else(|| format!("{place}: level must be 1, 2 or 3"))?,
+            level: level
+                .filter(|level| (1..=super::LEVELS).contains(level))
+                .ok_or_else(|| format!("{place}: level must be 1, 2 or 3"))?,
             needs: list("needs")?,
             ask: Wordings { name, train: train?, validation: validation?, held_out: held_out? },
             answer,
