@@ -73,9 +73,12 @@ pub(crate) fn grammar() -> &'static Grammar {
     &GRAMMAR
 }
 
+/// The text of the embedded grammar.
+pub(crate) const SOURCE: &str = include_str!("../../stories.toml");
+
 #[expect(clippy::panic, reason = "a test reads the embedded grammar")]
 fn embedded() -> Grammar {
-    Grammar::parse(include_str!("../../stories.toml")).unwrap_or_else(|error| panic!("stories.toml: {error}"))
+    Grammar::parse(SOURCE).unwrap_or_else(|error| panic!("stories.toml: {error}"))
 }
 
 impl Grammar {
@@ -83,7 +86,7 @@ impl Grammar {
     ///
     /// # Errors
     /// The first mistake, with the plot and the text that has it.
-    pub(super) fn parse(source: &str) -> Result<Self> {
+    pub(crate) fn parse(source: &str) -> Result<Self> {
         let table: &'static Table = Box::leak(Box::new(source.parse().map_err(|error| format!("{error}"))?));
         let section = |name| table_of(table, name, "the grammar");
         let each = |name| -> Result<Vec<(&'static str, Texts)>> {

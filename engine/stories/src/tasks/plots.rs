@@ -94,14 +94,49 @@ pub(super) fn any() -> &'static [Question] {
 
 /// What is asked about a plot.
 pub(super) fn of(plot: &Plot) -> Option<&'static About> {
-    all().iter().find(|about| about.plot == plot.name)
+    ALL.iter().find(|about| about.plot == plot.name)
 }
 
 /// Every wording of a question.
 pub(super) fn wordings() -> impl Iterator<Item = &'static Wordings> {
-    all().iter().flat_map(|about| about.questions.iter().map(|question| &question.ask))
+    ALL.iter().flat_map(|about| about.questions.iter().map(|question| &question.ask))
 }
 
-fn all() -> &'static [About] {
-    &ALL
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stories::SOURCE;
+
+    #[test]
+    fn a_mistake_in_a_question_is_named() {
+        let found = |right: &str, wrong: &str| {
+            let source = SOURCE.replacen(right, wrong, 1);
+            assert_ne!(source, SOURCE, "{right}");
+            read(&Grammar::parse(&source).unwrap()).unwrap_err()
+        };
+        for (right, wrong, error) in [
+            (
+                "Where did {Hero} look first?",
+                "Where did {Heron} look?",
+                "plot lost-toy: the question story-where-look: unknown slot {Heron} in \"Where did {Heron} look?\"",
+            ),
+            (
+                "validation = [\"Tell me where {Hero} looked.\"]\n",
+                "",
+                "plot lost-toy: the question story-where-look has no `validation`",
+            ),
+            (
+                "name = \"story-where-look\"\nlevel = 1",
+                "name = \"story-where-look\"\nlevel = 4",
+                "plot lost-toy: the question story-where-look: level must be 1, 2 or 3",
+            ),
+            (
+                "text = \"{Hero} lost {his} {toy}, and",
+                "txt = \"{Hero} lost {his} {toy}, and",
+                "plot lost-toy: a summary has no `text`",
+            ),
+        ] {
+            assert_eq!(found(right, wrong), error);
+        }
+    }
 }
