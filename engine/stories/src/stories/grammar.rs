@@ -50,8 +50,6 @@ pub(crate) struct Plot {
     /// The beats of the three paragraphs, without the introduction and the closing; each is one of its texts.
     pub paragraphs: [Vec<Texts>; 3],
     pub closings: Texts,
-    /// Its questions and summaries, for tasks.
-    pub table: &'static Table,
 }
 
 #[derive(Debug)]
@@ -65,7 +63,6 @@ pub(crate) struct Grammar {
     pub(super) friend: Texts,
     pub(super) habit: Texts,
     pub(crate) plots: Vec<Plot>,
-    pub(crate) table: &'static Table,
 }
 
 /// The embedded grammar.
@@ -74,7 +71,7 @@ pub(crate) fn grammar() -> &'static Grammar {
 }
 
 /// The text of the embedded grammar.
-pub(crate) const SOURCE: &str = include_str!("../../stories.toml");
+const SOURCE: &str = include_str!("../../stories.toml");
 
 #[expect(clippy::panic, reason = "a test reads the embedded grammar")]
 fn embedded() -> Grammar {
@@ -87,7 +84,7 @@ impl Grammar {
     /// # Errors
     /// The first mistake, with the plot and the text that has it.
     pub(crate) fn parse(source: &str) -> Result<Self> {
-        let table: &'static Table = Box::leak(Box::new(source.parse().map_err(|error| format!("{error}"))?));
+        let table = parsed(source)?;
         let section = |name| table_of(table, name, "the grammar");
         let each = |name| -> Result<Vec<(&'static str, Texts)>> {
             let lists = sorted(section(name)?).into_iter();
@@ -109,7 +106,6 @@ impl Grammar {
             friend: texts(beats, "friend", "beats")?,
             habit: texts(beats, "habit", "beats")?,
             plots: Vec::new(),
-            table,
         };
         let closings = each("closings")?;
         for table in tables(table, "plot", "the grammar")? {
@@ -248,7 +244,6 @@ fn plot(table: &'static Table, closings: &[(&'static str, Texts)]) -> Result<Plo
         slots: if table.contains_key("slots") { slots(table, &place)? } else { Vec::new() },
         paragraphs: [beats("opening")?, beats("middle")?, beats("ending")?],
         closings: found.ok_or_else(|| format!("{place}: there are no closings {closing}"))?.1,
-        table,
     })
 }
 
@@ -284,6 +279,12 @@ fn sorted(table: &'static Table) -> Vec<(&'static String, &'static Value)> {
     entries
 }
 
+/// A TOML file, for as long as the program runs.
+pub(crate) fn parsed(source: &str) -> Result<&'static Table> {
+    let table = source.parse::<Table>().map_err(|error| error.to_string())?;
+    Ok(Box::leak(Box::new(table)))
+}
+
 fn field(table: &'static Table, key: &str, place: &str) -> Result<&'static Value> {
     table.get(key).ok_or_else(|| format!("{place} has no `{key}`"))
 }
@@ -292,7 +293,8 @@ fn as_table(value: &'static Value, place: &str) -> Result<&'static Table> {
     value.as_table().ok_or_else(|| format!("{place} must be a table"))
 }
 
-fn table_of(table: &'static Table, key: &str, place: &str) -> Result<&'static Table> {
+/// A field that is a table.
+pub(crate) fn table_of(table: &'static Table, key: &str, place: &str) -> Result<&'static Table> {
     as_table(field(table, key, place)?, &format!("{place}: {key}"))
 }
 

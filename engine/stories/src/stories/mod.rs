@@ -13,9 +13,7 @@ mod outline;
 pub(crate) use expand::{Picker, Slots, expand};
 use glasshouse_protocol::END_OF_TEXT;
 use glasshouse_protocol::random::nth;
-#[cfg(test)]
-pub(crate) use grammar::SOURCE;
-pub(crate) use grammar::{Grammar, Plot, grammar, tables, text as text_field, texts};
+pub(crate) use grammar::{Grammar, Plot, grammar, parsed, table_of, tables, text as text_field, texts};
 pub(crate) use outline::Outline;
 use std::io::Write;
 

@@ -1,8 +1,8 @@
-//! What is asked about each plot of the stories, and what its stories come to in a sentence: `[[question]]`, `[[plot.question]]` and
-//! `[[plot.summary]]` of `stories.toml`.
+//! What is asked about each plot of the stories, and what its stories come to in a sentence: `questions.toml`. It is a file of
+//! its own, since a browser's engine has the stories without the tasks.
 
 use super::draw::Wordings;
-use crate::stories::{Grammar, Plot, grammar, tables, text_field, texts};
+use crate::stories::{Grammar, Plot, grammar, parsed, table_of, tables, text_field, texts};
 use std::sync::LazyLock;
 use toml::{Table, Value};
 
@@ -30,20 +30,24 @@ pub(super) struct About {
     pub summaries: Vec<(&'static str, &'static [&'static str])>,
 }
 
+const SOURCE: &str = include_str!("../../questions.toml");
+
 /// About any plot, and then about each.
 static ALL: LazyLock<Vec<About>> = LazyLock::new(embedded);
 
 #[expect(clippy::panic, reason = "a test reads the embedded questions")]
 fn embedded() -> Vec<About> {
-    read(grammar()).unwrap_or_else(|error| panic!("stories.toml: {error}"))
+    read(SOURCE, grammar()).unwrap_or_else(|error| panic!("questions.toml: {error}"))
 }
 
-fn read(grammar: &Grammar) -> Result<Vec<About>, String> {
-    let any = About { plot: "", questions: questions(grammar, None)?, summaries: Vec::new() };
+fn read(source: &str, grammar: &Grammar) -> Result<Vec<About>, String> {
+    let asked = parsed(source)?;
+    let any = About { plot: "", questions: questions(asked, grammar, None)?, summaries: Vec::new() };
     let plots = grammar.plots.iter().map(|plot| {
         let place = format!("plot {}", plot.name);
         let known = grammar.known(Some(plot));
-        let summaries = tables(plot.table, "summary", &place)?.map(|table| {
+        let asked = table_of(asked, plot.name, "the file")?;
+        let summaries = tables(asked, "summary", &place)?.map(|table| {
             let place = format!("{place}: a summary");
             let (text, keys) = (text_field(table, "text", &place)?, texts(table, "keys", &place)?);
             grammar.check_texts(&[text], &known, &place)?;
@@ -53,13 +57,13 @@ fn read(grammar: &Grammar) -> Result<Vec<About>, String> {
         if summaries.len() != 3 {
             return Err(format!("{place} must have three summaries"));
         }
-        Ok(About { plot: plot.name, questions: questions(grammar, Some(plot))?, summaries })
+        Ok(About { plot: plot.name, questions: questions(asked, grammar, Some(plot))?, summaries })
     });
     std::iter::once(Ok(any)).chain(plots).collect()
 }
 
-fn questions(grammar: &Grammar, plot: Option<&Plot>) -> Result<Vec<Question>, String> {
-    let place = plot.map_or("the grammar".to_owned(), |plot| format!("plot {}", plot.name));
+fn questions(asked: &'static Table, grammar: &Grammar, plot: Option<&Plot>) -> Result<Vec<Question>, String> {
+    let place = plot.map_or("any plot".to_owned(), |plot| format!("plot {}", plot.name));
     let known = grammar.known(plot);
     let question = |table: &'static Table| {
         let name = text_field(table, "name", &format!("{place}: a question"))?;
@@ -84,7 +88,7 @@ fn questions(grammar: &Grammar, plot: Option<&Plot>) -> Result<Vec<Question>, St
             keys: list("keys")?,
         })
     };
-    tables(plot.map_or(grammar.table, |plot| plot.table), "question", &place)?.map(question).collect()
+    tables(asked, "question", &place)?.map(question).collect()
 }
 
 /// What can be asked about any plot.
@@ -105,14 +109,13 @@ pub(super) fn wordings() -> impl Iterator<Item = &'static Wordings> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stories::SOURCE;
 
     #[test]
     fn a_mistake_in_a_question_is_named() {
         let found = |right: &str, wrong: &str| {
             let source = SOURCE.replacen(right, wrong, 1);
             assert_ne!(source, SOURCE, "{right}");
-            read(&Grammar::parse(&source).unwrap()).unwrap_err()
+            read(&source, grammar()).unwrap_err()
         };
         for (right, wrong, error) in [
             (
