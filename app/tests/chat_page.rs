@@ -190,7 +190,7 @@ fn what_cannot_be_kept_is_not_shown_as_kept() {
     let mut scene = wide(Engine { failing, ..Engine::full() }, PageName::Chat);
     say(&mut scene, "Who was it?");
     press(&mut scene, "Good reply 1");
-    assert!(scene.harness.query_by_label("You found it good.").is_none());
+    assert!(scene.harness.query_by_label("You rated it good.").is_none());
     assert!(!is_disabled(&scene, "Good reply 1"), "it can be said again");
     improve(&mut scene, " Indeed.");
     let typed = scene.harness.get_by_label("Better reply 1").accesskit_node().value().unwrap();
@@ -198,7 +198,7 @@ fn what_cannot_be_kept_is_not_shown_as_kept() {
     scene.engine.failing = |_| false;
     press(&mut scene, "Keep reply 1");
     assert_eq!(kinds(&scene), [FeedbackKind::Better, FeedbackKind::Pair]);
-    assert!(scene.harness.query_by_label("As you put it.").is_some());
+    assert!(scene.harness.query_by_label("Rewritten by you.").is_some());
 }
 
 #[test]
@@ -211,9 +211,9 @@ fn a_reply_is_rated_with_what_it_was_asked_with() {
     scene.frame();
     press(&mut scene, "Good reply 1");
     assert_eq!(scene.engine.feedback[0].prompt, [ChatMessage::new(Speaker::User, "Who was it?")]);
-    assert!(scene.harness.query_by_label("You found it good.").is_some());
+    assert!(scene.harness.query_by_label("You rated it good.").is_some());
     press(&mut scene, "Remove feedback 1");
-    assert!(scene.harness.query_by_label("You found it good.").is_none(), "the row is gone");
+    assert!(scene.harness.query_by_label("You rated it good.").is_none(), "the row is gone");
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn a_prompt_of_the_queue_is_answered_in_a_conversation_of_its_own_and_leaves_the
     let (messages, _) = asked(&mut scene).pop().unwrap();
     assert_eq!(messages, [ChatMessage::new(Speaker::User, "Why was the boy sad?")], "its own, told nothing");
     improve(&mut scene, " Indeed.");
-    assert!(scene.harness.query_by_label_contains("Nothing of what was proposed is left").is_some());
+    assert!(scene.harness.query_by_label_contains("No proposals left").is_some());
 }
 
 fn system_prompt(scene: &Scene) -> String {
@@ -407,7 +407,7 @@ fn looking_through_prompts_is_stopped_and_waits_for_a_file() {
     press(&mut scene, "What to answer next");
     assert!(!is_disabled(&scene, "Choose prompts"));
     propose(&mut scene, Uncertainty::Entropy);
-    assert!(scene.harness.query_by_label_contains("Looking through the file").is_some());
+    assert!(scene.harness.query_by_label_contains("Searching the file").is_some());
     press(&mut scene, "Stop looking");
     let sent = scene.sent().into_iter().find(|sent| silent(&sent.command)).unwrap();
     let stopped = scene.sent_of(|command| matches!(command, Command::Cancel { .. }));

@@ -102,7 +102,7 @@ fn a_card_that_is_switched_is_sent_then_tried_and_can_be_taken_back() {
     rest(&mut window);
     assert!(is_on(&window, lists));
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::JudgeSample { documents: 100 }));
-    press(&mut window, Role::Button, "Take the last change of the recipe back");
+    press(&mut window, Role::Button, "Undo the last change of the recipe");
     let toml = bench::recipe_with("fineweb-quality", false).toml;
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::SetRecipe { toml }));
     tell(window.state_mut(), [bench::recipe()]);
@@ -173,7 +173,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     let start = CleaningStart::Resumed { documents: 6_120 };
     answer(window.state_mut(), is_clean, [Event::CleaningStarted { start }]);
     window.run_steps(3);
-    assert!(shows(&window, "Going on behind the 6,120 documents"));
+    assert!(shows(&window, "Resuming after the 6,120 documents"));
     answer(window.state_mut(), is_clean, [failed(ErrorKind::Refused)]);
     window.run_steps(3);
     assert!(shows(&window, "This did not work"));
@@ -191,10 +191,10 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
 #[test]
 fn a_recipe_that_was_changed_since_asks_for_another_cleaning() {
     let mut window = cleaned();
-    assert!(!shows(&window, "The recipe was changed since"));
+    assert!(!shows(&window, "The recipe has changed since"));
     tell(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("language", false) }]);
     window.run_steps(3);
-    assert!(shows(&window, "The recipe was changed since"));
+    assert!(shows(&window, "The recipe has changed since"));
     forget(window.state_mut());
     press(&mut window, Role::Button, "Clean again");
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::Clean));
@@ -254,7 +254,7 @@ fn dropped_documents_are_listed_by_stage_and_say_why() {
 fn a_document_of_the_sample_is_compared_and_again_when_the_recipe_changes() {
     let mut window = raw();
     press(&mut window, Role::RadioButton, "Sample");
-    assert!(shows(&window, "71 of 100 documents kept by the recipe as it is"));
+    assert!(shows(&window, "71 of 100 documents kept by the current recipe"));
     forget(window.state_mut());
     let row = format!("Sample {}, kept", bench::LIGHTHOUSE);
     window.get_by_label(&row).click();
@@ -323,7 +323,7 @@ fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
     // High enough for the whole list of files.
     let told = [bench::recipe(), bench::judged()];
     let mut window = window(bench::documents(false), told, [1280.0, 1200.0]);
-    assert!(shows(&window, "2 files were not read, or not whole: Files says why."));
+    assert!(shows(&window, "2 files were not read, or only in part: see Files."));
     press(&mut window, Role::Tab, "Files");
     assert!(shows(&window, "Not read: empty."));
     assert!(shows(&window, "Read but for a part: has a line that is no JSON."));
@@ -384,7 +384,7 @@ fn personal_data_copies_tables_and_troubles_are_shown() {
     assert_eq!(sent(window.state_mut()), [Command::SetPersonal { class, action }]);
     press(&mut window, Role::Tab, "Report");
     assert!(shows(&window, "14,740 → 10,301") && shows(&window, "Copy as CSV: By licence"));
-    press(&mut window, Role::DisclosureTriangle, "What could not be read");
+    press(&mut window, Role::DisclosureTriangle, "Unreadable files and parts");
     assert!(shows(&window, "holds pictures of pages and no text"));
 }
 

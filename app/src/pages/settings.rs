@@ -126,8 +126,8 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 fn describe(device: &DeviceSummary) -> String {
     let kind = match device.kind {
-        DeviceType::Cpu => "Our own code on its cores",
-        DeviceType::Software => "Software, for tests: slower than the CPU itself",
+        DeviceType::Cpu => "Runs on the processor's cores",
+        DeviceType::Software => "Software rendering, for tests: slower than the CPU device",
         DeviceType::Gpu => "GPU",
     };
     let memory = device.memory.map(|memory| format!(" · {} for a model", format::bytes(memory)));

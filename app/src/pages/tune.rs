@@ -232,7 +232,7 @@ impl TunePage {
         card(ui, |ui| {
             head(ui, "What it takes");
             if context.draft.start.is_none() {
-                quiet_text(ui, "Memory and time are shown here once there is a model to begin with.");
+                quiet_text(ui, "Choose a base model to see memory and time.");
                 return;
             }
             ui.spacing_mut().item_spacing.y = space::TIGHT;

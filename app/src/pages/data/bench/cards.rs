@@ -194,7 +194,7 @@ fn sample_ui(ui: &mut Ui, card: &StageCard, sample: &SampleStage, documents: usi
     let silent = alone == 0 && sample.edited == 0;
     if silent && matches!(card.group, Group::Duplicates | Group::Contamination) {
         if card.on {
-            caption(ui, "compares all documents: a cleaning counts it");
+            caption(ui, "compares all documents: counted during cleaning");
         }
         return;
     }
