@@ -69,7 +69,7 @@ fn the_page_asks_for_the_recipe_once_and_then_tries_it_on_a_sample() {
     tell(window.state_mut(), [bench::judged()]);
     rest(&mut window);
     assert_eq!((asked(&mut window, &Command::ShowRecipe), asked(&mut window, &sample)), (1, 1));
-    assert!(shows(&window, "drops 15 of 100 in its turn, 21 alone"));
+    assert!(shows(&window, "drops 15 of 100 after earlier steps, 21 on its own"));
     assert!(shows(&window, "off · would drop 9 of 100"));
     assert!(shows(&window, "keeps 71 of 100 documents in a sample"));
     assert!(shows(&window, "Nothing leaves this machine."));
@@ -326,7 +326,7 @@ fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
     assert!(shows(&window, "2 files were not read, or only in part: see Files."));
     press(&mut window, Role::Tab, "Files");
     assert!(shows(&window, "Not read: empty."));
-    assert!(shows(&window, "Read but for a part: has a line that is no JSON."));
+    assert!(shows(&window, "Read in part: has a line that is no JSON."));
     forget(window.state_mut());
     press(&mut window, Role::Button, "Remove crew.txt");
     assert!(shows(&window, "removed"));
@@ -354,7 +354,7 @@ fn a_file_is_held_out_in_place_of_a_share_and_trains_again() {
     let lists = |command: &Command| matches!(command, Command::ListDocuments { .. });
     rest(&mut window);
     assert!(sent(window.state_mut()).iter().any(lists), "the documents are divided by it");
-    assert!(shows(&window, "forum.jsonl, in place of a share of the text."));
+    assert!(shows(&window, "forum.jsonl, instead of a share of the text."));
     assert!(!shows(&window, "Share held out for validation"));
     for file in ["harbour-museum.warc.gz", "ships-logs.csv"] {
         press(&mut window, Role::Button, &format!("Hold out {file}"));

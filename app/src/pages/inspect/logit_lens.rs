@@ -73,10 +73,10 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         ui,
         match shading {
             Shading::Probability => {
-                "The likeliest next token of each layer, shaded by its probability. Press a column to look at its position."
+                "The likeliest next token at each layer, shaded by its probability. Press a column to choose its position."
             }
             Shading::Divergence => {
-                "Bits by which each layer's prediction is away from the last layer's. Press a column to look at its position."
+                "KL divergence of each layer's prediction from the last layer's, in bits. Press a column to choose its position."
             }
         },
     );
