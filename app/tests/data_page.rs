@@ -167,7 +167,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     let stopped = Event::CleaningStopped { documents: Some(6_120) };
     answer(window.state_mut(), is_clean, [stopped, failed(ErrorKind::Cancelled)]);
     window.run_steps(3);
-    assert!(shows(&window, "the next one goes on from there.") && !shows(&window, "This did not work"));
+    assert!(shows(&window, "the next one goes on from there.") && !shows(&window, "The action failed"));
 
     press(&mut window, Role::Button, "Clean");
     let start = CleaningStart::Resumed { documents: 6_120 };
@@ -176,14 +176,14 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     assert!(shows(&window, "Resuming after the 6,120 documents"));
     answer(window.state_mut(), is_clean, [failed(ErrorKind::Refused)]);
     window.run_steps(3);
-    assert!(shows(&window, "This did not work"));
+    assert!(shows(&window, "The action failed"));
     // Below the failure the button is there too.
     press(&mut window, Role::Button, "Clean");
     let done = [bench::cleaned(), bench::documents(true), Event::Finished];
     answer(window.state_mut(), is_clean, done);
     window.run_steps(3);
     let share = 100.0 * bench::report().kept.bytes as f64 / bench::report().raw.bytes as f64;
-    assert!(shows(&window, &format!("{share:.1} %")) && !shows(&window, "This did not work"));
+    assert!(shows(&window, &format!("{share:.1} %")) && !shows(&window, "The action failed"));
     assert!(window.query_by_role_and_label(Role::Button, "Save report").is_some());
     assert!(shows(&window, "Last cleaning: dropped 2,310 documents, removed 913 kB"));
 }

@@ -149,7 +149,7 @@ fn the_key_that_a_head_reads_from_most_is_in_sight_however_long_the_prompt_is() 
 #[test]
 fn arrow_keys_read_the_cells_of_a_head() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Attention]);
-    let name = "Attention of the head, cells by the arrow keys";
+    let name = "Attention of the head, choose cells with the arrow keys";
     scene.harness.get_by_label(name).focus();
     scene.settle();
     scene.harness.key_press(Key::ArrowDown);

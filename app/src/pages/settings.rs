@@ -109,7 +109,7 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             widgets::quiet_text(ui, text::NO_MIXED_PRECISION);
             return;
         }
-        widgets::quiet_text(ui, "Precision of the next run, and of new projects");
+        widgets::quiet_text(ui, "Precision of the next run and of new projects");
         let choices = [
             (Precision::Auto, "Automatic", text::AUTO_PRECISION),
             (Precision::F32, "32 bits", text::FULL_PRECISION),

@@ -145,7 +145,7 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
             };
             response.widget_info(|| WidgetInfo {
                 current_text_value: Some(said()),
-                ..WidgetInfo::labeled(Role::Button, true, "Logit lens, positions by the arrow keys")
+                ..WidgetInfo::labeled(Role::Button, true, "Logit lens, choose positions with the arrow keys")
             });
             let pointed = response.hover_pos().map(cell_at);
             match pointed {

@@ -5,8 +5,8 @@ use super::{Term, entry};
 /// Each explained.
 pub const TERMS: &[Term] = &[
     entry(
-        "begins with",
-        &["began with", "checkpoint to begin with"],
+        "initial weights",
+        &["base checkpoint", "base model"],
         "The initial weights: random ones, or those of a checkpoint or an imported model, with their tokenizer.",
         "",
         "Howard and Ruder 2018, ULMFiT",
