@@ -189,7 +189,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
         "Canaries\n========",
         "7 canaries and 4 that were not planted",
         "By number of insertions",
-        "What this cannot show",
+        "Limitations",
     ] {
         assert!(report.contains(part), "{part}: {report}");
     }
@@ -296,5 +296,5 @@ fn canaries_are_planted_into_texts_alone_and_a_run_without_them_says_so() {
     let error = error_of(folder, &["plan", "--canaries", "201"]);
     assert!(error.contains("data.canaries = 201 must be at most 200"), "{error}");
     let error = error_of(folder, &["train", "--project", "first", "--resume", "--canaries", "5"]);
-    assert!(error.contains("--canaries is 5 where the run has 0"), "{error}");
+    assert!(error.contains("--canaries is 5 instead of 0"), "{error}");
 }

@@ -178,7 +178,7 @@ fn layers_batch_size_and_learning_rate_are_options_of_train_and_plan() {
     let run = std::fs::read_to_string(folder.path().join("quick/runs/1-nanogpt-cpu/run.toml")).unwrap();
     assert!(run.contains("learning_rate = 0.01\nmin_learning_rate = 0.001\n"), "{run}");
     let other = ["train", "--project", "quick", "--resume", "--lr", "0.1"];
-    fail(folder.path(), &other, 2, &["--resume", "--lr is 0.1 where the run has 0.01"]);
+    fail(folder.path(), &other, 2, &["--resume", "--lr is 0.1 instead of 0.01"]);
 }
 
 #[cfg(not(feature = "window"))]
@@ -540,7 +540,7 @@ fn a_trained_project_gets_specific_answers() {
     let resumed = succeed(folder, &["train", "--project", "p", "--resume", "--stop-after", "10", "--json"]);
     let lines = json_lines(&resumed);
     let notices = events(&lines, "notice");
-    let text = "the run is at step 12 already, so --stop-after 10 leaves nothing to train";
+    let text = "the run is already at step 12, so --stop-after 10 leaves nothing to train";
     assert!(notices.iter().any(|notice| notice["text"] == text), "{resumed}");
     assert!(events(&lines, "step").is_empty(), "{resumed}");
     let told = succeed(folder, &["train", "--project", "p", "--resume", "--stop-after", "10"]);
@@ -559,7 +559,7 @@ fn a_trained_project_gets_specific_answers() {
     let output = chat.stdin(std::fs::File::open(folder.join("prompts")).unwrap()).output().unwrap();
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{message}");
-    let end = "error: standard input, line 2: is not UTF-8; give text in UTF-8\n";
+    let end = "error: standard input, line 2: not UTF-8; convert it to UTF-8\n";
     assert!(message.ends_with(end), "{message}");
 
     succeed(folder, &["pack", "--project", "p"]);

@@ -119,10 +119,10 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
         folder,
         &[&EVALUATE[..], &["--no-likelihood", "--task", "qa.jsonl", "--card", "card.html"]].concat(),
     );
-    assert!(error.contains("card.html") && error.contains("is there already"), "{error}");
+    assert!(error.contains("card.html") && error.contains("exists already"), "{error}");
     let text = succeed(folder, &[&EVALUATE[..], &["--no-likelihood", "--task", "qa.jsonl"]].concat());
     for part in
-        ["bits_per_byte", "Baselines on the same text", "Task qa.jsonl · generate, 1 row", "What to know"]
+        ["bits_per_byte", "Baselines on the same text", "Task qa.jsonl · generate, 1 row", "Limitations"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -406,7 +406,7 @@ fn slow_python_models_that_do_not_run_here_answer_the_same_rows() {
     let tasks = ["--task", "choices.jsonl", "--task", "qa.jsonl", "--max-tokens", "12"];
     succeed(folder, &[&["evaluate", "--script", "others"], &tasks[..]].concat());
     let error = error_of(folder, &[&["evaluate", "--script", "others"], &tasks[..]].concat());
-    assert!(error.contains("is there already"), "{error}");
+    assert!(error.contains("exists already"), "{error}");
     let results = ["others/choices.results.jsonl", "others/qa.results.jsonl"];
     let answer = |model: &str| {
         let program = folder.join("others/answer.py").display().to_string();

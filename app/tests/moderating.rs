@@ -122,8 +122,8 @@ fn a_bad_file_is_refused_in_a_sentence() {
         (&["--text", "a", "--rules", "latin.jsonl"], &["latin.jsonl is not UTF-8"]),
         (&["--check", "broken.jsonl"], &["broken.jsonl has no row {\"text\", \"label\"}"]),
         (&["--check", "none.jsonl"], &["none.jsonl has no row"]),
-        (&["--train", "few.jsonl"], &["no such folder; make a project first"]),
-        (&[], &["there is nothing to do", "--text TEXT", "--train ROWS", "--check ROWS"]),
+        (&["--train", "few.jsonl"], &["no such folder; create a project first"]),
+        (&[], &["nothing to do", "--text TEXT", "--train ROWS", "--check ROWS"]),
     ] {
         let error = error_of(folder, &[&["moderate", "--project", "p"], more].concat());
         for part in parts {

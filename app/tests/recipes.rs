@@ -49,7 +49,7 @@ fn recipes_are_listed_and_one_that_is_misspelt_is_suggested() {
     let error = error_of(folder.path(), &["recipe", "summarize", "--project", "none"]);
     assert!(error.contains("did you mean `summarise`"), "{error}");
     let error = error_of(folder.path(), &["recipe", "summarise", "--project", "none"]);
-    assert!(error.contains("goes on from a trained model") && error.contains("glasshouse train"), "{error}");
+    assert!(error.contains("fine-tunes a trained model") && error.contains("glasshouse train"), "{error}");
     assert!(!folder.path().join("none").exists());
 }
 
@@ -95,7 +95,7 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
         assert_eq!(score["rows"], held_out.lines().count());
         assert!(train.lines().all(|row| !held_out.contains(row)));
         let error = error_of(folder, &["recipe", recipe.name, "--example", &file]);
-        assert!(error.contains("is there already"), "{error}");
+        assert!(error.contains("exists already"), "{error}");
     }
 }
 
@@ -280,7 +280,7 @@ fn the_books_exercises_run_on_data_of_their_shapes_and_give_no_verdict() {
     for other in ["sft", "verdict"] {
         let again = ["reproduce", other, "--project", "book", "--device", "cpu", "--resume"];
         let error = error_of(folder, &again);
-        assert!(error.contains("is none of reproduce"), "{error}");
+        assert!(error.contains("is not a run of reproduce"), "{error}");
     }
 }
 
@@ -290,7 +290,7 @@ fn an_exercise_without_its_weights_or_its_data_is_refused() {
     let folder = folder.path();
     book(folder);
     for (arguments, said) in [
-        (&["spam", "--data", "messages.tsv"][..], "openai-community/gpt2, which are not at hand"),
+        (&["spam", "--data", "messages.tsv"][..], "openai-community/gpt2, which are not on this machine"),
         (&["spam", "--data", "messages.tsv"], "--weights"),
         (&["sft", "--data", "rows.json"], "huggingface.co/openai-community/gpt2-medium"),
         (

@@ -42,7 +42,10 @@ fn the_switch_shows_the_address_and_says_when_a_run_trains() {
     press(&mut window);
     let first = port(&window).expect("an address");
     assert!(std::net::TcpStream::connect(("127.0.0.1", first)).is_ok(), "it listens");
-    assert!(says(&window, "Use this address as the client's base_url") && !says(&window, "A run is training: answers"));
+    assert!(
+        says(&window, "Use this address as the client's base_url")
+            && !says(&window, "A run is training: answers")
+    );
     tell(window.state_mut(), in_training(TrainingState::Running));
     window.run_steps(2);
     assert!(

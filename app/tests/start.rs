@@ -146,7 +146,7 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let trained = losses(&metrics(folder, "first", "2-nanogpt-cpu"));
     assert!(trained[&12] < trained[&0], "{trained:?}");
     let error = error_of(folder, &["train", "--project", "first", "--resume", "--adapter", "none"]);
-    assert!(error.contains("--adapter is none where the run has lora"), "{error}");
+    assert!(error.contains("--adapter is none instead of lora"), "{error}");
     // Whatever reads its weights has them with the adapter added to the layers that it adapts.
     let (after, _) = weights(folder, "first", "2");
     let adapts = |name: &str| {
@@ -381,7 +381,7 @@ fn a_run_begins_with_a_folder_or_a_file_that_is_imported_first() {
         ("./nowhere", &[], "nowhere"),
         ("./first", &[], "config.json"),
         ("stories.gguf", &[], "stories.gguf"),
-        ("./owl", &["--from-project", "first"], "--from-project says which project a run is in"),
+        ("./owl", &["--from-project", "first"], "--from-project names the project of a run"),
     ] {
         let (succeeded, told) = from(place, more);
         assert!(!succeeded && told.contains(said), "{place}: {told}");

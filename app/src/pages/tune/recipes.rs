@@ -48,7 +48,7 @@ pub(super) fn recipes_ui(
     };
     // Where the command line has Markdown's marks, a page has its own type.
     let format = recipe.format().replace('`', "");
-    caption(ui, format!("Teaches {}. Data: {format}.", recipe.learns));
+    caption(ui, format!("Task: {}. Data: {format}.", recipe.learns));
     caption(ui, recipe.row);
     if plain(ui, icons::ICON_SAVE, "Save an example")
         .on_hover_text("This row as a file, as a start for your own")
