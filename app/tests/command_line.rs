@@ -206,7 +206,7 @@ fn a_window_that_cannot_open_is_told_in_one_line() {
             let output = command.output().unwrap();
             let message = stderr(&output);
             assert_eq!(output.status.code(), Some(1), "{message}");
-            assert!(message.starts_with("error: the window does not open"), "{message}");
+            assert!(message.starts_with("error: the window cannot open"), "{message}");
             assert!(message.contains("glasshouse train") && message.lines().count() == 1, "{message}");
         }
         assert!(!folder.path().join("messages.jsonl").exists(), "nothing was recorded");
@@ -274,7 +274,7 @@ fn errors_of_files_end_in_what_to_do() {
         (&["train", "--data", "empty.txt", "--device", "cpu"], "; leave it out, or put text into it"),
         (&["data", "explain", "x", "--in", "stories.txt"], " have the ids"),
         (&["unpack", "stories.txt"], "; get or make it again"),
-        (&["tokenizer", "decode", "--file", "t.json", "257"], "; give ids from 0 to 256"),
+        (&["tokenizer", "decode", "--file", "t.json", "257"], "; use ids from 0 to 256"),
     ] {
         fail(folder.path(), arguments, 1, &[end]);
         let output = glasshouse(folder.path(), arguments);

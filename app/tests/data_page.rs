@@ -167,7 +167,9 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     let stopped = Event::CleaningStopped { documents: Some(6_120) };
     answer(window.state_mut(), is_clean, [stopped, failed(ErrorKind::Cancelled)]);
     window.run_steps(3);
-    assert!(shows(&window, "the next one goes on from there.") && !shows(&window, "The action failed"));
+    assert!(
+        shows(&window, "the next cleaning continues from there.") && !shows(&window, "The action failed")
+    );
 
     press(&mut window, Role::Button, "Clean");
     let start = CleaningStart::Resumed { documents: 6_120 };

@@ -94,7 +94,7 @@ fn decode(arguments: &TokenizerDecodeArguments) -> Result<()> {
     let size = tokenizer.vocabulary_size();
     if let Some(id) = arguments.ids.iter().find(|id| **id as usize >= size) {
         anyhow::bail!(
-            "token {id} is not in the vocabulary; ids are 0 to {} ({size} entries)",
+            "token {id} is not in the vocabulary of {size} entries; use ids from 0 to {}",
             size.saturating_sub(1)
         );
     }

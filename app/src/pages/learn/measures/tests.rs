@@ -244,7 +244,7 @@ fn views_are_measured_at_the_position_that_was_looked_at() {
 
     let instrument = of(View::Tokens);
     inspected(&mut state, &instrument, View::Tokens, &[("surprise", &[2], &[0.0, 6.0])], &[], vec![]);
-    near(take(&state, "surprise_share", &instrument), 0.75, "a uniform guess costs 8.00 bits");
+    near(take(&state, "surprise_share", &instrument), 0.75, "a uniform guess has 8.00 bits");
 
     let instrument = of(View::Embeddings);
     let tokens = vec![TokenText { id: 3, text: " bird".to_owned() }];
