@@ -236,7 +236,7 @@ fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
         (&["--against", "mine"], "it has no config.json"),
         (&["--against", "empty.jsonl"], "no GGUF file"),
         (&["--against", "nowhere"], "unknown run `nowhere`"),
-        (&["--task", "choices.jsonl", "--card", "nowhere/card.html"], "there is no folder nowhere"),
+        (&["--task", "choices.jsonl", "--card", "nowhere/card.html"], "the folder nowhere does not exist"),
         (&["--task", "choices.jsonl", "--card", "first", "--force"], "first is a folder"),
     ] {
         let error = error_of(folder, &[&EVALUATE[..], &["--no-likelihood"], more].concat());
