@@ -83,7 +83,7 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     let long = [(Role::System, "x"), (Role::User, "help"), (Role::Assistant, "there"), (Role::User, "Go")];
     let heard = reply(&long).unwrap();
     assert_eq!(prompt(&heard), "s,x.u,Go.a,");
-    let said = "the oldest 2 of 4 messages were left out: they no longer fit the context of 16 tokens";
+    let said = "the oldest 2 of 4 messages were left out: they do not fit the context of 16 tokens";
     assert!(heard.iter().any(|event| matches!(event, Event::Notice { text } if text == said)), "{heard:?}");
     let refused = reply(&[(Role::User, "tell me of the sea")]).unwrap_err();
     assert!(

@@ -382,7 +382,7 @@ fn plan_says_what_many_gpus_would_take_and_all_that_it_assumes() {
     };
     refused(&["8", "--gpu", "h100-80"], "did you mean `h100-80gb`");
     refused(&["8", "--utilization", "40"], "above 0 and at most 1");
-    refused(&["481"], "a step of 480 windows gives 481 GPUs nothing to divide");
+    refused(&["481"], "a step of 480 windows cannot be divided among 481 GPUs");
 }
 
 #[test]
@@ -662,7 +662,7 @@ fn unknown_devices_are_refused_and_listed() {
     assert!(report["adapters"].is_array() && report["cpu_threads"].as_u64().unwrap() >= 1);
     assert!(succeed(folder, &["devices"]).contains("--device auto"));
     // Before any text is read, and no project is left of it.
-    fail(folder, &["train", "--device", "warp", "--project", "new"], 1, &["no adapter is called \"warp\""]);
+    fail(folder, &["train", "--device", "warp", "--project", "new"], 1, &["unknown adapter \"warp\""]);
     fail(folder, &["train", "--threads", "0", "--project", "new"], 2, &["--threads", "1 to 256"]);
     assert!(!folder.join("new").exists());
 }
@@ -710,5 +710,5 @@ fn a_text_seen_too_often_and_a_model_too_large_for_it_are_told_before_training()
     let notices: Vec<&str> =
         events(&lines, "notice").iter().filter_map(|line| line["text"].as_str()).collect();
     let told = |part: &str| notices.iter().any(|text| text.contains(part));
-    assert!(told("sees its text about") && told("parameters for each token"), "{notices:?}");
+    assert!(told("reads its text about") && told("parameters per token"), "{notices:?}");
 }
