@@ -9,9 +9,9 @@ const IDS = ["ids", "neighbours", "repeated", "token", "top"];
 /** What a head is called by, and what that means, in the order of attention's scores; a test holds both to the application's. */
 export const MEASURES = [
   ["previous token", "Mean attention from each token to the one before it."],
-  ["first token", "Mean attention from each token to the first of the text: where a head looks that has nothing to do."],
-  ["duplicate token", "Mean attention from a token to an earlier one that is equal to it."],
-  ["induction", "Mean attention, on random tokens that stand twice, to the token after the earlier equal one: what comes next there is likely to come next here (Olsson et al. 2022)."],
+  ["first token", "Mean attention from each token to the first of the text: where idle heads attend."],
+  ["duplicate token", "Mean attention from a token to an earlier equal token."],
+  ["induction", "Mean attention, on a repeated random sequence, to the token after the earlier occurrence, which is likely to come next here too (Olsson et al. 2022)."],
 ];
 /** A measure must reach this for a head to be called by it. */
 export const NAMED = 0.35;

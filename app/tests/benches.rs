@@ -222,7 +222,7 @@ fn a_shortened_reproduction_gives_no_verdict() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     refused(&again, "is not nanogpt-cpu as published");
     refused(&["reproduce", "nanogpt-cpu", "--data", &other], "1115393 bytes");
-    refused(&short, "though it is as long");
+    refused(&short, "though it has the same size");
     refused(&["reproduce", "nanogpt-gqu"], "nanogpt-gpu");
     refused(&["reproduce", "nanogpt-cpu", "--steps", "0"], "train.steps");
 }

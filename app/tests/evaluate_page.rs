@@ -171,7 +171,7 @@ fn while_a_run_trains_models_are_evaluated_and_audited() {
 fn what_was_evaluated_and_audited_is_there_when_it_is_done() {
     let mut scene = Scene::new(Engine::full(), PageName::Evaluate, [1280.0, TALL], "dark");
     press(&mut scene, "Evaluate");
-    assert!(says(&scene, "0.8400") && !says(&scene, "about to begin"));
+    assert!(says(&scene, "0.8400") && !says(&scene, "starting…"));
     assert_eq!(reads(&mut scene).len(), 2, "what is kept is read again");
     assert!(!says(&scene, "Audit: Bias"));
     press(&mut scene, "Audit");
@@ -231,7 +231,7 @@ fn task_files_go_with_an_evaluation() {
     assert_eq!(evaluate.bytes, [b"one".to_vec()]);
     press(&mut scene, "Leave out qa.jsonl");
     let node = scene.harness.get_by_role_and_label(Role::Button, "Evaluate");
-    assert!(node.accesskit_node().is_disabled() && says(&scene, "Nothing is to be evaluated"));
+    assert!(node.accesskit_node().is_disabled() && says(&scene, "Choose at least one evaluation"));
 }
 
 #[test]

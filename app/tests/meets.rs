@@ -437,7 +437,7 @@ fn a_wide_window_is_used_to_the_full() {
 #[test]
 fn an_introduction_folds_once_its_page_was_left_and_comes_back_on_asking() {
     let mut window = on(PageName::Train, [1200.0, 900.0]);
-    let introduction = "Training shows the model a piece of your text";
+    let introduction = "In each step, the model predicts every next token";
     assert!(contains(&window, introduction));
     open_page(&mut window, PageName::Home);
     open_page(&mut window, PageName::Train);

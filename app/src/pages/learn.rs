@@ -164,7 +164,7 @@ impl LearnPage {
             self.go(place);
         }
         for broken in &self.library.broken {
-            hint_line(ui, &format!("{broken}. The other lessons are as they were."));
+            hint_line(ui, &format!("{broken}. The other lessons are unchanged."));
         }
     }
 

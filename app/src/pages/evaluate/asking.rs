@@ -78,7 +78,7 @@ impl Asking {
             None => self.audits.pairs = Some(name),
             Some(Ok(text)) => self.audits.pairs = Some(text),
             Some(Err(_)) => {
-                self.problem = Some(format!("{called} is not text in UTF-8: nothing was taken from it."));
+                self.problem = Some(format!("{called} is not UTF-8 text and was skipped."));
                 return;
             }
         }
@@ -88,7 +88,7 @@ impl Asking {
     /// Why nothing can be evaluated.
     pub(super) fn lack(&self) -> Option<&'static str> {
         let some = self.evaluates.likelihood || self.evaluates.suite || !self.files.is_empty();
-        (!some).then_some("Nothing is to be evaluated: choose something of it below.")
+        (!some).then_some("Choose at least one evaluation below.")
     }
 
     /// The command, and the bytes of task files beside it. The text is the model's own, unless a run is named whose text it is.

@@ -106,9 +106,8 @@ fn empty_line(context: &Context<'_>, training: &Training) -> String {
     match context.draft.train.sample_interval {
         0 => "No samples: “Sample every” in the settings is 0.".to_owned(),
         _ if lives => {
-            "What the model writes stands here within seconds, and again and again while it learns."
-                .to_owned()
+            "The model's samples appear here within seconds, and regularly during training.".to_owned()
         }
-        _ => "This run wrote no samples.".to_owned(),
+        _ => "This run has no samples.".to_owned(),
     }
 }
