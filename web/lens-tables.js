@@ -157,7 +157,7 @@ function matrix(name, tensor, words, about) {
 const DETAILS = {
   passages({ passages, searched }) {
     const row = ({ tokens, activations, peak }) => [said(activations[peak]), word(tokens[peak].text), word(tokens.map(({ text }) => text).join(""))];
-    return listed(`Passages that excite it most, of ${searched} tokens of validation text`, ["activation", "at", "passage"], passages.map(row));
+    return listed(`Strongest activations in ${searched} tokens of validation text`, ["activation", "at", "passage"], passages.map(row));
   },
   matches({ matches, found = 0, searched, indexBytes, buildMs }) {
     const documentOf = (document) => (document ? `${document[0] + 1}: ${word(document[1])}` : "–");
@@ -167,7 +167,7 @@ const DETAILS = {
     ];
     const made = buildMs > 0 ? `, made in ${buildMs.toFixed(0)} ms` : "";
     const which = found > matches.length ? `The longest ${matches.length} of ${found} spans` : "Spans";
-    const caption = `${which} that stand in the training text, of ${searched} tokens, by an index of ${indexBytes} bytes${made}`;
+    const caption = `${which} that occur in the training text, of ${searched} tokens, with an index of ${indexBytes} bytes${made}`;
     return listed(caption, ["span", "first token", "tokens", "times", "at token", "document", "further places"], matches.map(row));
   },
   formulas: ({ formulas }) => listed("Formulas", ["value", "formula"], formulas),

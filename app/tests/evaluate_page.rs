@@ -217,7 +217,7 @@ fn task_files_go_with_an_evaluation() {
     scene.harness.get_by_label("Metrics of qa.jsonl").type_text("exact, F1");
     scene.settle();
     press(&mut scene, "Leave out other.jsonl");
-    choose(&mut scene, "How well it predicts the validation split");
+    choose(&mut scene, "Prediction of the validation split");
     press(&mut scene, "Evaluate");
     let Link::Script { sent, .. } = scene.harness.state_mut().link() else { unreachable!("a script") };
     let evaluate =
@@ -240,9 +240,9 @@ fn the_suite_of_tasks_goes_with_an_evaluation() {
     let app = scene.harness.state_mut();
     app.preferences().folds.insert("evaluate:options".to_owned(), true);
     scene.settle();
-    assert!(!says(&scene, "Rows of each family"));
-    choose(&mut scene, "Instruction tasks, every family of them, in wordings that no training row has");
-    assert!(says(&scene, "Rows of each family"));
+    assert!(!says(&scene, "Rows per family"));
+    choose(&mut scene, "Instruction tasks: every family, in held-out wordings");
+    assert!(says(&scene, "Rows per family"));
     press(&mut scene, "Evaluate");
     let asked = scene.sent_of(|command| matches!(command, Command::Evaluate { .. }));
     let [Command::Evaluate { settings, .. }] = &asked[..] else { panic!("{asked:?}") };

@@ -171,7 +171,7 @@ fn a_walk_goes_from_text_to_the_next_token_and_opens_to_its_numbers() {
     scene.harness.get_by_label("Embedding in numbers").click();
     scene.settle();
     assert!(shows(&scene, "Embedding of all tokens") && shows(&scene, "length "));
-    scene.harness.get_by_label("The block before").click();
+    scene.harness.get_by_label("Previous block").click();
     scene.settle();
     assert_eq!(last(&mut scene).3.layer, Some(1), "of layers 0 to 2");
     assert!(shows(&scene, "Block 1 of 0 to 2"));

@@ -160,7 +160,7 @@ fn what_stands_beside_the_head_of_a_fold_is_read_out_and_whether_it_is_open() {
         scene.settle();
     }
     for open in [true, false] {
-        let head = scene.harness.get_by_role_and_label(Role::DisclosureTriangle, "Written before");
+        let head = scene.harness.get_by_role_and_label(Role::DisclosureTriangle, "History");
         let node = head.accesskit_node();
         assert_eq!(node.description().as_deref(), Some("2"), "two beside the one that is shown");
         assert_eq!((node.data().is_expanded(), node.toggled()), (Some(open), None));

@@ -194,7 +194,7 @@ fn histograms_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let palette = context.palette;
     let Some(overview) = &context.state.documents.overview else { return };
     let bars = lengths(overview, palette.series[0]);
-    let name = ["How long documents are", "characters up to", "documents"];
+    let name = ["Document lengths", "characters up to", "documents"];
     histogram_ui(ui, context, name, &bars, |ui| {
         bars_ui(ui, palette, name[0], 96.0, &bars);
         caption(ui, name[1]);

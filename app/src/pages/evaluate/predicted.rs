@@ -26,7 +26,8 @@ pub(super) fn predicted_ui(
     let Some(likelihood) = &evaluation.likelihood else { return };
     if !evaluation.baselines.is_empty() {
         let bars = baselines(context, (evaluation, likelihood), shown);
-        let head = Head { key: "baselines", title: "Beside baselines", note: "bits per byte", open: true };
+        let head =
+            Head { key: "baselines", title: "Compared with baselines", note: "bits per byte", open: true };
         section_ui(ui, context, head, Some(&|| csv(&bars)), |ui, _| {
             caption(ui, text::BASELINES);
             kept_ui(ui, evaluation.baselines.first().and_then(|baseline| baseline.kept_from));
@@ -35,7 +36,7 @@ pub(super) fn predicted_ui(
     }
     if !likelihood.by.is_empty() {
         let note = about(likelihood);
-        let head = Head { key: "loss by", title: "Where the loss is", note: &note, open: true };
+        let head = Head { key: "loss by", title: "Loss by token", note: &note, open: true };
         section_ui(ui, context, head, Some(&|| csv_by(&likelihood.by)), |ui, _| {
             kept_ui(ui, likelihood.kept_from);
             by_ui(ui, &likelihood.by);

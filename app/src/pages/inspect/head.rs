@@ -117,10 +117,10 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ui.horizontal_wrapped(|ui| {
         head(ui, &format!("Layer {layer}, head {number}, at {}", shown.place(steps.query)));
         let (query, last) = (steps.query, steps.queries.size(0).saturating_sub(1));
-        if icon_button(ui, query > 0, icons::ICON_CHEVRON_LEFT, "The token before") {
+        if icon_button(ui, query > 0, icons::ICON_CHEVRON_LEFT, "Previous token") {
             chosen.position = Some(query.saturating_sub(1));
         }
-        if icon_button(ui, query < last, icons::ICON_CHEVRON_RIGHT, "The token behind") {
+        if icon_button(ui, query < last, icons::ICON_CHEVRON_RIGHT, "Next token") {
             chosen.position = Some(query + 1);
         }
     });

@@ -16,7 +16,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if let Some(similarity) = shown.data.tensor("similarity") {
         let (rows, columns) = (similarity.size(0), similarity.size(1));
         let map = Heatmap {
-            name: "How alike positions are",
+            name: "Similarity of positions",
             rows,
             columns,
             values: &similarity.floats,

@@ -71,7 +71,7 @@ impl InspectPage {
         };
         chooser(ui, "Weights", &mut self.chosen.source);
         if let Some(beside) = &mut self.chosen.beside {
-            chooser(ui, "Weights beside them", beside);
+            chooser(ui, "Weights to compare", beside);
         }
         let name = if self.chosen.beside.is_some() { "One model" } else { "Compare" };
         if widgets::plain(ui, icons::ICON_COMPARE, name).clicked() {

@@ -55,8 +55,8 @@ fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
                 chosen.layer = Some(to);
             }
         };
-        turn(ui, layer > 0, icons::ICON_CHEVRON_LEFT, "The block before", layer.saturating_sub(1));
-        turn(ui, layer + 1 < layers, icons::ICON_CHEVRON_RIGHT, "The block behind", layer + 1);
+        turn(ui, layer > 0, icons::ICON_CHEVRON_LEFT, "Previous block", layer.saturating_sub(1));
+        turn(ui, layer + 1 < layers, icons::ICON_CHEVRON_RIGHT, "Next block", layer + 1);
     });
 }
 

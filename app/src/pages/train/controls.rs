@@ -64,7 +64,7 @@ pub(in crate::pages) fn numbers_ui(
     if lives {
         let (left, whole) = times(context, training, run);
         row(ui, "Time left", &left.map_or("estimating".to_owned(), format::duration), "");
-        row(ui, "In all, about", &whole.map_or("estimating".to_owned(), format::duration), "");
+        row(ui, "Estimated total", &whole.map_or("estimating".to_owned(), format::duration), "");
     } else {
         let estimated = training.estimated_seconds.or(run.estimated_seconds);
         let exact = estimated.map_or_else(

@@ -26,9 +26,9 @@ pub(super) fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training
         let lives = training.state != TrainingState::Idle;
         ui.horizontal(|ui| {
             let title = match (shown, lives) {
-                (Some(sample), _) => format!("Wrote at step {}", format::whole(sample.step)),
-                (None, true) => "Writes now".to_owned(),
-                (None, false) => "Wrote last".to_owned(),
+                (Some(sample), _) => format!("Sample at step {}", format::whole(sample.step)),
+                (None, true) => "Current sample".to_owned(),
+                (None, false) => "Last sample".to_owned(),
             };
             ui.label(RichText::new(title).text_style(theme::strong()));
             let step = shown.unwrap_or(newest).step;

@@ -49,7 +49,7 @@ pub const TERMS: &[Term] = &[
         "Li et al. 2016, arXiv 1510.03055",
     ),
     entry(
-        "stride",
+        "stride in tokens",
         &["tokens of a stride"],
         "Distance in tokens between the starts of successive windows. A shorter stride gives each token more context and takes longer.",
         "",

@@ -67,7 +67,7 @@ pub(super) const BOXES: [Step; 17] = [
     step(WalkStage::Block, "Attended", "The values, summed by those shares.", "attended"),
     step(
         WalkStage::Block,
-        "Out of attention",
+        "Attention output",
         "The heads combined: the contribution of attention.",
         "attention_output",
     ),
@@ -79,8 +79,8 @@ pub(super) const BOXES: [Step; 17] = [
         "The activation of each neuron: features recognised in this vector.",
         "hidden",
     ),
-    step(WalkStage::Block, "Out of the MLP", "The contribution of the neurons.", "mlp_output"),
-    step(WalkStage::Block, "Behind the block", "The input of the next block.", "stream"),
+    step(WalkStage::Block, "MLP output", "The contribution of the neurons.", "mlp_output"),
+    step(WalkStage::Block, "After the block", "The input of the next block.", "stream"),
     step(WalkStage::End, "Before the head", "The last vector, normalised for the head.", "normed"),
     step(WalkStage::End, "Logits", "A number for each token of the vocabulary, or for each label.", "logits"),
 ];
