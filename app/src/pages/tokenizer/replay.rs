@@ -48,7 +48,7 @@ fn merge_ui(ui: &mut Ui, palette: &Palette, step: Option<&MergeStep>) {
     let mut job = LayoutJob::default();
     match step {
         None => {
-            job.append("Before any merge: one piece per byte. Move the slider to merge them.", 0.0, small)
+            job.append("Before any merge: one piece per byte. Move the slider to merge them.", 0.0, small);
         }
         Some(step) => {
             let (left, right) = (visible(&step.left), visible(&step.right));
