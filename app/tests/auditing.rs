@@ -138,7 +138,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
 
     // One set of texts serves both sections that look through what the model writes.
     let of = |name: &str| section(&found, name)["sample"].as_str().unwrap().to_owned();
-    let texts = of("personal").split(", drawn").next().unwrap().to_owned();
+    let texts = of("personal").split(", sampled").next().unwrap().to_owned();
     assert!(texts.starts_with("40 texts of ") && of("moderation").starts_with(&texts), "{texts}");
     assert!(of("personal").contains("; looked for in all "), "{}", of("personal"));
 

@@ -370,11 +370,11 @@ mod tests {
         assert!(said(fields.number("b", 0.0..=2.0)).contains("between 0 and 2"));
         assert!(said(fields.whole("b", 0..=5)).contains("whole number"));
         assert!(said(fields.whole("e", 0..=5)).contains("-1"));
-        assert!(said(fields.texts("c")).contains("list of texts"));
+        assert!(said(fields.texts("c")).contains("list of strings"));
         assert!(said(fields.flag("a")).contains("true or false"));
         assert_eq!(fields.number("d", 0.0..=1.0).unwrap(), None);
         assert_eq!(fields.texts("g").unwrap(), ["y"]);
-        assert!(said(Fields::parse(b"{")).contains("no JSON"));
+        assert!(said(Fields::parse(b"{")).contains("not valid JSON"));
         assert!(said(Fields::parse(b"[1]")).contains("JSON object"));
         let long = Value::String("é".repeat(1000));
         assert!(short(&long).chars().count() < 50);
