@@ -19,10 +19,7 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
             }
             (None, false) => Said::Text(String::new()),
             (Some(_), false) => {
-                bail!(
-                    "{} has no chat template, so --system has no place in its prompts; leave it out",
-                    model.run
-                )
+                bail!("{} has no chat template, and so no place for --system; leave it out", model.run)
             }
         };
         converse(engine, &model, said, config).await
@@ -42,11 +39,10 @@ impl Said {
     fn help(&self) -> &'static str {
         match self {
             Self::Text(_) => {
-                "Type the beginning of a text and press Enter: the model continues it. An empty line continues without new text; /new starts over, \
-                 /quit ends."
+                "Begin a text and press Enter: the model goes on. An empty line lets it go on alone; /new forgets, /quit ends."
             }
             Self::Messages(_) => {
-                "Type a message and press Enter: the model answers. /new starts over, /quit ends."
+                "Say something and press Enter: the model answers. /new forgets, /quit ends."
             }
         }
     }
@@ -83,7 +79,7 @@ impl Said {
 /// What is wrong with a line of standard input.
 fn unreadable(line: u64, error: &std::io::Error) -> anyhow::Error {
     match error.kind() {
-        ErrorKind::InvalidData => anyhow!("standard input, line {line}: not UTF-8; convert it to UTF-8"),
+        ErrorKind::InvalidData => anyhow!("standard input, line {line}: is not UTF-8; give text in UTF-8"),
         _ => anyhow!("standard input, line {line}: {error}"),
     }
 }

@@ -36,7 +36,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
     }
     let settings = settings(arguments)?;
     if settings.suite && settings.suite_rows.is_none() {
-        tell!("note: 100 rows per family of tasks; change with --rows N");
+        tell!("note: 100 rows of each family of tasks; --rows N takes others");
     }
     let options = session::Options {
         device: arguments.measuring.device.clone(),
@@ -99,7 +99,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
             write_card(engine, arguments, run, card).await?;
         } else if let (false, Some(run)) = (arguments.json, names.first()) {
             let project = quoted(&arguments.model.project);
-            tell!("report as a page: glasshouse evaluate --project {project} --run {run} --card card.html");
+            tell!("a page of it: glasshouse evaluate --project {project} --run {run} --card card.html");
         }
         failed.map_or(Ok(()), Err)
     })
@@ -111,12 +111,12 @@ fn check_card(card: &Path, force: bool) -> Result<()> {
         return Err(usage(format!("{} is a folder; name a file for the card", card.display())));
     }
     if card.exists() && !force {
-        return Err(usage(format!("{} exists already; name another file, or use --force", card.display())));
+        return Err(usage(format!("{} is there already; name another file, or say --force", card.display())));
     }
     let folder = card.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return Err(usage(format!(
-            "cannot write {}: the folder {} does not exist; create it, or name another file",
+            "{} cannot be written: there is no folder {}; make it, or name another file",
             card.display(),
             folder.display()
         )));
@@ -192,11 +192,12 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
         if is_place(other) || is_there_and_no_run(other, &arguments.model.project) {
             let Imported { run, about } = import_from(engine, Path::new(other), None, true)
                 .await?
-                .context("the import was stopped, so there is nothing to evaluate")?;
+                .context("the import was stopped before there was anything to evaluate")?;
             let imported = Project::open(&arguments.model.project)?.run(&run)?;
             if imported.record()?.for_comparison {
                 tell!(
-                    "{run}: {about}; imported and kept under this name for comparison: the project's latest run is unchanged"
+                    "{run}: {about}; it was imported and is kept under this name, to compare with: the project's latest run \
+                     stays what it was"
                 );
             } else {
                 // Somebody imported it before, to use it.
@@ -225,7 +226,7 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
     for run in &runs {
         if found.iter().any(|known| known.name == run.name()) {
             tell!(
-                "note: {} is named more than once; it is evaluated once and not compared with itself",
+                "note: {} is named more than once, and is evaluated once: it is not compared with itself",
                 run.name()
             );
         } else {
@@ -281,7 +282,7 @@ fn settings_for(
     if !settings.likelihood && !has_tasks {
         let reason = if run.labels {
             format!(
-                "{} is a classifier and predicts no text; give it a file of texts and labels (--task FILE)",
+                "{} classifies texts, and predicts none; give it a file of texts and labels (--task FILE)",
                 run.name
             )
         } else {
@@ -319,7 +320,7 @@ async fn evaluation(
     };
     let command = Command::Evaluate { source, settings: Box::new(settings) };
     let asked =
-        engine.ask_until_signal(command, "stopping; the results of other models are kept", show).await;
+        engine.ask_until_signal(command, "stopping; what was found of other models is kept", show).await;
     shown.clear();
     asked?;
     Ok(found)
@@ -359,10 +360,10 @@ async fn memorisation(
         Ok(())
     };
     let command = Command::Audit { source, settings: Box::new(settings) };
-    let asked = engine.ask_until_signal(command, "stopping; earlier results are kept", show).await;
+    let asked = engine.ask_until_signal(command, "stopping; what was found before is kept", show).await;
     shown.clear();
     if let Err(error) = asked {
-        tell!("note: the memorisation of {} is unknown: {error:#}", run.name);
+        tell!("note: how much {} writes from memory is not known: {error:#}", run.name);
     }
     Ok(found)
 }
@@ -377,7 +378,7 @@ async fn comparisons(engine: &mut Engine, runs: Vec<String>) -> Result<Vec<Compa
         Ok(())
     };
     engine.ask(Command::ReadEvaluations { runs }, hear).await?;
-    found.context("the engine returned no comparisons")
+    found.context("the engine told no comparisons")
 }
 
 async fn write_card(

@@ -59,23 +59,21 @@ impl Component {
                 Position::Learned => "Embeds each token, and adds learned position embeddings.",
                 Position::Sinusoidal => "Embeds each token, and adds sinusoidal position embeddings.",
                 Position::Rope(_) => "Embeds each token; positions are rotary (RoPE), in queries and keys.",
-                Position::None => {
-                    "Embeds each token, without position embeddings: only the mask encodes the order."
-                }
+                Position::None => "Gives each token its first numbers; nothing but the mask tells its place.",
             },
             Self::AttentionNorm | Self::MlpNorm => {
-                "Rescales a token's vector, so that deep stacks stay stable."
+                "Brings a token's numbers to one scale, so that deep stacks stay stable."
             }
-            Self::Attention => "Each token gathers information from earlier tokens.",
+            Self::Attention => "Each token gathers what it needs from the tokens before it.",
             Self::Mlp => match model.mlp.gate {
-                Gate::None => "Works on each token separately: up-projection, activation, down-projection.",
-                _ => "Works on each token separately: one half of the hidden channels gates the other.",
+                Gate::None => "Works on each token by itself: widens, bends, and narrows again.",
+                _ => "Works on each token by itself: one half opens and shuts the other like a gate.",
             },
-            Self::FinalNorm => "The last norm before the head.",
+            Self::FinalNorm => "The last scaling before the tokens are guessed.",
             Self::Head if model.tied_head => {
-                "Computes a logit per token of the vocabulary, with the embedding's own matrix."
+                "Scores every token of the vocabulary with the embedding's own matrix."
             }
-            Self::Head => "Computes a logit per token of the vocabulary.",
+            Self::Head => "Scores every token of the vocabulary.",
         }
     }
 

@@ -12,7 +12,8 @@ fn options(count: u64) -> TaskOptions {
 }
 
 fn all_wordings() -> Vec<&'static Wordings> {
-    WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots::wordings()).collect()
+    let plots = plots::all().flat_map(|plot| plot.questions.iter().map(|question| &question.ask));
+    WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots).collect()
 }
 
 #[test]
