@@ -139,7 +139,7 @@ function tokens(about) {
   const { row, buttons } = strip(inspection.tokens, (at) => {
     const name = `“${word(inspection.tokens[at].text)}”, token ${ids.data[at]}`;
     const likely = `${percent(Math.exp(logs.data[at]))}, ${surprise.data[at].toFixed(2)} bits, rank ${rank.data[at]}`;
-    say(at === 0 ? `${name}: nothing stands before it` : `${name}: ${likely}`);
+    say(at === 0 ? `${name}: no context` : `${name}: ${likely}`);
   });
   buttons.forEach((button, at) => button.style.setProperty("--heat", surprise.data[at] / highest));
   return row;
@@ -213,7 +213,7 @@ function residual(about) {
   map.style.height = `${12 * stages}px`;
   onEntry(map, (stage, at) => say(`norm after ${partName(stage)} at “${word(inspection.tokens[at].text)}”: ${said(norms.data[stage * time + at])}`));
   const text = token ? textsOf(about).get(token.data[0]) : undefined;
-  const title = text === undefined ? "What each part adds to the logit" : `What each part adds to the logit of “${text}”`;
+  const title = text === undefined ? "Contribution of each part to the logit" : `Contribution of each part to the logit of “${text}”`;
   const norm = make("p", { textContent: "Norm of the residual stream, from the embedding down" });
   return make("div", {}, make("p", { textContent: title }), bars(Array.from(attribution.data, row)), norm, map);
 }
@@ -226,7 +226,7 @@ function positions({ seen, say, colour }) {
   // Cosines below zero are as unlike as can be shown.
   const map = heat(data.map((value) => Math.max(value, 0)), count, count, colour("--accent"), 1);
   onEntry(map, (one, other) => say(`positions ${one} and ${other}: ${said(data[one * count + other])}`));
-  const title = make("p", { textContent: "How alike positions are: from the first on, down and to the right" });
+  const title = make("p", { textContent: "Similarity of positions: from the first, down and to the right" });
   return make("div", {}, title, make("div", { className: "map" }, map));
 }
 
@@ -323,7 +323,7 @@ function provenance({ inspection, seen, say }) {
   const { row, buttons } = strip(inspection.tokens, (at) => {
     const [match, length] = [span(at), lengthAt(at)];
     const listed = match ? `“${word(match.context[1])}”: ${match.length} tokens, ${match.occurrences} times in the training text` : "";
-    say(listed || (length > 0 ? `in a span of ${length} tokens that stands in the training text` : "in no span of the training text: composed"));
+    say(listed || (length > 0 ? `in a span of ${length} tokens that occurs in the training text` : "in no span of the training text: composed"));
   });
   buttons.forEach((button, at) => button.style.setProperty("--heat", Math.min(lengthAt(at) / MEMORISED, 1)));
   return row;

@@ -9,9 +9,9 @@ const IDS = ["ids", "neighbours", "repeated", "token", "top"];
 /** What a head is called by, and what that means, in the order of attention's scores; a test holds both to the application's. */
 export const MEASURES = [
   ["previous token", "Mean attention from each token to the one before it."],
-  ["first token", "Mean attention from each token to the first of the text: where a head looks that has nothing to do."],
-  ["duplicate token", "Mean attention from a token to an earlier one that is equal to it."],
-  ["induction", "Mean attention, on random tokens that stand twice, to the token after the earlier equal one: what comes next there is likely to come next here (Olsson et al. 2022)."],
+  ["first token", "Mean attention from each token to the first of the text: where idle heads attend."],
+  ["duplicate token", "Mean attention from a token to an earlier equal token."],
+  ["induction", "Mean attention, on a repeated random sequence, to the token after the earlier occurrence, which is likely to come next here too (Olsson et al. 2022)."],
 ];
 /** A measure must reach this for a head to be called by it. */
 export const NAMED = 0.35;
@@ -157,7 +157,7 @@ function matrix(name, tensor, words, about) {
 const DETAILS = {
   passages({ passages, searched }) {
     const row = ({ tokens, activations, peak }) => [said(activations[peak]), word(tokens[peak].text), word(tokens.map(({ text }) => text).join(""))];
-    return listed(`Passages that excite it most, of ${searched} tokens of validation text`, ["activation", "at", "passage"], passages.map(row));
+    return listed(`Strongest activations in ${searched} tokens of validation text`, ["activation", "at", "passage"], passages.map(row));
   },
   matches({ matches, found = 0, searched, indexBytes, buildMs }) {
     const documentOf = (document) => (document ? `${document[0] + 1}: ${word(document[1])}` : "–");
@@ -167,7 +167,7 @@ const DETAILS = {
     ];
     const made = buildMs > 0 ? `, made in ${buildMs.toFixed(0)} ms` : "";
     const which = found > matches.length ? `The longest ${matches.length} of ${found} spans` : "Spans";
-    const caption = `${which} that stand in the training text, of ${searched} tokens, by an index of ${indexBytes} bytes${made}`;
+    const caption = `${which} that occur in the training text, of ${searched} tokens, with an index of ${indexBytes} bytes${made}`;
     return listed(caption, ["span", "first token", "tokens", "times", "at token", "document", "further places"], matches.map(row));
   },
   formulas: ({ formulas }) => listed("Formulas", ["value", "formula"], formulas),

@@ -66,7 +66,7 @@ function leave(engine) {
 function noticesOf({ cut, charactersLost }, { notices }) {
   const tokens = cut === 1 ? "token is" : `${cut} tokens are`;
   const lost = [
-    cut > 0 && `The first ${tokens} cut: the context has no room for more.`,
+    cut > 0 && `The first ${tokens} cut: the prompt exceeds the context length.`,
     charactersLost && `Not in the vocabulary, and left out: ${word(charactersLost)}`,
   ].filter(Boolean);
   return lost.length > 0 ? lost.join(" ") : (notices[0] ?? "");

@@ -5,7 +5,7 @@ use egui::Rect;
 use glasshouse_protocol::{Command, Event, ExportFormat, Moderated, Report};
 
 /// What is said where a part of the window is to be saved that is not all in sight.
-pub const IN_SIGHT: &str = "The picture has what is in sight: a taller window shows more";
+pub const IN_SIGHT: &str = "The picture shows only the visible part: enlarge the window to show more";
 
 /// What pages want; the app sees to it after drawing.
 #[derive(Debug, Default)]

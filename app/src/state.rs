@@ -206,7 +206,7 @@ impl State {
                 self.say(
                     None,
                     ErrorKind::Notice,
-                    format!("{} stands at step {step}, as it was trained with the bundle.", run.name),
+                    format!("{} is at step {step}, as trained with the bundle.", run.name),
                 );
             }
             Event::ReportPage { path: None } => {
@@ -231,7 +231,7 @@ impl State {
             }
             Event::CleaningStopped { documents } => {
                 let next = match documents {
-                    Some(_) => "Nothing was changed, and the next one goes on from there.",
+                    Some(_) => "Nothing was changed; the next cleaning continues from there.",
                     None => "Nothing was changed.",
                 };
                 self.say(None, ErrorKind::Notice, format!("The cleaning was stopped. {next}"));

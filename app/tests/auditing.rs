@@ -133,12 +133,12 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
     for name in ["near_exact", "edit_similarity"] {
         assert!(figure(own, name) > figure(own, &format!("{name}_held_out")) + 0.1, "{name}: {own}");
     }
-    assert!(own["sample"].as_str().unwrap().contains("The context of 64 tokens has no room"), "{own}");
+    assert!(own["sample"].as_str().unwrap().contains("The context of 64 tokens is too short"), "{own}");
     assert!(!table(own, "Passages that came back").is_empty());
 
     // One set of texts serves both sections that look through what the model writes.
     let of = |name: &str| section(&found, name)["sample"].as_str().unwrap().to_owned();
-    let texts = of("personal").split(", drawn").next().unwrap().to_owned();
+    let texts = of("personal").split(", sampled").next().unwrap().to_owned();
     assert!(texts.starts_with("40 texts of ") && of("moderation").starts_with(&texts), "{texts}");
     assert!(of("personal").contains("; looked for in all "), "{}", of("personal"));
 
@@ -189,7 +189,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
         "Canaries\n========",
         "7 canaries and 4 that were not planted",
         "By number of insertions",
-        "What this cannot show",
+        "Limitations",
     ] {
         assert!(report.contains(part), "{part}: {report}");
     }
@@ -275,8 +275,8 @@ fn an_imported_model_has_no_training_text_to_be_looked_at() {
         assert!(!skipped.contains("data.canaries"), "{name}: {skipped}");
     }
     let limits = section(&found, "personal")["limits"].to_string();
-    assert!(limits.contains("Nothing was looked up in a training text: it is an imported model"), "{limits}");
-    assert!(!limits.contains("Not all of the text"), "{limits}");
+    assert!(limits.contains("No training text was searched: it is an imported model"), "{limits}");
+    assert!(!limits.contains("Only a part of the training text"), "{limits}");
 }
 
 #[test]
@@ -296,5 +296,5 @@ fn canaries_are_planted_into_texts_alone_and_a_run_without_them_says_so() {
     let error = error_of(folder, &["plan", "--canaries", "201"]);
     assert!(error.contains("data.canaries = 201 must be at most 200"), "{error}");
     let error = error_of(folder, &["train", "--project", "first", "--resume", "--canaries", "5"]);
-    assert!(error.contains("--canaries is 5 where the run has 0"), "{error}");
+    assert!(error.contains("--canaries is 5 instead of 0"), "{error}");
 }

@@ -18,8 +18,8 @@ fn a_run_is_begun_from_another_and_may_begin_with_random_weights_after_all() {
     window.get_by_role_and_label(Role::Row, "2-llama-tiny").click_accesskit();
     tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
     window.run_steps(3);
-    press(&mut window, "Begin from it");
-    assert!(contains(&window, "2-llama-tiny (best)"), "the dialog says what it begins with");
+    press(&mut window, "Use as base model");
+    assert!(contains(&window, "2-llama-tiny (best)"), "the dialog names the base model");
     press(&mut window, "Start");
     let started = sent(window.state_mut()).into_iter().find_map(|command| match command {
         Command::Train { config, .. } => Some(*config),
@@ -43,11 +43,11 @@ fn settings_that_begin_with_an_imported_model_get_a_tokenizer_of_their_own_witho
     config.tokenizer.kind = TokenizerKind::Imported;
     tell(window.state_mut(), [Event::History { run: "4-smollm2".to_owned(), config, events, checkpoints }]);
     window.run_steps(3);
-    press(&mut window, "Begin from it");
+    press(&mut window, "Use as base model");
     press(&mut window, "Change settings");
-    assert!(contains(&window, "Begins with the weights and the tokenizer of 4-smollm2"));
-    press(&mut window, "Begin with random weights");
-    assert!(!contains(&window, "Begins with the weights"));
+    assert!(contains(&window, "Starts from the weights, tokenizer and shape of 4-smollm2"));
+    press(&mut window, "Use random weights");
+    assert!(!contains(&window, "Starts from the weights"));
     press(&mut window, "New run");
     press(&mut window, "Start");
     let started = sent(window.state_mut()).into_iter().find_map(|command| match command {

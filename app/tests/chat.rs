@@ -83,7 +83,7 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     let long = [(Role::System, "x"), (Role::User, "help"), (Role::Assistant, "there"), (Role::User, "Go")];
     let heard = reply(&long).unwrap();
     assert_eq!(prompt(&heard), "s,x.u,Go.a,");
-    let said = "the oldest 2 of 4 messages were left out: they no longer fit the context of 16 tokens";
+    let said = "the oldest 2 of 4 messages were left out: they do not fit the context of 16 tokens";
     assert!(heard.iter().any(|event| matches!(event, Event::Notice { text } if text == said)), "{heard:?}");
     let refused = reply(&[(Role::User, "tell me of the sea")]).unwrap_err();
     assert!(
@@ -97,7 +97,10 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     let text = chat(folder, "plain", "Go\n", &[]);
     assert_eq!(chat(folder, "chats", "Go\n", &["--no-template"]), text);
     let error = error_of(folder, &["chat", "--project", "plain", "--device", "cpu", "--system", "x"]);
-    assert!(error.contains("has no chat template, and so no place for --system; leave it out"), "{error}");
+    assert!(
+        error.contains("has no chat template, so --system has no place in its prompts; leave it out"),
+        "{error}"
+    );
     let refused = play(
         folder,
         vec![
@@ -109,7 +112,7 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
             },
         ],
     );
-    assert!(refused.unwrap_err().contains("has no chat template"));
+    assert!(refused.unwrap_err().contains("without a chat template"));
 
     // A template that fails, does not compile or asks for what it may not is named as what failed, with its line.
     for (number, (template, said)) in [

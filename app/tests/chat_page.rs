@@ -190,7 +190,7 @@ fn what_cannot_be_kept_is_not_shown_as_kept() {
     let mut scene = wide(Engine { failing, ..Engine::full() }, PageName::Chat);
     say(&mut scene, "Who was it?");
     press(&mut scene, "Good reply 1");
-    assert!(scene.harness.query_by_label("You found it good.").is_none());
+    assert!(scene.harness.query_by_label("You rated it good.").is_none());
     assert!(!is_disabled(&scene, "Good reply 1"), "it can be said again");
     improve(&mut scene, " Indeed.");
     let typed = scene.harness.get_by_label("Better reply 1").accesskit_node().value().unwrap();
@@ -198,7 +198,7 @@ fn what_cannot_be_kept_is_not_shown_as_kept() {
     scene.engine.failing = |_| false;
     press(&mut scene, "Keep reply 1");
     assert_eq!(kinds(&scene), [FeedbackKind::Better, FeedbackKind::Pair]);
-    assert!(scene.harness.query_by_label("As you put it.").is_some());
+    assert!(scene.harness.query_by_label("Rewritten by you.").is_some());
 }
 
 #[test]
@@ -211,9 +211,9 @@ fn a_reply_is_rated_with_what_it_was_asked_with() {
     scene.frame();
     press(&mut scene, "Good reply 1");
     assert_eq!(scene.engine.feedback[0].prompt, [ChatMessage::new(Speaker::User, "Who was it?")]);
-    assert!(scene.harness.query_by_label("You found it good.").is_some());
+    assert!(scene.harness.query_by_label("You rated it good.").is_some());
     press(&mut scene, "Remove feedback 1");
-    assert!(scene.harness.query_by_label("You found it good.").is_none(), "the row is gone");
+    assert!(scene.harness.query_by_label("You rated it good.").is_none(), "the row is gone");
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn a_prompt_of_the_queue_is_answered_in_a_conversation_of_its_own_and_leaves_the
     let (messages, _) = asked(&mut scene).pop().unwrap();
     assert_eq!(messages, [ChatMessage::new(Speaker::User, "Why was the boy sad?")], "its own, told nothing");
     improve(&mut scene, " Indeed.");
-    assert!(scene.harness.query_by_label_contains("Nothing of what was proposed is left").is_some());
+    assert!(scene.harness.query_by_label_contains("No proposals left").is_some());
 }
 
 fn system_prompt(scene: &Scene) -> String {
@@ -356,7 +356,7 @@ fn what_a_prompt_of_the_queue_is_told_goes_and_comes_back_with_its_conversation(
 #[test]
 fn a_reward_model_is_asked_for_no_text() {
     let mut scene = wide(Engine { labels: vec!["reward".to_owned()], ..Engine::full() }, PageName::Chat);
-    let words = "It scores replies, and writes none.";
+    let words = "It scores replies and generates no text.";
     assert!(scene.harness.query_by_label(words).is_some());
     assert!(scene.harness.query_by_label("Message").is_none());
     assert!(scene.harness.query_by_label("What to label next").is_none());
@@ -375,7 +375,7 @@ fn a_text_that_a_model_is_uncertain_of_gets_a_label_to_train_on() {
         [],
         "it writes nothing"
     );
-    assert!(scene.harness.query_by_label("It classifies texts, and writes none: food, weather").is_some());
+    assert!(scene.harness.query_by_label("It classifies texts and generates none: food, weather").is_some());
     assert!(scene.harness.query_by_label("Message").is_none());
     propose(&mut scene, Uncertainty::Margin);
     // Two texts that it is as uncertain of.
@@ -407,7 +407,7 @@ fn looking_through_prompts_is_stopped_and_waits_for_a_file() {
     press(&mut scene, "What to answer next");
     assert!(!is_disabled(&scene, "Choose prompts"));
     propose(&mut scene, Uncertainty::Entropy);
-    assert!(scene.harness.query_by_label_contains("Looking through the file").is_some());
+    assert!(scene.harness.query_by_label_contains("Searching the file").is_some());
     press(&mut scene, "Stop looking");
     let sent = scene.sent().into_iter().find(|sent| silent(&sent.command)).unwrap();
     let stopped = scene.sent_of(|command| matches!(command, Command::Cancel { .. }));
@@ -472,7 +472,7 @@ fn a_model_that_was_never_taught_to_answer_leads_to_tune() {
     scene.picture("chat-no-template");
     assert!(scene.harness.query_by_label("Message").is_none());
     press(&mut scene, "Tune it");
-    assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "Model to begin with").is_some());
+    assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "Base model").is_some());
 }
 
 #[test]
@@ -480,7 +480,7 @@ fn a_model_is_tuned_by_what_is_chosen_one_after_another() {
     let feedback = ["Ada.", "Eva."].map(better).to_vec();
     let mut scene = wide(Engine { feedback, ..Engine::full() }, PageName::Tune);
     assert!(scene.harness.query_by_role_and_label(Role::Button, "Tune").is_none(), "nothing was chosen");
-    scene.harness.get_by_role_and_label(Role::ComboBox, "Model to begin with").click();
+    scene.harness.get_by_role_and_label(Role::ComboBox, "Base model").click();
     scene.settle();
     press(&mut scene, "1-first-stories");
     assert!(
@@ -519,7 +519,7 @@ fn a_reward_model_is_chosen_on_tune() {
         Some(Command::Plan { config }) => config.train,
         other => panic!("{other:?}"),
     };
-    open(&mut scene, "Model to begin with");
+    open(&mut scene, "Base model");
     press(&mut scene, "1-first-stories");
     for list in ["Preference loss", "Reward"] {
         assert!(scene.harness.query_by_role_and_label(Role::ComboBox, list).is_none(), "{list}");
@@ -545,7 +545,7 @@ fn a_reward_model_is_chosen_on_tune() {
 #[test]
 fn a_recipe_fills_in_what_a_person_could_have_chosen() {
     let mut scene = wide(Engine::full(), PageName::Tune);
-    scene.harness.get_by_role_and_label(Role::ComboBox, "Model to begin with").click();
+    scene.harness.get_by_role_and_label(Role::ComboBox, "Base model").click();
     scene.settle();
     press(&mut scene, "1-first-stories");
     let recipe = |name| *glasshouse_protocol::recipes::recipe(name).unwrap();
@@ -584,7 +584,7 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
 #[test]
 fn a_prompts_loss_is_weighed_where_answers_are_learned() {
     let mut scene = wide(Engine::full(), PageName::Tune);
-    choose(&mut scene, "Model to begin with", "1-first-stories");
+    choose(&mut scene, "Base model", "1-first-stories");
     let weight = "Prompt loss weight";
     scene.harness.get_by_role_and_label(Role::SpinButton, weight).set_value_accesskit(0.25);
     scene.settle();
@@ -601,7 +601,7 @@ fn a_prompts_loss_is_weighed_where_answers_are_learned() {
 #[test]
 fn a_recipe_has_an_example_and_measures_a_run_by_rows_that_were_held_out() {
     let mut scene = wide(Engine::full(), PageName::Tune);
-    choose(&mut scene, "Model to begin with", "1-first-stories");
+    choose(&mut scene, "Base model", "1-first-stories");
     press(&mut scene, glasshouse_protocol::recipes::recipe("answer").unwrap().title);
     assert!(scene.harness.query_by_role_and_label(Role::Button, "Save an example").is_some());
     press(&mut scene, "Measure 2-first-stories");
@@ -622,7 +622,7 @@ fn rewards_are_chosen_by_rule_and_preferences_by_their_numbers() {
         Some(Command::Plan { config }) => config.train,
         other => panic!("{other:?}"),
     };
-    choose(&mut scene, "Model to begin with", "1-first-stories");
+    choose(&mut scene, "Base model", "1-first-stories");
     choose(&mut scene, "Objective", "Reward");
     assert!(scene.harness.query_by_label("Pattern").is_none(), "a check needs none");
     choose(&mut scene, "Rule", "Length");
@@ -658,10 +658,10 @@ fn rewards_are_chosen_by_rule_and_preferences_by_their_numbers() {
 #[test]
 fn a_model_learns_from_a_teacher_that_is_chosen() {
     let mut scene = wide(Engine::full(), PageName::Tune);
-    choose(&mut scene, "Model to begin with", "1-first-stories");
-    assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "Model that teaches").is_none());
+    choose(&mut scene, "Base model", "1-first-stories");
+    assert!(scene.harness.query_by_role_and_label(Role::ComboBox, "Teacher model").is_none());
     choose(&mut scene, "Objective", "Distil");
-    choose(&mut scene, "Model that teaches", "2-first-stories");
+    choose(&mut scene, "Teacher model", "2-first-stories");
     scene.harness.get_by_role_and_label(Role::SpinButton, "Temperature").set_value_accesskit(4.0);
     scene.settle();
     scene.picture("tune-distil");
@@ -699,7 +699,7 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
     assert_eq!(moderation(&mut scene), Moderation::default());
     assert!(scene.harness.query_by_label_contains("Moderation ").is_none());
     for (choice, mode, did) in [
-        ("Note", ModerationMode::Note, "found and left as it is"),
+        ("Note", ModerationMode::Note, "found and left unchanged"),
         ("Filter", ModerationMode::Filter, "left out"),
         ("Replace", ModerationMode::Replace, "replaced"),
         ("Stop", ModerationMode::Stop, "ended the text before"),
@@ -771,7 +771,7 @@ fn categories_severity_and_rules_of_moderation_are_chosen() {
     let rules = "{\"words\":[\"blorb\"]}\n";
     scene.harness.state_mut().answer(picked("mine.jsonl", rules.as_bytes()));
     scene.settle();
-    assert!(scene.harness.query_by_label("By our rules and those of mine.jsonl.").is_some());
+    assert!(scene.harness.query_by_label("With Glasshouse's own rules and those in mine.jsonl.").is_some());
     scene.harness.state_mut().answer(picked("photo.jsonl", &[0xff, 0xfe]));
     scene.settle();
     let says = |scene: &Scene, words: &str| scene.harness.query_all_by_label_contains(words).next().is_some();
@@ -858,7 +858,7 @@ fn both_pages_stay_within_the_edges() {
         scene.check_edges(size[0]);
 
         let mut scene = Scene::new(engine, PageName::Tune, tall, theme);
-        scene.harness.get_by_role_and_label(Role::ComboBox, "Model to begin with").click();
+        scene.harness.get_by_role_and_label(Role::ComboBox, "Base model").click();
         scene.settle();
         press(&mut scene, "2-first-stories");
         press(&mut scene, "Tag names");

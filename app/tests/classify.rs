@@ -35,7 +35,7 @@ fn a_model_learns_to_tell_texts_apart() {
         assert!(accuracies.first().is_some_and(|first| *first < 0.7), "{accuracies:?}");
         assert!(accuracies.last().is_some_and(|last| *last > 0.95), "{accuracies:?}");
         let notices = notices(&told);
-        assert!(notices.contains("told apart by: food, music, weather"), "{notices}");
+        assert!(notices.contains("with the labels: food, music, weather"), "{notices}");
         let config = config(folder, "2");
         assert_eq!(config.model.labels, ["food", "music", "weather"]);
         assert_eq!(config.train.objective, Objective::Classify);

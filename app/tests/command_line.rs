@@ -178,7 +178,7 @@ fn layers_batch_size_and_learning_rate_are_options_of_train_and_plan() {
     let run = std::fs::read_to_string(folder.path().join("quick/runs/1-nanogpt-cpu/run.toml")).unwrap();
     assert!(run.contains("learning_rate = 0.01\nmin_learning_rate = 0.001\n"), "{run}");
     let other = ["train", "--project", "quick", "--resume", "--lr", "0.1"];
-    fail(folder.path(), &other, 2, &["--resume", "--lr is 0.1 where the run has 0.01"]);
+    fail(folder.path(), &other, 2, &["--resume", "--lr is 0.1 instead of 0.01"]);
 }
 
 #[cfg(not(feature = "window"))]
@@ -206,7 +206,7 @@ fn a_window_that_cannot_open_is_told_in_one_line() {
             let output = command.output().unwrap();
             let message = stderr(&output);
             assert_eq!(output.status.code(), Some(1), "{message}");
-            assert!(message.starts_with("error: the window does not open"), "{message}");
+            assert!(message.starts_with("error: the window cannot open"), "{message}");
             assert!(message.contains("glasshouse train") && message.lines().count() == 1, "{message}");
         }
         assert!(!folder.path().join("messages.jsonl").exists(), "nothing was recorded");
@@ -274,7 +274,7 @@ fn errors_of_files_end_in_what_to_do() {
         (&["train", "--data", "empty.txt", "--device", "cpu"], "; leave it out, or put text into it"),
         (&["data", "explain", "x", "--in", "stories.txt"], " have the ids"),
         (&["unpack", "stories.txt"], "; get or make it again"),
-        (&["tokenizer", "decode", "--file", "t.json", "257"], "; give ids from 0 to 256"),
+        (&["tokenizer", "decode", "--file", "t.json", "257"], "; use ids from 0 to 256"),
     ] {
         fail(folder.path(), arguments, 1, &[end]);
         let output = glasshouse(folder.path(), arguments);
@@ -382,7 +382,7 @@ fn plan_says_what_many_gpus_would_take_and_all_that_it_assumes() {
     };
     refused(&["8", "--gpu", "h100-80"], "did you mean `h100-80gb`");
     refused(&["8", "--utilization", "40"], "above 0 and at most 1");
-    refused(&["481"], "a step of 480 windows gives 481 GPUs nothing to divide");
+    refused(&["481"], "a step of 480 windows cannot be divided among 481 GPUs");
 }
 
 #[test]
@@ -540,7 +540,7 @@ fn a_trained_project_gets_specific_answers() {
     let resumed = succeed(folder, &["train", "--project", "p", "--resume", "--stop-after", "10", "--json"]);
     let lines = json_lines(&resumed);
     let notices = events(&lines, "notice");
-    let text = "the run is at step 12 already, so --stop-after 10 leaves nothing to train";
+    let text = "the run is already at step 12, so --stop-after 10 leaves nothing to train";
     assert!(notices.iter().any(|notice| notice["text"] == text), "{resumed}");
     assert!(events(&lines, "step").is_empty(), "{resumed}");
     let told = succeed(folder, &["train", "--project", "p", "--resume", "--stop-after", "10"]);
@@ -559,7 +559,7 @@ fn a_trained_project_gets_specific_answers() {
     let output = chat.stdin(std::fs::File::open(folder.join("prompts")).unwrap()).output().unwrap();
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{message}");
-    let end = "error: standard input, line 2: is not UTF-8; give text in UTF-8\n";
+    let end = "error: standard input, line 2: not UTF-8; convert it to UTF-8\n";
     assert!(message.ends_with(end), "{message}");
 
     succeed(folder, &["pack", "--project", "p"]);
@@ -662,7 +662,7 @@ fn unknown_devices_are_refused_and_listed() {
     assert!(report["adapters"].is_array() && report["cpu_threads"].as_u64().unwrap() >= 1);
     assert!(succeed(folder, &["devices"]).contains("--device auto"));
     // Before any text is read, and no project is left of it.
-    fail(folder, &["train", "--device", "warp", "--project", "new"], 1, &["no adapter is called \"warp\""]);
+    fail(folder, &["train", "--device", "warp", "--project", "new"], 1, &["unknown adapter \"warp\""]);
     fail(folder, &["train", "--threads", "0", "--project", "new"], 2, &["--threads", "1 to 256"]);
     assert!(!folder.join("new").exists());
 }
@@ -710,5 +710,5 @@ fn a_text_seen_too_often_and_a_model_too_large_for_it_are_told_before_training()
     let notices: Vec<&str> =
         events(&lines, "notice").iter().filter_map(|line| line["text"].as_str()).collect();
     let told = |part: &str| notices.iter().any(|text| text.contains(part));
-    assert!(told("sees its text about") && told("parameters for each token"), "{notices:?}");
+    assert!(told("reads its text about") && told("parameters per token"), "{notices:?}");
 }

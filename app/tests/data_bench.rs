@@ -250,7 +250,7 @@ fn recipes_are_files_and_every_document_is_explained() {
     // The same again, and another one when asked to, are no mistakes.
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "mine.toml", "--json"]);
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "gopher", "--force"]);
-    fail(folder, &["data", "inspect", "mine"], 1, "no folder of `glasshouse data clean`");
+    fail(folder, &["data", "inspect", "mine"], 1, "not a folder of `glasshouse data clean`");
     fail(folder, &["data", "explain", "nothing.txt", "--in", "mine"], 1, "no document");
     fail(folder, &["data", "fetch", "tiny-shakespear"], 2, "tiny-shakespeare");
     assert!(!folder.join("clean2").exists(), "nothing was left behind");
@@ -347,7 +347,7 @@ fn an_interrupt_ends_a_comparison_without_a_word_on_what_is_better() {
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{told}");
-    assert!(told.ends_with("stopped; nothing was compared, and the same command begins again\n"), "{told}");
+    assert!(told.ends_with("stopped before the comparison; the same command starts over\n"), "{told}");
     assert!(!rest.contains("compared"), "{rest}");
     let runs = std::fs::read_dir(folder.join("glasshouse-comparison/runs")).unwrap();
     let runs = runs.filter(|entry| entry.as_ref().unwrap().path().is_dir());

@@ -69,7 +69,7 @@ fn the_page_asks_for_the_recipe_once_and_then_tries_it_on_a_sample() {
     tell(window.state_mut(), [bench::judged()]);
     rest(&mut window);
     assert_eq!((asked(&mut window, &Command::ShowRecipe), asked(&mut window, &sample)), (1, 1));
-    assert!(shows(&window, "drops 15 of 100 in its turn, 21 alone"));
+    assert!(shows(&window, "drops 15 of 100 after earlier steps, 21 on its own"));
     assert!(shows(&window, "off · would drop 9 of 100"));
     assert!(shows(&window, "keeps 71 of 100 documents in a sample"));
     assert!(shows(&window, "Nothing leaves this machine."));
@@ -102,7 +102,7 @@ fn a_card_that_is_switched_is_sent_then_tried_and_can_be_taken_back() {
     rest(&mut window);
     assert!(is_on(&window, lists));
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::JudgeSample { documents: 100 }));
-    press(&mut window, Role::Button, "Take the last change of the recipe back");
+    press(&mut window, Role::Button, "Undo the last change of the recipe");
     let toml = bench::recipe_with("fineweb-quality", false).toml;
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::SetRecipe { toml }));
     tell(window.state_mut(), [bench::recipe()]);
@@ -167,23 +167,25 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     let stopped = Event::CleaningStopped { documents: Some(6_120) };
     answer(window.state_mut(), is_clean, [stopped, failed(ErrorKind::Cancelled)]);
     window.run_steps(3);
-    assert!(shows(&window, "the next one goes on from there.") && !shows(&window, "This did not work"));
+    assert!(
+        shows(&window, "the next cleaning continues from there.") && !shows(&window, "The action failed")
+    );
 
     press(&mut window, Role::Button, "Clean");
     let start = CleaningStart::Resumed { documents: 6_120 };
     answer(window.state_mut(), is_clean, [Event::CleaningStarted { start }]);
     window.run_steps(3);
-    assert!(shows(&window, "Going on behind the 6,120 documents"));
+    assert!(shows(&window, "Resuming after the 6,120 documents"));
     answer(window.state_mut(), is_clean, [failed(ErrorKind::Refused)]);
     window.run_steps(3);
-    assert!(shows(&window, "This did not work"));
+    assert!(shows(&window, "The action failed"));
     // Below the failure the button is there too.
     press(&mut window, Role::Button, "Clean");
     let done = [bench::cleaned(), bench::documents(true), Event::Finished];
     answer(window.state_mut(), is_clean, done);
     window.run_steps(3);
     let share = 100.0 * bench::report().kept.bytes as f64 / bench::report().raw.bytes as f64;
-    assert!(shows(&window, &format!("{share:.1} %")) && !shows(&window, "This did not work"));
+    assert!(shows(&window, &format!("{share:.1} %")) && !shows(&window, "The action failed"));
     assert!(window.query_by_role_and_label(Role::Button, "Save report").is_some());
     assert!(shows(&window, "Last cleaning: dropped 2,310 documents, removed 913 kB"));
 }
@@ -191,10 +193,10 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
 #[test]
 fn a_recipe_that_was_changed_since_asks_for_another_cleaning() {
     let mut window = cleaned();
-    assert!(!shows(&window, "The recipe was changed since"));
+    assert!(!shows(&window, "The recipe has changed since"));
     tell(window.state_mut(), [Event::Recipe { recipe: bench::recipe_with("language", false) }]);
     window.run_steps(3);
-    assert!(shows(&window, "The recipe was changed since"));
+    assert!(shows(&window, "The recipe has changed since"));
     forget(window.state_mut());
     press(&mut window, Role::Button, "Clean again");
     assert_eq!(sent(window.state_mut()).last(), Some(&Command::Clean));
@@ -254,7 +256,7 @@ fn dropped_documents_are_listed_by_stage_and_say_why() {
 fn a_document_of_the_sample_is_compared_and_again_when_the_recipe_changes() {
     let mut window = raw();
     press(&mut window, Role::RadioButton, "Sample");
-    assert!(shows(&window, "71 of 100 documents kept by the recipe as it is"));
+    assert!(shows(&window, "71 of 100 documents kept by the current recipe"));
     forget(window.state_mut());
     let row = format!("Sample {}, kept", bench::LIGHTHOUSE);
     window.get_by_label(&row).click();
@@ -323,10 +325,10 @@ fn a_file_that_cannot_be_read_is_listed_with_the_reason_and_can_be_removed() {
     // High enough for the whole list of files.
     let told = [bench::recipe(), bench::judged()];
     let mut window = window(bench::documents(false), told, [1280.0, 1200.0]);
-    assert!(shows(&window, "2 files were not read, or not whole: Files says why."));
+    assert!(shows(&window, "2 files were not read, or only in part: see Files."));
     press(&mut window, Role::Tab, "Files");
     assert!(shows(&window, "Not read: empty."));
-    assert!(shows(&window, "Read but for a part: has a line that is no JSON."));
+    assert!(shows(&window, "Read in part: has a line that is no JSON."));
     forget(window.state_mut());
     press(&mut window, Role::Button, "Remove crew.txt");
     assert!(shows(&window, "removed"));
@@ -354,7 +356,7 @@ fn a_file_is_held_out_in_place_of_a_share_and_trains_again() {
     let lists = |command: &Command| matches!(command, Command::ListDocuments { .. });
     rest(&mut window);
     assert!(sent(window.state_mut()).iter().any(lists), "the documents are divided by it");
-    assert!(shows(&window, "forum.jsonl, in place of a share of the text."));
+    assert!(shows(&window, "forum.jsonl, instead of a share of the text."));
     assert!(!shows(&window, "Share held out for validation"));
     for file in ["harbour-museum.warc.gz", "ships-logs.csv"] {
         press(&mut window, Role::Button, &format!("Hold out {file}"));
@@ -384,7 +386,7 @@ fn personal_data_copies_tables_and_troubles_are_shown() {
     assert_eq!(sent(window.state_mut()), [Command::SetPersonal { class, action }]);
     press(&mut window, Role::Tab, "Report");
     assert!(shows(&window, "14,740 → 10,301") && shows(&window, "Copy as CSV: By licence"));
-    press(&mut window, Role::DisclosureTriangle, "What could not be read");
+    press(&mut window, Role::DisclosureTriangle, "Unreadable files and parts");
     assert!(shows(&window, "holds pictures of pages and no text"));
 }
 

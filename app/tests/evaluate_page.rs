@@ -171,7 +171,7 @@ fn while_a_run_trains_models_are_evaluated_and_audited() {
 fn what_was_evaluated_and_audited_is_there_when_it_is_done() {
     let mut scene = Scene::new(Engine::full(), PageName::Evaluate, [1280.0, TALL], "dark");
     press(&mut scene, "Evaluate");
-    assert!(says(&scene, "0.8400") && !says(&scene, "about to begin"));
+    assert!(says(&scene, "0.8400") && !says(&scene, "starting…"));
     assert_eq!(reads(&mut scene).len(), 2, "what is kept is read again");
     assert!(!says(&scene, "Audit: Bias"));
     press(&mut scene, "Audit");
@@ -217,7 +217,7 @@ fn task_files_go_with_an_evaluation() {
     scene.harness.get_by_label("Metrics of qa.jsonl").type_text("exact, F1");
     scene.settle();
     press(&mut scene, "Leave out other.jsonl");
-    choose(&mut scene, "How well it predicts the validation split");
+    choose(&mut scene, "Prediction of the validation split");
     press(&mut scene, "Evaluate");
     let Link::Script { sent, .. } = scene.harness.state_mut().link() else { unreachable!("a script") };
     let evaluate =
@@ -231,7 +231,7 @@ fn task_files_go_with_an_evaluation() {
     assert_eq!(evaluate.bytes, [b"one".to_vec()]);
     press(&mut scene, "Leave out qa.jsonl");
     let node = scene.harness.get_by_role_and_label(Role::Button, "Evaluate");
-    assert!(node.accesskit_node().is_disabled() && says(&scene, "Nothing is to be evaluated"));
+    assert!(node.accesskit_node().is_disabled() && says(&scene, "Choose at least one evaluation"));
 }
 
 #[test]
@@ -240,9 +240,9 @@ fn the_suite_of_tasks_goes_with_an_evaluation() {
     let app = scene.harness.state_mut();
     app.preferences().folds.insert("evaluate:options".to_owned(), true);
     scene.settle();
-    assert!(!says(&scene, "Rows of each family"));
-    choose(&mut scene, "Instruction tasks, every family of them, in wordings that no training row has");
-    assert!(says(&scene, "Rows of each family"));
+    assert!(!says(&scene, "Rows per family"));
+    choose(&mut scene, "Instruction tasks: every family, in held-out wordings");
+    assert!(says(&scene, "Rows per family"));
     press(&mut scene, "Evaluate");
     let asked = scene.sent_of(|command| matches!(command, Command::Evaluate { .. }));
     let [Command::Evaluate { settings, .. }] = &asked[..] else { panic!("{asked:?}") };

@@ -90,7 +90,7 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
         assert!(names.contains(&name), "{names:?}");
     }
     assert!(found["model"]["settings"].to_string().contains("preset = nanogpt-cpu"), "{}", found["model"]);
-    assert!(found["limits"].to_string().contains("one run under one seed"), "{}", found["limits"]);
+    assert!(found["limits"].to_string().contains("one run with one seed"), "{}", found["limits"]);
     let page = std::fs::read_to_string(folder.join("card.html")).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("2-nanogpt-cpu"), "{}", page.len());
     let kept = std::fs::read_to_string(folder.join("first/runs/2-nanogpt-cpu/evaluation.json")).unwrap();
@@ -119,10 +119,10 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
         folder,
         &[&EVALUATE[..], &["--no-likelihood", "--task", "qa.jsonl", "--card", "card.html"]].concat(),
     );
-    assert!(error.contains("card.html") && error.contains("is there already"), "{error}");
+    assert!(error.contains("card.html") && error.contains("exists already"), "{error}");
     let text = succeed(folder, &[&EVALUATE[..], &["--no-likelihood", "--task", "qa.jsonl"]].concat());
     for part in
-        ["bits_per_byte", "Baselines on the same text", "Task qa.jsonl · generate, 1 row", "What to know"]
+        ["bits_per_byte", "Baselines on the same text", "Task qa.jsonl · generate, 1 row", "Limitations"]
     {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -236,7 +236,7 @@ fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
         (&["--against", "mine"], "it has no config.json"),
         (&["--against", "empty.jsonl"], "no GGUF file"),
         (&["--against", "nowhere"], "unknown run `nowhere`"),
-        (&["--task", "choices.jsonl", "--card", "nowhere/card.html"], "there is no folder nowhere"),
+        (&["--task", "choices.jsonl", "--card", "nowhere/card.html"], "the folder nowhere does not exist"),
         (&["--task", "choices.jsonl", "--card", "first", "--force"], "first is a folder"),
     ] {
         let error = error_of(folder, &[&EVALUATE[..], &["--no-likelihood"], more].concat());
@@ -247,7 +247,7 @@ fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
     // No model is read for a stride that it cannot have.
     let output = glasshouse(folder, &[&EVALUATE[..], &["--stride", "1000000"]].concat());
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && told.contains("the nearest stride is"), "{told}");
+    assert!(!output.status.success() && told.contains("the nearest is"), "{told}");
     assert!(!told.contains("loading the model"), "{told}");
     assert!(!folder.join("first/runs/2-nanogpt-cpu/evaluation.json").exists());
 }
@@ -406,7 +406,7 @@ fn slow_python_models_that_do_not_run_here_answer_the_same_rows() {
     let tasks = ["--task", "choices.jsonl", "--task", "qa.jsonl", "--max-tokens", "12"];
     succeed(folder, &[&["evaluate", "--script", "others"], &tasks[..]].concat());
     let error = error_of(folder, &[&["evaluate", "--script", "others"], &tasks[..]].concat());
-    assert!(error.contains("is there already"), "{error}");
+    assert!(error.contains("exists already"), "{error}");
     let results = ["others/choices.results.jsonl", "others/qa.results.jsonl"];
     let answer = |model: &str| {
         let program = folder.join("others/answer.py").display().to_string();

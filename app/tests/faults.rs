@@ -430,7 +430,7 @@ fn settings_that_a_run_has_may_be_named_when_it_goes_on() {
     let resume = ["train", "--project", "p", "--resume", "--device", "cpu", "--json"];
     let others = [&resume[..], &["--preset", "nanogpt-gpu", "--seed", "7"]].concat();
     let message = fail(folder, &others, 2);
-    assert!(message.contains("--preset is nanogpt-gpu where the run has nanogpt-cpu"), "{message}");
+    assert!(message.contains("--preset is nanogpt-gpu instead of nanogpt-cpu"), "{message}");
     assert!(message.contains("--seed is 7") && message.contains("--resume"), "{message}");
     let message = fail(folder, &[&resume[..], &["--set", "train.batch_size=5"]].concat(), 2);
     assert!(message.contains("--set train.batch_size=5"), "{message}");

@@ -605,7 +605,7 @@ fn an_interrupt_cancels_a_cleaning_and_says_what_is_left() {
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(130), "{told}");
     assert!(told.contains("\nthe cleaning was stopped after "), "{told}");
-    assert!(told.ends_with("documents; the same command goes on from there\n"), "{told}");
+    assert!(told.ends_with("documents; the same command continues it\n"), "{told}");
     let again = play(folder, vec![clean_files(&mine, folder.join("out"))]).unwrap();
     let resumed =
         |event: &Event| matches!(event, Event::CleaningStarted { start: CleaningStart::Resumed { .. } });

@@ -243,7 +243,7 @@ fn servers_and_indices_may_be_odd() {
         assert_eq!(listed.unwrap().is_some(), odd != Odd::NoLengths, "{project}");
     }
     for (odd, path, reason) in [
-        (Odd::Cut, "owl", "could not be fetched"),
+        (Odd::Cut, "owl", "cannot download"),
         (Odd::Nothing, "hostile", "is no name of a safetensors file"),
         (Odd::Page, "owl", "gave is no model"),
     ] {

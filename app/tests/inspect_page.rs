@@ -90,7 +90,7 @@ fn a_token_says_how_likely_it_was_and_is_looked_at_when_pressed() {
     let prompt = last(&mut scene).1;
     let tokens = engine::tokens(&prompt);
     assert!(tokens.len() > 3);
-    assert!(shows(&scene, "Position 0: Once") && shows(&scene, "nothing stands before it"));
+    assert!(shows(&scene, "Position 0: Once") && shows(&scene, "no context"));
     scene.harness.get_all_by_label_contains("Position 2: ").last().unwrap().click();
     scene.settle();
     let (_, _, views, settings) = last(&mut scene);
@@ -149,7 +149,7 @@ fn the_key_that_a_head_reads_from_most_is_in_sight_however_long_the_prompt_is() 
 #[test]
 fn arrow_keys_read_the_cells_of_a_head() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Attention]);
-    let name = "Attention of the head, cells by the arrow keys";
+    let name = "Attention of the head, choose cells with the arrow keys";
     scene.harness.get_by_label(name).focus();
     scene.settle();
     scene.harness.key_press(Key::ArrowDown);
@@ -171,7 +171,7 @@ fn a_walk_goes_from_text_to_the_next_token_and_opens_to_its_numbers() {
     scene.harness.get_by_label("Embedding in numbers").click();
     scene.settle();
     assert!(shows(&scene, "Embedding of all tokens") && shows(&scene, "length "));
-    scene.harness.get_by_label("The block before").click();
+    scene.harness.get_by_label("Previous block").click();
     scene.settle();
     assert_eq!(last(&mut scene).3.layer, Some(1), "of layers 0 to 2");
     assert!(shows(&scene, "Block 1 of 0 to 2"));
@@ -217,15 +217,17 @@ fn what_is_of_another_prompt_says_so_until_the_answer_is_there() {
     let views = [View::Tokens, View::Positions];
     let on_its_way = Engine { silent: is_new, ..Engine::full() };
     let refused = Engine { failing: is_new, ..Engine::full() };
-    for (engine, words) in [(on_its_way, "is on its way"), (refused, "could not be had")] {
+    for (engine, words) in
+        [(on_its_way, "the new answer is being computed"), (refused, "the new request failed")]
+    {
         let mut scene = scene(engine, WIDE, &views);
-        assert!(!shows(&scene, "the new answer"));
+        assert!(!shows(&scene, "Shown for"));
         scene.harness.get_by_label("Prompt").focus();
         scene.frame();
         scene.harness.get_by_label("Prompt").type_text("!");
         scene.settle();
         scene.settle();
-        assert!(shows(&scene, &format!("step 2,400: the new answer {words}")));
+        assert!(shows(&scene, &format!("step 2,400: {words}")));
     }
 }
 
@@ -340,8 +342,8 @@ fn changes_beside_another_model_are_made_in_the_first_column() {
     let mut scene = scene(Engine::full(), WIDE, &[View::WhatIf]);
     scene.harness.get_by_label("Compare").click();
     scene.settle();
-    assert_eq!(scene.harness.query_all_by_label_contains("Nothing is changed yet").count(), 1);
-    assert!(shows(&scene, "The same changes as in the other model."));
+    assert_eq!(scene.harness.query_all_by_label_contains("No changes yet").count(), 1);
+    assert!(shows(&scene, "Same changes as in the other model."));
 }
 
 #[test]

@@ -332,7 +332,7 @@ fn words(view: View) -> &'static str {
     match view {
         View::Residual => "MLP 1 adds 2.500",
         View::Neurons => "Neuron 17, activation 2.500",
-        View::LogitLens => "Logit lens, positions by the arrow keys",
+        View::LogitLens => "Logit lens, choose positions with the arrow keys",
         View::NextToken => "Look into ·d, 12.5 % likely",
         View::Weights => "blocks.1.mlp.up.weight",
         View::WhatIf => "Look into ·a, 50.0 % before, 10.0 % after",
@@ -379,10 +379,10 @@ fn a_changed_setting_of_sampling_asks_for_the_next_token_again() {
 #[test]
 fn a_token_that_might_come_next_is_looked_into_by_the_residual_stream() {
     let mut scene = InspectScene::new(&[View::NextToken, View::Residual], (1280.0, 3200.0), "dark");
-    assert!(scene.says("What adds to the logit of ·d"));
+    assert!(scene.says("Contributions to the logit of ·d"));
     scene.press("Look into ·c, 16.7 % likely");
     assert_eq!(scene.last(View::Residual).token, Some(2));
-    assert!(scene.says("What adds to the logit of ·c"));
+    assert!(scene.says("Contributions to the logit of ·c"));
 }
 
 #[test]
@@ -447,7 +447,7 @@ fn a_parameter_has_its_histograms_and_the_run_its_curves() {
 #[test]
 fn an_arrow_key_moves_the_logit_lens_to_the_next_position() {
     let mut scene = InspectScene::new(&[View::LogitLens], (1280.0, 3200.0), "dark");
-    let table = "Logit lens, positions by the arrow keys";
+    let table = "Logit lens, choose positions with the arrow keys";
     scene.window.get_by_label(table).focus();
     scene.settle();
     scene.window.key_press(egui::Key::ArrowLeft);
@@ -493,8 +493,8 @@ fn what_stands_in_a_span_that_is_not_listed_is_not_called_composed() {
     for _ in 0..4 {
         scene.window.key_press(egui::Key::ArrowRight);
         scene.settle();
-        said[0] |= scene.says("In a span of 2 tokens that stands in the training text and is not listed");
-        said[1] |= scene.says("In no span that was found: composed");
+        said[0] |= scene.says("In a span of 2 tokens that occurs in the training text (not listed");
+        said[1] |= scene.says("In no matching span: composed");
     }
     assert_eq!(said, [true, true]);
 }
@@ -563,5 +563,5 @@ fn the_text_that_was_written_last_is_looked_for_in_the_training_text() {
     let (prompt, ..) = scene.asked.last().unwrap();
     assert_eq!(prompt, "Once upon a time there was");
     scene.press("Once·upon·a: 3 tokens, 3 times");
-    assert!(scene.says("First in document 12, which begins “Hello. Once”"));
+    assert!(scene.says("First in document 12, “Hello. Once”"));
 }

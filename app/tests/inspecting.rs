@@ -96,8 +96,8 @@ fn a_view_is_one_json_object_whose_entries_fit_its_axes() {
         "surprise",
         "\"f\"",
         "Attention: ",
-        "which has the most of one score",
-        "how much of a row's attention goes to each column",
+        "with the highest score of one kind",
+        "the share of each column in a row's attention",
         "previous token  first token  duplicate token  induction",
     ] {
         assert!(said.contains(part), "{part:?} is not in {said}");

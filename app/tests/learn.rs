@@ -90,7 +90,7 @@ fn a_view_is_asked_for_once_a_prediction_was_made_and_measured_at_the_best_check
             .len()
     };
     assert_eq!(asked(&mut scene), 0, "what the instrument shows is the answer");
-    assert!(named(&scene, "Predict first; then"));
+    assert!(named(&scene, "Predict first to see your model"));
     scene.press_last("Between a quarter and three quarters");
     scene.settle();
     scene.press_last("Predict");
@@ -99,7 +99,7 @@ fn a_view_is_asked_for_once_a_prediction_was_made_and_measured_at_the_best_check
     // The instrument is as tall as the window, and the button stands below it.
     scene.harness.get_by_label("Measure").click_accesskit();
     scene.settle();
-    assert!(named(&scene, "looks most at"), "what was measured is said");
+    assert!(named(&scene, "attends most to"), "what was measured is said");
     let measured = progress(&mut scene, "03-attention-by-hand").measurement.unwrap();
     assert_eq!((measured.run.as_deref(), measured.step), (Some("2-first-stories"), Some(1150)));
 }
@@ -121,7 +121,7 @@ fn a_lesson_that_asks_otherwise_by_now_asks_again() {
         scene.press_last(press);
         scene.settle();
     }
-    assert!(!named(&scene, "Your prediction:") && named(&scene, "Predict first; then"));
+    assert!(!named(&scene, "Your prediction:") && named(&scene, "Predict first to see your model"));
 }
 
 #[test]

@@ -233,7 +233,7 @@ fn time_left_and_total_are_told_before_the_first_step() {
     tell(&mut app, in_training(TrainingState::Running).into_iter().take(1));
     app.open(PageName::Train);
     let window = window(app, 1280.0, 900.0);
-    assert!(is_shown(&window, "In all, about"));
+    assert!(is_shown(&window, "Estimated total"));
     assert_eq!(window.query_all_by_label("2 min 4 s").count(), 2, "left, and in all");
 }
 
@@ -325,7 +325,7 @@ fn each_text_draws_a_new_seed_unless_it_is_kept_and_earlier_texts_come_back() {
 
     press(&mut window, "Once upon a time in a town");
     assert!(contains(&window, &format!("seed {}", drawn[0].0)), "the earlier text is not shown");
-    press(&mut window, "Compare with what is shown");
+    press(&mut window, "Compare with the current text");
     assert!(is_shown(&window, "One column"), "no second column");
 }
 
@@ -437,7 +437,7 @@ fn a_wide_window_is_used_to_the_full() {
 #[test]
 fn an_introduction_folds_once_its_page_was_left_and_comes_back_on_asking() {
     let mut window = on(PageName::Train, [1200.0, 900.0]);
-    let introduction = "Training shows the model a piece of your text";
+    let introduction = "In each step, the model predicts every next token";
     assert!(contains(&window, introduction));
     open_page(&mut window, PageName::Home);
     open_page(&mut window, PageName::Train);

@@ -77,7 +77,7 @@ fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
         assert!((metric(figures, name) - expected).abs() < 1e-12, "{name}: {figures}");
     }
     let report = succeed(folder, &[&["moderate", "--project", "p"], &asked[..]].concat());
-    for part in ["By rules: 2 found, 1 missed, 1 false alarms, 2 let pass", "of 3 innocent rows", "recall"] {
+    for part in ["By rules: 2 found, 1 missed, 1 false alarms, 2 passed", "of 3 innocent rows", "recall"] {
         assert!(report.contains(part), "{part}: {report}");
     }
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"))
@@ -122,8 +122,8 @@ fn a_bad_file_is_refused_in_a_sentence() {
         (&["--text", "a", "--rules", "latin.jsonl"], &["latin.jsonl is not UTF-8"]),
         (&["--check", "broken.jsonl"], &["broken.jsonl has no row {\"text\", \"label\"}"]),
         (&["--check", "none.jsonl"], &["none.jsonl has no row"]),
-        (&["--train", "few.jsonl"], &["no such folder; make a project first"]),
-        (&[], &["there is nothing to do", "--text TEXT", "--train ROWS", "--check ROWS"]),
+        (&["--train", "few.jsonl"], &["no such folder; create a project first"]),
+        (&[], &["nothing to do", "--text TEXT", "--train ROWS", "--check ROWS"]),
     ] {
         let error = error_of(folder, &[&["moderate", "--project", "p"], more].concat());
         for part in parts {

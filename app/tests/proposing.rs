@@ -64,7 +64,7 @@ fn prompts_are_proposed_and_those_that_were_answered_or_do_not_fit_are_said() {
     assert_eq!(again.last().unwrap()["considered"], 3);
     let typed = ["feedback", "--project", "first", "--propose", "prompts.jsonl"];
     let error = error_of(folder, &[&typed[..], &["--to", "next.jsonl"]].concat());
-    assert!(error.contains("name a file that is not there"), "{error}");
+    assert!(error.contains("name a file that does not exist"), "{error}");
     assert!(succeed(folder, &[&typed[..], &short].concat()).contains("3 of 3, by entropy, as 1-nanogpt-cpu"));
 }
 

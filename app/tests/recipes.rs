@@ -49,7 +49,7 @@ fn recipes_are_listed_and_one_that_is_misspelt_is_suggested() {
     let error = error_of(folder.path(), &["recipe", "summarize", "--project", "none"]);
     assert!(error.contains("did you mean `summarise`"), "{error}");
     let error = error_of(folder.path(), &["recipe", "summarise", "--project", "none"]);
-    assert!(error.contains("goes on from a trained model") && error.contains("glasshouse train"), "{error}");
+    assert!(error.contains("fine-tunes a trained model") && error.contains("glasshouse train"), "{error}");
     assert!(!folder.path().join("none").exists());
 }
 
@@ -95,7 +95,7 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
         assert_eq!(score["rows"], held_out.lines().count());
         assert!(train.lines().all(|row| !held_out.contains(row)));
         let error = error_of(folder, &["recipe", recipe.name, "--example", &file]);
-        assert!(error.contains("is there already"), "{error}");
+        assert!(error.contains("exists already"), "{error}");
     }
 }
 
@@ -178,9 +178,9 @@ fn data_of_another_format_are_refused_by_what_the_recipe_reads() {
     for (recipe, data, said) in [
         ("summarise", "labels.jsonl", "learns from JSON Lines, a question and its answer a line"),
         ("summarise", "labels.jsonl", "--example rows.jsonl"),
-        ("summarise", "stories.txt", "is no data of the recipe summarise"),
+        ("summarise", "stories.txt", "is not data for the recipe summarise"),
         ("classify", "questions.jsonl", "with `text` and `label`"),
-        ("classify", "stories.txt", "is no data of the recipe classify"),
+        ("classify", "stories.txt", "is not data for the recipe classify"),
         ("tag", "one.jsonl", "two different rows at least"),
         ("poems", "nowhere.txt", "nowhere.txt"),
         ("tag", "nowhere.jsonl", "nowhere.jsonl"),
@@ -280,7 +280,7 @@ fn the_books_exercises_run_on_data_of_their_shapes_and_give_no_verdict() {
     for other in ["sft", "verdict"] {
         let again = ["reproduce", other, "--project", "book", "--device", "cpu", "--resume"];
         let error = error_of(folder, &again);
-        assert!(error.contains("is none of reproduce"), "{error}");
+        assert!(error.contains("is not a run of reproduce"), "{error}");
     }
 }
 
@@ -290,19 +290,16 @@ fn an_exercise_without_its_weights_or_its_data_is_refused() {
     let folder = folder.path();
     book(folder);
     for (arguments, said) in [
-        (&["spam", "--data", "messages.tsv"][..], "openai-community/gpt2, which are not at hand"),
+        (&["spam", "--data", "messages.tsv"][..], "openai-community/gpt2, which are not on this machine"),
         (&["spam", "--data", "messages.tsv"], "--weights"),
         (&["sft", "--data", "rows.json"], "huggingface.co/openai-community/gpt2-medium"),
-        (
-            &["sft", "--data", "rows.json", "--weights", "nowhere"],
-            "--weights nowhere: there is no such folder",
-        ),
+        (&["sft", "--data", "rows.json", "--weights", "nowhere"], "--weights nowhere: no such folder"),
         (&["dpo", "--data", "rows.json"], "glasshouse reproduce sft"),
         (&["verdict", "--set", "train.stepz=5"], "did you mean `steps`"),
         (&["spam", "--weights", "first", "--set", "train.stepz=5"], "did you mean `steps`"),
         (&["verdict", "--weights", "first"], "leave --weights out"),
         (&["nanogpt-cpu", "--weights", "first"], "for the book's exercises"),
-        (&["spam", "--data", "rows.json", "--weights", "first"], "is no data of reproduce spam: line 1"),
+        (&["spam", "--data", "rows.json", "--weights", "first"], "is not data for reproduce spam: line 1"),
         (&["sft", "--data", "messages.tsv", "--weights", "first"], "expected a JSON list"),
         (&["sft", "--data", "none.json", "--weights", "first"], "none.json"),
     ] {

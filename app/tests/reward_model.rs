@@ -117,7 +117,7 @@ fn a_model_learns_to_score_answers_and_another_learns_by_its_scores() {
     assert!(losses[losses.len() - 1] < losses[0], "{losses:?}");
     let notices = notices(&told);
     assert!(notices.contains("call − the mean score of those their loss"), "{notices}");
-    assert!(notices.contains("answers are scored by 2-nanogpt-cpu"), "{notices}");
+    assert!(notices.contains("2-nanogpt-cpu scores the answers"), "{notices}");
     // Which run that was is kept by its name and its checkpoint's file.
     let settings = run(folder, "3").config().unwrap().train.reward;
     let named = format!("{}:step-", run(folder, "2").name());

@@ -84,7 +84,7 @@ fn what_a_rule_rewards_becomes_likelier() {
         assert_eq!((step["grad_norm"].as_f64(), rewards["uniform_groups"].as_f64()), (Some(0.0), Some(1.0)));
     }
     let notices = self::notices(&told);
-    let said = "for 10 steps all answers to a prompt were worth the same, 1.000 in the mean";
+    let said = "for 10 steps all answers to a prompt had the same reward, 1.000 on average";
     assert_eq!(notices.matches(said).count(), 1, "{notices}");
 }
 

@@ -450,7 +450,7 @@ fn bad_requests_are_told_what_is_wrong() {
     said(&serving.post("/completions", "[]"), 400, &["JSON object"]);
     said(&serving.post("/completions", &"[".repeat(100_000)), 400, &["JSON"]);
     said(&serving.complete(&json!({})), 400, &["prompt is missing"]);
-    said(&serving.complete(&json!({ "prompt": 5 })), 400, &["prompt is a number; prompt must be a text"]);
+    said(&serving.complete(&json!({ "prompt": 5 })), 400, &["prompt is a number; prompt must be a string"]);
     said(&serving.complete(&json!({ "prompt": ["One", {}] })), 400, &["prompt holds an object"]);
     let one = json!({ "prompt": "O", "max_tokens": 64 });
     said(&serving.complete(&one), 400, &["be at most 63: the prompt has 1 token, and"]);
@@ -648,7 +648,7 @@ fn slow_clients_that_never_finish_are_let_go() {
     });
     assert!(!head.0.starts_with("HTTP/1.1 200") && (15..30).contains(&head.1), "{head:?}");
     assert!(body.0.starts_with("HTTP/1.1 408") && (25..45).contains(&body.1), "{body:?}");
-    assert!(body.0.contains("the request was not whole after 30 s"), "{body:?}");
+    assert!(body.0.contains("the request was incomplete after 30 s"), "{body:?}");
     // Neither had the only place.
     let one = json!({ "prompt": "One", "max_tokens": 2 });
     assert_eq!(serving.complete(&one).status, 200);

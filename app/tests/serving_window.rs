@@ -38,14 +38,20 @@ fn the_switch_shows_the_address_and_says_when_a_run_trains() {
     app.open(PageName::Settings);
     let mut window = window(app, 1280.0, 2000.0);
     window.run_steps(2);
-    assert!(port(&window).is_none() && !says(&window, "This address is the client's base_url"));
+    assert!(port(&window).is_none() && !says(&window, "Use this address as the client's base_url"));
     press(&mut window);
     let first = port(&window).expect("an address");
     assert!(std::net::TcpStream::connect(("127.0.0.1", first)).is_ok(), "it listens");
-    assert!(says(&window, "This address is the client's base_url") && !says(&window, "A run trains"));
+    assert!(
+        says(&window, "Use this address as the client's base_url")
+            && !says(&window, "A run is training: answers")
+    );
     tell(window.state_mut(), in_training(TrainingState::Running));
     window.run_steps(2);
-    assert!(says(&window, "A run trains: answers come between its steps") && port(&window) == Some(first));
+    assert!(
+        says(&window, "A run is training: answers are computed between its steps")
+            && port(&window) == Some(first)
+    );
     press(&mut window);
     assert!(port(&window).is_none() && says(&window, "Off"));
 }

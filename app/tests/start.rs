@@ -82,7 +82,7 @@ fn a_run_begins_with_the_weights_of_another_and_says_so() {
     std::fs::remove_dir_all(run.checkpoints_folder()).unwrap();
     succeed(folder, &["runs", "--project", "first", "delete", "1"]);
     let error = error_of(folder, &["train", "--project", "first", "--resume"]);
-    assert!(error.starts_with("the run begins with 1-nanogpt-cpu at step 10, which is not in"), "{error}");
+    assert!(error.starts_with("the run starts from 1-nanogpt-cpu at step 10, which is not in"), "{error}");
     succeed(folder, &["runs", "--project", "first", "restore", "1"]);
     succeed(folder, &["train", "--project", "first", "--resume"]);
 
@@ -146,7 +146,7 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let trained = losses(&metrics(folder, "first", "2-nanogpt-cpu"));
     assert!(trained[&12] < trained[&0], "{trained:?}");
     let error = error_of(folder, &["train", "--project", "first", "--resume", "--adapter", "none"]);
-    assert!(error.contains("--adapter is none where the run has lora"), "{error}");
+    assert!(error.contains("--adapter is none instead of lora"), "{error}");
     // Whatever reads its weights has them with the adapter added to the layers that it adapts.
     let (after, _) = weights(folder, "first", "2");
     let adapts = |name: &str| {
@@ -166,7 +166,10 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let told = begin(folder, "first", &["--steps", "2"]);
     assert!((losses(&told)[&0] - trained[&12]).abs() < 1e-4, "{told:?} {trained:?}");
     let error = error_of(folder, &["merge", "--project", "first", "--run", "3"]);
-    assert!(error.contains("has no adapter") && error.contains("2-nanogpt-cpu, which stays"), "{error}");
+    assert!(
+        error.contains("has no adapter") && error.contains("2-nanogpt-cpu, which is unchanged"),
+        "{error}"
+    );
 
     let export = ["export", "--project", "first", "--format", "peft"];
     let latest = ["--run", "2", "--checkpoint", "latest", "--to", "adapter"];
@@ -381,7 +384,7 @@ fn a_run_begins_with_a_folder_or_a_file_that_is_imported_first() {
         ("./nowhere", &[], "nowhere"),
         ("./first", &[], "config.json"),
         ("stories.gguf", &[], "stories.gguf"),
-        ("./owl", &["--from-project", "first"], "--from-project says which project a run is in"),
+        ("./owl", &["--from-project", "first"], "--from-project names the project of a run"),
     ] {
         let (succeeded, told) = from(place, more);
         assert!(!succeeded && told.contains(said), "{place}: {told}");

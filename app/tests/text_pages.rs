@@ -132,7 +132,7 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
     scene.harness.key_press(Key::ArrowRight);
     scene.settle();
     scene.picture("write-explained");
-    let heads = scene.harness.query_all_by_label("as given → as drawn").count();
+    let heads = scene.harness.query_all_by_label("model → drawn").count();
     assert_eq!(heads, 1, "what the figures are is said once above them");
     let before = engine::tokens("Once upon a time");
     let written = engine::tokens(" there was a little fox named Mia.");
@@ -160,7 +160,7 @@ fn what_stands_beside_the_head_of_a_fold_is_read_out_and_whether_it_is_open() {
         scene.settle();
     }
     for open in [true, false] {
-        let head = scene.harness.get_by_role_and_label(Role::DisclosureTriangle, "Written before");
+        let head = scene.harness.get_by_role_and_label(Role::DisclosureTriangle, "History");
         let node = head.accesskit_node();
         assert_eq!(node.description().as_deref(), Some("2"), "two beside the one that is shown");
         assert_eq!((node.data().is_expanded(), node.toggled()), (Some(open), None));
@@ -172,7 +172,7 @@ fn what_stands_beside_the_head_of_a_fold_is_read_out_and_whether_it_is_open() {
 #[test]
 fn what_is_written_is_moderated_as_on_chat() {
     let mut scene = Scene::new(Engine::full(), PageName::Write, [1280.0, 1600.0], "dark");
-    let survey = "Show how undecided the model was at every token";
+    let survey = "Show the model's uncertainty at every token";
     scene.press_last("Write");
     scene.settle();
     assert!(scene.harness.query_by_label_contains("Moderation ").is_none());
@@ -388,7 +388,7 @@ fn every_token_is_looked_into_one_after_another() {
     let mut scene = wide(Engine::full(), PageName::Write);
     scene.press_last("Write");
     scene.settle();
-    scene.harness.get_by_label("Show how undecided the model was at every token").click();
+    scene.harness.get_by_label("Show the model's uncertainty at every token").click();
     for _ in 0..40 {
         scene.settle();
     }

@@ -630,11 +630,8 @@ fn what_the_guard_saw_is_read_below_the_curves() {
 fn what_the_guard_saw_in_rows_that_are_no_documents_is_not_opened_on_data() {
     for (learns_from, reason) in [
         (LearnsFrom::Documents, None),
-        (LearnsFrom::Feedback, Some("They are rows of feedback: Chat lists those, and Data does not.")),
-        (
-            LearnsFrom::Tasks,
-            Some("They are instruction tasks or rows of a recipe, which are none of the documents on Data."),
-        ),
+        (LearnsFrom::Feedback, Some("They are rows of feedback: Chat lists them, and Data does not.")),
+        (LearnsFrom::Tasks, Some("They are instruction tasks or rows of a recipe, not documents on Data.")),
     ] {
         let mut app = support::app("dark");
         full(&mut app);

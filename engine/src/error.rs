@@ -64,7 +64,7 @@ pub enum Error {
         advice: String,
     },
     /// The person ended it; nothing is wrong.
-    #[error("{0} was cancelled; nothing was changed, and it can be asked for again")]
+    #[error("{0} was cancelled; nothing was changed")]
     Cancelled(String),
     /// It must wait for something that is under way.
     #[error("{0}")]
@@ -88,15 +88,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// What to do where the system refuses a file, as the end of a message; nothing where the error says it itself.
 pub fn advice_for_io(error: &std::io::Error) -> &'static str {
     match error.kind() {
-        std::io::ErrorKind::StorageFull => {
-            "; free some space and try again: what was finished before is safe"
-        }
+        std::io::ErrorKind::StorageFull => "; free some space and try again: all finished work is safe",
         std::io::ErrorKind::OutOfMemory => {
-            "; there is no memory left to hold it: close other tabs and programs, or take a smaller file or model"
+            "; not enough memory for it: close other tabs and programs, or use a smaller file or model"
         }
         // Of reading and writing alike, in a window too.
         std::io::ErrorKind::PermissionDenied => "; change its permissions, or choose another file or folder",
-        std::io::ErrorKind::ReadOnlyFilesystem => "; nothing can be written there: choose another place",
+        std::io::ErrorKind::ReadOnlyFilesystem => "; this place is read-only: choose another place",
         std::io::ErrorKind::NotFound => "; check the name, and that the folder around it is there",
         std::io::ErrorKind::AlreadyExists => "; choose another name",
         std::io::ErrorKind::NotADirectory => "; a file stands where a folder should: choose another place",

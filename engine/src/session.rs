@@ -256,13 +256,13 @@ impl Session {
             Command::Hello { version, device } => {
                 if version != message::VERSION {
                     return Err(Error::Refused(format!(
-                        "the page speaks version {version} and the engine {}; load the page again",
+                        "the page has version {version} and the engine {}; reload the page",
                         message::VERSION
                     )));
                 }
                 if let Err(error) = self.choose_device(id, &device).await {
                     // A device that was there last time may be gone: that is no reason to stand still.
-                    self.outlet.notice(format!("{error}. Taking the best there is instead"));
+                    self.outlet.notice(format!("{error}. Using the best available device instead"));
                     self.choose_device(id, "auto").await?;
                 }
             }
@@ -602,7 +602,7 @@ fn work_of(command: &Command) -> Option<&'static str> {
         Command::Classify { .. } => "classifying texts",
         Command::Evaluate { .. } | Command::ReadEvaluations { .. } | Command::WriteCard { .. } => EVALUATING,
         Command::Audit { .. } => AUDITING,
-        Command::Propose { .. } => "looking for what to label next",
+        Command::Propose { .. } => "searching for texts to label next",
         _ => return None,
     })
 }

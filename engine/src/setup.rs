@@ -32,7 +32,7 @@ const PAUSE: f64 = 0.5;
 
 /// What is said where a run of mixed precision goes on without.
 const IN_FULL: &str =
-    "This device has no 16-bit floats: the run, which began in mixed precision, goes on in 32 bits.";
+    "This device has no 16-bit floats: the run, started in mixed precision, continues in 32 bits.";
 
 /// A run that is to be trained.
 #[derive(Debug)]
@@ -324,7 +324,7 @@ impl OpenRun {
                 Executor::open_tuned(device.request(), &self.graphs, optimizer, self.threads, &tuning).await;
             if let Ok(Opened { executor, .. }) = opened {
                 self.executor = Some(executor);
-                return Ok(format!("{error}. It is here again, and the run goes on by itself"));
+                return Ok(format!("{error}. The GPU is back; training resumes from the last checkpoint"));
             }
         }
         Err(error)

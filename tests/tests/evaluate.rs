@@ -169,7 +169,7 @@ fn a_stride_that_would_leave_tokens_out_is_refused() {
         let settings = EvaluateSettings { stride: Some(stride), ..settings() };
         let refused =
             block_on(likelihood(&mut subject, &settings, &mut |_, _, _| ())).unwrap_err().to_string();
-        assert!(refused.contains(&format!("the nearest stride is {nearest} (1 to 32)")), "{refused}");
+        assert!(refused.contains(&format!("the nearest is {nearest} (1 to 32)")), "{refused}");
     }
 }
 

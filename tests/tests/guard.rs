@@ -206,7 +206,7 @@ fn a_plateau_lowers_the_rate_where_that_is_asked_for() {
     let report = reports(&events).into_iter().find(|report| report.kind == GuardKind::Plateau).unwrap();
     assert!(
         report.text.ends_with(
-            "From step 283 on the learning rate is 0.5 times what it was to be (action 1 of at most 3)."
+            "From step 283 on, the learning rate is 0.5 times its scheduled value (action 1 of at most 3)."
         ),
         "{report:?}"
     );
@@ -347,7 +347,7 @@ fn a_block_that_explodes_is_named_at_the_next_look() {
     assert_eq!((report.kind, report.seen), (GuardKind::ExplodingActivations, 350));
     assert_eq!((report.severity, report.action), (GuardSeverity::Warning, GuardAction::Note));
     assert!(
-        report.text.starts_with("Activations behind blocks.1.") && report.value > Some(10.0),
+        report.text.starts_with("Activations after blocks.1.") && report.value > Some(10.0),
         "{report:?}"
     );
     assert!(holds(&file, "guard/exploding_activations") && holds(&file, "activations/blocks.0.mlp"));
@@ -359,7 +359,7 @@ fn a_block_that_adds_nothing_is_named_at_the_next_look() {
     let [report] = &told[..] else { panic!("{told:#?}") };
     assert_eq!((report.kind, report.seen), (GuardKind::SilentPart, 350));
     assert!(
-        report.text.starts_with("Nothing is added by blocks.0.attention and 1 more at step 350"),
+        report.text.starts_with("No output from blocks.0.attention and 1 more at step 350"),
         "{report:?}"
     );
     assert!(holds(&file, "guard/silent_part"));

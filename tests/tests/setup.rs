@@ -84,7 +84,7 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
     let told = events(block_on(elsewhere.trainer(Options::default())).unwrap());
     let notices = notices(&told);
     assert!(
-        notices.iter().any(|text| text.contains("Voodoo 2") && text.contains("goes on on cpu")),
+        notices.iter().any(|text| text.contains("Voodoo 2") && text.contains("continues on cpu")),
         "{notices:?}"
     );
     assert!(matches!(told.last(), Some(TrainEvent::Done { step: 4, finished: true, .. })), "{told:?}");
@@ -97,7 +97,7 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
     for again in [false, true] {
         let mut full = block_on(setup(&project, &mixed, Some(run.clone()), "cpu").open()).unwrap();
         assert_eq!((full.config.train.precision, full.on_own_device), (Precision::F32, again));
-        let told = full.warnings.iter().any(|text| text.contains("goes on in 32 bits"));
+        let told = full.warnings.iter().any(|text| text.contains("continues in 32 bits"));
         assert!(told, "{:?}", full.warnings);
         // Its record has the CPU then, and its settings have mixed precision still.
         full.run_of(&project).unwrap();
@@ -142,7 +142,10 @@ fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
     let other = block_on(open_run.reopen(Error::Refused("full".to_owned())));
     assert!(matches!(other, Err(Error::Refused(text)) if text == "full"));
     let said = block_on(open_run.reopen(again())).unwrap();
-    assert!(said.contains("was lost") && said.ends_with("goes on by itself"), "{said}");
+    assert!(
+        said.contains("was lost") && said.ends_with("training resumes from the last checkpoint"),
+        "{said}"
+    );
     let mut trainer = block_on(open_run.trainer(Options::default())).unwrap();
     let mut events = Vec::new();
     while let Progress::Event(event) = block_on(trainer.next()).unwrap() {

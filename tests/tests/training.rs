@@ -339,7 +339,7 @@ fn resuming_a_run_that_died_before_its_first_checkpoint_begins_again() {
     let (store, run) = (store(), create(&project, &config()));
     session_until(&run, &store, "cpu", Options::default(), |event| event.step() == Some(4)).unwrap();
     let events = session(&run, &store, "cpu", Options::default()).unwrap();
-    assert!(notices(&events)[0].contains("begins at step 0"), "{:?}", notices(&events));
+    assert!(notices(&events)[0].contains("starts at step 0"), "{:?}", notices(&events));
     let straight = session(&create(&project, &config()), &store, "cpu", Options::default()).unwrap();
     assert_eq!(last_checkpoint(&events), last_checkpoint(&straight));
     assert_eq!(numbers(&metrics::read(&run.metrics_path()).unwrap()), numbers(&straight));
@@ -816,7 +816,7 @@ fn a_run_begins_once() {
     session(&run, &store, "cpu", Options { stop_after: Some(1), ..Options::default() }).unwrap();
     std::fs::remove_file(run.metrics_path()).unwrap();
     let error = session(&run, &store, "cpu", Options::default()).unwrap_err().to_string();
-    assert!(error.contains("this run began before"), "{error}");
+    assert!(error.contains("this run has already started"), "{error}");
 }
 
 /// nanoGPT's `get_lr` with its shakespeare-char settings (learning_rate 1e-3, min_lr 1e-4, warmup_iters 100, lr_decay_iters

@@ -44,7 +44,7 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
             Ok(())
         };
         let command = Command::Audit { source, settings: Box::new(settings) };
-        engine.ask_until_signal(command, "giving up; nothing of this audit is kept", show).await
+        engine.ask_until_signal(command, "cancelling; nothing of this audit is kept", show).await
     })
 }
 

@@ -78,7 +78,7 @@ fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
         say!("{tuning}")?;
     }
     if measured.unfused {
-        say!("every operation of a layer by itself")?;
+        say!("every operation of a layer, unfused")?;
     }
     say!(
         "{ms_per_step:.2} ms per step ({ms_fastest:.2} to {ms_slowest:.2}, {})",
@@ -100,7 +100,7 @@ fn print(measured: &StepMeasurement, tuning: Option<&str>) -> Result<()> {
     }
     if let (Some(together), Some(idle)) = (measured.ms_per_step_together, measured.idle_share) {
         say!(
-            "{together:.2} ms per step sent one behind another; the device waits {:.1} % of that",
+            "{together:.2} ms per step when submitted back to back; the device idles {:.1} % of that",
             idle * 100.0
         )?;
     }

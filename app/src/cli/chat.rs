@@ -19,7 +19,10 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
             }
             (None, false) => Said::Text(String::new()),
             (Some(_), false) => {
-                bail!("{} has no chat template, and so no place for --system; leave it out", model.run)
+                bail!(
+                    "{} has no chat template, so --system has no place in its prompts; leave it out",
+                    model.run
+                )
             }
         };
         converse(engine, &model, said, config).await
@@ -39,10 +42,11 @@ impl Said {
     fn help(&self) -> &'static str {
         match self {
             Self::Text(_) => {
-                "Begin a text and press Enter: the model goes on. An empty line lets it go on alone; /new forgets, /quit ends."
+                "Type the beginning of a text and press Enter: the model continues it. An empty line continues without new text; /new starts over, \
+                 /quit ends."
             }
             Self::Messages(_) => {
-                "Say something and press Enter: the model answers. /new forgets, /quit ends."
+                "Type a message and press Enter: the model answers. /new starts over, /quit ends."
             }
         }
     }
@@ -79,7 +83,7 @@ impl Said {
 /// What is wrong with a line of standard input.
 fn unreadable(line: u64, error: &std::io::Error) -> anyhow::Error {
     match error.kind() {
-        ErrorKind::InvalidData => anyhow!("standard input, line {line}: is not UTF-8; give text in UTF-8"),
+        ErrorKind::InvalidData => anyhow!("standard input, line {line}: not UTF-8; convert it to UTF-8"),
         _ => anyhow!("standard input, line {line}: {error}"),
     }
 }

@@ -40,7 +40,7 @@ fn rows(arguments: &ClassifyArguments) -> Result<Box<dyn Iterator<Item = Result<
         return Ok(Box::new(arguments.text.clone().into_iter().map(of)));
     };
     let sources = find_sources(&[file], &Problems::default())?;
-    let source = sources.into_iter().next().with_context(|| format!("{} is no file", file.display()))?;
+    let source = sources.into_iter().next().with_context(|| format!("{} is not a file", file.display()))?;
     let name = file.display().to_string();
     let rows = labelled_texts(&source)?;
     Ok(Box::new(rows.map(move |row| row?.map_err(|reason| anyhow!("{name} {reason}")))))

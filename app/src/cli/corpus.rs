@@ -26,9 +26,7 @@ fn write_tasks(arguments: &CorpusTasksArguments) -> anyhow::Result<()> {
     let CorpusTasksArguments { seed, count, kinds, level, to, force } = arguments;
     let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
     if here.is_some() && here == std::fs::canonicalize(to).ok() {
-        return Err(usage(
-            "tasks cannot take the place of the folder that you are in; name a new one in it with --to",
-        ));
+        return Err(usage("tasks cannot replace the current folder; name a new one in it with --to"));
     }
     let options = TaskOptions { seed: *seed, count: *count, kinds: kinds.clone(), level: *level };
     let written = write_folder(&options, to, *force)?;

@@ -43,7 +43,7 @@ pub(super) fn data(command: DataCommand) -> Result<()> {
 pub(super) fn tell(problems: &[FileProblem]) {
     for FileProblem { name, reason, .. } in problems {
         // A reader of errors that has gone is no reason to stop.
-        writeln!(std::io::stderr(), "{name} {reason}; the rest is read").ok();
+        writeln!(std::io::stderr(), "{name} {reason}; the other files are read").ok();
     }
 }
 
@@ -107,13 +107,13 @@ fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningRep
     }
     let out = arguments.out.display();
     say!("{}", report::text::summary(report))?;
-    say!("\n{out}/{KEPT_FILE:13}   what was kept")?;
-    say!("{out}/{DROPPED_FILE:13}   what was dropped, and why")?;
+    say!("\n{out}/{KEPT_FILE:13}   the kept documents")?;
+    say!("{out}/{DROPPED_FILE:13}   the dropped documents, each with the reason")?;
     say!("{out}/{REPORT_PAGE:13}   the report, to read or print")?;
     let out = quoted(&arguments.out);
     let inspect = format!("glasshouse data inspect {out}");
     let next = if report.kept.documents > 0 {
-        (format!("glasshouse train --data {out} --project my"), "a model of what was kept")
+        (format!("glasshouse train --data {out} --project my"), "train on the kept documents")
     } else {
         let again = "glasshouse data clean … --recipe raw --force";
         (again.to_owned(), "nothing was kept; `raw` drops nothing")
@@ -144,7 +144,7 @@ impl CleaningBar {
                 self.clear();
                 match documents {
                     Some(documents) => tell!(
-                        "the cleaning was stopped after {documents} {}; the same command{} goes on from there",
+                        "the cleaning was stopped after {documents} {}; the same command{} continues it",
                         things(documents, "document"),
                         if self.restart { " without --restart" } else { "" }
                     ),
@@ -197,7 +197,7 @@ fn begun(start: &CleaningStart, json: bool) -> Result<()> {
         }
         CleaningStart::Resumed { documents } => {
             say!(
-                "going on behind the {} {} that a stopped cleaning had read",
+                "resuming after the {} {} read by a stopped cleaning",
                 count(*documents),
                 things(*documents, "document")
             )?;
@@ -205,7 +205,7 @@ fn begun(start: &CleaningStart, json: bool) -> Result<()> {
         CleaningStart::StartedOver { reason } if json => {
             say!("{}", serde_json::json!({ "event": "started_over", "reason": reason }))?;
         }
-        CleaningStart::StartedOver { reason } => say!("a stopped cleaning is not continued: {reason}")?,
+        CleaningStart::StartedOver { reason } => say!("the stopped cleaning cannot be continued: {reason}")?,
     }
     Ok(())
 }
@@ -220,10 +220,12 @@ fn read_report(folder: &Path) -> Result<CleaningReport> {
     let unfinished = pipeline::is_unfinished(&SystemFiles, folder);
     let text = match std::fs::read_to_string(&path) {
         Err(_) if unfinished => bail!("{}: the folder holds {UNFINISHED}", folder.display()),
-        text => text.with_context(|| format!("{}: no folder of `glasshouse data clean`", path.display()))?,
+        text => {
+            text.with_context(|| format!("{}: not a folder of `glasshouse data clean`", path.display()))?
+        }
     };
     if unfinished {
-        tell!("note: the folder also holds {UNFINISHED}; this is the report of the one before");
+        tell!("note: the folder also holds {UNFINISHED}; this is the previous report");
     }
     CleaningReport::from_json(&text).map_err(|reason| anyhow::anyhow!("{}: {reason}", path.display()))
 }

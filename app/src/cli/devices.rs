@@ -54,7 +54,7 @@ pub(super) fn devices(json: bool) -> Result<()> {
     say!("cpu: {}; precisions: f32", counted(threads as u64, "thread"))?;
     match auto {
         Some(adapter) => say!("--device auto takes {}", adapter.name)?,
-        None => say!("--device auto takes the CPU: there is no real GPU here")?,
+        None => say!("--device auto takes the CPU: there is no hardware GPU")?,
     }
     Ok(())
 }

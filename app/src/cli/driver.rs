@@ -138,7 +138,7 @@ impl Engine {
             }
         }
         Err(anyhow!(
-            "the engine ended without being asked to; run the command again, and report it if it ends again"
+            "the engine ended unexpectedly; run the command again, and report it if it happens again"
         ))
     }
 }

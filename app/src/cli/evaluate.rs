@@ -36,7 +36,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
     }
     let settings = settings(arguments)?;
     if settings.suite && settings.suite_rows.is_none() {
-        tell!("note: 100 rows of each family of tasks; --rows N takes others");
+        tell!("note: 100 rows per family of tasks; change with --rows N");
     }
     let options = session::Options {
         device: arguments.measuring.device.clone(),
@@ -99,7 +99,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
             write_card(engine, arguments, run, card).await?;
         } else if let (false, Some(run)) = (arguments.json, names.first()) {
             let project = quoted(&arguments.model.project);
-            tell!("a page of it: glasshouse evaluate --project {project} --run {run} --card card.html");
+            tell!("report as a page: glasshouse evaluate --project {project} --run {run} --card card.html");
         }
         failed.map_or(Ok(()), Err)
     })
@@ -111,12 +111,12 @@ fn check_card(card: &Path, force: bool) -> Result<()> {
         return Err(usage(format!("{} is a folder; name a file for the card", card.display())));
     }
     if card.exists() && !force {
-        return Err(usage(format!("{} is there already; name another file, or say --force", card.display())));
+        return Err(usage(format!("{} exists already; name another file, or use --force", card.display())));
     }
     let folder = card.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
         return Err(usage(format!(
-            "{} cannot be written: there is no folder {}; make it, or name another file",
+            "cannot write {}: the folder {} does not exist; create it, or name another file",
             card.display(),
             folder.display()
         )));
@@ -192,12 +192,11 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
         if is_place(other) || is_there_and_no_run(other, &arguments.model.project) {
             let Imported { run, about } = import_from(engine, Path::new(other), None, true)
                 .await?
-                .context("the import was stopped before there was anything to evaluate")?;
+                .context("the import was stopped, so there is nothing to evaluate")?;
             let imported = Project::open(&arguments.model.project)?.run(&run)?;
             if imported.record()?.for_comparison {
                 tell!(
-                    "{run}: {about}; it was imported and is kept under this name, to compare with: the project's latest run \
-                     stays what it was"
+                    "{run}: {about}; imported and kept under this name for comparison: the project's latest run is unchanged"
                 );
             } else {
                 // Somebody imported it before, to use it.
@@ -226,7 +225,7 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
     for run in &runs {
         if found.iter().any(|known| known.name == run.name()) {
             tell!(
-                "note: {} is named more than once, and is evaluated once: it is not compared with itself",
+                "note: {} is named more than once; it is evaluated once and not compared with itself",
                 run.name()
             );
         } else {
@@ -282,7 +281,7 @@ fn settings_for(
     if !settings.likelihood && !has_tasks {
         let reason = if run.labels {
             format!(
-                "{} classifies texts, and predicts none; give it a file of texts and labels (--task FILE)",
+                "{} is a classifier and predicts no text; give it a file of texts and labels (--task FILE)",
                 run.name
             )
         } else {
@@ -320,7 +319,7 @@ async fn evaluation(
     };
     let command = Command::Evaluate { source, settings: Box::new(settings) };
     let asked =
-        engine.ask_until_signal(command, "stopping; what was found of other models is kept", show).await;
+        engine.ask_until_signal(command, "stopping; the results of other models are kept", show).await;
     shown.clear();
     asked?;
     Ok(found)
@@ -360,10 +359,10 @@ async fn memorisation(
         Ok(())
     };
     let command = Command::Audit { source, settings: Box::new(settings) };
-    let asked = engine.ask_until_signal(command, "stopping; what was found before is kept", show).await;
+    let asked = engine.ask_until_signal(command, "stopping; earlier results are kept", show).await;
     shown.clear();
     if let Err(error) = asked {
-        tell!("note: how much {} writes from memory is not known: {error:#}", run.name);
+        tell!("note: the memorisation of {} is unknown: {error:#}", run.name);
     }
     Ok(found)
 }
@@ -378,7 +377,7 @@ async fn comparisons(engine: &mut Engine, runs: Vec<String>) -> Result<Vec<Compa
         Ok(())
     };
     engine.ask(Command::ReadEvaluations { runs }, hear).await?;
-    found.context("the engine told no comparisons")
+    found.context("the engine returned no comparisons")
 }
 
 async fn write_card(

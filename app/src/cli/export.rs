@@ -11,16 +11,14 @@ use glasshouse_engine::session;
 pub(super) fn export(arguments: &ExportArguments) -> Result<()> {
     let here = std::env::current_dir().and_then(std::fs::canonicalize).ok();
     if here.is_some() && here == std::fs::canonicalize(&arguments.to).ok() {
-        return Err(usage(
-            "an export cannot take the place of the folder that you are in; name a new one in it with --to",
-        ));
+        return Err(usage("an export cannot replace the current folder; name a new one in it with --to"));
     }
     let format = match (arguments.format, arguments.quantization) {
         (FormatName::Huggingface, None) => ExportFormat::HuggingFace,
         (FormatName::Peft, None) => ExportFormat::Peft,
         (FormatName::Huggingface | FormatName::Peft, Some(_)) => {
             return Err(usage(
-                "--quantization is for --format gguf; what Hugging Face's libraries open is written in f32",
+                "--quantization is for --format gguf; the Hugging Face format is written in f32",
             ));
         }
         (FormatName::Gguf, name) => {

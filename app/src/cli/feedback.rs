@@ -44,7 +44,7 @@ fn list(rows: &[Feedback], json: bool) -> Result<()> {
         return rows.iter().try_for_each(|row| Ok(say!("{}", serde_json::to_string(row)?)?));
     }
     if rows.is_empty() {
-        return Ok(say!("no feedback yet: say something of a reply on the Chat page")?);
+        return Ok(say!("no feedback yet: rate a reply on the Chat page")?);
     }
     for (number, row) in (1..).zip(rows) {
         let kind = row.kind().map_or("", |kind| kind.words());

@@ -57,7 +57,7 @@ pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyh
             }
             Ok(())
         };
-        engine.ask_until_signal(command, "stopping; the same command goes on from there", hear).await
+        engine.ask_until_signal(command, "stopping; the same command continues the download", hear).await
     })?;
     shown.clear();
     Ok(place)
@@ -97,7 +97,7 @@ impl DownloadProgress {
             (Self::Bar(bar), FetchProgress::Retrying { reason, seconds }) => {
                 bar.suspend(|| again(&reason, seconds));
             }
-            (Self::Bar(bar), FetchProgress::Verifying) => bar.set_message("comparing with the checksum"),
+            (Self::Bar(bar), FetchProgress::Verifying) => bar.set_message("verifying the checksum"),
             (Self::Lines { last, exact }, FetchProgress::Receiving { done, total }) => {
                 if last.is_none_or(|last| last.elapsed() >= LINE_INTERVAL) {
                     *last = Some(Instant::now());
@@ -106,7 +106,7 @@ impl DownloadProgress {
                 }
             }
             (Self::Lines { .. }, FetchProgress::Retrying { reason, seconds }) => again(&reason, seconds),
-            (Self::Lines { .. }, FetchProgress::Verifying) => tell!("comparing with the checksum"),
+            (Self::Lines { .. }, FetchProgress::Verifying) => tell!("verifying the checksum"),
         }
     }
 

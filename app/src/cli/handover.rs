@@ -31,7 +31,7 @@ pub(super) fn handover(arguments: &HandoverArguments) -> Result<()> {
         engine.ask_until_signal(command, "stopping", show).await
     })?;
     let [verify, launch] = ["verify", "launch"].map(|name| to.join(name));
-    say!("compare it there with what was computed here: {}", verify.display())?;
+    say!("compare it there with the results of this machine: {}", verify.display())?;
     let (launch, bundle, project) = (launch.display(), to.display(), project.display());
     say!("train it there: {launch}; then: glasshouse bring-back {bundle} --project {project}")?;
     Ok(())

@@ -23,7 +23,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
         [] if arguments.to.is_none() => {
             let names = View::ALL.map(View::name).join(", ");
             return Err(usage(format!(
-                "say what to look at by --view ({names}), or where to write all views by --to"
+                "name a view with --view ({names}), or a folder for all views with --to"
             )));
         }
         [] => View::ALL.to_vec(),
@@ -79,22 +79,22 @@ fn check_effects(arguments: &InspectArguments, views: &[View], settings: &Inspec
         (draws, "--temperature, --top-k, --top-p, --min-p and --repetition-penalty are", View::NextToken),
     ] {
         if given && !views.contains(&view) {
-            return Err(usage(format!("{options} of the view {view}; add it to --view")));
+            return Err(usage(format!("{options} for the view {view}; add it to --view")));
         }
     }
     let patches = arguments.edit.iter().any(|edit| matches!(edit, Edit::Patch { .. }));
     if patches && arguments.other_prompt.is_empty() {
         return Err(usage(
-            "--edit patch takes a position of another prompt; give that one by --other-prompt",
+            "--edit patch takes a position of another prompt; give that prompt with --other-prompt",
         ));
     }
     if arguments.head.is_some() && !views.contains(&View::Head) {
         if !views.contains(&View::Attention) {
-            return Err(usage("--head is of the views attention and head; add one of them to --view"));
+            return Err(usage("--head is for the views attention and head; add one of them to --view"));
         }
         if arguments.json || arguments.to.is_some() {
             return Err(usage(
-                "--head chooses what is printed of attention, whose JSON and files have every head; the view head has one",
+                "with --json or --to, attention always has every head; leave --head out, or use the view head",
             ));
         }
     }
@@ -195,7 +195,7 @@ impl InspectionRequest<'_> {
     fn answers(self) -> Result<Vec<ViewsAnswer>> {
         let options = session::Options { device: self.device.to_owned(), ..session::Options::default() };
         let [prompt, further @ ..] = self.prompts else {
-            return Err(usage("no prompt was given; give one by --prompt"));
+            return Err(usage("the prompt is missing; give one with --prompt"));
         };
         drive(options, async |engine| {
             trained::use_project(engine, self.project, false).await?;

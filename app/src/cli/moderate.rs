@@ -23,8 +23,7 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     let ModerateArguments { project, train, check, rules, text, seed, json } = arguments;
     if train.is_none() && check.is_none() && text.is_empty() {
         return Err(usage(
-            "there is nothing to do; look at a text (--text TEXT), train a classifier (--train ROWS), or measure rules and classifier \
-             (--check ROWS)",
+            "nothing to do; check a text (--text TEXT), train a classifier (--train ROWS), or measure rules and classifier (--check ROWS)",
         ));
     }
     let own = match rules {
@@ -39,7 +38,7 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     let mut answer = json!({});
     let classifier = match train {
         Some(path) => {
-            ensure!(project.is_dir(), "{}: no such folder; make a project first", project.display());
+            ensure!(project.is_dir(), "{}: no such folder; create a project first", project.display());
             let rows = rows(path)?;
             let trained = Classifier::train(&rows, *seed, |_, _| ())
                 .map_err(|reason| anyhow!("{}: {reason}", path.display()))?;
@@ -48,8 +47,8 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
             answer["trained"] = json!({ "harmful": harmful, "innocent": innocent, "file": kept });
             if !json {
                 let (harmful, innocent) =
-                    (counted(harmful, "harmful row"), counted(innocent, "innocent one"));
-                say!("trained on {harmful} and {innocent}; kept as {}", kept.display())?;
+                    (counted(harmful, "harmful row"), counted(innocent, "harmless row"));
+                say!("trained on {harmful} and {innocent}; saved as {}", kept.display())?;
             }
             Some(trained)
         }
@@ -72,9 +71,7 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
             let Figures { found, missed, alarms, passed, metrics } = figures;
             answer["checked"][*name] = json!({ "found": found, "missed": missed, "alarms": alarms, "passed": passed, "metrics": metrics });
             if !json {
-                say!(
-                    "\nBy {name}: {found} found, {missed} missed, {alarms} false alarms, {passed} let pass"
-                )?;
+                say!("\nBy {name}: {found} found, {missed} missed, {alarms} false alarms, {passed} passed")?;
                 say!("{}", report::metrics(metrics))?;
             }
         }
@@ -161,7 +158,7 @@ fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
 fn read(path: &Path, most: u64) -> Result<String> {
     let at = || path.display().to_string();
     let size = std::fs::metadata(path).with_context(at)?.len();
-    ensure!(size <= most, "{}: {size} bytes are too many", at());
+    ensure!(size <= most, "{}: too large ({size} bytes)", at());
     let bytes = std::fs::read(path).with_context(at)?;
     String::from_utf8(bytes).map_err(|_| anyhow!("{} is not UTF-8; convert it to UTF-8", at()))
 }

@@ -7,5 +7,5 @@ use anyhow::Result;
 pub(super) const BUILT: bool = false;
 
 pub(super) fn window(_: &WindowArguments) -> Result<()> {
-    anyhow::bail!("this program was built without its window; `glasshouse train` works without one")
+    anyhow::bail!("this program was built without its window; use `glasshouse train` instead")
 }

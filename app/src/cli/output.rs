@@ -140,7 +140,7 @@ impl Output {
     fn put_json(&self, event: &TrainEvent) {
         match serde_json::to_string(event) {
             Ok(text) => self.put(&text),
-            Err(error) => tell!("note: an event cannot be told: {error}"),
+            Err(error) => tell!("note: cannot write an event: {error}"),
         }
     }
 
@@ -152,7 +152,7 @@ impl Output {
         let mut output = std::io::stdout().lock();
         if let Err(error) = writeln!(output, "{text}").and_then(|()| output.flush()) {
             self.gone.set(true);
-            tell!("note: standard output takes no more ({error}); the run goes on, and is saved as ever");
+            tell!("note: cannot write to stdout ({error}); training continues and is saved");
         }
     }
 }
@@ -228,8 +228,7 @@ fn line(event: &TrainEvent) -> String {
         }
         TrainEvent::Checkpoint { step, path, .. } => format!("step {step}: saved {path}"),
         TrainEvent::Gap { from, to } => format!(
-            "note: what was recorded of steps {from} to {to} is lost, as after a power cut; their work is in the checkpoint, and the \
-             curves have a gap there"
+            "note: the record of steps {from} to {to} is lost, as after a power cut; their work is in the checkpoint, and the curves have a gap there"
         ),
         TrainEvent::Guard(report) => format!("note: {}", of_guard(report)),
         TrainEvent::Notice { text } => format!("note: {text}"),
@@ -252,7 +251,7 @@ fn line(event: &TrainEvent) -> String {
                 .map(|count| format!(" · no improvement for {}", counted(count, "evaluation")))
                 .unwrap_or_default();
             let at = match best_step {
-                Some(0) if *step > 0 => ", that of step 0: nothing improved".to_owned(),
+                Some(0) if *step > 0 => ", that of step 0: no improvement".to_owned(),
                 Some(at) => format!(" at step {at}"),
                 None => String::new(),
             };
@@ -287,7 +286,7 @@ mod tests {
             })
         };
         let told = done(10, true, Some(0), None);
-        assert!(told.contains("best validation loss 2.2000, that of step 0: nothing improved"), "{told}");
+        assert!(told.contains("best validation loss 2.2000, that of step 0: no improvement"), "{told}");
         let told = done(40, false, Some(20), Some(4));
         let wanted = "stopped early at step 40 · no improvement for 4 evaluations · 3.0 s · best validation loss 2.2000 at step 20";
         assert!(told.starts_with(wanted), "{told}");

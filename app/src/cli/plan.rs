@@ -40,7 +40,7 @@ async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSumm
         Ok(())
     });
     ask.await?;
-    planned.context("the engine told no plan")
+    planned.context("the engine returned no plan")
 }
 
 /// What it takes on many GPUs.
@@ -65,7 +65,7 @@ async fn beyond(
         Ok(())
     });
     ask.await?;
-    let plan = planned.context("the engine told no plan")?;
+    let plan = planned.context("the engine returned no plan")?;
     if arguments.json {
         return Ok(say!("{}", serde_json::to_string(&*plan)?)?);
     }
@@ -78,7 +78,7 @@ async fn beyond(
     say!("  of {:>29}, {fits}", bytes(plan.available))?;
     match plan.fewest {
         Some(fewest) => say!("fewest that hold it {:>15}", fewest)?,
-        None => say!("no number of them that a step can be divided among holds it")?,
+        None => say!("no number of GPUs holds it")?,
     }
     let windows = counted(plan.windows as u64, "window");
     say!("a step on each: {windows} at once, {}", counted(plan.accumulate as u64, "time"))?;
@@ -125,7 +125,9 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
         train.accumulate
     )?;
     if train.precision == Precision::Auto {
-        say!("precision auto is planned in 32 bits, which take the most; a run settles it on its device")?;
+        say!(
+            "precision auto is planned in 32 bits, which take the most memory; a run chooses on its device"
+        )?;
     }
     say!("\nparameters {:>24}", whole(plan.parameters))?;
     for (part, number) in &plan.parameters_by_part {
@@ -139,8 +141,8 @@ fn print(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
         say!("  {:<20} {:>12}", kind.name(), bytes(*number))?;
     }
     let largest = bytes(plan.largest_binding);
-    say!("  largest binding      {largest:>12}; a weight too large for a device is bound in parts")?;
-    say!("  largest buffer       {:>12}, weights aside", bytes(plan.largest_buffer))?;
+    say!("  largest binding      {largest:>12}; a weight that exceeds the device's limit is bound in parts")?;
+    say!("  largest buffer       {:>12}, without weights", bytes(plan.largest_buffer))?;
     let (kept, alive) = (plan.bytes_by_kind.get(&MemoryKind::Activations), plan.peak_live);
     say!(
         "  peak live activations {}, in buffers of {:.2} times that",

@@ -32,7 +32,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
         // Before the work, and not after it.
         let mut file = to.as_deref().map(new_file).transpose()?;
         let mut proposed = false;
-        let bar = bar::bar(PARTS, "{bar:30} {percent} % of what is looked at");
+        let bar = bar::bar(PARTS, "{bar:30} {percent} % searched");
         let command = Command::Propose { source, from: pool.display().to_string(), settings };
         let show = |event| {
             match event {
@@ -61,7 +61,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
             }
             Ok(())
         };
-        let asked = engine.ask_until_signal(command, "giving up", show).await;
+        let asked = engine.ask_until_signal(command, "cancelling", show).await;
         if let (false, Some(to)) = (proposed, to) {
             // Nothing is left of a file that was made for nothing, or did not become whole.
             drop(file);
@@ -74,7 +74,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
 /// A file that was not there before: whoever labels the rows of one would lose the labels with it.
 fn new_file(path: &Path) -> Result<File> {
     File::create_new(path)
-        .with_context(|| format!("{} could not be made; name a file that is not there", path.display()))
+        .with_context(|| format!("cannot create {}; name a file that does not exist", path.display()))
 }
 
 fn tell_row(number: usize, row: &Proposal, measure: Uncertainty, json: bool) -> Result<()> {

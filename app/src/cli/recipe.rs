@@ -75,8 +75,8 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
     if run.step < run.steps {
         let project = quoted(&arguments.project);
         tell!(
-            "stopped before its end; continue with: glasshouse train --project {project} --resume --run {0}, and then: \
-             glasshouse recipe {name} --project {project} --measure {0}",
+            "stopped early; continue with: glasshouse train --project {project} --resume --run {0}, and then: glasshouse recipe {name} --project \
+             {project} --measure {0}",
             run.name
         );
         return Ok(ExitCode::SUCCESS);
@@ -88,7 +88,7 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
             RecipeMetric::Answers => say!("ask it: glasshouse chat --project {project}")?,
             RecipeMetric::Labels => say!("ask it: glasshouse classify --project {project} --text \"...\"")?,
             RecipeMetric::Perplexity => {
-                say!("let it write: glasshouse generate --project {project} --prompt \"...\"")?;
+                say!("generate: glasshouse generate --project {project} --prompt \"...\"")?;
             }
         }
     }
@@ -121,8 +121,8 @@ fn check(arguments: &RecipeArguments, settings: &ConfigArguments) -> Result<()> 
     if runs_of(project)?.is_empty() {
         let project = quoted(project);
         return Err(usage(format!(
-            "a recipe goes on from a trained model, and {project} has none; train one (glasshouse train --project {project}), or name one \
-             with --from: a Hugging Face folder, a GGUF file, or an address"
+            "a recipe fine-tunes a trained model, and {project} has none; train one (glasshouse train --project {project}), or name one with --from: \
+             a Hugging Face folder, a GGUF file, or an address"
         )));
     }
     let start = Start::parse(from, None);
@@ -183,9 +183,7 @@ fn list(json: bool) -> Result<()> {
         say!("    learning  objective {objective}, {steps} steps{rate}\n")?;
     }
     if !json {
-        say!(
-            "Learn one: glasshouse recipe NAME --project DIR [--data FILE]; an example of its data: --example FILE"
-        )?;
+        say!("Use one: glasshouse recipe NAME --project DIR [--data FILE]; example data: --example FILE")?;
     }
     Ok(())
 }
@@ -193,7 +191,7 @@ fn list(json: bool) -> Result<()> {
 /// Writes a file of ten rows.
 fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
     if file.exists() {
-        return Err(usage(format!("{} is there already; name another file", file.display())));
+        return Err(usage(format!("{} exists already; name another file", file.display())));
     }
     if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl")) {
         return Err(usage(format!(
@@ -203,7 +201,7 @@ fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
     }
     write_lines(file, &generated(recipe, TaskSplit::Train, EXAMPLES)?)?;
     say!(
-        "{}: ten rows. Put your own in their place, some hundreds of them: {}",
+        "{}: ten example rows. Replace them with your own, some hundreds of rows: {}",
         file.display(),
         recipe.format()
     )?;
@@ -214,7 +212,7 @@ fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
 fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) -> Result<()> {
     if recipe.metric() == RecipeMetric::Perplexity && arguments.data.is_some() {
         return Err(usage(format!(
-            "--measure says the perplexity of {} from the run's own evaluations, which read no other text; leave --data out",
+            "--measure takes the perplexity of {} from the run's own evaluations, which read no other text; leave --data out",
             recipe.name
         )));
     }
@@ -235,7 +233,7 @@ fn check_objective(recipe: &TuningRecipe, run: &str, config: &RunConfig) -> Resu
         return Ok(());
     }
     Err(usage(format!(
-        "{run} was trained with the objective {objective}, and the recipe {} measures runs of the objective {wanted}; name another run",
+        "{run} was trained with the objective {objective}, but the recipe {} measures runs of the objective {wanted}; name another run",
         recipe.name
     )))
 }
@@ -281,7 +279,7 @@ fn tell_score(
         return Ok(say!("{line}")?);
     }
     let time = duration(run.seconds);
-    Ok(say!("\n{recipe}: {} of those held out; {} was trained for {time}", score.words(thing), run.name)?)
+    Ok(say!("\n{recipe}: {} of the held-out rows; {} was trained for {time}", score.words(thing), run.name)?)
 }
 
 /// Says what the run's evaluations came to, before its first step and where they were best.

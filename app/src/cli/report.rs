@@ -18,7 +18,7 @@ pub(super) fn audited(sections: &[AuditSection]) -> Result<()> {
     for AuditSection { title, sample, metrics: figures, tables, limits, skipped, .. } in sections {
         say!("\n{title}\n{}", "=".repeat(title.chars().count()))?;
         if let Some(reason) = skipped {
-            say!("{}", wrapped(&format!("Not looked at: {reason}."), ""))?;
+            say!("{}", wrapped(&format!("Skipped: {reason}."), ""))?;
             continue;
         }
         say!("{}\n", wrapped(sample, ""))?;
@@ -27,7 +27,7 @@ pub(super) fn audited(sections: &[AuditSection]) -> Result<()> {
             say!("\n{}", table(own))?;
         }
         if !limits.is_empty() {
-            say!("\nWhat this cannot show")?;
+            say!("\nLimitations")?;
             limits.iter().try_for_each(|limit| say!("{}", wrapped(limit, "* ")))?;
         }
     }

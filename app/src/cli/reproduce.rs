@@ -77,7 +77,7 @@ impl Published {
         if self.best {
             ""
         } else {
-            "the mean of 20 random batches: for one model it moves by 0.015 with their draw, and the preset's seed is one whose run ends \
+            "the mean of 20 random batches: for one model it varies by 0.015 with the choice of batches, and the preset's seed is one whose run ends \
              below the published figure"
         }
     }
@@ -107,7 +107,7 @@ pub(super) fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode> {
 fn run(arguments: &ReproduceArguments, published: &Published) -> Result<ExitCode> {
     if arguments.weights.is_some() || !arguments.set.is_empty() {
         return Err(usage(format!(
-            "--weights and --set are for the book's exercises; {} begins with random weights and has its own settings",
+            "--weights and --set are for the book's exercises; {} starts from random weights with its own settings",
             published.preset
         )));
     }
@@ -147,7 +147,7 @@ fn run(arguments: &ReproduceArguments, published: &Published) -> Result<ExitCode
         note: published.spread().to_owned(),
         differs: "",
         incomparable: format!(
-            "a run of {} {} says nothing about the figure after {steps}",
+            "a run of {} {} cannot be compared with the figure after {steps}",
             run.steps,
             things(run.steps, "step")
         ),
@@ -179,7 +179,7 @@ fn check_latest(arguments: &ReproduceArguments, published: &Published, steps: u6
         return Ok(());
     }
     Err(usage(format!(
-        "run {} in {} is not {} as published; leave --resume out to begin it",
+        "run {} in {} is not the published {}; leave --resume out to start it",
         run.name(),
         arguments.project.display(),
         published.preset
@@ -196,14 +196,14 @@ fn data(name: &str, arguments: &ReproduceArguments, compared: bool) -> Result<Op
     if sha256(file)? != entry.sha256 {
         let bytes = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
         let length = if bytes == entry.length.bytes() {
-            ", though it is as long".to_owned()
+            ", though it has the same size".to_owned()
         } else {
-            format!(": it has {bytes} bytes where that has {}", entry.length.bytes())
+            format!(": it has {bytes} bytes instead of {}", entry.length.bytes())
         };
         let other = format!("{} is not {}{length}", file.display(), entry.title);
         if compared {
             return Err(usage(format!(
-                "{other}; the published figure is of that text: leave --data out to fetch it"
+                "{other}; the published figure is for that text: leave --data out to download it"
             )));
         }
         tell!("note: {other}; there will be no verdict");

@@ -46,7 +46,7 @@ impl Score {
     /// `212 of 300 questions right (70.7 %)`, with the mean where parts of answers count.
     pub(super) fn words(&self, thing: &str) -> String {
         let mean = if self.score > self.right as f64 + 1e-6 {
-            format!(", {:.3} in the mean of all", self.mean())
+            format!(", {:.3} on average", self.mean())
         } else {
             String::new()
         };
@@ -137,7 +137,7 @@ impl ScoringOptions<'_> {
                 Ok(())
             };
             engine.ask_with(command, files, hear).await?;
-            score(&found.context("the engine told no evaluation")?)
+            score(&found.context("the engine returned no evaluation")?)
         })
     }
 }
@@ -155,7 +155,7 @@ async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> 
     engine.ask(command, hear).await?;
     ensure!(
         answers,
-        "the model has no chat template: it goes on from texts, and answers to nothing; tune it with --objective chat, which gives it one"
+        "this is a base model without a chat template; fine-tune it with --objective chat first"
     );
     Ok(())
 }
@@ -163,7 +163,7 @@ async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> 
 /// What the rows of a task came to, each by its first metric, or by the second where that counts parts of answers.
 fn score(task: &TaskReport) -> Result<Score> {
     if let Some((line, reason)) = task.broken.first() {
-        anyhow::bail!("held-out row {line} is none that can be measured by: {reason}");
+        anyhow::bail!("held-out row {line} cannot be measured: {reason}");
     }
     let mut score = Score::default();
     for answer in &task.answers {
@@ -198,7 +198,7 @@ mod tests {
         [1.0, 0.5, 0.0, 1.0].into_iter().for_each(|row| score.add(row));
         assert_eq!((score.rows, score.right), (4, 2));
         assert!((score.accuracy() - 0.5).abs() < 1e-12 && (score.mean() - 0.625).abs() < 1e-12);
-        assert_eq!(score.words("question"), "2 of 4 questions right (50.0 %), 0.625 in the mean of all");
+        assert_eq!(score.words("question"), "2 of 4 questions right (50.0 %), 0.625 on average");
         let whole = Score { rows: 1, right: 1, score: 1.0 };
         assert_eq!(whole.words("text"), "1 of 1 text right (100.0 %)");
     }

@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::sync::atomic::Ordering;
 
 /// What the first signal says.
-const ENDING: &str = "finishing what is being written";
+const ENDING: &str = "finishing the requests in progress";
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let device = checked_device(&arguments.device)?.to_owned();
@@ -43,10 +43,13 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
         let board = engine.switchboard();
         let server = Server::start(settings, board.clone()).map_err(|reason| anyhow!(reason))?;
         if !arguments.host.is_loopback() && arguments.token.is_none() {
-            tell!("note: whoever reaches {} may ask; --token TEXT asks for a token", arguments.host);
+            tell!(
+                "note: anyone who can reach {} may send requests; --token TEXT requires a token",
+                arguments.host
+            );
         }
         tell!(
-            "{} at step {} on {} answers programs that speak OpenAI's API; this is their base_url (Ctrl-C ends):",
+            "{} at step {} on {} serves OpenAI's API; this is its base_url (Ctrl-C ends):",
             model.run,
             model.step,
             model.device
@@ -85,7 +88,7 @@ async fn relay(engine: &mut Engine, board: &Switchboard, server: &Server) -> Res
             Either::Right(_) => return Ok(()),
         };
         let Some(Parcel { body, .. }) = heard else {
-            return Err(anyhow!("the engine ended without being asked to"));
+            return Err(anyhow!("the engine ended unexpectedly"));
         };
         tell_others(&body, board.hear(&body));
     }

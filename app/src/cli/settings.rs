@@ -84,7 +84,7 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
         None if config.train.batch_size != begun_size => {
             let (size, group) = (config.train.batch_size, config.train.reward.group);
             tell!(
-                "note: the batch size is {size}, groups of {group} answers, where it was {begun_size}; --batch-size sets another"
+                "note: the batch size is {size}, in groups of {group} answers, instead of {begun_size}; change it with --batch-size"
             );
         }
         None => {}
@@ -105,7 +105,7 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
             let (rate, objective) = (config.train.learning_rate, config.train.objective);
             if rate.to_bits() != begun.to_bits() {
                 tell!(
-                    "note: the learning rate is {rate:e}, as the objective {objective} is learned, where it was {begun:e}; --lr sets another"
+                    "note: the learning rate is {rate:e}, the default of the objective {objective}, instead of {begun:e}; change it with --lr"
                 );
             }
         }
@@ -127,7 +127,7 @@ pub fn differing(
     let mut others = Vec::new();
     let mut compare = |name: &str, typed: Option<String>, has: String| {
         if let Some(typed) = typed.filter(|typed| *typed != has) {
-            others.push(format!("--{name} is {typed} where the run has {has}"));
+            others.push(format!("--{name} is {typed} instead of {has}"));
         }
     };
     let preset = |name: &String| presets::preset(name).map(|config| config.preset).map_err(usage);
@@ -188,14 +188,14 @@ pub fn differing(
             (typed.train.steps, typed.train.warmup_steps, typed.train.decay_steps) = settled;
         }
         if typed != *run {
-            others.push(format!("--config {} says other than its run.toml", file.display()));
+            others.push(format!("--config {} differs from its run.toml", file.display()));
         }
     }
     for assignment in &arguments.set {
         let mut changed = run.clone();
         changed.set(assignment).map_err(|reason| usage(format!("--set {assignment}: {reason}")))?;
         if changed != *run {
-            others.push(format!("--set {assignment} is not what the run has"));
+            others.push(format!("--set {assignment} differs from the run"));
         }
     }
     Ok(others)

@@ -32,7 +32,7 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
     let mut trainer = TokenizerTrainer::new(&config)?;
     // Before the work, not after it.
     if arguments.to.exists() && !arguments.force {
-        bail!("{}: there is a file already; --force replaces it", arguments.to.display());
+        bail!("{} exists already; --force replaces it", arguments.to.display());
     }
     let mut documents = 0u64;
     if arguments.data.is_empty() {
@@ -94,7 +94,7 @@ fn decode(arguments: &TokenizerDecodeArguments) -> Result<()> {
     let size = tokenizer.vocabulary_size();
     if let Some(id) = arguments.ids.iter().find(|id| **id as usize >= size) {
         anyhow::bail!(
-            "token {id} is not in the vocabulary of {size} entries; give ids from 0 to {}",
+            "token {id} is not in the vocabulary of {size} entries; use ids from 0 to {}",
             size.saturating_sub(1)
         );
     }

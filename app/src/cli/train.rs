@@ -82,7 +82,7 @@ fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
         };
         let mut follower = Follower::new(arguments, steps, engine.sender());
         engine.ask(command, |event| follower.hear(event)).await?;
-        let run = follower.run.take().context("the engine ended a run without a word")?;
+        let run = follower.run.take().context("the engine ended a run without a result")?;
         let Follower { prompt, classifies, converses, finished, planted, .. } = follower;
         if let Some(device) = planted.filter(|_| finished) {
             let device = arguments.device.clone().unwrap_or(device);
@@ -90,7 +90,7 @@ fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
             let device = if DeviceKind::is_of_burn(&device) { "auto".to_owned() } else { device };
             // The run is what it is, whatever becomes of this.
             if let Err(error) = exposure(engine, &run.name, device, arguments.json).await {
-                tell!("note: how much {} gives away of its canaries is not known: {error:#}", run.name);
+                tell!("note: the memorisation of canaries in {} is unknown: {error:#}", run.name);
             }
         }
         Ok(TrainOutcome { run, prompt, classifies, converses, finished })
@@ -100,7 +100,7 @@ fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
 /// How much a run gives away of the canaries that were planted into its text, kept with it.
 async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) -> Result<()> {
     if !json {
-        tell!("looking for the canaries in what the model knows");
+        tell!("testing the model for its canaries");
     }
     engine.ask(Command::ChooseDevice { device }, |_| Ok(())).await?;
     let source = WeightSource::best_of(run);
@@ -116,7 +116,7 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
         Ok(())
     };
     let command = Command::Audit { source, settings: Box::new(settings) };
-    engine.ask_until_signal(command, "giving up; `glasshouse audit` looks for them again", hear).await
+    engine.ask_until_signal(command, "cancelling; `glasshouse audit` tests them later", hear).await
 }
 
 /// The latest run again, as it was saved, and how long it is.
@@ -132,7 +132,7 @@ async fn resumed(
     let others = differing(changes, [&arguments.data, &arguments.validation], &config)?;
     if !others.is_empty() {
         return Err(usage(format!(
-            "--resume continues with the run's own settings, and {}; leave that out, or leave out --resume for a new run",
+            "--resume continues with the run's own settings, but {}; leave that out, or leave out --resume for a new run",
             others.join(", ")
         )));
     }
@@ -196,20 +196,20 @@ async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Res
         Ok(())
     };
     engine.ask(Command::FitFirst { seconds: FIRST_SECONDS }, hear).await?;
-    fitted.context("the engine measured the device and sized no run for it")
+    fitted.context("the engine measured the device but sized no run for it")
 }
 
 /// Imports the model that --from names the place of; its run.
 pub(super) async fn taken_in(place: &str, arguments: &TrainArguments, engine: &mut Engine) -> Result<String> {
     if arguments.from_project.is_some() {
         return Err(usage(format!(
-            "--from-project says which project a run is in, and {place} is a model's place; leave one of them out"
+            "--from-project names the project of a run, but {place} is the place of a model; leave one of them out"
         )));
     }
     use_project(engine, &arguments.project, true).await?;
     let Imported { run, about } = import_from(engine, Path::new(place), None, false)
         .await?
-        .context("the import was stopped before there was anything to train")?;
+        .context("the import was stopped, so there is nothing to train")?;
     tell!("{run}: {about}");
     Ok(run)
 }
@@ -334,7 +334,7 @@ impl Follower {
                 }
                 if let Some(stop) = self.stop_after.filter(|stop| *stop <= step) {
                     self.output.notice(&format!(
-                        "the run is at step {step} already, so --stop-after {stop} leaves nothing to train"
+                        "the run is already at step {step}, so --stop-after {stop} leaves nothing to train"
                     ));
                 }
                 self.trains.store(true, Ordering::SeqCst);
@@ -402,11 +402,11 @@ fn introduce(output: &Output, opened: &OpenedRun) {
         ));
     }
     if let Some(start) = &config.start {
-        output.say(&format!("begins with: the weights and the tokenizer of {start}"));
+        output.say(&format!("initial weights: the weights and the tokenizer of {start}"));
     }
     if opened.trained_parameters < opened.parameters {
         output.say(&format!(
-            "trains: {} of the parameters ({})",
+            "trained: {} of the parameters ({})",
             count(opened.trained_parameters),
             config.train.trains()
         ));
@@ -442,17 +442,17 @@ fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
     say!("\nThe project is in {}.", arguments.project.display())?;
     if *finished && *classifies {
         let classify = format!("glasshouse classify{project} --text \"...\"");
-        say!("{}", try_next(&[(classify, "what it makes of a text")]))?;
+        say!("{}", try_next(&[(classify, "classify a text")]))?;
     } else if *finished {
         let chat = format!("glasshouse chat{project}");
         let mut commands = if *converses {
-            vec![(chat, "talk to it")]
+            vec![(chat, "chat with it")]
         } else {
             let generate = format!("glasshouse generate{project} --prompt \"{prompt}\"");
-            vec![(generate, "let it write"), (chat, "write turn by turn")]
+            vec![(generate, "generate text"), (chat, "write turn by turn")]
         };
         let export = format!("glasshouse export{project} --to my-model");
-        commands.push((export, "a folder that Hugging Face's transformers opens"));
+        commands.push((export, "export a folder for Hugging Face's transformers"));
         let again = "glasshouse train --data my-text.txt --project my";
         commands.push((again.to_owned(), "train on your own text"));
         say!("{}", try_next(&commands))?;

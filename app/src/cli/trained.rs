@@ -31,7 +31,7 @@ pub(super) async fn settings_of(engine: &mut Engine, run: Option<String>) -> Res
         Ok(())
     });
     ask.await?;
-    settings.context("the engine told no settings")
+    settings.context("the engine returned no settings")
 }
 
 /// Has the engine use the project of the arguments, and what it asks for their model by.

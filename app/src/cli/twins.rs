@@ -33,18 +33,18 @@ struct RunPair {
 pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
     if arguments.config.tokenizer.is_some() {
         return Err(usage(
-            "all runs use the byte tokenizer, so that their losses mean the same; leave --tokenizer out",
+            "all runs use the byte tokenizer, to make their losses comparable; leave --tokenizer out",
         ));
     }
     if !(2..=MAX_PAIRS).contains(&arguments.seeds) {
-        return Err(usage(format!("--seeds {}: choose from 2 to {MAX_PAIRS}", arguments.seeds)));
+        return Err(usage(format!("--seeds must be from 2 to {MAX_PAIRS} (got {})", arguments.seeds)));
     }
     // A mistake in the settings is told before anything is read.
     let config = run_config(&settings(arguments, None).config, "nanogpt-cpu")?;
     if !config.train.objective.is_text() {
         let objective = config.train.objective;
         return Err(usage(format!(
-            "all runs learn the documents as text, and the objective {objective} learns something else; leave it out"
+            "all runs train on the documents as text, not with the objective {objective}; leave it out"
         )));
     }
     let first = config.seed;
@@ -54,7 +54,7 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
     let twin = twins::raw_twin(&SystemFiles, &arguments.input, &arguments.clean, &raw, &held_out)?;
     if !arguments.json {
         say!(
-            "raw: {} {} train, {} are left out since held-out text stands in them; {} are held out in all runs\n",
+            "raw: {} {} for training, {} left out because they occur in the held-out text; {} held out in all runs\n",
             twin.documents,
             things(twin.documents as u64, "document"),
             twin.left_out,
@@ -68,7 +68,7 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
         .collect::<Result<Option<Vec<_>>>>()?;
     let Some(pairs) = pairs else {
         // The exit code says that a signal ended it.
-        tell!("stopped; nothing was compared, and the same command begins again");
+        tell!("stopped before the comparison; the same command starts over");
         return Ok(());
     };
     tell(arguments, &pairs)

@@ -50,7 +50,7 @@ pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
             std::fs::remove_file(path).ok();
         }
         let reason = reason(&error.to_string());
-        anyhow!("the window does not open: {reason}; without a display, use `glasshouse train`")
+        anyhow!("the window cannot open: {reason}; without a display, use `glasshouse train`")
     })
 }
 
@@ -74,7 +74,7 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
             let folder = std::path::absolute(folder).with_context(|| format!("{}", folder.display()))?;
             anyhow::ensure!(
                 folder.is_dir(),
-                "{} is no folder; name a project's, or leave out --project",
+                "{} is not a folder; name a project folder, or leave out --project",
                 folder.display()
             );
             Some(folder.display().to_string())

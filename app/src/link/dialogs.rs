@@ -26,8 +26,7 @@ fn lack_of(variable: impl Fn(&str) -> Option<OsString>, is_file: impl Fn(&Path) 
         || bus && any("XDG_DATA_DIRS", PORTAL, "/usr/local/share:/usr/share");
     let zenity = any("PATH", "zenity", "/usr/bin");
     (!portal && !zenity).then(|| {
-        "This system has no file dialog: neither a desktop portal (xdg-desktop-portal) nor zenity is installed"
-            .to_owned()
+        "This system has no file dialog: install a desktop portal (xdg-desktop-portal) or zenity".to_owned()
     })
 }
 

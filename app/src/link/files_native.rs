@@ -143,7 +143,7 @@ pub fn bytes_of(Chosen { name, bytes }: Chosen, most: usize) -> Result<Vec<u8>, 
         std::fs::File::open(&name)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    read().map_err(|error: std::io::Error| format!("{name} could not be read: {error}; choose another file"))
+    read().map_err(|error: std::io::Error| format!("cannot read {name}: {error}; choose another file"))
 }
 
 /// Answers with files that were dropped on the window.
@@ -167,7 +167,7 @@ pub fn save(name: &str, bytes: Vec<u8>, context: &Context, answers: &Sender<Answ
         match std::fs::write(&path, bytes) {
             Ok(()) => Ok(vec![chosen(&path)]),
             Err(error) => Err(NoFiles::Failed(format!(
-                "{} could not be written: {error}; choose another place",
+                "cannot write {}: {error}; choose another place",
                 path.display()
             ))),
         }
@@ -213,7 +213,7 @@ fn await_in_thread(
         }
     });
     if let Err(error) = thread {
-        let reason = format!("no file dialog could be opened: {error}");
+        let reason = format!("cannot open a file dialog: {error}");
         answers.send(Answer { wish, files: Err(NoFiles::Failed(reason)) }).ok();
     }
 }

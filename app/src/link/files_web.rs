@@ -18,7 +18,7 @@ pub const HERE: &str = "this tab";
 /// # Errors
 /// In a sentence: they did not come.
 pub fn bytes_of(Chosen { name, bytes }: Chosen, _most: usize) -> Result<Vec<u8>, String> {
-    bytes.ok_or_else(|| format!("{name} could not be read; choose it again"))
+    bytes.ok_or_else(|| format!("cannot read {name}; choose it again"))
 }
 
 /// Asks the person for files, and answers when they were picked.
@@ -61,8 +61,9 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
                     }
                 }
             }
-            Err(error) => problems
-                .push(format!("the files could not be read: {}; choose them again", described(&error))),
+            Err(error) => {
+                problems.push(format!("cannot read the files: {}; choose them again", described(&error)))
+            }
         }
         answer_each(&answers, wish, read, problems);
         context.request_repaint();
@@ -88,7 +89,7 @@ pub fn chosen_files(files: &Array) -> Vec<Chosen> {
 fn chosen(file: &Array) -> Result<Chosen, String> {
     let name = file.get(0).as_string().unwrap_or_default();
     match file.get(2).as_string() {
-        Some(reason) => Err(format!("{name} could not be read: {reason}; choose it again")),
+        Some(reason) => Err(format!("cannot read {name}: {reason}; choose it again")),
         None => Ok(Chosen { name, bytes: Some(Uint8Array::new(&file.get(1)).to_vec()) }),
     }
 }
@@ -107,7 +108,7 @@ pub fn read_dropped(files: &[DroppedFileHandle], context: &Context, answers: &Se
             let name = file.path().display().to_string();
             match file.bytes_async().await {
                 Ok(bytes) => read.push(Chosen { name, bytes: Some(bytes) }),
-                Err(error) => problems.push(format!("{name} could not be read: {error}; drop it again")),
+                Err(error) => problems.push(format!("cannot read {name}: {error}; drop it again")),
             }
         }
         answer_each(&answers, Wish::Dropped, read, problems);

@@ -74,12 +74,12 @@ impl EngineLink {
 
     pub(super) fn lost(&self) -> Option<String> {
         let ended = self.thread.as_ref().is_none_or(std::thread::JoinHandle::is_finished);
-        ended.then(|| "The engine's thread ended without being asked to.".to_owned())
+        ended.then(|| "The engine's thread ended unexpectedly.".to_owned())
     }
 
     pub(super) fn restart(&mut self) -> Result<(), String> {
         let fresh = Self::with_wake(self.options.clone(), self.wake.clone());
-        *self = fresh.map_err(|error| format!("the engine does not start: {error}"))?;
+        *self = fresh.map_err(|error| format!("the engine cannot start: {error}"))?;
         Ok(())
     }
 }

@@ -59,7 +59,7 @@ impl EngineLink {
         let files: Array = bytes.iter().map(|file| Uint8Array::from(file.as_slice())).collect();
         match serde_json::to_string(&body) {
             Ok(text) => self.boot.send(&text, &files),
-            Err(error) => self.boot.panicked(&format!("a request could not be written: {error}")),
+            Err(error) => self.boot.panicked(&format!("cannot write a request: {error}")),
         }
     }
 
@@ -67,7 +67,7 @@ impl EngineLink {
         let (text, files) = self.heard.borrow_mut().reports.pop_front()?;
         let body = serde_json::from_str(&text).unwrap_or_else(|error| {
             let message = format!(
-                "A message of the engine could not be read ({error}). Page and engine may be of different versions: reload."
+                "Cannot read a message of the engine ({error}). The page and the engine may have different versions: reload the page."
             );
             Report {
                 request: None,

@@ -108,14 +108,14 @@ impl ChatPage {
         widgets::page(ui, "chat", |ui| {
             what_is_this(ui, context.preferences, PageName::Chat.key(), text::WHAT);
             if opening.is_none() {
-                let words = "A model belongs to a project. Open one, and talk to its model here.";
+                let words = "Chat needs a model, and models belong to a project. Open a project first.";
                 if widgets::empty(ui, icons::ICON_FORUM, "No project is open", words, "Choose a project") {
                     *context.go = Some(PageName::Home);
                 }
                 return;
             }
             if !has_model(context) {
-                let words = "Train a model or import one, tune it on conversations, and talk to it here.";
+                let words = "Train or import a model, fine-tune it on conversations, then chat with it here.";
                 if widgets::empty(
                     ui,
                     icons::ICON_FORUM,
@@ -310,7 +310,7 @@ impl ChatPage {
         card(ui, |ui| {
             widgets::term(ui, "System prompt", None);
             let system = TextEdit::multiline(&mut self.system).desired_rows(2).desired_width(f32::INFINITY);
-            let system = system.hint_text("What the model is told first of all");
+            let system = system.hint_text("Instructions to the model before the conversation");
             ui.add(system.id_salt("system")).accessible_name("System prompt");
             ui.add_space(space::TIGHT);
             sampling_ui(ui, context.state, &mut self.sampling, &mut self.locked, None);
@@ -321,7 +321,7 @@ impl ChatPage {
             fold(ui, context.preferences, "chat:compare", name, false, |ui, _| {
                 ui.label("Second reply by");
                 let named = |rival: &Option<WeightSource>| match rival {
-                    None => "The same weights, another seed".to_owned(),
+                    None => "Same weights, different seed".to_owned(),
                     Some(source) => source_name(source, context.state),
                 };
                 let width = ui.available_width();

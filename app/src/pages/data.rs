@@ -38,9 +38,9 @@ const UNDO_SECONDS: f64 = 10.0;
 /// Documents that a recipe is tried on while it is changed.
 const SAMPLE: usize = 100;
 
-const WHAT: &str = "A language model learns only from the text it is shown: here it is. Add stories, notes or articles of your own, read what \
-     is in them, and choose how much is held out. The held-out part is never trained on; the loss on it tells whether the model \
-     has learned the language or only these sentences. A recipe cleans the text: every rule is a card that says what it removes and why.";
+const WHAT: &str = "A language model learns only from its training text. Add stories, notes or articles, read them, and choose the share to hold \
+    out. The held-out part is never trained on: the loss on it distinguishes learning the language from memorising sentences. A recipe cleans the \
+    text; each rule is a card with what it removes and why.";
 
 /// Which documents are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

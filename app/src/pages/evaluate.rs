@@ -123,7 +123,7 @@ impl EvaluatePage {
         if details.is_empty() {
             let waits = state.is_waiting(|command| matches!(command, Command::ReadEvaluations { .. }));
             if waits {
-                widgets::quiet_text(ui, "Reading what was found before…");
+                widgets::quiet_text(ui, "Reading earlier evaluations…");
             } else if found.under_way.is_empty() {
                 widgets::empty(ui, PageName::Evaluate.icon(), "Not evaluated yet", text::NOTHING_YET, "");
             }

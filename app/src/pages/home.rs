@@ -101,7 +101,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 }
             });
             column(ui, width, |ui| {
-                let text = "for a text of yours";
+                let text = "for your own text";
                 if widgets::hero_plain(ui, icons::ICON_CREATE_NEW_FOLDER, NEW, text).clicked() {
                     context.outbox.send(Command::CreateProject { name: "My project".to_owned() });
                     *context.go = Some(PageName::Data);
@@ -118,7 +118,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 /// A text or a project of the person's own.
 fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
-    ui.label(RichText::new("Or begin with a text of yours").text_style(theme::strong()));
+    ui.label(RichText::new("Or start with your own text").text_style(theme::strong()));
     widgets::quiet_text(ui, text::DROP);
     ui.horizontal_wrapped(|ui| {
         if widgets::plain(ui, icons::ICON_DESCRIPTION, "Choose texts").clicked() {

@@ -204,7 +204,7 @@ impl InspectPage {
         if std::mem::take(&mut self.chosen.take_written) {
             match context.state.writing.texts.values().next_back() {
                 Some(text) => self.chosen.prompt = text.prompt.clone() + &text.said,
-                None => context.asks.tell("Nothing was written yet: Write does that"),
+                None => context.asks.tell("No text has been written yet: write one on Write or in Chat"),
             }
             self.typed = true;
         }

@@ -164,7 +164,7 @@ impl LearnPage {
             self.go(place);
         }
         for broken in &self.library.broken {
-            hint_line(ui, &format!("{broken}. The other lessons are as they were."));
+            hint_line(ui, &format!("{broken}. The other lessons are unchanged."));
         }
     }
 
@@ -256,7 +256,7 @@ impl LearnPage {
         ui.add_space(space::TIGHT);
         if !lesson.head.code.is_empty() {
             widgets::card(ui, |ui| {
-                head(ui, "Where the code does it");
+                head(ui, "In the code");
                 for code in &lesson.head.code {
                     ui.add(Label::new(&code.what).wrap());
                     let kernel = code.kernel.as_ref().map(|kernel| format!(" · kernel {kernel}"));

@@ -20,8 +20,8 @@ use forecast::past_ui;
 use glasshouse_protocol::cluster::ClusterRequest;
 use glasshouse_protocol::{ErrorKind, ErrorReport, PlanSummary, RunConfig};
 
-const WHAT: &str = "A decoder turns tokens into a guess of the next one: an embedding, a stack of equal blocks, and a head. More layers and a larger width \
-     can learn more and take longer. Point at a part to see what it costs; press it to find its settings.";
+const WHAT: &str = "A decoder predicts the next token: an embedding, a stack of identical blocks, and a head. More layers and a larger width learn \
+    more and take longer. Point at a part to see its cost; press it to open its settings.";
 
 /// What a person chose on the page.
 #[derive(Debug)]

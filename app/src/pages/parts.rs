@@ -107,8 +107,7 @@ pub(super) fn too_short(context: &Context<'_>) -> Option<String> {
     context.state.documents.is_too_short(length).then(|| {
         let length = crate::format::whole(length as u64);
         format!(
-            "The text, or what is held out of it, is too short for context length {length}. Add more text, or take a shorter \
-             context length."
+            "The text, or its held-out part, is too short for context length {length}. Add more text, or choose a shorter context length."
         )
     })
 }

@@ -109,7 +109,7 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
             widgets::quiet_text(ui, text::NO_MIXED_PRECISION);
             return;
         }
-        widgets::quiet_text(ui, "Precision of the next run, and of new projects");
+        widgets::quiet_text(ui, "Precision of the next run and of new projects");
         let choices = [
             (Precision::Auto, "Automatic", text::AUTO_PRECISION),
             (Precision::F32, "32 bits", text::FULL_PRECISION),
@@ -126,8 +126,8 @@ fn device_ui(ui: &mut Ui, context: &mut Context<'_>) {
 
 fn describe(device: &DeviceSummary) -> String {
     let kind = match device.kind {
-        DeviceType::Cpu => "Our own code on its cores",
-        DeviceType::Software => "Software, for tests: slower than the CPU itself",
+        DeviceType::Cpu => "Runs on the processor's cores",
+        DeviceType::Software => "Software rendering, for tests: slower than the CPU device",
         DeviceType::Gpu => "GPU",
     };
     let memory = device.memory.map(|memory| format!(" · {} for a model", format::bytes(memory)));

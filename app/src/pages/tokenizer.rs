@@ -15,8 +15,8 @@ use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, VocabularyOrder};
 
-const WHAT: &str = "A model reads numbers, so text is cut into tokens first, and each token has a number. Small tokens need long sequences; \
-     large ones need a large vocabulary. Train a tokenizer on your text, all but what is held out, then type below to see how it cuts.";
+const WHAT: &str = "A model reads numbers, so text is first cut into numbered tokens. Small tokens make long sequences; large tokens need a large \
+    vocabulary. Train a tokenizer on your text (without the held-out part), then type below to see its tokens.";
 
 /// What a person chose on the page.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl TokenizerPage {
         widgets::page(ui, "tokenizer", |ui| {
             what_is_this(ui, context.preferences, "tokenizer", WHAT);
             if opening.is_none() {
-                let text = "A tokenizer is trained on a project's text and kept with it.";
+                let text = "A tokenizer is trained on the text of a project and saved with it.";
                 if widgets::empty(ui, icons::ICON_DESCRIPTION, "No project is open", text, "Choose a project")
                 {
                     *context.go = Some(PageName::Home);
@@ -93,8 +93,8 @@ impl TokenizerPage {
                 widgets::section(ui, "No tokenizer yet");
                 widgets::prose(
                     ui,
-                    "Once the tokenizer is trained, you can type a sentence here and see its tokens, replay how they were built, \
-                     and look through the whole vocabulary. Training takes seconds.",
+                    "After training the tokenizer, type a sentence here to see its tokens, replay their merges, and browse the whole vocabulary. \
+                     Training takes seconds.",
                 );
             });
             return;

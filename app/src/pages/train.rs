@@ -172,7 +172,7 @@ impl TrainPage {
                     .desired_width(220.0);
                 ui.add(prompt)
                     .accessible_name("Sample prompt")
-                    .on_hover_text("The same words every time, so that samples can be compared");
+                    .on_hover_text("The same prompt every time, for comparable samples");
             });
             ui.add_space(space::SMALL);
             ui.add_enabled_ui(!waits && context.state.planning.refused.is_none(), |ui| {

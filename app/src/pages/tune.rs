@@ -161,7 +161,7 @@ impl TunePage {
 
     fn choices_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         card(ui, |ui| {
-            head(ui, "Begin with");
+            head(ui, "Base model");
             self.start_ui(ui, context);
         });
         if context.draft.start.is_none() {
@@ -192,7 +192,7 @@ impl TunePage {
         });
         ui.add_space(space::TIGHT);
         card(ui, |ui| {
-            head(ui, "How long, and how fast");
+            head(ui, "Steps and learning rate");
             settings::pace_ui(ui, context.draft, refused.as_ref());
         });
     }
@@ -202,7 +202,7 @@ impl TunePage {
         let runs: Vec<&RunSummary> =
             context.state.runs.list.iter().rev().filter(|run| !run.checkpoints.is_empty()).collect();
         if runs.is_empty() {
-            quiet_text(ui, "There is no trained model yet. Train one, or import one.");
+            quiet_text(ui, "There is no trained model yet. Train or import one.");
         } else {
             let wanted = self.wanted.as_ref().map(|(name, _)| name.clone());
             let begun = wanted.or(context.draft.start.as_ref().map(|start| start.run.clone()));
@@ -218,7 +218,7 @@ impl TunePage {
                     }
                 }
             });
-            list.response.accessible_name("Model to begin with");
+            list.response.accessible_name("Base model");
             if self.wanted.is_some() {
                 caption(ui, "Reading the settings…");
             }
@@ -230,9 +230,9 @@ impl TunePage {
     /// What the run takes, and its beginning.
     fn takes_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         card(ui, |ui| {
-            head(ui, "What it takes");
+            head(ui, "Memory and time");
             if context.draft.start.is_none() {
-                quiet_text(ui, "Memory and time are shown here once there is a model to begin with.");
+                quiet_text(ui, "Choose a base model to see memory and time.");
                 return;
             }
             ui.spacing_mut().item_spacing.y = space::TIGHT;

@@ -16,7 +16,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 
 const WHAT: &str = "The model writes one token at a time: it gives every token of its vocabulary a probability, the settings narrow the choice, and \
-     one is drawn. Write a beginning and press Enter; then click any token to see what it was chosen from, and take another way.";
+    one token is drawn. Write a beginning and press Enter; then click any token to see its alternatives and continue from one of them.";
 
 /// What a person chose on the page.
 #[derive(Debug)]
@@ -65,15 +65,14 @@ impl WritePage {
         widgets::page(ui, "write", |ui| {
             what_is_this(ui, context.preferences, "write", WHAT);
             if opening.is_none() {
-                let text = "A model belongs to a project. The sample project has one that can write at once.";
+                let text = "Write needs a model, and models belong to a project. The sample project includes a trained one.";
                 if widgets::empty(ui, icons::ICON_EDIT, "No project is open", text, "Choose a project") {
                     *context.go = Some(PageName::Home);
                 }
                 return;
             }
             if !has_model(context) {
-                let text =
-                    "Train for a minute, and the model writes its first words here, while it still learns.";
+                let text = "Train for a minute, then read the model's first text here, even during training.";
                 if widgets::empty(
                     ui,
                     icons::ICON_EDIT,

@@ -41,11 +41,11 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
                 )
             }
             ErrorKind::PermissionDenied => {
-                format!("port {port} is not for everybody's programs; name one from 1024 on, as --port 8080")
+                format!("port {port} needs special privileges; use a port from 1024, such as --port 8080")
             }
             ErrorKind::AddrNotAvailable => {
                 format!(
-                    "{} is no address of this machine; --host 127.0.0.1 is, and 0.0.0.0 is all of them",
+                    "{} is not an address of this machine; use --host 127.0.0.1, or 0.0.0.0 for all addresses",
                     address.ip()
                 )
             }

@@ -57,16 +57,16 @@ const UNSUPPORTED: [(&str, &str); 26] = [
     ("previous_response_id", "send the messages in input"),
     ("prompt_logprobs", "ask /v1/completions with echo and logprobs"),
     ("response_format", TEXT),
-    ("suffix", "the models write on at the end of a text"),
+    ("suffix", "the models only continue a text at its end"),
     ("text", TEXT),
     ("tool_choice", TOOLS),
     ("tools", TOOLS),
     ("top_logprobs", ""),
-    ("truncation", "what is too long is refused"),
+    ("truncation", "inputs that are too long are refused"),
 ];
 const PENALTY: &str = "use repetition_penalty (above 1)";
-const TEXT: &str = "the models write text";
-const TOOLS: &str = "the models call none";
+const TEXT: &str = "the models only write text";
+const TOOLS: &str = "the models call no tools";
 
 /// Defaults of other servers, which pass. Any other value of these fields is refused as unsupported.
 const DEFAULTS: [(&str, DefaultValue); 5] = [
@@ -105,7 +105,7 @@ impl Fields {
     /// Reads a request's body.
     pub(super) async fn read(body: Body) -> Result<Self, Refusal> {
         let slow = |_| {
-            let message = format!("the request was not whole after {} s", BODY.as_secs());
+            let message = format!("the request was incomplete after {} s", BODY.as_secs());
             Refusal::new(StatusCode::REQUEST_TIMEOUT, None, message)
         };
         let bytes = tokio::time::timeout(BODY, whole(body)).await.map_err(slow)??;
@@ -116,8 +116,8 @@ impl Fields {
         let bad = |message: String| Refusal::new(StatusCode::BAD_REQUEST, None, message);
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(all)) => Ok(Self { all, read: RefCell::default() }),
-            Ok(_) => Err(bad("the request is to be a JSON object, as {\"prompt\": \"Once\"}".to_owned())),
-            Err(error) => Err(bad(format!("the request is no JSON: {error}"))),
+            Ok(_) => Err(bad("the request must be a JSON object, such as {\"prompt\": \"Once\"}".to_owned())),
+            Err(error) => Err(bad(format!("the request is not valid JSON: {error}"))),
         }
     }
 
@@ -180,14 +180,19 @@ impl Fields {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(value) => Err(Refusal::bad(name, format!("{name} is {}; it must be a text", short(value)))),
+            Some(value) => {
+                Err(Refusal::bad(name, format!("{name} is {}; it must be a string", short(value))))
+            }
         }
     }
 
     /// A text or a list of texts, those that are empty left out.
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Refusal> {
         let wrong = |value: &Value| {
-            Refusal::bad(name, format!("{name} is {}; it must be a text or a list of texts", short(value)))
+            Refusal::bad(
+                name,
+                format!("{name} is {}; it must be a string or a list of strings", short(value)),
+            )
         };
         let texts = match self.get(name) {
             None => Vec::new(),
@@ -271,7 +276,7 @@ async fn whole(body: Body) -> Result<Vec<u8>, Refusal> {
     let (mut pieces, mut bytes, mut count) = (body.into_data_stream(), Vec::new(), 0);
     while let Some(piece) = pieces.next().await {
         let broken = |error: axum::Error| {
-            Refusal::new(StatusCode::BAD_REQUEST, None, format!("the request broke off: {error}"))
+            Refusal::new(StatusCode::BAD_REQUEST, None, format!("the request was interrupted: {error}"))
         };
         let piece = piece.map_err(broken)?;
         count += piece.len();
@@ -281,8 +286,7 @@ async fn whole(body: Body) -> Result<Vec<u8>, Refusal> {
         }
     }
     if count > MAX_REQUEST_BYTES {
-        let message =
-            format!("the request has more than {} MB; ask for less at once", MAX_REQUEST_BYTES >> 20);
+        let message = format!("the request exceeds {} MB; send a smaller one", MAX_REQUEST_BYTES >> 20);
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, None, message));
     }
     Ok(bytes)
@@ -366,11 +370,11 @@ mod tests {
         assert!(said(fields.number("b", 0.0..=2.0)).contains("between 0 and 2"));
         assert!(said(fields.whole("b", 0..=5)).contains("whole number"));
         assert!(said(fields.whole("e", 0..=5)).contains("-1"));
-        assert!(said(fields.texts("c")).contains("list of texts"));
+        assert!(said(fields.texts("c")).contains("list of strings"));
         assert!(said(fields.flag("a")).contains("true or false"));
         assert_eq!(fields.number("d", 0.0..=1.0).unwrap(), None);
         assert_eq!(fields.texts("g").unwrap(), ["y"]);
-        assert!(said(Fields::parse(b"{")).contains("no JSON"));
+        assert!(said(Fields::parse(b"{")).contains("not valid JSON"));
         assert!(said(Fields::parse(b"[1]")).contains("JSON object"));
         let long = Value::String("é".repeat(1000));
         assert!(short(&long).chars().count() < 50);

@@ -126,7 +126,7 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| format!("the server does not start: {error}"))?;
+            .map_err(|error| format!("the server cannot start: {error}"))?;
         let wished = SocketAddr::new(settings.host, settings.port);
         let listener = runtime.block_on(connections::listen(wished))?;
         let address = listener.local_addr().map_err(|error| format!("{wished}: {error}"))?;
@@ -143,7 +143,7 @@ impl Server {
             drop(last);
         };
         let thread = std::thread::Builder::new().name("server".to_owned()).spawn(serve);
-        thread.map_err(|error| format!("the server does not start: {error}"))?;
+        thread.map_err(|error| format!("the server cannot start: {error}"))?;
         Ok(Self { served, address, stop, over })
     }
 

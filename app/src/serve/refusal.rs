@@ -36,20 +36,19 @@ impl Refusal {
 
     /// All places are taken.
     pub(super) fn full(most: usize) -> Self {
-        let message = format!(
-            "{most} texts are being written or wait, and there is no place for more; ask again in a moment"
-        );
+        let message =
+            format!("all {most} places are taken by running and waiting requests; retry in a moment");
         Self::new(StatusCode::TOO_MANY_REQUESTS, Some("rate_limit_exceeded"), message)
     }
 
     /// The engine is gone.
     pub(super) fn gone() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, None, "the engine ended; start it again")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, None, "the engine ended; restart the server")
     }
 
     /// Somebody at the server stopped the text.
     pub(super) fn stopped() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, None, "the text was stopped at the server; ask again")
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, None, "the text was stopped on the server; retry")
     }
 
     /// As OpenAI's clients read it.

@@ -22,7 +22,7 @@ use subtle::ConstantTimeEq as _;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 /// What there is.
-const ENDPOINTS: &str = "there are GET /v1/models, POST /v1/completions, POST /v1/chat/completions, POST /v1/responses and GET /health";
+const ENDPOINTS: &str = "endpoints: GET /v1/models, POST /v1/completions, POST /v1/chat/completions, POST /v1/responses and GET /health";
 
 /// Whether the server is there; asked for without a token.
 const HEALTH: &str = "/health";
@@ -43,12 +43,12 @@ pub(super) fn router(served: &Arc<Served>, address: SocketAddr) -> Result<Router
         .route("/v1/responses", post(responses))
         .route(HEALTH, get(async || json_response(StatusCode::OK, &json!({ "status": "ok" }))))
         .fallback(async |request: Request| {
-            let message = format!("there is no {}; {ENDPOINTS}", request.uri().path());
+            let message = format!("unknown path {}; {ENDPOINTS}", request.uri().path());
             Refusal::new(StatusCode::NOT_FOUND, None, message)
         })
         .method_not_allowed_fallback(async |request: Request| {
             let message =
-                format!("{} does not go with {}; {ENDPOINTS}", request.method(), request.uri().path());
+                format!("{} is not allowed for {}; {ENDPOINTS}", request.method(), request.uri().path());
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, None, message)
         })
         .with_state(served.clone())
@@ -68,7 +68,8 @@ fn cors(settings: &ServerSettings) -> Result<Option<CorsLayer>, String> {
     if origin == "*" {
         return Ok(Some(layer.allow_origin(Any)));
     }
-    let wrong = || format!("{origin} is no origin of web pages; write one as http://localhost:3000, or *");
+    let wrong =
+        || format!("{origin} is not the origin of a web page; use the form http://localhost:3000, or *");
     if !origin.contains("://") || origin.ends_with('/') {
         return Err(wrong());
     }
@@ -93,7 +94,7 @@ async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: 
             let is_right = shown.is_some_and(|shown| bool::from(shown.ct_eq(token.as_bytes())));
             if !is_right {
                 let message =
-                    "the token is missing or wrong; send the server's as `Authorization: Bearer TOKEN`";
+                    "the token is missing or wrong; send the server's token as `Authorization: Bearer TOKEN`";
                 let code = Some("invalid_api_key");
                 return Refusal::new(StatusCode::UNAUTHORIZED, code, message).into_response();
             }
@@ -102,7 +103,7 @@ async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: 
         None if admission.local => {
             let is_ours = headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_local));
             if !is_ours {
-                let message = "this server answers to 127.0.0.1 and localhost alone; give it a --token to be reached by other names";
+                let message = "this server answers only requests to 127.0.0.1 and localhost; start it with --token for other names";
                 return Refusal::new(StatusCode::FORBIDDEN, None, message).into_response();
             }
             // Nor may one keep the server busy with what it could not read.
@@ -113,7 +114,7 @@ async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: 
                 !is_allowed && origin.to_str().ok().is_none_or(is_foreign)
             };
             if request.method() == Method::POST && headers.get(ORIGIN).is_some_and(is_refused) {
-                let message = "pages of other sites may not ask this server; start it with --cors and the page's origin where one is to";
+                let message = "web pages of other sites are not allowed; start the server with --cors and the origin of the page";
                 return Refusal::new(StatusCode::FORBIDDEN, None, message).into_response();
             }
         }
@@ -161,8 +162,8 @@ async fn model(State(served): State<Arc<Served>>, Path(name): Path<String>) -> A
     let run = runs.iter().rev().find(|run| run.is_called(&name)).ok_or_else(|| {
         let known: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
         Refusal::no_model(match known.as_slice() {
-            [] => format!("there is no model {name}, and no other; train one first"),
-            known => format!("there is no model {name}; there are {}", known.join(", ")),
+            [] => format!("there is no model {name}, and no other model; train one first"),
+            known => format!("there is no model {name}; available models: {}", known.join(", ")),
         })
     })?;
     Ok(json_response(StatusCode::OK, &described(run)))

@@ -63,7 +63,10 @@ impl Wanted {
             Endpoint::Completions | Endpoint::Chat => fields.whole("n", 1..=MAX_ANSWERS)?.unwrap_or(1),
         };
         if fields.whole("best_of", 1..=MAX_ANSWERS)?.is_some_and(|best| best != answers) {
-            return Err(Refusal::bad("best_of", "best_of is not supported; ask for n answers and choose"));
+            return Err(Refusal::bad(
+                "best_of",
+                "best_of is not supported; use n and choose among the answers",
+            ));
         }
         let mut settings = CompletionSettings {
             places: served.settings.places,
@@ -88,7 +91,7 @@ impl Wanted {
         let bytes: usize = wanted.prompts.iter().map(bytes_of).sum();
         if bytes.saturating_mul(answers) > MAX_PROMPT_BYTES {
             let message = format!(
-                "{answers} answers to prompts of {bytes} bytes are too much at once; ask for fewer, or in several requests"
+                "{answers} answers to prompts of {bytes} bytes are too large for one request; ask for fewer answers, or split the request"
             );
             return Err(Refusal::bad("n", message));
         }
@@ -127,7 +130,7 @@ fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSour
             // It would be a path of this machine.
             CheckpointChoice::File(other) => {
                 return Err(Refusal::no_model(format!(
-                    "no checkpoint {other} can be asked for; write {run}:best or {run}:latest"
+                    "no checkpoint {other} is available; use {run}:best or {run}:latest"
                 )));
             }
             choice => (run, choice),
@@ -142,7 +145,7 @@ fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSour
 fn prompts(fields: &Fields) -> Result<Vec<CompletionPrompt>, Refusal> {
     let wrong = |what: &str| {
         let message = format!(
-            "{what}; prompt must be a text, a list of texts, a list of token ids, or a list of such lists"
+            "{what}; prompt must be a string, a list of strings, a list of token ids, or a list of such lists"
         );
         Refusal::bad("prompt", message)
     };
@@ -151,13 +154,13 @@ fn prompts(fields: &Fields) -> Result<Vec<CompletionPrompt>, Refusal> {
         Some(Value::String(text)) => Ok(vec![CompletionPrompt::Text { text: text.clone() }]),
         Some(Value::Array(list)) if list.is_empty() => Err(wrong("prompt is an empty list")),
         Some(Value::Array(list)) if list.iter().all(Value::is_number) => Ok(vec![CompletionPrompt::Tokens {
-            ids: ids(list).ok_or_else(|| wrong("a token id is no whole number"))?,
+            ids: ids(list).ok_or_else(|| wrong("a token id is not a whole number"))?,
         }]),
         Some(Value::Array(list)) => {
             let prompt = |value: &Value| match value {
                 Value::String(text) => Ok(CompletionPrompt::Text { text: text.clone() }),
                 Value::Array(list) => {
-                    let ids = ids(list).ok_or_else(|| wrong("a token id is no whole number"))?;
+                    let ids = ids(list).ok_or_else(|| wrong("a token id is not a whole number"))?;
                     Ok(CompletionPrompt::Tokens { ids })
                 }
                 other => Err(wrong(&format!("prompt holds {}", named(other)))),
@@ -174,7 +177,7 @@ fn named(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "true or false",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
@@ -241,12 +244,12 @@ fn input(fields: &Fields) -> Result<Vec<ChatMessage>, Refusal> {
                 None | Some("message") => message("input", at, item),
                 Some(other) => Err(Refusal::bad(
                     "input",
-                    format!("input[{at}] is of type {other}, which is not supported; send messages alone"),
+                    format!("input[{at}] has the unsupported type {other}; send messages only"),
                 )),
             };
             list.iter().enumerate().map(typed).collect::<Result<_, _>>()?
         }
-        _ => return Err(Refusal::bad("input", "input must be a text, or a list of messages")),
+        _ => return Err(Refusal::bad("input", "input must be a string, or a list of messages")),
     };
     Ok(instructions.into_iter().chain(said).collect())
 }
@@ -273,7 +276,7 @@ fn message(field: &str, at: usize, value: &Value) -> Result<ChatMessage, Refusal
         Some("tool" | "function") => Role::Tool,
         _ => {
             return Err(wrong(format!(
-                "{field}[{at}] has no role that is known: system, developer, user, assistant or tool"
+                "{field}[{at}] has an unknown role; use system, developer, user, assistant or tool"
             )));
         }
     };
@@ -284,7 +287,7 @@ fn message(field: &str, at: usize, value: &Value) -> Result<ChatMessage, Refusal
             let text = |part: &Value| part.get("text").and_then(Value::as_str).map(str::to_owned);
             let texts: Option<Vec<String>> = parts.iter().map(text).collect();
             let other =
-                || wrong(format!("{field}[{at}] has a part that is no text; the models read text alone"));
+                || wrong(format!("{field}[{at}] has a part that is not text; the models read only text"));
             texts.ok_or_else(other)?.concat()
         }
         _ => return Err(wrong(format!("{field}[{at}] has no content; write it {EXAMPLE}"))),
@@ -316,7 +319,7 @@ fn log_probabilities(endpoint: Endpoint, fields: &Fields) -> Result<Option<usize
                 (true, count) => Ok(Some(count.unwrap_or(0))),
                 (false, None | Some(0)) => Ok(None),
                 (false, Some(_)) => {
-                    Err(Refusal::bad("top_logprobs", "top_logprobs needs logprobs to be true"))
+                    Err(Refusal::bad("top_logprobs", "top_logprobs requires logprobs to be true"))
                 }
             }
         }

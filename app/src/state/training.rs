@@ -255,8 +255,7 @@ impl Training {
                     skipped: false,
                 });
                 self.notices.push(format!(
-                    "What was recorded of steps {from} to {to} is lost, as after a power cut. Their work is in the checkpoint; the curves \
-                     have a gap there."
+                    "The record of steps {from} to {to} is lost, as after a power cut. Their work is in the checkpoint; the curves have a gap there."
                 ));
             }
             TrainEvent::Notice { text } => self.notices.push(text.clone()),

@@ -12,29 +12,28 @@ use glasshouse_protocol::{ErrorKind, ErrorReport};
 pub fn advice(kind: ErrorKind) -> (&'static str, &'static str) {
     match kind {
         ErrorKind::Notice => ("", ""),
-        ErrorKind::Invalid => ("Nothing was started.", "Change the setting that is named and try again."),
+        ErrorKind::Invalid => ("Nothing was started.", "Change the named setting and try again."),
         ErrorKind::Refused => ("Nothing was changed.", "Do what the message names first, then try again."),
-        ErrorKind::Unknown => ("Nothing was changed.", "Give one of the names that there are."),
+        ErrorKind::Unknown => ("Nothing was changed.", "Use one of the existing names."),
         ErrorKind::Io => (
             "Every step up to the last checkpoint is safe.",
             "Check that the folder exists and can be written, then try again.",
         ),
         ErrorKind::StorageFull => (
-            "Nothing that was saved is lost.",
-            "Free some room, or delete a project on Home, then resume the run.",
+            "All saved work is intact.",
+            "Free some space, or delete a project on Home, then resume the run.",
         ),
-        ErrorKind::BadFile => (
-            "Your projects are as they were.",
-            "The message names the place. Try another copy of the file, or leave it out.",
-        ),
-        ErrorKind::Device => ("Your projects are as they were.", "Choose another device under Settings."),
+        ErrorKind::BadFile => {
+            ("Your projects are unchanged.", "Try another copy of the file, or leave it out.")
+        }
+        ErrorKind::Device => ("Your projects are unchanged.", "Choose another device under Settings."),
         ErrorKind::DeviceLost => (
             "Every step up to the last checkpoint is safe.",
             "Resume the run; if it happens again, choose the CPU under Settings.",
         ),
         ErrorKind::TooLarge => (
             "Nothing was started.",
-            "Make the model, the batch or the context length smaller: Model has a button that fits them to the device.",
+            "Make the model, the batch or the context length smaller: Fit to my device on Model does this.",
         ),
         ErrorKind::OutOfMemory => (
             "Every step up to the last checkpoint is safe.",
@@ -44,11 +43,11 @@ pub fn advice(kind: ErrorKind) -> (&'static str, &'static str) {
             "Every step up to the last checkpoint is safe.",
             "Start the engine again, then resume the run; if it happens again, please send us the report.",
         ),
-        ErrorKind::Cancelled => ("Nothing half-made is left.", "Start it again whenever you want it."),
-        ErrorKind::Busy => ("What runs goes on.", "Try again when it has ended."),
+        ErrorKind::Cancelled => ("No partial results are left.", "Start it again at any time."),
+        ErrorKind::Busy => ("The current work continues.", "Try again after it has ended."),
         ErrorKind::Internal => (
             "Every step up to the last checkpoint is safe.",
-            "This is a fault of ours: please report it with the message.",
+            "This is a bug in Glasshouse: please report it with the message.",
         ),
     }
 }

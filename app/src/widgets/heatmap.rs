@@ -134,7 +134,11 @@ impl Heatmap<'_> {
         let said = pointed.map(written);
         response.widget_info(|| WidgetInfo {
             current_text_value: said.clone(),
-            ..WidgetInfo::labeled(Role::Button, true, format!("{}, cells by the arrow keys", self.name))
+            ..WidgetInfo::labeled(
+                Role::Button,
+                true,
+                format!("{}, choose cells with the arrow keys", self.name),
+            )
         });
         if let Some(words) = &said {
             if response.hovered() {

@@ -55,7 +55,7 @@ pub fn failed(ui: &mut Ui, error: &ErrorReport, action: Option<&str>) -> Failed 
         let (safe, next) = advice(error.kind);
         ui.horizontal(|ui| {
             ui.label(icons::ICON_ERROR.rich_text().size(20.0).color(palette.failure));
-            ui.label(RichText::new("This did not work").text_style(theme::strong()));
+            ui.label(RichText::new("The action failed").text_style(theme::strong()));
         });
         let message = with_code(ui, &error.message, |words| words);
         prose(ui, message);

@@ -156,7 +156,7 @@ fn row_ui(ui: &mut Ui, table: &Table<'_>, ranges: &Ranges<'_>, row: &[Cell]) -> 
     match opens {
         true => response
             .on_hover_cursor(egui::CursorIcon::PointingHand)
-            .on_hover_text_at_pointer("Press to look inside the model at work on it"),
+            .on_hover_text_at_pointer("Press to look inside the model on this row"),
         false => response,
     }
 }
@@ -306,7 +306,7 @@ fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
             ui.add_space(space::TIGHT);
         }
         if table.rows.len() > LOOKED_AT {
-            super::quiet_text(ui, format!("and {} more: the CSV has all", table.rows.len() - LOOKED_AT));
+            super::quiet_text(ui, format!("and {} more: see the CSV", table.rows.len() - LOOKED_AT));
         }
     });
     pressed

@@ -44,6 +44,6 @@ impl Error {
     }
 
     fn without_half(device: &str, instead: &str) -> Self {
-        Self::Refused(format!("{device} has no 16-bit floats; {instead}, or on a device that has them"))
+        Self::Refused(format!("{device} has no 16-bit floats; {instead}, or on a device with 16-bit floats"))
     }
 }

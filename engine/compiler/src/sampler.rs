@@ -64,7 +64,7 @@ pub fn draw(seed: u64, n: u64) -> f32 {
 /// What a decoder keeps of a prompt: the last `context` tokens. Refuses an empty one, and ids past the vocabulary.
 pub fn checked_prompt(prompt: &[u32], context_length: usize, vocabulary: usize) -> Result<&[u32]> {
     if prompt.is_empty() {
-        return Err(Error::Refused("the prompt is empty; give at least one token to go on from".to_owned()));
+        return Err(Error::Refused("the prompt is empty; give at least one token".to_owned()));
     }
     if let Some(token) = prompt.iter().find(|token| **token as usize >= vocabulary) {
         return Err(Error::Refused(format!(

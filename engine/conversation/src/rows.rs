@@ -173,15 +173,15 @@ pub enum RowError {
     NotAnObject(&'static str),
     /// No format has these keys.
     #[error(
-        "none of the formats that are known: it has the keys [{keys}]; known are `messages`, `conversations` (ShareGPT), `instruction` \
-         and `output` (Alpaca), `chosen` and `rejected`, `prompt` and `completion`, `text`"
+        "unknown format with the keys [{keys}]; known formats have `messages`, `conversations` (ShareGPT), `instruction` and `output` (Alpaca), \
+         `chosen` and `rejected`, `prompt` and `completion`, or `text`"
     )]
     Unknown {
         /// The keys.
         keys: String,
     },
     /// A prompt without an answer.
-    #[error("`prompt` has no answer beside it: expected `completion`, or `chosen` and `rejected`")]
+    #[error("`prompt` has no answer: expected `completion`, or `chosen` and `rejected`")]
     PromptAlone,
     /// A thumb down: a bad answer.
     #[error(

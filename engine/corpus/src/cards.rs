@@ -43,19 +43,19 @@ macro_rules! number {
 }
 
 const NEAR: [Number; 5] = [
-    number!([duplicates near] similarity: f64, 0.1 to 1.0, "true Jaccard similarity from which two documents are copies"),
-    number!([duplicates near] shingle_words: u32, 1.0 to 32.0, "words in a run that is compared"),
-    number!([duplicates near] permutations: u32, 1.0 to 1024.0, "MinHash values of a document"),
-    number!([duplicates near] bands: u32, 1.0 to 1024.0, "groups of values; documents that agree in one are compared"),
+    number!([duplicates near] similarity: f64, 0.1 to 1.0, "Jaccard similarity from which two documents count as copies"),
+    number!([duplicates near] shingle_words: u32, 1.0 to 32.0, "words per compared run"),
+    number!([duplicates near] permutations: u32, 1.0 to 1024.0, "MinHash values per document"),
+    number!([duplicates near] bands: u32, 1.0 to 1024.0, "bands of values; documents that agree in one are compared"),
     number!([duplicates near] rows: u32, 1.0 to 64.0, "values in a group"),
 ];
 
 const PARAGRAPHS: [Number; 1] = [
-    number!([duplicates paragraphs] minimum_words: u32, 1.0 to 10_000.0, "fewest words of a paragraph that is taken out"),
+    number!([duplicates paragraphs] minimum_words: u32, 1.0 to 10_000.0, "fewest words of a removed paragraph"),
 ];
 
 const RECIPE: [Number; 1] =
-    [number!([] validation: f64, 0.0 to MAX_VALIDATION, "share of each source that is held out")];
+    [number!([] validation: f64, 0.0 to MAX_VALIDATION, "share of each source to hold out")];
 
 /// A stage that is no rule.
 struct Other {

@@ -104,10 +104,8 @@ impl TuningRecipe {
     pub fn measured(&self) -> &'static str {
         match self.metric() {
             RecipeMetric::Perplexity => "validation perplexity, before and after",
-            RecipeMetric::Labels => "accuracy: the share of held-out texts whose label is found",
-            RecipeMetric::Answers => {
-                "the share of held-out questions that the likeliest answer answers right"
-            }
+            RecipeMetric::Labels => "accuracy: the share of held-out texts with the right label",
+            RecipeMetric::Answers => "the share of held-out questions with the right likeliest answer",
         }
     }
 
@@ -148,7 +146,7 @@ pub const RECIPES: &[TuningRecipe] = &[
     TuningRecipe {
         name: "summarise",
         title: "Summarise",
-        learns: "a text in a sentence",
+        learns: "summaries of a text in one sentence",
         objective: Objective::Chat,
         row: r#"{"messages": [{"role": "user", "content": "Tom had a red kite. The wind took it. Tell this in one sentence."}, {"role": "assistant", "content": "Tom lost his red kite."}]}"#,
         generated: Generated::Tasks(&["summary"]),
@@ -159,7 +157,7 @@ pub const RECIPES: &[TuningRecipe] = &[
     TuningRecipe {
         name: "translate",
         title: "Translate",
-        learns: "a text in another language",
+        learns: "translation into another language",
         objective: Objective::Chat,
         row: r#"{"messages": [{"role": "user", "content": "Say in German: the red ball"}, {"role": "assistant", "content": "der rote Ball"}]}"#,
         generated: Generated::Tasks(&["translation"]),
@@ -181,18 +179,18 @@ pub const RECIPES: &[TuningRecipe] = &[
     TuningRecipe {
         name: "tag",
         title: "Tag names",
-        learns: "the names and places in a text",
+        learns: "names and places in a text",
         objective: Objective::Chat,
         row: r#"{"messages": [{"role": "user", "content": "List names and places: Lily went to the park."}, {"role": "assistant", "content": "name: Lily\nplace: park"}]}"#,
         generated: Generated::Tasks(&["tagging"]),
         steps: 2400,
         learning_rate: None,
-        expected: Some("115 of 300 wholly right by first-stories, in eight minutes on two cores"),
+        expected: Some("115 of 300 entirely right by first-stories, in eight minutes on two cores"),
     },
     TuningRecipe {
         name: "classify",
         title: "Classify texts",
-        learns: "which of a few kinds a text is of",
+        learns: "the topic of a text, out of a few",
         objective: Objective::Classify,
         row: r#"{"text": "There was cheese, and there were two sweet pears.", "label": "food"}"#,
         generated: Generated::Topics,
@@ -203,7 +201,7 @@ pub const RECIPES: &[TuningRecipe] = &[
     TuningRecipe {
         name: "sentiment",
         title: "Sentiment",
-        learns: "how somebody in a text feels",
+        learns: "the feelings of a person in a text",
         objective: Objective::Classify,
         row: r#"{"text": "Ben laughed and clapped.", "label": "happy"}"#,
         generated: Generated::Feelings,
@@ -214,7 +212,7 @@ pub const RECIPES: &[TuningRecipe] = &[
     TuningRecipe {
         name: "poems",
         title: "Write poems",
-        learns: "to write in the voice of your own poems, or of any text",
+        learns: "writing in the style of your own poems, or of any text",
         objective: Objective::Text,
         row: r#"{"text": "The owl looked up and saw the moon,\nand hummed a very old, old tune."}"#,
         generated: Generated::Poems,

@@ -198,7 +198,7 @@ impl CpuDecoder {
         texts: usize,
     ) -> Result<Self> {
         if texts == 0 {
-            return Err(Error::Refused("a decoder of no texts; ask for one or more".to_owned()));
+            return Err(Error::Refused("batch size must be at least 1".to_owned()));
         }
         let built = |purpose| {
             let built = build(model, purpose)?;

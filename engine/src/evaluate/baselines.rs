@@ -38,11 +38,11 @@ pub async fn baselines(
     let vocabulary = subject.scorer.config().vocabulary;
     let mut training = TrainingTokens::new(&held_out, &subject.run.config()?, tokenizer);
     let mut found = Vec::new();
-    let about = format!("Every one of {} tokens as likely as any other.", whole(vocabulary as u64));
+    let about = format!("Each of {} tokens is equally likely.", whole(vocabulary as u64));
     found.push(evaluated.baseline("uniform", about, |_| (vocabulary.max(1) as f64).ln(), &turns).await);
     let unigram = unigram(&mut training, vocabulary, tell, &turns).await?;
     let about = format!(
-        "Tokens as often as in the {} training tokens, each counted once more (add-one smoothing).",
+        "Token frequencies in the {} training tokens, with add-one smoothing.",
         whole(unigram.tokens())
     );
     found.push(evaluated.baseline("unigram", about, |token| unigram.nats(token), &turns).await);

@@ -92,7 +92,7 @@ pub async fn contaminations(
         }
         lookups.push(lookup);
     }
-    let mut told = |done, of| tell("looking texts up in the training text", done, of);
+    let mut told = |done, of| tell("searching the training text", done, of);
     let hear = |text: &str| lookups.iter_mut().for_each(|lookup| lookup.read(text));
     let reading = training.read(&tokenizer.tokenizer, &turns, &mut told, hear).await?;
     let of_group = |(lookup, texts): (Lookup, &Vec<LookedUp>)| lookup.finish(texts, reading, training.is_all);
@@ -209,20 +209,19 @@ impl Lookup {
 /// How it was looked for.
 fn about(words: usize, short: usize, reading: ReadShare, is_all: bool) -> String {
     let mut about = match reading.of {
-        0 => "The training text is not there to be looked through.".to_owned(),
+        0 => "The training text is not available for the search.".to_owned(),
         _ => format!(
-            "Runs of {words} words, lower-cased and without punctuation, as for GPT-3, in {}; runs that more than ten of the texts share \
-             do not count.",
+            "Runs of {words} words, lower-cased and without punctuation, as for GPT-3, in {}; runs shared by more than ten of the texts do not count.",
             reading.words()
         ),
     };
     if reading.of > 0 && !is_all {
-        about.push_str(" What the weights that it began from were trained on is not known.");
+        about.push_str(" The training data of the base model is unknown.");
     }
     if short > 0 {
         let (short, is) = (short as u64, if short == 1 { "is" } else { "are" });
         about.push_str(&format!(
-            " {} of fewer than 8 words {is} looked for as a whole document or example.",
+            " {} of fewer than 8 words {is} searched for as a whole document or example.",
             counted(short, "text")
         ));
     }
@@ -272,7 +271,7 @@ mod tests {
         assert_eq!((found.n, found.looked_up, found.found), (13, 4, 2));
         assert!((found.share - 2.0 / 6.0).abs() < 1e-12, "{}", found.share);
         assert_eq!(found.worst, [(short.to_owned(), 1.0), (long.to_owned(), 0.5)]);
-        assert!(found.about.contains("1 text of fewer than 8 words is looked for"), "{}", found.about);
+        assert!(found.about.contains("1 text of fewer than 8 words is searched for"), "{}", found.about);
         assert_eq!(looked_up(&[long], &[other]).found, 0);
         // A short text is found where it is all that a document or an example has.
         assert_eq!(looked_up(&["too short"], &["Too short!"]).found, 1);

@@ -172,13 +172,13 @@ impl HeldOut {
         let split = held_out.words(all, run, &text_of);
         if held_out.spans.is_empty() && config.train.judges_answers() {
             return Err(Error::Refused(format!(
-                "no good answer was held out of the data of {}; hold more out (data.validation), or evaluate it by a task file",
+                "the data of {} has no held-out good answer; hold more out (data.validation), or evaluate it with a task file",
                 text_of.name()
             )));
         }
         if held_out.spans.is_empty() {
             return Err(Error::Refused(format!(
-                "nothing was held out of the text of {}; begin a run with data.validation above 0, or evaluate it by a task file",
+                "the text of {} has no held-out part; start a run with data.validation above 0, or evaluate it with a task file",
                 text_of.name()
             )));
         }
@@ -367,7 +367,7 @@ fn text_run(run: &Run) -> Result<(Run, RunConfig)> {
         }
     }
     Err(Error::Refused(format!(
-        "{} came without a text, and no other run of the project has one to evaluate it on; train a run on a text, or give a task file",
+        "{} has no text, and no other run of the project has one for an evaluation; train a run on a text, or give a task file",
         run.name()
     )))
 }

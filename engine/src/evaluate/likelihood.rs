@@ -124,8 +124,7 @@ pub fn stride_of(settings: &EvaluateSettings, window: usize) -> Result<usize> {
     // A context without a token is refused where a model is read.
     let nearest = stride.clamp(1, window.max(1));
     Err(Error::Refused(format!(
-        "windows of {window} tokens, the model's context, cannot follow one another by {stride}; the nearest stride is {nearest} (1 to \
-         {window})"
+        "a stride of {stride} does not fit windows of {window} tokens (the model's context); the nearest is {nearest} (1 to {window})"
     )))
 }
 
@@ -250,7 +249,7 @@ async fn by_position(
             group.extend((sums[1] > 0.0).then_some(sums));
         }
     };
-    let mut heard = |done, of| tell("predicting the text from less of it", done, of);
+    let mut heard = |done, of| tell("scoring the text with shorter contexts", done, of);
     walk.run(scorer, tokenizer, held_out, &mut note, &mut heard).await?;
     let (turns, mut named) = (Turns::new(), Vec::new());
     for (group, windows) in windows.iter().enumerate().filter(|(_, windows)| !windows.is_empty()) {
@@ -304,7 +303,7 @@ mod tests {
         assert_eq!(stride_of(&of(Some(64)), 64).unwrap(), 64);
         for (stride, nearest) in [(0, 1), (65, 64)] {
             let error = stride_of(&of(Some(stride)), 64).unwrap_err().to_string();
-            assert!(error.contains(&format!("the nearest stride is {nearest} ")), "{error}");
+            assert!(error.contains(&format!("the nearest is {nearest} ")), "{error}");
         }
     }
 }

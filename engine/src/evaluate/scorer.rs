@@ -115,15 +115,14 @@ impl Scorer {
         threads: Option<usize>,
     ) -> Result<Self> {
         if config.scores() {
-            let reason = "the model gives texts a score and predicts no tokens, so that there is no likelihood to measure; evaluate the model \
-                          that learns from it";
+            let reason = "this is a reward model: it scores texts and predicts no tokens, so it has no likelihood; evaluate the model that learns \
+                from it";
             return Err(Error::Refused(reason.to_owned()));
         }
         if !config.labels.is_empty() {
             let labels = config.labels.join(", ");
             return Err(Error::Refused(format!(
-                "the model classifies texts ({labels}) and predicts no tokens, so that there is no likelihood to measure; evaluate it by a file \
-                 of labelled texts"
+                "this is a classifier ({labels}): it predicts no tokens, so it has no likelihood; evaluate it with a file of labelled texts"
             )));
         }
         let (gpu, _) = Gpu::from_request(device).await?;

@@ -51,7 +51,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
             batch.push(request);
         }
         if batch.asked == 0 {
-            return Err(Error::Refused("a batch of no texts; ask for one or more".to_owned()));
+            return Err(Error::Refused("batch size must be at least 1".to_owned()));
         }
         Ok(batch)
     }

@@ -27,7 +27,7 @@ pub fn chat_room(context: usize, max_tokens: usize) -> usize {
 pub fn chat_prompt(files: &TokenizerFiles, messages: &[ChatMessage], room: usize) -> Result<ChatPrompt> {
     if messages.last().is_none_or(|last| !matches!(last.role, Role::User | Role::Tool)) {
         return Err(Error::Refused(
-            "there is nothing to answer to: the last message is to be the person's".to_owned(),
+            "there is nothing to answer to: the last message must be the user's".to_owned(),
         ));
     }
     let instructions = messages.iter().take_while(|message| message.role.instructs()).count();
@@ -43,7 +43,7 @@ pub fn chat_prompt(files: &TokenizerFiles, messages: &[ChatMessage], room: usize
         needed = tokens.len();
     }
     Err(Error::Refused(format!(
-        "the last message has {needed} tokens with what the chat template adds, and there is room for {room}; say it in fewer words"
+        "the last message has {needed} tokens in the chat template, but there is room for {room}; shorten it"
     )))
 }
 

@@ -45,7 +45,7 @@ impl Decoder {
     ) -> Result<(Self, Option<String>)> {
         let texts = opening.texts;
         if texts == 0 {
-            return Err(Error::Refused("a decoder of no texts; ask for one or more".to_owned()));
+            return Err(Error::Refused("batch size must be at least 1".to_owned()));
         }
         let (gpu, warning) = Gpu::from_request(device).await?;
         let Some(gpu) = gpu else {

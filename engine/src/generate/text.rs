@@ -48,9 +48,9 @@ pub fn prompt_tokens(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
     }
     let lost: String = tokenizer.unknown_characters(prompt).into_iter().collect();
     Err(Error::Refused(if lost.is_empty() {
-        "the prompt is empty; write a few letters for the model to go on from".to_owned()
+        "the prompt is empty; type at least one character".to_owned()
     } else {
-        format!("the vocabulary has none of the prompt's characters ({lost}); write others")
+        format!("the vocabulary has none of the prompt's characters ({lost}); use others")
     }))
 }
 

@@ -36,7 +36,7 @@ impl DeviceChoice {
                 adapters.iter().map(|adapter| format!("{:?} ({})", adapter.name, adapter.backend)).collect();
             names.dedup();
             Error::Device(format!(
-                "no adapter is called {name:?}; choose one of {}, or the CPU (device cpu)",
+                "unknown adapter {name:?}; choose one of {}, or the CPU (device cpu)",
                 names.join(", ")
             ))
         })

@@ -105,7 +105,7 @@ impl Tuned {
         let wrong = match self.wrong.as_slice() {
             [] => String::new(),
             [bucket, ..] => format!(
-                "; cooperative matrices are not taken for {} of them, since they gave other numbers or none ({bucket})",
+                "; cooperative matrices are not used for {} of them: wrong or missing results ({bucket})",
                 self.wrong.len()
             ),
         };

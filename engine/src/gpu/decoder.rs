@@ -116,7 +116,7 @@ impl GpuDecoder {
         texts: usize,
     ) -> Result<Self> {
         if texts == 0 {
-            return Err(Error::Refused("a decoder of no texts; ask for one or more".to_owned()));
+            return Err(Error::Refused("batch size must be at least 1".to_owned()));
         }
         if half_weights && !gpu.has_half() {
             return Err(glasshouse_compiler::Error::writes_without_half(&gpu.report().name).into());

@@ -153,9 +153,7 @@ impl Gpu {
                 ..Default::default()
             })
             .await
-            .map_err(|error| {
-                Error::Device(format!("{} could not be opened: {}", report.name, one_line(&error)))
-            })?;
+            .map_err(|error| Error::Device(format!("cannot open {}: {}", report.name, one_line(&error))))?;
         let fault = Fault::default();
         let lost = fault.clone();
         device.set_device_lost_callback(move |reason, message| {
@@ -220,7 +218,7 @@ impl Gpu {
     /// A sentence for the user where the adapter is a software one.
     pub fn warning(&self) -> Option<String> {
         self.report.software.then(|| {
-            format!("{} is a software adapter: the CPU (device cpu) is many times as fast", self.report.name)
+            format!("{} is a software adapter; the CPU (device cpu) is many times faster", self.report.name)
         })
     }
 
@@ -431,7 +429,7 @@ impl Gpu {
 fn real_or_cpu(real: Result<Option<Gpu>>) -> (Option<Gpu>, Option<String>) {
     match real {
         Ok(gpu) => (gpu, None),
-        Err(error) => (None, Some(format!("{error}; the CPU takes its place"))),
+        Err(error) => (None, Some(format!("{error}; using the CPU instead"))),
     }
 }
 
@@ -464,7 +462,7 @@ mod tests {
     fn a_gpu_that_cannot_be_opened_gives_way_to_the_cpu() {
         let (gpu, warning) = real_or_cpu(Err(Error::Device("Voodoo 2 could not be opened: gone".to_owned())));
         assert!(gpu.is_none());
-        assert_eq!(warning.as_deref(), Some("Voodoo 2 could not be opened: gone; the CPU takes its place"));
+        assert_eq!(warning.as_deref(), Some("Voodoo 2 could not be opened: gone; using the CPU instead"));
         let (gpu, warning) = real_or_cpu(Ok(None));
         assert!(gpu.is_none() && warning.is_none());
     }

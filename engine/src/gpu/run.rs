@@ -252,7 +252,7 @@ fn given(plan: &Plan, inputs: &[(ValueId, Data)], has_parameters: bool) -> Resul
             _ => false,
         };
         if needed && inputs.iter().all(|(given, _)| given != value) {
-            return Err(Error::Refused(format!("value {} ({origin:?}) is read and not given", value.0)));
+            return Err(Error::Refused(format!("missing input: value {} ({origin:?})", value.0)));
         }
     }
     Ok(())

@@ -44,7 +44,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let mut found = Found::default();
     let repeated = repeated(&config);
     if repeated.is_empty() {
-        found.notice("No query sees a text of two tokens twice: there is no induction score.");
+        found.notice("No query sees a two-token text twice: there is no induction score.");
     }
     for (scores, own) in scores.iter_mut().zip(induction(subject, &repeated, &sites, &turns).await?) {
         scores[3] = own;
@@ -59,20 +59,20 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.integers("repeated", "", &[("N", repeated.len())], repeated);
     if shown.is_empty() && !wanted.is_empty() {
         found.notice(format!(
-            "The probabilities of a layer's {heads} heads for {time} tokens are more than {MAX_PROBABILITIES} and are left out; the view of one head \
-             has its own, and a shorter prompt all."
+            "The probabilities of a layer's {heads} heads for {time} tokens exceed {MAX_PROBABILITIES} and are left out; use the view of one head, \
+             or a shorter prompt."
         ));
     } else if shown.len() < wanted.len() {
         let (count, last) = (shown.len(), shown.end.saturating_sub(1));
         found.notice(format!(
-            "Probabilities of {count} of {} layers fit, up to layer {last}; ask for a layer by its number.",
+            "The probabilities of {count} of {} layers fit, up to layer {last}; ask for a layer by its number.",
             wanted.len()
         ));
     }
     if time < 2 {
-        found.notice("One token has none before it: scores on the prompt are 0.");
+        found.notice("A single token has no previous one: scores on the prompt are 0.");
     } else if !(1..time).any(|at| tokens[..at].contains(&tokens[at])) {
-        found.notice("No token stands twice in the prompt: duplicate-token scores are 0.");
+        found.notice("No token occurs twice in the prompt: duplicate-token scores are 0.");
     }
     Ok(found)
 }

@@ -54,13 +54,13 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             map.align(&other);
         }
         Some(_) => {
-            found.notice("The other weights are of another vocabulary: the map is not aligned with theirs.");
+            found.notice("The other weights have another vocabulary: the map is not aligned with theirs.");
         }
         None => {}
     }
     if ids.len() < vocabulary {
         found.notice(format!(
-            "The map has {} of {vocabulary} tokens: the prompt's, the neighbours, and the lowest ids.",
+            "The map shows {} of {vocabulary} tokens: those of the prompt, the neighbours, and the lowest ids.",
             ids.len()
         ));
     }

@@ -18,27 +18,27 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let forward = subject.lens.forward(subject.tokens).await?;
     let mut gradients = vec![None; forward.graph.values.len()];
     if subject.tokens.len() < 2 || !subject.lens.config().labels.is_empty() {
-        found.notice("Gradients are those of a text's own next tokens; give a language model a prompt of two tokens or more.");
+        found.notice("The gradients are of the text's own next-token loss; give a language model a prompt of two tokens or more.");
     } else {
         fill_gradients(subject, &forward, &mut gradients).await?;
     }
     if subject.lens.is_on_cpu() {
-        found.notice("The CPU computes this; the kernels are those that a GPU would run.");
+        found.notice("Computed on the CPU; the kernels shown are those of a GPU.");
     }
     if subject.lens.has_chosen_kernels() {
-        found.notice("Where the run's record pins a kernel of this size to this device, it is that one.");
+        found.notice("A kernel of this size pinned by the run's record for this device is used.");
     }
     if !subject.run.is_imported()
         && let Ok(config) = subject.run.config()
     {
         let (batch, context, window) = (config.train.batch_size, config.model.context_length, forward.window);
         found.notice(format!(
-            "Here each operation runs by itself, on a window of {window} tokens. Training works on {batch} windows of {context} at once, \
-             makes one operation of several where a kernel does the work of all, and takes the kernels that suit those sizes."
+            "Here each operation runs separately, on a window of {window} tokens. Training works on {batch} windows of {context} at once, fuses \
+             operations that a kernel covers together, and uses the kernels for those sizes."
         ));
     }
     if forward.ms.iter().all(Option::is_none) {
-        found.notice("This device measures no times.");
+        found.notice("This device cannot time kernels.");
     }
     found.detail(detail(&forward, &gradients));
     Ok(found)
@@ -146,14 +146,14 @@ fn words(site: Site) -> String {
     match site {
         Site::Stream(0) => "residual stream after the embedding".to_owned(),
         Site::Stream(layers) => format!("residual stream after layer {}", layers - 1),
-        Site::AttentionInput(layer) => format!("what attention of layer {layer} reads"),
+        Site::AttentionInput(layer) => format!("input of attention in layer {layer}"),
         Site::QueriesKeysValues(layer) => format!("queries, keys and values of layer {layer}"),
         Site::Attended(layer) => format!("head outputs of layer {layer}"),
-        Site::AttentionOutput(layer) => format!("what attention of layer {layer} adds"),
+        Site::AttentionOutput(layer) => format!("output of attention in layer {layer}"),
         Site::Between(layer) => format!("residual stream after attention of layer {layer}"),
-        Site::MlpInput(layer) => format!("what the MLP of layer {layer} reads"),
+        Site::MlpInput(layer) => format!("input of the MLP in layer {layer}"),
         Site::Hidden(layer) => format!("MLP activations of layer {layer}"),
-        Site::MlpOutput(layer) => format!("what the MLP of layer {layer} adds"),
+        Site::MlpOutput(layer) => format!("output of the MLP in layer {layer}"),
         Site::Normed => "what the head reads".to_owned(),
         Site::Logits => "logits".to_owned(),
     }

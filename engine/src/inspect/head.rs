@@ -48,15 +48,15 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         (false, false) => None,
     };
     if let Some(done) = done {
-        found.notice(format!("Queries and keys are as attention has them: {done}."));
+        found.notice(format!("Queries and keys as used by attention: {done}."));
     }
     if config.heads > config.kv_heads {
         let group = config.heads / config.kv_heads;
         let first = head / group * group;
-        found.notice(format!("Heads {first} to {} read the same keys and values.", first + group - 1));
+        found.notice(format!("Heads {first} to {} share their keys and values.", first + group - 1));
     }
     if config.bias.output {
-        found.notice("The output layer's bias is added once for all heads; it is not in this output.");
+        found.notice("The bias of the output layer is added once for all heads and is not included here.");
     }
     Ok(found)
 }

@@ -260,7 +260,7 @@ impl Lens {
     fn check(&self, tokens: &[u32]) -> Result<()> {
         let (context, vocabulary) = (self.config.context_length, self.config.vocabulary);
         if tokens.is_empty() {
-            return Err(Error::Refused("an empty text has nothing to look at; give a prompt".to_owned()));
+            return Err(Error::Refused("the prompt is empty; give one".to_owned()));
         }
         if tokens.len() > context {
             let count = tokens.len();

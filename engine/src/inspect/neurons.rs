@@ -37,7 +37,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     if let Some(neuron) = subject.settings.neuron {
         match subject.validation_text() {
             Ok(Some(store)) => found.detail(passages(subject, &store, layer, neuron).await?),
-            Ok(None) => found.notice("The run has no validation text to look for passages in."),
+            Ok(None) => found.notice("The run has no validation text to search for passages."),
             Err(error) => found.notice(format!("The validation text cannot be read: {error}.")),
         }
     }

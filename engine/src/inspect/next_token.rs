@@ -12,7 +12,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let (tokens, position, settings) = (subject.tokens, subject.position, subject.settings);
     let mut found = Found::default();
     if let Some(about) = subject.about_outputs() {
-        found.notice(format!("{about} There is no next token; look at logit-lens."));
+        found.notice(format!("{about} It has no next token; use logit-lens."));
         return Ok(found);
     }
     let logits = subject.values(Site::Logits).await?;

@@ -39,10 +39,10 @@ impl Subject<'_> {
         let config = self.lens.config();
         if config.scores() {
             Some(
-                "The model scores texts: its head has a single row, whose logit at the last position is the score.",
+                "The model scores texts: its head has a single output, and the score is its logit at the last position.",
             )
         } else if !config.labels.is_empty() {
-            Some("The model classifies texts: its outputs are labels, and those at the last position count.")
+            Some("The model classifies texts: its outputs are labels, read at the last position.")
         } else {
             None
         }

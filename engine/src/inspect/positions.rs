@@ -26,7 +26,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
         }
         Position::Rope(rope) => rotations(&mut found, &rope, config.head_size, positions),
         Position::None => {
-            found.notice("Nothing tells this model a position: the causal mask alone tells order.");
+            found.notice("This model has no positional encoding: only the causal mask encodes the order.");
             return Ok(found);
         }
     }
@@ -76,11 +76,13 @@ fn rotations(found: &mut Found, rope: &Rope, head_size: usize, positions: usize)
     let frequencies = frequencies.into_iter().map(|angle| angle as f32).collect();
     found.floats("frequencies", "", &[("pair", pairs)], frequencies);
     if let Some(channels) = rope.channels.filter(|channels| *channels < head_size) {
-        found.notice(format!("Of the {head_size} channels of a head {channels} turn; the others stay."));
+        found.notice(format!(
+            "Of the {head_size} channels of a head, {channels} are rotated; the others are not."
+        ));
     }
     if rope.skip_every > 0 {
         found.notice(format!(
-            "Every layer whose number, from 1 on, {} divides turns nothing.",
+            "Every layer whose number (from 1) is a multiple of {} has no rotation.",
             rope.skip_every
         ));
     }

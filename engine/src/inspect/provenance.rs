@@ -26,9 +26,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let folder = subject.run.data_folder()?;
     if !files::is_file(&folder.join(INDEX_FILE)) {
         let run = subject.run.name();
-        found.notice(format!(
-            "The run {run} came without the text that it was trained on: nothing can be found in it."
-        ));
+        found.notice(format!("The run {run} came without its training text: there is nothing to search."));
         return Ok(found);
     }
     let begun = Instant::now();
@@ -44,10 +42,10 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     }
     if text.len() < shortest {
         let tokens = counted(text.len() as u64, "token");
-        found.notice(format!("The text has {tokens}: spans of {shortest} and more are looked for."));
+        found.notice(format!("The text has {tokens}: spans of {shortest} and more are searched for."));
     }
     if is_cut {
-        found.notice("Some spans stand so often that not all of their places were counted.");
+        found.notice("Some spans are so frequent that not all their occurrences were counted.");
     }
     let (searched, index_bytes) = (searched as usize, index.bytes());
     // Of the tokens that are looked at, as every tensor along T: those that the context has no room for stand before them.

@@ -48,7 +48,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
             }
         }
         None => found.notice(
-            "Blocks of this model end with a norm, so that its last stream is no sum of parts: there is no attribution to the logit.",
+            "The blocks of this model end with a norm, so the last stream is not a sum of parts: there is no attribution to the logit.",
         ),
     }
     let seed = seed(logits, output, position);

@@ -47,7 +47,7 @@ fn the_graph_has_the_kernels_that_a_runs_record_pins() {
         assert!(!kernels.is_empty() && kernels.iter().all(|name| name.contains(tier.word())), "{kernels:?}");
         let says = |words: &str| seen.inspected.notices.iter().any(|notice| notice.contains(words));
         assert!(says("on a window of 32 tokens") && says("Training works on"));
-        assert_eq!(says("record pins a kernel"), recorded.is_some());
+        assert_eq!(says("pinned by the run's record"), recorded.is_some());
     }
 }
 
@@ -423,7 +423,10 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
     let checkpoints = Checkpoints::new(bench.run.checkpoints_folder());
     let alone = InspectSettings { along_run: true, ..InspectSettings::default() };
     let seen = bench.look(View::Weights, PROMPT, &alone).unwrap();
-    assert!(seen.floats("norms_by_step").is_empty() && seen.inspected.notices[0].contains("no milestone"));
+    assert!(
+        seen.floats("norms_by_step").is_empty()
+            && seen.inspected.notices[0].contains("no readable milestone")
+    );
     // Sixty-fourths, which half precision has exactly.
     let arena = |step: u64| -> Vec<f32> {
         (0..layout.length).map(|n| (64.0 * number(step, n)).round() / 64.0).collect()

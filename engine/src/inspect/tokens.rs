@@ -13,7 +13,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.integers("ids", "", &axes, tokens.to_vec());
     found.detail(subject.tokens_of(tokens.iter().copied()));
     if !subject.lens.config().labels.is_empty() {
-        found.notice("The head of this model classifies texts: it gives no token a probability.");
+        found.notice("The model is a classifier: it gives tokens no probability.");
         return Ok(found);
     }
     let logits = subject.values(Site::Logits).await?;
@@ -35,7 +35,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     found.floats("surprise", "head", &axes, surprise);
     found.integers("rank", "head", &axes, rank);
     found.floats("entropy", "head", &axes, entropy);
-    found.notice("Nothing stands before the first token: the model gives it no probability.");
+    found.notice("The first token has no context: the model gives it no probability.");
     Ok(found)
 }
 

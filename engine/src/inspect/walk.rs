@@ -47,7 +47,7 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     let fits = count(heads, time) <= MAX_PROBABILITIES;
     if !fits {
         found.notice(format!(
-            "The probabilities of {heads} heads for {time} tokens are more than {MAX_PROBABILITIES} and are left out; a shorter prompt has them."
+            "The probabilities of {heads} heads for {time} tokens exceed {MAX_PROBABILITIES} and are left out; use a shorter prompt."
         ));
     }
     let heads = if fits { heads } else { 0 };

@@ -45,9 +45,9 @@ pub(super) async fn view(subject: &mut Subject<'_>) -> Result<Found> {
     };
     own.show(&mut found, "");
     if subject.about_outputs().is_some() {
-        found.notice("The model's head has no row for each token, and the prompt has no label to learn from: there is no gradient.");
+        found.notice("The model's head has no output for each token, and the prompt has no label: there is no gradient.");
     } else if subject.tokens.len() < 2 {
-        found.notice("A prompt of a single token has no next one to predict: there is no gradient.");
+        found.notice("A single-token prompt has no next token to predict: there is no gradient.");
     } else {
         let gradients = subject.lens.loss_gradients(subject.tokens).await?;
         let mut own = Histograms::default();
@@ -166,7 +166,7 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
         let weights = match Trained::load(run.clone(), &checkpoint.choice()) {
             Ok(trained) => trained.parameters,
             Err(error) => {
-                along.notices.push(format!("Step {} is passed over: {error}.", checkpoint.step));
+                along.notices.push(format!("Step {} is skipped: {error}.", checkpoint.step));
                 continue;
             }
         };
@@ -196,11 +196,11 @@ async fn along_run(subject: &mut Subject<'_>, turns: &Turns) -> Result<AlongRun>
         before = weights;
     }
     if along.steps.is_empty() {
-        along.notices.push("The run has no milestone and no checkpoint that could be read.".to_owned());
+        along.notices.push("The run has no readable milestone or checkpoint.".to_owned());
     }
     if from_zero {
         along.notices.push(
-            "Where a parameter was all zeros before, its net change per step has no denominator and is given as 0."
+            "A parameter that was all zeros before has a net change per step of 0 here: the ratio is undefined."
                 .to_owned(),
         );
     }
@@ -218,8 +218,11 @@ fn text_of_gradients(subject: &Subject<'_>, notices: &mut Vec<String>) -> Vec<u3
     };
     match read() {
         Ok(text) if text.len() > 1 && config.labels.is_empty() => return text,
-        Ok(_) => notices.push("There is no validation text whose next tokens the run predicts: gradients along the run are not known.".to_owned()),
-        Err(error) => notices.push(format!("Gradients along the run are not known: {error}.")),
+        Ok(_) => notices.push(
+            "There is no validation text for next-token prediction: gradients along the run are unknown."
+                .to_owned(),
+        ),
+        Err(error) => notices.push(format!("Gradients along the run are unknown: {error}.")),
     }
     Vec::new()
 }

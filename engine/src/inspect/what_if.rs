@@ -72,7 +72,7 @@ fn check(edit: &Edit, config: &ModelConfig, tokens: usize) -> Result<()> {
     if factor.is_finite() {
         return Ok(());
     }
-    Err(Error::Refused(format!("a part cannot be scaled by {factor}; give a number, 0 to switch it off")))
+    Err(Error::Refused(format!("the factor of a part must be a number, 0 to ablate it (got {factor})")))
 }
 
 /// A row of the residual stream that takes another's place.
@@ -97,7 +97,7 @@ async fn patches(subject: &mut Subject<'_>, found: &mut Found) -> Result<Vec<Pat
     asked.dedup();
     let prompt = &subject.settings.other_prompt;
     if prompt.is_empty() {
-        let reason = "a patch takes a position of another prompt, and none was given; give one";
+        let reason = "a patch needs another prompt for its position; give one";
         return Err(Error::Refused(reason.to_owned()));
     }
     let other = prompt_tokens(subject.tokenizer, prompt)?;

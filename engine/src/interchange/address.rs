@@ -64,7 +64,7 @@ impl ModelAddress {
             return refused("a part of it is empty");
         }
         if parts[0].contains('@') || parts.iter().any(|part| part.contains('\\')) {
-            return refused("it has a name of a person or a backslash in it");
+            return refused("URLs with credentials or backslashes are not accepted");
         }
         if matches!(parts[0], "hf.co" | "www.huggingface.co") {
             parts[0] = HUB;

@@ -55,21 +55,21 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
     }
     let full = |why| Ok(Some(Settled::new(Precision::F32, why)));
     if config.train.adapter.as_ref().is_some_and(|adapter| adapter.base == AdapterBase::F16) {
-        return full("the model's matrices are held in 16 bits as it is");
+        return full("the model's matrices are already in 16 bits");
     }
     if DeviceKind::is_of_burn(device) {
-        return full("burn's backends train in nothing else");
+        return full("burn's backends train only in 32 bits");
     }
     let Ok((Some(gpu), _)) = Gpu::from_request(device).await else {
-        return full("the CPU trains in nothing else");
+        return full("the CPU trains only in 32 bits");
     };
     let Tuning::Measured(measuring) = tuning else {
-        return full("nothing was to be timed");
+        return full("it was not timed");
     };
     match (gpu.has_half(), gpu.report().software) {
         (false, _) => return full("this device has no 16-bit floats"),
         (_, true) => {
-            return full("a software adapter is there for tests, and computes as the CPU does");
+            return full("a software adapter is for tests, and computes on the CPU");
         }
         _ => {}
     }
@@ -78,7 +78,7 @@ pub async fn settle_precision(config: &RunConfig, device: &str, tuning: &Tuning)
     let known =
         [Precision::F32, Precision::Mixed].into_iter().find(|each| known.as_deref() == Some(each.name()));
     if let Some(known) = known.filter(|_| !measuring.anew) {
-        return Ok(Some(Settled::new(known, "it was the faster of the two here before")));
+        return Ok(Some(Settled::new(known, "it was faster in an earlier measurement on this device")));
     }
     let (settled, lasting) = compare(&gpu, config, tuning).await;
     if let Some(folder) = measuring.folder.as_deref().filter(|_| lasting) {
@@ -104,7 +104,7 @@ async fn compare(gpu: &Gpu, config: &RunConfig, tuning: &Tuning) -> (Settled, bo
     let full = step_seconds(gpu, config, Precision::F32, tuning).await;
     let mixed = step_seconds(gpu, config, Precision::Mixed, tuning).await;
     if gpu.check().is_err() {
-        return (Settled::new(Precision::F32, "the device was lost when both were tried"), true);
+        return (Settled::new(Precision::F32, "the device was lost while both were timed"), true);
     }
     let timed = full.is_ok() && mixed.is_ok();
     let settled = match (full, mixed) {

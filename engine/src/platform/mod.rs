@@ -69,7 +69,7 @@ pub const TUNING_FILE: &str = "tuning.json";
 
 /// What a download of a public corpus tells.
 #[derive(Debug)]
-#[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a browser's page may not read other sites"))]
+#[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a web page may not read other sites"))]
 pub enum Fetched {
     /// How far it is.
     Progress(crate::protocol::FetchProgress),

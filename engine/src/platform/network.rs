@@ -2,7 +2,7 @@
 
 /// What is said of a file of more than so many bytes.
 fn too_long(most: u64) -> String {
-    format!("it is longer than {most} bytes; take another one")
+    format!("it exceeds {most} bytes; choose another one")
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -27,14 +27,14 @@ mod client {
     fn refusal(status: StatusCode) -> String {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                format!("its server answers {status}: there is no such public model; look for its name there")
+                format!("its server answered {status}: there is no such public model; check its name there")
             }
-            status => format!("its server answers {status}; check the address, or try again later"),
+            status => format!("its server answered {status}; check the address, or try again later"),
         }
     }
 
     fn failed(address: &str, reason: impl std::fmt::Display) -> Error {
-        Error::Refused(format!("{address} could not be fetched: {reason}"))
+        Error::Refused(format!("cannot download {address}: {reason}"))
     }
 
     /// No server was reached, or the transfer broke off.
@@ -106,7 +106,7 @@ mod client {
             match told.recv().await {
                 Ok(Told::Received(done)) => heard(done),
                 Ok(Told::Ended(done)) => return done,
-                Err(_) => return Err(Error::Internal("a download ended without a word".to_owned())),
+                Err(_) => return Err(Error::Internal("a download ended without a result".to_owned())),
             }
         }
     }
@@ -181,7 +181,7 @@ mod client {
     fn failed(address: &str, error: &JsValue) -> Error {
         let reason = Reflect::get(error, &"message".into()).ok().and_then(|text| text.as_string());
         let reason = reason.unwrap_or_else(|| format!("{error:?}"));
-        Error::Refused(format!("{address} could not be fetched: {reason}"))
+        Error::Refused(format!("cannot download {address}: {reason}"))
     }
 
     /// Whether a file is there, and how long it is where the server says.
@@ -207,7 +207,7 @@ mod client {
             let Ok(bytes) = bytes.dyn_into::<Uint8Array>() else { return Ok(()) };
             done += u64::from(bytes.length());
             if done > most {
-                return Err(Error::Refused(format!("{address} could not be fetched: {}", too_long(most))));
+                return Err(Error::Refused(format!("cannot download {address}: {}", too_long(most))));
             }
             file.write_all(&bytes.to_vec()).map_err(Error::io(to))?;
             heard(done);

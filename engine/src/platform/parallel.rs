@@ -23,9 +23,7 @@ mod threads {
                 std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS)
             });
             if !(1..=MAX_THREADS).contains(&count) {
-                return Err(Error::Refused(format!(
-                    "{count} threads were asked for; 1 to {MAX_THREADS} are possible"
-                )));
+                return Err(Error::Refused(format!("threads must be 1 to {MAX_THREADS} (got {count})")));
             }
             rayon::ThreadPoolBuilder::new()
                 .num_threads(count)
@@ -34,7 +32,7 @@ mod threads {
                 .panic_handler(|_| ())
                 .build()
                 .map(Self)
-                .map_err(|error| Error::Device(format!("the CPU's threads could not be started: {error}")))
+                .map_err(|error| Error::Device(format!("cannot start the CPU's threads: {error}")))
         }
 
         /// How many threads there are.

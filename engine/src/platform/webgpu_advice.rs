@@ -3,7 +3,7 @@
 /// What is missing and what to do, for a browser that calls itself `agent`. `secure`: the page came by https or from this
 /// machine; `offered`: the browser has the interface, but gives no adapter.
 pub(super) fn advice(agent: &str, secure: bool, offered: bool) -> String {
-    const CPU: &str = "so the CPU does the work";
+    const CPU: &str = "so the CPU is used";
     if !secure {
         return format!(
             "browsers give WebGPU only to pages that come by https or from this machine, {CPU}: open the page by its https address"

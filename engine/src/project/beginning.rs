@@ -58,8 +58,8 @@ impl Beginning {
         let run = project.run_or_latest(Start::named_run(&start.run)).map_err(|_| {
             let place = project.folder().display();
             Error::Unknown(format!(
-                "the run begins with {start}, which is not in {place}; `glasshouse runs restore` brings back one that was deleted, \
-                 or name another as its start"
+                "the run starts from {start}, which is not in {place}; restore it with `glasshouse runs restore` if it was deleted, or name another \
+                 as its start"
             ))
         })?;
         let start = Start {
@@ -130,14 +130,14 @@ impl Beginning {
         let own_head = config.train.has_own_head();
         if config.train.trainable == Trainable::Head && config.model.tied_head && !own_head {
             notices.push(
-                "the head is the token embedding's matrix too: training it changes what the model reads as well as what it writes"
+                "the head shares the token embedding's matrix: training it changes the model's input as well as its output"
                     .to_owned(),
             );
         }
         let (context, trained) = (config.model.context_length, self.config.model.context_length);
         if context > trained {
             notices.push(format!(
-                "the context length is {context} where {} was trained with {trained}: positions beyond that are new to it",
+                "the context length is {context}, but {} was trained with {trained}: later positions are new to it",
                 self.run.name()
             ));
         }

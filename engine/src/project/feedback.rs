@@ -115,9 +115,8 @@ impl Project {
     ) -> Result<()> {
         let now = storage::unix_seconds() as u64;
         let line = |mut row: Feedback| {
-            row.kind().map_err(|reason| {
-                Error::Refused(format!("the feedback says nothing to learn from: {reason}"))
-            })?;
+            row.kind()
+                .map_err(|reason| Error::Refused(format!("the feedback holds nothing to learn: {reason}")))?;
             row.when = if row.when == 0 { now } else { row.when };
             serde_json::to_string(&row).map_err(|error| Error::Internal(error.to_string()))
         };
@@ -147,8 +146,7 @@ impl Project {
         }
         if !expected.is_empty() && !going.iter().map(Option::as_ref).eq(expected.iter().map(Some)) {
             return Err(Error::Refused(
-                "the feedback has changed since it was listed; look at the row again, then change it"
-                    .to_owned(),
+                "the feedback has changed since it was listed; reload the row, then change it".to_owned(),
             ));
         }
         let mut lines: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
@@ -160,7 +158,7 @@ impl Project {
         let bytes = text.len() as u64;
         if bytes > MAX_FILE_BYTES {
             return Err(Error::Refused(format!(
-                "the feedback would have {bytes} bytes, more than are read (at most {MAX_FILE_BYTES}); export it, and remove some rows"
+                "the feedback would have {bytes} bytes, more than the maximum of {MAX_FILE_BYTES}; export it, and remove some rows"
             )));
         }
         storage::write_atomically(&self.feedback_path(), text.as_bytes())
@@ -174,9 +172,7 @@ impl Project {
     pub fn export_feedback(&self, to: &Path, one: bool, replace: bool) -> Result<Vec<(PathBuf, usize)>> {
         let lines = self.feedback_lines()?;
         if lines.is_empty() {
-            return Err(Error::Refused(
-                "there is no feedback yet: say something of a reply on the Chat page".to_owned(),
-            ));
+            return Err(Error::Refused("there is no feedback yet: rate a reply on the Chat page".to_owned()));
         }
         let mut texts: Vec<(&str, String, usize)> = Vec::new();
         for line in &lines {
@@ -223,7 +219,7 @@ impl Project {
         }
         let (name, missing) = match objective {
             Objective::Preference if judges => {
-                ("thumbs.jsonl", "no judgement of a reply: give one a thumb up or down on the Chat page")
+                ("thumbs.jsonl", "no rating of a reply: give one a thumb up or down on the Chat page")
             }
             Objective::Preference => {
                 ("preferences.jsonl", "no pair: compare two replies on the Chat page, or write a better one")
@@ -233,7 +229,7 @@ impl Project {
             }
             Objective::Text | Objective::Chat | Objective::Reward | Objective::Distil => (
                 "chat.jsonl",
-                "no reply that you found good or wrote better: give one a thumb up on the Chat page, or edit it",
+                "no reply rated good or rewritten: give one a thumb up on the Chat page, or edit it",
             ),
         };
         if text.is_empty() {

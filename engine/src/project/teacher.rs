@@ -91,7 +91,7 @@ impl Teacher {
         let name = run.name();
         if config.train.teacher_model() != Some(&own.model) {
             return Err(Error::Refused(format!(
-                "the teacher {name} is another model than it was when the run began; begin a new run"
+                "the teacher {name} has changed since the run started; start a new run"
             )));
         }
         let trained = Trained::load(run, &checkpoint)?.parameters;

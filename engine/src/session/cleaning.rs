@@ -178,7 +178,7 @@ impl Session {
         if any {
             Ok(vec![folder])
         } else {
-            Err(Error::Refused("there is nothing to clean: add files of your own first".to_owned()))
+            Err(Error::Refused("there is nothing to clean: add your own files first".to_owned()))
         }
     }
 

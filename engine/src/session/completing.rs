@@ -152,7 +152,7 @@ impl Session {
     ) -> Result<()> {
         if self.generations.completions.count() >= MAX_COMPLETIONS {
             return Err(Error::Busy(format!(
-                "{MAX_COMPLETIONS} completions are under way; wait for one, or stop one"
+                "{MAX_COMPLETIONS} completions are already running; wait for one, or stop one"
             )));
         }
         check(&settings)?;

@@ -71,14 +71,14 @@ impl Session {
         let summary = match DeviceRequest::of(wish)? {
             DeviceRequest::Auto => match adapters.first().filter(|adapter| !adapter.software) {
                 Some(adapter) => {
-                    described(adapter, "chosen because it is a GPU, the fastest here".to_owned())
+                    described(adapter, "chosen because it is a GPU, the fastest device here".to_owned())
                 }
                 None => cpu(self.options.threads, cpu_reason(&adapters)),
             },
             DeviceRequest::Cpu => cpu(self.options.threads, "chosen by you".to_owned()),
             DeviceRequest::Gpu(choice) => {
                 let why = match choice {
-                    DeviceChoice::Best => "the best adapter there is, asked for by you",
+                    DeviceChoice::Best => "the best available adapter, as you chose",
                     DeviceChoice::Named(_) => "chosen by you",
                 };
                 let at = choice.among(&adapters)?;
@@ -112,7 +112,7 @@ impl Session {
 fn cpu_reason(adapters: &[AdapterReport]) -> String {
     match adapters.first() {
         Some(adapter) if adapter.software => format!(
-            "the only graphics adapter here, {}, is software on the CPU, and our own CPU code is many times as fast",
+            "the only graphics adapter here, {}, is software on the CPU; Glasshouse's own CPU code is many times faster",
             named(adapter)
         ),
         Some(_) => "the CPU, beside the GPU".to_owned(),

@@ -305,10 +305,10 @@ fn told(passed_over: &[Trouble]) -> Option<String> {
     let names: Vec<&str> = others.iter().take(NAMED).map(|trouble| trouble.place.as_str()).collect();
     let others = match others.len() {
         0 => String::new(),
-        1..=NAMED => format!(". Passed over as well: {}", names.join(", ")),
-        count => format!(". Passed over as well: {} and {} more", names.join(", "), count - NAMED),
+        1..=NAMED => format!(". Also skipped: {}", names.join(", ")),
+        count => format!(". Also skipped: {} and {} more", names.join(", "), count - NAMED),
     };
-    Some(format!("{place}: {reason}{others}; the rest is read"))
+    Some(format!("{place}: {reason}{others}; the other files are read"))
 }
 
 /// What the data bench reads.

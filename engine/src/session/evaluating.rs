@@ -160,7 +160,7 @@ impl Session {
             // Minutes of work are not lost to a task that cannot be asked.
             if evaluation.settings.keep && (evaluation.likelihood.is_some() || !evaluation.tasks.is_empty()) {
                 self.with_kept(run, evaluation)?;
-                self.outlet.notice(format!("what was found before is kept with {}", run.name()));
+                self.outlet.notice(format!("earlier results are kept with {}", run.name()));
             }
             return Err(error);
         }

@@ -12,7 +12,7 @@ impl Session {
         let kept = project.map(Project::lesson_progress).transpose();
         // Lessons are there whatever became of that; the file stays as it is.
         let progress = kept.unwrap_or_else(|error| {
-            self.outlet.notice(format!("what was made of lessons is not shown: {error}"));
+            self.outlet.notice(format!("cannot show the lessons' results: {error}"));
             None
         });
         let progress = progress.unwrap_or_default();

@@ -47,7 +47,7 @@ impl Session {
         let config = GenerateConfig { max_tokens, temperature: 1.0, ..GenerateConfig::default() };
         config.validate()?;
         if settings.count == 0 {
-            return Err(Error::Refused("none was asked for; ask for one or more".to_owned()));
+            return Err(Error::Refused("the number of proposals must be at least 1".to_owned()));
         }
         if !SAMPLES.contains(&settings.samples) {
             let (least, most) = (SAMPLES.start(), SAMPLES.end());

@@ -82,8 +82,7 @@ impl Session {
         if longer > 0 {
             let of = counted(count as u64, "conversation");
             let text = format!(
-                "{longer} of {of} are longer than the {room} tokens that the context of {context} has room for: the model sees their \
-                 end alone"
+                "{longer} of {of} exceed the {room} tokens that fit into the context of {context}: the model sees only their end"
             );
             self.outlet.answer(id, Event::Notice { text });
         }

@@ -215,7 +215,7 @@ impl Session {
                     config.data.mixture.clear();
                     // And so are its held-out files.
                     if is_own && !std::mem::take(&mut config.data.validation_files).is_empty() {
-                        let text = "the held-out files are not used: rows of tasks and of feedback hold out a share of their own";
+                        let text = "the held-out files are not used: rows of tasks and of feedback hold out their own share";
                         self.outlet.notice(text.to_owned());
                     }
                 }
@@ -270,7 +270,7 @@ impl Session {
                     let done = run.record()?.step;
                     if steps <= done && steps != config.train.steps {
                         let done = quantity::counted(done, "step");
-                        return Err(Error::Refused(format!("the run has done {done} already; give it more")));
+                        return Err(Error::Refused(format!("the run has already done {done}; give it more")));
                     }
                 }
                 (config, prepared, Some(run))

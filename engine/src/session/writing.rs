@@ -249,8 +249,8 @@ impl Session {
         let ChatPrompt { tokens, left_out } = chat_prompt(files, messages, room)?;
         if left_out > 0 {
             let (oldest, fit) = match left_out {
-                1 => ("the oldest".to_owned(), "was left out: it no longer fits"),
-                _ => (format!("the oldest {left_out}"), "were left out: they no longer fit"),
+                1 => ("the oldest".to_owned(), "was left out: it does not fit"),
+                _ => (format!("the oldest {left_out}"), "were left out: they do not fit"),
             };
             let text =
                 format!("{oldest} of {} messages {fit} the context of {context} tokens", messages.len());
@@ -271,7 +271,7 @@ impl Session {
         if let [first, ..] = &special[..] {
             let count = counted(special.len() as u64, "special token");
             let text = format!(
-                "the text spells {count}, {first} the first: the model reads them as such, not as text"
+                "the text spells {count}, the first {first}: the model reads them as special tokens, not as text"
             );
             self.outlet.answer(id, Event::Notice { text });
         }
@@ -279,7 +279,9 @@ impl Session {
 
     pub(super) fn expect_room(&self) -> Result<()> {
         if self.generations.texts.len() + self.generations.samples.len() >= TEXTS {
-            return Err(Error::Busy(format!("{TEXTS} texts are being written; wait for one, or stop one")));
+            return Err(Error::Busy(format!(
+                "{TEXTS} texts are already being written; wait for one, or stop one"
+            )));
         }
         Ok(())
     }

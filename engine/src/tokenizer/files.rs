@@ -154,7 +154,7 @@ impl TokenizerFiles {
     pub fn chat_renderer(&self) -> Result<ChatRenderer> {
         let none = || {
             Error::Refused(
-                "the model has no chat template: it goes on from texts, and answers to nothing; tune it with the objective chat, which gives it one"
+                "this is a base model without a chat template; fine-tune it with the objective chat first"
                     .to_owned(),
             )
         };

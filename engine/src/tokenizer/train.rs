@@ -148,9 +148,7 @@ impl TokenizerTrainer {
     fn characters(&self, special: &[String]) -> Result<Value> {
         let count = self.characters.len();
         if count == 0 {
-            return Err(Error::Refused(
-                "there is no text to take a vocabulary of characters from".to_owned(),
-            ));
+            return Err(Error::Refused("there is no text for a vocabulary of characters".to_owned()));
         }
         let vocabulary = vocabulary(self.characters.iter().map(char::to_string));
         let model = shape::bpe_model(&vocabulary, &json!([]));

@@ -30,7 +30,7 @@ impl Project {
             let reason = match begun {
                 Some(Start { run, .. }) => {
                     format!(
-                        "this run has no adapter: its weights were made of those of {run}, which stays as it was"
+                        "this run has no adapter: its weights were made of those of {run}, which is unchanged"
                     )
                 }
                 None => {

@@ -14,7 +14,7 @@ pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
     let context_length = config.model.context_length;
     if let Some(prompt_tokens) = prompt_tokens.filter(|tokens| !(1..=context_length).contains(tokens)) {
         return Err(usage(format!(
-            "--prompt-tokens {prompt_tokens} must lie between 1 and the context length, {context_length} tokens"
+            "--prompt-tokens must be between 1 and the context length, {context_length} (got {prompt_tokens})"
         )));
     }
     if tokens == Some(0) || repeats == 0 {
@@ -61,11 +61,11 @@ fn print(measured: &DecodeMeasurement, single: Option<f64>) -> Result<()> {
         let compared =
             single.map(|single| format!(", {:.2} times one", measured.generated_tokens_per_s / single));
         let texts = counted(measured.batch as u64, "text");
-        say!("{texts} at once: a token of each in that time{}", compared.unwrap_or_default())?;
+        say!("{texts} at once: one token each in that time{}", compared.unwrap_or_default())?;
     }
     if measured.tokens_past_window > 0 {
         say!(
-            "{} of them lie past the context length of {}, whose last window is read again for each",
+            "{} of them are past the context length of {}, whose last window is recomputed for each",
             measured.tokens_past_window,
             measured.context_length
         )?;

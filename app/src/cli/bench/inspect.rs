@@ -52,7 +52,7 @@ fn print(measured: &InspectMeasurement) -> Result<()> {
     }
     say!("{config}, {} parameters, on {device}", count(measured.parameters))?;
     say!(
-        "ms of an answer after the first, median of {} at most, and of the first; a training text of {} tokens",
+        "ms per answer: the median of {} at most after the first, and the first; a training text of {} tokens",
         measured.repeats,
         count(measured.text_tokens)
     )?;

@@ -27,7 +27,7 @@ fn table(measured: &[KernelMeasurement]) -> Result<()> {
     let Some(first) = measured.first() else { return Ok(()) };
     say!("{} on {}", first.config, first.device)?;
     say!(
-        "peak, as measured: {:.0} GFLOP/s, {:.1} GB/s; share: the least time that it allows a kernel, over the kernel's own\n",
+        "measured peak: {:.0} GFLOP/s, {:.1} GB/s; share: the least possible time of a kernel at that peak, over its own\n",
         first.peak_gflop_per_s,
         first.peak_gb_per_s
     )?;
@@ -53,7 +53,7 @@ fn table(measured: &[KernelMeasurement]) -> Result<()> {
         )?;
     }
     let total: f64 = measured.iter().map(|line| line.ms_per_step).sum();
-    say!("\n{total:.2} ms per step, each kernel by itself")?;
+    say!("\n{total:.2} ms per step, sum of all kernels")?;
     choices(measured)
 }
 
@@ -63,7 +63,7 @@ fn choices(measured: &[KernelMeasurement]) -> Result<()> {
         measured.iter().filter_map(|line| Some((line.class.as_ref()?, line))).collect();
     let classes = chosen.keys().map(|class| class.len()).max().unwrap_or(0);
     if !chosen.is_empty() {
-        say!("\nvariants, ms each; * is taken, the first where nothing is faster by 3 %")?;
+        say!("\nvariants, ms each; * is the choice: the first, unless another is at least 3 % faster")?;
     }
     for (class, line) in chosen {
         let texts = line.candidates.iter().map(|candidate| {

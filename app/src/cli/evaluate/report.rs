@@ -28,7 +28,7 @@ pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
         report(task)?;
     }
     if !found.limits.is_empty() {
-        say!("\nWhat to know before believing it")?;
+        say!("\nLimitations")?;
         found.limits.iter().try_for_each(|limit| say!("  * {limit}"))?;
     }
     Ok(())
@@ -71,7 +71,7 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
     {
         let of = |tokens: u64| format!(" ({})", counted(tokens, "token"));
         say!(
-            "  calibration error {}; with the temperature {temperature:.3}, of half of the text{}, {} on the other half{} in the place of {}",
+            "  calibration error {}; with temperature {temperature:.3}, fitted on half of the text{}: {} on the other half{}, instead of {}",
             value(ece),
             of(*fitted_tokens),
             value(fitted),
@@ -81,7 +81,7 @@ fn likelihood(text: &Likelihood, baselines: &[Baseline]) -> Result<()> {
     }
     if !baselines.is_empty() {
         say!("\nBaselines on the same text{}", kept(baselines.first().and_then(|first| first.kept_from)))?;
-        let head = ["", "bits per byte", "perplexity", "less the model's"].map(str::to_owned).to_vec();
+        let head = ["", "bits per byte", "perplexity", "minus the model's"].map(str::to_owned).to_vec();
         let line = |baseline: &Baseline| {
             let perplexity = baseline.perplexity.map(number).unwrap_or_default();
             let difference = baseline.difference.as_ref().map(with_interval).unwrap_or_default();
@@ -136,7 +136,7 @@ fn beside(task: &TaskReport) -> Result<()> {
     for other in &task.beside {
         say!("  {}: {}", other.name, other.about)?;
         for difference in &other.differences {
-            say!("    {} less its own, paired by row: {}", difference.name, with_interval(difference))?;
+            say!("    {} minus its own, paired by row: {}", difference.name, with_interval(difference))?;
         }
         for (line, reason) in other.broken.iter().take(3) {
             say!("    line {line} of its results: {reason}")?;
@@ -151,9 +151,7 @@ fn beside(task: &TaskReport) -> Result<()> {
 /// Prints how models compare.
 pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
     if comparisons.is_empty() {
-        return say!(
-            "\nThe models have nothing in common that was evaluated: no same text, and no same rows"
-        );
+        return say!("\nThe models have no evaluated text or rows in common");
     }
     say!("\nCompared, paired")?;
     for one in comparisons {

@@ -29,7 +29,7 @@ pub(super) fn write(arguments: &EvaluateArguments, folder: &Path) -> Result<()> 
     let names = rows.iter().map(|(stem, _)| format!("{stem}.rows.jsonl")).chain([NAME.to_owned()]);
     if let Some(there) = names.map(|name| folder.join(name)).find(|path| path.exists() && !arguments.force) {
         return Err(usage(format!(
-            "{} is there already; name another folder, or say --force",
+            "{} exists already; name another folder, or use --force",
             there.display()
         )));
     }
@@ -38,7 +38,7 @@ pub(super) fn write(arguments: &EvaluateArguments, folder: &Path) -> Result<()> 
     for (stem, lines) in &rows {
         write_lines(&folder.join(format!("{stem}.rows.jsonl")), lines)?;
     }
-    say!("{}: answer with any model of transformers:", folder.display())?;
+    say!("{}: get answers from any model of transformers:", folder.display())?;
     say!("  python {} --model google/flan-t5-small", quoted(&program))?;
     for (file, (stem, _)) in arguments.task.iter().zip(&rows) {
         let results = folder.join(format!("{stem}.results.jsonl"));

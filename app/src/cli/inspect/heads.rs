@@ -41,16 +41,16 @@ pub(super) fn print(tensors: &[ViewTensor<'_>], words: &Words<'_>, settings: &In
         let (score, of) = head.most();
         let why = match settings.head {
             Some(_) => String::new(),
-            None => format!(", which has the most of one score ({of} {})", number(score)),
+            None => format!(", with the highest score of one kind ({of} {})", number(score)),
         };
         let name = format!("layer {}, head {}{why}", head.layer, head.number);
         if time <= SQUARE {
-            say!("  {name}: how much of a row's attention goes to each column")?;
+            say!("  {name}: the share of each column in a row's attention")?;
             print_table(&square(own, words))?;
         } else {
             let at = words.position;
             let token = words.tokens.get(at).map(|token| quoted(&token.text)).unwrap_or_default();
-            say!("  {name}: what gets most of the attention of position {at} ({token})")?;
+            say!("  {name}: highest attention at position {at} ({token})")?;
             print_table(&most_attended(own.chunks(time).nth(at).unwrap_or_default(), words))?;
         }
     }
@@ -60,7 +60,7 @@ pub(super) fn print(tensors: &[ViewTensor<'_>], words: &Words<'_>, settings: &In
     if all > ROWS {
         listed.sort_by(|one, other| other.most().0.total_cmp(&one.most().0));
         listed.truncate(ROWS);
-        say!("  of {all} heads the {ROWS} with the most of one score; --json has all")?;
+        say!("  the {ROWS} of {all} heads with the highest score of a kind; --json has all")?;
     }
     print_table(&scores_of(&listed))
 }

@@ -47,7 +47,7 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
         say!("{run} at step {} on {device}: {count}, position {position} ({at})", whole(*step))?;
         if *cut > 0 {
             say!(
-                "the first {} of the prompt are cut: the context has no room for them",
+                "the first {} of the prompt are cut: it exceeds the context length",
                 counted(*cut as u64, "token")
             )?;
         }
@@ -276,10 +276,10 @@ fn tell_detail(detail: &Detail) -> Result<()> {
         Detail::Matches { matches, found, searched, index_bytes, build_ms } => {
             let (searched, bytes) = (counted(*searched as u64, "token"), quantity::bytes(*index_bytes));
             say!(
-                "  {searched} of training text searched; its index takes {bytes}, and was made in {build_ms:.0} ms"
+                "  {searched} of training text searched; the index takes {bytes} and was built in {build_ms:.0} ms"
             )?;
             match (matches.len(), *found) {
-                (0, 0) => say!("  no span of it stands in the training text")?,
+                (0, 0) => say!("  no span of it occurs in the training text")?,
                 (listed, found) if listed < found => {
                     say!("  the longest {} of {} spans:", whole(listed as u64), whole(found as u64))?;
                 }

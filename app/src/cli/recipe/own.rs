@@ -39,7 +39,7 @@ pub(super) fn rows(recipe: &TuningRecipe, file: &Path) -> Result<Option<Vec<Stri
     };
     let advice = || {
         format!(
-            "{} is no data of the recipe {}, which learns from {}; `glasshouse recipe {} --example rows.jsonl` writes an example",
+            "{} is not data for the recipe {}, which learns from {}; `glasshouse recipe {} --example rows.jsonl` writes an example",
             file.display(),
             recipe.name,
             recipe.format(),
@@ -49,8 +49,7 @@ pub(super) fn rows(recipe: &TuningRecipe, file: &Path) -> Result<Option<Vec<Stri
     let rows = rows.map_err(|error| usage(format!("{}: {error:#}", advice())))?;
     let wrong = problems.list();
     if rows.is_empty() {
-        let first =
-            wrong.first().map_or_else(|| "no row at all".to_owned(), |problem| problem.reason.clone());
+        let first = wrong.first().map_or_else(|| "no rows".to_owned(), |problem| problem.reason.clone());
         return Err(usage(format!("{}: {first}", advice())));
     }
     data::tell(&wrong);
@@ -59,7 +58,7 @@ pub(super) fn rows(recipe: &TuningRecipe, file: &Path) -> Result<Option<Vec<Stri
 
 fn source(file: &Path, problems: &Problems) -> Result<SourceFile> {
     let sources = find_sources(&[file], problems)?;
-    sources.into_iter().next().with_context(|| format!("{} is no file", file.display()))
+    sources.into_iter().next().with_context(|| format!("{} is not a file", file.display()))
 }
 
 fn labels(source: &SourceFile, problems: &Problems) -> Result<Vec<String>> {
@@ -112,7 +111,7 @@ fn answered(line: &str) -> Result<Answered, String> {
         _ => false,
     };
     if !asks {
-        return Err("its last two messages are no question and answer".to_owned());
+        return Err("its last two messages are not a question and an answer".to_owned());
     }
     let check = serde_json::from_str::<Value>(line).ok().and_then(|row| row.get("check").cloned());
     let check: Option<Check> = match check.filter(|check| !check.is_null()) {

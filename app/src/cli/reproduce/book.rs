@@ -102,7 +102,7 @@ fn check_latest(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<(
         return Ok(());
     }
     Err(usage(format!(
-        "run {} in {} is none of reproduce {}; leave --resume out to begin it",
+        "run {} in {} is not a run of reproduce {}; leave --resume out to start it",
         run.name(),
         arguments.project.display(),
         exercise.name
@@ -127,10 +127,10 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
     let Gpt2 { repository, layers, width } = exercise.shape();
     if let Some(weights) = &arguments.weights {
         if exercise.begins == Begins::Fresh {
-            return Err(usage(format!("reproduce {name} begins with random weights; leave --weights out")));
+            return Err(usage(format!("reproduce {name} starts from random weights; leave --weights out")));
         }
         if !is_address(weights) && !Path::new(weights).exists() {
-            return Err(usage(format!("--weights {weights}: there is no such folder or file")));
+            return Err(usage(format!("--weights {weights}: no such folder or file")));
         }
         // A folder's bare name is a place, too.
         let place = if is_place(weights) { weights.clone() } else { format!("./{weights}") };
@@ -138,21 +138,23 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
     }
     let missing = |first: &str| {
         usage(format!(
-            "reproduce {name} begins with {first}: name its folder with --weights (config.json, model.safetensors, tokenizer.json), or its \
-             address, huggingface.co/{repository}"
+            "reproduce {name} starts from {first}: name its folder with --weights (config.json, model.safetensors, tokenizer.json), or its address, \
+             huggingface.co/{repository}"
         ))
     };
     match exercise.begins {
         Begins::Fresh => Ok(None),
-        Begins::Weights(_) => Err(missing(&format!("the weights of {repository}, which are not at hand"))),
+        Begins::Weights(_) => {
+            Err(missing(&format!("the weights of {repository}, which are not on this machine")))
+        }
         Begins::Tuned(shape) => {
             let runs = runs_of(&arguments.project)?;
             let tuned = |config: &RunConfig| is_of(&SFT, config) && has_shape(shape, config);
             let latest = runs.iter().rev().find(|run| run.config().is_ok_and(|config| tuned(&config)));
             let latest = latest.ok_or_else(|| {
                 missing(&format!(
-                    "the model of `glasshouse reproduce sft`, a run of the objective {} with {layers} layers of width {width}, and {} has none; \
-                     run that first, or begin with another model",
+                    "the model of `glasshouse reproduce sft`, a run of the objective {} with {layers} layers of width {width}, and {} has none; run \
+                     that first, or name another model",
                     SFT.objective,
                     quoted(&arguments.project)
                 ))
@@ -171,7 +173,7 @@ fn rows(exercise: &Exercise, file: &Path) -> Result<Option<ExerciseRows>> {
     let Some(make) = exercise.rows else { return Ok(None) };
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let rows = make(&text).map_err(|error| {
-        usage(format!("{} is no data of reproduce {}: {error:#}", file.display(), exercise.name))
+        usage(format!("{} is not data for reproduce {}: {error:#}", file.display(), exercise.name))
     })?;
     Ok(Some(rows))
 }

@@ -63,7 +63,7 @@ pub(super) enum Figure {
 impl Figure {
     pub(super) fn words(self) -> &'static str {
         match self {
-            Self::Memorised { .. } => "training loss, of a text that is memorised",
+            Self::Memorised { .. } => "training loss of a memorised text",
             Self::Loss(_) => "validation loss",
             Self::Accuracy(_) => "test accuracy",
         }
@@ -115,8 +115,7 @@ pub(super) const VERDICT: Exercise = Exercise {
         "data.validation=0.1",
     ],
     figure: Figure::Memorised { train: 0.569, validation: 6.373 },
-    differs: "the vocabulary is learned from the story, where the book takes GPT-2's: losses per token are no two of a kind, and what \
-              is compared is that the story is memorised",
+    differs: "the vocabulary is trained on the story, but the book uses GPT-2's: losses per token are not comparable; both runs memorise the story",
 };
 
 /// GPT-2 tells spam from other messages.
@@ -139,7 +138,7 @@ pub(super) const SPAM: Exercise = Exercise {
         "data.validation=0.125",
     ],
     figure: Figure::Accuracy(0.9567),
-    differs: "which messages are drawn and held out; of 300, one is 0.33 %",
+    differs: "the choice of messages and of the held-out part; of 300, one is 0.33 %",
 };
 
 /// GPT-2 medium follows instructions.
@@ -160,7 +159,7 @@ pub(super) const SFT: Exercise = Exercise {
         "data.validation=0.0556",
     ],
     figure: Figure::Loss(0.657),
-    differs: "which 55 rows are held out: drawn here, the last ones there",
+    differs: "the choice of the 55 held-out rows: random here, the last ones in the book",
 };
 
 /// And prefers polite answers.
@@ -182,8 +181,8 @@ pub(super) const DPO: Exercise = Exercise {
         "data.validation=0.0556",
     ],
     figure: Figure::Loss(0.610),
-    differs: "log-probabilities of an answer's tokens are summed, as the paper has it (arXiv 2305.18290), where the book takes their mean, \
-              which moves the loss less",
+    differs: "the log-probabilities of an answer's tokens are summed, as in the paper (arXiv 2305.18290); the book takes their mean, which changes \
+        the loss less",
 };
 
 impl Exercise {

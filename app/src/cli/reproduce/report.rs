@@ -76,7 +76,7 @@ impl FigureReport<'_> {
             Some(true) => say!("reproduced")?,
             Some(false) => say!("not reproduced")?,
             None if run.step < run.steps => say!(
-                "no verdict: the run stopped before its end; continue with: glasshouse reproduce {name} --project {} --resume",
+                "no verdict: the run stopped early; continue with: glasshouse reproduce {name} --project {} --resume",
                 quoted(&arguments.project)
             )?,
             None => say!("no verdict: {}", self.incomparable)?,

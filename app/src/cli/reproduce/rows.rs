@@ -27,13 +27,13 @@ pub(super) fn spam(table: &str) -> Result<ExerciseRows> {
         let kind = usize::from(label == "spam");
         ensure!(
             kind == 1 || label == "ham",
-            "line {}: the label is {label:?}, and ham or spam is expected",
+            "line {}: the label is {label:?}; expected ham or spam",
             number + 1
         );
         kinds[kind].push((nth(SEED, DRAWN, number as u64), label, text));
     }
     let count = kinds.iter().map(Vec::len).min().unwrap_or_default();
-    ensure!(count >= 10, "{count} messages of the rarer kind, and ten at least are needed");
+    ensure!(count >= 10, "{count} messages of the rarer kind; at least ten are needed");
     for kind in &mut kinds {
         kind.sort_unstable();
         kind.truncate(count);
@@ -95,7 +95,7 @@ pub(super) fn preferences(list: &str) -> Result<ExerciseRows> {
 fn parted(list: &str, line: impl Fn(&Instruction) -> Result<String>) -> Result<ExerciseRows> {
     let list: Vec<Instruction> =
         serde_json::from_str(list).context("expected a JSON list of instruction, input and output")?;
-    ensure!(list.len() >= 20, "{} rows, and twenty at least are needed", list.len());
+    ensure!(list.len() >= 20, "{} rows; at least twenty are needed", list.len());
     let mut learned = list.iter().map(line).collect::<Result<Vec<String>>>()?;
     let (from, count) = (learned.len() * 85 / 100, learned.len() / 10);
     let test = learned.drain(from..from + count).collect();
@@ -145,7 +145,7 @@ mod tests {
         let pairs = preferences(&list).unwrap();
         assert!(pairs.test[0].contains(r#""chosen":"Please.""#) && pairs.test.len() == 110);
         let plain = r#"[{"instruction":"a","output":"b"}]"#;
-        assert!(instructions(plain).unwrap_err().to_string().contains("twenty at least"));
+        assert!(instructions(plain).unwrap_err().to_string().contains("at least twenty"));
         let plain = format!("[{}]", vec![r#"{"instruction":"a","output":"b"}"#; 20].join(","));
         assert!(preferences(&plain).unwrap_err().to_string().contains("no `chosen`"));
     }

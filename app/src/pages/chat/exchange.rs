@@ -120,7 +120,7 @@ fn message_ui(
         };
         let field = TextEdit::multiline(text).desired_rows(2).desired_width(f32::INFINITY);
         ui.add(field.id_salt(("message", at))).accessible_name(format!("Message {number}"));
-        caption(ui, "What was said from here on is cut.");
+        caption(ui, "Removes the messages after this one.");
         let mut closed = false;
         ui.horizontal_wrapped(|ui| {
             let ready = !busy && !text.trim().is_empty();
@@ -165,7 +165,7 @@ fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
         None => {
             prose(ui, &reply.said);
             if reply.edited {
-                caption(ui, "As you put it.");
+                caption(ui, "Rewritten by you.");
             }
         }
     }
@@ -209,7 +209,10 @@ fn reply_ui(
         }
         said_ui(ui, context, reply, &format!("Reply {number}"));
         if reply.changed {
-            caption(ui, "Not as the model wrote it, so that it cannot be rated; you can write a better one.");
+            caption(
+                ui,
+                "Moderation changed this reply, so it cannot be rated; you can still write a better one.",
+            );
         }
         let (said, ready) = (reply.ended && reply.says(), reply.ended && reply.teaches());
         ui.horizontal_wrapped(|ui| {
@@ -238,8 +241,8 @@ fn reply_ui(
                 wanted = Some(Wanted::Compare);
             }
             match reply.good {
-                Some(true) => caption(ui, "You found it good."),
-                Some(false) => caption(ui, "You found it bad."),
+                Some(true) => caption(ui, "You rated it good."),
+                Some(false) => caption(ui, "You rated it bad."),
                 None => return,
             };
         });
@@ -283,10 +286,10 @@ fn choice_ui(
         head(ui, "Which is better?");
     } else {
         let why = match replies.iter().any(|reply| reply.changed) {
-            true => "moderation changed what the model wrote.",
-            false => "not both replies say something.",
+            true => "moderation changed a reply.",
+            false => "one of the replies is empty.",
         };
-        quiet_text(ui, format!("There is nothing to compare: {why}"));
+        quiet_text(ui, format!("The replies cannot be compared: {why}"));
     }
     ui.add_enabled_ui(ready, |ui| {
         ui.horizontal_wrapped(|ui| {
@@ -305,7 +308,7 @@ fn choice_ui(
             }
             let neither =
                 plain(ui, None, "Neither").accessible_name(format!("Neither reply {number} is better"));
-            if neither.on_hover_text("The first stays, and nothing is kept of it").clicked() {
+            if neither.on_hover_text("The first stays; no feedback is saved").clicked() {
                 wanted = Some(Wanted::Leave(0));
             }
         });

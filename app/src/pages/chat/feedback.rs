@@ -59,8 +59,8 @@ impl FeedbackRows {
                 }
                 if rows.is_empty() {
                     let words = match writes {
-                        true => "A thumb, a better reply or a comparison becomes a row to train on.",
-                        false => "A text with its label becomes a row to train on.",
+                        true => "Each thumb, better reply or comparison becomes a training row.",
+                        false => "Each labelled text becomes a training row.",
                     };
                     quiet_text(ui, words);
                     return None;
@@ -73,7 +73,7 @@ impl FeedbackRows {
                 self.pages_ui(ui, rows.len());
                 let mut trains = None;
                 let Said { learned, pairs, judged, labelled, .. } = state.feedback;
-                let good = "replies that you found good or wrote better";
+                let good = "replies rated good or rewritten";
                 let pair = PreferenceLoss::default();
                 let of_replies = [
                     ("Train on feedback", (Objective::Chat, pair), learned, good),
@@ -81,12 +81,16 @@ impl FeedbackRows {
                         "Train on thumbs",
                         (Objective::Preference, PreferenceLoss::Kto),
                         judged,
-                        "judged replies",
+                        "rated replies",
                     ),
                     ("Train on pairs", (Objective::Preference, pair), pairs, "pairs of replies"),
                 ];
-                let of_texts =
-                    [("Train on labels", (Objective::Classify, pair), labelled, "texts of different labels")];
+                let of_texts = [(
+                    "Train on labels",
+                    (Objective::Classify, pair),
+                    labelled,
+                    "texts with different labels",
+                )];
                 let runs = if writes { &of_replies[..] } else { &of_texts };
                 let mut buttons = |ui: &mut Ui| {
                     for &(name, learns, count, _) in runs {
@@ -96,8 +100,8 @@ impl FeedbackRows {
                         }
                     }
                     for (name, one, means) in [
-                        ("Export", false, "A file for each of TRL's trainers: chat, preferences, labels"),
-                        ("Export as one file", true, "The rows as the project has them"),
+                        ("Export", false, "One file per TRL trainer: chat, preferences, labels"),
+                        ("Export as one file", true, "The rows in the project's own format"),
                     ] {
                         if plain(ui, icons::ICON_DOWNLOAD, name).on_hover_text(means).clicked() {
                             context.asks.wish = Some(Wish::ExportFeedback { one });
@@ -110,7 +114,7 @@ impl FeedbackRows {
                     false => ui.horizontal_wrapped(&mut buttons),
                 };
                 for (name, _, _, what) in runs.iter().filter(|(_, _, count, _)| *count < MIN_ROWS) {
-                    caption(ui, format!("{name} takes two {what} at least: the last is held out."));
+                    caption(ui, format!("{name} needs at least two {what}; the last is held out."));
                 }
                 trains
             })
@@ -237,7 +241,7 @@ fn remove(context: &mut Context<'_>, rows: &[Feedback], at: usize) {
     let gone = Command::SpliceFeedback { at, removed: 1, expected: own.clone(), rows: none() };
     let sent = context.outbox.send(gone);
     let back = Command::SpliceFeedback { at, removed: 0, expected: none(), rows: own };
-    context.asks.tell_when_done(sent, "Removed a row of feedback", Some(back));
+    context.asks.tell_when_done(sent, "Removed a feedback row", Some(back));
 }
 
 /// What of a row can be put in other words.

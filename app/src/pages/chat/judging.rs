@@ -106,7 +106,7 @@ impl ChatPage {
             let request = keep(context, None, Vec::new(), vec![row]);
             self.saying = Some(Saying { request, reply, change: Change::Chosen });
         } else {
-            context.asks.tell("Both replies say the same: there is nothing to prefer");
+            context.asks.tell("Both replies are the same: there is nothing to compare");
             self.choose(at, which);
         }
     }
@@ -134,6 +134,6 @@ pub(super) fn keep(
 ) -> u64 {
     let removed = expected.len();
     let sent = context.outbox.send(Command::SpliceFeedback { at, removed, expected, rows });
-    context.asks.tell_when_done(sent, "Kept as feedback", None);
+    context.asks.tell_when_done(sent, "Saved as feedback", None);
     sent
 }

@@ -50,7 +50,7 @@ impl ChatPage {
                 if let Some(request) = asked {
                     let share = state.underway.get(&request).and_then(|(_, share)| *share);
                     let share = share.map_or_else(String::new, |share| format!(", {:.0} %", share * 100.0));
-                    quiet_text(ui, format!("Looking through the file{share}…"));
+                    quiet_text(ui, format!("Searching the file{share}…"));
                     if plain(ui, icons::ICON_STOP, "Stop looking").clicked() {
                         context.outbox.send(Command::Cancel { request });
                     }
@@ -74,10 +74,10 @@ impl ChatPage {
                 }
                 let looked = format::counted(own.considered as u64, if writes { "prompt" } else { "text" });
                 let said = match rows.is_empty() {
-                    true => "Nothing of what was proposed is left",
-                    false => "The least certain first",
+                    true => "No proposals left",
+                    false => "Least certain first",
                 };
-                caption(ui, format!("{said}, of {looked} that {} was asked.", own.run));
+                caption(ui, format!("{said}, out of {looked}; model: {}.", own.run));
                 for (at, row) in rows.iter().enumerate().take(SHOWN) {
                     let shown = ui.push_id(("proposal", at), |ui| row_ui(ui, row, (at + 1, labels), !waits));
                     wanted = shown.inner.or(wanted.take());

@@ -25,17 +25,17 @@ const RECIPES: [(&str, &str, &str); 4] = [
     (
         "light",
         "Light",
-        "Drops only what no one wants: next to nothing, placeholders, noise, copies. Right for files that you chose yourself.",
+        "Drops only empty texts, placeholders, noise and copies. Right for files that you chose yourself.",
     ),
     (
         "fineweb",
         "FineWeb",
-        "The filters behind 15 trillion tokens of the web (Penedo et al. 2024). Strict: made for pages that were crawled.",
+        "The filters of FineWeb, 15 trillion tokens of the web (Penedo et al. 2024). Strict: made for crawled pages.",
     ),
     (
         "gopher",
         "Gopher",
-        "The filters of MassiveText (Rae et al. 2021): drops what does not look like prose and what repeats itself.",
+        "The filters of MassiveText (Rae et al. 2021): drops repetitive documents and anything unlike prose.",
     ),
     (
         "c4",
@@ -154,7 +154,7 @@ fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
             ui,
             |ui| {
                 let back = !cleaning.before.is_empty();
-                icon_button(ui, back, icons::ICON_UNDO, "Take the last change of the recipe back")
+                icon_button(ui, back, icons::ICON_UNDO, "Undo the last change of the recipe")
             },
             |ui| {
                 head(ui, "Recipe");
@@ -176,8 +176,7 @@ fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
             }
         });
         list.response.accessible_name("Recipe");
-        let sentence =
-            known.map_or("A recipe of your own: its text stands below.", |(.., sentence)| sentence);
+        let sentence = known.map_or("A custom recipe: its text is below.", |(.., sentence)| sentence);
         caption(ui, sentence);
         if let Some(sample) = &cleaning.judgement {
             let share = sample.kept as f32 / sample.documents.max(1) as f32;
@@ -206,7 +205,8 @@ fn drops_most(sample: &SampleJudgement, recipe: &RecipeSummary) -> Option<String
     let title =
         recipe.cards.iter().find(|card| card.name == most.name).map_or(&most.name, |card| &card.title);
     Some(format!(
-        "This recipe drops more than half of the sample; the step \u{201c}{title}\u{201d} drops {} of it. If those documents should stay, switch it off.",
+        "This recipe drops more than half of the sample; the step \u{201c}{title}\u{201d} drops {} of it. To keep those documents, switch the step \
+         off.",
         counted(most.dropped as u64)
     ))
 }

@@ -13,7 +13,8 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{Command, CorpusSummary};
 
 /// Why a page shows where a corpus lies and does not fetch it.
-const IN_A_BROWSER: &str = "A web page may not read other sites by itself. Download a corpus with the browser, then drop the file here.";
+const IN_A_BROWSER: &str =
+    "A web page may not read other sites. Download a corpus with the browser, then drop the file here.";
 
 impl DataPage {
     /// The list, while it is open.
@@ -34,7 +35,7 @@ impl DataPage {
                 |ui| widgets::section(ui, "Public corpora"),
                 |ui| close = plain(ui, None, "Close").clicked(),
             );
-            quiet_text(ui, "Each has a checksum, and a licence that says what it may be used for.");
+            quiet_text(ui, "Each has a checksum and a licence with its permitted uses.");
             if !FOLDERS {
                 hint_line(ui, IN_A_BROWSER);
             }

@@ -70,7 +70,7 @@ impl DataPage {
                     area.min_scrolled_height(left).max_height(left).show(ui, |ui| {
                         ui.set_max_width(ui.available_width().min(MAX_LINE_WIDTH));
                         if compared.changes.iter().all(|change| change.fate == TextFate::Same) {
-                            caption(ui, "The recipe leaves this text as it is.");
+                            caption(ui, "The recipe leaves this text unchanged.");
                         }
                         let mut job = self.passages.job(&compared.changes, context.palette, 15.0);
                         job.wrap.max_width = ui.available_width();
@@ -79,7 +79,7 @@ impl DataPage {
                         if compared.cut {
                             caption(
                                 ui,
-                                "The document goes on; the first 200 kB are compared. All of it is cleaned.",
+                                "Only the first 200 kB of the document are compared here. Cleaning covers all of it.",
                             );
                         }
                     });

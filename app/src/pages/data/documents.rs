@@ -69,11 +69,7 @@ impl DataPage {
             None => "Listing documents…".to_owned(),
             Some(_) if documents.search.is_empty() => counted(documents.found as u64),
             Some(overview) => {
-                format!(
-                    "{} of {} hold it",
-                    format::whole(documents.found as u64),
-                    counted(overview.documents)
-                )
+                format!("{} of {} match", format::whole(documents.found as u64), counted(overview.documents))
             }
         };
         caption(ui, line);

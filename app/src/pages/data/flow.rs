@@ -96,14 +96,14 @@ impl DataPage {
             };
             let mut pressed = again.clicked().then_some(Pressed::Clean);
             if plain(ui, icons::ICON_SAVE, "Save report")
-                .on_hover_text("One page that stands alone and prints well")
+                .on_hover_text("A self-contained page, also for printing")
                 .clicked()
             {
                 pressed = Some(Pressed::Save);
             }
             if self.forgetting.is_none()
                 && widgets::quiet(ui, icons::ICON_UNDO, "Use raw text")
-                    .on_hover_text("Undo the cleaning: tokenizer and runs read the raw documents again")
+                    .on_hover_text("Undo the cleaning: the tokenizer and runs read the raw documents again")
                     .clicked()
             {
                 pressed = Some(Pressed::Forget);
@@ -114,7 +114,7 @@ impl DataPage {
             ui.horizontal_wrapped(|ui| {
                 quiet_text(
                     ui,
-                    "What the cleaning kept is removed in a few seconds; the raw text is used again.",
+                    "The cleaned text will be removed in a few seconds; the raw text is used again.",
                 );
                 if plain(ui, icons::ICON_UNDO, "Keep the cleaned text").clicked() {
                     pressed = Some(Pressed::Keep);
@@ -122,7 +122,7 @@ impl DataPage {
             });
         }
         if stale {
-            hint_line(ui, "The recipe was changed since. Clean again to use it.");
+            hint_line(ui, "The recipe has changed since the last cleaning. Clean again to use it.");
         }
         ui.add_space(space::TIGHT);
         widgets::flow_bar(ui, "Bytes from raw to kept", &segments(report, context));
@@ -206,7 +206,7 @@ fn working_ui(
         Phase::Reading => "Reading documents and judging each",
         Phase::Comparing => "Comparing near duplicates",
         Phase::Judging => "Scoring texts for gibberish",
-        Phase::Writing | Phase::Done => "Writing what is kept",
+        Phase::Writing | Phase::Done => "Writing the kept documents",
     };
     let lines = [
         format!("{phase}…"),
@@ -218,7 +218,7 @@ fn working_ui(
     });
     widgets::progress_bar(ui, share.unwrap_or(0.0), ui.available_width());
     if let Some(documents) = resumed {
-        caption(ui, format!("Going on behind the {} that a stopped cleaning had read.", counted(documents)));
+        caption(ui, format!("Resuming after the {} read by a stopped cleaning.", counted(documents)));
     }
     promise_ui(ui);
     stop.then_some(Pressed::Stop)
@@ -244,7 +244,7 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
         // Text that a model can learn as it is goes to its training first of all.
         ready
             && plain(ui, icons::ICON_CLEANING_SERVICES, "Clean")
-                .on_hover_text("Works on all documents by the recipe. The raw files stay as they are.")
+                .on_hover_text("Applies the recipe to all documents. The raw files stay unchanged.")
                 .clicked()
     });
     let part = |name: &str, (documents, bytes): (u64, u64)| Segment {
@@ -255,7 +255,7 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
     widgets::memory_bar(ui, &parts, None);
     if let (true, Some(recipe), Some(sample)) = (own, &state.cleaning.recipe, &state.cleaning.judgement) {
         let text = format!(
-            "Of {} in a sample, the recipe {} keeps {}.",
+            "In a sample of {}, the recipe {} keeps {}.",
             counted(sample.documents as u64),
             recipe.name,
             format::whole(sample.kept as u64)
@@ -266,7 +266,7 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
     let problems = names.len();
     if problems > 0 {
         let files = if problems == 1 { "1 file was".to_owned() } else { format!("{problems} files were") };
-        caption(ui, format!("{files} not read, or not whole: Files says why."));
+        caption(ui, format!("{files} not read, or only in part: see Files."));
     }
     if own {
         promise_ui(ui);

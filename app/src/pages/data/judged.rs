@@ -96,7 +96,7 @@ impl DataPage {
         };
         caption(
             ui,
-            format!("{} of {} kept by the recipe as it is", sample.kept, counted(sample.documents as u64)),
+            format!("{} of {} kept by the current recipe", sample.kept, counted(sample.documents as u64)),
         );
         let left = (height - (ui.cursor().top() - top) - 32.0).max(120.0);
         let mut chosen = None;

@@ -19,9 +19,9 @@ pub(super) fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let learned = !state.runs.list.is_empty();
     let short = too_short(context);
     let words = match (overview.embedded, learned) {
-        (true, _) => "The embedded stories are ready to be learned. Or add text of your own below.",
-        (false, false) => "Your text is ready: a model can learn it now.",
-        (false, true) => "A new run learns the text as it is now.",
+        (true, _) => "The embedded stories are ready for training. Or add your own text below.",
+        (false, false) => "Your text is ready for training.",
+        (false, true) => "A new run trains on the current text.",
     };
     card(ui, |ui| {
         if let Some(short) = &short {

@@ -39,7 +39,7 @@ impl DataPage {
                 Some(overview) if overview.embedded => {
                     quiet_text(
                         ui,
-                        "The embedded stories are used until you add text: little tales in simple English, enough for a first model.",
+                        "The embedded stories are used until you add text: short stories in simple English, enough for a first model.",
                     );
                 }
                 Some(overview) => {
@@ -53,7 +53,7 @@ impl DataPage {
             ui.horizontal_wrapped(|ui| {
                 let embedded = state.documents.overview.as_ref().is_none_or(|overview| overview.embedded);
                 let pick = if embedded { primary(ui, icons::ICON_UPLOAD_FILE, "Add files") } else { plain(ui, icons::ICON_UPLOAD_FILE, "Add files") };
-                if pick.on_hover_text("Text, web pages, JSON, CSV, Parquet, PDF, WARC, dumps and source code, packed or not. Files can also be dropped here.").clicked() {
+                if pick.on_hover_text("Text, web pages, JSON, CSV, Parquet, PDF, WARC, dumps and source code, also compressed. Or drop files here.").clicked() {
                     context.asks.wish = Some(Wish::AddDocuments);
                 }
                 if FOLDERS && plain(ui, icons::ICON_FOLDER_OPEN, "Add a folder").clicked() {
@@ -147,7 +147,7 @@ impl DataPage {
             let held: Vec<&str> =
                 files.map(|(name, _)| name.as_str()).filter(|name| is_held_out(context, name)).collect();
             if !held.is_empty() {
-                let words = format!("{}, in place of a share of the text.", held.join(", "));
+                let words = format!("{}, instead of a share of the text.", held.join(", "));
                 caption(ui, &words);
                 return;
             }
@@ -159,8 +159,8 @@ impl DataPage {
             }
             caption(
                 ui,
-                "The last documents are held out, or the end of a single text. For rows: a random share, with duplicates kept together. The \
-                 tokenizer is trained without them. The default is a tenth. A whole file can be held out instead: press Hold out beside it.",
+                "Holds out the last documents, or the end of a single text. For rows: a random share, with duplicates kept together. The tokenizer \
+                 is trained without them. The default is 10 %. To hold out a whole file instead, press Hold out next to it.",
             );
         });
     }
@@ -181,7 +181,7 @@ fn problem_ui(ui: &mut Ui, problem: &FileProblem) {
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         ui.label(icons::ICON_ERROR.rich_text().size(14.0).color(failure));
-        let extent = if problem.partly { "Read but for a part" } else { "Not read" };
+        let extent = if problem.partly { "Read in part" } else { "Not read" };
         // A reason goes on from the file's name, as in `is empty`; behind the colon it stands without it.
         let reason = problem.reason.strip_prefix("is ").unwrap_or(&problem.reason);
         let text = RichText::new(format!("{extent}: {reason}.")).color(failure);
@@ -194,7 +194,7 @@ fn histograms_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let palette = context.palette;
     let Some(overview) = &context.state.documents.overview else { return };
     let bars = lengths(overview, palette.series[0]);
-    let name = ["How long documents are", "characters up to", "documents"];
+    let name = ["Document lengths", "characters up to", "documents"];
     histogram_ui(ui, context, name, &bars, |ui| {
         bars_ui(ui, palette, name[0], 96.0, &bars);
         caption(ui, name[1]);

@@ -27,7 +27,7 @@ impl DataPage {
             head(ui, "Add text as a document");
             quiet_text(
                 ui,
-                "One document per file. To add many at once, add a file with one per line (.jsonl).",
+                "One document per file. To add many documents at once, add a file with one per line (.jsonl).",
             );
             ui.add(TextEdit::singleline(&mut paste.name).hint_text("Name").desired_width(f32::INFINITY))
                 .accessible_name("Name");

@@ -47,9 +47,9 @@ impl DataPage {
                 ui.set_max_width(ui.available_width().min(MAX_LINE_WIDTH));
                 if !learned.is_empty() {
                     let told = if by_token {
-                        "A conversation, token by token as the chat template and the tokenizer make it: fine-tuning learns those in colour."
+                        "A conversation as tokens of the chat template and the tokenizer: fine-tuning trains on the coloured tokens."
                     } else {
-                        "A conversation, as the chat template writes it: fine-tuning learns what is marked."
+                        "A conversation in the chat template's format: fine-tuning trains on the marked text."
                     };
                     caption(ui, told);
                 }
@@ -57,7 +57,7 @@ impl DataPage {
                 if cut {
                     caption(
                         ui,
-                        "The document goes on; the first 200,000 characters are shown. All of it is used.",
+                        "Only the first 200,000 characters of the document are shown. All of it is used.",
                     );
                 }
             });

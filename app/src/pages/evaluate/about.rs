@@ -17,7 +17,7 @@ const SHORT: usize = 24;
 pub(super) fn about_ui(ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
     let model = &evaluation.model;
     let note = format!("{} parameters", format::count(model.parameters));
-    let part = Head { key: "about", title: "The model, and what to know", note: &note, open: true };
+    let part = Head { key: "about", title: "Model and limitations", note: &note, open: true };
     section_ui(ui, context, part, None, |ui, _| {
         if !model.about.is_empty() {
             prose(ui, &model.about);
@@ -45,7 +45,7 @@ pub(super) fn about_ui(ui: &mut Ui, context: &mut Context<'_>, evaluation: &Eval
                 });
             }
         }
-        limits_ui(ui, "Before believing it", &evaluation.limits);
+        limits_ui(ui, "Limitations", &evaluation.limits);
         ui.add_space(space::TIGHT);
         caption(ui, made(evaluation));
     });
@@ -71,9 +71,9 @@ fn rows(evaluation: &Evaluation) -> Vec<(&'static str, String, String)> {
     add("Trained on the device", model.train_device.as_ref().and_then(words));
     add("FLOPs", model.train_flops.map(|flops| (format::scientific(flops), flops.to_string())));
     let speed = evaluation.likelihood.as_ref().and_then(|own| own.tokens_per_s);
-    add("Evaluated at", speed.map(|speed| (format::tokens_per_second(speed), speed.to_string())));
+    add("Evaluation speed", speed.map(|speed| (format::tokens_per_second(speed), speed.to_string())));
     add(
-        "Training waited for it",
+        "Training paused for",
         evaluation.held_training_ms.map(|ms| (format::duration(ms / 1e3), format!("{ms} ms"))),
     );
     rows
@@ -82,7 +82,7 @@ fn rows(evaluation: &Evaluation) -> Vec<(&'static str, String, String)> {
 /// When, where and how long.
 fn made(evaluation: &Evaluation) -> String {
     format!(
-        "Made {} on {} in {}; intervals by {} resamples, seed {}; checkpoint {}, CRC-32C of its weights {:08x}.",
+        "Made {} on {} in {}; intervals from {} resamples, seed {}; checkpoint {}, CRC-32C of its weights {:08x}.",
         format::date_time(evaluation.made.max(0.0) as u64),
         evaluation.device,
         format::duration(evaluation.seconds),

@@ -78,7 +78,7 @@ impl Asking {
             None => self.audits.pairs = Some(name),
             Some(Ok(text)) => self.audits.pairs = Some(text),
             Some(Err(_)) => {
-                self.problem = Some(format!("{called} is not text in UTF-8: nothing was taken from it."));
+                self.problem = Some(format!("{called} is not UTF-8 text and was skipped."));
                 return;
             }
         }
@@ -88,7 +88,7 @@ impl Asking {
     /// Why nothing can be evaluated.
     pub(super) fn lack(&self) -> Option<&'static str> {
         let some = self.evaluates.likelihood || self.evaluates.suite || !self.files.is_empty();
-        (!some).then_some("Nothing is to be evaluated: choose something of it below.")
+        (!some).then_some("Choose at least one evaluation below.")
     }
 
     /// The command, and the bytes of task files beside it. The text is the model's own, unless a run is named whose text it is.
@@ -145,16 +145,16 @@ impl Asking {
     /// Draws what an evaluation has as settings.
     pub(super) fn evaluation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let settings = &mut self.evaluates;
-        ui.checkbox(&mut settings.likelihood, "How well it predicts the validation split");
+        ui.checkbox(&mut settings.likelihood, "Prediction of the validation split");
         if settings.likelihood {
             let mut all = settings.documents.is_none();
             field(ui, "Documents", "", None, |ui| {
-                if segmented(ui, &mut all, &[(true, "All"), (false, "Some of them")]) {
+                if segmented(ui, &mut all, &[(true, "All"), (false, "A part")]) {
                     settings.documents = (!all).then_some(DOCUMENTS);
                 }
             });
             if let Some(count) = &mut settings.documents {
-                number(ui, ("How many documents", ""), count, 1..=10_000_000, None);
+                number(ui, ("Number of documents", ""), count, 1..=10_000_000, None);
             }
             let mut half = settings.stride.is_none();
             field(ui, "Stride", "", None, |ui| {
@@ -163,18 +163,15 @@ impl Asking {
                 }
             });
             if let Some(stride) = &mut settings.stride {
-                number(ui, ("Tokens of a stride", ""), stride, 1..=1_000_000, None);
+                number(ui, ("Stride in tokens", ""), stride, 1..=1_000_000, None);
             }
             ui.checkbox(&mut settings.baselines, "Baselines: n-grams and compressors on the same text");
         }
         ui.add_space(space::TIGHT);
-        ui.checkbox(
-            &mut settings.suite,
-            "Instruction tasks, every family of them, in wordings that no training row has",
-        );
+        ui.checkbox(&mut settings.suite, "Instruction tasks: every family, in held-out wordings");
         if settings.suite {
             let mut rows = settings.suite_rows.unwrap_or(FAMILY_ROWS);
-            number(ui, ("Rows of each family", ""), &mut rows, 1..=10_000, None);
+            number(ui, ("Rows per family", ""), &mut rows, 1..=10_000, None);
             settings.suite_rows = (rows != FAMILY_ROWS).then_some(rows);
         }
         ui.add_space(space::TIGHT);
@@ -192,7 +189,7 @@ impl Asking {
                 removed = Some(place);
             }
             field(ui, "Metrics", "", None, |ui| {
-                let typed = TextEdit::singleline(&mut file.metrics).hint_text("what fits the rows");
+                let typed = TextEdit::singleline(&mut file.metrics).hint_text("suited to the rows");
                 let width = ui.available_width().min(280.0);
                 ui.add(typed.desired_width(width)).accessible_name(format!("Metrics of {name}"));
             });

@@ -57,7 +57,7 @@ fn part_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit, part: &AuditSe
             look_with(context, source, passage.prompt);
         }
     }
-    limits_ui(ui, "What this cannot show", &part.limits);
+    limits_ui(ui, "Limitations", &part.limits);
 }
 
 /// What a reader should know, a sentence each.

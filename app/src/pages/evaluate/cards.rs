@@ -195,7 +195,7 @@ fn later(context: &Context<'_>, run: &RunSummary, evaluation: &Evaluation) -> Op
         None => context.state.training.step,
     };
     let step = Some(step).filter(|step| *step > evaluation.step)?;
-    Some(format!("Its weights are of step {} by now: evaluate it again.", format::whole(step)))
+    Some(format!("The run has trained on to step {} since: evaluate it again.", format::whole(step)))
 }
 
 /// A metric's name, its interval, and its value, on one line.
@@ -221,17 +221,16 @@ pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, conta
     let Contamination { n, looked_up, found, share, .. } = contamination;
     let all = format::counted(*looked_up, what);
     if *looked_up == 0 {
-        quiet_text(ui, format!("No {what} was long enough to be looked up in the training text."));
+        quiet_text(ui, format!("Every {what} was too short to look up in the training text."));
         return;
     }
     if *found == 0 {
-        quiet_text(ui, format!("Of {all}, none shares {n} words in a row with the training text."));
+        quiet_text(ui, format!("None of {all} shares {n} words in a row with the training text."));
         return;
     }
     let part = format::percent(*found as f64 / (*looked_up).max(1) as f64);
     let text = format!(
-        "{} of {all} ({part}) share {n} words in a row with the training text, {} of all such passages: the numbers are better than on \
-         text that the model has not seen.",
+        "{} of {all} ({part}) share {n} words in a row with the training text ({} of all such passages): the results are better than on unseen text.",
         format::whole(*found),
         format::percent(*share)
     );

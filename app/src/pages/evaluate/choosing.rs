@@ -58,7 +58,8 @@ impl EvaluatePage {
                     let line = choice.rect.x_range();
                     ui.painter().hline(line, choice.rect.bottom(), Stroke::new(2.0, colour));
                 }
-                let choice = choice.on_disabled_hover_text("Four are compared at most: leave one out first");
+                let choice =
+                    choice.on_disabled_hover_text("At most four runs can be compared: leave one out first");
                 if choice.changed() {
                     self.choose(runs, &run.name, on);
                 }
@@ -103,7 +104,7 @@ impl EvaluatePage {
             let detailed = |run: &&RunSummary| Some(&run.name) == self.detail.as_ref();
             let run = known.clone().find(detailed).or_else(|| known.clone().next_back());
             let card = |ui: &mut Ui| {
-                let hint = "One page that stands alone and prints well";
+                let hint = "A self-contained page, also for printing";
                 plain(ui, icons::ICON_SAVE, "Save card").on_hover_text(hint).clicked()
             };
             let pressed = ui.add_enabled_ui(run.is_some(), card).inner;

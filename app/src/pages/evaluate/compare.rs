@@ -32,8 +32,8 @@ pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSu
         if differ(&evaluated) {
             caption(
                 ui,
-                "Losses, perplexities, token accuracies and calibration errors are of different tokenizers, cannot be compared and are left out: \
-                 bits per byte can.",
+                "These runs use different tokenizers. Their losses, perplexities, token accuracies and calibration errors are not comparable and are \
+                 left out; bits per byte are comparable.",
             );
         }
         if differs_in_text(&evaluated) {
@@ -163,7 +163,7 @@ fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
     };
     widgets::raised(ui, |ui| {
         ui.set_width(ui.available_width());
-        let of = format!("{what}: {} less {}", name(&pair.first), name(&pair.second));
+        let of = format!("{what}: {} minus {}", name(&pair.first), name(&pair.second));
         ui.add(Label::new(RichText::new(of).text_style(theme::strong())).wrap());
         ui.horizontal_wrapped(|ui| {
             if let Some(value) = pair.difference.value {

@@ -26,7 +26,8 @@ pub(super) fn predicted_ui(
     let Some(likelihood) = &evaluation.likelihood else { return };
     if !evaluation.baselines.is_empty() {
         let bars = baselines(context, (evaluation, likelihood), shown);
-        let head = Head { key: "baselines", title: "Beside baselines", note: "bits per byte", open: true };
+        let head =
+            Head { key: "baselines", title: "Compared with baselines", note: "bits per byte", open: true };
         section_ui(ui, context, head, Some(&|| csv(&bars)), |ui, _| {
             caption(ui, text::BASELINES);
             kept_ui(ui, evaluation.baselines.first().and_then(|baseline| baseline.kept_from));
@@ -35,7 +36,7 @@ pub(super) fn predicted_ui(
     }
     if !likelihood.by.is_empty() {
         let note = about(likelihood);
-        let head = Head { key: "loss by", title: "Where the loss is", note: &note, open: true };
+        let head = Head { key: "loss by", title: "Loss by token", note: &note, open: true };
         section_ui(ui, context, head, Some(&|| csv_by(&likelihood.by)), |ui, _| {
             kept_ui(ui, likelihood.kept_from);
             by_ui(ui, &likelihood.by);
@@ -98,7 +99,7 @@ fn baselines(
         }
         if let Some(difference) = &baseline.difference {
             let value = format::metric(difference);
-            bar.hover += &format!(". Less the model's: {value} ({})", format::metric_between(difference));
+            bar.hover += &format!(". Minus the model: {value} ({})", format::metric_between(difference));
         }
         Some(bar)
     });
@@ -119,8 +120,8 @@ fn csv(bars: &[Measured]) -> String {
 /// What tokens are told apart by, in words, and whether their groups follow one another.
 fn words(by: LossGrouping) -> (&'static str, bool) {
     match by {
-        LossGrouping::Position => ("By the position in the window: context helps where it falls", true),
-        LossGrouping::Frequency => ("By how often the token stands in the training text", true),
+        LossGrouping::Position => ("By the position in the window: more context, lower loss", true),
+        LossGrouping::Frequency => ("By the token's frequency in the training text", true),
         LossGrouping::Source => ("By source", false),
     }
 }
@@ -135,7 +136,7 @@ fn by_ui(ui: &mut Ui, by: &[LossBy]) {
     } else {
         width.max((ui.available_width() - gap * (columns - 1) as f32) / columns as f32)
     };
-    caption(ui, "Mean loss in nats for each token, with 95 % intervals.");
+    caption(ui, "Mean loss in nats per token, with 95 % intervals.");
     for row in by.chunks(columns) {
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = gap;
@@ -209,7 +210,7 @@ fn diagram_ui(ui: &mut Ui, calibration: &Calibration, side: f32) {
     let points: Vec<_> = bins()
         .map(|bin| {
             let hover = format!(
-                "{} held likely by {}: {} were right ({} to {})",
+                "{}, mean confidence {}: {} were right ({} to {})",
                 format::counted(bin.count, "token"),
                 format::percent(bin.confidence),
                 format::percent(bin.accuracy),
@@ -254,12 +255,12 @@ fn calibrated_ui(ui: &mut Ui, calibration: &Calibration) {
     if let (Some(before), Some(after)) = (without.value, with.value) {
         let words = match calibration.temperature {
             _ if after >= before => {
-                "No fitted temperature calibrates it better on text that it was not fitted on."
+                "The fitted temperature does not improve calibration on the other half of the text."
             }
             temperature if temperature > 1.0 => {
-                "It is too sure of itself: a higher temperature makes it as sure as it is right."
+                "The model is overconfident: a higher temperature calibrates it."
             }
-            _ => "It is too unsure of itself: a lower temperature makes it as sure as it is right.",
+            _ => "The model is underconfident: a lower temperature calibrates it.",
         };
         widgets::prose(ui, words);
     }

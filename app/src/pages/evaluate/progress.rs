@@ -35,7 +35,7 @@ fn words(name: &str, work: &Work) -> String {
     let doing = if work.audits { "Auditing" } else { "Evaluating" };
     match work {
         Work { stopping: true, .. } => format!("{doing} {name}: stopping…"),
-        Work { what, .. } if what.is_empty() => format!("{doing} {name}: about to begin…"),
+        Work { what, .. } if what.is_empty() => format!("{doing} {name}: starting…"),
         Work { what, total: 0, .. } => format!("{doing} {name}: {what}"),
         Work { what, done, total, .. } => {
             let share = format!("{:.0} %", 100.0 * work.share().unwrap_or(0.0));
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn progress_says_what_it_is_at_and_how_far() {
         let mut work = Work::default();
-        assert_eq!(words("1-a", &work), "Evaluating 1-a: about to begin…");
+        assert_eq!(words("1-a", &work), "Evaluating 1-a: starting…");
         (work.what, work.audits) = ("sampling".to_owned(), true);
         assert_eq!(words("1-a", &work), "Auditing 1-a: sampling");
         (work.done, work.total) = (1200, 4800);

@@ -127,7 +127,7 @@ fn beside_ui(ui: &mut Ui, task: &TaskReport) {
         if let Some((line, why)) = other.broken.first() {
             let count = format::counted(other.broken.len() as u64, "line");
             let line = format::whole(*line);
-            caption(ui, format!("{count} of {} said nothing of a row; line {line}: {why}", other.name));
+            caption(ui, format!("{count} of {} had no result for a row; line {line}: {why}", other.name));
         }
     }
 }
@@ -147,7 +147,7 @@ fn beside(task: &TaskReport) -> Option<evaluation::Table> {
     let mut columns = vec!["what".to_owned()];
     let mut own = vec![Cell::Text("this model".to_owned())];
     for &metric in &metrics {
-        columns.extend([format::metric_title(&metric.name), "this model less it".to_owned()]);
+        columns.extend([format::metric_title(&metric.name), "this model minus it".to_owned()]);
         own.extend([cell(Some(metric)), cell(None)]);
     }
     let row = |other: &TaskBaseline| {
@@ -162,7 +162,7 @@ fn beside(task: &TaskReport) -> Option<evaluation::Table> {
         row
     };
     let rows = std::iter::once(own).chain(task.beside.iter().map(row)).collect();
-    Some(evaluation::Table { title: "Beside it".to_owned(), about: String::new(), columns, rows })
+    Some(evaluation::Table { title: "Baselines".to_owned(), about: String::new(), columns, rows })
 }
 
 fn answers_ui(
@@ -338,7 +338,7 @@ mod tests {
             ..TaskBaseline::default()
         });
         let table = beside(&task).unwrap();
-        assert_eq!(table.columns, ["what", "Accuracy", "this model less it"]);
+        assert_eq!(table.columns, ["what", "Accuracy", "this model minus it"]);
         let said = |row: usize| match &table.rows[row][..] {
             [Cell::Text(name), Cell::Metric(value), difference] => {
                 (name.clone(), value.value, difference.clone())

@@ -83,7 +83,7 @@ impl Cards {
         widgets::sparkline(&mut inside, &project.curve, Vec2::new(inner.width(), curve), palette.series[0]);
         let (text, colour) = match (&project.problem, last_sentence(&project.sample)) {
             (Some(problem), _) => (format!("Cannot be opened: {problem}"), palette.warning),
-            (None, "") => ("Nothing written yet".to_owned(), palette.quiet),
+            (None, "") => ("No samples yet".to_owned(), palette.quiet),
             (None, sentence) => (format!("“{sentence}”"), palette.quiet),
         };
         two_lines(&mut inside, &text, inner.width(), colour);

@@ -134,7 +134,9 @@ impl Asking {
                     let seen = Seen { request, key, answer: answer.clone(), data: data.clone() };
                     shown.seen.insert(view, seen);
                 } else {
-                    shown.failed.insert(view, (key, "The engine answered without this view.".to_owned()));
+                    shown
+                        .failed
+                        .insert(view, (key, "The engine's answer does not include this view.".to_owned()));
                 }
             }
         } else if let Some(reason) = inspections.failures.get(&request) {
@@ -147,7 +149,7 @@ impl Asking {
         } else if context.state.waiting.contains_key(&request) {
             self.pending = Some(Pending { request, column, views });
         } else {
-            let reason = "The engine gave no answer.";
+            let reason = "The engine did not answer.";
             shown.failed.extend(views.into_iter().map(|(view, key)| (view, (key, reason.to_owned()))));
         }
     }

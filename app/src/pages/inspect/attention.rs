@@ -22,7 +22,7 @@ const LARGE: f32 = 132.0;
 /// Draws the view, and notes in `chosen` what was pressed in it.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let Some(probabilities) = shown.data.tensor("probabilities") else {
-        caption(ui, "There is no attention to look at.");
+        caption(ui, "There is no attention to show.");
         return;
     };
     let layers = shown.data.integers("layers");
@@ -33,12 +33,9 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     large_ui(ui, shown, chosen, probabilities, [row, number]);
     ui.add_space(space::SMALL);
     head(ui, "All heads");
-    caption(ui, "Rows read, columns are read from. Press a head to see it large.");
+    caption(ui, "Rows are queries, columns are keys. Press a head to enlarge it.");
     if shown.settings.layer.is_some() && layers.len() < shown.inspection.layers {
-        caption(
-            ui,
-            "Not all layers of so long a prompt fit: this is the one that is chosen above, by its number.",
-        );
+        caption(ui, "Not all layers fit for a prompt of this length: only the layer chosen above is shown.");
     }
     grid_ui(ui, shown, chosen, probabilities, [row, number]);
 }

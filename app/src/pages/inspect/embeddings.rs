@@ -50,7 +50,7 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (ids, map) = (shown.data.integers("ids"), shown.data.floats("map"));
     let (points, _) = map.as_chunks::<2>();
     if points.is_empty() {
-        caption(ui, "There is no map of this model.");
+        caption(ui, "This model has no map.");
         return;
     }
     let place = |[x, y]: &[f32; 2]| [f64::from(*x), f64::from(*y)];
@@ -126,11 +126,14 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
     if let [x, y] = shown.data.floats("explained") {
         let (x, y) = (format::percent(f64::from(*x)), format::percent(f64::from(*y)));
-        caption(ui, format!("Across {x} and up {y} of the variance. Press a token to see its neighbours."));
+        caption(
+            ui,
+            format!("Horizontal: {x} of the variance; vertical: {y}. Press a token to see its neighbours."),
+        );
     }
     if !far.is_empty() {
         let count = format::counted(far.len() as u64, "token");
-        caption(ui, format!("{count} further away: drag the map, or zoom out."));
+        caption(ui, format!("{count} outside the view: drag the map, or zoom out."));
     }
     legend_ui(ui, palette);
 }

@@ -109,7 +109,7 @@ impl<'a> Steps<'a> {
 /// Draws the view, and notes in `chosen` what was pressed in it.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let Some(steps) = Steps::of(shown) else {
-        caption(ui, "There is no head to look at.");
+        caption(ui, "There is no head to show.");
         return;
     };
     let width = ui.available_width();
@@ -117,17 +117,17 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ui.horizontal_wrapped(|ui| {
         head(ui, &format!("Layer {layer}, head {number}, at {}", shown.place(steps.query)));
         let (query, last) = (steps.query, steps.queries.size(0).saturating_sub(1));
-        if icon_button(ui, query > 0, icons::ICON_CHEVRON_LEFT, "The token before") {
+        if icon_button(ui, query > 0, icons::ICON_CHEVRON_LEFT, "Previous token") {
             chosen.position = Some(query.saturating_sub(1));
         }
-        if icon_button(ui, query < last, icons::ICON_CHEVRON_RIGHT, "The token behind") {
+        if icon_button(ui, query < last, icons::ICON_CHEVRON_RIGHT, "Next token") {
             chosen.position = Some(query + 1);
         }
     });
     ui.add_space(space::TIGHT);
 
     head(ui, "1. The query");
-    prose(ui, "The token's vector times the head's columns of W_Q: what the token looks for.");
+    prose(ui, "The token's vector times the head's columns of W_Q: what the token attends to.");
     let row = steps.queries.at(&[steps.query]);
     strip_ui(ui, "query", "Query", row, Scale::signed(&steps.queries.floats), width.min(520.0));
 
@@ -136,8 +136,8 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     prose(
         ui,
         format!(
-            "Each earlier token has a key. q·k is large where both point the same way; √{} keeps it in range, and softmax makes shares \
-             of 1. Later tokens are masked.",
+            "Each earlier token has a key. q·k is large if both point the same way; √{} keeps its scale, and softmax turns the scores into shares \
+             that sum to 1. Later tokens are masked.",
             steps.size
         ),
     );
@@ -156,16 +156,16 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 
     ui.add_space(space::SMALL);
     head(ui, "3. The sum of values");
-    prose(ui, "Each token's value times its share, added up: what the head has read.");
+    prose(ui, "The tokens' values times their shares, summed: the head's result.");
     vector_ui(ui, shown, "weighted", "Sum of values", steps.query, width);
 
     ui.add_space(space::SMALL);
     head(ui, "4. Into the residual stream");
-    prose(ui, "The sum times the head's rows of W_O: what this head adds to the token's vector.");
+    prose(ui, "The sum times the head's rows of W_O: the head's contribution to the token's vector.");
     vector_ui(ui, shown, "output", "Output", steps.query, width);
     if let Some(output) = shown.data.tensor("output") {
         let norm = output.at(&[steps.query]).iter().map(|entry| entry * entry).sum::<f32>().sqrt();
-        caption(ui, format!("Its length is {norm:.3}."));
+        caption(ui, format!("Its norm is {norm:.3}."));
     }
 }
 

@@ -73,10 +73,10 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         ui,
         match shading {
             Shading::Probability => {
-                "The likeliest next token of each layer, shaded by its probability. Press a column to look at its position."
+                "The likeliest next token at each layer, shaded by its probability. Press a column to choose its position."
             }
             Shading::Divergence => {
-                "Bits by which each layer's prediction is away from the last layer's. Press a column to look at its position."
+                "KL divergence of each layer's prediction from the last layer's, in bits. Press a column to choose its position."
             }
         },
     );
@@ -145,7 +145,7 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
             };
             response.widget_info(|| WidgetInfo {
                 current_text_value: Some(said()),
-                ..WidgetInfo::labeled(Role::Button, true, "Logit lens, positions by the arrow keys")
+                ..WidgetInfo::labeled(Role::Button, true, "Logit lens, choose positions with the arrow keys")
             });
             let pointed = response.hover_pos().map(cell_at);
             match pointed {

@@ -28,7 +28,9 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         label: format!("Neuron {neuron}, activation {activation:.3}"),
         bars: vec![(*activation, if *activation < 0.0 { below } else { above })],
         figure: format::signed(*activation, 3),
-        hover: format!("Neuron {neuron}: {activation}. Press it to find the passages that excite it most."),
+        hover: format!(
+            "Neuron {neuron}: {activation}. Press it to find the passages with its strongest activations."
+        ),
         chosen: chosen.neuron == Some(*neuron as usize),
         ..Ranked::default()
     };
@@ -75,24 +77,24 @@ fn strip_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 
 fn passages_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &Chosen) {
     let Some(neuron) = chosen.neuron else {
-        caption(ui, "Press a neuron to find the passages of the validation text that excite it most.");
+        caption(ui, "Press a neuron to find the passages of the validation text that activate it most.");
         return;
     };
     let found = shown.data.details.iter().find_map(|detail| match detail {
         Detail::Passages { passages, searched } => Some((passages, *searched)),
         _ => None,
     });
-    head(ui, &format!("What excites neuron {neuron} most"));
+    head(ui, &format!("Strongest activations of neuron {neuron}"));
     // An answer about another neuron says nothing of this one.
     if shown.settings.neuron != Some(neuron) {
-        caption(ui, "Looking through the validation text…");
+        caption(ui, "Searching the validation text…");
         return;
     }
     let Some((passages, searched)) = found else {
-        caption(ui, "There is no validation text to look through.");
+        caption(ui, "There is no validation text to search.");
         return;
     };
-    caption(ui, format!("Of {} of the validation text", format::counted(searched as u64, "token")));
+    caption(ui, format!("Out of {} of validation text", format::counted(searched as u64, "token")));
     let most = largest(passages.iter().flat_map(|passage| &passage.activations));
     for (number, passage) in passages.iter().enumerate() {
         passage_ui(ui, shown.palette, (number, passage), most);

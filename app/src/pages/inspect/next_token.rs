@@ -68,7 +68,7 @@ fn bars_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ui.add_space(space::TIGHT);
     caption(
         ui,
-        "The model's probability, and the one that is drawn with. Press a token to look into it in the other views.",
+        "The model's probability, and the sampling probability. Press a token to choose it in the other views.",
     );
 }
 

@@ -73,7 +73,7 @@ impl OneView {
         if std::mem::take(&mut self.chosen.take_written) {
             match context.state.writing.texts.values().next_back() {
                 Some(text) => self.chosen.prompt = text.prompt.clone() + &text.said,
-                None => context.asks.tell("Nothing was written yet: Write does that"),
+                None => context.asks.tell("No text has been written yet: write one on Write or in Chat"),
             }
         }
         if self.chosen.prompt != before.prompt {

@@ -16,7 +16,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if let Some(similarity) = shown.data.tensor("similarity") {
         let (rows, columns) = (similarity.size(0), similarity.size(1));
         let map = Heatmap {
-            name: "How alike positions are",
+            name: "Similarity of positions",
             rows,
             columns,
             values: &similarity.floats,
@@ -30,7 +30,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         {
             chosen.position = Some(row);
         }
-        caption(ui, "Orange is alike, blue is opposite, neither is at right angles.");
+        caption(ui, "Cosine similarity: orange is similar, blue is opposite, neither is orthogonal.");
     }
     if let Some(rotations) = shown.data.tensor("rotations") {
         head(ui, "Rotations");
@@ -57,8 +57,8 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
             caption(
                 ui,
                 format!(
-                    "Each row is a position, each column a pair of features: the first pair turns once in {:.1} positions, the last \
-                     in {}. The colour is the angle's cosine.",
+                    "Each row is a position, each column a pair of features: the first pair turns once in {:.1} positions, the last in {}. The \
+                     colour is the cosine of the angle.",
                     turn(*first),
                     format::whole(turn(*last).round() as u64)
                 ),

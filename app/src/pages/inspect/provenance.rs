@@ -49,11 +49,11 @@ impl<'a> ProvenanceResult<'a> {
 /// Draws the view, and notes in `chosen` what was pressed in it.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let take = plain(ui, icons::ICON_EDIT_NOTE, "Use the last written text");
-    if take.on_hover_text("What a model wrote last on Write or in Chat becomes the text above").clicked() {
+    if take.on_hover_text("Use the last text from Write or Chat as the prompt").clicked() {
         chosen.take_written = true;
     }
     let Some(found) = ProvenanceResult::of(shown) else {
-        caption(ui, "There is no training text to look in.");
+        caption(ui, "There is no training text to search.");
         return;
     };
     numbers_ui(ui, &found);
@@ -90,10 +90,10 @@ fn numbers_ui(ui: &mut Ui, found: &ProvenanceResult<'_>) {
     let built = if found.build_ms > 0.0 {
         format!("built in {}", format::milliseconds(found.build_ms))
     } else {
-        "which was there already".to_owned()
+        "built earlier".to_owned()
     };
     let bytes = format::bytes(found.index_bytes);
-    caption(ui, format!("Looked through {searched} of training text by an index of {bytes}, {built}."));
+    caption(ui, format!("Searched {searched} of training text with an index of {bytes}, {built}."));
 }
 
 /// The text, each span as strong as it is long.
@@ -135,10 +135,10 @@ fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &ProvenanceResult<'_>, place: 
 fn said(length: usize, listed: Option<&Match>) -> String {
     let tokens = format::counted(length as u64, "token");
     match (length, listed) {
-        (0, _) => "In no span that was found: composed".to_owned(),
-        (_, Some(own)) => format!("In a span of {tokens} that stands in the training text {}", times(own)),
+        (0, _) => "In no matching span: composed".to_owned(),
+        (_, Some(own)) => format!("In a span of {tokens} that occurs in the training text {}", times(own)),
         (_, None) => {
-            format!("In a span of {tokens} that stands in the training text and is not listed below")
+            format!("In a span of {tokens} that occurs in the training text (not listed below)")
         }
     }
 }
@@ -151,12 +151,12 @@ fn span_ui(ui: &mut Ui, palette: &Palette, span: &Match) {
         let plain = |text: &String| Piece { text: text.clone(), ..Piece::default() };
         let pieces =
             [plain(before), Piece { fill: strength(palette, span.length), ..plain(own) }, plain(after)];
-        shaded_text(ui, "Where it stands first", &pieces, false, None);
+        shaded_text(ui, "First occurrence", &pieces, false, None);
         let length = format::counted(span.length as u64, "token");
         caption(ui, format!("{length}, {} in the training text.", times(span)));
         if let Some((number, beginning)) = &span.document {
             let number = format::whole(*number + 1);
-            caption(ui, format!("First in document {number}, which begins “{}”", beginning.trim()));
+            caption(ui, format!("First in document {number}, “{}”", beginning.trim()));
         }
         caption(ui, places(span));
     });
@@ -166,13 +166,13 @@ fn span_ui(ui: &mut Ui, palette: &Palette, span: &Match) {
 /// All spans, the longest first.
 fn list_ui(ui: &mut Ui, palette: &Palette, found: &ProvenanceResult<'_>, place: &mut Option<usize>) {
     if found.count == 0 {
-        caption(ui, "No span of the text stands in the training text: all of it was composed.");
+        caption(ui, "No span of the text occurs in the training text: all of it was composed.");
         return;
     }
     head(ui, "Longest spans");
     if found.matches.len() < found.count {
         let [listed, all] = [found.matches.len(), found.count].map(|count| format::whole(count as u64));
-        caption(ui, format!("The longest {listed} of {all}. The text above is coloured by all of them."));
+        caption(ui, format!("The longest {listed} of {all}. All of them colour the text above."));
     }
     let mut longest: Vec<&Match> = found.matches.iter().collect();
     longest.sort_by_key(|span| std::cmp::Reverse(span.length));
@@ -247,8 +247,8 @@ mod tests {
 
     #[test]
     fn what_is_in_no_listed_span_is_composed_only_where_it_is_in_none_at_all() {
-        assert_eq!(said(0, None), "In no span that was found: composed");
-        assert!(said(5, None).contains("of 5 tokens that stands in the training text and is not listed"));
+        assert_eq!(said(0, None), "In no matching span: composed");
+        assert!(said(5, None).contains("of 5 tokens that occurs in the training text (not listed"));
         assert!(said(4, Some(&span(0, 4))).ends_with("in the training text once"));
     }
 

@@ -28,7 +28,7 @@ fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let Some(token) = data.integers("token").first() else { return };
     let text = shown.text(*token);
     ui.horizontal_wrapped(|ui| {
-        head(ui, &format!("What adds to the logit of {text}"));
+        head(ui, &format!("Contributions to the logit of {text}"));
         term(ui, "Direct logit attribution", Some(palette.quiet));
     });
     candidates_ui(ui, shown, *token, chosen);
@@ -51,14 +51,14 @@ fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     Ranking { font: FontId::proportional(13.0), figures: 64.0, presses: false }.ui(ui, palette, &rows);
     let sum: f32 = added.iter().sum();
     let sum = format::signed(sum, 3);
-    caption(ui, format!("Together {sum}, with the final norm's scale held as it is here."));
+    caption(ui, format!("Sum {sum}, with the scale of the final norm held fixed."));
     ui.add_space(space::MEDIUM);
 }
 
 /// Tokens that might come next, of which one is the token whose logit is looked at.
 fn candidates_ui(ui: &mut Ui, shown: &Shown<'_>, token: u32, chosen: &mut Chosen) {
     if chosen.listed.is_empty() {
-        if quiet(ui, icons::ICON_BAR_CHART, "See which tokens might come next").clicked() {
+        if quiet(ui, icons::ICON_BAR_CHART, "Show likely next tokens").clicked() {
             chosen.go = Some(View::NextToken);
         }
         return;
@@ -72,7 +72,7 @@ fn candidates_ui(ui: &mut Ui, shown: &Shown<'_>, token: u32, chosen: &mut Chosen
     };
     let pieces: Vec<Piece> = chosen.listed.iter().map(piece).collect();
     let cursor = pieces.iter().position(|piece| piece.lit);
-    let pressed = shaded_text(ui, "Tokens that might come next", &pieces, true, cursor);
+    let pressed = shaded_text(ui, "Likely next tokens", &pieces, true, cursor);
     if let Some(id) = pressed.and_then(|place| Some(chosen.listed.get(place)?.id)) {
         chosen.token = Some(id);
     }
@@ -98,7 +98,7 @@ fn saliency_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
     caption(
         ui,
-        "Gradient times embedding: blue speaks against the token, orange for it. Press a token to look at its position.",
+        "Gradient times embedding: orange supports the token, blue opposes it. Press a token to choose its position.",
     );
     ui.add_space(space::MEDIUM);
 }
@@ -114,25 +114,20 @@ fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         (0..count).map(part).collect()
     };
     let maps = [
-        (
-            "norms",
-            "How long the stream is",
-            "Its L2 norm behind each part, at each position.",
-            stages("norms"),
-        ),
+        ("norms", "Norm of the stream", "Its L2 norm after each part, at each position.", stages("norms")),
         (
             "cosines",
-            "Which way it points",
-            "Cosine with what it is behind the last layer.",
+            "Direction of the stream",
+            "Cosine similarity with the stream after the last layer.",
             stages("cosines"),
         ),
         (
             "attention_norms",
-            "What attention adds",
-            "L2 norm of what each layer's attention adds.",
+            "Attention output",
+            "L2 norm of each layer's attention output.",
             layers("attention_norms"),
         ),
-        ("mlp_norms", "What MLPs add", "L2 norm of what each layer's MLP adds.", layers("mlp_norms")),
+        ("mlp_norms", "MLP output", "L2 norm of each layer's MLP output.", layers("mlp_norms")),
     ];
     let columns: Vec<String> = (0..shown.inspection.tokens.len()).map(|place| shown.token(place)).collect();
     for (name, title, means, rows) in maps {

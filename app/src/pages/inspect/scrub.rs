@@ -81,8 +81,8 @@ impl InspectPage {
         let last = kept.len().saturating_sub(1);
         if last == 0 {
             let words = match kept.is_empty() {
-                true => "The run has kept no weights yet: milestones make some.",
-                false => "The run kept its weights at one step only: milestones make more.",
+                true => "The run has no saved weights yet: milestones save some.",
+                false => "The run saved weights at only one step: milestones save more.",
             };
             caption(ui, words);
             return;

@@ -140,11 +140,11 @@ impl InspectPage {
         let new = if prompt.is_empty() {
             super::text::NO_PROMPT
         } else if failed {
-            "the new answer could not be had."
+            "the new request failed."
         } else {
-            "the new answer is on its way."
+            "the new answer is being computed."
         };
-        caption(ui, format!("Of “{words}{more}”, step {step}: {new}"));
+        caption(ui, format!("Shown for “{words}{more}”, step {step}: {new}"));
         true
     }
 

@@ -162,7 +162,7 @@ pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
         0 => return Err(NOTHING.to_owned()),
         count if count > MAX_CSV_ROWS => {
             let count = format::whole(count as u64);
-            return Err(format!("{count} numbers are too many for a table: a shorter prompt has fewer"));
+            return Err(format!("{count} numbers are too many for a table: use a shorter prompt"));
         }
         _ => {}
     }

@@ -1,13 +1,13 @@
 //! The page's prose.
 
-pub(super) const WHAT: &str = "A model turns text into tokens, tokens into vectors, and changes those vectors layer by layer until it can \
-    say which token comes next. Type a text, and see every number on that way. Press a token to look at its position; open a part below \
-    to ask for more. What is asked for is computed when you ask, and nothing else is.";
+pub(super) const WHAT: &str = "A model turns text into tokens, tokens into vectors, and changes those vectors layer by layer to predict the next \
+    token. Type a text to see every number along the way. Press a token to choose its position; open a part below for details. Only open parts are \
+    computed.";
 
 pub(super) const NO_PROJECT: &str =
-    "A model belongs to a project. The sample project has one that can be looked into at once.";
+    "Inspect needs a model, and models belong to a project. The sample project includes a trained one.";
 
 pub(super) const NO_MODEL: &str =
-    "Train for a minute, and look inside the model here, while it still learns.";
+    "Train for a minute, then look inside the model here, even during training.";
 
-pub(super) const NO_PROMPT: &str = "Type something above: the model needs a text to work on.";
+pub(super) const NO_PROMPT: &str = "Type a prompt above.";

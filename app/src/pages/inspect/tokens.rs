@@ -17,7 +17,7 @@ const TALL: f32 = 62.0;
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (tokens, surprise) = (shown.data.integers("ids").len(), shown.data.floats("surprise"));
     if tokens == 0 {
-        caption(ui, "There are no tokens to look at.");
+        caption(ui, "There are no tokens to show.");
         return;
     }
     // A model that classifies texts gives no token a probability.
@@ -39,7 +39,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
 fn summary_ui(ui: &mut Ui, surprise: &[f32], entropy: &[f32]) {
     let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
     let Some(scored) = surprise.get(1..).filter(|scored| !scored.is_empty()) else {
-        caption(ui, "One token has nothing before it that could predict it: type another.");
+        caption(ui, "A single token has no context to be predicted from: type more.");
         return;
     };
     let bits = mean(scored);
@@ -48,7 +48,7 @@ fn summary_ui(ui: &mut Ui, surprise: &[f32], entropy: &[f32]) {
         ui.label(format!("{:.2}", bits.exp2()));
         caption(ui, format!("{bits:.3} bits per token"));
         if let Some(expected) = entropy.get(..entropy.len().saturating_sub(1)).filter(|all| !all.is_empty()) {
-            caption(ui, format!("the model expected {:.3} (mean entropy)", mean(expected)));
+            caption(ui, format!("expected {:.3} (mean entropy)", mean(expected)));
         }
     });
 }
@@ -65,7 +65,7 @@ fn token_ui(ui: &mut Ui, shown: &Shown<'_>, place: usize, is_chosen: bool) -> bo
     let said = if !scored {
         format!("Position {place}: {text}, token {id}")
     } else if place == 0 {
-        format!("Position 0: {text}, token {id}; nothing stands before it")
+        format!("Position 0: {text}, token {id}; no context")
     } else {
         let (bits, whole) = (at("surprise"), format::whole(u64::from(rank)));
         format!("Position {place}: {text}, token {id}, {share} likely, rank {whole}, surprise {bits:.2} bits")

@@ -71,7 +71,7 @@ impl InspectPage {
         };
         chooser(ui, "Weights", &mut self.chosen.source);
         if let Some(beside) = &mut self.chosen.beside {
-            chooser(ui, "Weights beside them", beside);
+            chooser(ui, "Weights to compare", beside);
         }
         let name = if self.chosen.beside.is_some() { "One model" } else { "Compare" };
         if widgets::plain(ui, icons::ICON_COMPARE, name).clicked() {
@@ -121,7 +121,10 @@ pub(super) fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     let chips: Vec<Chip> = of.tokens.iter().enumerate().map(chip).collect();
     if of.cut > 0 {
         let cut = format::whole(of.cut as u64);
-        caption(ui, format!("The first {cut} tokens are left out: the context holds {}.", of.tokens.len()));
+        caption(
+            ui,
+            format!("The first {cut} tokens are left out: the context length is {}.", of.tokens.len()),
+        );
     }
     // A place in another text is none in this one.
     if let Some(place) = chips_ui(ui, Palette::of(ui), "positions", &chips)

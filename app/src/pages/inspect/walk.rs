@@ -24,7 +24,7 @@ const NEXT: usize = 5;
 /// Draws the view, and notes in `chosen` what was pressed in it.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if shown.data.tensor("embedded").is_none() {
-        caption(ui, "There is nothing to walk through yet.");
+        caption(ui, "Type a prompt to walk through the model.");
         return;
     }
     let position = shown.position().min(shown.inspection.tokens.len().saturating_sub(1));
@@ -55,8 +55,8 @@ fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
                 chosen.layer = Some(to);
             }
         };
-        turn(ui, layer > 0, icons::ICON_CHEVRON_LEFT, "The block before", layer.saturating_sub(1));
-        turn(ui, layer + 1 < layers, icons::ICON_CHEVRON_RIGHT, "The block behind", layer + 1);
+        turn(ui, layer > 0, icons::ICON_CHEVRON_LEFT, "Previous block", layer.saturating_sub(1));
+        turn(ui, layer + 1 < layers, icons::ICON_CHEVRON_RIGHT, "Next block", layer + 1);
     });
 }
 

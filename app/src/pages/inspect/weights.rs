@@ -228,10 +228,7 @@ fn histograms_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, (parameter, na
         let bars: Vec<Bar> = shares.iter().zip(heights(shares)).enumerate().map(bar).collect();
         bars_ui(ui, palette, &format!("{title} of {name}"), 120.0, &bars);
     }
-    caption(
-        ui,
-        "From the smallest entry to the largest; how many there are is drawn on a logarithmic scale.",
-    );
+    caption(ui, "From the smallest entry to the largest; counts on a logarithmic scale.");
     ui.add_space(space::SMALL);
 }
 

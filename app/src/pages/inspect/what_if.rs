@@ -33,7 +33,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if shown.column == 0 {
         edits_ui(ui, shown, chosen);
     } else {
-        caption(ui, "The same changes as in the other model.");
+        caption(ui, "Same changes as in the other model.");
     }
     ui.add_space(space::MEDIUM);
     distributions_ui(ui, shown, chosen);
@@ -68,7 +68,7 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if chosen.edits.is_empty() {
         caption(
             ui,
-            "Nothing is changed yet. Switch off a head, an MLP or a layer, or take a value from another prompt.",
+            "No changes yet. Ablate a head, an MLP or a layer, or patch in a value from another prompt.",
         );
     }
     let layer = chosen.layer.unwrap_or(0).min(inspection.layers.saturating_sub(1));
@@ -89,7 +89,7 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
                     Edit::Patch { .. } => {
                         "Replace the residual stream before a layer, at a position, by that of another prompt"
                     }
-                    _ => "Scale what it adds to the residual stream: 0 switches it off",
+                    _ => "Scale its contribution to the residual stream: 0 ablates it",
                 };
                 if plain(ui, icons::ICON_ADD, name).on_hover_text(means).clicked() {
                     chosen.edits.push(edit);
@@ -100,7 +100,7 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if chosen.edits.iter().any(|edit| matches!(edit, Edit::Patch { .. })) {
         ui.label("The other prompt");
         let field = TextEdit::singleline(&mut chosen.other_prompt)
-            .hint_text("Its residual stream is patched in")
+            .hint_text("Source of the patched residual stream")
             .desired_width(f32::INFINITY)
             .id_salt("other prompt");
         ui.add(field).accessible_name("The other prompt");
@@ -213,8 +213,8 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     };
     let Some(heads) = data.tensor(heads) else {
         let words = match shown.settings.every_part {
-            true => "There is nothing to show of the parts.",
-            false => "Switching off one part after the other…",
+            true => "There are no parts to show.",
+            false => "Ablating one part after another…",
         };
         caption(ui, words);
         return;
@@ -253,10 +253,7 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if let Some((layer, column)) = touched.clicked {
         toggle(&mut chosen.edits, layer, (column < count).then_some(column));
     }
-    caption(
-        ui,
-        "A column for each head, the MLP last. Press a part to switch it off, and once more to switch it on.",
-    );
+    caption(ui, "One column per head, the MLP last. Press a part to ablate it, and again to restore it.");
 }
 
 /// Switches a head or an MLP off, or takes the change back.

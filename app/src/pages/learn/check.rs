@@ -212,7 +212,7 @@ impl Checking {
             let training = &context.state.training;
             let share = training.step as f32 / training.steps.max(1) as f32;
             let name = training.run.as_ref().map_or("A run", |run| run.name.as_str());
-            let words = format!("{name} trains: step {} of {}", training.step, training.steps);
+            let words = format!("{name} is training: step {} of {}", training.step, training.steps);
             if widgets::working(ui, &words, Some(share), Some("Stop")) {
                 context.outbox.send(Command::StopTraining);
                 self.queue.clear();
@@ -243,7 +243,7 @@ impl Checking {
                 if offers.len() > 1 {
                     let words = format!("All {}, one after another", offers.len());
                     let button = widgets::plain(ui, PageName::Train.icon(), &words);
-                    if button.on_hover_text("As long as this page is open").clicked() {
+                    if button.on_hover_text("Runs while this page is open").clicked() {
                         self.queue = offers.iter().cloned().collect();
                         self.train_next(context);
                     }
@@ -252,7 +252,7 @@ impl Checking {
         });
         if !self.queue.is_empty() {
             let count = format::counted(self.queue.len() as u64, "run");
-            caption(ui, format!("{count} to follow, as long as this page is open."));
+            caption(ui, format!("{count} queued, while this page is open."));
         }
     }
 

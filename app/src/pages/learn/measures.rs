@@ -195,7 +195,7 @@ impl Measure {
     }
 
     fn needs_runs(&self) -> Missing {
-        Missing::Runs(format!("This compares runs that differ in one thing: {}.", self.about))
+        Missing::Runs(format!("This needs runs that differ in one setting: {}.", self.about))
     }
 }
 

@@ -51,7 +51,7 @@ pub fn html(lesson: &Lesson, number: usize, address: &str) -> String {
                 format!("<li>{what}: <code>{file}</code>{}</li>", kernel.unwrap_or_default())
             })
             .collect();
-        writeln!(page, "<section><h2>Where the code does it</h2><ul>{places}</ul></section>").ok();
+        writeln!(page, "<section><h2>In the code</h2><ul>{places}</ul></section>").ok();
     }
     writeln!(page, "<p class=\"quiet\">Opens with <code>{}</code></p>", escaped(address)).ok();
     page

@@ -1,21 +1,20 @@
 //! What the page says of itself.
 
-pub(super) const WHAT: &str = "Twelve short lessons on your own machine and your own model, in the order in which a model is built. Each has two \
-     minutes of text, an instrument that shows your numbers, a prediction to make first, and a measurement that tells you whether it held. \
-     No lesson knows the answer beforehand: it is measured on your text, your run, your model.";
-pub(super) const NO_PROJECT: &str =
-    "Lessons measure a project: the sample project will do, and so will one of your own.";
-pub(super) const NO_MODEL: &str = "Here would be the inside of a model at work. This project has none yet: train one, and the instrument shows it.";
-pub(super) const NO_RUN: &str = "Here would be the curves of a run. This project has none yet.";
+pub(super) const WHAT: &str = "Twelve short lessons with your own model, in the order in which a model is built. Each has two minutes of text, an \
+    instrument with your numbers, a prediction to make first, and a measurement to test it. No answer is fixed: each is measured on your text, your \
+    run, your model.";
+pub(super) const NO_PROJECT: &str = "Lessons measure a project: the sample project, or one of your own.";
+pub(super) const NO_MODEL: &str = "No trained model in this project yet. Train one to see it at work here.";
+pub(super) const NO_RUN: &str = "No run in this project yet. Its curves will be shown here.";
 pub(super) const NO_TOKENIZER: &str =
-    "Here would be a text in tokens. This project has no tokenizer yet; training one takes seconds.";
-pub(super) const PREDICT_FIRST: &str = "Predict first; then the instrument shows your model.";
-pub(super) const AFTER_PREDICTION: &str = "The measurement is shown once you have made your prediction.";
+    "No tokenizer in this project yet. Train one to see a text as tokens here; it takes seconds.";
+pub(super) const PREDICT_FIRST: &str = "Predict first to see your model in the instrument.";
+pub(super) const AFTER_PREDICTION: &str = "Predict first to see the measurement.";
 pub(super) const COPIED: &str = if cfg!(target_arch = "wasm32") {
     "Copied the link"
 } else {
-    "Copied the link: it goes behind the address of a page with Glasshouse"
+    "Copied the link: append it to the address of a Glasshouse page"
 };
-pub(super) const TRAINS: &str = "A run is in training. It can be measured when it has ended.";
+pub(super) const TRAINS: &str = "A run is training. Measure it after it has ended.";
 pub(super) const NO_NUMBER: &str =
-    "The engine answered without the number that this lesson measures, so that nothing was compared.";
+    "The engine's answer does not include the number that this lesson measures.";

@@ -121,8 +121,7 @@ fn further_ui(ui: &mut Ui, plan: Option<&ClusterPlan>) -> bool {
     ui.add_space(space::SMALL);
     plain(ui, icons::ICON_LAN, "Hand a run over")
         .on_hover_text(
-            "On the Runs page, a run that was stopped becomes a bundle to train on many GPUs; one that the GPU here does not hold begins \
-             on the CPU",
+            "On the Runs page, a stopped run becomes a bundle to train on many GPUs; a run too large for the GPU here starts on the CPU",
         )
         .clicked()
 }
@@ -156,7 +155,7 @@ fn plan_ui(ui: &mut Ui, plan: &ClusterPlan) {
     row(ui, "GPU hours", &estimated(plan.seconds / 3600.0 * plan.gpus as f64));
     row(ui, "Dollars", &estimated(plan.dollars));
     if !plan.fits {
-        hint_line(ui, "This does not fit: take more GPUs, larger ones, or activation checkpointing.");
+        hint_line(ui, "This does not fit: use more GPUs, larger ones, or activation checkpointing.");
     }
 }
 

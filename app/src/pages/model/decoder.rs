@@ -59,21 +59,23 @@ impl Component {
                 Position::Learned => "Embeds each token, and adds learned position embeddings.",
                 Position::Sinusoidal => "Embeds each token, and adds sinusoidal position embeddings.",
                 Position::Rope(_) => "Embeds each token; positions are rotary (RoPE), in queries and keys.",
-                Position::None => "Gives each token its first numbers; nothing but the mask tells its place.",
+                Position::None => {
+                    "Embeds each token, without position embeddings: only the mask encodes the order."
+                }
             },
             Self::AttentionNorm | Self::MlpNorm => {
-                "Brings a token's numbers to one scale, so that deep stacks stay stable."
+                "Rescales a token's vector, so that deep stacks stay stable."
             }
-            Self::Attention => "Each token gathers what it needs from the tokens before it.",
+            Self::Attention => "Each token gathers information from earlier tokens.",
             Self::Mlp => match model.mlp.gate {
-                Gate::None => "Works on each token by itself: widens, bends, and narrows again.",
-                _ => "Works on each token by itself: one half opens and shuts the other like a gate.",
+                Gate::None => "Works on each token separately: up-projection, activation, down-projection.",
+                _ => "Works on each token separately: one half of the hidden channels gates the other.",
             },
-            Self::FinalNorm => "The last scaling before the tokens are guessed.",
+            Self::FinalNorm => "The last norm before the head.",
             Self::Head if model.tied_head => {
-                "Scores every token of the vocabulary with the embedding's own matrix."
+                "Computes a logit per token of the vocabulary, with the embedding's own matrix."
             }
-            Self::Head => "Scores every token of the vocabulary.",
+            Self::Head => "Computes a logit per token of the vocabulary.",
         }
     }
 

@@ -37,7 +37,7 @@ impl ModelPage {
                     caption(ui, format!("{share} of {} on {name}", format::bytes(limit)));
                 }
                 (Some(_), None) => {
-                    caption(ui, format!("{name} does not tell how much it has."));
+                    caption(ui, format!("{name} does not report its memory size."));
                 }
                 (None, _) => {
                     caption(ui, "Estimating…");
@@ -45,7 +45,7 @@ impl ModelPage {
             }
             if let Some((plan, _)) = plan {
                 if plan.fits == Some(false) {
-                    let advice = "Make it smaller, let it be fitted, or see Beyond this machine.";
+                    let advice = "Reduce it, press Fit to my device, or see Beyond this machine.";
                     hint_line(ui, &format!("This does not fit the device. {advice}"));
                 } else if let Some(binding) =
                     device.and_then(|device| device.binding).filter(|most| plan.largest_binding > *most)
@@ -53,7 +53,7 @@ impl ModelPage {
                     hint_line(
                         ui,
                         &format!(
-                            "Its largest buffer is more than the {} that a kernel sees here.",
+                            "Its largest buffer exceeds the device's limit of {} per binding.",
                             format::bytes(binding)
                         ),
                     );
@@ -81,12 +81,12 @@ impl ModelPage {
         // Settings that were changed since are no longer those that were fitted.
         if changes.is_empty() {
             if *fitted == draft.config {
-                caption(ui, "It fits as it is.");
+                caption(ui, "It already fits.");
             }
             return;
         }
         if *fitted == draft.config {
-            caption(ui, "Fitted. Undo is under the presets.");
+            caption(ui, "Fitted. To undo, use the button under the presets.");
             return;
         }
         quiet_text(ui, "It fits with these changes:");
@@ -104,7 +104,7 @@ fn on_disk(plan: &PlanSummary) -> String {
     let all = format::bytes(plan.disk_bytes);
     match plan.milestone_bytes {
         0 => format!("On disk up to {all}, without milestones."),
-        bytes => format!("On disk up to {all}, {} of it milestones.", format::bytes(bytes)),
+        bytes => format!("On disk up to {all}, including {} of milestones.", format::bytes(bytes)),
     }
 }
 
@@ -161,7 +161,7 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
             context.outbox.send(Command::Measure { config: Box::new(draft.config.clone()) });
         }
         let line = match (measuring, exact, seconds, measured) {
-            _ if training => "A run is training; the device can be measured when it has ended.".to_owned(),
+            _ if training => "A run is training; measure the device after it has ended.".to_owned(),
             (true, ..) => "Training on random tokens for two seconds…".to_owned(),
             (_, Some(measured), ..) => format!("Measured with these settings on {}.", measured.device),
             (_, None, Some(_), Some(measured)) => {

@@ -16,11 +16,11 @@ use glasshouse_protocol::{ModerationMode, Severity};
 /// What each does.
 fn about(mode: ModerationMode) -> &'static str {
     match mode {
-        ModerationMode::Off => "Nobody looks for words that many do not want to read.",
-        ModerationMode::Note => "What is found is counted; texts stay as they are.",
-        ModerationMode::Filter => "What is found is left out of texts, and counted.",
-        ModerationMode::Replace => "The letters of what is found are replaced by █, and it is counted.",
-        ModerationMode::Stop => "A text ends before the first thing that is found.",
+        ModerationMode::Off => "Texts are not moderated.",
+        ModerationMode::Note => "Findings are counted; texts stay unchanged.",
+        ModerationMode::Filter => "Findings are removed from texts and counted.",
+        ModerationMode::Replace => "Findings are replaced by █, letter by letter, and counted.",
+        ModerationMode::Stop => "A text ends before the first finding.",
     }
 }
 
@@ -62,8 +62,8 @@ pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
     caption(
         ui,
         match &chosen.rules_of {
-            Some(file) => format!("By our rules and those of {file}."),
-            None => "By our rules, and those that the project has (moderation.jsonl).".to_owned(),
+            Some(file) => format!("With Glasshouse's own rules and those in {file}."),
+            None => "With Glasshouse's own rules and the project's (moderation.jsonl).".to_owned(),
         },
     );
     ui.horizontal_wrapped(|ui| {
@@ -83,9 +83,9 @@ pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
     caption(
         ui,
         if has_classifier {
-            "Whole sentences that it finds harmful, whatever the severity and the categories."
+            "Finds harmful sentences, independent of severity and categories."
         } else {
-            "The project has none; `glasshouse moderate --train` makes one of labelled rows."
+            "The project has no classifier; train one on labelled rows with `glasshouse moderate --train`."
         },
     );
     ui.add_space(space::TIGHT);
@@ -107,7 +107,7 @@ fn choice_ui<T: Copy + PartialEq>(ui: &mut Ui, name: &str, value: &mut T, choice
 pub(in crate::pages) fn moderation_of(text: &Text) -> Option<String> {
     let did = match text.config.moderation.mode {
         ModerationMode::Off => return None,
-        ModerationMode::Note => "found and left as it is",
+        ModerationMode::Note => "found and left unchanged",
         ModerationMode::Filter => "left out",
         ModerationMode::Replace => "replaced",
         ModerationMode::Stop => "ended the text before",

@@ -89,7 +89,7 @@ impl Details {
                 row(ui, "Steps", &format!("{} / {}", format::whole(run.step), format::whole(run.steps)));
             }
             if let Some(start) = &run.start {
-                row(ui, "Began with", &start.to_string());
+                row(ui, "Initial weights", &start.to_string());
             }
             row(ui, "Time", &format::duration(run.seconds));
             if let Some(estimated) = run.estimated_seconds {
@@ -116,7 +116,7 @@ impl Details {
             });
             if let Some(text) = wrote {
                 ui.add_space(space::MEDIUM);
-                ui.label(RichText::new("Wrote last").text_style(theme::strong()));
+                ui.label(RichText::new("Last sample").text_style(theme::strong()));
                 ui.add(Label::new(text.trim()).wrap().selectable(true));
             }
         });
@@ -151,7 +151,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             *context.go = Some(PageName::Train);
         }
         if widgets::plain(ui, icons::ICON_DOWNLOAD, "Export model")
-            .on_hover_text("As a Hugging Face folder or a GGUF file, which other programs read")
+            .on_hover_text("As a Hugging Face folder or a GGUF file, for other programs")
             .clicked()
         {
             context.asks.export = Some((run.name.clone(), ExportFormat::default()));
@@ -163,15 +163,15 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let use_it = ui.add_enabled(config.is_some(), use_it);
         if let Some(config) = config.as_ref().filter(|_| use_it.clicked()) {
             *context.draft = config.clone();
-            context.asks.tell("The next run begins with these settings");
+            context.asks.tell("The next run uses these settings");
         }
         let history = context.state.runs.histories.get(&run.name);
         let begun = history
             .map(|history| RunConfig { start: Some(Start::best_of(&run.name)), ..history.config.clone() });
-        let go_on = button(icons::ICON_ALT_ROUTE, "Begin from it");
+        let go_on = button(icons::ICON_ALT_ROUTE, "Use as base model");
         let go_on =
             ui.add_enabled(idle && begun.is_some() && !run.checkpoints.is_empty(), go_on).on_hover_text(
-                "A new run begins with its weights and its tokenizer, on the text of this project",
+                "A new run starts from its weights and its tokenizer, on the text of this project",
             );
         if let Some(config) = begun.filter(|_| go_on.clicked()) {
             *context.draft = RunConfig {
@@ -187,7 +187,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             let merges = context.state.is_waiting(|command| matches!(command, Command::MergeAdapter { .. }));
             let merge = ui
                 .add_enabled(idle && !merges && !run.checkpoints.is_empty(), merge)
-                .on_hover_text("A new run has the weights with the adapter added to them");
+                .on_hover_text("Creates a run with the adapter added to the base weights");
             if merge.clicked() {
                 let (run, adapter) = (run.name.clone(), None);
                 context.outbox.send(Command::MergeAdapter { run, checkpoint: None, adapter, undo: false });
@@ -197,7 +197,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let hand_over = ui
             .add_enabled(to_do && !run.checkpoints.is_empty(), button(icons::ICON_LAN, "Hand over"))
             .on_hover_text(
-                "As a bundle that goes on across many GPUs, and proves that the numbers are the same there",
+                "As a bundle for training on many GPUs, with a check that the numbers there are the same",
             );
         if hand_over.clicked() {
             context.asks.wish = Some(Wish::HandOver { run: run.name.clone() });
@@ -205,14 +205,14 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let copy = button(icons::ICON_TERMINAL, "Copy as a command line");
         let copy = ui
             .add_enabled(config.is_some(), copy)
-            .on_hover_text("The shortest command that trains a run with these settings");
+            .on_hover_text("The shortest command to train a run with these settings");
         if let Some(config) = config.filter(|_| copy.clicked()) {
             match config.command_line() {
                 Ok(line) => {
                     ui.ctx().copy_text(line);
                     context.asks.tell("Copied as a command line");
                 }
-                Err(reason) => context.asks.tell(format!("There is no command line for it: {reason}")),
+                Err(reason) => context.asks.tell(format!("It has no command line: {reason}")),
             }
         }
         let training = &context.state.training;
@@ -244,7 +244,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     widgets::card(ui, |ui| {
         ui.label(RichText::new("Checkpoints").text_style(theme::strong()));
         if checkpoints.is_empty() {
-            widgets::quiet_text(ui, "None was saved yet.");
+            widgets::quiet_text(ui, "None saved yet.");
             return;
         }
         // A phone has no room for sizes.
@@ -269,8 +269,8 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                     ui.add_enabled_ui(idle, |ui| {
                         let button = widgets::quiet(ui, icons::ICON_HISTORY, "Restore");
                         let means = match checkpoint.resumable {
-                            true => "A new run goes on from here",
-                            false => "A new run begins with these weights",
+                            true => "A new run continues from here",
+                            false => "A new run starts from these weights",
                         };
                         restored = button.on_hover_text(means).clicked();
                     });
@@ -286,7 +286,7 @@ fn checkpoints_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
                     checkpoint: checkpoint.choice(),
                 });
                 let step = format::whole(checkpoint.step);
-                let text = format!("A new run begins at step {step} of {}", run.name);
+                let text = format!("A new run starts at step {step} of {}", run.name);
                 context.asks.tell_when_done(sent, text, None);
             }
         }

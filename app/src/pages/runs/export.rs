@@ -54,11 +54,11 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     ui.add_space(space::TIGHT);
     match format {
         ExportFormat::HuggingFace => {
-            let text = "For transformers, with a model card, in 32 bits per weight; an imported model in those that it came in.";
+            let text = "For transformers, with a model card, in 32 bits per weight; imported models keep their own precision.";
             widgets::quiet_text(ui, text);
         }
         ExportFormat::Peft => {
-            widgets::quiet_text(ui, "The adapter alone, for PEFT, over the model that the run began with.");
+            widgets::quiet_text(ui, "The adapter only, for PEFT, on top of the run's base model.");
         }
         ExportFormat::Gguf { quantization: stored } => {
             widgets::segmented(ui, &mut quantization, &Quantization::ALL.map(|each| (each, each.name())));

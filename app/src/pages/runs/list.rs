@@ -95,7 +95,7 @@ pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
             match FOLDERS {
                 true => "Make a run of what was trained with a bundle",
                 false => {
-                    "Make a run of what was trained with a bundle: choose a zip of its folder, with `out` in it"
+                    "Make a run of what was trained with a bundle: choose a zip of its folder, including `out`"
                 }
             },
             Wish::BringBack,

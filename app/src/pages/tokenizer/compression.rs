@@ -51,10 +51,12 @@ pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
         };
         rows_ui(ui, palette, &rows.iter().map(bar).collect::<Vec<_>>());
         let line = if comparing {
-            "Training the others on a part of the text…".to_owned()
+            "Training the other tokenizers on a part of the text…".to_owned()
         } else {
             let unused = format::whole(summary.unused as u64);
-            format!("More bytes per token mean shorter sequences. {unused} entries of yours are never used.")
+            format!(
+                "More bytes per token mean shorter sequences. {unused} entries of your vocabulary are unused."
+            )
         };
         caption(ui, line);
     });

@@ -47,7 +47,9 @@ fn merge_ui(ui: &mut Ui, palette: &Palette, step: Option<&MergeStep>) {
     let code = TextFormat::simple(FontId::monospace(13.0), palette.accent);
     let mut job = LayoutJob::default();
     match step {
-        None => job.append("Before any merge: one piece per byte. Move the slider to join them.", 0.0, small),
+        None => {
+            job.append("Before any merge: one piece per byte. Move the slider to merge them.", 0.0, small);
+        }
         Some(step) => {
             let (left, right) = (visible(&step.left), visible(&step.right));
             let both = visible(&step.whole);

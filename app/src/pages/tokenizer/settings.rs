@@ -15,23 +15,23 @@ pub(super) const KINDS: [(TokenizerKind, &str, &str); 5] = [
     (
         TokenizerKind::Bpe,
         "BPE",
-        "Joins the most frequent neighbours again and again; what GPT and Llama use.",
+        "Merges the most frequent pairs of pieces repeatedly; used by GPT and Llama.",
     ),
-    (
-        TokenizerKind::Char,
-        "Characters",
-        "One token for each character that the text holds; small, and easy to follow.",
-    ),
+    (TokenizerKind::Char, "Characters", "One token per character of the text; small, and easy to follow."),
     (
         TokenizerKind::Byte,
         "Bytes",
-        "One token per byte; reads any text in any script, with the longest sequences.",
+        "One token per byte; reads text in any script, with the longest sequences.",
     ),
-    (TokenizerKind::WordPiece, "WordPiece", "Joins the pieces that belong together most; what BERT uses."),
+    (
+        TokenizerKind::WordPiece,
+        "WordPiece",
+        "Merges the pairs with the highest score (frequency relative to their parts); used by BERT.",
+    ),
     (
         TokenizerKind::Unigram,
         "Unigram",
-        "Starts with many pieces and drops those that are missed least; what T5 uses.",
+        "Starts with many pieces and drops those with the least effect on the likelihood; used by T5.",
     ),
 ];
 
@@ -75,7 +75,7 @@ pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
             });
         });
         if !sized {
-            caption(ui, "The text itself decides how large this vocabulary is.");
+            caption(ui, "The vocabulary size follows from the text.");
         }
         ui.add_space(space::SMALL);
         train_ui(ui, context);
@@ -173,13 +173,13 @@ fn train_ui(ui: &mut Ui, context: &mut Context<'_>) {
     }
     let line = match (&state.tokenizer.summary, current) {
         (_, false) if training => {
-            "A run is training with the present one; this can be trained when it has ended."
+            "A run is training with the current tokenizer; train a new one after it has ended."
         }
         (Some(_), true) => "This is the project's tokenizer.",
         (Some(_), false) => {
-            "A model trained with the present one cannot read tokens of another: its runs keep theirs."
+            "Models trained with the current tokenizer cannot use a new one: existing runs keep theirs."
         }
-        (None, _) => "It learns from the project's text, in seconds.",
+        (None, _) => "Trains on the project's text, in seconds.",
     };
     ui.add(
         egui::Label::new(RichText::new(line).text_style(theme::caption()).color(context.palette.quiet))

@@ -29,7 +29,7 @@ impl TokenizerPage {
                 caption(
                     ui,
                     format!(
-                        "{} characters at most are tokenized here.",
+                        "At most {} characters are tokenized here.",
                         format::whole(MAX_CHARACTERS as u64)
                     ),
                 );
@@ -80,7 +80,7 @@ fn chip(place: usize, token: &TokenSummary) -> Chip {
 /// A token's bytes.
 fn hex(token: &TokenSummary) -> String {
     if token.special {
-        return "none: it stands for no text".to_owned();
+        return "none: a special token".to_owned();
     }
     bytes_of(&token.text).iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(" ")
 }

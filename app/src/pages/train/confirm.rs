@@ -91,13 +91,16 @@ fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
         ),
         ("Model", draft.model.shape()),
         ("Parameters", plan.map_or_else(unknown, |plan| format::count(plan.parameters))),
-        ("Begins with", draft.start.as_ref().map_or_else(|| "random weights".to_owned(), Start::to_string)),
+        (
+            "Initial weights",
+            draft.start.as_ref().map_or_else(|| "random weights".to_owned(), Start::to_string),
+        ),
         ("Trains", trained(draft, plan)),
         ("Steps", format::whole(draft.train.steps)),
         ("Tokens", tokens.map_or_else(unknown, format::quantity)),
         ("Memory", plan.map_or_else(unknown, |plan| format::bytes(plan.bytes))),
         ("Milestones", plan.map_or_else(unknown, milestones)),
-        ("Time, about", plan.and_then(|plan| plan.run_seconds).map_or_else(unknown, format::duration)),
+        ("Estimated time", plan.and_then(|plan| plan.run_seconds).map_or_else(unknown, format::duration)),
         ("Seed", draft.seed.to_string()),
     ];
     rows.extend(device.map(|device| ("Device", device)));

@@ -57,14 +57,14 @@ pub(in crate::pages) fn numbers_ui(
     if !lives && nothing_improved(training) {
         widgets::quiet_text(
             ui,
-            "No evaluation improved on the initial weights, so they remain the best checkpoint.",
+            "No evaluation improved on the initial weights: they remain the best checkpoint.",
         );
     }
     row(ui, "Tokens per second", &speed(training), "");
     if lives {
         let (left, whole) = times(context, training, run);
         row(ui, "Time left", &left.map_or("estimating".to_owned(), format::duration), "");
-        row(ui, "In all, about", &whole.map_or("estimating".to_owned(), format::duration), "");
+        row(ui, "Estimated total", &whole.map_or("estimating".to_owned(), format::duration), "");
     } else {
         let estimated = training.estimated_seconds.or(run.estimated_seconds);
         let exact = estimated.map_or_else(
@@ -241,7 +241,7 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
             *context.go = Some(page);
         }
         let new = widgets::plain(ui, icons::ICON_ADD, "New run");
-        if new.on_hover_text("Says what the run takes before it starts").clicked() {
+        if new.on_hover_text("Shows the run's memory and time before it starts").clicked() {
             context.asks.new_run = true;
         }
     });

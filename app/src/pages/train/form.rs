@@ -178,7 +178,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
     prompt_loss_ui(ui, train, refused);
     number(ui, ("Label smoothing", "train.label_smoothing"), &mut train.label_smoothing, 0.0..=1.0, refused);
     field(ui, "Document mask", "train.document_mask", refused, |ui| {
-        ui.checkbox(&mut train.document_mask, "tokens see their own document alone")
+        ui.checkbox(&mut train.document_mask, "tokens attend only to their own document")
             .accessible_name("Document mask");
     });
     field(ui, "Activation checkpointing", "train.activation_checkpointing", refused, |ui| {
@@ -191,7 +191,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
         // What another device was to do can be taken back on this one.
         let enabled = has_f16 || is_mixed;
         let automatic = train.precision == Precision::Auto && has_f16;
-        let detail = if automatic { "tried when the run begins" } else { detail };
+        let detail = if automatic { "timed when the run starts" } else { detail };
         let shown = ui.add_enabled(enabled, egui::Checkbox::new(&mut is_mixed, detail));
         if shown.changed() {
             train.precision = if is_mixed { Precision::Mixed } else { Precision::F32 };
@@ -205,7 +205,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
     number(ui, ("Checkpoint every", every), &mut train.checkpoint_interval, 0..=1_000_000, refused);
     field(ui, "Milestones", "train.milestones", refused, |ui| {
         let name = |milestones: Milestones| match milestones {
-            Milestones::Auto => "where they are small",
+            Milestones::Auto => "if they are small",
             Milestones::Log => "dense at first, then sparse",
             Milestones::Off => "none",
         };
@@ -216,16 +216,16 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
             }
         });
         let says = format!(
-            "Weights in half precision that stay, so that the model can be looked at as it was: up to {MAX_MILESTONES} steps, each about as many \
-             times the one before. What they take is said under Model."
+            "Weights saved in half precision and kept, for looking at the model at earlier steps: up to {MAX_MILESTONES} steps, in geometric \
+             progression. Their size on disk is on the Model page."
         );
         chosen.response.on_hover_text(says).accessible_name("Milestones");
     });
     field(ui, "Guard", "train.guard.mode", refused, |ui| {
         let name = |mode: GuardMode| match mode {
-            GuardMode::Note => "says what it sees",
-            GuardMode::Act => "goes back where the loss shoots up",
-            GuardMode::Off => "does not look",
+            GuardMode::Note => "reports only",
+            GuardMode::Act => "returns to a checkpoint after a loss spike",
+            GuardMode::Off => "off",
         };
         let chosen =
             ComboBox::from_id_salt("guard").selected_text(name(train.guard.mode)).show_ui(ui, |ui| {

@@ -108,10 +108,8 @@ fn documents_ui(
 fn elsewhere(learns_from: LearnsFrom) -> Option<&'static str> {
     match learns_from {
         LearnsFrom::Documents => None,
-        LearnsFrom::Feedback => Some("They are rows of feedback: Chat lists those, and Data does not."),
-        LearnsFrom::Tasks => {
-            Some("They are instruction tasks or rows of a recipe, which are none of the documents on Data.")
-        }
+        LearnsFrom::Feedback => Some("They are rows of feedback: Chat lists them, and Data does not."),
+        LearnsFrom::Tasks => Some("They are instruction tasks or rows of a recipe, not documents on Data."),
     }
 }
 

@@ -28,10 +28,10 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 bars_ui(ui, palette, &by_scope(entries));
             }
             None if lives => {
-                widgets::quiet_text(ui, "Measures one step part by part. The run goes on afterwards.");
+                widgets::quiet_text(ui, "Times one step part by part. The run then continues.");
             }
             None => {
-                widgets::quiet_text(ui, "While a run trains, one of its steps can be measured part by part.");
+                widgets::quiet_text(ui, "During training, a step can be timed part by part.");
             }
         }
         ui.add_enabled_ui(lives && !waits, |ui| {
@@ -47,7 +47,7 @@ fn summary_ui(ui: &mut Ui, step_ms: f64, launch_overhead_ms: f64, method: Profil
     let share = (launch_overhead_ms / step_ms.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
     let how = match method {
         ProfileMethod::Timestamps => "measured by the device's own clock",
-        ProfileMethod::Worker => "in several workers; these are the times of one, for its part of a batch",
+        ProfileMethod::Worker => "on several workers; these are the times of one, for its part of a batch",
         ProfileMethod::Clock => "measured by the CPU's clock",
     };
     let overhead = if launch_overhead_ms > 0.0 {
@@ -57,9 +57,9 @@ fn summary_ui(ui: &mut Ui, step_ms: f64, launch_overhead_ms: f64, method: Profil
             format::percent(share)
         )
     } else if method == ProfileMethod::Timestamps {
-        "A step is too long to time its launch overhead".to_owned()
+        "The step is too long to time its launch overhead".to_owned()
     } else {
-        "The CPU computes by itself".to_owned()
+        "The CPU has no launch overhead".to_owned()
     };
     widgets::quiet_text(ui, format!("{} per step. {overhead}, {how}.", format::milliseconds(step_ms)));
 }

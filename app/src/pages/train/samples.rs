@@ -26,9 +26,9 @@ pub(super) fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training
         let lives = training.state != TrainingState::Idle;
         ui.horizontal(|ui| {
             let title = match (shown, lives) {
-                (Some(sample), _) => format!("Wrote at step {}", format::whole(sample.step)),
-                (None, true) => "Writes now".to_owned(),
-                (None, false) => "Wrote last".to_owned(),
+                (Some(sample), _) => format!("Sample at step {}", format::whole(sample.step)),
+                (None, true) => "Current sample".to_owned(),
+                (None, false) => "Last sample".to_owned(),
             };
             ui.label(RichText::new(title).text_style(theme::strong()));
             let step = shown.unwrap_or(newest).step;
@@ -106,9 +106,8 @@ fn empty_line(context: &Context<'_>, training: &Training) -> String {
     match context.draft.train.sample_interval {
         0 => "No samples: “Sample every” in the settings is 0.".to_owned(),
         _ if lives => {
-            "What the model writes stands here within seconds, and again and again while it learns."
-                .to_owned()
+            "The model's samples appear here within seconds, and regularly during training.".to_owned()
         }
-        _ => "This run wrote no samples.".to_owned(),
+        _ => "This run has no samples.".to_owned(),
     }
 }

@@ -11,10 +11,10 @@ use glasshouse_protocol::{
 /// What the draft begins with, where that is not random weights, and the way back to those.
 pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
     let Some(start) = &draft.start else { return };
-    let words = format!("Begins with the weights and the tokenizer of {start}, whose shape it keeps.");
+    let words = format!("Starts from the weights, tokenizer and shape of {start}.");
     let fresh = ui.horizontal_wrapped(|ui| {
         widgets::quiet_text(ui, words);
-        widgets::quiet(ui, icons::ICON_CLOSE, "Begin with random weights").clicked()
+        widgets::quiet(ui, icons::ICON_CLOSE, "Use random weights").clicked()
     });
     if fresh.inner {
         draft.start = None;
@@ -35,7 +35,7 @@ pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[Run
     begins_ui(ui, draft);
     let Some(start) = &mut draft.start else { return };
     let Some(run) = runs.iter().find(|run| run.name == start.run) else { return };
-    field(ui, "Checkpoint to begin with", "start.checkpoint", None, |ui| {
+    field(ui, "Base checkpoint", "start.checkpoint", None, |ui| {
         let files = run.checkpoints.iter().rev().map(CheckpointSummary::choice);
         let choices = [CheckpointChoice::Best, CheckpointChoice::Latest].into_iter().chain(files);
         let words = |choice: &CheckpointChoice| match choice.step() {
@@ -49,7 +49,7 @@ pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[Run
                 ui.selectable_value(&mut start.checkpoint, choice, name);
             }
         });
-        list.response.accessible_name("Checkpoint to begin with");
+        list.response.accessible_name("Base checkpoint");
     });
 }
 
@@ -63,7 +63,7 @@ pub(in crate::pages) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused
             (Trainable::Last(1), "the last blocks"),
             (Trainable::Head, "the head"),
             (Trainable::Norms, "the norms"),
-            (Trainable::Patterns(vec!["blocks.*.attention.*".to_owned()]), "some, by their names"),
+            (Trainable::Patterns(vec!["blocks.*.attention.*".to_owned()]), "parameters by name"),
         ];
         let kind = std::mem::discriminant::<Trainable>;
         let chosen = choices.iter().find(|(choice, _)| kind(choice) == kind(trainable));
@@ -89,7 +89,7 @@ pub(in crate::pages) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused
             field(ui, "Names of parameters", "train.trainable names", None, |ui| {
                 let room = ui.available_width().min(220.0);
                 let names = ui.add(TextEdit::singleline(&mut typed).desired_width(room));
-                let names = names.on_hover_text("With commas between them; * stands for any text");
+                let names = names.on_hover_text("Separated by commas; * matches any text");
                 if names.accessible_name("Names of parameters").changed() {
                     *patterns = typed.split(',').map(|name| name.trim().to_owned()).collect();
                 }

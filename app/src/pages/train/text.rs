@@ -1,10 +1,9 @@
 //! The page's prose.
 
-pub(super) const WHAT: &str = "Training shows the model a piece of your text, lets it guess each next token, and moves its weights a \
-    little so that the right token becomes more likely. One such round is a step. The number to watch is the validation loss: how \
-    surprised the model is by text that it never trains on. While it falls, the model learns.";
+pub(super) const WHAT: &str = "In each step, the model predicts every next token in a batch of your text, and its weights change slightly to make \
+    the correct tokens more likely. The number to watch is the validation loss, the loss on held-out text. While it falls, the model learns.";
 
-pub(super) const EMPTY: &str = "A model needs a text and some settings. The embedded stories and a small model are a good first pair: \
-    two minutes, and you can watch it learn to write.";
+pub(super) const EMPTY: &str = "A model needs a text and some settings. The embedded stories and a small model are a good start: after two minutes \
+    of training it writes simple sentences.";
 
 pub(super) const STARTING: &str = "Preparing the text and the device";

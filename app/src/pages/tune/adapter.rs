@@ -24,7 +24,7 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
     };
     caption(
         ui,
-        "Two narrow matrices beside each layer learn, and the model stays: little memory, and a small file.",
+        "Trains two narrow matrices per layer; the base weights are frozen. Little memory, and a small file.",
     );
     number(ui, ("Rank", "train.adapter.rank"), &mut adapter.rank, 1..=4096, refused);
     number(ui, ("Alpha", "train.adapter.alpha"), &mut adapter.alpha, 0.0..=4096.0, refused);
@@ -35,7 +35,7 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
     if adapter.base == AdapterBase::F16 {
         caption(
             ui,
-            "The blocks' matrices take half the bytes: each number is rounded once, and made 32 bits again where it is used.",
+            "The blocks' matrices take half the memory: each number is rounded once, and converted back to 32 bits where it is used.",
         );
     }
     field(ui, "Adapted layers", "train.adapter.targets", refused, |ui| {

@@ -43,12 +43,12 @@ impl DataRequests {
 /// What the instruction tasks of an objective are.
 fn tasks(objective: Objective) -> String {
     let with = match (objective.learns_pairs(), objective.answers_prompts()) {
-        (true, _) => "each with its answer and a wrong one",
-        (_, true) => "with checks of their answers",
-        _ => "with answers that can be checked",
+        (true, _) => "each with a correct and a wrong answer",
+        (_, true) => "with checks of the answers",
+        _ => "with checkable answers",
     };
     format!(
-        "Questions about stories, summaries, labels, names, sums, and more, 20,000 of them, generated, {with}."
+        "20,000 generated tasks: questions about stories, summaries, labels, names, sums and more, {with}."
     )
 }
 
@@ -87,7 +87,9 @@ pub(super) fn data_ui(
         LearnsFrom::Feedback => feedback_ui(ui, context),
         LearnsFrom::Tasks => {
             let words = match recipe {
-                Some(_) => "Generated rows about the world of the embedded stories, to try it on.".to_owned(),
+                Some(_) => {
+                    "Generated rows about the world of the embedded stories, for a first try.".to_owned()
+                }
                 None => tasks(context.draft.train.objective),
             };
             quiet_text(ui, words);
@@ -102,16 +104,16 @@ fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
     } else {
         let words = match context.draft.train.objective {
             Objective::Preference if context.draft.train.judges_answers() => {
-                format!("{} that you judged.", replies(said.judged as u64))
+                format!("{} with your rating.", replies(said.judged as u64))
             }
             Objective::Preference => {
-                format!("{} of replies, of which one is better.", format::counted(said.pairs as u64, "pair"))
+                format!("{} of replies with your preference.", format::counted(said.pairs as u64, "pair"))
             }
             Objective::Classify => {
-                format!("{} that you gave a label.", format::counted(said.labelled as u64, "text"))
+                format!("{} with your label.", format::counted(said.labelled as u64, "text"))
             }
             Objective::Text | Objective::Chat | Objective::Reward | Objective::Distil => {
-                format!("{} that you found good or wrote better.", replies(said.learned as u64))
+                format!("{} rated good or rewritten by you.", replies(said.learned as u64))
             }
         };
         quiet_text(ui, words);
@@ -145,13 +147,14 @@ fn without_files(objective: Objective) -> &'static str {
     match objective {
         Objective::Text | Objective::Distil => "The embedded stories.",
         Objective::Chat => {
-            "No file of conversations yet: JSON Lines, a conversation a line, as OpenAI, ShareGPT and Alpaca write them."
+            "No file of conversations yet: JSON Lines, one conversation per line, in the format of OpenAI, ShareGPT or Alpaca."
         }
         Objective::Preference => {
-            "No file of preferences yet: JSON Lines, with `prompt`, `chosen` and `rejected` in each line, as TRL reads them; for KTO, `prompt`, `completion` and `label`."
+            "No file of preferences yet: JSON Lines, with `prompt`, `chosen` and `rejected` in each line, in TRL's format; for KTO, `prompt`, \
+             `completion` and `label`."
         }
         Objective::Reward => {
-            "No file of prompts yet: JSON Lines, with `prompt` in each line, and `check` or `answer` where a rule judges."
+            "No file of prompts yet: JSON Lines, with `prompt` in each line, and `check` or `answer` for rules."
         }
         Objective::Classify => {
             "No file of labelled texts yet: JSON Lines or a table (.csv), with `text` and `label`."
@@ -186,7 +189,7 @@ pub(super) fn missing(
     let (objective, said) = (context.draft.train.objective, &context.state.feedback);
     let missing = match learns_from {
         LearnsFrom::Documents if objective.learns_text() => None,
-        LearnsFrom::Documents => files(context).is_empty().then_some("Add a file of rows to learn from."),
+        LearnsFrom::Documents => files(context).is_empty().then_some("Add a file of training rows."),
         LearnsFrom::Feedback => match objective {
             Objective::Preference if context.draft.train.judges_answers() => (said.judged < MIN_ROWS).then_some(
                 "Rate at least two replies on the Chat page first; the last one is held out.",
@@ -198,10 +201,10 @@ pub(super) fn missing(
                 "Rate at least two replies on the Chat page as good first, or write better ones; the last one is held out.",
             ),
             Objective::Classify => (said.labelled < MIN_ROWS).then_some(
-                "Give texts labels on Chat first, under What to label next: two at least, of different labels.",
+                "Label texts on Chat first, under What to label next: at least two, with different labels.",
             ),
             Objective::Text | Objective::Reward | Objective::Distil => {
-                Some("Nothing of this kind is learned from feedback. Choose files.")
+                Some("This objective cannot be trained on feedback. Choose files.")
             }
         },
         LearnsFrom::Tasks if recipe.is_some() || objective.learns_tasks() => None,

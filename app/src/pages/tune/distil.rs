@@ -26,9 +26,9 @@ pub(super) fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option
             }
         }
     });
-    list.response.accessible_name("Model that teaches");
-    caption(ui, "A larger model of the same tokenizer, which reads at least as far.");
+    list.response.accessible_name("Teacher model");
+    caption(ui, "A larger model with the same tokenizer and at least the same context length.");
     number(ui, ("Temperature", "train.distil.temperature"), &mut settings.temperature, 0.1..=100.0, refused);
     number(ui, ("Mix", "train.distil.mix"), &mut settings.mix, 0.0..=1.0, refused);
-    caption(ui, "With a mix of 0 the text alone teaches, with 1 the model alone.");
+    caption(ui, "Mix 0 trains on the text only, 1 on the teacher only.");
 }

@@ -111,7 +111,7 @@ fn reward_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &Runs, refused: Opt
         refused,
     );
     if reward.max_tokens == 0 {
-        caption(ui, "0 takes half the context length, 512 at most.");
+        caption(ui, "0: half the context length, at most 512.");
     }
     number(ui, ("Temperature", "train.reward.temperature"), &mut reward.temperature, 0.01..=10.0, refused);
     number(ui, ("KL weight (β)", "train.reward.beta"), &mut reward.beta, 0.0..=100.0, refused);

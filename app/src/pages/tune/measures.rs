@@ -39,14 +39,14 @@ fn pairs_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
         training.pairs.iter().map(|(step, pairs)| [*step as f64, f64::from(of(pairs))]).collect()
     };
     let curves = [("margin", points(|step| step.margin)), ("accuracy", points(|step| step.accuracy))];
-    measure_ui(ui, palette, ("step pairs", "Pairs of the steps"), &of_pairs(last), curves);
+    measure_ui(ui, palette, ("step pairs", "Training pairs"), &of_pairs(last), curves);
     let numbers = [
         ("Reward of chosen answers", format!("{:.3}", last.chosen_reward)),
         ("Reward of rejected answers", format!("{:.3}", last.rejected_reward)),
     ];
     let curves =
         [("chosen", points(|step| step.chosen_reward)), ("rejected", points(|step| step.rejected_reward))];
-    measure_ui(ui, palette, ("step rewards", "Rewards of their answers"), &numbers, curves);
+    measure_ui(ui, palette, ("step rewards", "Rewards of the answers"), &numbers, curves);
 }
 
 fn of_pairs(pairs: &PreferenceMetrics) -> Vec<(&'static str, String)> {
@@ -70,7 +70,7 @@ fn held_out_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
     let margins = pairs().map(|(step, pairs)| [step, f64::from(pairs.margin)]);
     let accuracies = pairs().map(|(step, pairs)| [step, f64::from(pairs.accuracy)]);
     let curves = [("margin", margins.collect()), ("accuracy", accuracies.collect())];
-    measure_ui(ui, palette, ("pairs", "Pairs that are held out"), &of_pairs(&last), curves);
+    measure_ui(ui, palette, ("pairs", "Held-out pairs"), &of_pairs(&last), curves);
 }
 
 fn rewards_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
@@ -81,7 +81,7 @@ fn rewards_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
         ("Answers that ended", format::percent(f64::from(last.ended))),
         (UNIFORM, format::percent(f64::from(last.uniform_groups))),
     ];
-    numbers.extend(last.kl.map(|kl| ("KL to the first weights", format!("{kl:.4}"))));
+    numbers.extend(last.kl.map(|kl| ("KL to the initial weights", format!("{kl:.4}"))));
     numbers.extend(last.clipped.map(|share| ("Clipped", format::percent(f64::from(share)))));
     let points = |of: fn(&RewardMetrics) -> f32| {
         training.rewards.iter().map(|(step, rewards)| [*step as f64, f64::from(of(rewards))]).collect()
@@ -90,7 +90,7 @@ fn rewards_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
         ("mean reward", points(|step| step.reward)),
         ("without variance", points(|step| step.uniform_groups)),
     ];
-    measure_ui(ui, palette, ("rewards", "Answers of the model"), &numbers, curves);
+    measure_ui(ui, palette, ("rewards", "Model answers"), &numbers, curves);
 }
 
 /// A card with the last numbers, and two curves.

@@ -43,25 +43,25 @@ pub(super) fn recipes_ui(
         }
     });
     let Some(recipe) = chosen else {
-        caption(ui, "A recipe fills in all that follows; without one, choose it yourself.");
+        caption(ui, "A recipe fills in everything below; without one, choose it yourself.");
         return;
     };
     // Where the command line has Markdown's marks, a page has its own type.
     let format = recipe.format().replace('`', "");
-    caption(ui, format!("It learns {}. Its data: {format}.", recipe.learns));
+    caption(ui, format!("Task: {}. Data: {format}.", recipe.learns));
     caption(ui, recipe.row);
     if plain(ui, icons::ICON_SAVE, "Save an example")
-        .on_hover_text("This row, as a file to begin your own with")
+        .on_hover_text("This row as a file, as a start for your own")
         .clicked()
     {
         context.asks.save =
             Some((format!("{}.jsonl", recipe.name), format!("{}\n", recipe.row).into_bytes()));
     }
-    caption(ui, format!("It is measured by {}.", recipe.measured()));
+    caption(ui, format!("Measured by {}.", recipe.measured()));
     if *learns_from == LearnsFrom::Tasks
         && let Some(expected) = recipe.expected
     {
-        caption(ui, format!("Expect {expected}."));
+        caption(ui, format!("Expected result: {expected}."));
     }
     measure_ui(ui, context, recipe);
 }

@@ -87,7 +87,7 @@ pub(super) fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Error
         draft.set_learning_rate(rate);
     }
     prompt_loss_ui(ui, &mut draft.train, refused);
-    caption(ui, "Schedule, precision and all other settings of training are on Train.");
+    caption(ui, "Schedule, precision and all other training settings are on Train.");
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ impl Column {
                         ui,
                         ready,
                         icons::ICON_SHOW_CHART,
-                        "Show how undecided the model was at every token",
+                        "Show the model's uncertainty at every token",
                     );
                     (copy, survey)
                 },
@@ -87,7 +87,7 @@ impl Column {
             let Some((request, text)) = self.request.zip(text) else {
                 ui.set_min_height(180.0);
                 if silence.is_none() {
-                    quiet_text(ui, "What the model writes appears here.");
+                    quiet_text(ui, "The model's text appears here.");
                 }
                 return;
             };

@@ -40,7 +40,7 @@ impl WritePage {
         let count = earlier.len().to_string();
         let mut wanted = None;
         card(ui, |ui| {
-            fold(ui, context.preferences, "write:history", ("Written before", &count), true, |ui, _| {
+            fold(ui, context.preferences, "write:history", ("History", &count), true, |ui, _| {
                 for (id, text) in &earlier {
                     ui.push_id(id, |ui| {
                         let done =
@@ -77,7 +77,7 @@ fn entry_ui(ui: &mut Ui, text: &Text, writer: &str, comparable: bool) -> Option<
         |ui| quiet(ui, None, &short(&beginning)).on_hover_text("Show this text again").clicked(),
         |ui| {
             let button =
-                |ui: &mut Ui| icon_button(ui, icons::ICON_COMPARE, "Compare with what is shown").clicked();
+                |ui: &mut Ui| icon_button(ui, icons::ICON_COMPARE, "Compare with the current text").clicked();
             ui.add_enabled_ui(comparable, button).inner
         },
     );

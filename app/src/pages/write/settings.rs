@@ -21,7 +21,7 @@ impl WritePage {
             let (column, given) = if self.setting == 1 { (second, Some(seed)) } else { (first, None) };
             sampling_ui(ui, context.state, &mut column.sampling, &mut self.locked, given);
             if self.comparing {
-                caption(ui, "Both columns draw with one seed.");
+                caption(ui, "Both columns use the same seed.");
             }
             stop_ui(ui, &mut column.sampling.stop);
             ui.add_space(space::TIGHT);

@@ -39,7 +39,7 @@ pub(in crate::pages) fn candidates_ui(
                 None => format!("{given} → {}", share(candidate.drawn)),
             },
             hover: format!(
-                "id {} · {:.6} as given, {:.6} after temperature, {:.6} as drawn",
+                "id {} · {:.6} by the model, {:.6} after temperature, {:.6} when drawn",
                 candidate.id, candidate.probability, candidate.tempered, candidate.drawn
             ),
             chosen: Some(candidate.id) == chosen,
@@ -53,7 +53,7 @@ pub(in crate::pages) fn candidates_ui(
         |_| {},
         |ui| {
             ui.add_space(FIGURES_EDGE);
-            caption(ui, "as given → as drawn");
+            caption(ui, "model → drawn");
         },
     );
     let figures = if ui.available_width() < 436.0 { 128.0 } else { 150.0 };
@@ -80,8 +80,8 @@ pub(in crate::pages) fn legend_ui(ui: &mut Ui, palette: &Palette, names: &[(Colo
 fn bars(palette: &Palette) -> [(Color32, &'static str); 3] {
     let [first, second, ..] = palette.series;
     [
-        (first, "as the model gives it"),
+        (first, "the model's probability"),
         (second, "after temperature and penalty"),
-        (palette.accent, "as it is drawn"),
+        (palette.accent, "when drawn"),
     ]
 }

@@ -42,8 +42,7 @@ pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(visible(&token.text)).monospace().size(18.0).color(palette.accent));
             let Some(distribution) = distribution else {
-                let text =
-                    if place == 0 { "The first token has nothing before it." } else { "Asking the model…" };
+                let text = if place == 0 { "The first token has no context." } else { "Asking the model…" };
                 caption(ui, text);
                 return;
             };
@@ -67,7 +66,7 @@ pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'
         if moved_on {
             caption(
                 ui,
-                "The weights have moved on since this was written: this is how the model sees it now.",
+                "The weights have changed since this text was written: these are the probabilities now.",
             );
         }
         pressed.and_then(|place| Some(distribution.candidates.get(place)?.text.clone()))

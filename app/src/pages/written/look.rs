@@ -129,7 +129,7 @@ impl Look {
         let place = self.chosen?;
         let token = all_tokens(text).nth(place)?;
         if text.config.moderation.mode.hides() {
-            caption(ui, "Moderation hides words here, and with them what the model had in mind.");
+            caption(ui, "Moderation hides words here, so the probabilities are hidden too.");
             return None;
         }
         let answered = self.answered.as_ref().filter(|(answered, _)| *answered == place);

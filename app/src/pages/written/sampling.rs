@@ -108,8 +108,8 @@ pub(in crate::pages) fn sampling_ui(
         }
     });
     let line = match *locked {
-        true => "Kept: the same words again give the same text.",
-        false => "Drawn anew for each text.",
+        true => "Kept: the same prompt gives the same text again.",
+        false => "A new seed for each text.",
     };
     caption(ui, line);
 }

@@ -49,9 +49,9 @@ pub(in crate::pages) fn run_of<'a>(source: &WeightSource, state: &'a State) -> O
 pub(in crate::pages) fn silence(source: &WeightSource, state: &State) -> Option<String> {
     let run = run_of(source, state).filter(|run| !run.writes())?;
     Some(if run.scores() {
-        "It scores replies, and writes none.".to_owned()
+        "It scores replies and generates no text.".to_owned()
     } else {
-        format!("It classifies texts, and writes none: {}", run.labels.join(", "))
+        format!("It classifies texts and generates none: {}", run.labels.join(", "))
     })
 }
 

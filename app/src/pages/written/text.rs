@@ -19,8 +19,8 @@ pub(in crate::pages) fn ending(why: TextEnding) -> &'static str {
         TextEnding::By(Ending::EndOfText) => "end of text",
         TextEnding::By(Ending::StopString) => "stop string reached",
         TextEnding::By(Ending::Interrupted) => "stopped",
-        TextEnding::By(Ending::Moderated) => "moderation ended it",
-        TextEnding::Failed => "it failed",
+        TextEnding::By(Ending::Moderated) => "ended by moderation",
+        TextEnding::Failed => "failed",
     }
 }
 
@@ -47,7 +47,7 @@ pub(super) fn text_ui(
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo {
         current_text_value: Some(paper.text().to_owned()),
-        ..WidgetInfo::labeled(Role::Button, true, format!("{name}, tokens by the arrow keys"))
+        ..WidgetInfo::labeled(Role::Button, true, format!("{name}, choose tokens with the arrow keys"))
     });
     let at = |position: egui::Pos2| paper.token_at(ui, palette, position - rect.min);
     let pointed = response.hover_pos().and_then(at);

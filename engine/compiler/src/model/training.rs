@@ -72,7 +72,7 @@ impl TrainingGraphs {
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
     let recipe = Recipe { model: model.clone(), train: train.clone() };
     if train.objective.has_teacher() && train.teacher_model().is_none() {
-        let reason = "train.distil.teacher names a run of a project, and there is none here; a project's Tune page plans it";
+        let reason = "train.distil.teacher names a run of a project, but no project is open; plan it on a project's Tune page";
         return Err(crate::Error::Refused(reason.to_owned()));
     }
     let forward = |batch, dropout, label_smoothing, ignore_index, form| {
@@ -267,7 +267,7 @@ mod tests {
         let theirs = build(&teacher, Purpose::Window { time: 1 }).unwrap().graph.parameters;
         run.train.objective = Objective::Distil;
         let unknown = training_graphs(&run.model, &run.train).unwrap_err().to_string();
-        assert!(unknown.ends_with("Tune page plans it"), "{unknown}");
+        assert!(unknown.ends_with("Tune page"), "{unknown}");
         run.train.distil.model = Some(Box::new(teacher));
         for (adapter, precision) in [(None, Precision::F32), (Some(Adapter::default()), Precision::Mixed)] {
             (run.train.adapter, run.train.precision) = (adapter, precision);

@@ -58,13 +58,11 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
     let sensible = request.utilization > 0.0 && request.utilization <= 1.0;
     if !sensible {
         let share = request.utilization;
-        return Err(Error::Refused(format!(
-            "a utilization of {share} is no share of the peak: give one above 0 and at most 1"
-        )));
+        return Err(Error::Refused(format!("utilization must be above 0 and at most 1 (got {share})")));
     }
     let price = request.price.unwrap_or(gpu.price);
     if !price.is_finite() || price < 0.0 {
-        return Err(Error::Refused(format!("a price of {price} dollars is none: give one of 0 or more")));
+        return Err(Error::Refused(format!("the price must be at least 0 dollars (got {price})")));
     }
     let sizes = Sizes::of(config)?;
     let windows = config.train.batch_size * config.train.accumulate;
@@ -75,7 +73,7 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
     let gpus = request.gpus.or(fewest).unwrap_or(1);
     if gpus == 0 || gpus > windows {
         return Err(Error::Refused(format!(
-            "a step of {windows} windows gives {gpus} GPUs nothing to divide; change train.batch_size or train.accumulate"
+            "a step of {windows} windows cannot be divided among {gpus} GPUs; change train.batch_size or train.accumulate"
         )));
     }
     // As many windows at once as fit, since larger products use a GPU better.
@@ -181,18 +179,18 @@ fn assumptions(
         format!("{price} US dollars per hour and GPU ({stated})"),
         "FSDP2 shards weights, gradients and optimizer state, in 32 bits, over all GPUs, and gathers two blocks at a time in bfloat16"
             .to_owned(),
-        format!("{activations}; communication hides behind the computation, evaluations and checkpoints are not counted"),
+        format!("{activations}; communication overlaps with computation; evaluations and checkpoints are not counted"),
     ];
     // What a bundle's train.py takes by itself.
     let default = config.train.batch_size.min(each);
     if at_once != default {
         all.push(format!(
-            "{at_once} windows at once on each GPU: `--micro-batch {at_once}`, without which it is {default}"
+            "{at_once} windows at once on each GPU: `--micro-batch {at_once}` (default {default})"
         ));
     }
     if busy < 1.0 {
         all.push(format!(
-            "the windows of a step do not divide evenly, so that the GPUs wait {:.0} % of the time",
+            "the windows of a step do not divide evenly: the GPUs idle {:.0} % of the time",
             100.0 * (1.0 - busy)
         ));
     }
@@ -252,7 +250,7 @@ mod tests {
         // 480 windows by four: eight GPUs have sixty each, which an H100 holds at once.
         let (windows, lines) = said(&config, 8);
         assert_eq!((windows, config.train.batch_size), (60, 4));
-        assert!(has(&lines, "`--micro-batch 60`, without which it is 4"), "{lines:?}");
+        assert!(has(&lines, "`--micro-batch 60` (default 4)"), "{lines:?}");
         for gpus in [1, 8] {
             assert!(
                 has(&said(&config, gpus).1, "computes in bfloat16") && has(&lines, "`--bf16`"),
@@ -297,7 +295,7 @@ mod tests {
         let config = presets::preset("gpt2-124m").unwrap();
         let refused = |request: ClusterRequest| cluster_plan(&config, &request).unwrap_err().to_string();
         let many = refused(ClusterRequest { gpus: Some(481), ..ClusterRequest::default() });
-        assert!(many.contains("a step of 480 windows gives 481 GPUs nothing to divide"), "{many}");
+        assert!(many.contains("a step of 480 windows cannot be divided among 481 GPUs"), "{many}");
         assert!(refused(ClusterRequest { price: Some(-1.0), ..ClusterRequest::default() }).contains("price"));
         // Seven divide 480 windows into 69 for most of them: a part of the time some wait.
         let (seven, eight) = (plan(&config, Some(7)), plan(&config, Some(8)));

@@ -179,12 +179,12 @@ fn what_is_wrong_is_said_with_its_field() {
         (json!([]), "expected a JSON object, found a list"),
         (
             json!({ "question": 1 }),
-            "none of the formats that are known: it has the keys [question]; known are `messages`, `conversations` (ShareGPT), \
-             `instruction` and `output` (Alpaca), `chosen` and `rejected`, `prompt` and `completion`, `text`",
+            "unknown format with the keys [question]; known formats have `messages`, `conversations` (ShareGPT), `instruction` and \
+             `output` (Alpaca), `chosen` and `rejected`, `prompt` and `completion`, or `text`",
         ),
         (
             json!({ "prompt": "a" }),
-            "`prompt` has no answer beside it: expected `completion`, or `chosen` and `rejected`",
+            "`prompt` has no answer: expected `completion`, or `chosen` and `rejected`",
         ),
         (json!({ "text": 1 }), "`text`: expected a string, found a number"),
         (json!({ "text": " " }), "`text`: empty"),

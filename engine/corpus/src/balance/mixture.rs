@@ -109,8 +109,8 @@ impl Mixture {
         Ok(Some(CorpusTable {
             key: "mixture".to_owned(),
             title: "Mixture".to_owned(),
-            note: "In which shares a run sees the sources, and how often it sees each when it sees as much text as there is; \
-                   past four times a repetition teaches little (Muennighoff et al. 2023)."
+            note: "The share of each source in a run, and how often each is read in as much text as the corpus holds; more than four repetitions \
+                teach little (Muennighoff et al. 2023)."
                 .to_owned(),
             columns: vec![
                 Column::new("Source", Unit::Text),
@@ -226,5 +226,5 @@ fn reason(source: &str, cap: Cap) -> String {
     let documents = cap.documents.map(|most| format!("{most} documents"));
     let bytes = cap.bytes.map(|most| format!("{most} bytes"));
     let caps: Vec<String> = [documents, bytes].into_iter().flatten().collect();
-    format!("drawn by lot: {source} may have at most {}", caps.join(" and "))
+    format!("random sample: {source} may have at most {}", caps.join(" and "))
 }

@@ -119,7 +119,8 @@ impl Safety {
             return Vec::new();
         }
         let words = self.entries.iter().zip(self.words.iter().copied()).collect();
-        let note = format!("{} of {} kept documents hold words of the list.", self.affected, self.examined);
+        let note =
+            format!("{} of {} kept documents contain words of the list.", self.affected, self.examined);
         let mut tables = vec![self.ranked("safety", "Listed words", note, "Word", words)];
         if !self.occurrences.is_empty() {
             let sources = self.sources.iter().map(|(name, counts)| (name, *counts)).collect();
@@ -131,7 +132,8 @@ impl Safety {
             tables.push(CorpusTable {
                 key: "safety_places".to_owned(),
                 title: "Where listed words stand".to_owned(),
-                note: "A few documents, drawn by lot; listed words and personal data are masked.".to_owned(),
+                note: "A random sample of these documents; listed words and personal data are masked."
+                    .to_owned(),
                 columns: ["Document", "Source", "Around the word"]
                     .map(|title| Column::new(title, Unit::Text))
                     .to_vec(),

@@ -89,7 +89,7 @@ pub fn tables(raw: &Tally, kept: &Tally) -> Vec<CorpusTable> {
         let told = rows.iter().any(|(name, ..)| name != UNKNOWN);
         if told {
             let note = match key {
-                "language" => "As the records say it, and as it was identified where they say nothing.",
+                "language" => "From the records, or detected if they do not state it.",
                 _ => "",
             };
             if key == "language" {

@@ -138,9 +138,7 @@ impl Terms {
         });
         let missing = self.sides.iter().map(|side| side.missing).max().unwrap_or(0);
         let bound = if missing > 0 {
-            format!(
-                " Memory is bounded: each neighbour may have been counted up to {missing} times too seldom."
-            )
+            format!(" Memory is bounded: each neighbour may be undercounted by up to {missing}.")
         } else {
             String::new()
         };
@@ -148,8 +146,8 @@ impl Terms {
             key: "terms".to_owned(),
             title: "Pairs of terms".to_owned(),
             note: format!(
-                "How often each stands in what was kept, and the words within {} of it: those that tell it from the other term, by \
-                 log-odds with a prior (Monroe et al. 2008), and those that stand there most.{bound}",
+                "How often each term occurs in the kept text, and the words within {} of it: the most distinctive compared with the other term, by \
+                 log-odds with a prior (Monroe et al. 2008), and the most frequent.{bound}",
                 self.window
             ),
             columns: vec![

@@ -131,7 +131,7 @@ fn listed_words_are_counted_and_shown_masked() {
     safety.add(&document("b", "web", "Nothing, viler or not."), mask);
     safety.add(&document("c", "books", "vile"), mask);
     let tables = safety.tables();
-    assert_eq!(tables[0].note, "2 of 3 kept documents hold words of the list.");
+    assert_eq!(tables[0].note, "2 of 3 kept documents contain words of the list.");
     let count = |name: &str, found: u64, documents: u64| -> [CorpusCell; 3] {
         [name.into(), found.into(), documents.into()]
     };
@@ -221,7 +221,7 @@ fn caps_draw_by_lot_and_not_by_order() {
     let beyond = mixture.beyond_caps(&sources, &candidates);
     let numbers: Vec<u32> = beyond.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, [0, 4, 6]);
-    assert_eq!(beyond[0].1, "drawn by lot: a may have at most 2 documents");
+    assert_eq!(beyond[0].1, "random sample: a may have at most 2 documents");
     candidates.reverse();
     assert_eq!(mixture.beyond_caps(&sources, &candidates), beyond);
     assert!(Mixture::default().beyond_caps(&sources, &candidates).is_empty());

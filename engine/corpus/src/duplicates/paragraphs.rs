@@ -151,7 +151,7 @@ impl Index {
         kept.truncate(kept.trim_end().len());
         if kept.is_empty() {
             let reason = format!(
-                "all of its paragraphs of so many words, {repeated}, stand in earlier documents, and there is no other text"
+                "all of its paragraphs of so many words, {repeated}, occur in earlier documents, and there is no other text"
             );
             return Outcome::Dropped(Reason::new("minimum_words", reason));
         }

@@ -54,7 +54,7 @@ pub async fn judge_sample(
 ) -> Result<SampleJudgement> {
     if count > MAX_JUDGED {
         return Err(Error::Invalid(format!(
-            "a sample of {count} documents is more than {MAX_JUDGED}: clean all of them instead"
+            "a sample of {count} documents exceeds {MAX_JUDGED}: clean all of them instead"
         )));
     }
     let worker = Worker::new(recipe.clone(), files)?;

@@ -48,36 +48,34 @@ impl At {
     fn sentence(self) -> &'static str {
         match self {
             Self::Extraction => {
-                "Takes the article out of a web page, the prose out of wikitext and the text out of a PDF; what holds none goes."
+                "Extracts the article from a web page, the prose from wikitext and the text from a PDF; drops documents without any."
             }
             Self::Repair => {
-                "Mends characters that were decoded wrongly, brings Unicode to one form (NFC), and tidies control characters, white \
-                 space and line ends."
+                "Repairs wrongly decoded characters, normalises Unicode (NFC), and cleans up control characters, white space and line ends."
             }
             Self::Rule(_) => "",
             Self::Contamination => {
-                "Takes away documents that share long runs of words with the texts that a model will be measured on: a model that \
-                 has read the answers is not being measured."
+                "Drops documents that share long runs of words with evaluation texts: a model that has read the answers cannot be evaluated on them."
             }
             Self::Personal => {
-                "Finds e-mail addresses, telephone numbers, account and card numbers, IP addresses, secrets and listed names, and \
-                 puts a placeholder in their place."
+                "Finds e-mail addresses, telephone numbers, account and card numbers, IP addresses, secrets and listed names, and replaces each by a \
+                 placeholder."
             }
             Self::Exact => {
-                "Keeps the first of documents with the same words, whatever their case, punctuation and white space, and of source \
-                 code with the same bytes: what is read twice is learned by heart."
+                "Keeps the first of several documents with the same words, ignoring case, punctuation and white space; source code must have the \
+                 same bytes. Repeated text is memorised."
             }
             Self::Near => {
-                "Keeps one of documents with nearly the same words: found by MinHash, and compared by their true similarity before \
-                 anything goes."
+                "Keeps one of several documents with nearly the same words: found by MinHash, and verified by their true similarity before any is \
+                 dropped."
             }
-            Self::Caps => "Takes documents of a source by lot where the recipe allows it only so many.",
+            Self::Caps => "Keeps a random sample of a source if the recipe limits its share.",
             Self::HeldOut => {
-                "Takes documents out of training that share long runs of words with those held out for validation, so that the \
-                 validation loss means something. Source code is only counted: its files share much."
+                "Drops training documents that share long runs of words with validation documents, so that the validation loss is meaningful. Source \
+                 code is only counted, because its files share much."
             }
             Self::Paragraphs => {
-                "Takes paragraphs out of a document that an earlier one had: notices, menus and licences that many pages repeat."
+                "Removes paragraphs that occurred in an earlier document: notices, menus and licences repeated on many pages."
             }
         }
     }

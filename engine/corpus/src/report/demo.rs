@@ -9,7 +9,7 @@ fn amount(documents: u64, bytes: u64) -> Amount {
 }
 
 fn about(group: Group, name: &str, title: &str) -> About {
-    let sentence = format!("Takes away what {title} names.");
+    let sentence = format!("Removes what {title} names.");
     let [name, title, threshold, paper] =
         [name, title, "0.1 at most", "Gopher (Rae et al., 2021)"].map(str::to_owned);
     About { name, group, title, sentence, threshold, paper, is_off: false }

@@ -97,7 +97,7 @@ fn stages(lines: &mut Lines, report: &CleaningReport) {
     }
     let idle = report.stages.iter().filter(|stage| !stage.acted() && !stage.about.is_off).count();
     if idle > 0 {
-        lines.put(format_args!("{} found nothing to take", number::counted(idle as u64, "further step")));
+        lines.put(format_args!("{} found nothing", number::counted(idle as u64, "further step")));
     }
 }
 
@@ -221,7 +221,7 @@ fn troubles(lines: &mut Lines, report: &CleaningReport) {
         return;
     }
     lines.put(format_args!(
-        "\n{} could not be read, or not whole:",
+        "\n{} could not be read, or only in part:",
         number::of(report.troubles.count, "file or record", "files or records")
     ));
     let kinds = report.troubles.by_kind();

@@ -17,9 +17,9 @@ settings! {
     Address {
     }
     lists {
-        hosts: Vec<String> = Vec::new(), "Hosts whose pages are dropped, as in example.com; those below them too.";
-        hosts_file: Option<String> = None, "A file with one host a line, in addition; lines that begin with # are remarks.";
-        words: Vec<String> = Vec::new(), "Texts that are dropped where their address holds one of these words.";
+        hosts: Vec<String> = Vec::new(), "Hosts whose pages are dropped, such as example.com; including their subdomains.";
+        hosts_file: Option<String> = None, "A file with additional hosts, one per line; lines that begin with # are comments.";
+        words: Vec<String> = Vec::new(), "Texts are dropped if their address contains one of these words.";
     }
 }
 

@@ -14,11 +14,11 @@ use crate::personal::lists;
 settings! {
     /// Drops texts that hold words of your list.
     Blocklist {
-        maximum_words: usize = 0, 0 to 1_000_000_000, "Most of them that a text may hold; 0 drops it for the first.";
+        maximum_words: usize = 0, 0 to 1_000_000_000, "Most matches allowed in a text; 0 drops a text at its first match.";
     }
     lists {
-        words: Vec<String> = Vec::new(), "Words and phrases, found whole and whatever their case.";
-        file: Option<String> = None, "A file with one of them a line, in addition; lines that begin with # are remarks.";
+        words: Vec<String> = Vec::new(), "Words and phrases, matched as whole words, ignoring case.";
+        file: Option<String> = None, "A file with additional words, one per line; lines that begin with # are comments.";
     }
 }
 

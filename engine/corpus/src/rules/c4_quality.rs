@@ -24,18 +24,18 @@ settings! {
     /// Takes away lines that are not sentences, and drops texts with too few of these, with code or with filler.
     C4Quality {
         require_terminal_punctuation: bool = true, 0 to 1,
-            "Lines that end in none of . ? ! \" ' go. The FineWeb recipe switches this off.";
+            "Removes lines that do not end in . ? ! \" or '. The FineWeb recipe switches this off.";
         minimum_words_per_line: usize = 5, 0 to 10_000,
-            "Lines of fewer words go: 5 in the paper and in TensorFlow Datasets, 3 in datatrove and so in FineWeb.";
-        maximum_word_length: usize = 1000, 1 to 1_000_000_000, "Lines with a longer word go, in characters.";
+            "Removes lines with fewer words: 5 in the paper and in TensorFlow Datasets, 3 in datatrove and so in FineWeb.";
+        maximum_word_length: usize = 1000, 1 to 1_000_000_000, "Removes lines with a longer word, in characters.";
         minimum_sentences: usize = 3, 0 to 1_000_000,
-            "Texts with fewer sentences on the lines that stay are dropped: 3 in the paper and in TensorFlow Datasets, 5 in datatrove.";
+            "Drops texts with fewer sentences on the kept lines: 3 in the paper and in TensorFlow Datasets, 5 in datatrove.";
         remove_citations: bool = true, 0 to 1,
-            "Citation marks such as [1], [edit] and [citation needed] are removed.";
-        remove_javascript_lines: bool = true, 0 to 1, "Lines that mention JavaScript go.";
-        remove_policy_lines: bool = true, 0 to 1, "Lines about cookies, privacy policies and terms of use go.";
-        drop_lorem_ipsum: bool = true, 0 to 1, "Texts with a line of lorem ipsum are dropped.";
-        drop_curly_brackets: bool = true, 0 to 1, "Texts with a line that holds { are dropped: they are code.";
+            "Removes citation marks such as [1], [edit] and [citation needed].";
+        remove_javascript_lines: bool = true, 0 to 1, "Removes lines that mention JavaScript.";
+        remove_policy_lines: bool = true, 0 to 1, "Removes lines about cookies, privacy policies and terms of use.";
+        drop_lorem_ipsum: bool = true, 0 to 1, "Drops texts with a line of lorem ipsum.";
+        drop_curly_brackets: bool = true, 0 to 1, "Drops texts with a line that contains {: they are code.";
     }
 }
 

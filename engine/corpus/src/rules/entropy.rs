@@ -8,13 +8,13 @@ use crate::entropy::entropy_of;
 settings! {
     /// Drops texts of one character over and over, encoded data, and keys hit at random.
     Entropy {
-        minimum_characters: usize = 40, 1 to 1_000_000, "Shorter texts pass: too little to tell by.";
+        minimum_characters: usize = 40, 1 to 1_000_000, "Shorter texts pass: too little data.";
         minimum_bits: f64 = 2.5, 0 to 16,
             "Least entropy of the characters, in bits. English has 4.0 to 4.6, a line of dashes 0.";
         maximum_bits: f64 = 5.6, 0 to 16,
             "Greatest entropy of the characters, in bits, in texts that are mostly ASCII. Base64 has close to 6, technical prose up to 5.4.";
         maximum_consonant_run_fraction: f64 = 0.15, 0 to 1,
-            "Most Latin letters within runs of five consonants or more, as a share. English has below 0.01, random letters half.";
+            "Largest share of Latin letters within runs of five consonants or more. English has below 0.01, random letters half.";
     }
 }
 
@@ -36,7 +36,7 @@ impl Entropy {
         if counts.characters < self.minimum_characters {
             return Ok(());
         }
-        let (bits, what) = (entropy_of(&counts.bins), "bits of entropy a character");
+        let (bits, what) = (entropy_of(&counts.bins), "bits of entropy per character");
         at_least!(self.minimum_bits, what, bits)?;
         if counts.characters * 10 >= text.len() * 9 {
             at_most!(self.maximum_bits, what, bits)?;

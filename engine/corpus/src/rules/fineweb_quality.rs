@@ -14,12 +14,12 @@ use super::words::is_sentence_end;
 settings! {
     /// Drops texts that are lists, menus or tables rather than prose.
     FinewebQuality {
-        minimum_line_punctuation_fraction: f64 = 0.12, 0 to 1, "Fewest lines that end like a sentence, as a share.";
-        maximum_short_line_fraction: f64 = 0.67, 0 to 1, "Most short lines, as a share.";
-        short_line_length: usize = 30, 0 to 1_000_000, "Characters up to which a line is short.";
+        minimum_line_punctuation_fraction: f64 = 0.12, 0 to 1, "Smallest share of lines that end like a sentence.";
+        maximum_short_line_fraction: f64 = 0.67, 0 to 1, "Largest share of short lines.";
+        short_line_length: usize = 30, 0 to 1_000_000, "Longest short line, in characters.";
         maximum_character_duplicate_fraction: f64 = 0.01, 0 to 1,
-            "Most characters in lines that were there before, as a share of the text: 0.01 in datatrove, by which FineWeb was made; the paper prints 0.1.";
-        maximum_line_feed_word_ratio: f64 = 0.3, 0 to 1000, "Most line feeds for each word and punctuation mark.";
+            "Largest share of characters in repeated lines: 0.01 in datatrove, by which FineWeb was made; the paper prints 0.1.";
+        maximum_line_feed_word_ratio: f64 = 0.3, 0 to 1000, "Most line feeds per word or punctuation mark.";
     }
 }
 
@@ -50,6 +50,6 @@ impl FinewebQuality {
         let what = "share of characters in repeated lines";
         at_most!(self.maximum_character_duplicate_fraction, what, repeated)?;
         let value = share(feeds, measured.words().len());
-        at_most!(self.maximum_line_feed_word_ratio, "line feeds for each word", value)
+        at_most!(self.maximum_line_feed_word_ratio, "line feeds per word", value)
     }
 }

@@ -16,16 +16,16 @@ settings! {
     /// Drops texts whose spelling is far from that of the rest of the corpus.
     Gibberish {
         deviations: f64 = 8.0, 0 to 1000,
-            "How far above the median a text's bits per character may lie, in deviations of the corpus' scores.";
+            "Largest distance of a text's bits per character above the median, in deviations of the corpus's scores.";
         margin: f64 = 1.0, 0 to 16,
-            "How far above the median, in bits, texts are kept in any case: in an even corpus deviations are tiny.";
+            "Distance above the median, in bits, below which texts are always kept: in an even corpus, deviations are tiny.";
         minimum_documents: usize = 100, 1 to 1_000_000_000,
-            "With fewer texts there is no telling what is ordinary, and all pass.";
+            "With fewer texts all pass: there is no reliable median.";
         minimum_corpus_characters: usize = 100_000, 1 to 1_000_000_000,
-            "With less text the model knows too little, and all pass.";
-        minimum_characters: usize = 40, 0 to 1_000_000, "Shorter texts pass: their score says little.";
+            "With less text all pass: the model knows too little.";
+        minimum_characters: usize = 40, 0 to 1_000_000, "Shorter texts pass: their score is unreliable.";
         language_confidence: f64 = 0.95, 0 to 1,
-            "Texts in a language that is told with this confidence stay: another language is no gibberish.";
+            "Texts in a language detected with this confidence pass: another language is not gibberish.";
     }
 }
 
@@ -90,7 +90,7 @@ impl Gibberish {
         if text.chars().take(self.minimum_characters).count() < self.minimum_characters {
             return Ok(());
         }
-        let what = "bits per character, under a model of the texts that were kept";
+        let what = "bits per character, under a model of the kept texts";
         Reason::above("deviations", what, model.bits_per_character(text), highest)
     }
 }

@@ -14,15 +14,15 @@ const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "
 settings! {
     /// Drops texts whose words or lines are not those of prose.
     GopherQuality {
-        minimum_words: usize = 50, 0 to 1_000_000_000, "Fewest words, punctuation left out.";
-        maximum_words: usize = 100_000, 1 to 1_000_000_000, "Most words, punctuation left out.";
-        minimum_mean_word_length: f64 = 3.0, 0 to 1000, "Least mean length of a word, in characters.";
-        maximum_mean_word_length: f64 = 10.0, 0 to 1_000_000, "Greatest mean length of a word, in characters.";
+        minimum_words: usize = 50, 0 to 1_000_000_000, "Fewest words, without punctuation.";
+        maximum_words: usize = 100_000, 1 to 1_000_000_000, "Most words, without punctuation.";
+        minimum_mean_word_length: f64 = 3.0, 0 to 1000, "Least mean word length, in characters.";
+        maximum_mean_word_length: f64 = 10.0, 0 to 1_000_000, "Greatest mean word length, in characters.";
         maximum_symbol_word_ratio: f64 = 0.1, 0 to 1000,
-            "Most number signs, or most ellipses, for each word and punctuation mark.";
-        maximum_bullet_line_fraction: f64 = 0.9, 0 to 1, "Most lines that begin with a bullet or dash, as a share.";
-        maximum_ellipsis_line_fraction: f64 = 0.3, 0 to 1, "Most lines that end with an ellipsis, as a share.";
-        minimum_alphabetic_word_fraction: f64 = 0.8, 0 to 1, "Fewest words with a letter in them, as a share.";
+            "Most number signs, or most ellipses, per word or punctuation mark.";
+        maximum_bullet_line_fraction: f64 = 0.9, 0 to 1, "Largest share of lines that begin with a bullet or dash.";
+        maximum_ellipsis_line_fraction: f64 = 0.3, 0 to 1, "Largest share of lines that end with an ellipsis.";
+        minimum_alphabetic_word_fraction: f64 = 0.8, 0 to 1, "Smallest share of words with a letter.";
         minimum_stop_words: usize = 2, 0 to 8,
             "Fewest of the words the, be, to, of, and, that, have, with. 0 for texts that are not English.";
     }
@@ -47,7 +47,7 @@ impl GopherQuality {
         });
         at_least!(self.minimum_words, "words", count as f64)?;
         at_most!(self.maximum_words, "words", count as f64)?;
-        let (what, mean) = ("mean length of a word", share(characters, count));
+        let (what, mean) = ("mean word length", share(characters, count));
         at_least!(self.minimum_mean_word_length, what, mean)?;
         at_most!(self.maximum_mean_word_length, what, mean)
     }
@@ -55,7 +55,7 @@ impl GopherQuality {
     fn symbols(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let (text, words) = (measured.text().as_bytes(), measured.words().len());
         let hashes = memchr_iter(b'#', text).count();
-        at_most!(self.maximum_symbol_word_ratio, "number signs for each word", share(hashes, words))?;
+        at_most!(self.maximum_symbol_word_ratio, "number signs per word", share(hashes, words))?;
         let ellipses = ["...", "…"].map(|ellipsis| memmem::find_iter(text, ellipsis).count()).iter().sum();
         at_most!(self.maximum_symbol_word_ratio, "ellipses for each word", share(ellipses, words))
     }

@@ -10,31 +10,31 @@ settings! {
     /// Drops texts that repeat themselves: their lines, paragraphs, or runs of words.
     GopherRepetition {
         duplicate_paragraph_fraction: f64 = 0.30, 0 to 1,
-            "Most paragraphs that were there before, as a share of all; 1 switches it off.";
+            "Largest share of repeated paragraphs; 1 switches it off.";
         duplicate_paragraph_character_fraction: f64 = 0.20, 0 to 1,
-            "Most characters in paragraphs that were there before, as a share of the text; 1 switches it off.";
+            "Largest share of characters in repeated paragraphs; 1 switches it off.";
         duplicate_line_fraction: f64 = 0.30, 0 to 1,
-            "Most lines that were there before, as a share of all; 1 switches it off.";
+            "Largest share of repeated lines; 1 switches it off.";
         duplicate_line_character_fraction: f64 = 0.20, 0 to 1,
-            "Most characters in lines that were there before, as a share of the text; 1 switches it off.";
+            "Largest share of characters in repeated lines; 1 switches it off.";
         top_2_gram: f64 = 0.20, 0 to 1,
-            "Most characters in the most frequent pair of words, as a share of the text.";
+            "Largest share of characters in the most frequent pair of words.";
         top_3_gram: f64 = 0.18, 0 to 1,
-            "Most characters in the most frequent three words in a row, as a share of the text.";
+            "Largest share of characters in the most frequent three words in a row.";
         top_4_gram: f64 = 0.16, 0 to 1,
-            "Most characters in the most frequent four words in a row, as a share of the text.";
+            "Largest share of characters in the most frequent four words in a row.";
         duplicate_5_grams: f64 = 0.15, 0 to 1,
-            "Most characters in runs of five words that were there before, as a share of the text.";
+            "Largest share of characters in repeated runs of five words.";
         duplicate_6_grams: f64 = 0.14, 0 to 1,
-            "Most characters in runs of six words that were there before, as a share of the text.";
+            "Largest share of characters in repeated runs of six words.";
         duplicate_7_grams: f64 = 0.13, 0 to 1,
-            "Most characters in runs of seven words that were there before, as a share of the text.";
+            "Largest share of characters in repeated runs of seven words.";
         duplicate_8_grams: f64 = 0.12, 0 to 1,
-            "Most characters in runs of eight words that were there before, as a share of the text.";
+            "Largest share of characters in repeated runs of eight words.";
         duplicate_9_grams: f64 = 0.11, 0 to 1,
-            "Most characters in runs of nine words that were there before, as a share of the text.";
+            "Largest share of characters in repeated runs of nine words.";
         duplicate_10_grams: f64 = 0.10, 0 to 1,
-            "Most characters in runs of ten words that were there before, as a share of the text.";
+            "Largest share of characters in repeated runs of ten words.";
     }
 }
 

@@ -9,12 +9,12 @@ settings! {
     /// Drops texts in other languages than these.
     Language {
         minimum_confidence: f64 = 0.3, 0 to 1,
-            "Least confidence that the language is the one found, where 1 is certain. FineWeb asks 0.65 of fastText, whose figure is another.";
-        minimum_characters: usize = 100, 0 to 1_000_000, "Shorter texts pass: too little to tell by.";
+            "Least confidence of the detection, where 1 is certain. FineWeb uses 0.65 with fastText, whose scale is different.";
+        minimum_characters: usize = 100, 0 to 1_000_000, "Shorter texts pass: too little data.";
     }
     lists {
         languages: Vec<String> = vec!["eng".into()],
-            "Languages that stay, by ISO 639-3 code, as in eng or deu; empty for all that are told with confidence.";
+            "Languages to keep, by ISO 639-3 code, such as eng or deu; empty for every language detected with confidence.";
     }
 }
 
@@ -87,7 +87,7 @@ impl Language {
             return Ok(());
         }
         let Some(found) = measured.language() else {
-            return Err(Reason::new("languages", "no language could be told"));
+            return Err(Reason::new("languages", "no language detected"));
         };
         if !self.languages.is_empty() && !self.languages.iter().any(|code| code == found.code) {
             let asked = self.languages.join(", ");

@@ -7,8 +7,8 @@ use super::threshold::settings;
 settings! {
     /// Drops texts that are too short to teach anything, or too long to be one document.
     Length {
-        minimum_words: usize = 10, 0 to 1_000_000_000, "Fewest words, punctuation left out.";
-        maximum_words: usize = 10_000_000, 1 to 1_000_000_000, "Most words, punctuation left out.";
+        minimum_words: usize = 10, 0 to 1_000_000_000, "Fewest words, without punctuation.";
+        maximum_words: usize = 10_000_000, 1 to 1_000_000_000, "Most words, without punctuation.";
     }
 }
 

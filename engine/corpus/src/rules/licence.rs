@@ -6,11 +6,11 @@ use super::threshold::settings;
 settings! {
     /// Keeps texts under the licences that you list.
     Licence {
-        keep_unknown: bool = false, 0 to 1, "Whether texts stay of which nothing says under which licence they are.";
+        keep_unknown: bool = false, 0 to 1, "Whether to keep texts without a stated licence.";
     }
     lists {
         allowed: Vec<String> = ALLOWED.map(str::to_owned).to_vec(),
-            "Licences that stay: SPDX names as in CC-BY-4.0, in any case; one that ends in * stands for all that begin so.";
+            "Licences to keep: SPDX names such as CC-BY-4.0, in any case; a final * matches every continuation.";
     }
 }
 
@@ -40,7 +40,7 @@ impl Licence {
                 Err(Reason::new("allowed", format!("licence: {licence}, which is not in the list")))
             }
             None if self.keep_unknown => Ok(()),
-            None => Err(Reason::new("keep_unknown", "nothing says under which licence it is")),
+            None => Err(Reason::new("keep_unknown", "no licence is stated")),
         }
     }
 }

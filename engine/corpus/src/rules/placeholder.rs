@@ -11,12 +11,12 @@ use crate::error::Result;
 settings! {
     /// Drops filler Latin, and short texts that say little more than "coming soon".
     Placeholder {
-        drop_filler_latin: bool = true, 0 to 1, "Texts with lorem ipsum or its best-known phrases are dropped.";
-        short_text_words: usize = 100, 0 to 1_000_000, "Texts of up to so many words are dropped for a single phrase.";
-        maximum_phrases_per_thousand_words: f64 = 20.0, 0 to 1000, "In longer texts, most phrases for each thousand words.";
+        drop_filler_latin: bool = true, 0 to 1, "Drops texts with lorem ipsum or its best-known phrases.";
+        short_text_words: usize = 100, 0 to 1_000_000, "Drops texts of up to this many words for a single phrase.";
+        maximum_phrases_per_thousand_words: f64 = 20.0, 0 to 1000, "In longer texts: most phrases per thousand words.";
     }
     lists {
-        phrases: Vec<String> = PHRASES.split('|').map(str::to_owned).collect(), "What such texts say, whatever the case.";
+        phrases: Vec<String> = PHRASES.split('|').map(str::to_owned).collect(), "Phrases of placeholder texts, in any case.";
     }
 }
 
@@ -71,8 +71,7 @@ impl PlaceholderFinder {
             let text = format!("a text of {words} words that says {:?}", phrase.to_lowercase());
             return Err(Reason::new("short_text_words", text));
         }
-        let (what, rate) =
-            ("placeholder phrases for each thousand words", 1000.0 * count as f64 / words as f64);
+        let (what, rate) = ("placeholder phrases per thousand words", 1000.0 * count as f64 / words as f64);
         at_most!(settings.maximum_phrases_per_thousand_words, what, rate)
     }
 }

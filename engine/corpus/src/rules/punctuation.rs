@@ -8,7 +8,7 @@ settings! {
     /// Drops texts that are more marks than words: tables, drawings of characters, remains of a page's layout.
     Punctuation {
         maximum_punctuation_word_ratio: f64 = 0.5, 0 to 1000,
-            "Most punctuation marks for each word. English prose has 0.1 to 0.25 of them, dialogue up to 0.35, technical notes up to 1.";
+            "Most punctuation marks per word. English prose has 0.1 to 0.25, dialogue up to 0.35, technical notes up to 1.";
     }
 }
 
@@ -22,6 +22,6 @@ impl Punctuation {
         let marks = all.iter().filter(|word| word.is_symbols()).count();
         // Marks alone are as bad as can be: they count as if a word were there.
         let ratio = share(marks, (all.len() - marks).max(1));
-        at_most!(self.maximum_punctuation_word_ratio, "punctuation marks for each word", ratio)
+        at_most!(self.maximum_punctuation_word_ratio, "punctuation marks per word", ratio)
     }
 }

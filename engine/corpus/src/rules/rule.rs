@@ -70,31 +70,31 @@ macro_rules! rules {
 
 rules! {
     Language "language", "Language", "whatlang, after Cavnar and Trenkle 1994", true,
-        "Keeps texts in the languages that you list. A small model learns one language from what would only hint at five.";
+        "Keeps texts in the listed languages. A small model learns one language better than five.";
     GopherRepetition "gopher-repetition", "Repetition (Gopher)", "Gopher, Rae et al. 2021, arXiv:2112.11446, table A1", true,
-        "Drops texts that say the same lines, paragraphs or phrases again and again: a model picks up loops first of all.";
+        "Drops texts that repeat lines, paragraphs or phrases: models learn loops first.";
     GopherQuality "gopher-quality", "Prose (Gopher)", "Gopher, Rae et al. 2021, arXiv:2112.11446, appendix A1.1", true,
         "Drops texts that do not look like prose: too few words, odd word lengths, mostly symbols, bullets or cut-off lines.";
     C4Quality "c4-quality", "Sentences (C4)", "C4, Raffel et al. 2020, arXiv:1910.10683, section 2.2, and TensorFlow Datasets", true,
-        "Takes away lines that are no sentences (menus, cookie notices, scripts), and drops texts with too few sentences left.";
+        "Removes lines that are not sentences (menus, cookie notices, scripts), and drops texts with too few sentences.";
     FinewebQuality "fineweb-quality", "Lists and menus (FineWeb)", "FineWeb, Penedo et al. 2024, arXiv:2406.17557, section 3.3, with datatrove's numbers", true,
-        "Drops texts that are lists rather than writing: few lines that end like a sentence, many short ones, many repeated.";
+        "Drops lists: few lines that end like a sentence, many short lines, many repeated ones.";
     Length "length", "Length", "Glasshouse's own bounds", true,
-        "Drops texts that are too short to teach anything or too long to be one document.";
+        "Drops texts that are too short to teach anything or too long for one document.";
     Punctuation "punctuation", "Punctuation", "Glasshouse's own bound", true,
-        "Drops texts with more marks than prose can have: tables, drawings made of characters, remains of a page's layout.";
+        "Drops texts with too many marks for prose: tables, character drawings, page layout.";
     Placeholder "placeholder", "Placeholders", "C4's lorem ipsum, arXiv:1910.10683, and Glasshouse's own phrases", true,
-        "Drops filler Latin and short texts that say little more than \"coming soon\" or \"page not found\".";
+        "Drops filler Latin and short texts with little more than \"coming soon\" or \"page not found\".";
     Entropy "entropy", "Noise", "Shannon 1948; Glasshouse's own bounds", true,
-        "Drops encoded data, drawn lines and random keys by how evenly their characters are spread; needs no other texts.";
+        "Drops encoded data, drawn lines and random keys by the distribution of their characters.";
     Gibberish "gibberish", "Gibberish", "letter trigrams after Shannon 1948; Glasshouse's own bounds", true,
-        "Learns the spelling of all that was kept, and drops texts that are spelt like nothing else. Runs when all others have.";
+        "Learns the spelling of the kept texts, and drops texts with very different spelling. Runs after all other rules.";
     Blocklist "blocklist", "Blocked words", "after C4's list of bad words, arXiv:1910.10683", false,
-        "Drops texts that hold words of a list that you bring. Lists drop more than they mean to: look at the victims.";
+        "Drops texts with words of your own list. Lists drop more than intended: look at the dropped texts.";
     Licence "licence", "Licences", "the person's own list", false,
-        "Keeps texts under licences that you list, so that you know on what terms the model was trained.";
+        "Keeps texts under the listed licences, so that the terms of the training data are known.";
     Address "address", "Addresses", "after FineWeb's address filter, arXiv:2406.17557", false,
-        "Drops pages of hosts that you list.";
+        "Drops pages of the listed hosts.";
 }
 
 impl Rule {

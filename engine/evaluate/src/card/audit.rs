@@ -13,7 +13,7 @@ pub(super) fn section(evaluation: &Evaluation, audit: Option<&Audit>) -> Markup 
                 h2 { "Audits" }
                 @if audit.weights_crc32c != evaluation.weights_crc32c {
                     p.bad {
-                        "Made of other weights of the run than the figures above: of " (shown(&audit.checkpoint)) ", step " (whole(audit.step)) "."
+                        "Audit of other weights of the run than the evaluation above: of " (shown(&audit.checkpoint)) ", step " (whole(audit.step)) "."
                     }
                 }
                 @for own in &audit.sections { (part(own)) }

@@ -167,7 +167,7 @@ fn model(evaluation: &Evaluation) -> Markup {
             h3 { "Data" }
             div.card {
                 @if model.data.is_empty() {
-                    p.quiet { "What it was trained on is not recorded." }
+                    p.quiet { "The training data is not recorded." }
                 } @else {
                     ul.plain { @for source in &model.data { li { bdi { (shown(source)) } } } }
                 }
@@ -176,7 +176,7 @@ fn model(evaluation: &Evaluation) -> Markup {
                 h3 { "Settings" }
                 div.card {
                     p.note {
-                        @if model.is_from_preset() { "Those that differ from the preset." } @else { "All of them: it began from no preset." }
+                        @if model.is_from_preset() { "Settings that differ from the preset." } @else { "All settings: the run has no preset." }
                     }
                     pre {
                         @for setting in settings.iter().take(SETTINGS_SHOWN) { (shown(setting)) "\n" }
@@ -204,11 +204,11 @@ fn contamination_warning(evaluation: &Evaluation) -> Markup {
                     path d="M10 2.5 L18.5 17.5 H1.5 Z M10 8 V12 M10 14.6 V14.8" {}
                 }
                 div {
-                    b { "Contaminated: the model was trained on part of what it is measured on." }
+                    b { "Contaminated: the evaluation contains parts of the training data." }
                     @for (what, own) in &found {
                         p {
                             "Of " (what) ", " (whole(own.found)) " of " (whole(own.looked_up)) " texts share " (own.n)
-                            "-grams with the training text, " (percent(own.share)) " of all of them. Figures of them are better than those of new text would be."
+                            "-grams with the training text, " (percent(own.share)) " of all of them. These results are better than on unseen text."
                         }
                     }
                 }
@@ -260,8 +260,8 @@ fn cost(evaluation: &Evaluation) -> Markup {
                     dt { "Evaluation" } dd { (duration(evaluation.seconds)) (on(&evaluation.device)) }
                 }
                 p.note {
-                    "Energy was not measured: no meter was read, and a device's rated power is no measure of what a run drew. Multiply the time by what "
-                    "your own meter shows."
+                    "Energy was not measured, and a device's rated power does not give it. Multiply the time by the reading of "
+                    "your own meter."
                 }
             }
         }

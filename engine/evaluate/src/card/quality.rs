@@ -31,7 +31,7 @@ pub(super) fn section(evaluation: &Evaluation) -> Markup {
         @if let Some(own) = likelihood.filter(|own| !own.errors.is_empty()) {
             section #errors {
                 h2 { "Worst cases" }
-                p.lead { "Where it errs most. Each row opens in the lens of the program: the marked token is the one that was predicted badly." }
+                p.lead { "The largest errors. Each row opens in the program's lens; the marked token is the badly predicted one." }
                 @for table in &own.errors { div.card { (tables::table(table)) } }
             }
         }
@@ -52,7 +52,8 @@ fn read(own: &Likelihood) -> Markup {
         p.lead {
             "Held-out text (" (shown(&own.split)) "): " (counted(own.documents, "document")) ", " (whole(own.tokens)) " tokens, " (bytes(own.bytes))
             ". Windows of " (counted(own.window as u64, "token")) " follow one another by " (whole(own.stride as u64)) ", so that "
-            @if own.stride < own.window { "each token is predicted once, from " (whole((own.window - own.stride) as u64)) " tokens or more where there are as many." }
+            @if own.stride < own.window { "each token is predicted once, from " (whole((own.window - own.stride) as u64)) " tokens of context or \
+                more, if there are as many." }
             @else { "each token is predicted once." }
         }
         div.card {
@@ -179,18 +180,14 @@ fn losses(by: &LossBy, mean: Option<f64>) -> Markup {
 fn calibration(own: &Calibration) -> Markup {
     let [before, after] = &own.checked;
     let verdict = match own.temperature {
-        hot if hot > 1.02 => {
-            "It is surer than it is right: dividing its logits by more than 1 predicts better."
-        }
-        cold if cold < 0.98 => {
-            "It is less sure than it is right: dividing its logits by less than 1 predicts better."
-        }
-        _ => "It is about as sure as it is right.",
+        hot if hot > 1.02 => "It is overconfident: dividing its logits by more than 1 predicts better.",
+        cold if cold < 0.98 => "It is underconfident: dividing its logits by less than 1 predicts better.",
+        _ => "It is well calibrated.",
     };
     html! {
         section #calibration {
             h2 { "Calibration" }
-            p.lead { "Whether tokens that it gives a probability of 0.7 are right in 7 of 10 cases (Guo et al. 2017)." }
+            p.lead { "Whether tokens with a probability of 0.7 are right in 7 of 10 cases (Guo et al. 2017)." }
             div.card.side {
                 (chart::reliability(&own.bins))
                 div {
@@ -205,7 +202,9 @@ fn calibration(own: &Calibration) -> Markup {
                         dt { "Error on the same with it" } dd { (metric_cell(after)) }
                     }
                     p { (verdict) }
-                    p.note { "Bars are the share that was right of tokens of about the same confidence, lines their 95 % intervals; the strip below says how many tokens there are. Of fewer than " (CalibrationBin::MIN_TOKENS) " there is no bar." }
+                    p.note { "Bars: accuracy of tokens by their confidence; lines: 95 % intervals; the strip below: numbers of tokens. Bins of fewer \
+                        than " (CalibrationBin::MIN_TOKENS) " \
+                        tokens have no bar." }
                 }
             }
         }

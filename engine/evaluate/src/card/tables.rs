@@ -112,12 +112,12 @@ pub(super) fn comparisons(beside: &[(&Evaluation, Vec<Comparison>)]) -> Markup {
         @if !beside.is_empty() {
             section #comparisons {
                 h2 { "Comparisons" }
-                p.lead { "On the same documents or rows, paired: what makes one of them hard is hard for both and does not widen the interval." }
+                p.lead { "Paired, on the same documents or rows: items that are hard for both models do not widen the interval." }
                 @for (other, comparisons) in beside {
                     h3 { "With " (super::name(other)) }
                     div.card.scroll {
                         @if comparisons.is_empty() {
-                            p.quiet { "They were evaluated on nothing in common." }
+                            p.quiet { "The evaluations have nothing in common." }
                         } @else {
                             table.grid {
                                 thead {
@@ -162,7 +162,7 @@ pub(super) fn contamination(own: &Contamination) -> Markup {
                     } @else if own.looked_up > 0 {
                         "None of " (whole(own.looked_up)) " texts shares a run of words with the training text"
                     } @else {
-                        "No text was long enough to be looked up"
+                        "Every text was too short to look up"
                     }
                 }
                 ": runs of " (own.n) " words, " (percent(own.share)) " of which were found."

@@ -47,10 +47,10 @@ fn beside(task: &TaskReport) -> Markup {
     let names: Vec<&str> =
         task.metrics.iter().map(|own| own.name.as_str()).filter(|name| has(name)).collect();
     html! {
-        h4 { "Beside it, on the same rows" }
+        h4 { "Baselines on the same rows" }
         div.scroll {
             table.grid {
-                thead { tr { th.words { "What" } @for name in &names { th { (title(name)) } th { "This model less it" } } } }
+                thead { tr { th.words { "What" } @for name in &names { th { (title(name)) } th { "This model minus it" } } } }
                 tbody {
                     tr.own {
                         td.words { b { "This model" } }
@@ -73,7 +73,7 @@ fn beside(task: &TaskReport) -> Markup {
                 li {
                     b { bdi { (shown(&other.name)) } } ": " (shown(&other.about))
                     @if let Some((line, reason)) = other.broken.first() {
-                        " Of its results " (counted(other.broken.len() as u64, "line")) " said nothing of a row; line " (whole(*line)) ": " (shown(reason))
+                        " Of its results, " (counted(other.broken.len() as u64, "line")) " had no result for a row; line " (whole(*line)) ": " (shown(reason))
                     }
                 }
             }
@@ -96,8 +96,8 @@ fn value(metric: Option<&Metric>) -> Markup {
 /// How answers are had.
 fn way(kind: AnswerKind) -> &'static str {
     match kind {
-        AnswerKind::Generate => "Answers are written greedily.",
-        AnswerKind::Choose => "The likeliest of the given answers is taken.",
+        AnswerKind::Generate => "Answers are generated greedily.",
+        AnswerKind::Choose => "The likeliest of the given answers counts.",
         AnswerKind::Classify => "Texts are labelled.",
         AnswerKind::Tag => "Words are tagged.",
     }

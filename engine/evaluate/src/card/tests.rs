@@ -157,12 +157,12 @@ fn a_card_says_what_was_found() {
         "3 of 40 texts",
         "Reliability diagram",
         "Loss by place in the window",
-        "surer than it is right",
+        "It is overconfident",
         "Temperature fitted on half of the text, 6,100 tokens",
         "Error on 12,345 tokens of the other half without it",
         "10,000 resamples (10,000 in audits) of documents, windows, texts or rows, seed 0; of more than 2,048 of them",
         "shares of rows, in audits too, and of the bars of the reliability diagram are Wilson's",
-        "Of fewer than 10 there is no bar",
+        "Bins of fewer than 10 tokens have no bar",
         "the first is better",
         "2-other",
         "Of 200 pairs.",
@@ -170,10 +170,10 @@ fn a_card_says_what_was_found() {
         "1.50e15",
         "Energy was not measured",
         "Line 7: plain",
-        "Beside it, on the same rows",
+        "Baselines on the same rows",
         "<bdi>majority</bdi></td><td>2.5000<span class=\"quiet\"> 2.2500 … 2.7500</span></td><td>10.00",
         "line 3: plain",
-        "Made of other weights of the run",
+        "Audit of other weights of the run",
         "step 1,150",
         "<mark> end</mark>",
     ] {
@@ -230,12 +230,12 @@ fn likelihood_by(own: &mut Evaluation) -> &mut [LossBy] {
 #[test]
 fn settings_are_said_to_be_a_preset_s_own_where_there_is_one() {
     let mut own = evaluation("plain");
-    let differ = "Those that differ from the preset.";
+    let differ = "Settings that differ from the preset.";
     own.model.settings = ["preset = layers-1", "train.steps = 7"].map(str::to_owned).into();
     assert!(html(&own, None, &[]).contains(differ));
     own.model.settings.remove(0);
     let page = html(&own, None, &[]);
-    assert!(page.contains("All of them: it began from no preset.") && !page.contains(differ));
+    assert!(page.contains("All settings: the run has no preset.") && !page.contains(differ));
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn too_few_things_are_said_to_be() {
     let own = Evaluation { tasks: vec![task], ..Evaluation::default() };
     let text = markdown(&own);
     // Both say what stands in place of an interval, by the number that decides it.
-    let explained = format!("“too few” stands beside figures of fewer than {MIN_VALUES} things");
+    let explained = format!("show “too few” for fewer than {MIN_VALUES} items");
     assert!(text.contains(&explained) && html(&own, None, &[]).contains(&explained), "{explained}");
     for wanted in
         ["| 1.0000 | too few | 12 pairs |", "| 1.0000 | – | 1,200 pairs |", "story, 100 rows of all levels:"]

@@ -40,7 +40,8 @@ pub(super) fn interval([low, high]: [f64; 2]) -> String {
 }
 
 /// What stands in place of an interval, in words: a figure does not tell whether resamples were drawn.
-pub(super) const NO_INTERVAL: &str = "Where there is no interval, “too few” stands beside figures of fewer than 30 things, and – beside others: every resample gave the same, or none was drawn.";
+pub(super) const NO_INTERVAL: &str = "Figures without an interval show “too few” for fewer than 30 items, and – if all resamples were equal or none \
+    were drawn.";
 
 /// A figure's interval, or what stands in its place ([`NO_INTERVAL`]).
 pub(super) fn interval_of(metric: &Metric) -> String {

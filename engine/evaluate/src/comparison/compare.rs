@@ -97,13 +97,13 @@ impl Pair<'_> {
         let mut aside = String::new();
         let most = one.by_document.len().max(other.by_document.len());
         if shared.len() < most {
-            aside = format!(" Only the {} documents of {most} that both have read count.", shared.len());
+            aside =
+                format!(" Only the {} of {most} documents that both have read are compared.", shared.len());
         }
         let ratios = if same_tokenizer {
             &RATIOS[..]
         } else {
-            aside += " Perplexities and shares of right tokens are not compared, since the tokenizers differ: bits per byte are, which do not \
-                      depend on them.";
+            aside += " Perplexities and token accuracies are not compared, because the tokenizers differ; bits per byte are.";
             &RATIOS[..1]
         };
         for Ratio { name, better, parts, scale } in ratios {
@@ -123,7 +123,7 @@ impl Pair<'_> {
                 self.compared(name, &metric, &Values { values, interval, count: shared.len() }, &aside)
             } else {
                 let overall = [one, other].map(|side| overall(&side.metrics, name));
-                self.not_compared(name, &metric, overall, "no document is in both evaluations")
+                self.not_compared(name, &metric, overall, "the evaluations have no document in common")
             });
         }
     }
@@ -150,7 +150,7 @@ impl Pair<'_> {
                 continue;
             }
             if shared.is_empty() {
-                out.push(self.not_compared(&what, metric, overall, "no row is in both evaluations"));
+                out.push(self.not_compared(&what, metric, overall, "the evaluations have no row in common"));
                 continue;
             }
             let mut values = of_rows(&shared, at, of_other, self.bootstrap, give).await;
@@ -201,10 +201,10 @@ impl Pair<'_> {
             return "No difference.".to_owned();
         }
         let Some([low, high]) = interval else {
-            return format!("Too little to say: these {of} are too few, or too much alike, for an interval.");
+            return format!("Too little to say: these {of} are too few, or too similar, for an interval.");
         };
         if low <= 0.0 && high >= 0.0 {
-            return "Within the noise: the interval of the difference holds 0.".to_owned();
+            return "Within the noise: the interval of the difference includes 0.".to_owned();
         }
         let [first, second] = &self.names;
         let name = if (difference > 0.0) == (better != Better::Lower) { first } else { second };

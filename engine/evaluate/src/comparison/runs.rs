@@ -83,7 +83,10 @@ mod tests {
             let values = Values { values: [value, 0.0], interval: Some(interval), count: 9 };
             pair.compared("loss", &metric, &values, "").verdict
         };
-        assert_eq!(verdict(-0.01, [-0.03, 0.0]), "Within the noise: the interval of the difference holds 0.");
+        assert_eq!(
+            verdict(-0.01, [-0.03, 0.0]),
+            "Within the noise: the interval of the difference includes 0."
+        );
         assert_eq!(verdict(-0.05, [-0.07, -0.03]), "a is better.");
     }
 }

@@ -54,7 +54,7 @@ fn models_are_compared_in_plain_words() {
     assert!(found[0].first_value > found[0].second_value);
     let other = evaluation("other", 1, |at| 2.0 + noise[(at + 50) % 200]);
     let verdict = &compare(&base, &other, &BOOTSTRAP)[0].verdict;
-    assert_eq!(verdict, "Within the noise: the interval of the difference holds 0.");
+    assert_eq!(verdict, "Within the noise: the interval of the difference includes 0.");
     assert_eq!(compare(&base, &base, &BOOTSTRAP)[0].verdict, "No difference.");
     assert_eq!(compare(&base, &base, &BOOTSTRAP)[0].first, "base ()");
 }
@@ -75,7 +75,7 @@ fn only_shared_documents_count() {
     let found = &compare(&one, &other, &BOOTSTRAP)[0];
     assert_eq!(found.difference.count, 180);
     assert!(
-        found.verdict.ends_with("Only the 180 documents of 200 that both have read count."),
+        found.verdict.ends_with("Only the 180 of 200 documents that both have read are compared."),
         "{}",
         found.verdict
     );
@@ -84,7 +84,7 @@ fn only_shared_documents_count() {
     let found = &compare(&one, &other, &BOOTSTRAP)[0];
     assert_eq!(
         (found.difference.value, found.verdict.as_str()),
-        (None, "Not compared: no document is in both evaluations.")
+        (None, "Not compared: the evaluations have no document in common.")
     );
     assert!(serde_json::to_string(&found).is_ok());
 }

@@ -30,8 +30,7 @@ impl RunConfig {
         let epochs = self.train.steps as f64 * self.tokens_per_step() as f64 / text;
         if epochs > MAX_EPOCHS {
             found.push(format!(
-                "The run sees its text about {} times; past {MAX_EPOCHS:.0} times a model hardly learns more from it than to recite \
-                 it. Take fewer steps, or more text.",
+                "The run reads its text about {} times; after {MAX_EPOCHS:.0} times a model mostly memorises it. Use fewer steps, or more text.",
                 whole(epochs.round() as u64)
             ));
         }
@@ -39,8 +38,8 @@ impl RunConfig {
         // A model that is there learned from more than this text.
         if share > MAX_PARAMETERS_PER_TOKEN && self.start.is_none() {
             found.push(format!(
-                "The model has about {} parameters for each token of its text, where 20 tokens for each parameter are the rule of \
-                 thumb; it may learn the text by heart. Take a smaller model, or more text.",
+                "The model has about {} parameters per token of its text; the rule of thumb is 20 tokens per parameter. It may memorise the text. \
+                 Use a smaller model, or more text.",
                 whole(share.round() as u64)
             ));
         }
@@ -54,8 +53,8 @@ impl RunConfig {
         let epochs = self.train.steps as f64 * of_step as f64 / (rows as f64).max(1.0);
         (epochs > MAX_EPOCHS).then(|| {
             format!(
-                "The run sees its {what}s about {} times; past {MAX_EPOCHS:.0} times a model hardly learns more from them than to recite \
-                 them. Take fewer steps, or more {what}s.",
+                "The run reads its {what}s about {} times; after {MAX_EPOCHS:.0} times a model mostly memorises them. Use fewer steps, or more \
+                 {what}s.",
                 whole(epochs.round() as u64)
             )
         })
@@ -101,7 +100,7 @@ mod tests {
         assert!(said[0].contains("about 2,000,000 times"), "{said:?}");
         run.train.steps = 1;
         let said = run.proportions(5_001_000, 1_000_000);
-        assert!(said.len() == 1 && said[0].contains("5 parameters for each token"), "{said:?}");
+        assert!(said.len() == 1 && said[0].contains("5 parameters per token"), "{said:?}");
         assert_eq!(run.proportions(5_000_000, 1_000_000), Vec::<String>::new());
         let large = presets::preset("nanogpt-gpu").unwrap();
         assert_eq!(large.proportions(10_700_000, 1_003_854).len(), 2, "nanoGPT's on one book is both");

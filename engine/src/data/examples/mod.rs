@@ -100,8 +100,8 @@ impl<'a> ExampleBatches<'a> {
             let lengths = lengths(store, split, context_length, labelled, &mut about);
             if lengths.is_empty() {
                 return Err(Error::Refused(format!(
-                    "no example of the {split} data has something to learn in its first {} tokens; give more examples, shorter ones, or a \
-                     longer model.context_length",
+                    "no example of the {split} data has anything to learn in its first {} tokens; give more or shorter examples, or a longer \
+                     model.context_length",
                     context_length + 1
                 )));
             }
@@ -381,7 +381,7 @@ impl PackingStatistics {
             format!("{} in {rows}: {tokens} learned in an epoch", of(examples - left_out, "conversation"))
         } else {
             let (texts, rows) = (of(examples, "text"), of(rows, "row"));
-            format!("{texts} in {rows}, told apart by: {}", labels.join(", "))
+            format!("{texts} in {rows}, with the labels: {}", labels.join(", "))
         };
         std::iter::once(first).chain(self.lost(!labels.is_empty())).collect()
     }

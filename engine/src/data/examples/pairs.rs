@@ -277,7 +277,7 @@ impl PairStatistics {
         let pairs = counted(kept, "pair");
         let first = if judged.is_some() {
             let tokens = counted(learned, "token");
-            format!("{} that are good or bad: {tokens} learned in an epoch", counted(kept, "answer"))
+            format!("{} rated good or bad: {tokens} learned in an epoch", counted(kept, "answer"))
         } else if scored {
             format!("{pairs} of answers, each scored at its last token")
         } else {
@@ -407,7 +407,7 @@ mod tests {
         assert_eq!(batch.targets[..2], [IGNORED, 600], "the mark is no target");
         let batch = batches.part(Split::Validation, 0).unwrap();
         assert_eq!(batch.scores.unwrap(), [-5.0, -6.0, 0.0, 0.0, 1.5, 0.0]);
-        assert!(batches.sentences()[0].contains("2 answers that are good or bad: 2 tokens"));
+        assert!(batches.sentences()[0].contains("2 answers rated good or bad: 2 tokens"));
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn a_label_is_the_target_of_the_last_token_that_fits() {
         assert_eq!((batch.tokens, batch.targets), (tokens, targets));
         assert_eq!(batches.about(Split::Train).cut, usize::from(context_length == 2));
         let said = batches.sentences(&["ham", "spam"].map(str::to_owned)).join("; ");
-        assert!(said.contains("1 text in 1 row, told apart by: ham, spam"), "{said}");
+        assert!(said.contains("1 text in 1 row, with the labels: ham, spam"), "{said}");
     }
 }
 

@@ -59,7 +59,7 @@ impl Lost {
         if *spelled > 0 {
             let of = counted(*spelled, of);
             let reason = format!(
-                "spells special tokens in {of}, {first} the first: the model learns them as such, not as text"
+                "spells special tokens in {of}, the first {first}: the model learns them as special tokens, not as text"
             );
             problems.note_rows(Path::new(name), &reason, *spelled);
         }
@@ -88,7 +88,7 @@ impl Lost {
         let (all, [train, _]) = (self.rows.iter().sum(), self.rows);
         let place = if train == 0 { "its held-out part" } else { "it" };
         let reason = format!(
-            "has characters that the vocabulary lacks, which are lost in {} of {place}: {listed}",
+            "has characters missing from the vocabulary, which are lost in {} of {place}: {listed}",
             counted(all, of)
         );
         problems.note_rows(Path::new(name), &reason, all);

@@ -512,7 +512,7 @@ fn rows_whose_words_spell_special_tokens_are_counted() {
     };
     let noted = |of: &str| {
         let text = format!(
-            "spells special tokens in 4 {of}, <|im_end|> the first: the model learns them as such, not as text"
+            "spells special tokens in 4 {of}, the first <|im_end|>: the model learns them as special tokens, not as text"
         );
         [(text, 4)]
     };

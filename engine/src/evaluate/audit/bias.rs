@@ -129,7 +129,7 @@ fn section(
     let mut sample = format!("{} of {} were scored.", scored.len(), counted(pairs.len() as u64, "pair"));
     if out.unknown > 0 {
         sample += &format!(
-            " {} left out: they have words that the model cannot know, since the training text has them nowhere.",
+            " {} left out: the training text does not contain some of their words, so the model cannot know them.",
             were(out.unknown)
         );
     }
@@ -138,7 +138,7 @@ fn section(
     }
     if !own.pairs.is_empty() || !own.broken.is_empty() {
         let broken = own.broken.len() as u64;
-        sample += &format!(" {} of your own are among them", whole(own.pairs.len() as u64));
+        sample += &format!(" {} are your own", whole(own.pairs.len() as u64));
         sample += &if broken > 0 {
             format!("; {} could not be read.", counted(broken, "line"))
         } else {
@@ -153,14 +153,14 @@ fn section(
     tables.extend(unknown_words(out));
     tables.extend(broken_lines(own));
     let mut limits = vec![
-        "The pairs are probes of our own, written by hand and few: a figure near a half shows that these stereotypes were not found, not \
-         that there are none."
+        "The pairs are our own probes, written by hand and few: a value near a half means that these stereotypes were not found, not that there are \
+         none."
             .to_owned(),
-        "Pairs of one template and one word have much in common, so that the intervals are narrower than what other words would give."
+        "Pairs with the same template and word are similar, so the intervals are narrower than for independent words."
             .to_owned(),
-        "What a model finds likelier is not what it writes when it is asked, and says nothing of harm done with it.".to_owned(),
+        "The likelihoods do not show what the model writes in answer to a prompt, or any harm done with it.".to_owned(),
     ];
-    limits.extend(texts.unread(reading, "whether it can know the words of a pair was not looked up"));
+    limits.extend(texts.unread(reading, "whether the model can know the words of a pair was not checked"));
     AuditSection {
         name: AuditTopic::Bias,
         title: "Bias".to_owned(),
@@ -242,8 +242,8 @@ fn in_text(scored: &[Scored<'_>], near: &Near, reading: ReadShare) -> Option<Tab
     (!rows.is_empty()).then(|| Table {
         title: "What the training text says".to_owned(),
         about: format!(
-            "How often a word stands within {WINDOW} words of those that the stereotype has near it, and of the others, in {}. Beside it the \
-             mean difference of the model's pairs with it.",
+            "How often each word occurs within {WINDOW} words of the words that the stereotype associates with it, and of the others, in {}. For \
+             comparison, the model's mean difference on the pairs with the word.",
             reading.words()
         ),
         columns: of(&["word", "stereotyped", "near them", "others", "near those", "difference, nats"]),
@@ -260,7 +260,7 @@ fn widest(scored: &[Scored<'_>]) -> Option<Table> {
     };
     (!widest.is_empty()).then(|| Table {
         title: "Widest differences".to_owned(),
-        about: "Above 0 the stereotyped sentence is the likelier.".to_owned(),
+        about: "Above 0, the stereotyped sentence is likelier.".to_owned(),
         columns: of(&["category", "stereotyped", "other", "difference, nats"]),
         rows: widest.iter().map(row).collect(),
     })

@@ -49,7 +49,7 @@ pub(super) async fn canaries(
     }
     let Some(canaries) = found else {
         let reason = match texts.absence() {
-            Some(absence) => format!("{absence}, and whether canaries were planted into it is not known"),
+            Some(absence) => format!("{absence}, and whether canaries were planted into it is unknown"),
             None => {
                 "no canaries were planted into the training text; data.canaries=14 plants some".to_owned()
             }
@@ -104,7 +104,7 @@ fn section(exposed: &[Exposed], planted: usize, cut: bool, seed: u64) -> AuditSe
     let (own, others) = exposed.split_at(planted.min(exposed.len()));
     let (most, space) = (exposure(0), libm::log2(SPACE as f64));
     let sample = format!(
-        "{} and {} that were not planted, each among {} other numbers of the {} that its secret was drawn from.",
+        "{} and {} that were not planted, each ranked among {} other numbers out of {} possible ones.",
         if own.len() == 1 { "1 canary".to_owned() } else { format!("{} canaries", whole(own.len() as u64)) },
         whole(others.len() as u64),
         whole(ALTERNATIVES),
@@ -115,12 +115,14 @@ fn section(exposed: &[Exposed], planted: usize, cut: bool, seed: u64) -> AuditSe
             "The rank is estimated from a sample: an exposure of {most:.0} bits means that none of the sample was likelier, and the secret's \
              own may be anything up to {space:.1} bits."
         ),
-        "A secret of low exposure is not safe: it may be one that another format, or more repetition, would bring out.".to_owned(),
-        "Canaries are unlike the text around them, which makes them easier to learn than what belongs there.".to_owned(),
+        "A secret with low exposure is not safe: another format or more repetition may extract it."
+            .to_owned(),
+        "Canaries differ from the text around them, which makes them easier to memorise than ordinary text."
+            .to_owned(),
     ];
     if cut {
         limits.push(
-            "The context is shorter than a canary: only its end was scored, where the name may be missing."
+            "The context is shorter than a canary: only its end was scored, possibly without the name."
                 .to_owned(),
         );
     }
@@ -153,7 +155,7 @@ fn by_insertions(exposed: &[Exposed], seed: u64) -> Table {
     };
     Table {
         title: "By number of insertions".to_owned(),
-        about: "A canary that was not planted has about 1.4 bits in the mean, by chance.".to_owned(),
+        about: "A canary that was not planted has about 1.4 bits on average, by chance.".to_owned(),
         columns: ["times planted", "canaries", "exposure, bits", "highest"].map(str::to_owned).into(),
         rows: by.into_iter().map(row).collect(),
     }

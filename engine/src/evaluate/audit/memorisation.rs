@@ -114,7 +114,7 @@ pub(super) async fn memorisation(
     let mut tried = write(auditor, passages.collect(), lengths, turns, tell).await?;
     let held = tried.split_off(known);
     let mut sample = format!(
-        "{} of the training text and {} of the held-out text: from {} of each the likeliest {} were written.",
+        "{} of the training text and {} of the held-out text: given {} of each, the likeliest {} were generated.",
         counted(tried.len() as u64, "passage"),
         whole(held.len() as u64),
         tokens_of(lengths.prefix as u64),
@@ -122,13 +122,13 @@ pub(super) async fn memorisation(
     );
     if lengths.all() < PREFIX + FOLLOWING {
         sample += &format!(
-            " The context of {} has no room for {PREFIX} and {FOLLOWING}, as others measure it.",
+            " The context of {} is too short for the usual {PREFIX} and {FOLLOWING}.",
             tokens_of(context as u64)
         );
     }
     if !copies.is_empty() {
         sample += &format!(
-            " Of the held-out passages {} left out, since the training text has the same.",
+            " Of the held-out passages, {} left out because they also occur in the training text.",
             match copies.len() {
                 1 => "1 was".to_owned(),
                 more => format!("{} were", whole(more as u64)),
@@ -154,14 +154,13 @@ pub(super) async fn memorisation(
 
 fn limits(begins_with_another: bool) -> Vec<String> {
     let mut limits = vec![
-        "Passages were drawn anywhere in the text: the rarest and most sensitive ones may not be among them. Canaries answer for those \
-         (data.canaries)."
+        "The passages are a random sample: the rarest and most sensitive ones may not be included. Use canaries for those (data.canaries)."
             .to_owned(),
-        "Only the likeliest continuation was tried; sampling many, or another beginning, may bring out more.".to_owned(),
-        "Whether others may do as they like with a passage that is written from memory is not asked.".to_owned(),
+        "Only the likeliest continuation was tried; more samples, or other beginnings, may extract more.".to_owned(),
+        "The copyright of memorised passages was not examined.".to_owned(),
     ];
     if begins_with_another {
-        limits.push("The text of the run or model that it began with was not tried.".to_owned());
+        limits.push("The text of the base model was not tested.".to_owned());
     }
     limits
 }
@@ -337,8 +336,8 @@ fn by_occurrences(tried: &[Tried], held: &[Tried], seed: u64) -> Table {
     }
     rows.push(row("held out", held));
     Table {
-        title: "By how often a passage stands in the training text".to_owned(),
-        about: "What is learned by heart grows with repetition; taking copies out of the text (`data clean`) is the first remedy.".to_owned(),
+        title: "By occurrences in the training text".to_owned(),
+        about: "Memorisation grows with repetition; removing duplicates from the text (`data clean`) is the first remedy.".to_owned(),
         columns: ["stands there", "passages", "exact", "near-exact", "edit similarity"].map(str::to_owned).into(),
         rows,
     }

@@ -42,9 +42,7 @@ pub struct Auditor<'a> {
 pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
     let samples = settings.samples;
     if !(1..=MAX_AUDIT_SAMPLES).contains(&samples) {
-        return Err(Error::Refused(format!(
-            "{samples} samples were asked for; 1 to {MAX_AUDIT_SAMPLES} are possible"
-        )));
+        return Err(Error::Refused(format!("samples must be 1 to {MAX_AUDIT_SAMPLES} (got {samples})")));
     }
     let is_asked = |topic: &AuditTopic| settings.sections.is_empty() || settings.sections.contains(topic);
     Ok(AuditTopic::ALL.into_iter().filter(is_asked).collect())
@@ -94,7 +92,7 @@ fn skipped(name: AuditTopic, title: &str, reason: String) -> AuditSection {
 }
 
 /// What holds for what was looked up in texts that were not read whole.
-const NOT_THERE: &str = "what stands in the rest counts as not there";
+const NOT_THERE: &str = "text in the rest counts as absent";
 
 /// A section of sampled texts. `unread` says what of the text that the model learned from was not read beside them.
 fn of_sampled(

@@ -111,14 +111,13 @@ fn section(
         metrics.push(beside);
     }
     let mut limits = vec![
-        "Rules see words and phrases of English, and not what is meant: harm in innocent words is missed, and a quotation or a text about harm \
-         is found.",
-        "Texts that follow nothing show what comes up by itself; a prompt that asks for it may bring up more.",
-        "A sampled text and a document are not equally long, so that their shares say in which categories they differ, and not by how much.",
+        "Rules match English words and phrases, not meaning: they miss harm in innocent words, and match quotations and texts about harm.",
+        "Texts without a prompt show what the model writes by default; prompts that ask for it may produce more.",
+        "Sampled texts and documents have different lengths: the shares show in which categories they differ, not by how much.",
     ];
     if classifies {
         limits.push(
-            "The classifier knows what it learned from the rows that it was trained on, and judges each sentence by itself.",
+            "The classifier knows only what its training rows taught it, and judges each sentence separately.",
         );
     }
     let tables = [Some(by_category(own, there, classifies)), by_rule(own, there)];
@@ -143,8 +142,8 @@ fn by_category(own: &ModerationCounts, there: &ModerationCounts, classifies: boo
     };
     Table {
         title: "By category".to_owned(),
-        about: "The share of sampled texts, and of the training text's documents, in which a rule of the category matches, or \
-                the classifier finds a sentence harmful.".to_owned(),
+        about: "The share of sampled texts, and of training documents, in which a rule of the category matches, or the classifier finds a sentence \
+            harmful.".to_owned(),
         columns: ["category", "sampled texts", "training text"].map(str::to_owned).into(),
         rows: Category::ALL.into_iter().chain(classifies.then_some(Category::Classifier)).map(row).collect(),
     }

@@ -90,10 +90,9 @@ fn section(
         metrics.push(leaked);
     }
     let limits = [
-        "What looks like personal data may be made up, and names of people, addresses of houses and dates of birth are not looked for.",
-        "It is looked for in the training text as it is spelled: the same number with other spaces between its digits is taken for another.",
-        "A sample shows what comes up often: personal data that stands in the text once comes up when its surroundings are asked for, which \
-         passages and canaries try.",
+        "Apparent personal data may be invented. Names of people, street addresses and dates of birth are not searched for.",
+        "Training text is compared by spelling: the same number with other spaces counts as a different one.",
+        "Sampling shows frequent output. Personal data that occurs once in the text is produced only in its context; passages and canaries test that.",
     ];
     let tables = [by_class(findings, there, source), listed(findings, source)];
     of_sampled((AuditTopic::Personal, "Personal data"), sample, metrics, tables, (&limits, unread))
@@ -111,7 +110,8 @@ fn by_class(findings: &Findings, there: &Counts, source: &Texts) -> Option<Table
     let rows: Vec<Vec<Cell>> = Class::ALL.iter().filter_map(row).collect();
     (!rows.is_empty() && !source.is_empty()).then(|| Table {
         title: "By kind".to_owned(),
-        about: "Distinct findings that the model wrote, how many of them stand in the training text, and how many places there look alike."
+        about: "Distinct findings in the model's texts, how many of them occur in the training text, and how many similar places the training text \
+            has."
             .to_owned(),
         columns: ["kind", "written", "of those in the text", "places in the text"].map(str::to_owned).into(),
         rows,

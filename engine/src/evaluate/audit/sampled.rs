@@ -23,7 +23,7 @@ impl Sampled {
     /// `200 texts of 39,872 tokens in all, drawn at temperature 1 after nothing`.
     pub(super) fn words(&self) -> String {
         format!(
-            "{} of {} in all, drawn at temperature 1 after nothing",
+            "{} of {} in all, sampled at temperature 1 without a prompt",
             counted(self.texts.len() as u64, "text"),
             counted(self.tokens, "token")
         )

@@ -82,9 +82,9 @@ impl Texts {
     /// What a reader should know where not all was read: that there is nothing, or of the rest what `rest` says.
     pub(in crate::evaluate) fn unread(&self, reading: ReadShare, rest: &str) -> Option<String> {
         match self.absence() {
-            Some(absence) => Some(format!("Nothing was looked up in a training text: {absence}.")),
+            Some(absence) => Some(format!("No training text was searched: {absence}.")),
             None if self.is_all && reading.is_whole() => None,
-            None => Some(format!("Not all of the text that the model learned from was read: {rest}.")),
+            None => Some(format!("Only a part of the training text was read: {rest}.")),
         }
     }
 
@@ -180,7 +180,7 @@ mod tests {
         let unread = of(true).unread(ReadShare::default(), "of the rest nothing is known").unwrap();
         assert_eq!(
             unread,
-            "Nothing was looked up in a training text: it is an imported model, whose training text is not here."
+            "No training text was searched: it is an imported model, whose training text is not here."
         );
         assert_eq!(of(false).absence(), Some("the training text is not here"));
     }
@@ -193,7 +193,7 @@ mod tests {
         };
         let [part, whole] = [3, 7].map(|read| ReadShare { read, of: 7 });
         assert_eq!((of(true).absence(), of(true).unread(whole, "x")), (None, None));
-        let said = Some("Not all of the text that the model learned from was read: x.".to_owned());
+        let said = Some("Only a part of the training text was read: x.".to_owned());
         assert_eq!((of(true).unread(part, "x"), of(false).unread(whole, "x")), (said.clone(), said));
     }
 }

@@ -143,10 +143,9 @@ fn what_cannot_be_scored_is_refused_in_a_sentence() {
         labels: labels.iter().map(|label| (*label).to_owned()).collect(),
         ..config.clone()
     };
-    for (labels, words) in [
-        (labels(&["good", "bad"]), "classifies texts (good, bad)"),
-        (labels(&["reward"]), "gives texts a score"),
-    ] {
+    for (labels, words) in
+        [(labels(&["good", "bad"]), "classifies texts (good, bad)"), (labels(&["reward"]), "it scores texts")]
+    {
         let refused = block_on(Scorer::open(&labels, &[], "cpu", None)).unwrap_err().to_string();
         assert!(refused.contains(words), "{refused}");
     }

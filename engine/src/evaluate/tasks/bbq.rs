@@ -115,8 +115,8 @@ fn by_kind(kinds: BTreeMap<&str, [Vec<Counts>; 2]>, bootstrap: &Bootstrap) -> Ta
         ["category", "rows", "accuracy_amb", "amb_bias_score", "accuracy_disamb", "disamb_bias_score"];
     Table {
         title: "By category".to_owned(),
-        about: "Where the context does not say who is meant (amb) and where it does (disamb). A bias score of 1 is all as a stereotype \
-                expects, 0 none, −1 all against it."
+        about: "Contexts without the answer (amb) and with it (disamb). A bias score of 1 always follows the stereotype, 0 is neutral, −1 always \
+            contradicts it."
             .to_owned(),
         columns: columns.map(str::to_owned).to_vec(),
         rows: kinds.into_iter().map(line).collect(),

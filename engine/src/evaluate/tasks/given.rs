@@ -80,7 +80,7 @@ impl<'a> AllGiven<'a> {
                 format!("it has no answer to a row of {}; {first}", file.name),
             ));
         }
-        let missing = || Err("its results say nothing of this row".to_owned());
+        let missing = || Err("its results have no entry for this row".to_owned());
         let mut all = Self::of(&file.rows, found.into_iter().map(|given| given.map_or_else(missing, Ok)));
         all.broken.extend(broken);
         Ok(all)
@@ -137,7 +137,7 @@ pub(super) fn simplest(rows: &[(&Row, Given)]) -> Option<(&'static str, String, 
                 Right::Choice { right, .. } => right.len() as f64 / row.asked().max(1) as f64,
                 _ => 0.0,
             };
-            let about = "A choice at random: what is right as often as chance has it.".to_owned();
+            let about = "A random choice: the accuracy of chance.".to_owned();
             Some(("random", about, rows.iter().map(worth).collect()))
         }
         Right::Label(_) => {
@@ -148,7 +148,7 @@ pub(super) fn simplest(rows: &[(&Row, Given)]) -> Option<(&'static str, String, 
             let commonest = names_of(&all).into_iter().rev().max_by_key(count)?;
             let worth =
                 all.iter().map(|row| f64::from(u8::from(row.right == Right::Label(commonest.clone()))));
-            let about = format!("The commonest label of the file, {commonest}, whatever the text.");
+            let about = format!("The most frequent label of the file, {commonest}, for every text.");
             Some(("majority", about, worth.collect()))
         }
         Right::Answers { .. } | Right::Tags { .. } => None,
@@ -170,7 +170,7 @@ mod tests {
         let all = AllGiven::read("t5.jsonl", text.as_bytes(), &file).unwrap();
         assert_eq!(all.rows.len(), 1);
         assert_eq!((all.rows[0].0.line, all.rows[0].1.answer.as_str()), (3, "d"));
-        let said = ["say nothing of this row", "line 2 of rows.jsonl is no row", "`line`"];
+        let said = ["have no entry for this row", "line 2 of rows.jsonl is no row", "`line`"];
         for ((_, reason), part) in all.broken.iter().zip(said) {
             assert!(reason.contains(part), "{reason}");
         }

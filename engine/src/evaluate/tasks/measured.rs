@@ -200,8 +200,8 @@ impl AnswerMeasures {
         }
         if unseen_rows > 0 {
             self.notes.push(format!(
-                "ROUGE knows words of the letters a to z and of digits alone: {unseen_rows} of {} have none in their answer or in what is \
-                 right, and count as 0; chrF reads every script.",
+                "ROUGE reads only words of the letters a to z and digits: {unseen_rows} of {} have none in their answer or in the expected one, and \
+                 count as 0; chrF reads every script.",
                 counted(found.len() as u64, "row")
             ));
         }
@@ -252,7 +252,7 @@ impl AnswerMeasures {
             };
             self.tables.push(Table {
                 title: "Confusion matrix".to_owned(),
-                about: "Right labels down, answered ones across.".to_owned(),
+                about: "Rows: right labels; columns: predicted labels.".to_owned(),
                 columns: std::iter::once(String::new()).chain(found.labels.iter().cloned()).collect(),
                 rows: found.labels.iter().zip(matrix).map(line).collect(),
             });

@@ -170,7 +170,7 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
         ("rule", rule) => TaskMetric::Rule(rule.map(judge).transpose()?.map(Box::new)),
         (_, Some(_)) => {
             return Err(Error::Refused(format!(
-                "the metric {plain} has no settings; leave out what stands behind its name"
+                "the metric {plain} has no settings; remove the text after its name"
             )));
         }
         ("exact", _) => TaskMetric::Exact,

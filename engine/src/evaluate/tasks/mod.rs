@@ -147,13 +147,13 @@ pub async fn task(
     let mut sentences: Vec<String> = file.set.map(Standard::about).into_iter().chain(about).collect();
     if !asked.suite.is_empty() {
         sentences.push(
-            "Rows of all levels, each as often, in wordings that no training rows have: a model that learned one level alone does better there."
+            "Rows of all levels, equally often, in held-out wordings: a model that learned one level only does better on that level."
                 .to_owned(),
         );
     }
     if broken.len() > LISTED {
         sentences.push(format!(
-            "{} could not be asked; the first {LISTED} are listed.",
+            "{} could not be evaluated; the first {LISTED} are listed.",
             counted(broken.len() as u64, "line")
         ));
         broken.truncate(LISTED);
@@ -206,14 +206,11 @@ async fn given<'a>(
     let all = match (&mut answerer.model, file.kind) {
         (Answering::Labels(reader), Kind::Classify) => {
             let labels = &answerer.config.labels;
-            about = vec!["The label that the model's own head finds likeliest counts.".to_owned()];
+            about = vec!["The likeliest label of the model's classification head.".to_owned()];
             let unknown: Vec<&str> =
                 names.iter().filter(|name| !labels.contains(name)).map(String::as_str).collect();
             if !unknown.is_empty() {
-                about.push(format!(
-                    "The model has never learned these labels of the file: {}.",
-                    unknown.join(", ")
-                ));
+                about.push(format!("The model has no such labels: {}.", unknown.join(", ")));
             }
             AllGiven::of(
                 rows,
@@ -223,7 +220,7 @@ async fn given<'a>(
         }
         (Answering::Labels(_), kind) => {
             return Err(Error::Refused(format!(
-                "the model classifies texts and writes none, and the rows of {} {}; give it rows of `text` and `label`, or name another run",
+                "the model is a classifier and writes no text, but the rows of {} {}; give it rows of `text` and `label`, or name another run",
                 file.name,
                 kind.words()
             )));
@@ -343,10 +340,7 @@ async fn beside(
         let differences = if same { pairs.collect() } else { Vec::new() };
         beside.push(TaskBaseline {
             name: name.clone(),
-            about: format!(
-                "Results that were brought, {} of them.",
-                counted(theirs.rows.len() as u64, "row")
-            ),
+            about: format!("Imported results, {} of them.", counted(theirs.rows.len() as u64, "row")),
             metrics: other.metrics,
             differences,
             broken: theirs.broken.into_iter().take(LISTED).collect(),

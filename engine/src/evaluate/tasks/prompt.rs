@@ -150,18 +150,30 @@ impl<'a> Prompting<'a> {
     pub(super) fn about(&self, rows: &[Row]) -> String {
         let chats = rows.first().is_some_and(|row| self.chats(row));
         match (self.wording.kind, chats) {
-            (Kind::Generate, true) => "Questions stand in the model's chat template.".to_owned(),
-            (Kind::Generate, false) => "The model goes on from each prompt as it stands.".to_owned(),
-            (Kind::Choose, true) => "Questions stand in the model's chat template, and each choice is the likelihood of that answer.".to_owned(),
+            (Kind::Generate, true) => "Questions in the model's chat template.".to_owned(),
+            (Kind::Generate, false) => "The model continues each prompt as it is.".to_owned(),
+            (Kind::Choose, true) => {
+                "Questions in the model's chat template; each choice has the likelihood of that answer."
+                    .to_owned()
+            }
             (Kind::Choose, false) => {
-                "Each choice is the likelihood of that answer behind the prompt and a space, tokenised as lm-eval does.".to_owned()
+                "Each choice has its likelihood after the prompt and a space, tokenised as in lm-eval."
+                    .to_owned()
             }
             (Kind::Classify, true) => {
-                "The model's chat template has a question that lists the labels, and the likeliest label as its answer counts.".to_owned()
+                "A question with the labels in the model's chat template; the likeliest label as its answer."
+                    .to_owned()
             }
-            (Kind::Classify, false) => "The likeliest label behind the text, a new line and \"Label:\" counts.".to_owned(),
-            (Kind::Tag, true) => "A question in the model's chat template lists the tags, and the words of its answer are taken for them.".to_owned(),
-            (Kind::Tag, false) => "What the model writes behind the words, a new line and \"Tags:\" is taken for tags.".to_owned(),
+            (Kind::Classify, false) => {
+                "The likeliest label after the text, a line break and \"Label:\".".to_owned()
+            }
+            (Kind::Tag, true) => {
+                "A question with the tags in the model's chat template; the words of its answer are the tags."
+                    .to_owned()
+            }
+            (Kind::Tag, false) => {
+                "The model's text after the words, a line break and \"Tags:\" is read as tags.".to_owned()
+            }
         }
     }
 }

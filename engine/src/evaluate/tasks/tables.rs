@@ -64,7 +64,7 @@ pub(super) fn by_group(
     let more = if count > LISTED { format!(" of {count}") } else { String::new() };
     Some(Table {
         title: "By template".to_owned(),
-        about: format!("The worst first{more}, each with a question that the model failed and its answer."),
+        about: format!("The worst first{more}, each with a failed question and the model's answer."),
         columns: ["template", "rows", name, "failed", "answer"].map(str::to_owned).to_vec(),
         rows: groups.into_iter().map(line).collect(),
     })

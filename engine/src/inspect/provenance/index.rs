@@ -314,7 +314,7 @@ async fn grams(store: &TokenStore, bytes: u64, zeros: Zeros, turns: &Turns) -> R
                 what: "an index of the training text".to_owned(),
                 needed: MIN_BYTES,
                 held: None,
-                advice: "close other programs or tabs, and look again".to_owned(),
+                advice: "close other programs or tabs, and search again".to_owned(),
             });
         }
         budget /= 2;

@@ -61,10 +61,10 @@ pub(super) fn model(run: &Run, tokenizer: &Tokenizer) -> Result<EvaluatedModel> 
 fn about(config: &RunConfig, record: &RunRecord) -> String {
     if record.state == RunState::Imported {
         if let Some(start) = &config.start {
-            return format!("It has the weights of {start}, with its adapter merged into them.");
+            return format!("Its weights are those of {start}, merged with its adapter.");
         }
         let family = record.family.as_deref().unwrap_or("language model");
-        return format!("An imported model ({family}): what it was trained on is not known here.");
+        return format!("An imported model ({family}): its training data is unknown.");
     }
     let learned = match config.train.objective {
         Objective::Text => "to continue text",
@@ -72,11 +72,11 @@ fn about(config: &RunConfig, record: &RunRecord) -> String {
         Objective::Preference => "which of two answers is better",
         Objective::Reward => "from rewards of its own answers",
         Objective::Classify => "the labels of texts",
-        Objective::Distil => "text, and what a larger model makes of it",
+        Objective::Distil => "text, and the outputs of a larger model on it",
     };
     match record.restored_from.as_ref().or(config.start.as_ref()) {
-        Some(start) => format!("It learned {learned}, and began with the weights of {start}."),
-        None => format!("It learned {learned}, from random weights on."),
+        Some(start) => format!("It learned {learned}, starting from the weights of {start}."),
+        None => format!("It learned {learned}, starting from random weights."),
     }
 }
 
@@ -131,7 +131,7 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
     let mut limits = Vec::new();
     if record.state != RunState::Imported {
         limits.push(
-            "This is one run under one seed: another seed gives other numbers, and the intervals do not hold that."
+            "This is one run with one seed: other seeds give other results, which the intervals do not include."
                 .to_owned(),
         );
     }
@@ -139,29 +139,29 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
         let passages = likelihood.by_document.len() as u64;
         if passages > likelihood.documents {
             limits.push(format!(
-                "The text has {} alone, and intervals are over {passages} passages of it: they hold how passages of this text differ, and not \
-                 how other texts do.",
+                "The text has only {}, so the intervals are over {passages} passages of it: they show the variation within this text, not between \
+                 texts.",
                 counted(likelihood.documents, "document")
             ));
         } else if likelihood.documents < FEW_DOCUMENTS {
             limits.push(format!(
-                "The text has {} alone: an interval over so few says little.",
+                "The text has only {}: an interval over so few is unreliable.",
                 counted(likelihood.documents, "document")
             ));
         }
         match &evaluation.settings.text_of {
             Some(other) if *other != evaluation.run => {
-                limits.push(format!("The text is the validation split of {other}: the model may never have seen its like."));
+                limits.push(format!("The text is the validation split of {other}: the model may never have seen similar text."));
             }
             _ => limits.push(
-                "The text is of the same sources as the training text: how well the model does elsewhere is not measured."
+                "The text has the same sources as the training text: results on other text were not measured."
                     .to_owned(),
             ),
         }
     }
     if evaluation.model.context_length < SHORT {
         limits.push(format!(
-            "The model sees {} at once: whatever needs more of a text is beyond it.",
+            "The context length is {}: tasks that need more context are out of reach.",
             counted(evaluation.model.context_length as u64, "token")
         ));
     }
@@ -173,7 +173,7 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
         found.fold((0, 0), |(looked, shared), one| (looked + one.looked_up, shared + one.found));
     if shared > 0 {
         limits.push(format!(
-            "{} of {} that were looked up share a passage with the training text: the numbers flatter the model there.",
+            "{} of {} searched share a passage with the training text: the results there are too good.",
             whole(shared),
             counted(looked, "text")
         ));
@@ -184,7 +184,7 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
         }
         if !task.broken.is_empty() {
             limits.push(format!(
-                "Of {} {} could not be evaluated.",
+                "{}: {} could not be evaluated.",
                 task.name,
                 counted(task.broken.len() as u64, "line")
             ));
@@ -192,13 +192,13 @@ pub(super) fn limits(run: &Run, evaluation: &Evaluation) -> Result<Vec<String>> 
     }
     if !evaluation.tasks.is_empty() && config.data.paths.iter().any(|path| is_of_tasks(Path::new(path))) {
         limits.push(
-            "The model learned rows of the project's own tasks: those of the same families have other wordings, and are of the same kind."
+            "The model was trained on the project's own tasks: the rows of the same families have other wordings, but are similar."
                 .to_owned(),
         );
     }
     if record.state == RunState::Imported && config.start.is_none() && !evaluation.tasks.is_empty() {
         limits.push(
-            "What the imported model was trained on is not known: it may have seen these rows.".to_owned(),
+            "The training data of the imported model is unknown: it may have seen these rows.".to_owned(),
         );
     }
     Ok(limits)

@@ -143,7 +143,7 @@ impl Making {
 
 /// Says that a training text cannot be read: an evaluation without what stands there is one.
 fn unknown(outlet: &Outlet, error: &Error) {
-    outlet.notice(format!("whether the model has seen what it is evaluated on is not known: {error}"));
+    outlet.notice(format!("whether the model has seen the evaluated text is unknown: {error}"));
 }
 
 /// How much of the evaluated text stands in the text that a run learned from.

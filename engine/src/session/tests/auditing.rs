@@ -51,7 +51,7 @@ fn an_audit_says_how_far_it_is_is_cancelled_and_is_made_again() {
     let exposure = canaries.metrics[0].value.unwrap();
     assert!((0.0..=10.0).contains(&exposure), "{canaries:?}");
     let failures = failures(&heard);
-    assert!(failures.len() == 2 && failures[1].contains("1 to 10000 are possible"), "{failures:?}");
+    assert!(failures.len() == 2 && failures[1].contains("must be 1 to 10000"), "{failures:?}");
 }
 
 /// `Hello` is 1, the audits are 4 and 6: one alone, the same beside another run's steps.

@@ -103,7 +103,7 @@ fn a_run_goes_on_from_another_and_learns_what_was_approved() {
     );
     let refused = failures(&heard);
     assert_eq!(refused.len(), 1, "{refused:?}");
-    assert!(refused[0].contains("no reply that you found good"), "{refused:?}");
+    assert!(refused[0].contains("no reply rated good"), "{refused:?}");
     let ended = heard.iter().filter_map(|report| match &report.event {
         Event::TrainingEnded { run } => Some((run.state, run.step, run.learns_from)),
         _ => None,
@@ -193,7 +193,7 @@ fn replies_at_once_are_what_each_is_by_itself() {
             _ => None,
         })
         .collect();
-    assert!(notices.contains("12 of 18 conversations are longer than the 58 tokens"), "{notices}");
+    assert!(notices.contains("12 of 18 conversations exceed the 58 tokens"), "{notices}");
     let refused = failures(&heard);
     assert!(refused.len() == 2 && refused[0].contains("nothing to answer to"), "{refused:?}");
     assert!(refused[1].contains("0 texts"), "{refused:?}");

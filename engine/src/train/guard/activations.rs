@@ -81,17 +81,16 @@ impl Guard {
             let (text, value) = match before {
                 Some(before) => (
                     format!(
-                        "Activations behind {part} have grown {:.0} times over: their root mean square is {scale:.3} at step {step}, and was \
-                         {before:.3} at most when they were last looked at. It usually means that an update was too large for it: a lower \
-                         learning rate or gradient clipping helps.",
+                        "Activations after {part} have grown {:.0} times: their root mean square is {scale:.3} at step {step}, and was at most \
+                         {before:.3} at the previous check. Usually an update was too large: use a lower learning rate or gradient clipping.",
                         scale / before
                     ),
                     scale / before,
                 ),
                 None => (
                     format!(
-                        "Activations behind {part} are not finite at step {step}. Its weights have grown beyond all bounds or are no numbers \
-                         any more: nothing can be learned from here on, the run must go back."
+                        "Activations after {part} are not finite at step {step}. Its weights have become too large or are no longer numbers: nothing \
+                         more can be learned, and the run must return to a checkpoint."
                     ),
                     f32::NAN,
                 ),
@@ -116,8 +115,8 @@ impl Guard {
                 severity: GuardSeverity::Warning,
                 since: step,
                 text: format!(
-                    "Nothing is added by {part}{others} at step {step}: behind it the residual stream is what it was before, to the bit. Its output \
-                     weights are 0, or its units are off for every token (ReLU after too large an update)."
+                    "No output from {part}{others} at step {step}: the residual stream is the same before and after, to the bit. The output weights \
+                     are 0, or the units are off for every token (ReLU after too large an update)."
                 ),
                 value: 0.0,
                 threshold: 0.0,

@@ -125,8 +125,8 @@ impl Guard {
                 severity: GuardSeverity::Critical,
                 since,
                 text: format!(
-                    "No gradient has been finite since step {since}, {most} steps in a row. It usually means that weights or activations have \
-                     grown beyond all bounds: a learning rate that is too high, or weights that are no numbers any more."
+                    "No gradient has been finite since step {since}, {most} steps in a row. Usually weights or activations have become too large \
+                     (the learning rate is too high), or weights are no longer numbers."
                 ),
                 value: most as f32,
                 threshold: most as f32,
@@ -149,9 +149,9 @@ impl Guard {
                     text: format!(
                         "The loss of step {step} is {loss:.3}, {z:.1} standard deviations above the mean of the last {size} steps. {}",
                         if self.is_of_pairs {
-                            "Once most pairs are told apart, a few always stand out."
+                            "Once the model ranks most pairs correctly, a few always stand out."
                         } else {
-                            "One step that stands out usually means an odd batch: another language, broken text, one line again and again."
+                            "A single such step usually has an unusual batch: another language, broken text, one line again and again."
                         }
                     ),
                     value: z as f32,
@@ -172,8 +172,8 @@ impl Guard {
                     severity: GuardSeverity::Critical,
                     since,
                     text: format!(
-                        "The loss has risen since about step {since}: the median of the last {last} steps is {now:.3}, and their mean before was {before:.3}, \
-                         {z:.1} standard deviations less. It usually means that the learning rate is too high."
+                        "The loss has risen since about step {since}: the median of the last {last} steps is {now:.3}; the mean before was \
+                         {before:.3}, {z:.1} standard deviations less. Usually the learning rate is too high."
                     ),
                     value: z as f32,
                     threshold: self.settings.rise,
@@ -196,11 +196,11 @@ impl Guard {
                         "The gradient of step {step} has the norm {norm:.2}, {z:.1} standard deviations above the mean of the last {size} steps. {}",
                         if is_within {
                             format!(
-                                "It is not above {}, the norm that gradients are clipped to, so that clipping leaves it as it is.",
+                                "It is not above {}, the norm that gradients are clipped to, so clipping does not change it.",
                                 self.clipping
                             )
                         } else {
-                            "Gradient clipping keeps one such step from doing harm; many of them mean that the learning rate is too high."
+                            "Gradient clipping limits the effect of one such step; many of them mean that the learning rate is too high."
                                 .to_owned()
                         }
                     ),
@@ -230,7 +230,7 @@ impl Guard {
         let mut found = Vec::new();
         if let Some(start) = self.begins(GuardKind::WorseThanStart, step, worse) {
             let stays = if self.is_of_trained {
-                " The weights of step 0 stay the best until an evaluation is below theirs."
+                " The weights of step 0 remain the best until an evaluation improves on them."
             } else {
                 ""
             };
@@ -253,8 +253,8 @@ impl Guard {
                 since,
                 text: format!(
                     "The validation loss has risen since step {since}, from {before:.4} to {validation:.4}, while the training loss fell to \
-                     {train:.4}. The model learns its training text by heart: the best checkpoint is kept; more text, dropout, fewer steps or a \
-                     smaller model help."
+                     {train:.4}. The model memorises its training text. The best checkpoint is kept; use more text, dropout, fewer steps or a \
+                     smaller model."
                 ),
                 value: validation,
                 threshold: before,
@@ -269,8 +269,8 @@ impl Guard {
                 severity: GuardSeverity::Info,
                 since,
                 text: format!(
-                    "Neither loss has fallen since step {since} (validation {before:.4}). Either the model has learned what it can from this text, or \
-                     the learning rate does not suit it: a lower one helps where losses go up and down, a higher one where they hardly move."
+                    "Neither loss has fallen since step {since} (validation {before:.4}). Either the model has learned all it can from this text, or \
+                     the learning rate does not fit: use a lower one if the losses go up and down, a higher one if they hardly move."
                 ),
                 value: validation,
                 threshold: before,
@@ -294,8 +294,8 @@ impl Guard {
             severity: GuardSeverity::Info,
             since: step,
             text: format!(
-                "The last {SAMPLES} samples go round in circles: {:.0} % of what the one at step {step} says it said before. Young and small \
-                 models do; later in a run it means that the training text repeats itself, or that the sample is drawn too greedily.",
+                "The last {SAMPLES} samples repeat themselves: {:.0} % of the one at step {step} occurred earlier in it. Young and small models do \
+                 this; later in a run, the training text is repetitive or the sampling too greedy.",
                 share * 100.0
             ),
             value: share,
@@ -331,7 +331,7 @@ impl Guard {
                     update * 100.0
                 ),
                 None => format!(
-                    "Weights of {} are not finite at step {step}. Nothing can be learned from here on: the run must go back.",
+                    "Weights of {} are not finite at step {step}. Nothing more can be learned: the run must return to a checkpoint.",
                     part.name
                 ),
             };
@@ -355,8 +355,8 @@ impl Guard {
                 severity: GuardSeverity::Warning,
                 since: step,
                 text: format!(
-                    "No gradient reaches {name}{others} at step {step}, so nothing is learned there. Units that are off for every token (ReLU \
-                     after too large an update), or weights of zero behind it, do that."
+                    "No gradient reaches {name}{others} at step {step}, so it does not learn. The cause is units that are off for every token (ReLU \
+                     after too large an update), or zero weights after it."
                 ),
                 value: 0.0,
                 threshold: 0.0,

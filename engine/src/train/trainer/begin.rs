@@ -70,7 +70,7 @@ impl<'data> Trainer<'data> {
         let config_crc32c = run.config_crc32c()?;
         let mut record = run.record()?;
         if !resume && record.state != RunState::Created {
-            let reason = "this run began before; resume it, or start a new one";
+            let reason = "this run has already started; resume it, or start a new one";
             return Err(Error::bad_file(run.folder(), reason));
         }
         let taught = weights_of_teacher(&run, &config).await?;
@@ -91,7 +91,7 @@ impl<'data> Trainer<'data> {
                 run.check_model(&info, &config)?;
                 if info.config_crc32c != config_crc32c {
                     notices.push(
-                        "run.toml was changed after this checkpoint; from here on the losses are those of the changed settings"
+                        "run.toml was changed after this checkpoint; later losses are those of the changed settings"
                             .to_owned(),
                     );
                 }
@@ -100,7 +100,7 @@ impl<'data> Trainer<'data> {
             }
             None => {
                 if resume {
-                    notices.push("the run has no checkpoint yet; it begins at step 0".to_owned());
+                    notices.push("the run has no checkpoint yet; it starts at step 0".to_owned());
                 }
                 (0, None, None, initial_state(&config, &parameters, weights).await, None)
             }
@@ -117,7 +117,7 @@ impl<'data> Trainer<'data> {
         let device = executor.describe();
         if let Some(before) = record.device.as_ref().filter(|before| !before.repeats(&device)) {
             notices.push(format!(
-                "the run was trained on {before} and goes on on {device}: its losses will differ in their last digits"
+                "the run was trained on {before} and continues on {device}: its losses will differ in their last digits"
             ));
         }
         record.device = Some(device);

@@ -17,7 +17,7 @@ impl Trainer<'_> {
     /// A setting that breaks a rule, steps that are done already, a run that is over, or a full disk; nothing is changed then.
     pub async fn change(&mut self, learning_rate: Option<f64>, steps: Option<u64>) -> Result<TrainEvent> {
         if self.over {
-            let reason = "this run is not in training any more; start or resume one to change it";
+            let reason = "this run is not training; start or resume one to change it";
             return Err(Error::Refused(reason.to_owned()));
         }
         let changed = changed(&self.config, learning_rate, steps);
@@ -26,7 +26,7 @@ impl Trainer<'_> {
             let done = self.step;
             let steps = if done == 1 { "step is" } else { "steps are" };
             return Err(Error::Refused(format!(
-                "{done} {steps} done already; train.steps must be more, or stop the training"
+                "{done} {steps} are already done; train.steps must be more, or stop the training"
             )));
         }
         let crc32c = crate::project::crc32c_of(&changed)?;
@@ -67,8 +67,7 @@ impl Trainer<'_> {
         if before != after {
             parts.push(self.text_of_schedule(after));
         }
-        let parts =
-            if parts.is_empty() { "the settings are as they were".to_owned() } else { parts.join(", ") };
+        let parts = if parts.is_empty() { "the settings are unchanged".to_owned() } else { parts.join(", ") };
         format!("from step {} on: {parts}", self.step + 1)
     }
 

@@ -69,16 +69,16 @@ impl Trainer<'_> {
         let bad_steps = self.guard.bad_steps();
         if bad_steps == 1 {
             self.notice(format!(
-                "step {}: the gradient is not finite, so the step was skipped and the weights are as before{}",
+                "step {}: the gradient is not finite, so the step was skipped and the weights are unchanged{}",
                 self.step,
-                if self.is_mixed() { "; mixed precision tries it with half the loss scale" } else { "" }
+                if self.is_mixed() { "; mixed precision retries with half the loss scale" } else { "" }
             ));
         }
         let most = DIVERGED_AFTER + if self.is_mixed() { LossScale::HALVINGS } else { 0 };
         if bad_steps >= most {
             let safe = match self.saved {
                 Some(step) => format!("the checkpoint of step {step} is safe"),
-                None => "no checkpoint was made yet".to_owned(),
+                None => "there is no checkpoint yet".to_owned(),
             };
             return Err(Error::Refused(format!(
                 "training diverged: no finite gradient in the {most} steps up to step {}; {safe}. Start a new run with \
@@ -240,18 +240,18 @@ impl Trainer<'_> {
                 let from = if action == GuardAction::Skip { finding.since.saturating_sub(1) } else { back };
                 let intervention = self.guard.intervention(finding, action, self.step, from);
                 let goes_on = match action {
-                    GuardAction::Skip => format!("another batch in the place of that of step {}", from + 1),
+                    GuardAction::Skip => format!("another batch instead of that of step {}", from + 1),
                     _ => format!("other batches at {} times the learning rate", intervention.factor),
                 };
                 report.text +=
-                    &format!(" The run goes back to step {back}, and on with {goes_on} ({times}).");
+                    &format!(" The run returns to step {back} and continues with {goes_on} ({times}).");
                 report.step = back;
                 self.go_back(good, intervention).await?;
                 self.report(report)?;
                 self.metrics.flush()?;
                 return Ok(true);
             }
-            report.text += " There is no good state to go back to.";
+            report.text += " There is no good state to return to.";
             report.action = GuardAction::Lower;
         }
         self.tell(report, finding)?;
@@ -264,20 +264,20 @@ impl Trainer<'_> {
         if report.action == GuardAction::Lower {
             if let Some(lowered) = self.lower(finding) {
                 report.text += &format!(
-                    " From step {} on the learning rate is {} times what it was to be (action {} of at most {most}).",
+                    " From step {} on, the learning rate is {} times its scheduled value (action {} of at most {most}).",
                     lowered.from + 1,
                     lowered.factor,
                     acted + 1
                 );
             } else {
-                report.text += " The run is over before a lower learning rate would begin.";
+                report.text += " The run ends before a lower learning rate would start.";
                 report.action = GuardAction::Note;
             }
         } else if report.action == GuardAction::Note
             && self.guard.asked(finding, self.step) != GuardAction::Note
         {
             report.text += &format!(
-                " The guard has acted {acted} times already and does no more (train.guard.retries)."
+                " The guard has already acted {acted} times and does no more (train.guard.retries)."
             );
         }
         self.report(report)

@@ -41,7 +41,7 @@ impl Trainer<'_> {
             Err(error) if self.step == 0 => {
                 self.actions.push_back(Action::Reference);
                 if is_there {
-                    self.notice(format!("{error}; the reference's log-probabilities are computed anew"));
+                    self.notice(format!("{error}; the reference's log-probabilities are recomputed"));
                 }
             }
             Err(error @ Error::Io { .. }) if is_there => return Err(error),
@@ -93,7 +93,9 @@ impl Trainer<'_> {
         }
         let reference = std::mem::take(&mut self.reference);
         write(&self.reference_path(), &pairs, &reference)?;
-        self.notice(format!("reference log-probabilities of {total} pairs computed, and kept with the run"));
+        self.notice(format!(
+            "computed the reference log-probabilities of {total} pairs; they are saved with the run"
+        ));
         if let Batches::Pairs(pairs) = &mut self.batches {
             pairs.set_reference(reference);
         }

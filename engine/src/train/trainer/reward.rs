@@ -79,7 +79,7 @@ impl Trainer<'_> {
             let scorer = model.open(weights, &self.executor, files, self.config.model.context_length).await?;
             let (name, bytes) = (scorer.name().to_owned(), quantity::bytes(scorer.bytes()));
             self.rewards.scorer = Some(scorer);
-            self.notice(format!("answers are scored by {name}, {bytes} of memory more"));
+            self.notice(format!("{name} scores the answers and takes {bytes} of additional memory"));
         }
         let settings = &self.config.train.reward;
         let (beta, iterations) = (settings.beta, settings.iterations);
@@ -93,7 +93,7 @@ impl Trainer<'_> {
                     &[(first_weights(weights.len()), weights.as_slice())],
                 )?;
                 self.notice(format!(
-                    "the run's first weights are kept beside it, {} of memory more, since train.reward.beta is above 0",
+                    "the initial weights are kept in memory, an additional {}, because train.reward.beta is above 0",
                     quantity::bytes(4 * weights.len() as u64)
                 ));
                 weights
@@ -124,7 +124,8 @@ impl Trainer<'_> {
             let kept = storage::read_json::<Round>(&self.round_file(), MAX_ROUND_BYTES).ok();
             self.rewards.round = kept.filter(|round| round.number == number);
             if self.rewards.round.is_none() {
-                let text = "the answers that this step was to learn from are gone; others are drawn, by the weights as they are";
+                let text =
+                    "the answers for this step are gone; new ones are sampled with the current weights";
                 self.notice(text.to_owned());
             }
         }
@@ -305,8 +306,8 @@ impl Trainer<'_> {
         self.rewards.alike = if metrics.uniform_groups < 1.0 { 0 } else { self.rewards.alike + 1 };
         if self.rewards.alike == TOLD_AFTER {
             self.notice(format!(
-                "for {TOLD_AFTER} steps all answers to a prompt were worth the same, {:.3} in the mean, and nothing is learned from those: take \
-                 easier or harder prompts, more answers (train.reward.group), or another train.reward.rule",
+                "for {TOLD_AFTER} steps all answers to a prompt had the same reward, {:.3} on average, which teaches nothing: use easier or harder \
+                 prompts, more answers (train.reward.group), or another train.reward.rule",
                 metrics.reward
             ));
         }

@@ -2,7 +2,7 @@
 
 use super::TaskSplit;
 use super::draw::{Draft, Draw, Wordings, exact, fill};
-use crate::stories::COLOURS;
+use crate::stories::colours;
 use glasshouse_protocol::random::nth;
 
 /// What the draws of passages are named by; a split adds its number.
@@ -224,7 +224,7 @@ const NUMBERS: &[&str] = &["two", "three", "four", "five", "six"];
 
 pub(super) fn draft(draw: &mut Draw) -> Draft {
     let person = draw.person(&[]);
-    let [colour, number] = [draw.pick(COLOURS), draw.pick(NUMBERS)];
+    let [colour, number] = [draw.pick(colours()), draw.pick(NUMBERS)];
     let written = |text: &str| written(text, [person.name, colour, number]);
     let feelings = if draw.level == 1 { &FEELINGS[..2] } else { FEELINGS };
     let (feeling, about_feeling) = &feelings[draw.below(feelings.len())];
@@ -276,7 +276,7 @@ pub fn passages(labels: Labels, seed: u64, split: TaskSplit) -> impl Iterator<It
     (0..).map(move |number| {
         let mut draw = Draw::new(nth(seed, PASSAGES + split as u64, number), split, 1);
         let name = draw.person(&[]).name;
-        let [colour, many] = [draw.pick(COLOURS), draw.pick(NUMBERS)];
+        let [colour, many] = [draw.pick(colours()), draw.pick(NUMBERS)];
         let (label, wordings) = &about[draw.below(about.len())];
         let (text, _) = draw.word(wordings);
         (written(text, [name, colour, many]), *label)

@@ -3,7 +3,7 @@
 
 use super::Check;
 use super::draw::{Draft, Draw, Wordings, assistant, user};
-use crate::stories::COLOURS;
+use crate::stories::colours;
 
 pub(super) const WORDINGS: &[&Wordings] = &[
     &FACTS[0].told,
@@ -34,6 +34,7 @@ struct Fact {
 
 enum FactValues {
     Names,
+    Colours,
     Of(&'static [&'static str]),
 }
 
@@ -78,7 +79,7 @@ const FACTS: &[Fact] = &[
             held_out: &["Please say which color I like best."],
         },
         answer: "You like {value}.",
-        values: FactValues::Of(COLOURS),
+        values: FactValues::Colours,
     },
     Fact {
         told: Wordings {
@@ -236,6 +237,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
 fn two_values(draw: &mut Draw, fact: &Fact) -> [&'static str; 2] {
     let found: Vec<&'static str> = match &fact.values {
         FactValues::Names => draw.people(2).into_iter().map(|person| person.name).collect(),
+        FactValues::Colours => draw.pick_some(colours(), 2),
         FactValues::Of(list) => draw.pick_some(list, 2),
     };
     [found[0], found[1]]

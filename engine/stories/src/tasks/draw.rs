@@ -4,7 +4,7 @@ use super::{
     Check, TaskSplit, arithmetic, classification, conversation, ordering, refusal, rewriting, story, summary,
     tagging, translation,
 };
-use crate::stories::{BOYS, GIRLS, HE_ANIMALS, Outline, Picker, SHE_ANIMALS, Slots, expand};
+use crate::stories::{Outline, Picker, Slots, expand, names};
 use glasshouse_protocol::random::split_mix;
 use glasshouse_protocol::{ChatMessage, Role};
 
@@ -179,18 +179,12 @@ impl Draw {
     /// Somebody of either world who is none of the others, and of one world with them.
     pub(super) fn person(&mut self, others: &[Person]) -> Person {
         let animals = match others.first() {
-            Some(other) => HE_ANIMALS.contains(&other.name) || SHE_ANIMALS.contains(&other.name),
+            Some(other) => names(true, other.she).contains(&other.name),
             None => self.below(2) == 1,
         };
         loop {
             let she = self.below(2) == 1;
-            let names = match (animals, she) {
-                (false, false) => BOYS,
-                (false, true) => GIRLS,
-                (true, false) => HE_ANIMALS,
-                (true, true) => SHE_ANIMALS,
-            };
-            let person = Person { name: self.pick(names), she };
+            let person = Person { name: self.pick(names(animals, she)), she };
             if !others.contains(&person) {
                 return person;
             }

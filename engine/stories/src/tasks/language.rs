@@ -384,7 +384,7 @@ pub fn english_from_pelu(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stories::{BOYS, GIRLS, HE_ANIMALS, SHE_ANIMALS};
+    use crate::stories::names;
     use std::collections::HashSet;
 
     #[test]
@@ -392,7 +392,8 @@ mod tests {
         let lexicon = lexicon();
         let own: HashSet<&str> = lexicon.iter().map(|(_, own)| *own).chain([PAST, FUTURE]).collect();
         assert_eq!(own.len(), lexicon.len() + 2);
-        for name in [BOYS, GIRLS, HE_ANIMALS, SHE_ANIMALS].into_iter().flatten() {
+        let all = [(false, false), (false, true), (true, false), (true, true)];
+        for name in all.into_iter().flat_map(|(animals, she)| names(animals, she)) {
             assert!(!own.contains(name.to_lowercase().as_str()), "{name}");
         }
         assert!(nouns().all(|noun| noun.2.ends_with('a')) && verbs().all(|verb| verb.own.ends_with('e')));

@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// Rises with every change of the rows that a seed gives.
-pub const EDITION: u32 = 2;
+pub const EDITION: u32 = 3;
 
 /// The highest level.
 pub const LEVELS: u8 = 3;
@@ -227,8 +227,7 @@ impl TaskOptions {
 
 /// Names of every template and what each is for.
 pub fn templates() -> Vec<(String, TaskSplit)> {
-    let plots = plots::all().flat_map(|plot| plot.questions.iter().map(|question| &question.ask));
-    let all = WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots);
+    let all = WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots::wordings());
     all.flat_map(draw::Wordings::names).collect()
 }
 

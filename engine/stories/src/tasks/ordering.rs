@@ -3,7 +3,7 @@
 use super::Check;
 use super::check::number_word;
 use super::draw::{Draft, Draw, Wordings};
-use crate::stories::{COLOURS, KINDS, TRAITS};
+use crate::stories::{colours, kinds, traits};
 
 pub(super) const WORDINGS: &[&Wordings] = &[&UP, &DOWN, &ALPHABET, &EVENTS];
 
@@ -63,7 +63,7 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
             numbers_in_order(draw, &numbers, 5)
         }
         2 => {
-            let list = draw.pick(&[COLOURS, KINDS, TRAITS, THINGS]);
+            let list = draw.pick(&[colours(), kinds(), traits(), THINGS]);
             let mut words = draw.pick_some(list, 4);
             words.sort_unstable();
             (&ALPHABET, words.into_iter().map(str::to_owned).collect())

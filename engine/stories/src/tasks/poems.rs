@@ -2,7 +2,7 @@
 
 use super::TaskSplit;
 use super::draw::{Draw, fill};
-use crate::stories::COLOURS;
+use crate::stories::colours;
 use glasshouse_protocol::random::nth;
 
 /// What the draws of poems are named by.
@@ -38,7 +38,7 @@ pub fn poems(seed: u64) -> impl Iterator<Item = String> {
 fn poem(draw: &mut Draw) -> String {
     let couplets = draw.pick_some(PAIRS, COUPLETS);
     let couplets = couplets.into_iter().map(|couplet| {
-        let (name, colour) = (draw.person(&[]).name, draw.pick(COLOURS));
+        let (name, colour) = (draw.person(&[]).name, draw.pick(colours()));
         super::draw::capital(&fill(couplet, &[("name", name), ("colour", colour)]))
     });
     couplets.collect::<Vec<_>>().join("\n")

@@ -6,7 +6,7 @@
 
 use super::Check;
 use super::draw::{Draft, Draw, Person, Wordings, assistant, exact, fill, sentence, system, user};
-use crate::stories::COLOURS;
+use crate::stories::colours;
 
 /// The policy of rows without a system message.
 pub const POLICY: &[&str] = &[
@@ -206,7 +206,7 @@ const WISHES: &[&str] = &[
 
 pub(super) fn draft(draw: &mut Draw) -> Draft {
     let people: Vec<Person> = draw.people(2);
-    let picks = [draw.pick(COLOURS), draw.pick(THINGS), draw.pick(HIDING_PLACES), draw.pick(WISHES)];
+    let picks = [draw.pick(colours()), draw.pick(THINGS), draw.pick(HIDING_PLACES), draw.pick(WISHES)];
     let fill = |text: &str| {
         let slots = [
             ("Name", people[0].name),

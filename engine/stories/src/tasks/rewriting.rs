@@ -2,7 +2,7 @@
 //! at level 2; tense and person at once, in two clauses, at level 3.
 
 use super::draw::{Draft, Draw, Person, Wordings, exact, fill};
-use crate::stories::COLOURS;
+use crate::stories::colours;
 
 pub(super) const WORDINGS: &[&Wordings] =
     &[&PAST, &PRESENT, &FUTURE, &PLEASE, &QUESTION, &FROM_I, &TO_I, &LONG_PAST, &LONG_FUTURE, &LONG_TO_I];
@@ -186,7 +186,7 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
 
 fn deed(draw: &mut Draw) -> Deed {
     let verb = &VERBS[draw.below(VERBS.len())];
-    Deed { verb, rest: draw.pick(verb.3), colour: draw.pick(COLOURS) }
+    Deed { verb, rest: draw.pick(verb.3), colour: draw.pick(colours()) }
 }
 
 fn row(draw: &mut Draw, wordings: &Wordings, person: Person, text: &str, answers: Vec<String>) -> Draft {
@@ -215,7 +215,7 @@ fn of_person(draw: &mut Draw, person: Person) -> Draft {
 fn polite(draw: &mut Draw, person: Person, question: bool) -> Draft {
     let wish = draw.pick(WISHES);
     let slots = [
-        ("colour", draw.pick(COLOURS)),
+        ("colour", draw.pick(colours())),
         ("thing", draw.pick(THINGS)),
         ("food", draw.pick(FOOD)),
         ("place", draw.pick(PLACES)),

@@ -3,10 +3,9 @@
 
 use super::Check;
 use super::draw::{Draft, Draw, Wordings, exact, with_article};
-use super::plots::{self, ANY, Question};
+use super::plots::{self, Question};
 
-pub(super) const WORDINGS: &[&Wordings] =
-    &[&FRAME, &INDIRECT, &ANY[0].ask, &ANY[1].ask, &ANY[2].ask, &ANY[3].ask, &ANY[4].ask, &ANY[5].ask];
+pub(super) const WORDINGS: &[&Wordings] = &[&FRAME, &INDIRECT];
 
 const FRAME: Wordings = Wordings {
     name: "story-frame",
@@ -62,7 +61,7 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
     let of_level = |questions: &'static [Question]| -> Vec<&'static Question> {
         questions.iter().filter(|question| question.level == level).collect()
     };
-    let (any, own) = (of_level(ANY), of_level(about.questions));
+    let (any, own) = (of_level(plots::any()), of_level(&about.questions));
     // At level 1 most are the same for all plots: a small model sees each often.
     let choices = match (own.is_empty(), level) {
         (true, _) => any,
@@ -76,10 +75,8 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
     let question = draw.pick(&choices);
     let beats = outline.beats();
     // The last beat that is needed, counted from 1.
-    let needed = question.needs.iter().try_fold(2, |so_far, parts| {
-        let said = |beat: &&str| parts.iter().any(|part| beat.contains(part));
-        Some((beats.iter().position(said)? + 1).max(so_far))
-    })?;
+    let said = |beat: &String| question.needs.iter().any(|part| beat.contains(part));
+    let needed = if question.needs.is_empty() { 2 } else { (beats.iter().position(said)? + 1).max(2) };
     let story = match level {
         1 => outline.excerpt(0..needed.max(2 + draw.below(3))),
         2 => outline.excerpt(0..(needed.max(4) + draw.below(3)).min(beats.len())),

@@ -35,7 +35,7 @@ pub(super) fn draft(draw: &mut Draw) -> Option<Draft> {
         2 => [0..second, second..third].map(|beats| outline.excerpt(beats)).join("\n\n"),
         _ => outline.text(),
     };
-    let (summary, keys) = about.summaries[usize::from(draw.level).saturating_sub(1).min(2)];
+    let (summary, keys) = *about.summaries.get(usize::from(draw.level).checked_sub(1)?)?;
     let all = keys.iter().map(|key| outline.fill(key)).collect();
     let (asked, template) = draw.word(&ASK);
     let check = Check::Contains { all, max_words: MAX_WORDS };

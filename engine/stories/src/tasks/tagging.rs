@@ -2,7 +2,7 @@
 
 use super::draw::{Draft, Draw, Wordings};
 use super::{Check, Tag};
-use crate::stories::{COLOURS, KINDS};
+use crate::stories::{colours, kinds};
 
 pub(super) const WORDINGS: &[&Wordings] = &[&LIST, &MARK, &MARK_ALL, &PASSAGES, &MORE];
 
@@ -85,8 +85,8 @@ pub(super) fn draft(draw: &mut Draw) -> Draft {
     let people = draw.people(3);
     let names: Vec<&str> = people.iter().map(|person| person.name).collect();
     let places = draw.pick_some(PLACES, 2);
-    let animals = draw.pick_some(KINDS, 2);
-    let colour = draw.pick(COLOURS);
+    let animals = draw.pick_some(kinds(), 2);
+    let colour = draw.pick(colours());
     let (mut text, mut content) = draw.word(&PASSAGES);
     let more;
     if draw.level == 3 {

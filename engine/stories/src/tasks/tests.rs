@@ -12,8 +12,7 @@ fn options(count: u64) -> TaskOptions {
 }
 
 fn all_wordings() -> Vec<&'static Wordings> {
-    let plots = plots::all().flat_map(|plot| plot.questions.iter().map(|question| &question.ask));
-    WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots).collect()
+    WORDINGS.iter().flat_map(|list| list.iter().copied()).chain(plots::wordings()).collect()
 }
 
 #[test]

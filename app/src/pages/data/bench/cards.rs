@@ -194,7 +194,7 @@ fn sample_ui(ui: &mut Ui, card: &StageCard, sample: &SampleStage, documents: usi
     let silent = alone == 0 && sample.edited == 0;
     if silent && matches!(card.group, Group::Duplicates | Group::Contamination) {
         if card.on {
-            caption(ui, "compares all documents: a cleaning counts it");
+            caption(ui, "compares all documents: counted during cleaning");
         }
         return;
     }
@@ -224,7 +224,7 @@ fn sample_words(on: bool, sample: &SampleStage, documents: usize) -> String {
     match (on, sample.dropped, sample.alone) {
         (true, 0, 0) => {}
         (true, dropped, alone) if alone > dropped => {
-            words.push(format!("drops {dropped} of {of} in its turn, {alone} alone"));
+            words.push(format!("drops {dropped} of {of} after earlier steps, {alone} on its own"));
         }
         (true, dropped, _) => words.push(format!("drops {dropped} of {of}")),
         (false, _, 0) => return format!("off · would drop none of {of}"),
@@ -257,7 +257,10 @@ mod tests {
     fn a_stage_says_what_it_does_in_its_turn_and_alone() {
         let sample = |dropped, alone, edited| SampleStage { name: String::new(), dropped, alone, edited };
         assert_eq!(sample_words(true, &sample(0, 0, 0), 1000), "drops none of 1,000");
-        assert_eq!(sample_words(true, &sample(3, 5, 0), 100), "drops 3 of 100 in its turn, 5 alone");
+        assert_eq!(
+            sample_words(true, &sample(3, 5, 0), 100),
+            "drops 3 of 100 after earlier steps, 5 on its own"
+        );
         assert_eq!(sample_words(true, &sample(3, 3, 0), 100), "drops 3 of 100");
         assert_eq!(sample_words(true, &sample(0, 0, 7), 100), "changes 7");
         assert_eq!(sample_words(true, &sample(2, 2, 7), 100), "drops 2 of 100 · changes 7");

@@ -30,7 +30,7 @@ fn kind_ui(ui: &mut Ui, context: &mut Context<'_>, found: &Duplicates) {
         caption(ui, &found.method);
         let mut line = format!("{} in {} groups", counted(found.documents), format::whole(found.clusters));
         if let Some(bytes) = found.bytes_per_document {
-            line.push_str(&format!(" · {bytes} bytes of memory a document"));
+            line.push_str(&format!(" · {bytes} bytes of memory per document"));
         }
         caption(ui, line);
         for (number, cluster) in found.largest.iter().take(GROUPS).enumerate() {

@@ -81,7 +81,7 @@ impl Mixing {
         small_card(ui, |ui| {
             caption(
                 ui,
-                "How much of each source a model reads. A source that is read more than once per epoch is learned by heart sooner.",
+                "The share of each source in training. A source read more than once per epoch is memorised sooner.",
             );
             ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(80.0);
             let shares = shares(&sources, &mixture);
@@ -96,7 +96,7 @@ impl Mixing {
                             let epochs = share / (size / whole).max(f64::MIN_POSITIVE);
                             let words = format!("{} · {epochs:.1} ×", format::percent(share));
                             caption(ui, words).on_hover_text(
-                                "Its share of what is read, and how often it is read while the run reads as much as the whole corpus holds.",
+                                "Its share of the training text, and how often it is read while the run reads as much as the whole corpus holds.",
                             );
                         }
                     },
@@ -117,7 +117,7 @@ impl Mixing {
                 |_| (),
                 |ui| {
                     ui.label("Temperature").on_hover_text(
-                    "1 reads sources by their length; higher reads small ones more often, until all are read alike.",
+                    "1 weights sources by their length; higher values favour small ones, up to equal weights.",
                 );
                 },
             );

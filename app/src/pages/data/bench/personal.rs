@@ -14,10 +14,10 @@ use glasshouse_protocol::cleaning::{PersonalAction, PersonalCard, RecipeSummary}
 
 /// What can be done with a class, and what that means.
 const ACTIONS: [(PersonalAction, &str, &str); 4] = [
-    (PersonalAction::Keep, "Keep", "It stays in the text."),
-    (PersonalAction::Replace, "Replace", "A placeholder that names the class stands in its place."),
-    (PersonalAction::Mask, "Mask", "Its letters and digits are covered, its shape stays."),
-    (PersonalAction::Drop, "Drop document", "A document that holds any goes as a whole."),
+    (PersonalAction::Keep, "Keep", "The text is unchanged."),
+    (PersonalAction::Replace, "Replace", "Replaced by a placeholder with the name of its class."),
+    (PersonalAction::Mask, "Mask", "Letters and digits are masked; the format stays."),
+    (PersonalAction::Drop, "Drop document", "Drops every document that holds any."),
 ];
 
 pub(super) fn classes_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
@@ -38,10 +38,7 @@ pub(super) fn classes_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &Recipe
                 samples().for_each(|class| samples_ui(ui, class, recipe));
             });
         }
-        caption(
-            ui,
-            "What was found is never written anywhere: this page and the report show masked places alone.",
-        );
+        caption(ui, "Findings are never saved unmasked: this page and the report show masked excerpts only.");
     });
 }
 

@@ -63,7 +63,7 @@ fn troubles_ui(ui: &mut Ui, context: &mut Context<'_>, troubles: &Troubles) {
     let palette = context.palette;
     let kinds = troubles.by_kind();
     small_card(ui, |ui| {
-        let title = "What could not be read";
+        let title = "Unreadable files and parts";
         let note = format::whole(troubles.count);
         fold(ui, context.preferences, "bench:troubles", (title, &note), false, |ui, _| {
             for kind in kinds.iter().take(TROUBLES) {

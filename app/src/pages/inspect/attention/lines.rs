@@ -58,7 +58,11 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[
         let said = sentence(shown, matrix, tokens, reads);
         response.widget_info(|| WidgetInfo {
             current_text_value: Some(said.clone()),
-            ..WidgetInfo::labeled(Role::Button, true, "What a token reads from, tokens by the arrow keys")
+            ..WidgetInfo::labeled(
+                Role::Button,
+                true,
+                "Attention of a token, choose tokens with the arrow keys",
+            )
         });
         if ui.is_rect_visible(rect) {
             paint(ui, shown, matrix, rect, reads);

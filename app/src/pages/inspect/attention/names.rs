@@ -11,15 +11,12 @@ const NAMED: f32 = 0.35;
 /// The measures in the order of the tensor's last axis: what a head is called by each, and what it is.
 const MEASURES: [(&str, &str); 4] = [
     (HEAD_SCORES[0], "Mean attention from each token to the one before it."),
-    (
-        HEAD_SCORES[1],
-        "Mean attention from each token to the first of the text: where a head looks that has nothing to do.",
-    ),
-    (HEAD_SCORES[2], "Mean attention from a token to an earlier one that is equal to it."),
+    (HEAD_SCORES[1], "Mean attention from each token to the first of the text: where idle heads attend."),
+    (HEAD_SCORES[2], "Mean attention from a token to an earlier equal token."),
     (
         HEAD_SCORES[3],
-        "Mean attention, on random tokens that stand twice, to the token after the earlier equal one: what comes next there is likely \
-         to come next here (Olsson et al. 2022).",
+        "Mean attention, on a repeated random sequence, to the token after the earlier occurrence, which is likely to come next here too (Olsson et \
+         al. 2022).",
     ),
 ];
 

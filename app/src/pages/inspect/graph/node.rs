@@ -37,7 +37,7 @@ impl Graph<'_> {
                 None => caption(ui, "Its time was not measured."),
             };
             if node.kernels.is_empty() {
-                caption(ui, "The CPU's executor runs it without a kernel.");
+                caption(ui, "The CPU runs it without a kernel.");
                 return;
             }
             ui.label(RichText::new("Kernels").text_style(theme::strong()));
@@ -54,7 +54,7 @@ impl Graph<'_> {
             if let Some((name, source)) = source {
                 source_ui(ui, name, source);
             } else if kernel.is_some() {
-                caption(ui, "Its source did not come with the graph.");
+                caption(ui, "The graph does not include its source.");
             }
         });
     }

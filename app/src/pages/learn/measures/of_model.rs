@@ -8,62 +8,62 @@ use glasshouse_protocol::View;
 
 pub(super) const NEAREST_COSINE: Measure = Measure {
     name: "nearest_cosine",
-    about: "cosine between the embedding of the token looked at and its nearest neighbour's",
+    about: "cosine similarity of the chosen token's embedding and its nearest neighbour's",
     of: Of::View(View::Embeddings, nearest_cosine),
 };
 pub(super) const ATTENTION_PEAK: Measure = Measure {
     name: "attention_peak",
-    about: "largest attention probability of the position looked at, in one head",
+    about: "largest attention probability of the chosen position, in one head",
     of: Of::View(View::Head, attention_peak),
 };
 pub(super) const PREVIOUS_TOKEN_SCORE: Measure = Measure {
     name: "previous_token_score",
-    about: "mean attention to the token before, of the head that has most",
-    of: Of::View(View::Attention, |answer, data, _| best_head(answer, data, 0, "to the token before")),
+    about: "mean attention to the previous token, in the head with the highest mean",
+    of: Of::View(View::Attention, |answer, data, _| best_head(answer, data, 0, "to the previous token")),
 };
 pub(super) const INDUCTION_SCORE: Measure = Measure {
     name: "induction_score",
-    about: "mean attention behind an earlier equal token, of the head that has most",
+    about: "mean attention to the token after an earlier equal token, in the head with the highest mean",
     of: Of::View(View::Attention, |answer, data, _| {
-        best_head(answer, data, 3, "to the token behind an earlier equal one")
+        best_head(answer, data, 3, "to the token after an earlier equal one")
     }),
 };
 pub(super) const MLP_OVER_HEAD: Measure = Measure {
     name: "mlp_over_head",
-    about: "how far switching off one MLP moves the next token's distribution, over the same for one head",
+    about: "effect of ablating one MLP on the next token's distribution, divided by that of one head",
     of: Of::View(View::WhatIf, mlp_over_head),
 };
 pub(super) const RESIDUAL_GROWTH: Measure = Measure {
     name: "residual_growth",
-    about: "length of the residual stream behind the last block over that of the embedding",
+    about: "norm of the residual stream after the last block, divided by that of the embedding",
     of: Of::View(View::Residual, residual_growth),
 };
 pub(super) const FIRST_LEADING_LAYER: Measure = Measure {
     name: "first_leading_layer",
-    about: "layers after which the token that wins at the end leads for good",
+    about: "number of layers after which the final prediction leads for good",
     of: Of::View(View::LogitLens, first_leading_layer),
 };
 pub(super) const TOKENS_KEPT: Measure = Measure {
     name: "tokens_kept",
-    about: "tokens that the sampler's settings leave to draw from",
+    about: "number of tokens left by the sampler's settings",
     of: Of::View(View::NextToken, tokens_kept),
 };
 pub(super) const TOP_PROBABILITY_RATIO: Measure = Measure {
     name: "top_probability_ratio",
-    about: "the likeliest token's probability at the lesson's temperature over that without it",
+    about: "probability of the likeliest token at the lesson's temperature, divided by that without it",
     of: Of::View(View::NextToken, top_probability_ratio),
 };
 pub(super) const SURPRISE_SHARE: Measure = Measure {
     name: "surprise_share",
-    about: "mean surprise of the prompt's tokens over that of a uniform guess",
+    about: "mean surprise of the prompt's tokens, divided by that of a uniform guess",
     of: Of::View(View::Tokens, surprise_share),
 };
 pub(super) const MATCH_LENGTH: Measure = Measure {
     name: "longest_match",
-    about: "tokens of the longest span of the prompt that stands in the training text",
+    about: "tokens in the longest span of the prompt that occurs in the training text",
     of: Of::View(View::Provenance, |_, data, _| {
         let length = matches(data)?.iter().map(|found| found.length).max().unwrap_or(0);
-        let sentence = format!("The longest span that stands in the training text has {length} tokens.");
+        let sentence = format!("The longest span that occurs in the training text has {length} tokens.");
         Some((length as f64, sentence))
     }),
 };
@@ -102,7 +102,8 @@ fn attention_peak(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) 
     let (place, peak) = largest(row)?;
     let (from, to) = (token(answer, position), token(answer, place));
     let share = format::percent(f64::from(peak));
-    let sentence = format!("{from} at position {position} looks most at {to} at position {place}: {share}.");
+    let sentence =
+        format!("{from} at position {position} attends most to {to} at position {place}: {share}.");
     Some((f64::from(peak), sentence))
 }
 
@@ -115,7 +116,7 @@ fn best_head(_: &InspectionAnswer, data: &ViewData, kind: usize, what: &str) -> 
     let (layer, head, score) = scored.max_by(|left, right| left.2.total_cmp(&right.2))?;
     let share = format::percent(f64::from(score));
     let sentence =
-        format!("Head {head} of layer {layer} has most: on average, {share} of its attention goes {what}.");
+        format!("Head {head} of layer {layer} has the highest mean: {share} of its attention goes {what}.");
     Some((f64::from(score), sentence))
 }
 
@@ -143,7 +144,7 @@ fn residual_growth(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>)
     let [last] = norms.at(&[last_stage, position]) else { return None };
     let growth = f64::from(*last) / f64::from(*first);
     let sentence = format!(
-        "At {} the stream is {first:.2} long as an embedding and {last:.2} behind the last block: {growth:.2} times as long.",
+        "At {} the stream's norm is {first:.2} at the embedding and {last:.2} after the last block: {growth:.2} times as large.",
         token(answer, position)
     );
     Some((growth, sentence))
@@ -159,7 +160,7 @@ fn first_leading_layer(answer: &InspectionAnswer, data: &ViewData, _: Option<usi
     let text =
         data.text_of(winner).map_or_else(|| format!("#{winner}"), |text| format!("“{}”", visible(text)));
     let sentence =
-        format!("{text} wins at the end, and leads for good after {leads} of {} layers.", stages - 1);
+        format!("{text} is the final prediction, and leads for good after {leads} of {} layers.", stages - 1);
     Some((leads as f64, sentence))
 }
 
@@ -182,7 +183,7 @@ fn top_probability_ratio(answer: &InspectionAnswer, data: &ViewData, _: Option<u
     let [before, after] = [before, after].map(|share| format::percent(f64::from(share)));
     let temperature = answer.settings.sampling.temperature;
     let sentence = format!(
-        "The likeliest token has {before} by itself and {after} at temperature {temperature}: {ratio:.2} times as much."
+        "The likeliest token has {before} without a temperature and {after} at temperature {temperature}: {ratio:.2} times as much."
     );
     Some((ratio, sentence))
 }
@@ -194,7 +195,7 @@ fn surprise_share(_: &InspectionAnswer, data: &ViewData, vocabulary: Option<usiz
     let even = (vocabulary.filter(|size| *size > 1)? as f64).log2();
     let share = mean / even;
     let sentence = format!(
-        "The tokens surprise by {mean:.2} bits on average; a uniform guess costs {even:.2} bits: {share:.2} of that."
+        "The tokens have a mean surprise of {mean:.2} bits; a uniform guess has {even:.2} bits: {share:.2} of that."
     );
     Some((share, sentence))
 }

@@ -7,27 +7,27 @@ use glasshouse_protocol::{RunConfig, RunSummary, TrainEvent};
 
 pub(super) const FIRST_LOSS_RATIO: Measure = Measure {
     name: "first_loss_ratio",
-    about: "the first loss of the latest run over ln V",
+    about: "first loss of the latest run, divided by ln V",
     of: Of::Run(first_loss_ratio),
 };
 pub(super) const LOSS_FALLS: Measure = Measure {
     name: "loss_falls",
-    about: "the last loss of the latest run over its first",
+    about: "last loss of the latest run, divided by its first",
     of: Of::Run(loss_falls),
 };
 pub(super) const HALF_FALL_SHARE: Measure = Measure {
     name: "half_fall_share",
-    about: "share of the steps after which half of the loss's fall is done",
+    about: "share of the steps for the first half of the decrease in loss",
     of: Of::Run(half_fall_share),
 };
 pub(super) const VALIDATION_GAP: Measure = Measure {
     name: "validation_gap",
-    about: "validation loss less training loss at the last evaluation",
+    about: "validation loss minus training loss at the last evaluation",
     of: Of::Run(validation_gap),
 };
 pub(super) const DEPTH_LOSS_RATIO: Measure = Measure {
     name: "depth_loss_ratio",
-    about: "best validation loss of the deepest run over that of the shallowest, all else alike",
+    about: "best validation loss of the deepest run, divided by that of the shallowest, all else equal",
     of: Of::Runs(|runs| {
         let layers = |config: &mut RunConfig| std::mem::take(&mut config.model.layers) as f64;
         compare(runs, layers, |layers| format!("{layers} {}", if layers == 1.0 { "layer" } else { "layers" }))
@@ -35,7 +35,7 @@ pub(super) const DEPTH_LOSS_RATIO: Measure = Measure {
 };
 pub(super) const LEARNING_RATE_LOSS_RATIO: Measure = Measure {
     name: "learning_rate_loss_ratio",
-    about: "best validation loss of the run with the highest learning rate over that with the lowest, all else alike",
+    about: "best validation loss of the run with the highest learning rate, divided by that with the lowest, all else equal",
     of: Of::Runs(|runs| {
         let rate = |config: &mut RunConfig| {
             // The minimum goes with it.
@@ -81,7 +81,7 @@ fn loss_falls(history: &History) -> Option<Found> {
     let (_, first) = losses.first().copied()?;
     let last = mean(tail(&losses));
     let ratio = last / first;
-    Some((ratio, format!("The loss went from {first:.3} to {last:.3}: {ratio:.3} of what it was.")))
+    Some((ratio, format!("The loss went from {first:.3} to {last:.3}: {ratio:.3} of its first value.")))
 }
 
 fn half_fall_share(history: &History) -> Option<Found> {
@@ -170,9 +170,8 @@ fn compare(
     match [most, least].iter().filter(|run| run.came_along()).count() {
         0 => {}
         1 => sentence.push_str(" One of the two came with the sample project."),
-        _ => sentence.push_str(
-            " Both came with the sample project: runs of your own are compared as soon as there are two.",
-        ),
+        _ => sentence
+            .push_str(" Both came with the sample project; your own runs are compared once there are two."),
     }
     Some(Sweep {
         runs: group.iter().map(|compared| compared.run.name.clone()).collect(),

@@ -219,7 +219,7 @@ fn views_are_measured_at_the_position_that_was_looked_at() {
     let instrument = of(View::Residual);
     let norms = [1.0, 2.0, 3.0, 3.0, 4.0, 8.0];
     inspected(&mut state, &instrument, View::Residual, &[("norms", &[3, 2], &norms)], &[], vec![]);
-    near(take(&state, "residual_growth", &instrument), 4.0, "2.00 long as an embedding and 8.00");
+    near(take(&state, "residual_growth", &instrument), 4.0, "norm is 2.00 at the embedding and 8.00");
 
     let instrument = of(View::LogitLens);
     inspected(
@@ -233,7 +233,7 @@ fn views_are_measured_at_the_position_that_was_looked_at() {
     near(
         take(&state, "first_leading_layer", &instrument),
         1.0,
-        "#9 wins at the end, and leads for good after 1 of 2",
+        "#9 is the final prediction, and leads for good after 1 of 2",
     );
 
     let instrument = Instrument { temperature: Some(0.5), ..of(View::NextToken) };
@@ -244,7 +244,7 @@ fn views_are_measured_at_the_position_that_was_looked_at() {
 
     let instrument = of(View::Tokens);
     inspected(&mut state, &instrument, View::Tokens, &[("surprise", &[2], &[0.0, 6.0])], &[], vec![]);
-    near(take(&state, "surprise_share", &instrument), 0.75, "a uniform guess costs 8.00 bits");
+    near(take(&state, "surprise_share", &instrument), 0.75, "a uniform guess has 8.00 bits");
 
     let instrument = of(View::Embeddings);
     let tokens = vec![TokenText { id: 3, text: " bird".to_owned() }];

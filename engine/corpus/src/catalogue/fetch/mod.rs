@@ -75,7 +75,7 @@ pub fn cache_folder() -> Result<PathBuf> {
         })
     });
     let base = base.ok_or_else(|| {
-        Error::Refused("this system names no cache folder: name a folder for the file".to_owned())
+        Error::Refused("this system has no cache folder: name a folder for the file".to_owned())
     })?;
     Ok(base.join("glasshouse").join("corpora"))
 }

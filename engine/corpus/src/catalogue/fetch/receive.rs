@@ -76,7 +76,7 @@ fn given_up(entry: &Entry, part: &mut PartialFile, reason: &str) -> Error {
         return refused(entry, &format!("{reason}; what arrived is kept and continued next time"));
     }
     part.remove();
-    let hint = "nothing arrived: see whether this machine may reach the network, and try again";
+    let hint = "nothing arrived: check the network connection, and try again";
     refused(entry, &format!("{reason}; {hint}"))
 }
 

@@ -17,7 +17,7 @@ pub(super) fn personal(report: &CleaningReport) -> Markup {
         @if !report.personal.is_empty() {
             section #personal {
                 h2 { "Personal data" }
-                p.lead { "What was found never reached the output. The samples below are masked." }
+                p.lead { "Personal data never reached the output. The samples below are masked." }
                 div.card.scroll {
                     table.grid {
                         thead { tr { th.words { "Class" } th.words { "What was done" } th { "Found" } th { "Documents" } } }
@@ -54,7 +54,7 @@ pub(super) fn duplicates(report: &CleaningReport) -> Markup {
         @if !report.duplicates.is_empty() {
             section #duplicates {
                 h2 { "Copies" }
-                p.lead { "Of each group one document was kept. Here is how large the groups are, and the largest of them." }
+                p.lead { "One document of each group was kept. Below: the sizes of the groups, and the largest groups." }
                 @for found in &report.duplicates { (group(found)) }
             }
         }

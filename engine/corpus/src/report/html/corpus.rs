@@ -13,7 +13,7 @@ pub(super) fn tables(report: &CleaningReport) -> Markup {
         @if !report.tables.is_empty() {
             section #tables {
                 h2 { "What it is made of" }
-                p.lead { "Raw beside kept, so that what the rules did to the balance can be seen." }
+                p.lead { "Raw and kept text, to show how the rules changed the balance." }
                 @for table in report.tables.iter().filter(|table| !table.columns.is_empty()) { (grid(table)) }
             }
         }

@@ -96,7 +96,7 @@ fn steps(report: &CleaningReport) -> Markup {
         )
     };
     html! {
-        table.fall aria-label="What was left after each step" {
+        table.fall aria-label="Text after each step" {
             tbody {
                 (whole("Raw", "left", report.raw.bytes))
                 @for (place, stage) in report.stages.iter().enumerate().filter(|(_, stage)| loss(stage) > 0) {

@@ -43,9 +43,9 @@ pub fn page(report: &CleaningReport) -> String {
         }
         footer {
             p {
-                "Written by Glasshouse " (version) ". Personal data is masked in every excerpt. This page holds all that it shows and asks "
-                "nothing of any network; the same numbers stand in " code { "report.json" }
-                " beside it, and every dropped document with its reason in " code { "dropped.jsonl" } "."
+                "Written by Glasshouse " (version) ". Personal data is masked in every excerpt. This page is self-contained and loads "
+                "nothing from the network; the same numbers are in " code { "report.json" }
+                " next to it, and every dropped document with its reason in " code { "dropped.jsonl" } "."
             }
         }
     };
@@ -99,7 +99,7 @@ fn troubles(report: &CleaningReport) -> Markup {
                 h2 { "Troubles" }
                 p.lead {
                     (number::of(troubles.count, "file or record", "files or records"))
-                    " could not be read, or not whole. The rest went on without."
+                    " could not be read, or only in part. All others were read."
                 }
                 @if !troubles.kinds.is_empty() && troubles.kinds.len() < troubles.listed.len() {
                     div.card {
@@ -161,7 +161,7 @@ fn recipe(report: &CleaningReport) -> Markup {
             h2 { "Recipe" }
             p.lead {
                 "The whole of " b { (shown(&report.recipe.name)) } ". Saved as a file and given with " code { "--recipe" }
-                ", it makes the same output of the same files."
+                ", it produces the same output from the same files."
             }
             pre { (shown(report.recipe.toml.trim_end())) }
         }

@@ -12,14 +12,14 @@ pub(super) fn section(report: &CleaningReport) -> Markup {
     let (acted, others): (Vec<_>, Vec<_>) =
         report.stages.iter().enumerate().partition(|(_, stage)| stage.acted() || !stage.counters.is_empty());
     let (off, idle): (Vec<_>, Vec<_>) = others.into_iter().partition(|(_, stage)| stage.about.is_off);
-    let lists = [("Ran, and found nothing to take", idle), ("Switched off in this recipe", off)];
+    let lists = [("Ran and found nothing", idle), ("Switched off in this recipe", off)];
     html! {
         @if !report.stages.is_empty() {
             section #stages {
                 h2 { "What each step took" }
                 p.lead {
-                    "In the order in which they ran. Each saw only what those before it had left. Shown with each are a few of the "
-                    "documents that it met, chosen by chance and always the same ones."
+                    "In order. Each step saw only the output of the steps before it. With each step: a few of its "
+                    "documents, a fixed random sample."
                 }
                 @for group in acted.chunk_by(|(_, one), (_, next)| one.about.group == next.about.group) {
                     @if let Some((_, first)) = group.first() { h3 { (first.about.group.heading()) } }
