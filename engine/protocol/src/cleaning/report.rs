@@ -489,31 +489,3 @@ pub struct Sample {
     /// Its beginning, personal data masked.
     pub excerpt: String,
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cleaning::StageCard;
-
-    #[test]
-    fn a_group_is_read_by_its_heading_too_as_earlier_versions_recorded_it() {
-        let read = |word: &str| serde_json::from_value::<Group>(word.into());
-        for (name, group, heading) in [
-            ("reading", Group::Reading, "Reading"),
-            ("extraction", Group::Extraction, "Extraction"),
-            ("repair", Group::Repair, "Repair"),
-            ("rules", Group::Rules, "Quality rules"),
-            ("duplicates", Group::Duplicates, "Duplicates"),
-            ("contamination", Group::Contamination, "Evaluation"),
-            ("personal", Group::Personal, "Personal data"),
-            ("balance", Group::Balance, "Mixture"),
-        ] {
-            assert_eq!(serde_json::to_value(group).unwrap(), name);
-            assert_eq!((read(name).unwrap(), read(heading).unwrap()), (group, group));
-        }
-        assert!(read("Music").is_err());
-        let mut card = serde_json::to_value(StageCard::default()).unwrap();
-        card["group"] = "Personal data".into();
-        assert_eq!(serde_json::from_value::<StageCard>(card).unwrap().group, Group::Personal);
-    }
-}
