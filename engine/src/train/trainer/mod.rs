@@ -232,13 +232,18 @@ impl Trainer<'_> {
         &mut self.executor
     }
 
+    /// Length of the run's own parameter arena, without a teacher's.
+    fn parameter_count(&self) -> usize {
+        ArenaLayout::of_parameters(&self.parameters).length
+    }
+
     /// The weights as they are, laid out as a model's that nobody trains; the run's adapter is added to them.
     ///
     /// # Errors
     /// The device fails.
     pub async fn weights(&mut self) -> Result<Vec<f32>> {
         let mut weights = self.executor.weights().await?;
-        weights.truncate(ArenaLayout::of_parameters(&self.parameters).length);
+        weights.truncate(self.parameter_count());
         let turns = Turns::new();
         let give = async || turns.give().await;
         Ok(merged(&self.parameters, self.config.train.adapter.as_ref(), weights, &give).await)
@@ -263,7 +268,7 @@ impl Trainer<'_> {
     /// What of the executor's state is the run's own: a teacher's weights, which come last, are left out.
     async fn state(&mut self) -> Result<ArenaState> {
         let mut state = self.executor.state().await?;
-        state.parameters.truncate(ArenaLayout::of_parameters(&self.parameters).length);
+        state.parameters.truncate(self.parameter_count());
         Ok(state)
     }
 

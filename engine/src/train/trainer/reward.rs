@@ -103,8 +103,7 @@ impl Trainer<'_> {
                                   with train.reward.beta = 0; set that again in run.toml, or begin a new run";
                     return Err(Error::bad_file(path, reason));
                 }
-                let own = self.executor.weights().await?.len();
-                let read = reference::read(&path, FIRST_WEIGHTS, &[first_weights(own)]);
+                let read = reference::read(&path, FIRST_WEIGHTS, &[first_weights(self.parameter_count())]);
                 let read = read.map_err(|error| match error {
                     Error::BadFile { path, reason } => Error::bad_file(
                         path,
