@@ -233,7 +233,7 @@ fn feedback_that_cannot_be_read_is_told_from_none() {
 fn a_token_of_a_reply_is_looked_into() {
     let mut scene = wide(Engine::full(), PageName::Chat);
     say(&mut scene, "Who was it?");
-    scene.harness.get_by_label_contains("Reply 1, tokens").focus();
+    scene.harness.get_by_label_contains("Reply 1, choose tokens").focus();
     scene.settle();
     scene.harness.key_press(Key::ArrowRight);
     scene.settle();
@@ -298,7 +298,7 @@ fn a_prompt_of_the_queue_is_answered_in_a_conversation_of_its_own_and_leaves_the
     let sent = scene.sent_of(|command| matches!(command, Command::Propose { .. }));
     let [Command::Propose { from, settings, .. }] = sent.as_slice() else { panic!("{sent:?}") };
     assert_eq!((from.as_str(), settings.measure), ("prompts.jsonl", Some(Uncertainty::Disagreement)));
-    assert!(scene.harness.query_by_label_contains("of 40 prompts that 2-first-stories was asked").is_some());
+    assert!(scene.harness.query_by_label_contains("out of 40 prompts; model: 2-first-stories").is_some());
     assert!(scene.harness.query_by_label_contains("0.82 · the model says “He was sad").is_some());
     scene.picture("chat-queue");
     press(&mut scene, "Answer prompt 2");
@@ -424,7 +424,7 @@ fn one_row_alone_is_too_few_and_a_run_does_not_begin_by_itself_later() {
     let feedback = vec![better("Ada.")];
     let mut scene = wide(Engine { feedback, failing, ..Engine::full() }, PageName::Chat);
     assert!(is_disabled(&scene, "Train on feedback"));
-    assert!(scene.harness.query_by_label_contains("Train on feedback takes two").is_some());
+    assert!(scene.harness.query_by_label_contains("Train on feedback needs at least two").is_some());
     say(&mut scene, "Who was it?");
     press(&mut scene, "Good reply 1");
     press(&mut scene, "Train on feedback");
@@ -443,7 +443,7 @@ fn a_run_is_trained_on_the_feedback() {
     let feedback = ["Ada.", "Eva."].map(better).to_vec();
     let mut scene = wide(Engine { feedback, ..Engine::full() }, PageName::Chat);
     assert!(is_disabled(&scene, "Train on pairs"), "there are none");
-    assert!(scene.harness.query_by_label_contains("Train on pairs takes two").is_some());
+    assert!(scene.harness.query_by_label_contains("Train on pairs needs at least two").is_some());
     press(&mut scene, "Train on feedback");
     let sent = scene.sent_of(|command| matches!(command, Command::Train { .. }));
     let [Command::Train { config, launch }] = sent.as_slice() else { panic!("{sent:?}") };
@@ -564,7 +564,7 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
         "rows that the project has come first"
     );
     let expects =
-        |scene: &Scene| scene.harness.query_all_by_label_contains("Expect 281 of 300").next().is_some();
+        |scene: &Scene| scene.harness.query_all_by_label_contains("Expected result: 281 of 300").next().is_some();
     assert!(!expects(&scene), "that was measured on generated rows");
     press(&mut scene, "Generated rows");
     assert!(expects(&scene));
@@ -720,11 +720,11 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
     choose(&mut scene, "Moderation", "Replace");
     press(&mut scene, "Reply again");
     scene.picture("chat-moderated");
-    let shown = scene.harness.get_by_label_contains("Reply 1, tokens").accesskit_node().value().unwrap();
+    let shown = scene.harness.get_by_label_contains("Reply 1, choose tokens").accesskit_node().value().unwrap();
     assert!(shown.contains("█████ forest"), "{shown}");
 
     // What was likely there would tell what is hidden.
-    scene.harness.get_by_label_contains("Reply 1, tokens").focus();
+    scene.harness.get_by_label_contains("Reply 1, choose tokens").focus();
     scene.settle();
     scene.harness.key_press(Key::ArrowRight);
     scene.settle();
@@ -845,7 +845,7 @@ fn both_pages_stay_within_the_edges() {
         let mut scene = Scene::new(engine.clone(), PageName::Chat, tall, theme);
         scene.harness.state_mut().preferences().moderation.settings.mode = ModerationMode::Note;
         send(&mut scene, "Who was it?");
-        scene.harness.get_by_label_contains("Reply 1, tokens").focus();
+        scene.harness.get_by_label_contains("Reply 1, choose tokens").focus();
         scene.settle();
         scene.harness.key_press(Key::ArrowRight);
         scene.settle();

@@ -97,7 +97,7 @@ fn runs_that_are_chosen_stand_side_by_side_with_their_paired_differences() {
         let both = ["1-first-stories", "2-first-stories"].map(str::to_owned).to_vec();
         assert_eq!(reads(&mut scene).last(), Some(&both));
         assert!(says(&scene, "Side by side") && says(&scene, "Paired differences"));
-        assert!(says(&scene, "Bits per byte: 1-first-stories less 2-first-stories"));
+        assert!(says(&scene, "Bits per byte: 1-first-stories minus 2-first-stories"));
         assert!(says(&scene, "−0.0500 (−0.0700 to −0.0300)") && says(&scene, evaluation::VERDICT));
         scene.check_edges(width);
         scene.picture(&format!("evaluate-two-{width}"));

@@ -34,7 +34,7 @@ fn bundle(more: &[&str]) -> tempfile::TempDir {
     let said = succeed(folder.path(), &hand);
     assert!(
         said.contains(
-            "here: bundle/verify\ntrain it there: bundle/launch; then: glasshouse bring-back bundle/"
+            "this machine: bundle/verify\ntrain it there: bundle/launch; then: glasshouse bring-back bundle/"
         ),
         "{said}"
     );

@@ -120,7 +120,7 @@ fn a_head_that_is_asked_for_is_the_one_whose_attention_is_printed() {
     let weights = floats(tensor);
     for (head, name) in [(0, "0"), (1, "1")] {
         let said = succeed(folder.path(), &[&typed[..], &["--head", name]].concat());
-        let title = format!("  layer 1, head {head}: how much");
+        let title = format!("  layer 1, head {head}: the share");
         let table: Vec<&str> = said.lines().skip_while(|line| !line.starts_with(&title)).collect();
         let last = weights.chunks(tokens).nth(head * tokens + tokens - 1).unwrap();
         let last: Vec<String> = last.iter().map(|weight| format!("{weight:.2}")).collect();

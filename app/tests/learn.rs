@@ -174,7 +174,7 @@ fn a_lesson_trains_all_that_it_offers_one_after_another() {
         train_all(&mut scene);
         scene.settle();
         assert_eq!(layers(&mut scene), trained);
-        assert_eq!(named(&scene, "3 runs to follow"), follow);
+        assert_eq!(named(&scene, "3 runs queued"), follow);
     }
 }
 
@@ -184,7 +184,7 @@ fn a_page_or_a_lesson_that_was_left_trains_no_more_on_the_way_back() {
         let engine = Engine { silent: is_training, ..Engine::full() };
         let mut scene = Scene::new(engine, PageName::Learn, WIDE, "dark");
         train_all(&mut scene);
-        assert!(named(&scene, "3 runs to follow"));
+        assert!(named(&scene, "3 runs queued"));
         if to_another_page {
             scene.harness.state_mut().open(PageName::Home);
             scene.settle();

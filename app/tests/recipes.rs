@@ -61,7 +61,7 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
     for (number, recipe) in RECIPES.iter().enumerate() {
         let file = format!("{}.jsonl", recipe.name);
         let told = succeed(folder, &["recipe", recipe.name, "--example", &file]);
-        assert!(told.contains("ten rows"), "{told}");
+        assert!(told.contains("ten example rows"), "{told}");
         let rows = std::fs::read_to_string(folder.join(&file)).unwrap();
         assert_eq!(rows.lines().count(), 10, "{rows}");
         // Ten poems hold out one, which windows are cut from.

@@ -355,7 +355,7 @@ fn a_run_begins_with_a_folder_or_a_file_that_is_imported_first() {
         runs.iter().map(glasshouse_engine::project::Run::name).collect::<Vec<_>>()
     };
     let (_, told) = from("./owl", &["--adapter", "lora", "--set", "adapter.rank=4"]);
-    assert!(told.contains("1-owl: GPT2LMHeadModel") && told.contains("begins with"), "{told}");
+    assert!(told.contains("1-owl: GPT2LMHeadModel") && told.contains("initial weights: "), "{told}");
     let begun = config(folder, "second", "2");
     assert_eq!(begun.start.as_ref().map(|start| start.run.as_str()), Some("1-owl"));
     assert_eq!(begun.train.adapter.map(|adapter| adapter.rank), Some(4));

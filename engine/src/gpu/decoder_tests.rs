@@ -541,7 +541,7 @@ fn more_texts_than_places_wait_and_end_on_their_own() {
             assert_eq!((&written[number].text, written[number].ending), (&texts[number], Ending::MaxTokens));
         }
         let none = Batch::new(&mut decoder, requests().take(0));
-        assert!(none.is_err_and(|error| error.to_string().contains("no texts")));
+        assert!(none.is_err_and(|error| error.to_string().contains("batch size must be at least 1")));
         // What is given up ends where it stands.
         let mut batch = Batch::new(&mut decoder, requests()).unwrap();
         batch.next(&mut decoder).await.unwrap();

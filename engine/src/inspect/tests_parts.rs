@@ -455,7 +455,7 @@ fn milestones_are_compared_in_order_and_a_damaged_one_is_passed_over() {
     let [Detail::Parameters { names, steps }] = &seen.inspected.details[..] else { panic!() };
     assert_eq!(steps, &[4, 16]);
     assert!(
-        seen.inspected.notices.iter().any(|notice| notice.starts_with("Step 8 is passed over")),
+        seen.inspected.notices.iter().any(|notice| notice.starts_with("Step 8 is skipped")),
         "{:?}",
         seen.inspected.notices
     );

@@ -144,7 +144,7 @@ fn what_cannot_be_scored_is_refused_in_a_sentence() {
         ..config.clone()
     };
     for (labels, words) in
-        [(labels(&["good", "bad"]), "classifies texts (good, bad)"), (labels(&["reward"]), "it scores texts")]
+        [(labels(&["good", "bad"]), "classifier (good, bad)"), (labels(&["reward"]), "it scores texts")]
     {
         let refused = block_on(Scorer::open(&labels, &[], "cpu", None)).unwrap_err().to_string();
         assert!(refused.contains(words), "{refused}");
