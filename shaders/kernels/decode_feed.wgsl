@@ -1,8 +1,8 @@
-// Gives the model the next tokens of each row's text: those of the history that it has not read yet, or the last T of them.
+// Gives the model the next tokens of each row's text: up to T tokens of the history that it has not read yet.
 //
 // A row's settings say which text it continues. history [S, capacity] has a ring of token ids for each text, of which length were
-// ever put in; tokens [B,T]; cursor [B] (start, length, text) is where the chunks stand. With `window` the whole window is read again,
-// as the text is longer than the context. An idle row reads nothing.
+// ever put in; tokens [B,T]; cursor [B] (start, length, text) is where the chunks stand, counted from the first token in the model's
+// window. An idle row reads nothing.
 // One workgroup a row: every invocation must have read the state before one of them moves it.
 
 import package::shared::decode::{Cursor, DecodeState, IDLE, SampleSettings};
@@ -12,7 +12,6 @@ const LANES: u32 = 64u;
 struct Arguments {
     time: u32, // T, tokens of a chunk.
     capacity: u32, // Entries of a history.
-    window: u32, // 1 to read the last T tokens again.
 }
 
 @group(0) @binding(0) var<uniform> arguments: Arguments;
@@ -36,10 +35,7 @@ fn decode_feed(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
         return;
     }
     let length = state[text].length;
-    var start = min(state[text].read, length);
-    if arguments.window != 0u {
-        start = length - min(length, arguments.time);
-    }
+    let start = min(state[text].read, length);
     let count = min(length - start, arguments.time);
     storageBarrier();
     for (var t = local; t < arguments.time; t += LANES) {
@@ -48,7 +44,7 @@ fn decode_feed(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
         tokens[row * arguments.time + t] = history[text * arguments.capacity + position % arguments.capacity];
     }
     if local == 0u {
-        cursor[row] = Cursor(start, count, text);
+        cursor[row] = Cursor(start - min(start, state[text].dropped), count, text);
         state[text].read = start + count;
     }
 }

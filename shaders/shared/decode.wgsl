@@ -8,6 +8,8 @@ struct DecodeState {
     drawn: u32,
     // Tokens of the history that the model has read.
     read: u32,
+    // Tokens of the history before the model's window: position 0 is the token after them.
+    dropped: u32,
 }
 
 // Where a row of a decoded batch stands.

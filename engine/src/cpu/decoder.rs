@@ -1,6 +1,6 @@
 //! Generation of several texts at once: a prompt is read in chunks into its text's caches of keys and values, then each pass over the
-//! weights reads one token of every text, and past the context length a text's last window is read anew for every token, as nanoGPT
-//! does. Texts come and go one by one. What a text becomes does not depend on the others, to the bit.
+//! weights reads one token of every text. Once a text fills the context, the newest half of it is read as a prompt again, as llama.cpp's
+//! context shift does. Texts come and go one by one. What a text becomes does not depend on the others, to the bit.
 
 use super::memory_demand::MemoryDemand;
 use super::program::{Program, Weights, fused};
@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Input, Origin, ValueId};
 use crate::model::{Model, Purpose, build};
 use crate::plan::arena::ArenaLayout;
+use crate::plan::decode::kept;
 use crate::platform;
 use crate::sampler::{self, Sampling};
 use glasshouse_protocol::{GenerateConfig, ModelConfig};
@@ -26,7 +27,6 @@ pub struct CpuDecoder {
     prompt: Reader,
     /// Of a token of one text, of two, of four, and of as many as there may be.
     steps: Vec<Reader>,
-    window: Reader,
     context_length: usize,
     vocabulary: usize,
     /// Logits of a token: of the vocabulary, or of labels.
@@ -49,10 +49,10 @@ struct DecodedText {
     min_tokens: u64,
     /// Tokens drawn so far.
     drawn: u64,
-    /// Tokens of the history that the caches hold; they hold nothing of use once the window is full.
+    /// Tokens at the end of the history that the model sees.
+    window: usize,
+    /// Tokens at the start of the window that the caches hold.
     cached: usize,
-    /// The text has outgrown the window.
-    past: bool,
     /// Tokens that nobody has been given yet.
     written: Vec<u32>,
     /// The entropy of what each token was drawn from, in nats, where that is kept.
@@ -60,18 +60,19 @@ struct DecodedText {
 }
 
 impl DecodedText {
-    /// What of it the next token follows from is to be read how?
+    /// How it is read for the next token.
     fn reading(&self) -> ReadMode {
-        match self.history.len() - self.cached {
-            _ if self.past => ReadMode::Window,
-            1 => ReadMode::Step,
-            _ => ReadMode::Prompt,
-        }
+        if self.window - self.cached == 1 { ReadMode::Step } else { ReadMode::Prompt }
+    }
+
+    /// The tokens that the model sees.
+    fn window(&self) -> &[u32] {
+        &self.history[self.history.len() - self.window..]
     }
 
     /// Draws the next token.
     fn draw(&mut self, logits: &[f32], context_length: usize) {
-        self.cached = self.history.len();
+        self.cached = self.window;
         if let Some(entropies) = &mut self.entropies {
             entropies.push(sampler::entropy(&sampler::probabilities(logits)) as f32);
         }
@@ -85,9 +86,12 @@ impl DecodedText {
         self.drawn += 1;
         if self.history.len() == context_length {
             self.history.remove(0);
-            self.past = true;
         }
         self.history.push(token);
+        self.window += 1;
+        if self.window > context_length {
+            (self.window, self.cached) = (kept(context_length), 0);
+        }
         self.written.push(token);
     }
 }
@@ -99,8 +103,6 @@ enum ReadMode {
     Prompt,
     /// One token, together with those of other texts.
     Step,
-    /// The whole window, past the caches.
-    Window,
 }
 
 /// A graph that reads some tokens of each of some texts and gives the logits of what follows.
@@ -161,6 +163,21 @@ impl Reader {
         self.program.run(weights, [0, 0], workers)
     }
 
+    /// Reads a window into the caches of text number `text`, chunk by chunk; the logits after it are in the program afterwards.
+    fn read_all(
+        &mut self,
+        weights: &mut Weights,
+        workers: &Workers,
+        window: &[u32],
+        text: usize,
+    ) -> Result<()> {
+        let time = self.time();
+        for (number, tokens) in window.chunks(time).enumerate() {
+            self.read(weights, workers, &[Chunk { start: number * time, tokens, text }])?;
+        }
+        Ok(())
+    }
+
     /// The logits of each row.
     fn logits(&self, outputs: usize) -> impl Iterator<Item = &[f32]> {
         self.program.floats(self.logits).chunks_exact(outputs)
@@ -208,12 +225,11 @@ impl CpuDecoder {
         let prompt = built(Purpose::Decode { batch: 1, chunk, texts })?;
         let step = |batch| built(Purpose::Decode { batch, chunk: 1, texts });
         let steps = batches(texts).map(step).collect::<Result<Vec<_>>>()?;
-        let window = built(Purpose::Window { time: model.context_length })?;
         let layout = ArenaLayout::of(&prompt.graph);
         let beside_caches = |built: &Model| {
             Program::needed(&built.graph, &[built.logits]) - Program::needed_for_caches(&built.graph)
         };
-        let programs: u64 = steps.iter().chain([&prompt, &window]).map(beside_caches).sum();
+        let programs: u64 = steps.iter().chain([&prompt]).map(beside_caches).sum();
         let programs = programs + Program::needed_for_caches(&prompt.graph);
         let arenas = parameters.len() as u64 * 4;
         MemoryDemand { arenas, programs, batch: None, together: 1 }.check(available)?;
@@ -234,7 +250,6 @@ impl CpuDecoder {
             weights: Weights { parameters: parameters.to_vec(), ..Weights::default() },
             prompt: Reader::new(&prompt)?,
             steps: steps.iter().map(without_caches).collect::<Result<_>>()?,
-            window: Reader::new(&window)?,
             context_length: model.context_length,
             vocabulary: model.vocabulary,
             outputs: model.outputs(),
@@ -266,6 +281,7 @@ impl CpuDecoder {
         config.validate()?;
         let history = sampler::checked_prompt(prompt, self.context_length, self.vocabulary)?.to_vec();
         let text = DecodedText {
+            window: history.len(),
             history,
             sampling: Sampling::of(config),
             seed: config.seed,
@@ -273,7 +289,6 @@ impl CpuDecoder {
             min_tokens: config.min_tokens as u64,
             drawn: 0,
             cached: 0,
-            past: false,
             written: Vec::new(),
             entropies: self.keeps_entropies.then(Vec::new),
         };
@@ -334,9 +349,8 @@ impl CpuDecoder {
         self.texts.fill_with(|| None);
         let tokens = sampler::checked_prompt(tokens, self.context_length, self.vocabulary)?;
         let workers = self.workers.clone();
-        let chunk = Chunk { start: 0, tokens, text: 0 };
-        workers.install(|| self.window.read(&mut self.weights, &workers, &[chunk]))?;
-        Ok(self.window.logits(self.outputs).next().unwrap_or_default().to_vec())
+        workers.install(|| self.prompt.read_all(&mut self.weights, &workers, tokens, 0))?;
+        Ok(self.prompt.logits(self.outputs).next().unwrap_or_default().to_vec())
     }
 
     /// Threads that share the work.
@@ -346,7 +360,7 @@ impl CpuDecoder {
 
     /// Bytes of all memory held, but for what threads keep of an operation's own.
     pub fn bytes(&self) -> u64 {
-        let programs = self.steps.iter().chain([&self.prompt, &self.window]);
+        let programs = self.steps.iter().chain([&self.prompt]);
         programs.map(|reader| reader.program.bytes()).sum::<u64>() + self.weights.parameters.len() as u64 * 4
     }
 
@@ -356,16 +370,8 @@ impl CpuDecoder {
             |text: &Option<DecodedText>, reading| text.as_ref().is_some_and(|text| text.reading() == reading);
         // What is read now is not read again below, whatever it becomes by that.
         let steps: Vec<usize> = (0..texts.len()).filter(|at| is(&texts[*at], ReadMode::Step)).collect();
-        let windows: Vec<usize> = (0..texts.len()).filter(|at| is(&texts[*at], ReadMode::Window)).collect();
         self.read_prompts(texts, workers)?;
-        self.step(texts, &steps, workers)?;
-        for at in windows {
-            let Some(text) = &mut texts[at] else { continue };
-            let chunk = Chunk { start: 0, tokens: &text.history, text: 0 };
-            self.window.read(&mut self.weights, workers, &[chunk])?;
-            self.window.logits(self.outputs).for_each(|logits| text.draw(logits, self.context_length));
-        }
-        Ok(())
+        self.step(texts, &steps, workers)
     }
 
     /// Reads what was not read yet, and draws a token after it. A prompt that several texts begin with is read once.
@@ -377,16 +383,12 @@ impl CpuDecoder {
                 continue;
             };
             match &last {
-                Some((from, history)) if text.cached == 0 && *history == text.history => {
+                Some((from, window)) if window == text.window() => {
                     self.prompt.program.copy_text(places, [*from, at]);
                 }
                 _ => {
-                    let mut start = text.cached;
-                    for tokens in text.history[start..].chunks(self.prompt.time()) {
-                        self.prompt.read(&mut self.weights, workers, &[Chunk { start, tokens, text: at }])?;
-                        start += tokens.len();
-                    }
-                    last = Some((at, text.history.clone()));
+                    self.prompt.read_all(&mut self.weights, workers, text.window(), at)?;
+                    last = Some((at, text.window().to_vec()));
                 }
             }
             self.prompt.logits(self.outputs).for_each(|logits| text.draw(logits, self.context_length));
@@ -406,8 +408,9 @@ impl CpuDecoder {
         };
         let mut chunks = Vec::with_capacity(numbers.len());
         for text in numbers {
-            if let Some(DecodedText { history, cached, .. }) = &texts[*text] {
-                chunks.push(Chunk { start: *cached, tokens: &history[*cached..], text: *text });
+            if let Some(decoded) = &texts[*text] {
+                let start = decoded.cached;
+                chunks.push(Chunk { start, tokens: &decoded.window()[start..], text: *text });
             }
         }
         if chunks.is_empty() {

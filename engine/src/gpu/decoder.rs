@@ -7,7 +7,9 @@ use super::run::f16_bytes;
 use super::storage::Storage;
 use super::{Gpu, GpuExecutor};
 use crate::error::{Error, Result};
-use crate::plan::decode::{DecodeBuffer, DecodePlans, DecodeState, MAX_DRAWS, SampleSettings, capacity};
+use crate::plan::decode::{
+    DecodeBuffer, DecodePlans, DecodeState, MAX_DRAWS, SampleSettings, capacity, kept,
+};
 use crate::plan::estimate::work;
 use crate::plan::{Buffer, Plan};
 use crate::sampler::{self, Sampling};
@@ -21,7 +23,6 @@ pub struct GpuDecoder {
     storage: Storage,
     prompt: Mode,
     step: Mode,
-    window: Mode,
     /// What the host maps to read the tokens.
     staging: wgpu::Buffer,
     chunk: usize,
@@ -51,7 +52,9 @@ struct DecodedText {
     min_tokens: u64,
     /// Tokens in the history.
     length: usize,
-    /// The model has read the prompt.
+    /// Tokens before the model's window.
+    dropped: usize,
+    /// All but the last token of the window are in the caches.
     begun: bool,
     /// Tokens drawn so far.
     drawn: u64,
@@ -59,38 +62,40 @@ struct DecodedText {
 
 impl DecodedText {
     /// How its next token comes about.
-    fn reading(&self, context_length: usize) -> ReadMode {
-        if !self.begun {
-            ReadMode::Prompt
-        } else if self.length <= context_length {
-            ReadMode::Step
-        } else {
-            ReadMode::Window
-        }
+    fn reading(&self) -> ReadMode {
+        if self.begun { ReadMode::Step } else { ReadMode::Prompt }
+    }
+
+    /// Tokens in the model's window.
+    fn window(&self) -> usize {
+        self.length - self.dropped
     }
 
     /// As the device sees it before it goes on: all but the last token is read by then, once something is.
     fn state(&self) -> DecodeState {
-        let read = if self.begun { self.length - 1 } else { 0 };
-        DecodeState { length: self.length as u32, drawn: 0, read: read as u32 }
+        let read = if self.begun { self.length - 1 } else { self.dropped };
+        let [length, read, dropped] = [self.length, read, self.dropped].map(|count| count as u32);
+        DecodeState { length, drawn: 0, read, dropped }
     }
 
-    fn wrote(&mut self, count: usize) {
+    /// Counts the tokens drawn. A window that is full by then keeps its newest half, which is to be read again.
+    fn wrote(&mut self, count: usize, context_length: usize) {
         self.length += count;
         self.drawn += count as u64;
-        self.begun = true;
+        self.begun = self.window() <= context_length;
+        if !self.begun {
+            self.dropped = self.length - kept(context_length);
+        }
     }
 }
 
 /// Which plan reads a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReadMode {
-    /// The prompt, with a token after it.
+    /// The prompt, or what a full window keeps, with a token after it.
     Prompt,
     /// A token at a time, over the caches, together with other texts.
     Step,
-    /// The last window for each token, past the context length.
-    Window,
 }
 
 /// What is replayed next.
@@ -165,7 +170,6 @@ impl GpuDecoder {
         Ok(Self {
             prompt: Mode::new(gpu, &plans.prompt, &storage, 0).await?,
             step: Mode::new(gpu, &plans.step, &storage, 1).await?,
-            window: Mode::new(gpu, &plans.window, &storage, 2).await?,
             staging: gpu.buffer("tokens read back", (texts * MAX_DRAWS * 4) as u64, usage).await?,
             gpu: gpu.clone(),
             storage,
@@ -204,6 +208,7 @@ impl GpuDecoder {
             masked: config.stop_tokens.clone(),
             min_tokens: config.min_tokens as u64,
             length: prompt.len(),
+            dropped: 0,
             begun: false,
             drawn: 0,
         });
@@ -236,17 +241,11 @@ impl GpuDecoder {
             return Err(Error::Refused("no text has been started".to_owned()));
         }
         let mut written: Vec<(usize, Vec<u32>)> = under_way.into_iter().map(|at| (at, Vec::new())).collect();
-        for reading in [ReadMode::Prompt, ReadMode::Step, ReadMode::Window] {
-            loop {
-                let rows = self.next_rows(&texts, &written, count, reading);
-                if rows.texts.is_empty() {
-                    break;
-                }
-                let tokens = self.group(&mut texts, &rows, reading).await?;
-                for (text, tokens) in rows.texts.iter().zip(tokens) {
-                    let own = written.iter_mut().find(|(at, _)| at == text);
-                    own.into_iter().for_each(|(_, written)| written.extend(&tokens));
-                }
+        while let Some((rows, reading)) = self.next_rows(&texts, &written, count) {
+            let tokens = self.group(&mut texts, &rows, reading).await?;
+            for (text, tokens) in rows.texts.iter().zip(tokens) {
+                let own = written.iter_mut().find(|(at, _)| at == text);
+                own.into_iter().for_each(|(_, written)| written.extend(&tokens));
             }
         }
         self.texts = texts;
@@ -255,7 +254,7 @@ impl GpuDecoder {
 
     /// While a window or tab is visible, submissions are kept shorter than a frame.
     pub fn set_interactive(&mut self, interactive: bool) {
-        for mode in [&mut self.prompt, &mut self.step, &mut self.window] {
+        for mode in [&mut self.prompt, &mut self.step] {
             mode.pacing.interactive = interactive;
         }
     }
@@ -275,9 +274,21 @@ impl GpuDecoder {
         self.storage.bytes() + self.staging.size()
     }
 
-    /// The texts that lack some of `count` tokens and are read in this way next, with how many tokens they are to have of it: one of
-    /// them, where the way takes one at a time.
+    /// What is replayed next of the texts that lack some of `count` tokens, if any do. Prompts come first, one at a time, so that all
+    /// texts step together.
     fn next_rows(
+        &self,
+        texts: &[Option<DecodedText>],
+        written: &[(usize, Vec<u32>)],
+        count: usize,
+    ) -> Option<(ReplayedRows, ReadMode)> {
+        let rows = |reading| (self.rows_read(texts, written, count, reading), reading);
+        let rows = [ReadMode::Prompt, ReadMode::Step].map(rows);
+        rows.into_iter().find(|(rows, _)| !rows.texts.is_empty())
+    }
+
+    /// The texts that lack some of `count` tokens and are read in this way, with the number of tokens that each gets.
+    fn rows_read(
         &self,
         texts: &[Option<DecodedText>],
         written: &[(usize, Vec<u32>)],
@@ -286,14 +297,12 @@ impl GpuDecoder {
     ) -> ReplayedRows {
         let mut rows = ReplayedRows { texts: Vec::new(), count: MAX_DRAWS };
         for (at, written) in written {
-            let Some(text) = texts[*at].as_ref().filter(|text| text.reading(self.context_length) == reading)
-            else {
+            let Some(text) = texts[*at].as_ref().filter(|text| text.reading() == reading) else {
                 continue;
             };
             let most = match reading {
                 ReadMode::Prompt => 1,
-                ReadMode::Step => self.context_length + 1 - text.length,
-                ReadMode::Window => MAX_DRAWS,
+                ReadMode::Step => self.context_length + 1 - text.window(),
             };
             let wanted = (count - written.len()).min(most);
             if wanted > 0 {
@@ -317,7 +326,6 @@ impl GpuDecoder {
         let mode = match reading {
             ReadMode::Prompt => &mut self.prompt,
             ReadMode::Step => &mut self.step,
-            ReadMode::Window => &mut self.window,
         };
         let mut chunks = 1;
         let mut settings = vec![SampleSettings::IDLE; texts.len()];
@@ -330,7 +338,7 @@ impl GpuDecoder {
                 *draw = sampler::draw(text.seed, text.drawn + n);
             }
             if reading == ReadMode::Prompt {
-                chunks = text.length.div_ceil(self.chunk);
+                chunks = text.window().div_ceil(self.chunk);
             }
         }
         let states: Vec<DecodeState> =
@@ -359,7 +367,7 @@ impl GpuDecoder {
         let written: Vec<u32> = bytemuck::pod_collect_to_vec(&self.gpu.end_read(reading).await?);
         mode.pacing.observe(begun.elapsed().as_secs_f64(), chunks - 1 + rows.count);
         for at in &rows.texts {
-            texts[*at].iter_mut().for_each(|text| text.wrote(rows.count));
+            texts[*at].iter_mut().for_each(|text| text.wrote(rows.count, self.context_length));
         }
         let of = |at: &usize| written[at * MAX_DRAWS..][..rows.count].to_vec();
         Ok(rows.texts.iter().map(of).collect())

@@ -65,7 +65,7 @@ fn print(measured: &DecodeMeasurement, single: Option<f64>) -> Result<()> {
     }
     if measured.tokens_past_window > 0 {
         say!(
-            "{} of them are past the context length of {}, whose last window is recomputed for each",
+            "{} of them are past the context length of {}: a full window keeps its newest half, which is read again",
             measured.tokens_past_window,
             measured.context_length
         )?;

@@ -1,7 +1,7 @@
-//! Generation as plans: read a prompt in chunks, write token by token over the caches, all texts at once, and past the context length
-//! read a text's last window again for every token.
+//! Generation as plans: read a prompt in chunks, then write token by token over the caches, all texts at once. Once a text fills the
+//! context, the newest half of it is read as a prompt again.
 //!
-//! All three begin with `decode_feed`, which takes tokens from the texts' histories on the device, and end with `sample`, which appends
+//! Both begin with `decode_feed`, which takes tokens from the texts' histories on the device, and end with `sample`, which appends
 //! one to each. So the host uploads prompts and random numbers, says which text each row of a plan continues, replays, and reads
 //! many tokens at once.
 
@@ -55,6 +55,8 @@ pub struct DecodeState {
     pub drawn: u32,
     /// Tokens of the history that the model has read.
     pub read: u32,
+    /// Tokens of the history before the model's window.
+    pub dropped: u32,
 }
 
 /// [`Sampling`] of a plan's row, as the device sees it.
@@ -121,6 +123,12 @@ impl SampleSettings {
     }
 }
 
+/// Tokens that stay in the window once it is full: the newest half, so that writing n tokens reads about 2n, as in llama.cpp's context
+/// shift. The token just drawn is among them.
+pub fn kept(context_length: usize) -> usize {
+    context_length.div_ceil(2)
+}
+
 /// Entries of a text's history: a window and what is written before the host looks again.
 pub fn capacity(context_length: usize) -> usize {
     context_length + MAX_DRAWS
@@ -133,8 +141,6 @@ pub struct DecodePlans {
     pub prompt: Plan,
     /// Reads one token of each text.
     pub step: Plan,
-    /// Reads a text's last window anew, past the context length.
-    pub window: Plan,
     /// Tokens of a prompt's chunk.
     pub chunk: usize,
     /// Texts that are written at once.
@@ -148,20 +154,14 @@ impl DecodePlans {
         Ok(Self {
             prompt: plan(model, Purpose::Decode { batch: 1, chunk, texts }, chunk, target)?,
             step: plan(model, Purpose::Decode { batch: texts, chunk: 1, texts }, 1, target)?,
-            window: plan(
-                model,
-                Purpose::Window { time: model.context_length },
-                model.context_length,
-                target,
-            )?,
             chunk,
             texts,
         })
     }
 
     /// The plans in the order in which their buffers are numbered.
-    pub fn all(&self) -> [&Plan; 3] {
-        [&self.prompt, &self.step, &self.window]
+    pub fn all(&self) -> [&Plan; 2] {
+        [&self.prompt, &self.step]
     }
 
     /// Every buffer that they need.
@@ -200,9 +200,8 @@ fn plan(model: &ModelConfig, purpose: Purpose, time: usize, target: &lower::Targ
     let built = build(model, purpose)?;
     let target = target.clone().with_fusions(Fusions::DECODING);
     let mut plan = compile(built.graph, &[built.logits], &target)?;
-    let window = matches!(purpose, Purpose::Window { .. });
     let rows = plan.graph.ty(built.logits).rows();
-    plan.dispatches.insert(0, feed([rows, time], model.context_length, window));
+    plan.dispatches.insert(0, feed([rows, time], model.context_length));
     plan.dispatches.push(sampler(&plan, built.logits, model.context_length)?);
     Ok(plan)
 }
@@ -211,12 +210,8 @@ fn whole(buffer: Buffer) -> Binding {
     Binding { buffer, offset: 0, bytes: None }
 }
 
-fn feed([rows, time]: [usize; 2], context_length: usize, window: bool) -> Dispatch {
-    let arguments = decode_feed::Arguments {
-        time: time as u32,
-        capacity: capacity(context_length) as u32,
-        window: u32::from(window),
-    };
+fn feed([rows, time]: [usize; 2], context_length: usize) -> Dispatch {
+    let arguments = decode_feed::Arguments { time: time as u32, capacity: capacity(context_length) as u32 };
     Dispatch {
         kernel: decode_feed::kernel(),
         arguments: arguments.bytes(),
@@ -281,7 +276,8 @@ mod tests {
             [
                 ("length", offset_of!(DecodeState, length) as u32),
                 ("drawn", offset_of!(DecodeState, drawn) as u32),
-                ("read", offset_of!(DecodeState, read) as u32)
+                ("read", offset_of!(DecodeState, read) as u32),
+                ("dropped", offset_of!(DecodeState, dropped) as u32)
             ]
         );
         let settings = of("SampleSettings");

@@ -8,6 +8,7 @@ use crate::graph::{Graph, Input, Origin, ParameterId, Type, ValueId, random};
 use crate::initial;
 use crate::model::{LossForm, Purpose, build};
 use crate::plan::arena::ArenaLayout;
+use crate::plan::decode::kept;
 use crate::sampler::{self, Sampling};
 use crate::step::Data;
 use glasshouse_protocol::{GenerateConfig, ModelConfig, Position, Residual, Rope};
@@ -39,7 +40,7 @@ fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
 }
 
 #[test]
-fn caches_and_windows_write_what_whole_texts_do() {
+fn caches_write_what_windows_read_at_once_do() {
     for model in [gpt(), llama()] {
         let parameters = build(&model, Purpose::Window { time: 1 }).unwrap().graph.parameters;
         let arena = initial::parameters(&parameters, &ArenaLayout::of_parameters(&parameters), 11);
@@ -62,16 +63,20 @@ fn caches_and_windows_write_what_whole_texts_do() {
             let mut written = decoder.advance(3).unwrap();
             written.extend(decoder.advance(38).unwrap());
             let mut text = prompt.clone();
+            let mut dropped = text.len().saturating_sub(model.context_length);
             for (n, token) in written.iter().enumerate() {
-                let window = &text[text.len().saturating_sub(model.context_length)..];
+                let penalised = &text[text.len().saturating_sub(model.context_length)..];
                 let draw = sampler::draw(config.seed, n as u64);
-                let logits = logits(&model, &arena, window);
-                let wanted = sampler::sample(&logits, window, &Sampling::of(config), draw);
+                let logits = logits(&model, &arena, &text[dropped..]);
+                let wanted = sampler::sample(&logits, penalised, &Sampling::of(config), draw);
                 assert_eq!(*token, wanted, "token {n} after a prompt of {}", prompt.len());
                 let entropy = sampler::entropy(&sampler::probabilities(&logits));
                 let kept = f64::from(decoder.entropies(0)[n]);
                 assert!((kept - entropy).abs() < 1e-4, "before any setting: {kept} for {entropy}");
                 text.push(*token);
+                if text.len() - dropped > model.context_length {
+                    dropped = text.len() - kept(model.context_length);
+                }
             }
             assert_eq!(decoder.entropies(0).len(), written.len());
         }
