@@ -2332,7 +2332,7 @@ pub mod cross_entropy_mean {
     ];
 }
 
-/// Gives the model the next tokens of each row's text: those of the history that it has not read yet, or the last T of them.
+/// Gives the model the next tokens of each row's text: up to T tokens of the history that it has not read yet.
 pub mod decode_feed {
     use crate::pieces::*;
     use crate::{Access, Kernel, KernelBinding};
@@ -2344,8 +2344,6 @@ pub mod decode_feed {
         pub time: u32,
         /// Entries of a history.
         pub capacity: u32,
-        /// 1 to read the last T tokens again.
-        pub window: u32,
     }
 
     impl Arguments {
@@ -2357,7 +2355,7 @@ pub mod decode_feed {
         }
     }
 
-    const _: () = assert!(size_of::<Arguments>() == 12);
+    const _: () = assert!(size_of::<Arguments>() == 8);
 
     /// The variant with these features.
     pub fn kernel() -> &'static Kernel {
@@ -2368,7 +2366,7 @@ pub mod decode_feed {
         Kernel {
             name: "decode_feed",
             entry_point: "decode_feed",
-            pieces: &[W241087D0, W0A348EC6, WE32FAE4C, WAB1E1210, W5B97CD25, W34D7088B, W5340E79E, W07ADB682, WB6550F2C, W159891B3, W818D0471, W3913BA94, WC4D00E00],
+            pieces: &[W241087D0, W87E8E882, WE32FAE4C, WAB1E1210, W5B97CD25, W34D7088B, W5340E79E, W07ADB682, W2CE382E2, W5165C143, W818D0471, W3913BA94, WC4D00E00],
             workgroup_size: [64, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 0,
@@ -2377,7 +2375,7 @@ pub mod decode_feed {
     const BINDINGS_0: &[KernelBinding] = &[
         KernelBinding { name: "arguments", binding: 0, access: Access::Uniform, stride: 16 },
         KernelBinding { name: "settings", binding: 1, access: Access::Read, stride: 64 },
-        KernelBinding { name: "state", binding: 2, access: Access::ReadWrite, stride: 12 },
+        KernelBinding { name: "state", binding: 2, access: Access::ReadWrite, stride: 16 },
         KernelBinding { name: "history", binding: 3, access: Access::Read, stride: 4 },
         KernelBinding { name: "cursor", binding: 4, access: Access::ReadWrite, stride: 12 },
         KernelBinding { name: "tokens", binding: 5, access: Access::ReadWrite, stride: 4 },
@@ -8018,7 +8016,7 @@ pub mod sample {
         Kernel {
             name: "sample",
             entry_point: "sample",
-            pieces: &[WDF86D462, W971146B8, W3EAD8F87, W89C40F9E, W494FC686, WE32FAE4C, WAB1E1210, WFBB6A2E8, W582254EE, WF64FD81E, W5B3BB170, W2A144ED8, W0E0B2FBC, W60F14364, W085059D2, W40CE1D1E, W8403D551, W49339BC8, W3373EA83, W84552074, W87A75E37, W93CAF7AE, WED0C6028, WD68923EA, WAE3F7C64, W340A950F, WACB7DB32, W159891B3, W3913BA94, WC4D00E00],
+            pieces: &[WDF86D462, W971146B8, W3EAD8F87, W89C40F9E, W494FC686, WE32FAE4C, WAB1E1210, WFBB6A2E8, W582254EE, WF64FD81E, W5B3BB170, W2A144ED8, W0E0B2FBC, W60F14364, W085059D2, W40CE1D1E, W8403D551, W49339BC8, W3373EA83, W84552074, W87A75E37, W93CAF7AE, WED0C6028, WD68923EA, WAE3F7C64, W340A950F, WACB7DB32, W5165C143, W3913BA94, WC4D00E00],
             workgroup_size: [256, 1, 1],
             bindings: BINDINGS_0,
             workgroup_memory: 3152,
@@ -8033,7 +8031,7 @@ pub mod sample {
         KernelBinding { name: "weights", binding: 5, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "history", binding: 6, access: Access::ReadWrite, stride: 4 },
         KernelBinding { name: "written", binding: 7, access: Access::ReadWrite, stride: 4 },
-        KernelBinding { name: "state", binding: 8, access: Access::ReadWrite, stride: 12 },
+        KernelBinding { name: "state", binding: 8, access: Access::ReadWrite, stride: 16 },
     ];
 }
 
@@ -8988,13 +8986,13 @@ pub static KERNELS: &[&Kernel] = &[
 ];
 
 /// Changes with the source of any variant: what was measured of other kernels says nothing of these.
-pub const VERSION: &str = "2be1e34c8164531b";
+pub const VERSION: &str = "f3c07ffee0135fd6";
 
 /// Structures in storage buffers, by name.
 pub static STRUCTURES: &[Structure] = &[
     Structure { name: "Control", size: 24, fields: &[("row", 0), ("skipped", 4), ("gradient_scale", 8), ("gradient_norm", 12), ("loss_scale", 16), ("good_steps", 20)] },
     Structure { name: "Cursor", size: 12, fields: &[("start", 0), ("length", 4), ("text", 8)] },
-    Structure { name: "DecodeState", size: 12, fields: &[("length", 0), ("drawn", 4), ("read", 8)] },
+    Structure { name: "DecodeState", size: 16, fields: &[("length", 0), ("drawn", 4), ("read", 8), ("dropped", 12)] },
     Structure { name: "ReportRow", size: 44, fields: &[("loss", 0), ("count", 4), ("gradient_norm", 8), ("skipped", 12), ("chosen_reward", 16), ("rejected_reward", 20), ("accuracy", 24), ("log_ratio", 28), ("ties", 32), ("chosen", 36), ("rejected", 40)] },
     Structure { name: "SampleSettings", size: 64, fields: &[("masked", 0), ("masked_high", 16), ("temperature", 32), ("top_p", 36), ("min_p", 40), ("repetition_penalty", 44), ("top_k", 48), ("text", 52), ("masked_draws", 56), ("masked_tokens", 60)] },
     Structure { name: "ScheduleRow", size: 32, fields: &[("learning_rate", 0), ("first_correction", 4), ("second_correction", 8), ("counted", 12), ("seed", 16), ("reserved", 24)] },

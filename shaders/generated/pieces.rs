@@ -230,13 +230,6 @@ fn w_columns(step: u32, column: u32) -> vec4<f32> {
     return select(vec4<f32>(), columns, step < arguments.inner);
 }
 "#;
-pub(crate) const W0A348EC6: &str = r#"
-struct Arguments {
-    time: u32,
-    capacity: u32,
-    window: u32
-}
-"#;
 pub(crate) const W0A5A9EBD: &str = r#"
 fn max_of_row(value: f32, local: u32) -> f32 {
     return max_of_group(value, local, 64u);
@@ -522,13 +515,6 @@ pub(crate) const W148953AA: &str = r#"enable f16;
 pub(crate) const W15135189: &str = r#"
 fn gelu_exact_of(x: Entry) -> Entry {
     return 0.5 * x * (1.0 + error_function(x * ROOT_HALF));
-}
-"#;
-pub(crate) const W159891B3: &str = r#"
-struct DecodeState {
-    length: u32,
-    drawn: u32,
-    read: u32
 }
 "#;
 pub(crate) const W160DE87E: &str = r#"
@@ -997,6 +983,34 @@ var<storage, read_write> reports: array<ReportRow>;
 pub(crate) const W2CA8F197: &str = r#"
 @group(0) @binding(4)
 var<storage, read_write> y: array<Entry>;
+"#;
+pub(crate) const W2CE382E2: &str = r#"
+@compute @workgroup_size(LANES)
+fn decode_feed(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let row = group.x;
+    let text = settings[row].text;
+    if text == IDLE {
+        for (var t = local; t < arguments.time; t += LANES) {
+            tokens[row * arguments.time + t] = 0u;
+        }
+        if local == 0u {
+            cursor[row] = Cursor(0u, 0u, 0u);
+        }
+        return;
+    }
+    let length = state[text].length;
+    let start = min(state[text].read, length);
+    let count = min(length - start, arguments.time);
+    storageBarrier();
+    for (var t = local; t < arguments.time; t += LANES) {
+        let position = start + min(t, max(count, 1u) - 1u);
+        tokens[row * arguments.time + t] = history[text * arguments.capacity + position % arguments.capacity];
+    }
+    if local == 0u {
+        cursor[row] = Cursor(start - min(start, state[text].dropped), count, text);
+        state[text].read = start + count;
+    }
+}
 "#;
 pub(crate) const W2E31E36E: &str = r#"
 @group(0) @binding(2)
@@ -1859,6 +1873,14 @@ fn sums(group: vec3<u32>, local: u32) {
     if inside && first_row(local) == 0u {
         dx[column] += sum;
     }
+}
+"#;
+pub(crate) const W5165C143: &str = r#"
+struct DecodeState {
+    length: u32,
+    drawn: u32,
+    read: u32,
+    dropped: u32
 }
 "#;
 pub(crate) const W51895A57: &str = r#"
@@ -3230,6 +3252,12 @@ fn store_row(slice: u32, row: u32, column: u32, values: vec4<f32>) {
     store_one(slice, row, column + 3u, values.w);
 }
 "#;
+pub(crate) const W87E8E882: &str = r#"
+struct Arguments {
+    time: u32,
+    capacity: u32
+}
+"#;
 pub(crate) const W8855A2ED: &str = r#"
 @group(0) @binding(4)
 var<storage, read> order: array<u32>;
@@ -4397,37 +4425,6 @@ var<storage, read_write> parameters: array<vec4<f32>>;
 pub(crate) const WB6206A2B: &str = r#"
 @group(0) @binding(2)
 var<storage, read_write> y: array<vec4<f16>>;
-"#;
-pub(crate) const WB6550F2C: &str = r#"
-@compute @workgroup_size(LANES)
-fn decode_feed(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let row = group.x;
-    let text = settings[row].text;
-    if text == IDLE {
-        for (var t = local; t < arguments.time; t += LANES) {
-            tokens[row * arguments.time + t] = 0u;
-        }
-        if local == 0u {
-            cursor[row] = Cursor(0u, 0u, 0u);
-        }
-        return;
-    }
-    let length = state[text].length;
-    var start = min(state[text].read, length);
-    if arguments.window != 0u {
-        start = length - min(length, arguments.time);
-    }
-    let count = min(length - start, arguments.time);
-    storageBarrier();
-    for (var t = local; t < arguments.time; t += LANES) {
-        let position = start + min(t, max(count, 1u) - 1u);
-        tokens[row * arguments.time + t] = history[text * arguments.capacity + position % arguments.capacity];
-    }
-    if local == 0u {
-        cursor[row] = Cursor(start, count, text);
-        state[text].read = start + count;
-    }
-}
 "#;
 pub(crate) const WB79F7092: &str = r#"
 fn clear_marks(local: u32, size: u32) {
