@@ -274,7 +274,7 @@ pub struct ShardResult<'executor> {
 }
 
 impl ShardExecutor {
-    /// Creates the executor from the JSON of a [`Shard`].
+    /// Creates the executor from the JSON of a `Shard`.
     ///
     /// # Errors
     /// The JSON comes from another version.

@@ -47,6 +47,10 @@ pub enum Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
+    /// Batches of windows of a token stream.
+    ///
+    /// # Errors
+    /// Those of [`Windows::new`].
     pub fn windows(store: &'a TokenStore, seed: u64, batch: usize, context_length: usize) -> Result<Self> {
         Windows::new(store, seed, batch, context_length).map(Self::Windows)
     }
