@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-/// Any error of the engine.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder could not be read or written.

@@ -28,7 +28,6 @@ pub enum Executor {
     Reference(Box<ReferenceExecutor>),
 }
 
-/// An open device.
 #[derive(Debug)]
 pub struct Opened {
     pub executor: Executor,
@@ -123,7 +122,6 @@ impl Executor {
         Ok(Opened { executor: Self::Gpu(Box::new(executor), Box::new(gpu)), warning, tuned })
     }
 
-    /// Runs optimizer steps in order.
     pub async fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
         match self {
             Self::Cpu(executor) => executor.train(steps).await,
@@ -194,7 +192,6 @@ impl Executor {
         }
     }
 
-    /// Reads back weights and optimizer state.
     pub async fn state(&mut self) -> Result<ArenaState> {
         match self {
             Self::Cpu(executor) => Ok(executor.state()),

@@ -77,7 +77,6 @@ impl Checkpoints {
         }
     }
 
-    /// Whether a milestone of this step exists.
     pub fn has_milestone(&self, step: u64) -> bool {
         files::is_file(&self.folder.join(milestone_name(step)))
     }
@@ -177,7 +176,6 @@ impl Checkpoints {
         Some(format!("nothing is kept of step {wanted}; the nearest that is kept is step {step}, {file}"))
     }
 
-    /// A file's manifest entry.
     fn entry(&self, name: &str) -> Result<ManifestEntry> {
         let manifests = self.manifests(&mut Vec::new());
         let mut entries = manifests.iter().flat_map(|(_, manifest)| manifest.entries());

@@ -10,7 +10,6 @@ const FORMAT: &str = "glasshouse-checkpoints";
 const VERSION: u32 = 1;
 /// Maximum manifest size in bytes.
 const MAX_MANIFEST_BYTES: u64 = 64 << 10;
-/// One of the two manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
     A,

@@ -32,7 +32,6 @@ use std::path::{Path, PathBuf};
 /// Number of states kept for the guard.
 const KEPT: usize = 2;
 
-/// Selects a checkpoint of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     Latest,

@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::platform::files::{self, File};
 use std::io::ErrorKind;
 
-/// A file of the snapshot.
 pub(crate) enum CarriedFile {
     Bytes(Vec<u8>),
     /// An open handle, readable even after the file is removed, and its length.

@@ -176,7 +176,6 @@ fn tensors<'a>(
         })
 }
 
-/// Number format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StoredPrecision {
     Full,
@@ -259,7 +258,6 @@ impl StateFile {
         Ok(begun)
     }
 
-    /// Writes the next values.
     pub(super) fn put(&mut self, values: &[f32]) -> Result<()> {
         match self.precision {
             // safetensors is little-endian, and so are all our targets.
@@ -362,7 +360,6 @@ async fn is_whole(bytes: &[u8], turns: &Turns) -> bool {
     &bytes[place] == format!("{checksum:08x}").as_bytes()
 }
 
-/// Parses a file's bytes.
 pub(super) async fn read(
     path: &Path,
     bytes: &[u8],
@@ -403,7 +400,6 @@ struct Header {
     metadata: Option<HashMap<String, String>>,
 }
 
-/// Content of a checkpoint's metadata.
 #[derive(Serialize, Deserialize)]
 struct Described {
     /// CRC-32C of the whole file, with zeros in its own place. It comes first so that it can be found without parsing.

@@ -37,7 +37,6 @@ pub struct CpuDecoder {
     keeps_entropies: bool,
 }
 
-/// A text being generated.
 #[derive(Debug)]
 struct DecodedText {
     /// The last tokens, at most one window.
@@ -47,7 +46,6 @@ struct DecodedText {
     /// Tokens not drawn before `min_tokens` are reached.
     masked: Vec<u32>,
     min_tokens: u64,
-    /// Number of tokens drawn.
     drawn: u64,
     /// Tokens of the history in the caches; unused once the window is full.
     cached: usize,
@@ -110,7 +108,6 @@ struct Reader {
     logits: ValueId,
     /// Input tokens, padded to the graph's windows.
     padded: Vec<u32>,
-    /// Rows of the cursor.
     rows: Vec<[u32; 3]>,
 }
 
@@ -347,7 +344,6 @@ impl CpuDecoder {
         programs.map(|reader| reader.program.bytes()).sum::<u64>() + self.weights.parameters.len() as u64 * 4
     }
 
-    /// Generates one more token of each text.
     fn tokens(&mut self, texts: &mut [Option<DecodedText>], workers: &Workers) -> Result<()> {
         let is =
             |text: &Option<DecodedText>, reading| text.as_ref().is_some_and(|text| text.reading() == reading);

@@ -99,7 +99,6 @@ impl<'data> MatrixMut<'data> {
         }
     }
 
-    /// Borrows some of the rows.
     pub fn rows(&mut self, range: std::ops::Range<usize>) -> MatrixMut<'_> {
         assert!(range.start < range.end && range.end <= self.rows, "rows outside the matrix");
         // SAFETY: the first of the rows lies inside the memory that `new` checked.

@@ -165,7 +165,6 @@ impl Program {
         self.shard = shard;
     }
 
-    /// Sets an integer value.
     pub fn set_words(&mut self, value: ValueId, data: &[u32]) -> Result<()> {
         let target = match self.values[value.index()].place {
             ValueLocation::Words(at) => &mut self.memory.words[at],
@@ -178,7 +177,6 @@ impl Program {
         Ok(())
     }
 
-    /// Sets a float value.
     pub fn set_floats(&mut self, weights: &mut Weights, value: ValueId, data: &[f32]) -> Result<()> {
         let target = match self.values[value.index()].place.clone() {
             ValueLocation::Fixed(at) => &mut self.memory.fixed[at][..],

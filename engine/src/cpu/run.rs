@@ -11,7 +11,6 @@ use crate::step::MicroBatch;
 use async_channel::Receiver;
 use std::sync::Arc;
 
-/// A compiled loss graph.
 #[derive(Debug)]
 pub struct Run {
     pub program: Program,

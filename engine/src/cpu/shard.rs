@@ -40,7 +40,6 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// The undivided step.
     pub const WHOLE: Self = Self { parts: 1, groups: 1 };
 
     /// Chooses the partition for up to `possible` workers whose largest shard has the fewest windows, then the fewest

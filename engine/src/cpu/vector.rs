@@ -66,7 +66,6 @@ pub fn normal<L: Lanes>(x: f32) -> (f32, f32) {
     (phi, 0.398_942_3 * bell)
 }
 
-/// Largest entry.
 #[inline(always)]
 pub fn maximum(row: &[f32]) -> f32 {
     let mut lanes = [f32::MIN; BLOCK];

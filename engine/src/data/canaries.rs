@@ -42,7 +42,6 @@ pub struct Canary {
     pub name: String,
     /// The secret, below [`SPACE`].
     pub number: u64,
-    /// How often the canary was planted.
     pub insertions: u64,
 }
 
@@ -135,7 +134,6 @@ impl Canaries {
 pub(super) struct Planting {
     /// Each canary with its earliest character position in the training text, ascending.
     waiting: VecDeque<(u64, String)>,
-    /// Characters processed so far.
     characters: u64,
 }
 

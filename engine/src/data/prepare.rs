@@ -279,7 +279,6 @@ fn first_words(text: &str) -> Option<String> {
     (!words.is_empty()).then_some(words)
 }
 
-/// Progress of the preparation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// An earlier preparation of the same text and settings is reused.

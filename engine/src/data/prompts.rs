@@ -18,9 +18,7 @@ const EVALUATION: u64 = 0x7077_6576;
 pub struct Prompts<'a> {
     store: &'a TokenStore,
     pub tokenizer: &'a Tokenizer,
-    /// Tokens that end an answer.
     pub ends: Vec<u32>,
-    /// The judge of answers.
     pub judge: Judge,
     /// For training and validation.
     rows: [Arc<Vec<PromptRow>>; 2],

@@ -17,7 +17,6 @@ pub struct Judged {
     pub asked: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
-    /// The correct answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
 }

@@ -36,7 +36,6 @@ impl DocumentEntry {
         self.split().map_or(number >= train, |split| split == Split::Validation)
     }
 
-    /// The split from a cleaned folder.
     fn split(&self) -> Option<Split> {
         self.mark.as_ref().and_then(|mark| mark.split)
     }
@@ -360,7 +359,6 @@ pub struct ReadDocument {
     pub learned: Vec<Range<usize>>,
     /// End of each token in bytes, and whether fine-tuning learns it; empty if not a conversation or without a tokenizer.
     pub tokens: Vec<(usize, bool)>,
-    /// Whether the text was cut.
     pub cut: bool,
 }
 

@@ -96,7 +96,6 @@ fn write_rows(
         .map_err(Error::io(path))
 }
 
-/// The folder's README.
 fn readme(options: &TaskOptions, written: &Written) -> String {
     let mut text = String::from(HEAD);
     let named = if options.kinds.is_empty() { TaskKind::ALL } else { &options.kinds };

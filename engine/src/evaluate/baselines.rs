@@ -151,7 +151,6 @@ impl Evaluated {
         self.of_parts(name, about, sums, turns).await
     }
 
-    /// The result of an n-gram model.
     async fn ngram(&self, learned: &Learned, turns: &Turns) -> Baseline {
         let mut sums = Vec::with_capacity(self.tokens.len());
         for document in &self.documents {

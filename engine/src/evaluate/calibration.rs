@@ -30,7 +30,6 @@ async fn metric(units: &[Sums], bootstrap: &Bootstrap, turns: &Turns) -> Metric 
     }
 }
 
-/// Calibration over a whole text.
 pub(super) async fn calibration(tally: &Tally<'_>, bootstrap: &Bootstrap, turns: &Turns) -> Calibration {
     let units = tally.bins();
     let [without, with] = tally.checked();

@@ -89,7 +89,6 @@ pub struct HeldOut {
     pub separate: bool,
     /// Description of the evaluated text.
     pub split: String,
-    /// Names of the documents' sources.
     pub sources: Vec<String>,
     /// Whether documents are counted in passages.
     pub passages: bool,

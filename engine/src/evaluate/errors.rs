@@ -95,9 +95,7 @@ fn kinds_of_bytes(text: &str) -> Vec<u8> {
 pub(super) struct KindOfTokens {
     pub(super) tokens: f64,
     pub(super) nats: f64,
-    /// Mean loss.
     pub(super) loss: Metric,
-    /// The least expected token.
     pub(super) worst: Passage,
 }
 
@@ -129,7 +127,6 @@ pub(super) fn kinds_table(kinds: &[KindOfTokens]) -> Table {
     }
 }
 
-/// A badly predicted document.
 #[derive(Clone, Debug)]
 pub(super) struct WorstDocument {
     pub(super) text: String,
@@ -163,7 +160,6 @@ fn beginning(text: &str) -> String {
     word.map_or(cut, |at| &cut[..at]).to_owned()
 }
 
-/// A badly predicted token.
 #[derive(Clone, Debug)]
 struct WorstToken {
     /// The token after its context.
@@ -183,7 +179,6 @@ impl WorstToken {
 /// The least expected tokens, worst first.
 #[derive(Clone, Debug)]
 pub(super) struct WorstTokens {
-    /// Maximum number kept.
     most: usize,
     found: Vec<WorstToken>,
 }

@@ -9,7 +9,6 @@ use crate::tokenizer::Tokenizer;
 
 /// Maximum tokens counted; of longer texts, evenly spaced passages.
 const LOOKED_AT: u64 = 16 << 20;
-/// Tokens per passage.
 const PASSAGE: u64 = 1 << 16;
 /// Tokens per passage if it must be re-tokenized; then an eighth of the maximum is counted.
 const ENCODED: u64 = 1 << 14;
@@ -76,7 +75,6 @@ impl Frequencies {
     }
 }
 
-/// The name of a group.
 pub(super) fn label(group: usize) -> String {
     let from = |group: usize| 10_u64.pow(group as u32 - 1);
     match group {

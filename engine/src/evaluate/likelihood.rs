@@ -138,7 +138,6 @@ struct Walk {
     half: Option<usize>,
     /// Reads one in this many documents.
     every: usize,
-    /// Maximum number of tokens.
     most: u64,
 }
 
@@ -184,7 +183,6 @@ impl Walk {
         self.score(&mut waiting, scorer, note, tell).await
     }
 
-    /// Scores the waiting windows.
     async fn score(
         &self,
         waiting: &mut Waiting,

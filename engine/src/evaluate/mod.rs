@@ -30,7 +30,6 @@ use crate::tokenizer::TokenizerFiles;
 /// A model to evaluate, with its run.
 #[derive(Debug)]
 pub struct Subject<'a> {
-    /// The model on its device.
     pub scorer: &'a mut Scorer,
     pub tokenizer: &'a TokenizerFiles,
     /// The run, for its settings and text.

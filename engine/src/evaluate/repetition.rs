@@ -94,7 +94,6 @@ pub(super) async fn repetition(
         .collect())
 }
 
-/// Metrics of the texts' counts.
 fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [Metric; 2] {
     let metric = |base: &str, of: String, [above, below]: [usize; 2]| {
         let numbers = |at: usize| -> Vec<f64> { counts.iter().map(|counts| counts[at]).collect() };

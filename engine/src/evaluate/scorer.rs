@@ -61,7 +61,6 @@ pub struct TokenScore {
     pub log_probability: f32,
     /// Rank among all tokens by probability, from 1; ties are broken by lower id.
     pub rank: u32,
-    /// Most likely token.
     pub likeliest: u32,
     /// Probability of the most likely token.
     pub confidence: f32,
@@ -244,7 +243,6 @@ impl Scorer {
         Ok((places, rows))
     }
 
-    /// Rows of logits read at once.
     fn rows_at_once(&self) -> usize {
         let row = 4 * self.config().outputs() as u64;
         let rows = (LOGIT_BYTES.min(LENS_BYTES / 4) / row).max(1) as usize;

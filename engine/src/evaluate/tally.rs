@@ -45,7 +45,6 @@ pub(super) struct Tally<'text> {
     /// For each entry of `by_document`: the document's number, and the part's index in it.
     pub(super) places: Vec<(usize, usize)>,
     pub(super) worst: WorstTokens,
-    /// The worst token per kind.
     worst_of_kinds: Vec<WorstTokens>,
     /// The current document, the index of its first part in the lists, and its tokens' kinds.
     under_way: Option<(usize, usize, Vec<u8>)>,
@@ -217,7 +216,6 @@ impl<'text> Tally<'text> {
         [0, 1].map(|at: usize| self.units.iter().map(|unit| unit.checked[at]).collect())
     }
 
-    /// Calibration bins per unit.
     pub(super) fn bins(&self) -> Vec<Sums> {
         self.units.iter().map(|unit| unit.bins).collect()
     }
@@ -259,12 +257,10 @@ impl<'text> Tally<'text> {
         ratio("loss", "tokens", &parts.collect::<Vec<_>>(), bootstrap)
     }
 
-    /// The loss of a frequency group.
     pub(super) fn frequency(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
         self.group(group, bootstrap)
     }
 
-    /// The loss of a source.
     pub(super) fn source(&self, source: usize, bootstrap: &Bootstrap) -> Metric {
         self.group(GROUPS + KINDS.len() + source, bootstrap)
     }

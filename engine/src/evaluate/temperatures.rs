@@ -8,7 +8,6 @@ use crate::platform::lanes::{BLOCK, vectorised};
 const OCTAVE: usize = 4;
 const OCTAVES: usize = 8;
 
-/// Number of grid points.
 pub(super) const GRID: usize = OCTAVE * OCTAVES;
 
 /// Lowest inverse temperature of the grid; the highest is about 13.

@@ -6,14 +6,11 @@ use crate::evaluation::moderation::Judges;
 use glasshouse_protocol::{Ending, GenerateConfig};
 use std::collections::{BTreeMap, VecDeque};
 
-/// A text to generate.
 #[derive(Debug)]
 pub struct Request<Decode> {
-    /// Prompt tokens.
     pub prompt: Vec<u32>,
     /// Sampling settings with their own seed, and limits.
     pub config: GenerateConfig,
-    /// Tokens that end the text.
     pub ends: Vec<u32>,
     /// Moderation judges, if other than our rules or already parsed.
     pub judges: Option<Judges>,
@@ -34,7 +31,6 @@ pub struct Batch<Decode> {
 
 /// A text with a place in the decoder.
 struct UnderWay<Decode> {
-    /// Request number.
     number: usize,
     place: usize,
     generation: Generation<Decode>,
@@ -86,7 +82,6 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
         self.take(number)
     }
 
-    /// Whether all texts are finished.
     pub fn is_over(&self) -> bool {
         self.waiting.is_empty() && self.under_way.is_empty()
     }

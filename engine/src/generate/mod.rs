@@ -28,7 +28,6 @@ use web_time::{Duration, Instant};
 /// Maximum time the CPU generates between yields.
 const TURN: Duration = Duration::from_millis(30);
 
-/// A model that generates text.
 #[derive(Debug)]
 pub enum Decoder {
     Cpu(Box<CpuDecoder>),

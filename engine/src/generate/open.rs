@@ -11,7 +11,6 @@ use crate::plan::fuse::Fusions;
 use glasshouse_protocol::{ModelConfig, Precision};
 use half::f16;
 
-/// Options for opening a decoder.
 #[derive(Clone, Debug)]
 pub struct Opening {
     /// CPU threads; `None` uses every core.
@@ -130,7 +129,6 @@ impl Decoder {
         Ok(Self::Cpu(Box::new(CpuDecoder::of_texts(model, parameters, threads, texts)?)))
     }
 
-    /// Precision of the weights read.
     pub fn precision(&self) -> Precision {
         match self {
             Self::Gpu(decoder, _) if decoder.reads_f16() => Precision::Mixed,

@@ -66,12 +66,10 @@ pub enum Tuning {
     Measured(Measuring),
 }
 
-/// Options for timing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measuring {
     /// Cache folder; `None` disables the cache.
     pub folder: Option<PathBuf>,
-    /// Maximum seconds.
     pub budget: f64,
     /// Whether known buckets are timed again.
     pub anew: bool,
@@ -87,12 +85,10 @@ impl Tuning {
     }
 }
 
-/// Result of tuning.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tuned {
     /// Buckets timed in this session.
     pub found: Vec<TunedBucket>,
-    /// Duration.
     pub seconds: f64,
     /// Buckets whose cooperative-matrix kernels were fastest but computed wrong results.
     pub wrong: Vec<ShapeBucket>,

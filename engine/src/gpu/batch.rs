@@ -50,7 +50,6 @@ impl BatchRules {
         })
     }
 
-    /// Checks the size and the ids of a batch.
     pub(super) fn check(&self, batch: &MicroBatch) -> Result<()> {
         for (name, ids) in [("tokens", &batch.tokens), ("targets", &batch.targets)] {
             if ids.len() != self.tokens {

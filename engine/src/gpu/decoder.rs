@@ -40,7 +40,6 @@ struct Mode {
     pacing: Pacing,
 }
 
-/// State of a text.
 #[derive(Debug)]
 struct DecodedText {
     sampling: Sampling,
@@ -48,11 +47,9 @@ struct DecodedText {
     /// Tokens not drawn before `min_tokens` are reached.
     masked: Vec<u32>,
     min_tokens: u64,
-    /// Tokens in the history.
     length: usize,
     /// Whether the prompt was prefilled.
     begun: bool,
-    /// Number of tokens drawn.
     drawn: u64,
 }
 
@@ -94,7 +91,6 @@ enum ReadMode {
 /// The next rows to replay.
 #[derive(Debug)]
 struct ReplayedRows {
-    /// Text of each row.
     texts: Vec<usize>,
     /// Number of tokens per text.
     count: usize,

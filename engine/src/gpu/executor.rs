@@ -86,7 +86,6 @@ struct Item<'a> {
     last: bool,
 }
 
-/// A submitted group.
 struct SubmissionGroup {
     reading: PendingRead,
     begun: Instant,
@@ -471,7 +470,6 @@ impl GpuExecutor {
     }
 }
 
-/// The initial loss scale.
 fn first_scale(optimizer: &Optimizer) -> LossScale {
     if optimizer.mixed { LossScale::FIRST } else { LossScale::ONE }
 }

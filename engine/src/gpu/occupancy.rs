@@ -14,7 +14,6 @@ pub struct Occupancy {
     pub busy: f64,
     /// Seconds from the start of the first pass to the end of the last.
     pub span: f64,
-    /// Number of passes.
     pub passes: usize,
 }
 

@@ -16,7 +16,6 @@ pub struct Timing {
     /// The graph's scope, like `blocks.3.attention`, or the phase's name.
     pub scope: String,
     pub kernel: &'static str,
-    /// Number of dispatches.
     pub dispatches: usize,
     pub nanoseconds: f64,
 }

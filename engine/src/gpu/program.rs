@@ -11,7 +11,6 @@ use glasshouse_shaders::Access;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// A prepared dispatch.
 #[derive(Debug)]
 struct Launch {
     pipeline: wgpu::ComputePipeline,

@@ -80,7 +80,6 @@ pub struct EncodeStatistics {
     pub submissions: u64,
 }
 
-/// A micro-batch's work.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unit<'a> {
     /// Buffers to clear first.

@@ -143,7 +143,6 @@ impl PreparedGraph {
         Ok(nanoseconds.into_iter().map(|spent| spent / 1e6).collect())
     }
 
-    /// The compiled plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }

@@ -116,7 +116,6 @@ impl Storage {
         self.find(plan, Role::Bound(buffer))
     }
 
-    /// The arguments buffer of a plan.
     pub(super) fn arguments(&self, plan: usize) -> Result<&wgpu::Buffer> {
         self.find(plan, Role::Arguments)
     }
@@ -204,7 +203,6 @@ impl Storage {
         Ok(LossScale { scale: loss_scale, good_steps })
     }
 
-    /// Uploads a plan's constants.
     pub(super) async fn fill_constants(&self, gpu: &Gpu, at: usize, plan: &Plan) -> Result<()> {
         for (number, value) in plan.graph.values.iter().enumerate() {
             if let Origin::Constant(constant) = value.origin {

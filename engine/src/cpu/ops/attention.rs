@@ -15,7 +15,6 @@ use crate::graph::{DropoutSite, Heads};
 use crate::platform::lanes::{BLOCK, vectorised};
 use std::ops::Range;
 
-/// Queries per tile.
 const TILE: usize = 32;
 
 /// Sizes of a batch of windows, and its attention masks.
@@ -41,7 +40,6 @@ pub type Dropout = Option<(DropoutSite, [u32; 2])>;
 /// A tile of queries, with the keys that any of them attends to.
 #[derive(Clone, Copy, Debug)]
 struct Tile<'run> {
-    /// First query.
     first: usize,
     /// First key.
     begin: usize,

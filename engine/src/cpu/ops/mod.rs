@@ -23,7 +23,6 @@ use crate::graph::Type;
 use crate::graph::ops::Operation;
 use half::f16;
 
-/// An operation implemented on the CPU.
 pub trait Interpret: Operation {
     /// Reads the inputs, fills in the outputs and adds to the gradients.
     fn run(
@@ -78,7 +77,6 @@ pub struct Call<'run> {
     pub scope: &'run str,
     /// The caches to read and write, in the order of the inputs.
     pub caches: &'run mut [Vec<f32>; 2],
-    /// Dropout seed.
     pub seed: [u32; 2],
     pub shard: BatchShard,
     pub workers: &'run Workers,

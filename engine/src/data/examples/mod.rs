@@ -34,7 +34,6 @@ pub struct ExampleBatches<'a> {
     context_length: usize,
     /// Whether batches include document starts.
     starts: bool,
-    /// Padding token.
     padding: u32,
     /// Whether each example's last token is a label.
     labelled: bool,
@@ -73,7 +72,6 @@ pub struct BatchSettings {
     pub packing: bool,
     /// Whether batches include document starts.
     pub starts: bool,
-    /// Padding token.
     pub padding: u32,
     /// Whether each example's last token is a label.
     pub labelled: bool,

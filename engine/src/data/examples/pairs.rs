@@ -47,7 +47,6 @@ pub struct PairBatches<'a> {
     about: [PairStatistics; 2],
 }
 
-/// Statistics of a split's pairs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PairStatistics {
     pub pairs: usize,

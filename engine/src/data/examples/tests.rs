@@ -18,7 +18,6 @@ pub(crate) fn store(
     TokenStore::open(folder).unwrap()
 }
 
-/// An empty index.
 pub(crate) fn index() -> Index {
     Index {
         format: 0,

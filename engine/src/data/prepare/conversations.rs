@@ -209,7 +209,6 @@ struct ConversationQueue<'a> {
     prompt: Option<String>,
     /// Whether all rows are raw texts.
     plain: bool,
-    /// Rows written so far.
     rows: u64,
     /// If answers are judged: for training and for validation, one chain of the rows' first answers and one of the
     /// pairs' rejected ones, so that two answers of one row are never adjacent.

@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 
 pub(super) struct Corpus {
     text: Origin,
-    /// Held-out files.
     held_out: Vec<SourceFile>,
 }
 
@@ -46,7 +45,6 @@ impl Corpus {
         Some(sources.iter().map(move |source| (source, own)).chain(held_out))
     }
 
-    /// Whether there are held-out files.
     pub(super) fn has_held_out(&self) -> bool {
         !self.held_out.is_empty()
     }

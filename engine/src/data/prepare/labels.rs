@@ -123,7 +123,6 @@ fn begun(tokenizer: &Tokenizer, mut tokens: Vec<u32>) -> Vec<u32> {
     tokens
 }
 
-/// All labels, sorted.
 async fn labels(
     sources: &[(&SourceFile, Option<Split>)],
     problems: &Problems,

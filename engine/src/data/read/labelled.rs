@@ -21,7 +21,6 @@ pub struct LabelledText {
 /// Fields that are read, or that hold metadata of feedback files.
 const FIELDS: [&str; 4] = ["text", "label", "run", "when"];
 
-/// A row of a file, or its fault.
 pub type Row = Result<LabelledText, String>;
 
 /// Reads the rows of a file. An invalid row yields its fault, with line and field.

@@ -35,12 +35,10 @@ struct ProblemKind {
     key: String,
     first: String,
     more: u64,
-    /// Number of affected rows.
     count: u64,
 }
 
 impl Problems {
-    /// Records a problem of a file.
     pub fn note(&self, path: &Path, reason: &str) {
         self.add(path, reason, [0, 1], 0);
     }

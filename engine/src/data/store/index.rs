@@ -14,7 +14,6 @@ pub(super) const FORMAT: u32 = 1;
 /// Maximum index size in bytes.
 const MAX_INDEX_BYTES: u64 = 64 << 20;
 
-/// Index of a token store.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Index {
@@ -32,7 +31,6 @@ pub struct Index {
     /// Everything that determines the content; equal recipes mean equal tokens.
     pub recipe: String,
     pub sources: Vec<SourceRecord>,
-    /// Number of documents in all sources.
     pub documents: u64,
     /// Number of characters (Unicode scalar values) in all sources.
     pub characters: u64,
@@ -69,13 +67,11 @@ fn is_zero(count: &u64) -> bool {
 pub struct SourceRecord {
     /// Path, or a description of the embedded corpus.
     pub path: String,
-    /// Length.
     pub bytes: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitRecord {
-    /// Tokens in all shards.
     pub tokens: u64,
     /// UTF-8 bytes of the tokens' text, without `<|endoftext|>`: bits per byte are the loss in bits × tokens ÷ this.
     pub bytes: u64,

@@ -24,7 +24,6 @@ pub const INDEX_FILE: &str = "index.json";
 pub enum Split {
     /// Seen by the optimizer.
     Train,
-    /// Held out.
     Validation,
 }
 

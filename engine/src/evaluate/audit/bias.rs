@@ -287,7 +287,6 @@ fn broken_lines(own: &PairFile) -> Option<Table> {
     })
 }
 
-/// Column names.
 fn of(columns: &[&str]) -> Vec<String> {
     columns.iter().map(|column| (*column).to_owned()).collect()
 }

@@ -130,7 +130,6 @@ fn mean(name: &str, values: &[f64], of: &str, better: Better, seed: u64) -> Metr
     }
 }
 
-/// A text cell.
 fn words(words: impl Into<String>) -> Cell {
     Cell::Text(words.into())
 }

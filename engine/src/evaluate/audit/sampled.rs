@@ -14,7 +14,6 @@ const TOKENS: usize = 200;
 #[derive(Debug, Default)]
 pub(super) struct Sampled {
     pub(super) texts: Vec<String>,
-    /// Total number of tokens.
     tokens: u64,
 }
 

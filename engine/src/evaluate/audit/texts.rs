@@ -23,14 +23,12 @@ pub(in crate::evaluate) struct Texts {
     texts: Vec<(PathBuf, TokenStore)>,
     /// Whether these are all texts the model learned from: no starting model was imported or is missing.
     pub(in crate::evaluate) is_all: bool,
-    /// Whether the model was imported.
     is_from_outside: bool,
 }
 
 /// How much of the texts was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::evaluate) struct ReadShare {
-    /// Tokens read.
     pub(in crate::evaluate) read: u64,
     /// Tokens in total.
     pub(in crate::evaluate) of: u64,

@@ -18,7 +18,6 @@ pub(super) struct Answered {
     pub(super) answers: Vec<std::result::Result<String, String>>,
     /// Rows whose beginning was cut to fit the context.
     pub(super) cut: u64,
-    /// Maximum tokens of an answer.
     pub(super) max_tokens: usize,
     /// Whether answers ended at a line break.
     pub(super) of_a_line: bool,

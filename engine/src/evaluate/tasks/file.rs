@@ -10,9 +10,7 @@ pub struct TaskFile {
     pub name: String,
     /// CRC-32C of the lines read.
     pub crc32c: u32,
-    /// The kind of all rows.
     pub kind: Kind,
-    /// Valid rows.
     pub rows: Vec<Row>,
     /// Invalid lines with reasons, up to a maximum.
     pub broken: Vec<(u64, String)>,

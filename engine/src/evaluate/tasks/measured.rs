@@ -164,14 +164,12 @@ impl AnswerMeasures {
         self.mean(name, answers(rows).iter().map(of).collect(), bootstrap);
     }
 
-    /// Adds BLEU over all rows.
     pub(super) async fn bleu(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
         let found = bleu(&answers(rows));
         let interval = found.interval(bootstrap, &async || turns.give().await).await;
         self.push("bleu", found.score, interval, rows.len(), Vec::new(), Some(found.signature));
     }
 
-    /// Adds chrF over all rows.
     pub(super) async fn chrf(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
         let found = chrf(&answers(rows));
         let interval = found.interval(bootstrap, &async || turns.give().await).await;

@@ -26,9 +26,7 @@ enum TaskMetric {
     Accuracy,
     Report,
     Entities,
-    /// StereoSet.
     Stereotypes,
-    /// BBQ.
     Bbq,
     /// TruthfulQA's probability of the true answers.
     Mc2,
@@ -84,7 +82,6 @@ impl Measures {
         Ok(Self(measures))
     }
 
-    /// Computes all metrics.
     pub(super) async fn measure(
         &self,
         rows: &[(&Row, Given)],
@@ -113,7 +110,6 @@ impl Measures {
     }
 }
 
-/// Default metrics for a file's rows.
 fn default_of(file: &TaskFile) -> Vec<&'static str> {
     let of_set = file.set.map(|set| set.metrics).unwrap_or_default();
     let of_set: Vec<&str> = of_set.iter().copied().filter(|name| fits(name, file)).collect();

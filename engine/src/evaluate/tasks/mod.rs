@@ -46,7 +46,6 @@ use rows::LISTED;
 /// Suite name of the project's own instruction tasks.
 const SUITE: &str = "tasks";
 
-/// A model to be asked.
 #[derive(Debug)]
 pub struct Answerer<'a> {
     pub config: &'a ModelConfig,
@@ -54,7 +53,6 @@ pub struct Answerer<'a> {
     pub model: Answering<'a>,
 }
 
-/// How a model answers.
 #[derive(Debug)]
 pub enum Answering<'a> {
     /// By generating text and scoring likelihoods.

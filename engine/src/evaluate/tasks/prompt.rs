@@ -11,18 +11,15 @@ use crate::tokenizer::{Tokenizer, TokenizerFiles};
 const LABEL: &str = "\nLabel:";
 const TAGS: &str = "\nTags:";
 
-/// A tokenized question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Prompt {
     /// Tokens up to the start of the answer.
     pub(super) tokens: Vec<u32>,
-    /// Tokens that end an answer.
     pub(super) ends: Vec<u32>,
     /// Whether the beginning was cut to fit the context.
     pub(super) cut: bool,
 }
 
-/// The wording of a task's rows.
 #[derive(Debug)]
 pub(super) struct Wording {
     pub(super) kind: Kind,

@@ -32,7 +32,6 @@ const GROUPS: [&str; 5] = ["group", "template", "category", "subject", "kind"];
 /// Maximum number of broken lines listed; further ones are only counted.
 pub(super) const LISTED: usize = 1000;
 
-/// The expected answer of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Right {
     /// Any of these answers, or whatever the row's check accepts.

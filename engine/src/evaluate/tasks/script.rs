@@ -13,7 +13,6 @@ const MAX_TOKENS: usize = 512;
 
 #[derive(Serialize)]
 struct ScriptLine<'a> {
-    /// Line in the task file.
     line: u64,
     /// Prompt for a model without a chat template.
     prompt: String,
@@ -23,7 +22,6 @@ struct ScriptLine<'a> {
     /// Options compared by likelihood.
     #[serde(skip_serializing_if = "Option::is_none")]
     choices: Option<&'a [String]>,
-    /// Maximum tokens of an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<usize>,
     /// Whether an answer ends at a line break, if no chat template is used.

@@ -14,7 +14,6 @@ const LONG_SECONDS: f64 = 0.05;
 /// Approximate cost of timing two kernels once more, in runs of the slower one.
 const RUNS: f64 = 8.0;
 
-/// Times candidates.
 pub(super) trait Bench {
     /// Seconds since tuning began.
     fn elapsed(&self) -> f64;

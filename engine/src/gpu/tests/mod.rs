@@ -104,7 +104,6 @@ fn a_missing_or_misshapen_value_is_named() {
     assert!(wrong.as_ref().is_err_and(|error| error.to_string().contains("f32[3, 5]")), "{wrong:?}");
 }
 
-/// A kernel that does not compile.
 static BROKEN: Kernel = Kernel {
     name: "broken",
     entry_point: "broken",

@@ -15,7 +15,6 @@ fn everywhere(graph: &Graph, choice: impl Fn(Family) -> Choice) -> Choices {
     trial::of_graph(graph).iter().map(|trial| (trial.bucket, choice(trial.bucket.family))).collect()
 }
 
-/// Loss and gradient of a step.
 async fn gradients(gpu: &Gpu) -> (f32, Vec<f32>) {
     let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![batch(0), batch(1)] };
     executor(gpu).await.gradients(&step).await.unwrap()
