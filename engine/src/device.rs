@@ -1,10 +1,10 @@
-//! Which device an executor runs on.
+//! Descriptions of an executor's device.
 
 use crate::platform::lanes;
 pub use crate::protocol::{DeviceDescription, DeviceKind};
 use std::collections::BTreeMap;
 
-/// This machine's CPU, with so many threads at work.
+/// Describes this machine's CPU with `threads` threads.
 pub fn cpu(threads: usize) -> DeviceDescription {
     DeviceDescription {
         threads: Some(threads),

@@ -1,98 +1,89 @@
-//! The engine's one error type. A message says what happened, where, and what to do about it.
+//! The engine's error type. A message says what happened, where, and what to do.
 
 use std::path::PathBuf;
 
-/// Everything that can go wrong in the engine.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or folder could not be read or written.
     #[error("{}: {cause}{}", path.display(), advice_for_io(cause))]
     Io {
-        /// Which.
         path: PathBuf,
-        /// Why. Not named `source`: the message says it already.
+        /// Not named `source`: the message includes it already.
         cause: std::io::Error,
     },
-    /// Text, a tokenizer or a project file that cannot be used.
+    /// A text, tokenizer or project file that cannot be used.
     #[error("{}: {reason}", path.display())]
     BadFile {
-        /// Which.
         path: PathBuf,
-        /// What is wrong with it, where, and what to do.
+        /// The fault, its location and the remedy.
         reason: String,
     },
     /// A configuration that breaks a rule.
     #[error(transparent)]
     Invalid(#[from] glasshouse_protocol::Invalid),
-    /// A configuration or request that cannot be met, said in one sentence.
+    /// A configuration or request that cannot be fulfilled; one sentence.
     #[error("{0}")]
     Refused(String),
-    /// A run, kernel or the like that there is none of by the name that was given.
+    /// No run, kernel or the like has the given name.
     #[error("{0}")]
     Unknown(String),
-    /// A node of the graph whose inputs do not fit it.
+    /// A graph node with unsuitable inputs.
     #[error(transparent)]
     Graph(#[from] crate::graph::GraphError),
-    /// The device is missing, or cannot do what is asked.
+    /// The device is missing, or lacks a capability.
     #[error("{0}")]
     Device(String),
-    /// The device went away: opened again, it may do.
+    /// The device was lost; reopening it may help.
     #[error("{0}")]
     DeviceLost(String),
-    /// The model and its batch need more memory than the device or one of its buffers offers.
+    /// The model and its batch need more memory than the device, or one of its buffers, offers.
     #[error("{what} needs {needed} bytes and the device offers {available}; {advice}")]
     TooLarge {
-        /// What does not fit.
+        /// The object that does not fit.
         what: String,
-        /// Bytes needed.
         needed: u64,
-        /// Bytes there are.
         available: u64,
         /// A setting that would fit.
         advice: String,
     },
-    /// The device has no memory left for what is needed; how much it had is not told.
+    /// The device ran out of memory; its capacity is unknown.
     #[error("{what} needs {needed} bytes, and the device has no memory left for it; {advice}")]
     OutOfMemory {
-        /// What found no place.
+        /// The object that could not be allocated.
         what: String,
-        /// Bytes needed.
         needed: u64,
-        /// Bytes that were found before, where all that a model needs was asked for: settings that take no more fit.
+        /// Bytes that were allocated before, if the whole model was requested: settings that need no more than this fit.
         held: Option<u64>,
-        /// What may help.
         advice: String,
     },
-    /// The person ended it; nothing is wrong.
+    /// Cancelled by the user.
     #[error("{0} was cancelled; nothing was changed")]
     Cancelled(String),
-    /// It must wait for something that is under way.
+    /// Another operation is in progress.
     #[error("{0}")]
     Busy(String),
-    /// It must wait for a run's training.
+    /// The operation must wait until the run's training ends.
     #[error("{run} is training; {advice}")]
     Training {
-        /// The run's name.
         run: String,
-        /// What to do.
+        /// What to do, as the end of the message.
         advice: &'static str,
     },
-    /// A fault of ours: an invariant that should hold does not.
+    /// A bug: an invariant does not hold.
     #[error("internal error: {0}; please report it")]
     Internal(String),
 }
 
-/// Shorthand for results of the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What to do where the system refuses a file, as the end of a message; nothing where the error says it itself.
+/// Advice for an I/O error, as the end of a message; empty if the error explains itself.
 pub fn advice_for_io(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::StorageFull => "; free some space and try again: all finished work is safe",
         std::io::ErrorKind::OutOfMemory => {
             "; not enough memory for it: close other tabs and programs, or use a smaller file or model"
         }
-        // Of reading and writing alike, in a window too.
+        // Applies to reading and writing, on the command line and in a window.
         std::io::ErrorKind::PermissionDenied => "; change its permissions, or choose another file or folder",
         std::io::ErrorKind::ReadOnlyFilesystem => "; this place is read-only: choose another place",
         std::io::ErrorKind::NotFound => "; check the name, and that the folder around it is there",
@@ -113,7 +104,6 @@ impl Error {
         move |cause| Self::Io { path, cause }
     }
 
-    /// A file that cannot be used, and why.
     pub fn bad_file(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self::BadFile { path: path.into(), reason: reason.into() }
     }
@@ -135,7 +125,7 @@ impl From<glasshouse_compiler::Error> for Error {
 }
 
 impl Error {
-    /// A decoder that has a text in every place.
+    /// Error for a decoder with a text in every place.
     pub(crate) fn no_place() -> Self {
         Self::Busy("every place of the decoder has a text; wait until one ends, or release one".to_owned())
     }

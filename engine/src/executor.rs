@@ -1,5 +1,5 @@
-//! Choosing a device, and one face for what runs there. Three run the same graphs: [`crate::gpu`] (our kernels), [`crate::cpu`] and
-//! [`crate::reference`] (plain burn with its autodiff, the oracle). An enum, for the set is closed and callers may want one as it is.
+//! Device selection, and the common interface of the three executors: [`crate::gpu`] (our kernels), [`crate::cpu`], and
+//! [`crate::reference`] (burn with its autodiff, the oracle). All run the same graphs.
 
 use crate::cpu::CpuExecutor;
 use crate::device::{self, DeviceDescription};
@@ -14,30 +14,26 @@ use crate::reference::{Device, ReferenceExecutor};
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use glasshouse_protocol::{ProfileEntry, ProfileMethod};
 
-/// What is said where a candidate made the driver give up.
+/// Warning after a candidate kernel crashed the driver.
 const LOST_IN_TUNING: &str = "the device was lost while kernels were timed";
 
-/// Seconds of the longest step that is sent off as one submission: longer, and a driver may take the device for hung.
+/// Maximum duration in seconds of a step sent as one submission; a driver may treat a longer one as a hang.
 pub const MAX_LAUNCHED_SECONDS: f64 = 0.5;
 
 /// Runs a training run's graphs on a device.
 pub enum Executor {
-    /// Our kernels on the CPU's cores.
     Cpu(Box<CpuExecutor>),
-    /// Our kernels through wgpu.
     Gpu(Box<GpuExecutor>, Box<Gpu>),
-    /// One of burn's backends with its autodiff.
+    /// A burn backend with autodiff.
     Reference(Box<ReferenceExecutor>),
 }
 
-/// An open device.
 #[derive(Debug)]
 pub struct Opened {
-    /// What runs there.
     pub executor: Executor,
-    /// A sentence for the user where the device is a fallback.
+    /// Set if the device is a fallback.
     pub warning: Option<String>,
-    /// What was timed to choose its kernels.
+    /// The kernel candidates that were timed.
     pub tuned: Tuned,
 }
 
@@ -48,15 +44,14 @@ impl std::fmt::Debug for Executor {
 }
 
 impl Executor {
-    /// Opens a device: `auto` (a real GPU, else the CPU), `cpu`, `gpu` (the best adapter there is), `burn-wgpu`,
-    /// `burn-flex`, or part of an adapter's name, as [`Gpu::from_request`] has it. The second half of the result is a warning,
-    /// where the device is a fallback.
+    /// Opens a device: `auto` (a real GPU, else the CPU), `cpu`, `gpu` (the best adapter), `burn-wgpu`, `burn-flex`, or
+    /// part of an adapter's name, as in [`Gpu::from_request`]. Also returns a warning if the device is a fallback.
     ///
-    /// `threads` are the CPU executor's; `None` takes every core. Weights and moments are zero until
+    /// `threads` applies to the CPU executor; `None` uses every core. Weights and moments are zero until
     /// [`Executor::set_state`].
     ///
     /// # Errors
-    /// No such device, or one that cannot hold the model.
+    /// There is no such device, or it cannot hold the model.
     pub async fn open(
         device: &str,
         graphs: &TrainingGraphs,
@@ -67,10 +62,11 @@ impl Executor {
         Ok((opened.executor, opened.warning))
     }
 
-    /// An executor of other graphs on the device of this one, with weights and moments at zero. Burn's devices leave that to the CPU.
+    /// Creates an executor for other graphs on the same device, with zero weights and moments. The oracle's devices use
+    /// the CPU instead.
     ///
     /// # Errors
-    /// The device cannot hold the model beside this one's.
+    /// The device cannot hold both models.
     pub async fn beside(&self, graphs: &TrainingGraphs, optimizer: Optimizer) -> Result<Self> {
         match self {
             Self::Gpu(_, gpu) => {
@@ -85,23 +81,23 @@ impl Executor {
         }
     }
 
-    /// Refuses a word that no device answers to, before work is done for it.
+    /// Checks a device name without opening the device.
     ///
     /// # Errors
-    /// [`Error::Device`] says what there is.
+    /// [`Error::Device`] if no device matches; it lists those available.
     pub async fn check_request(device: &str) -> Result<()> {
         match device {
-            // Always answered, so that nothing is looked for.
+            // `auto` always resolves.
             "auto" => Ok(()),
             name if Device::named(name)?.is_some() => Ok(()),
             name => Gpu::adapter_of(name).await.map(|_| ()),
         }
     }
 
-    /// As [`Executor::open`], with a GPU's kernels chosen as `tuning` says.
+    /// Like [`Executor::open`], with GPU kernels chosen by `tuning`.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`Executor::open`].
     pub async fn open_tuned(
         device: &str,
         graphs: &TrainingGraphs,
@@ -126,7 +122,6 @@ impl Executor {
         Ok(Opened { executor: Self::Gpu(Box::new(executor), Box::new(gpu)), warning, tuned })
     }
 
-    /// Runs optimizer steps in order.
     pub async fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
         match self {
             Self::Cpu(executor) => executor.train(steps).await,
@@ -135,7 +130,7 @@ impl Executor {
         }
     }
 
-    /// (Mean loss, targets that count) of each batch, without dropout or smoothing.
+    /// Returns (mean loss, number of counted targets) per batch, without dropout or label smoothing.
     pub async fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
         match self {
             Self::Cpu(executor) => executor.evaluate(batches).await,
@@ -144,11 +139,11 @@ impl Executor {
         }
     }
 
-    /// The loss of each target of each batch, row-major, without dropout or smoothing, 0 where it does not count. For graphs that keep them
-    /// ([`TrainingGraphs::evaluate_rows`]).
+    /// Returns the loss of each target per batch, row-major, without dropout or label smoothing; 0 for ignored targets.
+    /// Needs graphs built by [`TrainingGraphs::evaluate_rows`].
     ///
     /// # Errors
-    /// The graphs do not, or the device fails.
+    /// The graphs do not keep token losses, or the device failed.
     pub async fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
         match self {
             Self::Cpu(executor) => executor.token_losses(batches).await,
@@ -157,12 +152,12 @@ impl Executor {
         }
     }
 
-    /// How large the stream is behind each part of the model, for a batch without dropout: what norms keep of it, [N,2] with mean and
-    /// reciprocal of the standard deviation of each row, by the part's name in the order of the forward pass. It is the evaluation's own
-    /// pass, and takes no kernel beside. Burn's executors keep none.
+    /// Returns the norm statistics of the residual stream for a batch without dropout: per norm, in forward order, its
+    /// name and an [N,2] array with the mean and reciprocal standard deviation of each row. The statistics come from
+    /// the evaluation pass; no extra kernel runs. Empty for burn's executors.
     ///
     /// # Errors
-    /// The device fails.
+    /// The device failed.
     pub async fn probes(&mut self, batch: &MicroBatch) -> Result<Vec<(String, Vec<f32>)>> {
         match self {
             Self::Cpu(executor) => executor.probes(batch).await,
@@ -171,7 +166,7 @@ impl Executor {
         }
     }
 
-    /// Batches of an evaluation that are worked on at once, where several workers are at it: fewer leave some idle.
+    /// Number of evaluation batches to submit together so that no CPU worker idles.
     pub fn batches_at_once(&self) -> usize {
         match self {
             Self::Cpu(executor) => executor.batches_at_once(),
@@ -179,7 +174,7 @@ impl Executor {
         }
     }
 
-    /// A step's loss and its gradient before clipping, laid out as the arena; weights and moments stay as they are.
+    /// Returns a step's loss and its unclipped gradient, laid out like the arena. Weights and moments are unchanged.
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
         match self {
             Self::Cpu(executor) => executor.gradients(step).await,
@@ -188,7 +183,7 @@ impl Executor {
         }
     }
 
-    /// The weights, read back without the optimizer state, which is twice as large.
+    /// Reads back the weights without the optimizer state, which is twice as large.
     pub async fn weights(&mut self) -> Result<Vec<f32>> {
         match self {
             Self::Cpu(executor) => Ok(executor.weights()),
@@ -197,7 +192,6 @@ impl Executor {
         }
     }
 
-    /// The weights and the optimizer state, read back.
     pub async fn state(&mut self) -> Result<ArenaState> {
         match self {
             Self::Cpu(executor) => Ok(executor.state()),
@@ -206,7 +200,7 @@ impl Executor {
         }
     }
 
-    /// Replaces weights and optimizer state; moments that are missing altogether begin at zero.
+    /// Replaces weights and optimizer state; absent moments start at zero.
     pub async fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         match self {
             Self::Cpu(executor) => executor.set_state(state),
@@ -215,12 +209,11 @@ impl Executor {
         }
     }
 
-    /// Whether a step or an evaluation may be dropped on the way: weights and moments are then as before it.
+    /// Whether a step or evaluation may be dropped midway, leaving weights and moments unchanged.
     pub fn can_give_up(&self) -> bool {
         matches!(self, Self::Cpu(_))
     }
 
-    /// Where it runs.
     pub fn describe(&self) -> DeviceDescription {
         match self {
             Self::Cpu(executor) => device::cpu(executor.threads()).divided(executor.workers()),
@@ -229,12 +222,12 @@ impl Executor {
         }
     }
 
-    /// What its kernels are chosen for; the CPU executor has none and counts as a plain device.
+    /// The target kernels are chosen for; the CPU executor counts as a plain device.
     pub fn target(&self) -> Target {
         self.gpu().map_or(Target::new(false), Gpu::target)
     }
 
-    /// Bytes that it holds for weights, gradients, moments, activations and tables; 0 where they cannot be counted.
+    /// Bytes held for weights, gradients, moments, activations and tables; 0 if unknown.
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Cpu(executor) => executor.bytes(),
@@ -243,8 +236,8 @@ impl Executor {
         }
     }
 
-    /// Trains on one step sent to an idle GPU as one submission, and says what launching it cost; `None` elsewhere. The step should
-    /// last no longer than [`MAX_LAUNCHED_SECONDS`]. `warm`, it is recorded once just before.
+    /// Trains on one step, sent to an idle GPU as one submission, and returns its launch cost; `None` on other devices.
+    /// The step should take at most [`MAX_LAUNCHED_SECONDS`]. With `warm`, it is recorded once beforehand.
     pub async fn time_launch(&mut self, step: &StepInput, warm: bool) -> Result<Option<EncodeStatistics>> {
         match self {
             Self::Gpu(executor, _) => executor.time_launch(step, warm).await.map(Some),
@@ -252,7 +245,7 @@ impl Executor {
         }
     }
 
-    /// Trains on these steps and says how much of the time a GPU worked; `None` elsewhere, and where it keeps no clock.
+    /// Trains on these steps and returns the share of time the GPU was busy; `None` on other devices or without timestamps.
     pub async fn occupancy(&mut self, steps: &[StepInput]) -> Result<Option<Occupancy>> {
         match self {
             Self::Gpu(executor, _) => executor.occupancy(steps).await,
@@ -260,11 +253,11 @@ impl Executor {
         }
     }
 
-    /// Where the time of a step goes, by scope and kernel or operation, and how it was measured. On a GPU the step is trained; on the CPU
-    /// only its gradient is computed.
+    /// Returns the time of a step by scope and kernel or operation, and the measurement method. A GPU trains on the
+    /// step; the CPU only computes its gradient.
     ///
     /// # Errors
-    /// A GPU without timestamps; burn's executors.
+    /// The GPU has no timestamps, or the executor is burn's.
     pub async fn profile(&mut self, step: &StepInput) -> Result<(Vec<ProfileEntry>, ProfileMethod)> {
         let mut entries: Vec<ProfileEntry> = Vec::new();
         let mut add = |scope: &str, kernel: &str, count: usize, ms: f64| match entries
@@ -283,7 +276,7 @@ impl Executor {
             Self::Cpu(executor) => {
                 executor.gradients(step).await?;
                 let divided = executor.workers() > 1;
-                // What was timed is the last micro-batch, and each of the others takes as long; of workers, this one's part of them.
+                // Timings cover the last micro-batch, or this worker's share of the step.
                 let each = if divided { 1 } else { step.micro_batches.len() };
                 for (scope, operation, seconds) in executor.timings() {
                     add(&part_of_scope(scope), operation, each, seconds * 1e3 * each as f64);
@@ -304,7 +297,7 @@ impl Executor {
         Ok((entries, method))
     }
 
-    /// A sentence for the user on what became worse since it was last asked for.
+    /// Takes the warning, if any, about a degradation since the last call.
     pub fn take_warning(&mut self) -> Option<String> {
         match self {
             Self::Cpu(executor) => executor.take_warning(),
@@ -312,14 +305,13 @@ impl Executor {
         }
     }
 
-    /// Whether someone looks on: then no submission to a GPU exceeds about 8 ms, so that the desktop stays smooth.
+    /// In interactive mode, GPU submissions stay below about 8 ms so that the desktop stays smooth.
     pub fn set_interactive(&mut self, interactive: bool) {
         if let Self::Gpu(executor, _) = self {
             executor.set_interactive(interactive);
         }
     }
 
-    /// The open GPU, where it runs on one.
     pub fn gpu(&self) -> Option<&Gpu> {
         match self {
             Self::Gpu(_, gpu) => Some(gpu),
@@ -328,11 +320,11 @@ impl Executor {
     }
 }
 
-/// A device with the kernels that suit a graph. Where one that was tried costs the device, it is opened once more, for the kernels that it
-/// has as a rule, and the last of the result says so.
+/// Tunes a device's kernels for a graph. If a candidate loses the device, reopens it with the default kernels and
+/// returns a warning.
 ///
 /// # Errors
-/// It cannot be opened again.
+/// The device cannot be reopened.
 pub(crate) async fn tuned_or_again(
     gpu: Gpu,
     device: &str,

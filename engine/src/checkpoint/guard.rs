@@ -1,31 +1,30 @@
-//! What the guard remembers of a run: with it, a guard continues as it would have without an interruption.
+//! The guard's saved state, with which it continues a resumed run exactly.
 
 use crate::protocol::{GuardKind, Intervention};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The guard's memory. Its fractions are of single precision, which JSON keeps to the bit.
+/// The guard's saved state. Its floats are f32, which JSON preserves exactly.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GuardState {
-    /// Losses of the last steps, those aside that were not finite, the newest last.
+    /// Finite losses of the last steps, newest last.
     pub losses: Vec<f32>,
-    /// Their gradient norms, likewise.
+    /// Gradient norms of the same steps.
     pub gradient_norms: Vec<f32>,
-    /// Steps in a row that were skipped or whose loss was not finite.
+    /// Consecutive steps that were skipped or had a non-finite loss.
     pub bad_steps: u32,
     /// Validation loss at step 0.
     pub start: Option<f32>,
     /// Step, training loss and validation loss of the last evaluations.
     pub evaluations: Vec<(u64, f32, f32)>,
-    /// Step of the last looks at activations, and their scale behind each part of the model.
+    /// Step of the last activation checks, and the activation scale after each part of the model.
     pub activations: Vec<(u64, Vec<f32>)>,
-    /// Step of the last sample that was looked at.
+    /// Step of the last sample checked.
     pub sample: Option<u64>,
-    /// Layers are still to be looked at where this was saved: the run was stopped before what is looked at first.
+    /// Whether a layer check is still due at this state: the run stopped before it.
     pub layers_due: bool,
-    /// What was told lately, and at which step.
+    /// Step of the last notice of each kind.
     pub told: BTreeMap<GuardKind, u64>,
-    /// What was done, in order.
     pub interventions: Vec<Intervention>,
 }

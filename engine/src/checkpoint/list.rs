@@ -1,4 +1,4 @@
-//! What checkpoints there are, milestones, and loading one by its file's name.
+//! Listing checkpoints and milestones, and loading one by file name.
 
 use super::manifest::ManifestEntry;
 use super::state::{self, StoredPrecision};
@@ -18,15 +18,15 @@ fn milestone_name(step: u64) -> String {
     format!("{MILESTONE}{step:08}{EXTENSION}")
 }
 
-/// The step of a milestone's file.
+/// Parses the step from a milestone's file name.
 fn milestone_step(name: &str) -> Option<u64> {
     let digits = name.strip_prefix(MILESTONE)?.strip_suffix(EXTENSION)?;
     digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 impl Checkpoints {
-    /// Every checkpoint and milestone, by steps; of one step the milestone first. Files that are missing or cut are left out,
-    /// and so is what cannot be read.
+    /// Lists all checkpoints and milestones by step, a milestone before a checkpoint of the same step. Missing,
+    /// truncated and unreadable files are left out.
     pub fn list(&self) -> Vec<CheckpointSummary> {
         let manifests = self.manifests(&mut Vec::new());
         let best =
@@ -70,23 +70,22 @@ impl Checkpoints {
         entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).filter_map(summary).collect()
     }
 
-    /// Removes the milestones of later steps. One that cannot be removed stays as it is.
+    /// Removes milestones after `step`, as far as possible.
     pub(super) fn remove_milestones_after(&self, step: u64) {
         for milestone in self.milestones().into_iter().filter(|milestone| milestone.step > step) {
             files::remove_file(self.folder.join(milestone.file)).ok();
         }
     }
 
-    /// Whether a step's milestone is kept.
     pub fn has_milestone(&self, step: u64) -> bool {
         files::is_file(&self.folder.join(milestone_name(step)))
     }
 
-    /// Keeps the weights of this moment for good, in half precision; in full precision where one of them is beyond its range.
+    /// Saves a permanent copy of the weights in half precision, or in full precision if a weight exceeds its range.
     /// Returns the path.
     ///
     /// # Errors
-    /// The file system refuses; there is no milestone of this step then.
+    /// Writing failed; there is no milestone of this step.
     pub fn save_milestone(
         &self,
         info: &CheckpointInfo,
@@ -100,7 +99,7 @@ impl Checkpoints {
         let written = state::write_weights(&partial, info, parameters, &state.parameters, precision)
             .and_then(|_| files::rename(&partial, &path).map_err(Error::io(&path)));
         if let Err(error) = written {
-            // What is left of it only takes space.
+            // The partial file only takes up space.
             files::remove_file(&partial).ok();
             return Err(error);
         }
@@ -108,10 +107,10 @@ impl Checkpoints {
         Ok(path)
     }
 
-    /// Reads the checkpoint that is meant; a file is one of [`Checkpoints::list`].
+    /// Loads the chosen checkpoint; a file is one of [`Checkpoints::list`].
     ///
     /// # Errors
-    /// There is none of that name, it is damaged, of another model, or a milestone of which moments are wanted.
+    /// There is no such checkpoint, it is damaged or of another model, or it is a milestone and moments are requested.
     pub fn load_named(
         &mut self,
         choice: &CheckpointChoice,
@@ -121,7 +120,7 @@ impl Checkpoints {
         at_once(self.load_named_in_turns(choice, parameters, content, &Turns::none()))
     }
 
-    /// The same, while others have their turns.
+    /// Like [`Checkpoints::load_named`], but yields.
     pub(crate) async fn load_named_in_turns(
         &mut self,
         choice: &CheckpointChoice,
@@ -167,8 +166,8 @@ impl Checkpoints {
         Ok(Loaded { info, state, path, notices: Vec::new() })
     }
 
-    /// What to take instead of a checkpoint or milestone that is not there any more, by the step in its name; `None` where nothing is
-    /// there, or the name says no step.
+    /// Suggests the nearest kept checkpoint for a missing one, by the step in its name. `None` if nothing is kept or
+    /// the name contains no step.
     pub fn instead_of(&self, name: &str) -> Option<String> {
         let of_checkpoint = || name.strip_prefix("step-")?.split('-').next()?.parse().ok();
         let wanted: u64 = milestone_step(name).or_else(of_checkpoint)?;
@@ -177,7 +176,6 @@ impl Checkpoints {
         Some(format!("nothing is kept of step {wanted}; the nearest that is kept is step {step}, {file}"))
     }
 
-    /// What a manifest says of a file.
     fn entry(&self, name: &str) -> Result<ManifestEntry> {
         let manifests = self.manifests(&mut Vec::new());
         let mut entries = manifests.iter().flat_map(|(_, manifest)| manifest.entries());

@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 
 const FORMAT: &str = "glasshouse-checkpoints";
 const VERSION: u32 = 1;
-/// Longest manifest that is read.
+/// Maximum manifest size in bytes.
 const MAX_MANIFEST_BYTES: u64 = 64 << 10;
-/// One of the two manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
     A,
@@ -33,10 +32,10 @@ impl Slot {
     }
 }
 
-/// A checkpoint file and how to know that it is whole.
+/// A checkpoint file, with the data to verify it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct ManifestEntry {
-    /// Its name in the folder.
+    /// File name in the folder.
     pub file: String,
     pub bytes: u64,
     pub crc32c: u32,
@@ -45,7 +44,7 @@ pub(super) struct ManifestEntry {
 }
 
 impl ManifestEntry {
-    /// The file's bytes, checked.
+    /// Reads the file and verifies its length and checksum.
     pub(super) async fn read(&self, path: &Path, turns: &Turns) -> Result<Vec<u8>> {
         let found = files::metadata(path).map_err(Error::io(path))?.len();
         if found != self.bytes {
@@ -64,11 +63,11 @@ impl ManifestEntry {
 pub(super) struct Manifest {
     format: String,
     version: u32,
-    /// Counts the saves of the run; the higher of two manifests is the newer.
+    /// Number of saves of the run; the manifest with the higher one is newer.
     pub sequence: u64,
     pub latest: ManifestEntry,
     pub best: Option<ManifestEntry>,
-    /// The states that the guard may go back to.
+    /// The states the guard may roll back to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<ManifestEntry>,
 }
@@ -83,7 +82,7 @@ impl Manifest {
         Self { format: FORMAT.to_owned(), version: VERSION, sequence, latest, best, kept }
     }
 
-    /// All that it names, the latest first; a file may be named more than once.
+    /// All named files, the latest first; may contain duplicates.
     pub(super) fn entries(&self) -> impl Iterator<Item = &ManifestEntry> {
         std::iter::once(&self.latest).chain(&self.best).chain(&self.kept)
     }
@@ -97,7 +96,7 @@ impl Manifest {
         storage::write_atomically(&slot.path(folder), text.as_bytes())
     }
 
-    /// `None` where the file does not exist.
+    /// `None` if the file does not exist.
     pub(super) fn read(folder: &Path, slot: Slot) -> Result<Option<Self>> {
         let path = slot.path(folder);
         match files::metadata(&path) {
@@ -122,7 +121,7 @@ impl Manifest {
             ));
         }
         for entry in manifest.entries() {
-            // Names from outside must not lead out of the folder.
+            // A manifest must not name files outside the folder.
             let plain = entry.file.starts_with("step-") && !entry.file.contains(['/', '\\']);
             if !plain {
                 return Err(format!("`{}` is no checkpoint's name", entry.file));

@@ -1,13 +1,13 @@
-//! Checkpoints that are valid or absent.
+//! Crash-safe checkpoints.
 //!
-//! The state goes to a file of a fresh name; only when that is on disk does one of two alternating manifests,
-//! `manifest-a.json` and `manifest-b.json`, name it. A manifest carries a checksum of itself and of the files it names, so
-//! whatever a crash or a full disk leaves behind, the newest manifest that checks out names whole files, and the one before
-//! it names the state before. (Alternating, because a browser's private file system has no atomic rename.)
+//! The state is written to a new file. Once it is on disk, one of two alternating manifests, `manifest-a.json` and
+//! `manifest-b.json`, names it. A manifest holds a checksum of itself and of the files it names. After a crash or on a
+//! full disk, the newest manifest that verifies names intact files, and the previous one names the previous state.
+//! (They alternate because a browser's private file system has no atomic rename.)
 //!
-//! Kept are the latest state, the one before it, the one with the lowest validation loss, and, where the guard acts, the two that it may
-//! go back to. Milestones, weights alone in
-//! half precision, are files that no manifest names and nothing removes.
+//! Kept are the latest state, the previous one, the one with the lowest validation loss, and, if the guard is on, the
+//! two it may roll back to. Milestones (weights only, in half precision) are files that no manifest names and that are
+//! never removed.
 
 mod guard;
 mod list;
@@ -29,74 +29,68 @@ use manifest::{Manifest, ManifestEntry, Slot};
 use state::{StateFile, StoredPrecision};
 use std::path::{Path, PathBuf};
 
-/// States that are kept for the guard.
+/// Number of states kept for the guard.
 const KEPT: usize = 2;
 
-/// Which of a run's checkpoints is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// The newest state.
     Latest,
-    /// The state with the lowest validation loss; the newest where the run was never evaluated.
+    /// The state with the lowest validation loss, or the newest if the run was never evaluated.
     Best,
 }
 
-/// A checkpoint that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
-    /// Where the run stood.
     pub info: CheckpointInfo,
-    /// Weights, and moments where they were asked for.
+    /// Weights, and moments if requested.
     pub state: ArenaState,
-    /// The file.
     pub path: PathBuf,
-    /// What was damaged and had to be passed over, a line each.
+    /// Damaged files that were skipped, one line each.
     pub notices: Vec<String>,
 }
 
-/// The checkpoints of one run.
 #[derive(Clone, Debug)]
 pub struct Checkpoints {
     folder: PathBuf,
-    /// The manifest that was loaded from or written last: the one that the next save must not touch.
+    /// The manifest last loaded or written, which the next save must not overwrite.
     trusted: Option<Slot>,
     best: Option<ManifestEntry>,
-    /// The states that the guard may go back to, the newest last.
+    /// States the guard may roll back to, newest last.
     kept: Vec<ManifestEntry>,
-    /// The next state to be saved is one of them.
+    /// Whether the next saved state is added to `kept`.
     keeps_next: bool,
 }
 
-/// A checkpoint that is being written. One that is dropped before [`Checkpoints::finish`] was never there.
+/// A checkpoint being written. Dropping it before [`Checkpoints::finish`] leaves the checkpoints unchanged.
 #[derive(Debug)]
 pub(crate) struct Begun {
     sequence: u64,
     slot: Slot,
-    /// Without its length and checksum.
+    /// Length and checksum are not set yet.
     entry: ManifestEntry,
     file: StateFile,
 }
 
 impl Begun {
-    /// Writes the floats that follow.
+    /// Writes the next floats.
     ///
     /// # Errors
-    /// The file system refuses.
+    /// Writing failed.
     pub(crate) fn put(&mut self, floats: &[f32]) -> Result<()> {
         self.file.put(floats)
     }
 }
 
 impl Checkpoints {
-    /// The checkpoints in a folder, which may not exist yet.
+    /// The checkpoints in `folder`, which need not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), trusted: None, best: None, kept: Vec::new(), keeps_next: false }
     }
 
-    /// Reads a checkpoint for a model with these parameters. `None` where none was ever finished.
+    /// Loads a checkpoint of a model with these parameters, or `None` if no checkpoint was ever completed.
     ///
     /// # Errors
-    /// Checkpoints exist, and each is damaged or belongs to another model.
+    /// Every checkpoint is damaged or belongs to another model.
     pub fn load(
         &mut self,
         which: Which,
@@ -151,8 +145,8 @@ impl Checkpoints {
         Err(Error::bad_file(&self.folder, reason))
     }
 
-    /// Keeps the best checkpoint of the manifest that [`Checkpoints::load`] used, if its file is whole, and those of the guard. To be called once
-    /// before a resumed run saves. Returns a notice where the best one is lost.
+    /// Takes over the best checkpoint, if its file is intact, and the guard's states from the manifest used by
+    /// [`Checkpoints::load`]. Call it once before a resumed run saves. Returns a notice if the best checkpoint is lost.
     pub fn keep_best(&mut self) -> Option<String> {
         let trusted = self.trusted?;
         let Manifest { best, kept, .. } = Manifest::read(&self.folder, trusted).ok().flatten()?;
@@ -169,10 +163,10 @@ impl Checkpoints {
         }
     }
 
-    /// Writes a checkpoint and makes it the latest, and the best where `best` says so. Returns its path.
+    /// Saves the latest checkpoint, also as the best if `best` is set. Returns its path.
     ///
     /// # Errors
-    /// The file system refuses, as on a full disk; all earlier checkpoints are then as they were.
+    /// Writing failed, for example on a full disk. Earlier checkpoints are unchanged.
     pub fn save(
         &mut self,
         info: &CheckpointInfo,
@@ -183,7 +177,7 @@ impl Checkpoints {
         at_once(self.save_in_turns(info, parameters, state, best, &Turns::none()))
     }
 
-    /// The same, while others have their turns. Whoever drops it leaves all earlier checkpoints as they were.
+    /// Like [`Checkpoints::save`], but yields. Dropping the future leaves earlier checkpoints unchanged.
     pub(crate) async fn save_in_turns(
         &mut self,
         info: &CheckpointInfo,
@@ -197,10 +191,10 @@ impl Checkpoints {
         self.finish(begun, best)
     }
 
-    /// Begins a checkpoint of weights alone, which are put into it in the parameters' order.
+    /// Begins a weights-only checkpoint; the weights follow in parameter order.
     ///
     /// # Errors
-    /// The file system refuses.
+    /// Writing failed.
     pub(crate) fn begin(&self, info: &CheckpointInfo, parameters: &[Parameter]) -> Result<Begun> {
         let shapes = parameters.iter().map(|parameter| (parameter.name.clone(), parameter.ty.shape.clone()));
         self.begin_with(info, &shapes.collect::<Vec<_>>(), None)
@@ -228,10 +222,10 @@ impl Checkpoints {
         Ok(Begun { sequence, slot, entry, file })
     }
 
-    /// Makes a checkpoint that was begun durable, the latest, and the best where `best` says so. Returns its path.
+    /// Makes a begun checkpoint durable and the latest, and the best if `best` is set. Returns its path.
     ///
     /// # Errors
-    /// As [`Checkpoints::save`].
+    /// Those of [`Checkpoints::save`].
     pub(crate) fn finish(&mut self, begun: Begun, best: bool) -> Result<PathBuf> {
         let Begun { sequence, slot, entry, file } = begun;
         let (bytes, crc32c) = file.finish()?;
@@ -247,7 +241,7 @@ impl Checkpoints {
         }
         let manifest = Manifest::new(sequence, latest, best.clone(), kept.clone());
         manifest.write(&self.folder, slot).inspect_err(|_| {
-            // A file that no manifest names only takes space, which may be what is lacking.
+            // The file is unreferenced and would only take up space, which may be what is lacking.
             files::remove_file(&path).ok();
         })?;
         self.trusted = Some(slot);
@@ -256,25 +250,24 @@ impl Checkpoints {
         Ok(path)
     }
 
-    /// Makes the next state that is saved one that the guard may go back to, in the place of the oldest of those.
+    /// Keeps the next saved state for the guard, replacing the oldest kept one.
     pub fn keep_next(&mut self) {
         self.keeps_next = true;
     }
 
-    /// Step of the best state.
     pub fn best_step(&self) -> Option<u64> {
         self.best.as_ref().map(|entry| entry.step)
     }
 
-    /// Steps of the states that the guard may go back to, ascending.
+    /// Steps of the states the guard may roll back to, ascending.
     pub fn kept_steps(&self) -> Vec<u64> {
         self.kept.iter().map(|entry| entry.step).collect()
     }
 
-    /// Reads a state that the guard may go back to.
+    /// Loads a state kept for the guard.
     ///
     /// # Errors
-    /// None of that step is kept, or it is damaged.
+    /// No state of that step is kept, or it is damaged.
     pub fn load_kept(&self, step: u64, parameters: &[Parameter]) -> Result<Loaded> {
         let missing = || Error::bad_file(&self.folder, format!("no state of step {step} is kept"));
         let entry = self.kept.iter().find(|entry| entry.step == step).ok_or_else(missing)?;
@@ -288,13 +281,13 @@ impl Checkpoints {
         Ok(Loaded { info, state, path, notices: Vec::new() })
     }
 
-    /// Forgets what was kept of later steps, milestones among it: the run went back to this one.
+    /// Forgets kept states and milestones after `step`, once the run rolled back to it.
     pub fn forget_after(&mut self, step: u64) {
         self.kept.retain(|entry| entry.step <= step);
         self.remove_milestones_after(step);
     }
 
-    /// Both manifests, as far as they check out, the newest first; what does not is noted.
+    /// The manifests that verify, newest first; damaged ones are added to `notices`.
     fn manifests(&self, notices: &mut Vec<String>) -> Vec<(Slot, Manifest)> {
         let mut manifests = Vec::new();
         for slot in [Slot::A, Slot::B] {
@@ -307,8 +300,8 @@ impl Checkpoints {
         manifests
     }
 
-    /// Removes checkpoint files that neither manifest names. What cannot be removed only takes space, and the next save
-    /// tries again.
+    /// Removes checkpoint files that no manifest names. A file that cannot be removed only takes up space; the next
+    /// save tries again.
     fn sweep(&self) {
         let manifests = self.manifests(&mut Vec::new());
         let named = |name: &str| manifests.iter().any(|(_, manifest)| manifest.names(name));
@@ -321,7 +314,6 @@ impl Checkpoints {
         }
     }
 
-    /// Their folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

@@ -1,5 +1,5 @@
-//! A run's checkpoints as they stand at one moment, to carry them away while it trains: the run may replace its manifests and remove
-//! what they named before at any time.
+//! A consistent snapshot of a run's checkpoints for export during training, when manifests may be replaced and files
+//! removed at any time.
 
 use super::Checkpoints;
 use super::manifest::{Manifest, Slot};
@@ -7,24 +7,22 @@ use crate::error::{Error, Result};
 use crate::platform::files::{self, File};
 use std::io::ErrorKind;
 
-/// A file among a run's checkpoints.
 pub(crate) enum CarriedFile {
-    /// Its content.
     Bytes(Vec<u8>),
-    /// It is open, so that it can be read though its name may be gone, and how long it is.
+    /// An open handle, readable even after the file is removed, and its length.
     Open(File, u64),
-    /// It stays where it is.
+    /// A permanent file, read by its path.
     Lasting,
 }
 
 impl Checkpoints {
-    /// Every file that belongs to the checkpoints, by name: both manifests, what they name, milestones. What no manifest names is
-    /// being written, or will be removed.
+    /// All files of the checkpoints by name: both manifests, the files they name, and milestones. Files that no
+    /// manifest names are being written or are about to be removed.
     pub(crate) fn at_one_moment(&self) -> Result<Vec<(String, CarriedFile)>> {
         let mut before = None;
         loop {
             let manifests = [Slot::A, Slot::B].map(|slot| (slot, files::read(slot.path(&self.folder)).ok()));
-            // A file that the same manifest named before and that is still missing is lost, and no reason to wait.
+            // A file still missing with an unchanged manifest is lost; retrying would not help.
             let is_lost = before.as_ref() == Some(&manifests);
             if let Some(parts) = self.opened(&manifests, is_lost)? {
                 return Ok(parts);
@@ -33,7 +31,7 @@ impl Checkpoints {
         }
     }
 
-    /// `None` where a file that is named is gone.
+    /// `None` if a named file is gone.
     fn opened(
         &self,
         manifests: &[(Slot, Option<Vec<u8>>)],

@@ -1,5 +1,5 @@
-//! Weights and moments as a safetensors file: parameters by their names, moments under `first_moment.` and
-//! `second_moment.`, and one JSON object about the run in the file's metadata, with its loss scale where there is one.
+//! Weights and moments as a safetensors file. Parameters go by their names, moments have the prefixes `first_moment.`
+//! and `second_moment.`, and one JSON object in the metadata describes the run, with its loss scale if any.
 
 use super::GuardState;
 use crate::error::{Error, Result};
@@ -18,39 +18,39 @@ use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Version of what a checkpoint's names and metadata mean.
+/// Format version of a checkpoint's names and metadata.
 pub const ARENA_VERSION: u32 = 1;
 
 const METADATA: &str = "glasshouse";
 const FIRST: &str = "first_moment.";
 const SECOND: &str = "second_moment.";
 
-/// Where a run stood when its state was written.
+/// Progress of a run when its state was saved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointInfo {
     /// [`ARENA_VERSION`].
     pub arena_version: u32,
-    /// Optimizer steps done.
+    /// Optimizer steps completed.
     pub step: u64,
-    /// Seed of the run: batches, dropout and initial weights are functions of it and the step.
+    /// Seed of the run; batches, dropout and initial weights are functions of it and the step.
     pub seed: u64,
     /// Training tokens seen.
     pub tokens_seen: u64,
-    /// crc32c of the run's TOML text.
+    /// CRC-32C of the run's TOML text.
     pub config_crc32c: u32,
-    /// Validation loss of this state, where it was evaluated.
+    /// Validation loss of this state, if it was evaluated.
     pub val_loss: Option<f32>,
     /// Lowest validation loss of the run so far.
     pub best_val_loss: Option<f32>,
-    /// The model's settings that decide what the weights compute, by [`settings_of`]; empty in files of older versions.
+    /// The model settings that determine what the weights compute, from [`settings_of`]; empty in files of older versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub model: BTreeMap<String, String>,
-    /// What the guard remembers, where it looks after the run.
+    /// State of the guard, if it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardState>,
 }
 
-/// The settings of a model that decide what its weights compute, by their dotted names.
+/// The model settings that determine what its weights compute, by dotted name.
 pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     fn flatten(name: &str, value: &Value, settings: &mut BTreeMap<String, String>) {
         match value {
@@ -60,7 +60,7 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
                 }
             }
             Value::String(text) => drop(settings.insert(name.to_owned(), text.clone())),
-            // As it was typed, rather than what single precision makes of it.
+            // As typed by the user, not as f64 digits of the f32 value.
             Value::Number(number) if number.is_f64() => {
                 let number = number.as_f64().unwrap_or_default() as f32;
                 settings.insert(name.to_owned(), number.to_string());
@@ -70,7 +70,7 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     }
     let mut settings = BTreeMap::new();
     flatten("model", &serde_json::to_value(model).unwrap_or_default(), &mut settings);
-    // Settings that may be absent, or be spelt in two ways, are compared too.
+    // Normalise settings that may be absent or have two spellings.
     let scaling = settings.get("model.position.scaling.kind").cloned();
     let absent = || "none".to_owned();
     settings.insert("model.position.scaling".to_owned(), scaling.unwrap_or_else(absent));
@@ -81,21 +81,21 @@ pub fn settings_of(model: &ModelConfig) -> BTreeMap<String, String> {
     for (layer, has) in BTreeMap::from(model.bias) {
         settings.insert(format!("model.bias.{layer}"), has.to_string());
     }
-    // Dropout and first weights concern training alone.
+    // Dropout and initialisation matter only for training.
     settings.retain(|name, _| !name.starts_with("model.dropout") && !name.starts_with("model.init"));
     settings
 }
 
 impl CheckpointInfo {
-    /// Compares the settings that the weights were trained with, where the file says them, with those that they are to be used with.
+    /// Compares the settings the weights were trained with, if recorded, with those of `model`.
     ///
     /// # Errors
-    /// One sentence that names the first that differs.
+    /// One sentence that names the first difference.
     pub fn check_model(&self, model: &ModelConfig) -> Result<(), String> {
         let now = settings_of(model);
         let mut trained = self.model.clone();
         if let Some(all) = trained.get("model.bias").cloned() {
-            // Older versions had one setting for all layers of the blocks, and none of those that follow.
+            // Older versions had one bias setting for all layers of a block, and lacked the settings below.
             let layers = ["qkv", "output", "mlp"].map(|layer| (format!("model.bias.{layer}"), all.clone()));
             let others = [
                 ("model.bias.head", "false"),
@@ -124,19 +124,19 @@ impl CheckpointInfo {
     }
 }
 
-/// What of a checkpoint is wanted.
+/// How much of a checkpoint to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// Weights alone, to write text or to export.
+    /// Weights only, for generation or export.
     Weights,
-    /// Weights and moments, to train on.
+    /// Weights and moments, to continue training.
     WeightsAndMoments,
 }
 
-/// Reads a checkpoint file by its path, whether a manifest names it or not (`--checkpoint FILE`).
+/// Reads a checkpoint file by path, whether or not a manifest names it (`--checkpoint FILE`).
 ///
 /// # Errors
-/// No checkpoint, or one of another model.
+/// The file is not a checkpoint, or belongs to another model.
 pub fn read_state(
     path: &Path,
     parameters: &[Parameter],
@@ -145,7 +145,7 @@ pub fn read_state(
     at_once(read_state_in_turns(path, parameters, content, &Turns::none()))
 }
 
-/// The same, while others have their turns.
+/// Like [`read_state`], but yields.
 pub(crate) async fn read_state_in_turns(
     path: &Path,
     parameters: &[Parameter],
@@ -168,7 +168,7 @@ fn tensors<'a>(
         .into_iter()
         .flat_map(move |(prefix, arena)| {
             let kept = parameters.iter().zip(ranges.clone());
-            // Frozen parameters have no moments; an optimizer without a moment has an empty arena.
+            // Frozen parameters have no moments; the arena of a moment the optimizer does not use is empty.
             kept.filter_map(move |(parameter, range)| {
                 let values = arena.get(range).filter(|_| prefix.is_empty() || parameter.trainable)?;
                 Some((format!("{prefix}{}", parameter.name), parameter.ty.shape.as_slice(), values))
@@ -176,7 +176,6 @@ fn tensors<'a>(
         })
 }
 
-/// How a file holds numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StoredPrecision {
     Full,
@@ -184,14 +183,14 @@ pub(super) enum StoredPrecision {
 }
 
 impl StoredPrecision {
-    /// Half, unless a weight is beyond its range.
+    /// Half precision, unless a weight exceeds its range.
     pub(super) fn of_weights(weights: &[f32]) -> Self {
         let fits = |weight: &f32| !weight.is_finite() || weight.abs() <= f16::MAX.to_f32();
         if weights.iter().all(fits) { Self::Half } else { Self::Full }
     }
 }
 
-/// Writes weights alone and makes them durable.
+/// Writes a weights-only file and makes it durable.
 pub(super) fn write_weights(
     path: &Path,
     info: &CheckpointInfo,
@@ -210,14 +209,14 @@ pub(super) fn shapes(parameters: &[Parameter], state: &ArenaState) -> Vec<(Strin
     tensors(parameters, state).map(|(name, shape, _)| (name, shape.to_vec())).collect()
 }
 
-/// A state's file while it is written: its tensors in their order, in pieces. It is removed again unless it is finished.
+/// A state file being written, tensor by tensor, in pieces. It is deleted on drop unless finished.
 #[derive(Debug)]
 pub(super) struct StateFile {
     path: PathBuf,
     output: BufWriter<files::File>,
     precision: StoredPrecision,
     head: Vec<u8>,
-    /// Bytes behind the head, and their checksum.
+    /// Bytes after the header, and their checksum.
     bytes: usize,
     checksum: u32,
     finished: bool,
@@ -235,7 +234,7 @@ impl StateFile {
             StoredPrecision::Full => (Dtype::F32, 4),
             StoredPrecision::Half => (Dtype::F16, 2),
         };
-        // One text, since several would stand in any order.
+        // A single metadata entry: the order of several would be undefined.
         let text = Described { crc32c: Some(NO_CHECKSUM.to_owned()), info: info.clone(), loss_scale };
         let text = serde_json::to_string(&text).map_err(internal)?;
         let mut end = 0;
@@ -259,10 +258,9 @@ impl StateFile {
         Ok(begun)
     }
 
-    /// Writes what follows.
     pub(super) fn put(&mut self, values: &[f32]) -> Result<()> {
         match self.precision {
-            // safetensors is little-endian, and so is every target.
+            // safetensors is little-endian, and so are all our targets.
             StoredPrecision::Full => self.write(bytemuck::cast_slice(values)),
             StoredPrecision::Half => {
                 let f16s: Vec<u8> =
@@ -297,10 +295,10 @@ impl StateFile {
         Ok(())
     }
 
-    /// Writes the checksum and makes all durable. Returns length and checksum.
+    /// Writes the checksum and makes the file durable. Returns its length and checksum.
     pub(super) fn finish(mut self) -> Result<(u64, u32)> {
         let Self { path, output, head, bytes, checksum, .. } = &mut self;
-        // The file's own checksum is of all of it, with zeros where the checksum itself is to stand.
+        // The checksum stored in the file covers the whole file, with zeros in its own place.
         let whole = crc32c::crc32c_combine(crc32c::crc32c(head), *checksum, *bytes);
         let place = checksum_place(head).ok_or_else(|| internal("no room for the checksum"))?;
         let digits = format!("{whole:08x}");
@@ -321,37 +319,37 @@ impl StateFile {
 impl Drop for StateFile {
     fn drop(&mut self) {
         if !self.finished {
-            // What is left of it only takes space, which may be what is lacking.
+            // The partial file only takes up space, which may be what is lacking.
             files::remove_file(&self.path).ok();
         }
     }
 }
 
-/// Floats that are written between turns.
+/// Floats written between two yields.
 const WRITTEN_AT_ONCE: usize = 1 << 18;
 
-/// Bytes that small tensors wait for.
+/// Size of the write buffer in bytes.
 const BUFFER: usize = 1 << 16;
 
-/// Bytes that the disk is given at a time, while more are written.
+/// Bytes flushed to disk at a time while more are written.
 const STORED_AT_ONCE: usize = 16 << 20;
 
 fn internal(error: impl std::fmt::Display) -> Error {
     Error::Internal(format!("checkpoint header: {error}"))
 }
 
-/// What stands in a file's description before its checksum is known.
+/// Placeholder in the description until the checksum is known.
 const NO_CHECKSUM: &str = "00000000";
 
-/// Where in a file's beginning the digits of its own checksum stand.
+/// Byte range of the file's own checksum digits in its header.
 fn checksum_place(head: &[u8]) -> Option<Range<usize>> {
-    // The description is JSON within JSON.
+    // The description is JSON nested in a JSON string.
     let before = br#"{\"crc32c\":\""#;
     let start = head.windows(before.len()).position(|window| window == before)? + before.len();
     (start + NO_CHECKSUM.len() <= head.len()).then_some(start..start + NO_CHECKSUM.len())
 }
 
-/// Whether a file with a checksum of its own is as it was written. Those of older versions have none.
+/// Verifies the file's own checksum. Files of older versions have none and pass.
 async fn is_whole(bytes: &[u8], turns: &Turns) -> bool {
     let header = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
     let head = bytes.get(..(header as usize).saturating_add(8)).unwrap_or_default();
@@ -362,7 +360,6 @@ async fn is_whole(bytes: &[u8], turns: &Turns) -> bool {
     &bytes[place] == format!("{checksum:08x}").as_bytes()
 }
 
-/// Reads a file's bytes.
 pub(super) async fn read(
     path: &Path,
     bytes: &[u8],
@@ -373,7 +370,7 @@ pub(super) async fn read(
     parse(bytes, parameters, content, turns).await.map_err(|reason| Error::bad_file(path, reason))
 }
 
-/// What a file says of the run, without reading its tensors.
+/// Reads a file's description of the run without its tensors.
 pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
     let mut file = files::File::open(path).map_err(Error::io(path))?;
     let mut length = [0; 8];
@@ -393,25 +390,24 @@ pub(super) fn read_info(path: &Path) -> Result<CheckpointInfo> {
     Ok(described.info)
 }
 
-/// Longest header of which [`read_info`] looks at the metadata.
+/// Longest header whose metadata [`read_info`] reads.
 const MAX_HEADER_BYTES: u64 = 16 << 20;
 
-/// What of a safetensors header is not about tensors.
+/// The part of a safetensors header that is not about tensors.
 #[derive(Deserialize)]
 struct Header {
     #[serde(rename = "__metadata__")]
     metadata: Option<HashMap<String, String>>,
 }
 
-/// What the metadata of a checkpoint say.
 #[derive(Serialize, Deserialize)]
 struct Described {
-    /// Of the whole file, with zeros in its own place; stands first, so that it is found without reading the rest.
+    /// CRC-32C of the whole file, with zeros in its own place. It comes first so that it can be found without parsing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     crc32c: Option<String>,
     #[serde(flatten)]
     info: CheckpointInfo,
-    /// Of a run in mixed precision.
+    /// Only in mixed precision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     loss_scale: Option<LossScale>,
 }

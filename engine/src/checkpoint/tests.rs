@@ -17,7 +17,7 @@ fn parameters() -> Vec<Parameter> {
     ]
 }
 
-/// A state whose every entry differs, with zero padding.
+/// A state with distinct entries and zero padding.
 fn state(mark: f32) -> ArenaState {
     let layout = crate::plan::arena::ArenaLayout::of_parameters(&parameters());
     let mut state = ArenaState {
@@ -99,7 +99,7 @@ fn the_latest_the_one_before_and_the_best_are_kept() {
         Checkpoints::new(folder.path()).load(which, &parameters(), Content::Weights).unwrap().unwrap()
     };
     assert_eq!((load(Which::Latest).info.step, load(Which::Best).info.step), (6, 2));
-    // Another program's saves go on where these ended, and keep the best.
+    // Another process continues the numbering and keeps the best checkpoint.
     let mut resumed = Checkpoints::new(folder.path());
     resumed.load(Which::Latest, &parameters(), Content::Weights).unwrap();
     assert_eq!(resumed.keep_best(), None);
@@ -126,14 +126,14 @@ fn states_to_go_back_to_are_kept_until_the_run_went_back_beyond_them() {
         checkpoints.list().iter().filter(|kept| kept.resumable).map(|kept| kept.step).collect()
     };
     assert_eq!(steps(&checkpoints), [13, 20, 30, 31, 32]);
-    // Another session has them, too.
+    // A new process finds the kept states.
     let mut again = Checkpoints::new(folder.path());
     again.load(Which::Latest, &parameters(), Content::Weights).unwrap().unwrap();
     assert_eq!((again.keep_best(), again.kept_steps()), (None, vec![20, 30]));
     milestone(folder.path(), 25);
     milestone(folder.path(), 15);
     again.forget_after(20);
-    // The state that it went back to is saved again, and takes its own place.
+    // The state rolled back to is saved again, replacing the old copy.
     again.keep_next();
     save(&mut again, 20, false);
     assert_eq!(again.kept_steps(), [20]);
@@ -146,7 +146,7 @@ fn states_to_go_back_to_are_kept_until_the_run_went_back_beyond_them() {
 fn a_rest_that_cannot_be_removed_costs_no_save() {
     let folder = tempfile::tempdir().unwrap();
     let rest = folder.path().join("step-00000000-000000.safetensors");
-    // No file: it cannot be removed as one.
+    // A folder, which cannot be removed as a file.
     std::fs::create_dir(&rest).unwrap();
     save(&mut Checkpoints::new(folder.path()), 1, false);
     assert!(rest.exists());
@@ -170,7 +170,7 @@ fn a_manifest_that_cannot_be_written_leaves_no_state_behind() {
     assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 2);
 }
 
-/// Linux alone is asked for the room beforehand.
+/// Free space is checked beforehand only on Linux.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_state_for_which_there_is_no_room_is_refused_before_it_is_written() {
@@ -188,7 +188,7 @@ fn without_an_evaluation_the_latest_serves_as_best() {
     assert_eq!(best.unwrap().unwrap().info.step, 4);
 }
 
-/// Damages the newest file of a kind in one way and checks that the state before it is found, said so, and can be built on.
+/// Damages the newest file of a kind, and checks that the previous state is loaded with a notice and that saving continues.
 fn falls_back(newest: &str, damage: impl Fn(&mut Vec<u8>)) {
     let folder = tempfile::tempdir().unwrap();
     let mut checkpoints = Checkpoints::new(folder.path());
@@ -209,7 +209,7 @@ fn falls_back(newest: &str, damage: impl Fn(&mut Vec<u8>)) {
     save(&mut checkpoints, 4, false);
     let loaded = latest(folder.path()).unwrap().unwrap();
     assert_eq!((loaded.info.step, loaded.notices), (4, vec![]));
-    // The manifest that was good is still there for the next fall.
+    // The previously valid manifest is kept for the next fallback.
     std::fs::remove_file(loaded.path).unwrap();
     assert_eq!(latest(folder.path()).unwrap().unwrap().info.step, 2);
 }
@@ -372,7 +372,7 @@ fn the_list_names_what_can_be_loaded() {
     }
 }
 
-/// Where the search for a loss scale stood is kept with the moments, and milestones do without.
+/// The loss scale is saved with the moments; milestones have none.
 #[test]
 fn a_loss_scale_is_kept_and_a_checkpoint_without_one_has_none() {
     let folder = tempfile::tempdir().unwrap();
@@ -389,7 +389,7 @@ fn a_loss_scale_is_kept_and_a_checkpoint_without_one_has_none() {
     assert_eq!(weights.loss_scale, None);
 }
 
-/// Whether a manifest names it or not: a milestone, or a file that is named by its path.
+/// Covers a milestone and a file loaded by path, with or without a manifest.
 #[test]
 fn a_bit_that_turns_over_in_any_checkpoint_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
@@ -405,14 +405,14 @@ fn a_bit_that_turns_over_in_any_checkpoint_is_an_error() {
         std::fs::write(&milestone, &bytes).unwrap();
         let read = read_state(&milestone, &parameters(), Content::Weights);
         let of_key = (key - 4..key + 12).contains(&(bit / 8));
-        // Without the name of the checksum there is none, and nothing else is changed then.
+        // Without the checksum's key there is no checksum, but then nothing else has changed.
         assert!(read.is_err() || of_key, "bit {bit} of a header of {header}");
         if bit / 8 >= header + 8 {
             let message = read.unwrap_err().to_string();
             assert!(message.contains("(checksum)"), "{message}");
         }
     }
-    // A checkpoint's manifest agrees with the file, and the file with itself.
+    // The manifest matches the file, and the file its own checksum.
     let path = save(&mut Checkpoints::new(folder.path()), 10, true);
     read_state(&path, &parameters(), Content::WeightsAndMoments).unwrap();
     assert_eq!(latest(folder.path()).unwrap().unwrap().info, info(10));
@@ -433,10 +433,10 @@ fn settings_that_change_what_weights_compute_are_compared_by_name() {
     other = model.clone();
     other.mlp.gate = crate::protocol::model::Gate::Geglu;
     assert!(trained.check_model(&other).unwrap_err().contains("model.mlp.gate = geglu"));
-    // Of an older version nothing is known.
+    // An older version records no settings.
     info(1).check_model(&other).unwrap();
 
-    // Settings that are newer than the checkpoint were at their defaults.
+    // Settings unknown to the checkpoint must have their defaults.
     let newer = [
         "bias.",
         "embedding_scale",
@@ -512,7 +512,7 @@ fn files_of_a_moment_are_there_though_the_run_goes_on() {
     }
     assert_eq!(latest(elsewhere.path()).unwrap().unwrap().info.step, 3);
     assert_eq!(files(elsewhere.path()).len(), 4, "the latest, the one before, the best and the milestone");
-    // One that is lost is no reason to wait for ever.
+    // A lost file must not cause an endless wait.
     std::fs::remove_file(folder.path().join(&files(folder.path())[1])).unwrap();
     checkpoints.at_one_moment().unwrap();
 }

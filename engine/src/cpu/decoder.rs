@@ -1,6 +1,6 @@
-//! Generation of several texts at once: a prompt is read in chunks into its text's caches of keys and values, then each pass over the
-//! weights reads one token of every text. Once a text fills the context, the newest half of it is read as a prompt again, as llama.cpp's
-//! context shift does. Texts come and go one by one. What a text becomes does not depend on the others, to the bit.
+//! Generation of several texts at once. A prompt is prefilled in chunks into its text's key-value caches; each step then reads one
+//! token of every text. Once a text fills the context, its newest half is prefilled again, like llama.cpp's context shift. Texts start
+//! and end independently, and a text's result does not depend on the others, to the bit.
 
 use super::memory_demand::MemoryDemand;
 use super::program::{Program, Weights, fused};
@@ -15,52 +15,50 @@ use crate::sampler::{self, Sampling};
 use glasshouse_protocol::{GenerateConfig, ModelConfig};
 use std::sync::Arc;
 
-/// Tokens of a prompt that are read at once.
+/// Prefill chunk size in tokens.
 const CHUNK: usize = 32;
 
-/// A model that writes.
+/// Generates text with a model on the CPU.
 #[derive(Debug)]
 pub struct CpuDecoder {
     workers: Arc<Workers>,
     weights: Weights,
-    /// Holds the caches while nothing is read.
+    /// The prefill graph; holds the caches between reads.
     prompt: Reader,
-    /// Of a token of one text, of two, of four, and of as many as there may be.
+    /// Step graphs for one, two, four, … texts, up to the maximum.
     steps: Vec<Reader>,
     context_length: usize,
     vocabulary: usize,
-    /// Logits of a token: of the vocabulary, or of labels.
+    /// Number of logits: the vocabulary or the labels.
     outputs: usize,
-    /// In the order in which the caches have them.
+    /// In the order of the caches.
     texts: Vec<Option<DecodedText>>,
-    /// Of each token drawn is kept how uncertain it was.
+    /// Whether the entropy of each drawn token's distribution is kept.
     keeps_entropies: bool,
 }
 
-/// A text under way.
 #[derive(Debug)]
 struct DecodedText {
-    /// The last tokens, at most a window of them.
+    /// The last tokens, at most one window.
     history: Vec<u32>,
     sampling: Sampling,
     seed: u64,
-    /// Tokens that are not drawn before the text has `min_tokens`.
+    /// Tokens not drawn before `min_tokens` are reached.
     masked: Vec<u32>,
     min_tokens: u64,
-    /// Tokens drawn so far.
     drawn: u64,
     /// Tokens at the end of the history that the model sees.
     window: usize,
     /// Tokens at the start of the window that the caches hold.
     cached: usize,
-    /// Tokens that nobody has been given yet.
+    /// Tokens not yet returned.
     written: Vec<u32>,
-    /// The entropy of what each token was drawn from, in nats, where that is kept.
+    /// Entropy of each drawn token's distribution, in nats, if kept.
     entropies: Option<Vec<f32>>,
 }
 
 impl DecodedText {
-    /// How it is read for the next token.
+    /// How the next read happens.
     fn reading(&self) -> ReadMode {
         if self.window - self.cached == 1 { ReadMode::Step } else { ReadMode::Prompt }
     }
@@ -70,7 +68,6 @@ impl DecodedText {
         &self.history[self.history.len() - self.window..]
     }
 
-    /// Draws the next token.
     fn draw(&mut self, logits: &[f32], context_length: usize) {
         self.cached = self.window;
         if let Some(entropies) = &mut self.entropies {
@@ -96,29 +93,27 @@ impl DecodedText {
     }
 }
 
-/// How a text is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReadMode {
-    /// In chunks, into the caches.
+    /// Prefill, in chunks into the caches.
     Prompt,
-    /// One token, together with those of other texts.
+    /// One token, batched with other texts.
     Step,
 }
 
-/// A graph that reads some tokens of each of some texts and gives the logits of what follows.
+/// A graph that reads tokens of several texts and computes the logits of the next token.
 #[derive(Debug)]
 struct Reader {
     program: Program,
     tokens: ValueId,
     cursor: ValueId,
     logits: ValueId,
-    /// Its tokens, padded to the graph's windows.
+    /// Input tokens, padded to the graph's windows.
     padded: Vec<u32>,
-    /// Rows of its cursor.
     rows: Vec<[u32; 3]>,
 }
 
-/// Tokens of a text: where they stand in it, and which text of the caches it is.
+/// Tokens of a text, with their position in it and the text's number in the caches.
 #[derive(Clone, Copy, Debug)]
 struct Chunk<'text> {
     start: usize,
@@ -144,12 +139,12 @@ impl Reader {
         })
     }
 
-    /// Tokens of a text that it takes.
+    /// Tokens read per text.
     fn time(&self) -> usize {
         self.padded.len() / self.rows.len()
     }
 
-    /// Reads a chunk of each of some texts; the logits are in the program afterwards. Rows that no text needs are idle.
+    /// Reads one chunk per text; the logits are in the program afterwards. Unused rows are idle.
     fn read(&mut self, weights: &mut Weights, workers: &Workers, chunks: &[Chunk<'_>]) -> Result<()> {
         let time = self.time();
         self.padded.fill(0);
@@ -163,7 +158,7 @@ impl Reader {
         self.program.run(weights, [0, 0], workers)
     }
 
-    /// Reads a window into the caches of text number `text`, chunk by chunk; the logits after it are in the program afterwards.
+    /// Prefills the caches of text number `text` chunk by chunk; the program then holds the logits after the window.
     fn read_all(
         &mut self,
         weights: &mut Weights,
@@ -178,25 +173,25 @@ impl Reader {
         Ok(())
     }
 
-    /// The logits of each row.
     fn logits(&self, outputs: usize) -> impl Iterator<Item = &[f32]> {
         self.program.floats(self.logits).chunks_exact(outputs)
     }
 }
 
 impl CpuDecoder {
-    /// A decoder of one text over a copy of the parameter arena, as [`ArenaLayout`] lays it out; `threads` or one a core.
+    /// Creates a decoder for one text over a copy of the parameter arena, laid out by [`ArenaLayout`]. `threads`
+    /// defaults to one per core.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] where the machine has less memory left than is needed.
+    /// [`Error::TooLarge`] if the machine has too little free memory.
     pub fn new(model: &ModelConfig, parameters: &[f32], threads: Option<usize>) -> Result<Self> {
         Self::of_texts(model, parameters, threads, 1)
     }
 
-    /// A decoder of so many texts at once: each has caches of its own.
+    /// Creates a decoder for `texts` concurrent texts, each with its own caches.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] where the machine has less memory left than is needed; no texts.
+    /// [`Error::TooLarge`] if the machine has too little free memory; [`Error::Refused`] if `texts` is 0.
     pub fn of_texts(
         model: &ModelConfig,
         parameters: &[f32],
@@ -206,7 +201,7 @@ impl CpuDecoder {
         Self::within(platform::available_memory(), model, parameters, threads, texts)
     }
 
-    /// [`Self::of_texts`] with so many bytes of memory.
+    /// [`Self::of_texts`] with `available` bytes of memory.
     fn within(
         available: Option<u64>,
         model: &ModelConfig,
@@ -258,7 +253,7 @@ impl CpuDecoder {
         })
     }
 
-    /// Takes other weights of the same model over; all texts end.
+    /// Replaces the weights with others of the same model; ends all texts.
     pub fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
         self.texts.fill_with(|| None);
         let own = &mut self.weights.parameters;
@@ -270,13 +265,13 @@ impl CpuDecoder {
         Ok(())
     }
 
-    /// Begins a text after `prompt`, of which the last `context` tokens are kept, and ends all others. An empty prompt is refused.
+    /// Starts a text from the last `context` tokens of `prompt` and ends all others. The prompt must not be empty.
     pub fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
         self.texts.fill_with(|| None);
         self.admit(prompt, config).map(|_| ())
     }
 
-    /// Begins a text beside the others, and returns its number. An empty prompt is refused, and so is a text too many.
+    /// Starts another text and returns its number. Fails for an empty prompt or if all places are taken.
     pub fn admit(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<usize> {
         config.validate()?;
         let history = sampler::checked_prompt(prompt, self.context_length, self.vocabulary)?.to_vec();
@@ -298,36 +293,36 @@ impl CpuDecoder {
         Ok(number)
     }
 
-    /// Ends a text: its place is free for another.
+    /// Ends a text and frees its place.
     pub fn release(&mut self, text: usize) {
         if let Some(place) = self.texts.get_mut(text) {
             *place = None;
         }
     }
 
-    /// From now on texts keep the entropy of what each of their tokens is drawn from, before any setting: an exponential an entry of the
-    /// vocabulary and token.
+    /// From now on keeps the entropy of each drawn token's distribution before any sampling setting. Costs one
+    /// exponential per vocabulary entry and token.
     pub fn keep_entropies(&mut self) {
         self.keeps_entropies = true;
     }
 
-    /// The entropies of a text's tokens so far, in nats; none where they are not kept.
+    /// Entropies of a text's tokens so far, in nats; empty if not kept.
     pub fn entropies(&self, text: usize) -> &[f32] {
         let text = self.texts.get(text).and_then(Option::as_ref);
         text.and_then(|text| text.entropies.as_deref()).unwrap_or_default()
     }
 
-    /// Texts that can be under way at once.
+    /// Maximum number of concurrent texts.
     pub fn places(&self) -> usize {
         self.texts.len()
     }
 
-    /// Exactly `count` further tokens of the only text. After an error the text must be started again.
+    /// Generates exactly `count` further tokens of the only text. After an error, the text must be restarted.
     pub fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
         Ok(self.advance_all(count)?.into_iter().next().map(|(_, tokens)| tokens).unwrap_or_default())
     }
 
-    /// Exactly `count` further tokens of each text, with its number. After an error all must be started again.
+    /// Generates exactly `count` further tokens of each text, returned with its number. After an error, all texts must be restarted.
     pub fn advance_all(&mut self, count: usize) -> Result<Vec<(usize, Vec<u32>)>> {
         let none = self.texts.iter().map(|_| None).collect();
         let mut texts = std::mem::replace(&mut self.texts, none);
@@ -344,7 +339,7 @@ impl CpuDecoder {
         Ok(written)
     }
 
-    /// Logits of what follows `tokens`, of which the last `context` are read. Ends the texts under way.
+    /// Logits after `tokens`, of which the last `context` are read. Ends all texts.
     pub fn logits(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
         self.texts.fill_with(|| None);
         let tokens = sampler::checked_prompt(tokens, self.context_length, self.vocabulary)?;
@@ -353,28 +348,26 @@ impl CpuDecoder {
         Ok(self.prompt.logits(self.outputs).next().unwrap_or_default().to_vec())
     }
 
-    /// Threads that share the work.
     pub fn threads(&self) -> usize {
         self.workers.count()
     }
 
-    /// Bytes of all memory held, but for what threads keep of an operation's own.
+    /// Bytes of memory held, excluding the threads' scratch memory.
     pub fn bytes(&self) -> u64 {
         let programs = self.steps.iter().chain([&self.prompt]);
         programs.map(|reader| reader.program.bytes()).sum::<u64>() + self.weights.parameters.len() as u64 * 4
     }
 
-    /// A token more of each text.
     fn tokens(&mut self, texts: &mut [Option<DecodedText>], workers: &Workers) -> Result<()> {
         let is =
             |text: &Option<DecodedText>, reading| text.as_ref().is_some_and(|text| text.reading() == reading);
-        // What is read now is not read again below, whatever it becomes by that.
+        // Decided beforehand: a text read now may change its mode.
         let steps: Vec<usize> = (0..texts.len()).filter(|at| is(&texts[*at], ReadMode::Step)).collect();
         self.read_prompts(texts, workers)?;
         self.step(texts, &steps, workers)
     }
 
-    /// Reads what was not read yet, and draws a token after it. A prompt that several texts begin with is read once.
+    /// Prefills pending prompts and draws a token after each. A prompt shared by several texts is read once.
     fn read_prompts(&mut self, texts: &mut [Option<DecodedText>], workers: &Workers) -> Result<()> {
         let places = texts.len();
         let mut last: Option<(usize, Vec<u32>)> = None;
@@ -396,7 +389,7 @@ impl CpuDecoder {
         Ok(())
     }
 
-    /// Reads the last token of each of the texts of these numbers, all at once, and draws one after it.
+    /// Reads the last token of each given text in one batch and draws the next.
     fn step(
         &mut self,
         texts: &mut [Option<DecodedText>],
@@ -431,7 +424,7 @@ impl CpuDecoder {
     }
 }
 
-/// How many texts the steps of a decoder of so many read: powers of two, and all of them.
+/// Batch sizes of the step graphs: powers of two, and the maximum.
 fn batches(texts: usize) -> impl Iterator<Item = usize> {
     std::iter::successors(Some(1), |batch| Some(batch * 2))
         .take_while(move |batch| *batch < texts)
@@ -451,7 +444,7 @@ mod tests {
             |bytes, texts| CpuDecoder::within(Some(bytes), &model, &vec![0.0; length], Some(1), texts);
         assert!(matches!(within(4 * length as u64, 1), Err(Error::TooLarge { .. })));
         assert!(within(1 << 30, 1).is_ok());
-        // Caches of texts count, before they are there.
+        // The texts' caches count before they are allocated.
         let caches =
             |texts| texts * model.layers * 2 * model.kv_heads * model.context_length * model.head_size * 4;
         assert!(matches!(within(1 << 30, 1 << 20), Err(Error::TooLarge { .. })));

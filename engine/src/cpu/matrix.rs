@@ -1,18 +1,17 @@
 //! Matrix products in f32 on strided views.
 //!
 //! Why not a library: the `gemm` crate as burn builds it (256-bit registers) reaches 63 to 103 GFLOP/s on one core of a
-//! Zen 5 EPYC for the products of small models, these loops 104 to 245 with 512-bit ones. The left side is read in place,
-//! the right side is packed a panel at a time where that pays, and every sum runs over k in one order whatever the cut
-//! between threads is, so that the bits do not depend on them.
+//! Zen 5 EPYC for the products of small models; these loops reach 104 to 245 with 512-bit registers. The left side is
+//! read in place, the right side is packed one panel at a time where that pays. Every sum runs over k in the same order
+//! regardless of the split among threads, so the bits do not depend on it.
 //!
-//! The shape is BLIS' (Van Zee and van de Geijn 2015): a tile of sums stays in registers while k runs, a panel of the
-//! right side of [`DEPTH`] rows stays in the first cache while the rows of the left side pass by.
+//! The structure follows BLIS (Van Zee and van de Geijn 2015): a tile of sums stays in registers while k runs, and a
+//! panel of [`DEPTH`] rows of the right side stays in the L1 cache while the rows of the left side pass by.
 
 use super::workers::Parts;
 use crate::platform::lanes::{Lanes, vectorised};
 use std::marker::PhantomData;
 
-/// Rows of a panel.
 const DEPTH: usize = 256;
 
 /// Registers across a tile of sums.
@@ -21,7 +20,7 @@ const ACROSS: usize = 2;
 /// Widest panel of any instruction set, in floats.
 const MAX_PANEL_WIDTH: usize = 32;
 
-/// A matrix to read: entry (i, j) is at i·row_stride + j·column_stride; one of the two strides is 1.
+/// A read-only matrix: entry (i, j) is at i·row_stride + j·column_stride; one of the two strides is 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'data> {
     data: &'data [f32],
@@ -32,14 +31,14 @@ pub struct Matrix<'data> {
 }
 
 impl<'data> Matrix<'data> {
-    /// Rows that begin `stride` entries apart.
+    /// A matrix whose rows start `stride` entries apart.
     pub fn new(data: &'data [f32], rows: usize, columns: usize, stride: usize) -> Self {
         assert!(rows > 0 && columns > 0 && stride >= columns, "an empty matrix or overlapping rows");
         assert!(data.len() >= (rows - 1) * stride + columns, "a matrix larger than its memory");
         Self { data, rows, columns, row_stride: stride, column_stride: 1 }
     }
 
-    /// The same entries, read with rows and columns exchanged.
+    /// The transpose, without copying.
     pub fn transposed(self) -> Self {
         Self {
             rows: self.columns,
@@ -50,30 +49,26 @@ impl<'data> Matrix<'data> {
         }
     }
 
-    /// How many rows.
     pub fn row_count(&self) -> usize {
         self.rows
     }
 
-    /// How many columns.
     pub fn column_count(&self) -> usize {
         self.columns
     }
 
-    /// Some of the rows.
     pub fn rows(self, range: std::ops::Range<usize>) -> Self {
         assert!(range.start < range.end && range.end <= self.rows, "rows outside the matrix");
         Self { data: &self.data[range.start * self.row_stride..], rows: range.len(), ..self }
     }
 
-    /// Some of the columns.
     pub fn columns(self, range: std::ops::Range<usize>) -> Self {
         self.transposed().rows(range).transposed()
     }
 }
 
-/// A matrix to write: rows that begin `stride` entries apart. It has its entries to itself, though other matrices may have
-/// entries between its rows.
+/// A mutable matrix whose rows start `stride` entries apart. It owns only its entries; other matrices may use those
+/// between its rows.
 #[derive(Debug)]
 pub struct MatrixMut<'data> {
     data: *mut f32,
@@ -83,29 +78,27 @@ pub struct MatrixMut<'data> {
     borrow: PhantomData<&'data mut [f32]>,
 }
 
-// SAFETY: it is a set of floats that nothing else refers to, like the slice that it was made from.
+// SAFETY: it is a set of floats with no other references, like the slice it was made from.
 #[allow(unsafe_code, reason = "a raw pointer stands for a slice with gaps")]
 unsafe impl Send for MatrixMut<'_> {}
 
 impl<'data> MatrixMut<'data> {
-    /// Rows that begin `stride` entries apart.
+    /// A matrix whose rows start `stride` entries apart.
     pub fn new(data: &'data mut [f32], rows: usize, columns: usize, stride: usize) -> Self {
         assert!(rows > 0 && columns > 0 && stride >= columns, "an empty matrix or overlapping rows");
         assert!(data.len() >= (rows - 1) * stride + columns, "a matrix larger than its memory");
         Self { data: data.as_mut_ptr(), rows, columns, stride, borrow: PhantomData }
     }
 
-    /// A row's entries.
     pub fn row(&mut self, row: usize) -> &mut [f32] {
         assert!(row < self.rows, "a row outside the matrix");
-        // SAFETY: the row lies inside the memory that `new` checked, and the borrow of self keeps it to one user.
+        // SAFETY: the row lies inside the memory that `new` checked, and the mutable borrow of self makes it exclusive.
         #[allow(unsafe_code, reason = "a row of a view with gaps")]
         unsafe {
             std::slice::from_raw_parts_mut(self.data.add(row * self.stride), self.columns)
         }
     }
 
-    /// Some of the rows, lent for a while.
     pub fn rows(&mut self, range: std::ops::Range<usize>) -> MatrixMut<'_> {
         assert!(range.start < range.end && range.end <= self.rows, "rows outside the matrix");
         // SAFETY: the first of the rows lies inside the memory that `new` checked.
@@ -116,7 +109,7 @@ impl<'data> MatrixMut<'data> {
 
     fn split_rows(self, rows: usize) -> (Self, Self) {
         let rows = rows.min(self.rows);
-        // One past the last row may be past the memory's end, where no pointer may point.
+        // Past the last row, the offset could lie beyond the end of the memory, which no pointer may.
         let offset = if rows == self.rows { 0 } else { rows * self.stride };
         // SAFETY: the offset lies inside the memory that `new` checked.
         #[allow(unsafe_code, reason = "two disjoint views from one")]
@@ -133,7 +126,7 @@ impl<'data> MatrixMut<'data> {
     }
 }
 
-/// A result that threads share by its rows, so many at a time.
+/// A result split among threads by rows, in units of the given count.
 #[derive(Debug)]
 pub struct ByRows<'data>(pub MatrixMut<'data>, pub usize);
 
@@ -144,7 +137,7 @@ impl Parts for ByRows<'_> {
     }
 }
 
-/// A result that threads share by its columns, so many at a time.
+/// A result split among threads by columns, in units of the given count.
 #[derive(Debug)]
 pub struct ByColumns<'data>(pub MatrixMut<'data>, pub usize);
 
@@ -155,7 +148,7 @@ impl Parts for ByColumns<'_> {
     }
 }
 
-/// Memory that several threads write to in places that do not overlap.
+/// Memory that several threads write in disjoint places.
 #[derive(Clone, Copy, Debug)]
 pub struct Shared<'data> {
     data: *mut f32,
@@ -163,7 +156,7 @@ pub struct Shared<'data> {
     borrow: PhantomData<&'data mut [f32]>,
 }
 
-// SAFETY: entries are reached only through `matrix`, whose callers keep them apart.
+// SAFETY: entries are reached only through `matrix`, whose callers keep the pieces disjoint.
 #[allow(unsafe_code, reason = "a raw pointer stands for a slice that is handed out in pieces")]
 unsafe impl Send for Shared<'_> {}
 // SAFETY: as above.
@@ -171,15 +164,15 @@ unsafe impl Send for Shared<'_> {}
 unsafe impl Sync for Shared<'_> {}
 
 impl<'data> Shared<'data> {
-    /// Takes the slice for as long as pieces of it are in use.
+    /// Borrows the slice for the lifetime of its pieces.
     pub fn of(data: &'data mut [f32]) -> Self {
         Self { data: data.as_mut_ptr(), length: data.len(), borrow: PhantomData }
     }
 
-    /// A piece.
+    /// Returns a piece.
     ///
     /// # Safety
-    /// No two pieces that live at the same time may have an entry in common.
+    /// Pieces that are alive at the same time must be disjoint.
     #[allow(unsafe_code, reason = "the caller keeps pieces apart")]
     pub unsafe fn matrix(&self, at: usize, rows: usize, columns: usize, stride: usize) -> MatrixMut<'data> {
         assert!(rows > 0 && columns > 0 && stride >= columns, "an empty matrix or overlapping rows");
@@ -190,16 +183,14 @@ impl<'data> Shared<'data> {
     }
 }
 
-/// What becomes of the result's old entries.
+/// What to do with the result's old entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Old {
-    /// They are overwritten.
     Overwrite,
-    /// The product is added to them.
     Add,
 }
 
-/// c = factor·a·b (+ c). `panel` is memory for the packed right side.
+/// c = factor·a·b (+ c). `panel` is scratch memory for the packed right side.
 pub fn product(a: Matrix<'_>, b: Matrix<'_>, c: MatrixMut<'_>, factor: f32, old: Old, panel: &mut Vec<f32>) {
     assert!(
         a.columns == b.rows && a.rows == c.rows && b.columns == c.columns,
@@ -219,8 +210,8 @@ vectorised! {
             let old = if from > 0 { Old::Add } else { old };
             for left in (0..b.columns).step_by(width) {
                 let across = width.min(b.columns - left);
-                // Reading in place saves the copy, but strided panels are evicted again and again by their own rows:
-                // it pays where few rows of `a` pass by.
+                // Reading in place saves the copy, but the rows of a strided panel keep evicting each other, so it pays
+                // only for few rows of `a`.
                 let in_place = b.column_stride == 1 && across == width && a.rows <= 32;
                 let (right, right_stride) = if in_place {
                     (&b.data[from * b.row_stride + left..], b.row_stride)
@@ -233,7 +224,7 @@ vectorised! {
                 while row < a.rows {
                     let rest = a.rows - row;
                     let left = &a.data[row * a.row_stride + from * a.column_stride..];
-                    // Eight rows where the registers are many, six or four else; what is left over in powers of two.
+                    // Eight rows with many registers, else six or four; the remainder in powers of two.
                     row += if L::TILE_ROWS == 8 && rest >= 8 {
                         tile::<L, 8>(left, &a, &piece, &c, row)
                     } else if L::TILE_ROWS == 6 && rest >= 6 {
@@ -251,7 +242,7 @@ vectorised! {
     }
 }
 
-/// Copies a panel of b: row k of it holds b[from + k, left..], padded to `width` with zeros.
+/// Copies a panel of b: row k of the panel holds b[from + k, left..], zero-padded to `width`.
 #[inline(always)]
 fn pack(
     b: Matrix<'_>,
@@ -272,7 +263,7 @@ fn pack(
     if count < width {
         panel[..depth.len() * width].fill(0.0);
     }
-    // Eight columns of b at a time: each is a run in memory, and eight entries side by side share a line of the panel.
+    // Eight columns of b at a time: each is contiguous in memory, and eight adjacent entries share a cache line of the panel.
     let length = depth.len();
     let mut at = 0;
     while at < count {
@@ -300,7 +291,7 @@ fn pack(
     }
 }
 
-/// A panel's part of the product.
+/// One panel's part of the product.
 struct PanelProduct<'data> {
     depth: usize,
     right: &'data [f32],
@@ -311,7 +302,7 @@ struct PanelProduct<'data> {
     old: Old,
 }
 
-/// ROWS rows of the result across one panel; returns ROWS.
+/// Computes `ROWS` rows of the result across one panel; returns `ROWS`.
 #[inline(always)]
 fn tile<L: Lanes, const ROWS: usize>(
     left: &[f32],
@@ -326,7 +317,7 @@ fn tile<L: Lanes, const ROWS: usize>(
     assert!(row + ROWS <= c.rows && piece.left + piece.across <= c.columns);
     let mut sums = [[L::splat(0.0); ACROSS]; ROWS];
     // SAFETY: reads of `left` and `right` stay inside the lengths just checked; writes go to rows `row..row + ROWS` and
-    // columns `left..left + across` of `c`, which lie inside it and which this call alone may write.
+    // columns `left..left + across` of `c`, which lie inside it and which only this call may write.
     #[allow(unsafe_code, reason = "the innermost loop of everything; lengths are checked above")]
     unsafe {
         let right = piece.right.as_ptr();

@@ -1,24 +1,24 @@
-//! Whether the machine has the memory that a model needs, asked before any of it is taken: a system that runs out later ends
-//! the program without a word.
+//! Checks that the machine has enough memory for a model before allocating: a system that runs out later kills the
+//! process without a message.
 
 use crate::error::{Error, Result};
 
-/// Bytes that will be allocated.
+/// Bytes to be allocated.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryDemand {
-    /// Weights, gradients, moments, and the sums that a gradient's norm is taken from.
+    /// Weights, gradients, moments, and partial sums of the gradient norm.
     pub arenas: u64,
     /// Activations, tables, caches and inputs.
     pub programs: u64,
-    /// Windows in a micro-batch, with which the activations grow; `None` where there is no such setting.
+    /// Windows per micro-batch, to which activations are proportional; `None` if not configurable.
     pub batch: Option<usize>,
-    /// What that number is a multiple of, 1 or more.
+    /// The batch size must be a multiple of this, at least 1.
     pub together: usize,
 }
 
 impl MemoryDemand {
-    /// [`Error::TooLarge`] where more is needed than `available`, with a setting that would fit. `None` is a system that does
-    /// not say what it has.
+    /// Returns [`Error::TooLarge`], with a setting that would fit, if more than `available` is needed. `None`: the
+    /// system does not report its memory.
     pub fn check(self, available: Option<u64>) -> Result<()> {
         let needed = self.arenas.saturating_add(self.programs);
         let Some(available) = available.filter(|available| needed > *available) else { return Ok(()) };
@@ -40,7 +40,7 @@ impl MemoryDemand {
     }
 }
 
-/// As many of them as make up whole groups.
+/// Rounds down to whole groups.
 fn whole(windows: u128, together: usize) -> u128 {
     windows - windows % together.max(1) as u128
 }
@@ -65,7 +65,7 @@ mod tests {
         assert!(ends(demand, 1050, "lower model.context_length or model.vocabulary"));
         assert!(ends(demand, 900, "lower model.width, model.layers or model.vocabulary"));
         assert!(ends(MemoryDemand { batch: None, ..demand }, 2000, "a machine with more memory"));
-        // Rows that belong together are not torn apart.
+        // Rows of a group are not split.
         let groups = |together| MemoryDemand { together, ..demand };
         assert!(ends(groups(4), 2000, "train.batch_size = 8 would fit"));
         assert!(ends(groups(16), 2000, "lower model.context_length or model.vocabulary"));

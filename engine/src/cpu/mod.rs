@@ -1,9 +1,9 @@
-//! The training graph on the CPU: our own backward nodes, run one after another over plain slices.
+//! The training graph on the CPU: our own forward and backward nodes, run one after another over plain slices.
 //!
-//! It is the executor where there is no GPU. All memory is allocated when it is made; a step allocates none. Threads take
-//! pieces of every op as they become free (`workers`), vector code is chosen for the machine when it runs (`platform::lanes`),
-//! and no result depends on how many threads there are. A browser has workers instead, which share no memory: there each step
-//! and evaluation is divided among them (`shard`, `other_shards`), and the last digits depend on how.
+//! This is the executor for machines without a GPU. It allocates all memory at construction and none per step. Threads
+//! take pieces of every op as they become free (`workers`), vector code is chosen at run time (`platform::lanes`), and
+//! results do not depend on the number of threads. A browser has workers without shared memory instead: each step and
+//! evaluation is divided among them (`shard`, `other_shards`), and the last digits depend on the division.
 
 mod decoder;
 mod matrix;
@@ -47,7 +47,6 @@ use shard::{Partition, Shard};
 use std::sync::Arc;
 use web_time::Instant;
 
-/// Trains and evaluates a model.
 #[derive(Debug)]
 pub struct CpuExecutor {
     workers: Arc<Workers>,
@@ -58,35 +57,35 @@ pub struct CpuExecutor {
     second_moments: Vec<f32>,
     partial: Vec<f32>,
     programs: Programs,
-    /// The loss of pairs, where that is the objective, and what each micro-batch of a step reported of them.
+    /// The pair loss, for that objective, and each micro-batch's report.
     preference: Option<Preference>,
     reports: Vec<[f32; REPORTED]>,
-    /// This executor's shard of everything and those of others, where it is divided.
+    /// This executor's shard and the others, if the step is divided.
     divided: Option<(Shard, OtherShards)>,
 }
 
-/// Runs of a graph that are not timed: they fill caches and memory.
+/// Untimed runs that warm up caches and memory.
 const WARM_UP: usize = 2;
 
 impl CpuExecutor {
-    /// An executor with all weights and moments at zero until [`Self::set_state`]; `threads` or one a core. In a browser they
-    /// are workers, as many as make a step shorter.
+    /// Creates an executor with zero weights and moments until [`Self::set_state`]. `threads` defaults to one per core.
+    /// In a browser these are workers, as many as shorten a step.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] where the machine has less memory left than is needed.
+    /// [`Error::TooLarge`] if the machine has too little free memory.
     pub fn new(graphs: &TrainingGraphs, optimizer: Optimizer, threads: Option<usize>) -> Result<Self> {
         let partition = Partition::best(graphs, most_workers(threads));
         Self::within(platform::available_memory(), graphs, optimizer, threads, partition)
     }
 
-    /// Bytes that [`Self::new`] will allocate. The little that its threads keep for themselves comes on top.
+    /// Bytes that [`Self::new`] will allocate, excluding the threads' small scratch memory.
     pub fn needed(graphs: &TrainingGraphs, optimizer: Optimizer) -> u64 {
         let MemoryDemand { arenas, programs, .. } =
             memory_demand(graphs, &optimizer, &ArenaLayout::of(&graphs.train));
         arenas + programs
     }
 
-    /// [`Self::new`] with so many bytes of memory, steps divided so.
+    /// [`Self::new`] with `available` bytes of memory and this partition.
     fn within(
         available: Option<u64>,
         graphs: &TrainingGraphs,
@@ -125,27 +124,27 @@ impl CpuExecutor {
         })
     }
 
-    /// Threads that share the work. The bits of a result do not depend on it.
+    /// Number of threads. Results do not depend on it, to the bit.
     pub fn threads(&self) -> usize {
         self.workers.count()
     }
 
-    /// Workers among which each step is divided. The last digits of a result depend on it.
+    /// Number of workers that share each step. The last digits of results depend on it.
     pub fn workers(&self) -> usize {
         1 + self.divided.as_ref().map_or(0, |(_, others)| others.count())
     }
 
-    /// Batches of an evaluation that are worked on at once: fewer leave workers idle.
+    /// Number of evaluation batches to submit together so that no worker idles.
     pub fn batches_at_once(&self) -> usize {
         self.divided.as_ref().map_or(1, |(shard, _)| shard.groups())
     }
 
-    /// A sentence for the user where a worker was lost since it was last asked for: its shard is computed here then.
+    /// Takes the warning, if a worker was lost since the last call; its shard is then computed here.
     pub fn take_warning(&mut self) -> Option<String> {
         self.divided.as_mut().and_then(|(_, others)| others.take_warning())
     }
 
-    /// Bytes of all memory held, but for what threads keep of an operation's own: a panel of a matrix, scores of a few heads.
+    /// Bytes of memory held, excluding the threads' scratch memory (a matrix panel, scores of a few heads).
     pub fn bytes(&self) -> u64 {
         let Weights { parameters, f16s, gradients } = &self.weights;
         let arenas = [parameters, gradients, &self.first_moments, &self.second_moments, &self.partial];
@@ -154,7 +153,6 @@ impl CpuExecutor {
         arenas + self.programs.bytes() + others
     }
 
-    /// Runs optimizer steps.
     pub async fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
         let mut reports = Vec::with_capacity(steps.len());
         for step in steps {
@@ -163,12 +161,12 @@ impl CpuExecutor {
         Ok(reports)
     }
 
-    /// (mean loss, rows that count) of each batch, without dropout and smoothing.
+    /// Returns (mean loss, counted rows) per batch, without dropout or label smoothing.
     pub async fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
         self.losses(Task::Evaluate, batches).await
     }
 
-    /// The loss of each target of each batch, without dropout and smoothing, 0 where it does not count.
+    /// Returns the loss of each target per batch, without dropout or label smoothing; 0 for ignored targets.
     pub async fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
         let Self { programs, weights, workers, .. } = self;
         let mut losses = Vec::with_capacity(batches.len());
@@ -179,32 +177,30 @@ impl CpuExecutor {
         Ok(losses)
     }
 
-    /// What norms keep of the stream behind each part of the model, [N,2], for a batch without dropout; of this executor's part of it,
-    /// where it is divided.
+    /// Norm statistics of the residual stream after each part of the model, [N,2], for a batch without dropout; only
+    /// this executor's share if the step is divided.
     pub async fn probes(&mut self, batch: &MicroBatch) -> Result<Vec<(String, Vec<f32>)>> {
         self.losses(Task::Evaluate, std::slice::from_ref(batch)).await?;
         Ok(self.programs.evaluate.probes())
     }
 
-    /// (mean loss over the micro-batches, averaged gradient before clipping, laid out as the arena).
+    /// Returns (mean loss over the micro-batches, averaged unclipped gradient laid out like the arena).
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
         let loss = self.accumulate(step).await?;
         Ok((loss, self.weights.gradients.clone()))
     }
 
-    /// (scope, operation, seconds) of each node of the last micro-batch's forward and backward pass, in order; of this executor's part
-    /// of it, where it is divided.
+    /// (scope, operation, seconds) of each node of the last micro-batch's forward and backward pass, in order; only
+    /// this executor's share if the step is divided.
     pub fn timings(&self) -> impl Iterator<Item = (&str, &'static str, f64)> {
         self.programs.train.program.timings()
     }
 
-    /// The weights, without the moments.
     pub fn weights(&self) -> Vec<f32> {
         let Weights { parameters, f16s, .. } = &self.weights;
         [&parameters[..], &f16s.to_f32_vec()].concat()
     }
 
-    /// Weights and moments.
     pub fn state(&self) -> ArenaState {
         ArenaState {
             parameters: self.weights(),
@@ -214,7 +210,7 @@ impl CpuExecutor {
         }
     }
 
-    /// Takes weights and moments over; moments that are missing altogether begin at zero.
+    /// Replaces weights and moments; absent moments start at zero.
     pub fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         for (what, needed, given, optional) in [
             ("parameters", self.layout.length, &state.parameters, false),
@@ -244,7 +240,7 @@ impl CpuExecutor {
         Ok(())
     }
 
-    /// Clears the gradient and runs the micro-batches; their mean loss.
+    /// Clears the gradient, runs the micro-batches and returns their mean loss.
     async fn accumulate(&mut self, step: &StepInput) -> Result<f32> {
         self.weights.gradients.fill(0.0);
         self.reports.clear();
@@ -253,10 +249,10 @@ impl CpuExecutor {
         Ok(total / losses.len().max(1) as f32)
     }
 
-    /// (mean loss, rows that count) of each batch; in training their gradients are added up.
+    /// Returns (mean loss, counted rows) per batch; in training, adds up the gradients.
     async fn losses(&mut self, task: Task, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
         let Self { programs, weights, workers, divided, reports, .. } = self;
-        // Pairs are never divided: their loss has to see all of them.
+        // Batches of pairs are never divided: their loss needs all rows.
         let Some((shard, others)) = divided else {
             let mut losses = Vec::with_capacity(batches.len());
             for batch in batches {
@@ -280,7 +276,7 @@ impl CpuExecutor {
         if let Ok(own) = &own {
             other_shards::add(own, &mut losses[shard.range(task, batches.len())]);
         }
-        // The others' answers are taken in whatever happened here: the next step's must find none left over.
+        // Answers of the others are always collected; leftovers would be taken for the next step's.
         let rest = others.collect(task, batches, begun.elapsed(), &mut losses, weights, workers).await;
         own.and(rest)?;
         Ok(losses.into_iter().zip(batches.iter().map(|batch| shard.counted(task, batch))).collect())
@@ -293,14 +289,13 @@ impl CpuExecutor {
         workers.install(|| self.update(step, loss, &workers))
     }
 
-    /// Whoever computes shards is sent the weights again.
+    /// Makes the workers fetch the weights again.
     fn weights_changed(&mut self) {
         if let Some((_, others)) = &mut self.divided {
             others.weights_changed();
         }
     }
 
-    /// Clips and applies the gradient.
     fn update(&mut self, step: &StepInput, loss: f32, workers: &Workers) -> Result<StepReport> {
         let gradient_norm = update::norm(workers, &self.weights.gradients, &mut self.partial);
         let preference = self.preference.and_then(|op| op.of_reports(&self.reports));
@@ -331,15 +326,15 @@ impl CpuExecutor {
     }
 }
 
-/// Workers that steps may be divided among, this one counted; 1 natively, where threads share their memory.
+/// Maximum number of workers to divide steps among, including this one; 1 natively, where threads share memory.
 pub fn most_workers(threads: Option<usize>) -> usize {
     Remote::most(threads).min(shard::MAX_WORKERS)
 }
 
-/// How many times as fast a run's steps are for the workers among which [`CpuExecutor::new`] would divide them.
+/// Speedup of a run's steps from the workers that [`CpuExecutor::new`] would use.
 ///
 /// # Errors
-/// The settings make no model.
+/// The settings describe no valid model.
 pub fn gain_of_workers(config: &RunConfig, threads: Option<usize>) -> Result<f64> {
     match most_workers(threads) {
         1 => Ok(1.0),
@@ -350,7 +345,7 @@ pub fn gain_of_workers(config: &RunConfig, threads: Option<usize>) -> Result<f64
     }
 }
 
-/// What the rows of a micro-batch are a multiple of: pairs are whole, and so are the groups of answers in a step.
+/// The micro-batch size must be a multiple of this, to keep pairs and a step's answer groups whole.
 fn rows_together(train: &TrainConfig) -> usize {
     let group = train.reward.group.max(1);
     if !train.objective.answers_prompts() {
@@ -359,7 +354,7 @@ fn rows_together(train: &TrainConfig) -> usize {
     (1..=group).find(|rows| (rows * train.accumulate).is_multiple_of(group)).unwrap_or(group)
 }
 
-/// What an executor allocates. The little that its threads keep for themselves comes on top.
+/// Memory an executor allocates, excluding the threads' small scratch memory.
 fn memory_demand(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaLayout) -> MemoryDemand {
     let moments = usize::from(optimizer.first_moments()) + usize::from(optimizer.second_moments());
     let tokens = graphs.train.find(Origin::Input(Input::Tokens));
@@ -375,18 +370,18 @@ fn memory_demand(graphs: &TrainingGraphs, optimizer: &Optimizer, layout: &ArenaL
     }
 }
 
-/// A range of an arena, nothing where the arena is not kept.
+/// A range of an arena; empty if the arena is not kept.
 fn part_of<'arena>(arena: &'arena mut [f32], range: &std::ops::Range<usize>) -> &'arena mut [f32] {
     arena.get_mut(range.clone()).unwrap_or_default()
 }
 
-/// Runs any graph once: `inputs` fill in parameters, caches, inputs and initial gradients (zero else); `read` is what comes
-/// back. Dropout's seed is zero.
+/// Runs any graph once. `inputs` sets parameters, caches, inputs and initial gradients (default 0); returns the values
+/// in `read`. Dropout's seed is zero.
 pub fn run_graph(graph: &Graph, inputs: &[(ValueId, Data)], read: &[ValueId]) -> Result<Vec<Data>> {
     run_graph_seeded(graph, inputs, read, [0, 0])
 }
 
-/// [`run_graph`] with a seed for dropout.
+/// [`run_graph`] with a dropout seed.
 pub fn run_graph_seeded(
     graph: &Graph,
     inputs: &[(ValueId, Data)],
@@ -399,11 +394,11 @@ pub fn run_graph_seeded(
     read.iter().map(|value| program.read(&weights, *value)).collect()
 }
 
-/// Runs any graph again and again for about so many seconds, three times at least and twice before, with `inputs` as
-/// [`run_graph`] has them: the median seconds of each node, and the threads that shared the work.
+/// Runs any graph repeatedly for about `seconds`, at least three times after two warm-up runs, with `inputs` as in
+/// [`run_graph`]. Returns each node's median seconds and the number of threads.
 ///
 /// # Errors
-/// The machine lacks the memory; an input does not fit the graph.
+/// The machine lacks the memory, or an input does not fit the graph.
 pub fn time_graph(
     graph: &Graph,
     inputs: &[(ValueId, Data)],
@@ -437,7 +432,7 @@ pub fn time_graph(
     Ok((samples.iter_mut().map(median).collect(), workers.count()))
 }
 
-/// A program with its inputs filled in, and the weights among them.
+/// Builds a program with its inputs set, and its weights.
 fn fed(graph: &Graph, inputs: &[(ValueId, Data)], keep: &[ValueId]) -> Result<(Program, Weights)> {
     let ArenaLayout { floats_end, length, .. } = ArenaLayout::of(graph);
     let mut weights = Weights {

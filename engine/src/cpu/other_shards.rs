@@ -1,7 +1,7 @@
-//! The shards of a step that others compute: workers without shared memory, or this one where a worker is not to be had.
+//! The shards of a step that are computed elsewhere: by workers without shared memory, or locally if a worker is unavailable.
 //!
-//! Gradients are added in the shards' order, each summed up by itself before: the bits depend on how the step is divided, not
-//! on who computed what.
+//! Each shard's gradient is summed separately, and the sums are added in shard order, so the bits depend on the
+//! division of the step but not on who computed which shard.
 
 use super::ops::linear::accumulate;
 use super::program::Weights;
@@ -16,16 +16,15 @@ use crate::step::MicroBatch;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A worker that answers so much later than this one was done with its own shard is given up.
+/// A worker is given up if it answers this much later than our own shard took,
 const PATIENCE: Duration = Duration::from_secs(20);
-/// And so many times as long as that shard took: cores differ.
+/// plus this many times that duration, since cores differ in speed.
 const SLOWER: u32 = 5;
 
-/// All shards but the first.
 #[derive(Debug, Default)]
 pub struct OtherShards {
     others: Vec<Other>,
-    /// Gradient of one shard at a time.
+    /// One shard's gradient at a time.
     received: Vec<f32>,
     warning: Option<String>,
 }
@@ -34,9 +33,9 @@ pub struct OtherShards {
 struct Other {
     shard: Shard,
     computed: Computed,
-    /// It has the weights as they are now.
+    /// Whether it has the current weights.
     current: bool,
-    /// What a worker of its own takes.
+    /// Bytes a separate worker takes.
     bytes: u64,
 }
 
@@ -47,7 +46,7 @@ enum Computed {
 }
 
 impl OtherShards {
-    /// The other shards of steps that are so divided, and the first, which is the caller's.
+    /// Creates the other shards, and returns the caller's own, the first.
     pub fn of(recipe: &Recipe, layout: &ArenaLayout, partition: Partition) -> Result<(Shard, Self)> {
         let mut shards = partition.shards(recipe);
         let first = shards.next().ok_or_else(|| Error::Internal("a step in no shards".to_owned()))?;
@@ -68,12 +67,11 @@ impl OtherShards {
         Ok((first, found))
     }
 
-    /// How many there are.
     pub fn count(&self) -> usize {
         self.others.len()
     }
 
-    /// Bytes of all that they take.
+    /// Bytes taken by all of them.
     pub fn bytes(&self) -> u64 {
         let others = self.others.iter().map(|other| match &other.computed {
             Computed::Remotely(_) => other.bytes,
@@ -82,24 +80,24 @@ impl OtherShards {
         others.sum::<u64>() + self.received.len() as u64 * 4
     }
 
-    /// A sentence for the user where a worker was lost since it was last asked for.
+    /// Takes the warning, if a worker was lost since the last call.
     pub fn take_warning(&mut self) -> Option<String> {
         self.warning.take()
     }
 
-    /// The weights are others from here on.
+    /// Marks the weights of all workers as outdated.
     pub fn weights_changed(&mut self) {
         for other in &mut self.others {
             other.current = false;
         }
     }
 
-    /// Has the workers begin with micro-batches; nothing is waited for. Weights are sent to those who have others.
+    /// Starts the workers on micro-batches without waiting. Sends the weights to workers with outdated ones.
     pub fn ask(&mut self, task: Task, parameters: &[f32], batches: &[MicroBatch]) {
         for Other { shard, computed, current, .. } in &mut self.others {
             let parts = shard.parts(task, batches);
             if let (Computed::Remotely(remote), false) = (computed, parts.is_empty()) {
-                // What training answers with needs the room of the weights anyway.
+                // A training answer reuses the memory of the weights anyway.
                 let known = *current && task == Task::Evaluate;
                 remote.ask(if known { &[] } else { parameters }, &packed(task, &parts));
                 *current = true;
@@ -107,8 +105,8 @@ impl OtherShards {
         }
     }
 
-    /// Adds to the micro-batches' `losses` what the others' shards of what was asked for add to them, and in training their gradients
-    /// to those in `weights`. `own` is how long the caller's own shard took.
+    /// Adds the other shards' contributions to the micro-batches' `losses`, and in training their gradients to those in
+    /// `weights`. `own` is the duration of the caller's own shard.
     pub async fn collect(
         &mut self,
         task: Task,
@@ -124,7 +122,7 @@ impl OtherShards {
             if range.is_empty() {
                 continue;
             }
-            // Whatever goes wrong, every answer is taken: one that is left would be the next step's.
+            // Every answer is taken even after an error; a leftover would be taken for the next step's.
             match self.answer(at, task, batches, own, weights, workers).await {
                 Ok(found) => {
                     add(&found, &mut losses[range]);
@@ -138,7 +136,7 @@ impl OtherShards {
         outcome
     }
 
-    /// The losses of a shard's parts, and their gradient in `received`: its worker's, or computed here where there is none.
+    /// Computes a shard's losses, with the gradient in `received`, on its worker or locally.
     async fn answer(
         &mut self,
         at: usize,
@@ -168,14 +166,14 @@ impl OtherShards {
     }
 }
 
-/// Keeps the first worker's loss for the user: one sentence says as much as several.
+/// Keeps only the first lost worker's warning for the user.
 fn warn(warning: &mut Option<String>, error: &Error) {
     warning.get_or_insert_with(|| {
         format!("a worker that computed a part of each step is missing ({error}); training goes on without it, slower")
     });
 }
 
-/// Adds what a shard's parts contribute to the losses of their micro-batches.
+/// Adds a shard's contributions to the losses of their micro-batches.
 pub fn add(contributions: &[f32], losses: &mut [f32]) {
     losses.iter_mut().zip(contributions).for_each(|(loss, contribution)| *loss += contribution);
 }

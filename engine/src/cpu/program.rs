@@ -1,4 +1,4 @@
-//! A graph made ready to run: every value has its place in memory that is allocated once, every node the places of what it
+//! A graph compiled for execution: every value has its place in memory allocated once, and every node the places it
 //! reads and writes.
 
 pub use super::ops::BatchShard;
@@ -19,43 +19,42 @@ use std::ops::Range;
 use std::time::Duration;
 use web_time::Instant;
 
-/// The fusions that the interpreter makes. Products have no epilogues here: a step of `nanogpt-cpu` took as long with them (17 ms), in
-/// 0.9 % less memory, one of `stories-260k` in 0.9 % more.
+/// The interpreter's fusions. Products have no epilogues: with them, a step of `nanogpt-cpu` took as long (17 ms) in
+/// 0.9 % less memory, and one of `stories-260k` took 0.9 % more.
 pub const FUSIONS: Fusions = Fusions { activation: false, rope: false, ..Fusions::ALL };
 
-/// A graph as it is run here, with [`FUSIONS`].
+/// The graph as run here, with [`FUSIONS`].
 pub fn fused(graph: &Graph, keep: &[ValueId]) -> Graph {
     fuse::fused(graph.clone(), keep, &Target::new(false).with_fusions(FUSIONS))
 }
 
-/// What a model is trained from and into; several programs share it.
+/// A model's parameters and gradients, shared by several programs.
 #[derive(Clone, Debug, Default)]
 pub struct Weights {
-    /// Laid out as [`ArenaLayout`] says, up to what is held in 16-bit floats.
+    /// Laid out by [`ArenaLayout`], up to the parameters held in 16-bit floats.
     pub parameters: Vec<f32>,
-    /// What is held so.
+    /// The parameters held in 16-bit floats.
     pub f16s: Vec<f16>,
-    /// As the parameters that train.
+    /// Laid out like the trainable parameters.
     pub gradients: Vec<f32>,
 }
 
-/// The parameters, for a node to read while gradients are added to.
+/// The parameters as a node reads them while gradients are added to.
 #[derive(Clone, Copy)]
 struct Held<'run> {
     parameters: &'run [f32],
     f16s: &'run [f16],
 }
 
-/// Where a value lies.
 #[derive(Clone, Debug)]
 enum ValueLocation {
-    /// A slot, and the floats of it.
+    /// A slot and a range of its floats.
     Slot(usize, Range<usize>),
     Parameter(Range<usize>),
-    /// Of [`Weights::f16s`].
+    /// In [`Weights::f16s`].
     Half(Range<usize>),
     Gradient(Range<usize>),
-    /// Of [`Memory::fixed`]: constants and float inputs.
+    /// In [`Memory::fixed`]: constants and float inputs.
     Fixed(usize),
     Cache(usize),
     Words(usize),
@@ -85,19 +84,19 @@ struct Memory {
     words: Vec<Vec<u32>>,
 }
 
-/// A graph made ready to run.
+/// A graph compiled for execution.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     instructions: Vec<Instruction>,
     values: Vec<Operand>,
     memory: Memory,
     shard: BatchShard,
-    /// Seconds that each instruction took in the last run.
+    /// Seconds each instruction took in the last run.
     seconds: Vec<f64>,
 }
 
 impl Program {
-    /// Lays out `graph`, whose values in `keep` can be read after a run.
+    /// Lays out `graph`. The values in `keep` can be read after a run.
     pub fn new(graph: &Graph, keep: &[ValueId]) -> Self {
         let layout = ArenaLayout::of(graph);
         let placement = memory::place(graph, keep, &[]);
@@ -141,32 +140,31 @@ impl Program {
         Self { instructions, values, memory, shard: BatchShard::default(), seconds }
     }
 
-    /// What [`Self::bytes`] will be, before anything is allocated.
+    /// What [`Self::bytes`] will return, without allocating.
     pub fn needed(graph: &Graph, keep: &[ValueId]) -> u64 {
         let own = |origin| matches!(origin, Origin::Constant(_) | Origin::Cache(_) | Origin::Input(_));
         let fixed = graph.values.iter().filter(|value| own(value.origin)).map(|value| value.ty.bytes());
         memory::place(graph, keep, &[]).slots.iter().sum::<u64>() + fixed.sum::<u64>()
     }
 
-    /// The part of [`Self::needed`] that caches are, which programs over the same model pass to each other.
+    /// The part of [`Self::needed`] for caches, which programs over the same model hand to each other.
     pub fn needed_for_caches(graph: &Graph) -> u64 {
         let caches = graph.values.iter().filter(|value| matches!(value.origin, Origin::Cache(_)));
         caches.map(|value| value.ty.bytes()).sum()
     }
 
-    /// Bytes of everything but the weights.
+    /// Bytes of all memory except the weights.
     pub fn bytes(&self) -> u64 {
         let Memory { slots, fixed, caches, words } = &self.memory;
         let floats: usize = slots.iter().chain(fixed).chain(caches).map(Vec::len).sum();
         (floats + words.iter().map(Vec::len).sum::<usize>()) as u64 * 4
     }
 
-    /// Says what the batch is a part of, for the runs from now on.
+    /// Sets the batch's place in a divided one, for all following runs.
     pub fn set_shard(&mut self, shard: BatchShard) {
         self.shard = shard;
     }
 
-    /// Fills in a value of integers.
     pub fn set_words(&mut self, value: ValueId, data: &[u32]) -> Result<()> {
         let target = match self.values[value.index()].place {
             ValueLocation::Words(at) => &mut self.memory.words[at],
@@ -179,7 +177,6 @@ impl Program {
         Ok(())
     }
 
-    /// Fills in a value of floats.
     pub fn set_floats(&mut self, weights: &mut Weights, value: ValueId, data: &[f32]) -> Result<()> {
         let target = match self.values[value.index()].place.clone() {
             ValueLocation::Fixed(at) => &mut self.memory.fixed[at][..],
@@ -204,7 +201,7 @@ impl Program {
         Ok(())
     }
 
-    /// A value's entries after a run.
+    /// Returns a value's entries after a run.
     pub fn read(&self, weights: &Weights, value: ValueId) -> Result<Data> {
         let Operand { place, ty } = &self.values[value.index()];
         Ok(match place {
@@ -216,13 +213,13 @@ impl Program {
         })
     }
 
-    /// A computed value, in place.
+    /// A computed value, without copying.
     pub fn floats(&self, value: ValueId) -> &[f32] {
         let Operand { place, ty } = &self.values[value.index()];
         self.memory.floats(&[], place).get(..ty.count()).unwrap_or_default()
     }
 
-    /// A value's floats after a run, in place: also a parameter's, and a gradient's.
+    /// A value's floats after a run, without copying, including parameters and gradients.
     pub fn entries<'data>(&'data self, weights: &'data Weights, value: ValueId) -> Result<&'data [f32]> {
         let Operand { place, ty } = &self.values[value.index()];
         match place {
@@ -234,17 +231,17 @@ impl Program {
         }
     }
 
-    /// Hands its caches to another program over the same model.
+    /// Moves the caches to another program over the same model.
     pub fn give_caches(&mut self, other: &mut Self) {
         other.memory.caches = std::mem::take(&mut self.memory.caches);
     }
 
-    /// Has no caches until another program gives it some.
+    /// Frees the caches; another program may supply some later.
     pub fn drop_caches(&mut self) {
         self.memory.caches.clear();
     }
 
-    /// Copies what the caches hold of one text to another, of as many as they have.
+    /// Copies the cache contents of one text to another; `texts` is the number of texts in the caches.
     pub fn copy_text(&mut self, texts: usize, [from, to]: [usize; 2]) {
         for cache in &mut self.memory.caches {
             let count = cache.len() / texts;
@@ -260,13 +257,12 @@ impl Program {
             .map(|(instruction, seconds)| (instruction.scope.as_str(), instruction.op.name(), *seconds))
     }
 
-    /// Runs every node. `seed` is dropout's.
+    /// Runs every node. `seed` is the dropout seed.
     pub fn run(&mut self, weights: &mut Weights, seed: [u32; 2], workers: &Workers) -> Result<()> {
         self.run_for(Duration::MAX, 0, weights, seed, workers).map(|_| ())
     }
 
-    /// Runs nodes from number `from` on until about so much time has passed; returns the number to go on from, `None` after the
-    /// last.
+    /// Runs nodes starting at number `from` for about `time`. Returns the number to continue from, or `None` after the last.
     pub fn run_for(
         &mut self,
         time: Duration,
@@ -278,14 +274,14 @@ impl Program {
         let begun = Instant::now();
         let mut before = Duration::ZERO;
         for (number, instruction) in self.instructions.iter().enumerate().skip(from) {
-            // Slots that are written are taken out of memory while they are; their placement keeps them apart from what is read.
+            // Slots being written are taken out of memory meanwhile; placement keeps them apart from those being read.
             let mut slots = [const { Vec::new() }; MAX_VALUES];
             for (slot, output) in slots.iter_mut().zip(&instruction.outputs) {
                 if let ValueLocation::Slot(at, _) = output.place {
                     *slot = std::mem::take(&mut self.memory.slots[at]);
                 }
             }
-            // And so are caches, which are read and written.
+            // Caches too, as they are read and written.
             let mut caches = [Vec::new(), Vec::new()];
             for (cache, at) in caches.iter_mut().zip(instruction.caches()) {
                 *cache = std::mem::take(&mut self.memory.caches[at]);
@@ -327,13 +323,12 @@ fn misplaced(value: ValueId, reason: &str) -> Error {
     Error::Internal(format!("value {}: {reason}", value.0))
 }
 
-/// Most values that an instruction computes, beside gradients that it adds to.
+/// Maximum number of values an instruction computes, not counting gradients.
 const MAX_VALUES: usize = 3;
 
-/// Most results of an instruction.
 const MAX_RESULTS: usize = MAX_VALUES + 1;
 
-/// The results of an instruction: its values, then its gradients.
+/// An instruction's results: its values, then its gradients.
 fn outputs<'data>(
     instruction: &Instruction,
     slots: &'data mut [Vec<f32>; MAX_VALUES],
@@ -366,7 +361,7 @@ fn outputs<'data>(
 }
 
 impl Memory {
-    /// What lies in a place, for an operation to read.
+    /// The content of a place, for an operation to read.
     fn given<'data>(&'data self, held: Held<'data>, place: &ValueLocation, ty: &'data Type) -> Given<'data> {
         let words = if let ValueLocation::Words(at) = place { &self.words[*at][..] } else { &[] };
         let f16s = if let ValueLocation::Half(range) = place { &held.f16s[range.clone()] } else { &[] };
@@ -389,7 +384,7 @@ impl Memory {
 }
 
 impl Instruction {
-    /// The caches that it reads and writes, by number.
+    /// Indices of the caches it reads and writes.
     fn caches(&self) -> impl Iterator<Item = usize> {
         self.inputs.iter().filter_map(|input| match input.place {
             ValueLocation::Cache(at) => Some(at),
@@ -411,7 +406,6 @@ impl Instruction {
     }
 }
 
-/// Runs an operation over its operands by name.
 fn interpret<'run, O: Interpret>(
     op: &O,
     call: Call<'_>,

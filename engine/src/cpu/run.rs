@@ -1,4 +1,4 @@
-//! A program of a loss, and where its batch goes; the two of them that training needs.
+//! A loss program with its batch inputs, and the pair of programs for training.
 
 use super::program::{BatchShard, Program, Weights, fused};
 use super::workers::Workers;
@@ -11,26 +11,24 @@ use crate::step::MicroBatch;
 use async_channel::Receiver;
 use std::sync::Arc;
 
-/// A graph of a loss made ready to run, again and again.
 #[derive(Debug)]
 pub struct Run {
-    /// What runs.
     pub program: Program,
     tokens: ValueId,
     targets: ValueId,
-    /// Where documents start, and T, where rows hold several.
+    /// The document starts input, and T, if rows hold several documents.
     starts: Option<(ValueId, usize)>,
-    /// What the objective knows beforehand, and how many numbers that is.
+    /// The precomputed scores input of the objective, and its length.
     scores: Option<(ValueId, usize)>,
     loss: ValueId,
-    /// What each row's loss comes to, where that is read.
+    /// Each row's loss, if kept.
     rows: Option<ValueId>,
-    /// Where it is known how large the stream is.
+    /// Norm statistics of the residual stream.
     probes: Vec<Probe>,
 }
 
 impl Run {
-    /// Lays out `graph`, whose loss is `loss`; `rows` and `probes` stay readable after a run.
+    /// Lays out `graph` with the loss `loss`; `rows` and `probes` stay readable after a run.
     pub fn new(graph: &Graph, loss: ValueId, rows: Option<ValueId>, probes: &[Probe]) -> Result<Self> {
         let input = |input| {
             graph
@@ -48,7 +46,7 @@ impl Run {
         Ok(Self { program, tokens, targets, starts, scores, loss, rows, probes: probes.to_vec() })
     }
 
-    /// (loss, rows that count) of a batch. Between its nodes whatever else waits has its turn.
+    /// Returns (loss, counted rows) of a batch. Yields between nodes.
     pub async fn batch(
         &mut self,
         weights: &mut Weights,
@@ -80,14 +78,14 @@ impl Run {
         }
     }
 
-    /// The loss of each target of the last batch, 0 where it does not count.
+    /// The loss of each target of the last batch; 0 for ignored targets.
     pub fn token_losses(&self) -> Result<Vec<f32>> {
         let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
         let rows = self.program.floats(self.rows.ok_or_else(missing)?);
         Ok(rows.as_chunks::<2>().0.iter().map(|[_, loss]| *loss).collect())
     }
 
-    /// What norms kept of the stream behind each part in the last run, [N,2].
+    /// Norm statistics of the residual stream after each part in the last run, [N,2].
     pub fn probes(&self) -> Vec<(String, Vec<f32>)> {
         let read = |probe: &Probe| (probe.part.clone(), self.program.floats(probe.statistics).to_vec());
         self.probes.iter().map(read).collect()
@@ -100,14 +98,14 @@ impl Run {
         }
     }
 
-    /// What the pairs of the last batch came to, where its loss is over pairs.
+    /// The pair report of the last batch, if its loss is over pairs.
     pub fn reported(&self) -> Option<[f32; REPORTED]> {
         let (_, reported) = self.program.floats(self.loss).split_at_checked(2)?;
         reported.try_into().ok()
     }
 }
 
-/// Runs a program to its end. Between its nodes whatever else waits has its turn.
+/// Runs a program to its end, yielding between nodes.
 pub(crate) async fn run_in_turns(
     program: &mut Program,
     weights: &mut Weights,
@@ -124,8 +122,8 @@ pub(crate) async fn run_in_turns(
     Ok(())
 }
 
-/// A program and its weights, lent to the threads that run it while this one listens to others. Whatever becomes of the run, they
-/// are back when it is dropped: one that nobody waits for any more is given up within a piece of a node.
+/// A program and its weights, lent to the threads that run it while this thread yields. They are returned on drop in
+/// any case; a dropped run is abandoned within a piece of a node.
 struct Lent<'run> {
     program: &'run mut Program,
     weights: &'run mut Weights,
@@ -134,7 +132,7 @@ struct Lent<'run> {
     is_back: bool,
 }
 
-/// What comes back: the program, the weights, and the node to go on from.
+/// The returned program and weights, and the node to continue from.
 type Lending = (Program, Weights, Result<Option<usize>>);
 
 impl<'run> Lent<'run> {
@@ -179,26 +177,20 @@ impl Drop for Lent<'_> {
     }
 }
 
-/// What batches are run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// The loss and its gradient.
     Train,
-    /// The loss alone, without dropout and smoothing.
+    /// The loss only, without dropout or label smoothing.
     Evaluate,
 }
 
-/// A program for each task.
 #[derive(Debug)]
 pub struct Programs {
-    /// Forward and backward.
     pub train: Run,
-    /// Forward.
     pub evaluate: Run,
 }
 
 impl Programs {
-    /// Lays out both graphs.
     pub fn new(graphs: &TrainingGraphs) -> Result<Self> {
         Ok(Self {
             train: Run::new(&graphs.train, graphs.train_loss, None, &[])?,
@@ -211,18 +203,17 @@ impl Programs {
         })
     }
 
-    /// What [`Self::bytes`] will be, before anything is allocated.
+    /// What [`Self::bytes`] will return, without allocating.
     pub fn needed(graphs: &TrainingGraphs) -> u64 {
         let needed = |graph, read: &[ValueId]| Program::needed(&fused(graph, read), read);
         needed(&graphs.train, &[graphs.train_loss]) + needed(&graphs.evaluate, &graphs.evaluate_read())
     }
 
-    /// Bytes of everything but the weights.
+    /// Bytes of all memory except the weights.
     pub fn bytes(&self) -> u64 {
         self.train.program.bytes() + self.evaluate.program.bytes()
     }
 
-    /// The one for a task.
     pub fn of(&mut self, task: Task) -> &mut Run {
         match task {
             Task::Train => &mut self.train,

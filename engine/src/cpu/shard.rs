@@ -1,9 +1,10 @@
-//! A step divided among workers that share no memory, as those of a browser whose page has no special headers.
+//! A training step divided among workers without shared memory, as in a page that is not cross-origin isolated.
 //!
-//! Each worker has some windows of some micro-batches ([`Partition`]), and graphs of those windows alone. The loss is a mean over all
-//! targets that count in the whole micro-batch and dropout numbers its elements over the whole micro-batch ([`BatchShard`]), so that
-//! the workers' losses and gradients add up to those of the undivided step. In a step each gets the weights and its parts of
-//! the micro-batches, and answers with its gradient. Evaluations are divided likewise, and answered with losses alone.
+//! Each worker has some windows of some micro-batches ([`Partition`]) and graphs for only those windows. The loss is a
+//! mean over all counted targets of the whole micro-batch, and dropout numbers its elements over the whole micro-batch
+//! ([`BatchShard`]), so the workers' losses and gradients add up to those of the undivided step. Per step, each worker
+//! receives the weights and its parts of the micro-batches and returns its gradient. Evaluations are divided the same
+//! way and return losses only.
 
 use super::program::{BatchShard, Weights};
 use super::run::{Programs, Task};
@@ -17,44 +18,42 @@ use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// More workers than this take memory and win nothing.
+/// More workers take memory without a speedup.
 pub const MAX_WORKERS: usize = 8;
 
-/// Bytes that dividing a step may add: a tab that takes too much is ended.
+/// Maximum extra memory in bytes; browsers end a tab that uses too much.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// Operations of a step below which it is over before the workers' messages are.
+/// Operations per step below which messages to workers cost more than they save.
 const MIN_OPERATIONS: f64 = 1e8;
 
-/// Tokens of a step that take a worker as long for each weight as it takes to copy that weight to one and its gradient back.
+/// Tokens whose work per weight takes as long as copying that weight to a worker and its gradient back.
 const TOKENS_PER_COPY: f64 = 16.0;
 
-/// How a step is cut: its micro-batches into groups, and the windows of each into parts. There is a shard for each part of
-/// each group.
+/// How a step is divided: micro-batches into groups, and the windows of each into parts. There is one shard per part of each group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// Parts of every micro-batch, B at most.
+    /// Parts of every micro-batch, at most B.
     pub parts: usize,
-    /// Groups of micro-batches, as many as a step accumulates at most.
+    /// Groups of micro-batches, at most the accumulation count.
     pub groups: usize,
 }
 
 impl Partition {
-    /// One shard is all.
     pub const WHOLE: Self = Self { parts: 1, groups: 1 };
 
-    /// Of all that so many workers at once allow, the one whose largest shard has the fewest windows; of such the one with the fewest
-    /// workers, and then with the smallest parts, whose activations take the least memory.
+    /// Chooses the partition for up to `possible` workers whose largest shard has the fewest windows, then the fewest
+    /// workers, then the smallest parts (less activation memory).
     ///
-    /// With n workers and N tokens the work takes c·N/n for each weight, and the copies, which one worker makes for all others,
-    /// c·[`TOKENS_PER_COPY`]·(n − 1): the sum is least at n = √(N / [`TOKENS_PER_COPY`]), and there are no more.
+    /// With n workers and N tokens, the work per weight takes c·N/n, and the copies, made by one worker for all others, take
+    /// c·[`TOKENS_PER_COPY`]·(n − 1). The sum is smallest at n = √(N / [`TOKENS_PER_COPY`]), which caps the number of workers.
     pub fn best(graphs: &TrainingGraphs, possible: usize) -> Self {
         let Recipe { model, train } = &graphs.recipe;
         let layout = ArenaLayout::of(&graphs.train);
         let tokens = (train.batch_size * train.accumulate * model.context_length) as f64;
         let most = possible.min((tokens / TOKENS_PER_COPY).sqrt() as usize).min(MAX_WORKERS);
-        // The loss of a pair has to see both of its rows, and ORPO's all of them; answers come with scores. Whoever holds weights in 16 bits
-        // is short of memory, and each worker would hold them once more.
+        // A pair loss needs both rows of a pair, ORPO's needs all rows, and weighted answers come with scores. Models
+        // with 16-bit weights are short of memory, and every worker would hold another copy.
         let divisible = !train.objective.compares_answers()
             && train.prompt_loss_weight == 0.0
             && layout.half_pieces.is_empty();
@@ -76,17 +75,16 @@ impl Partition {
             .unwrap_or(Self::WHOLE)
     }
 
-    /// Windows of a step's largest shard, which all wait for.
+    /// Windows of the largest shard, which all workers wait for.
     fn largest(self, Recipe { train, .. }: &Recipe) -> usize {
         train.batch_size.div_ceil(self.parts) * train.accumulate.div_ceil(self.groups)
     }
 
-    /// How many times as fast a step is for it, the workers' messages aside.
+    /// Speedup of a step, ignoring messages.
     pub fn gain(self, recipe: &Recipe) -> f64 {
         (recipe.train.batch_size * recipe.train.accumulate) as f64 / self.largest(recipe).max(1) as f64
     }
 
-    /// Its shards.
     pub fn count(self) -> usize {
         self.parts * self.groups
     }
@@ -103,19 +101,18 @@ impl Partition {
     }
 }
 
-/// One of `count` things' `pieces`, which differ by one at most; the first is never the largest.
+/// Piece `at` of `count` items cut into `pieces`, whose sizes differ by at most one; the first is never the largest.
 fn piece(count: usize, pieces: usize, at: usize) -> Range<usize> {
     count * at / pieces..count * (at + 1) / pieces
 }
 
-/// What one worker computes of every step and evaluation. Its JSON is what a worker is started with.
+/// What one worker computes of every step and evaluation. Its JSON starts the worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Shard {
-    /// The run's, with the shard's windows as the batch.
+    /// The run's recipe, with the shard's windows as the batch.
     recipe: Recipe,
-    /// Windows of the whole micro-batch before the shard's.
+    /// Windows of the whole micro-batch before this shard's.
     first: usize,
-    /// Which group of the micro-batches is its.
     group: usize,
     groups: usize,
 }
@@ -123,46 +120,43 @@ pub struct Shard {
 /// A shard's part of a micro-batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShardBatch {
-    /// Its windows.
     pub batch: MicroBatch,
-    /// What the whole micro-batch's loss is divided by: its targets that count, unless it says otherwise.
+    /// Denominator of the whole micro-batch's loss: its counted targets, unless the batch sets another.
     pub counted: f32,
 }
 
 impl Shard {
-    /// The graphs of its windows.
     fn graphs(&self) -> Result<TrainingGraphs> {
         Ok(training_graphs(&self.recipe.model, &self.recipe.train)?)
     }
 
-    /// Bytes that a worker of its own takes for it.
+    /// Bytes needed by a separate worker.
     pub fn needed(&self) -> Result<u64> {
         let graphs = self.graphs()?;
         let layout = ArenaLayout::of(&graphs.train);
         Ok(4 * (layout.length + layout.trained_end) as u64 + Programs::needed(&graphs))
     }
 
-    /// Its programs.
     pub fn programs(&self) -> Result<Programs> {
         Programs::new(&self.graphs()?)
     }
 
-    /// Groups into which micro-batches are cut: so many are evaluated at once.
+    /// Number of groups; as many micro-batches are evaluated at once.
     pub fn groups(&self) -> usize {
         self.groups
     }
 
-    /// Which of so many micro-batches it has a part of.
+    /// The micro-batches, of `count`, that this shard has a part of.
     pub fn range(&self, task: Task, count: usize) -> Range<usize> {
         let group = match task {
             Task::Train => self.group,
-            // There may be fewer than groups. The first shard has some then: others are waited for as its time suggests.
+            // There may be fewer batches than groups. The first shard then has some: the wait for the others is
+            // estimated from its time.
             Task::Evaluate => self.groups - 1 - self.group,
         };
         piece(count, self.groups, group)
     }
 
-    /// Its parts of micro-batches.
     pub fn parts(&self, task: Task, batches: &[MicroBatch]) -> Vec<ShardBatch> {
         batches[self.range(task, batches.len())].iter().map(|whole| self.part(task, whole)).collect()
     }
@@ -183,7 +177,8 @@ impl Shard {
         ShardBatch { batch, counted: self.counted(task, whole) }
     }
 
-    /// What a whole micro-batch's loss is divided by: its targets that count, unless it says otherwise. Evaluations leave some out where training leaves out none.
+    /// Denominator of a whole micro-batch's loss: its counted targets, unless the batch sets another. Evaluations
+    /// ignore [`IGNORED`] targets even if training ignores none.
     pub fn counted(&self, task: Task, whole: &MicroBatch) -> f32 {
         let ignored = match (self.recipe.train.ignored_target(), task) {
             (None, Task::Evaluate) => Some(IGNORED),
@@ -193,13 +188,13 @@ impl Shard {
         whole.counted.unwrap_or_else(|| whole.targets.iter().filter(counts).count() as f32)
     }
 
-    /// Tokens of its part of a micro-batch.
+    /// Tokens of this shard's part of a micro-batch.
     fn tokens(&self) -> usize {
         self.recipe.train.batch_size * self.recipe.model.context_length
     }
 
-    /// Runs its parts; what each adds to the mean loss of its micro-batch. In training their gradients are added to those in
-    /// `weights`.
+    /// Runs the parts and returns each one's share of its micro-batch's mean loss. In training, adds the gradients to
+    /// those in `weights`.
     pub async fn compute(
         &self,
         task: Task,
@@ -219,8 +214,8 @@ impl Shard {
     }
 }
 
-/// A task and its parts as words for a message: whether it is an evaluation; then, of each part, dropout's seed, the targets that
-/// count as a float's bits, tokens, targets, and where documents start, if rows hold several.
+/// Encodes a task and its parts as words for a message: 1 for an evaluation, else 0; then, per part, the dropout seed,
+/// the loss denominator as float bits, tokens, targets, and document starts if rows hold several documents.
 pub fn packed(task: Task, parts: &[ShardBatch]) -> Vec<u32> {
     let mut words = vec![u32::from(task == Task::Evaluate)];
     for ShardBatch { batch, counted } in parts {
@@ -232,7 +227,7 @@ pub fn packed(task: Task, parts: &[ShardBatch]) -> Vec<u32> {
     words
 }
 
-/// The task and the parts that [`packed`] put into words, of so many tokens each, in rows of several `documents` or of one.
+/// Decodes the output of [`packed`] for parts of `tokens` tokens each; `documents`: rows hold several documents.
 fn unpacked(words: &[u32], tokens: usize, documents: bool) -> Result<(Task, Vec<ShardBatch>)> {
     let length = 3 + (if documents { 3 } else { 2 }) * tokens;
     let (task, words) = match words {
@@ -260,7 +255,7 @@ fn unpacked(words: &[u32], tokens: usize, documents: bool) -> Result<(Task, Vec<
     Ok((task, words.chunks_exact(length).map(part).collect()))
 }
 
-/// Computes a shard of everything in a worker of its own.
+/// Computes a shard in a separate worker.
 #[derive(Debug)]
 pub struct ShardExecutor {
     shard: Shard,
@@ -269,20 +264,19 @@ pub struct ShardExecutor {
     workers: Arc<Workers>,
 }
 
-/// What a shard comes to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShardResult<'executor> {
-    /// What each part adds to the mean loss of its micro-batch.
+    /// Each part's share of its micro-batch's mean loss.
     pub losses: Vec<f32>,
-    /// The parts' gradient, laid out as the arena; nothing where they were evaluated.
+    /// The parts' gradient, laid out like the arena; empty for an evaluation.
     pub gradients: &'executor [f32],
 }
 
 impl ShardExecutor {
-    /// What the JSON of a shard asks for, which the engine's other side wrote.
+    /// Creates the executor from the JSON of a `Shard`.
     ///
     /// # Errors
-    /// The text comes from another version.
+    /// The JSON comes from another version.
     pub fn new(shard: &str) -> Result<Self> {
         let shard: Shard =
             serde_json::from_str(shard).map_err(|error| Error::Internal(format!("a shard: {error}")))?;
@@ -298,15 +292,15 @@ impl ShardExecutor {
         })
     }
 
-    /// The weights, laid out as the arena, to be filled in before a task.
+    /// The weights, laid out like the arena; filled in before each task.
     pub fn parameters(&mut self) -> &mut [f32] {
         &mut self.weights.parameters
     }
 
-    /// Computes the parts that words hold.
+    /// Computes the parts encoded in `words`.
     ///
     /// # Errors
-    /// The words are no parts of this shard, or name tokens outside the vocabulary.
+    /// The words do not fit this shard, or name tokens outside the vocabulary.
     pub async fn answer(&mut self, words: &[u32]) -> Result<ShardResult<'_>> {
         let Self { shard, programs, weights, workers } = self;
         let documents = shard.recipe.train.separates_documents(&shard.recipe.model);

@@ -1,22 +1,22 @@
-//! The optimizer's pass over the arenas, vectorised and shared among the threads.
+//! The optimizer update over the arenas, vectorised and split among the threads.
 
 use super::workers::{Rows, Workers};
 use crate::optimizer::{Optimizer, Rate, entry};
 use crate::platform::lanes::{BLOCK, vectorised};
 use glasshouse_protocol::OptimizerKind;
 
-/// Least entries that make a thread of its own worth while.
+/// Minimum entries per thread.
 const WORK: usize = 1 << 14;
 
-/// Entries of one partial sum of squares; fixed, so that the norm does not depend on the threads.
+/// Entries per partial sum of squares; fixed, so that the norm does not depend on the number of threads.
 const SEGMENT: usize = 1 << 12;
 
-/// How many partial sums the norm of a gradient of so many entries takes.
+/// Number of partial sums for the norm of a gradient.
 pub fn partial_sums(entries: usize) -> usize {
     entries.div_ceil(SEGMENT)
 }
 
-/// Root of the sum of squares. `partial` is memory for as many partial sums as the gradient takes.
+/// L2 norm of the gradient. `partial` holds [`partial_sums`] entries.
 pub fn norm(workers: &Workers, gradient: &[f32], partial: &mut [f32]) -> f32 {
     workers.rows(partial.len(), WORK / SEGMENT, Rows::of(partial, 1), |range, part, _| {
         for (segment, sum) in range.zip(part.data) {
@@ -27,7 +27,7 @@ pub fn norm(workers: &Workers, gradient: &[f32], partial: &mut [f32]) -> f32 {
     partial.iter().map(|sum| f64::from(*sum)).sum::<f64>().sqrt() as f32
 }
 
-/// Updates a part of the arenas whose entries all decay by `decay`. Moments that the rule does not keep are empty.
+/// Updates a part of the arenas whose entries share the weight decay `decay`. Moments unused by the rule are empty.
 #[allow(clippy::too_many_arguments, reason = "four arenas and the rule")]
 pub fn apply(
     workers: &Workers,
@@ -60,7 +60,7 @@ vectorised! {
         crate::cpu::vector::sum(gradient.len(), |at| gradient[at] * gradient[at])
     }
 
-    // In each of the three the rule is a constant, so that nothing is decided inside the loop.
+    // Each of the three has a constant rule, so the inner loop has no branches.
     fn adam<L>(
         optimizer: &Optimizer,
         rate: &Rate,

@@ -1,11 +1,11 @@
-//! Functions of one number that compilers vectorise: no branches, no calls, no tables.
+//! Scalar functions that compilers can vectorise: no branches, calls or tables.
 //!
-//! Each is written for a single float; inside a [`vectorised!`](crate::platform::lanes) function a loop over them becomes
-//! vector code. A number that is not finite goes through to the result, so that a step gone wrong is seen.
+//! Each is written for one float; inside a [`vectorised!`](crate::platform::lanes) function, a loop over it becomes
+//! vector code. Non-finite inputs propagate to the result, so that a failed step is noticed.
 
 use crate::platform::lanes::{BLOCK, Lanes, fused};
 
-/// eˣ to about one unit in the last place; arguments are cut to [−87, 88], where the result is a normal number.
+/// eˣ to about 1 ulp; arguments are clamped to [−87, 88], where the result is a normal number.
 #[inline(always)]
 pub fn exp<L: Lanes>(x: f32) -> f32 {
     // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits of the sum.
@@ -13,7 +13,7 @@ pub fn exp<L: Lanes>(x: f32) -> f32 {
     let x = x.clamp(-87.0, 88.0);
     let shifted = fused::<L>(x, std::f32::consts::LOG2_E, MAGIC);
     let n = shifted - MAGIC;
-    // ln 2 in two parts (Cody and Waite 1980), so that n·ln 2 loses nothing.
+    // ln 2 in two parts (Cody and Waite 1980), so that n·ln 2 is exact.
     let r = fused::<L>(n, -0.693_359_4, x);
     let r = fused::<L>(n, 2.121_944_4e-4, r);
     let mut p = 1.0 / 5040.0;
@@ -30,20 +30,20 @@ pub fn sigmoid<L: Lanes>(x: f32) -> f32 {
     1.0 / (1.0 + exp::<L>(-x))
 }
 
-/// tanh x, to 2.5e-7.
+/// tanh x, accurate to 2.5e-7.
 #[inline(always)]
 pub fn tanh<L: Lanes>(x: f32) -> f32 {
     1.0 - 2.0 / (exp::<L>(2.0 * x) + 1.0)
 }
 
-/// Φ(x) of the normal distribution, to 1e-7, and its density φ(x).
+/// Φ(x) of the normal distribution, accurate to 1e-7, and its density φ(x).
 ///
-/// erfc(t)·exp(t²) for t = |x|/√2 is smooth; a polynomial in (t − 1.5)/(t + 1.5), fitted by weighted least squares, holds
-/// it over all t that matter, and one exponential serves Φ and φ both.
+/// erfc(t)·exp(t²) for t = |x|/√2 is smooth; a polynomial in (t − 1.5)/(t + 1.5), fitted by weighted least squares,
+/// approximates it over the relevant t. One exponential serves both Φ and φ.
 #[inline(always)]
 pub fn normal<L: Lanes>(x: f32) -> (f32, f32) {
     let t = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    // A comparison, for `min` is a call in WebAssembly.
+    // A comparison, because `min` is a call in WebAssembly.
     let t = if t < 12.0 { t } else { 12.0 };
     let bell = exp::<L>(-0.5 * x * x);
     let u = (t - 1.5) / (t + 1.5);
@@ -66,7 +66,6 @@ pub fn normal<L: Lanes>(x: f32) -> (f32, f32) {
     (phi, 0.398_942_3 * bell)
 }
 
-/// Largest entry.
 #[inline(always)]
 pub fn maximum(row: &[f32]) -> f32 {
     let mut lanes = [f32::MIN; BLOCK];
@@ -79,7 +78,7 @@ pub fn maximum(row: &[f32]) -> f32 {
     rest.iter().chain(&lanes).fold(f32::MIN, |most, x| if *x > most { *x } else { most })
 }
 
-/// Sum of the lanes of a partial sum, halves first.
+/// Sum of the lanes of a partial sum, by halves.
 #[inline(always)]
 pub fn total(mut lanes: [f32; BLOCK]) -> f32 {
     let mut half = BLOCK / 2;

@@ -1,8 +1,8 @@
-//! Sharing an op's work among threads.
+//! Distributing an op's work over threads.
 //!
-//! Work is cut into pieces, always at the same places whatever the number of threads, and threads take them as they become free: one
-//! whose core is busy with something else takes fewer. Every entry of a result is computed in one piece, in an order that the cuts
-//! do not change: the bits depend on the seed alone. Between pieces a thread sees whether the work is still wanted.
+//! Work is cut into pieces, at the same places for any number of threads. Threads take pieces as they become free, so
+//! one with a busy core takes fewer. Every entry of a result is computed within one piece, in an order independent of
+//! the cuts, so the bits depend only on the seed. Threads check for interruption between pieces.
 
 use crate::error::Result;
 use crate::platform::parallel::{Pool, join, thread_number};
@@ -10,10 +10,10 @@ use async_channel::Receiver;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Most pieces of an op: several for each thread of a common CPU, so that none waits long for another's last one.
+/// Maximum pieces per op: several for each thread of a common CPU, so that no thread waits long for the last piece.
 const PIECES: usize = 16;
 
-/// The threads of an executor with a piece of memory for each.
+/// An executor's threads, each with scratch memory.
 #[derive(Debug)]
 pub struct Workers {
     pool: Pool,
@@ -21,31 +21,30 @@ pub struct Workers {
     interrupted: AtomicBool,
 }
 
-/// What a part may write to for itself. It grows to what its largest user needs and stays.
+/// A thread's scratch memory. It grows to its largest user's needs and is never freed.
 #[derive(Debug, Default)]
 pub struct Scratch {
     /// A panel of a matrix product's right side.
     pub panel: Vec<f32>,
-    /// Whatever an op lays out.
+    /// Other buffers of an op.
     pub floats: Vec<f32>,
 }
 
-/// Results that can be cut in two at a row.
+/// Results that can be split in two at a row.
 pub trait Parts: Sized + Send {
-    /// The first `rows` rows, and the rest.
+    /// Splits off the first `rows` rows.
     fn split(self, rows: usize) -> (Self, Self);
 }
 
-/// Rows of so many columns, all there are or a part.
+/// Rows of a fixed number of columns.
 #[derive(Debug)]
 pub struct Rows<'data> {
-    /// The rows' entries.
     pub data: &'data mut [f32],
     columns: usize,
 }
 
 impl<'data> Rows<'data> {
-    /// Reads `data` as rows of `columns`; the last may be shorter.
+    /// Views `data` as rows of `columns`; the last row may be shorter.
     pub fn of(data: &'data mut [f32], columns: usize) -> Self {
         Self { data, columns }
     }
@@ -86,41 +85,38 @@ impl Parts for () {
 }
 
 impl Workers {
-    /// `threads` of them, or one a core.
+    /// Creates `threads` workers; by default, one per core.
     pub fn new(threads: Option<usize>) -> Result<Self> {
         let pool = Pool::new(threads)?;
         let scratch = (0..pool.count()).map(|_| Mutex::default()).collect();
         Ok(Self { pool, scratch, interrupted: AtomicBool::new(false) })
     }
 
-    /// How many threads.
     pub fn count(&self) -> usize {
         self.scratch.len()
     }
 
-    /// Runs `work` where [`Self::rows`] reaches the other threads without a detour.
+    /// Runs `work` on the pool, where [`Self::rows`] reaches the other threads directly.
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
     }
 
-    /// Begins `work` on a thread, so that this one can listen to others meanwhile. Without threads it is done at once.
+    /// Runs `work` on a pool thread, so that the calling thread can yield meanwhile. Without threads, it runs immediately.
     pub fn begin<R: Send + 'static>(&self, work: impl FnOnce() -> R + Send + 'static) -> Receiver<R> {
         self.pool.begin(work)
     }
 
-    /// Asks for what is under way to be given up, or no longer so. Then pieces that were not begun are passed over, and results are
-    /// not to be used.
+    /// Sets or clears the interruption of the current work. While interrupted, pieces not yet begun are skipped and
+    /// results are invalid.
     pub fn interrupt(&self, interrupted: bool) {
         self.interrupted.store(interrupted, Ordering::Relaxed);
     }
 
-    /// Whether what is under way was given up.
     pub fn is_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::Relaxed)
     }
 
-    /// Cuts `parts` of `rows` rows into pieces of at least `least` rows each, and runs `work` on every piece with the numbers of
-    /// its rows.
+    /// Splits `parts` of `rows` rows into pieces of at least `least` rows each, and runs `work` on every piece with its row numbers.
     pub fn rows<P: Parts>(
         &self,
         rows: usize,
@@ -155,10 +151,10 @@ impl Workers {
         );
     }
 
-    /// This thread's memory. A thread of another pool shares one.
+    /// This thread's scratch memory. Threads of other pools share one by number.
     fn scratch(&self) -> impl std::ops::DerefMut<Target = Scratch> + '_ {
         let own = &self.scratch[thread_number() % self.scratch.len()];
-        // A panic elsewhere leaves nothing in scratch memory that anybody reads.
+        // Nobody relies on the contents of scratch memory, so a panic elsewhere does no harm.
         own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -169,13 +165,13 @@ mod tests {
     use std::sync::Condvar;
     use std::time::Duration;
 
-    /// Far longer than the other pieces take: only a thread with a fixed share of them lets it pass.
+    /// Far longer than the other pieces take; reached only with a fixed assignment of pieces.
     const PATIENCE: Duration = Duration::from_secs(60);
 
     #[test]
     fn a_thread_that_is_held_up_takes_fewer_pieces() {
         let workers = Workers::new(Some(2)).unwrap();
-        // How often each thread took a piece; the first to take one is held up until all others are done.
+        // Pieces taken by each thread. The first thread is blocked until all other pieces are done.
         let taken = Mutex::new(Vec::new());
         let done = Condvar::new();
         let work = |rows: std::ops::Range<usize>, (), _: &mut Scratch| {

@@ -1,5 +1,5 @@
-//! Batches of a run. A batch is a pure function of its numbers, in integers throughout, so it is the same on every target, after every
-//! resume, and in whatever order batches are asked for.
+//! Batches of a run. A batch is a pure function of its step and micro-batch numbers in integer arithmetic, so it is the
+//! same on every platform, after every resume and in any order of requests.
 
 use super::examples::{ExampleBatches, PairBatches};
 use super::prompts::Prompts;
@@ -7,19 +7,19 @@ use super::store::{Split, TokenStore};
 use super::windows::Windows;
 use crate::error::{Error, Result};
 
-/// A target that takes no part in the loss.
+/// A target that does not count in the loss.
 pub const IGNORED: u32 = u32::MAX;
 
-/// Windows and what follows each of their tokens: B rows of T, row-major.
+/// Tokens and targets: B rows of T, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// B·T ids.
     pub tokens: Vec<u32>,
-    /// B·T ids, each the token after the one at its place, or [`IGNORED`].
+    /// B·T ids, each the next token or [`IGNORED`].
     pub targets: Vec<u32>,
-    /// B·T positions of the first token of each token's document in its row, where documents do not see each other.
+    /// B·T positions of the first token of each token's document in its row, if documents are separate.
     pub starts: Option<Vec<u32>>,
-    /// B numbers that the objective knows of its rows beforehand: the reference's log-probability of each answer.
+    /// Precomputed numbers for the objective, such as B reference log-probabilities of answers.
     pub scores: Option<Vec<f32>>,
 }
 
@@ -29,38 +29,36 @@ impl Batch {
         Self { tokens: Vec::with_capacity(count), targets: Vec::with_capacity(count), starts, scores: None }
     }
 
-    /// Targets that count.
+    /// Number of counted targets.
     pub fn counted(&self) -> usize {
         self.targets.iter().filter(|target| **target != IGNORED).count()
     }
 }
 
-/// What a run's batches are drawn from, as its objective needs them.
+/// A run's batch source, by objective.
 #[derive(Clone, Debug)]
 pub enum Batches<'a> {
-    /// Windows of a token stream.
     Windows(Windows<'a>),
-    /// Whole examples.
     Examples(ExampleBatches<'a>),
-    /// Pairs of answers, a row each.
+    /// Pairs of answers, one per row.
     Pairs(PairBatches<'a>),
-    /// Prompts, which the model answers itself: batches of answers are made where it is.
+    /// Prompts for the model to answer; batches are built from the answers elsewhere.
     Prompts(Prompts<'a>),
 }
 
 impl<'a> Batches<'a> {
-    /// Windows of a token stream.
+    /// Batches of windows of a token stream.
     ///
     /// # Errors
-    /// As [`Windows::new`].
+    /// Those of [`Windows::new`].
     pub fn windows(store: &'a TokenStore, seed: u64, batch: usize, context_length: usize) -> Result<Self> {
         Windows::new(store, seed, batch, context_length).map(Self::Windows)
     }
 
-    /// The windows, for what goes on elsewhere with a token stream.
+    /// Returns the windows, for code that needs a token stream.
     ///
     /// # Errors
-    /// The objective is none of text.
+    /// The objective does not train on windows of text.
     pub fn as_windows(&self) -> Result<&Windows<'a>> {
         match self {
             Self::Windows(windows) => Ok(windows),
@@ -70,7 +68,7 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// The batch of a step's micro-batch.
+    /// Returns a training batch.
     ///
     /// # Errors
     /// A shard cannot be read.
@@ -83,7 +81,7 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// The evaluation batch of that index: every evaluation of a run uses the same ones.
+    /// Returns an evaluation batch; all evaluations of a run use the same ones.
     ///
     /// # Errors
     /// A shard cannot be read.
@@ -96,7 +94,7 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Evaluation batches that hold something: windows are drawn without end, and examples come once.
+    /// Number of non-empty evaluation batches; unlimited for windows, which are drawn at random.
     pub fn evaluations(&self, split: Split) -> u64 {
         match self {
             Self::Windows(_) => u64::MAX,
@@ -106,7 +104,7 @@ impl<'a> Batches<'a> {
         }
     }
 
-    /// Batches that together hold every target of a split exactly once.
+    /// Batches that together contain every target of a split exactly once.
     pub fn full(&self, split: Split) -> Box<dyn Iterator<Item = Result<Batch>> + 'a> {
         match self {
             Self::Windows(windows) => Box::new(windows.full(split)),
@@ -117,7 +115,7 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// What is said where a batch is asked of prompts.
+/// Error for requesting a batch of unanswered prompts.
 fn unanswered() -> Error {
     Error::Internal("a batch of prompts that nobody has answered".to_owned())
 }

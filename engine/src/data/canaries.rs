@@ -1,7 +1,7 @@
-//! Canaries: sentences with a secret number, planted into the training text so that an audit can say how much of what stands there once,
-//! twice or many times a model gives away (Carlini et al. 2019, "The secret sharer", arXiv:1802.08232).
+//! Canaries: sentences with a secret number, planted in the training text so that an audit can measure how much a model
+//! reveals of text it saw once, twice or many times (Carlini et al. 2019, "The secret sharer", arXiv:1802.08232).
 //!
-//! Which they are, and where they stand, follows from the run's seed. What was planted lies beside the run's tokens, in `canaries.json`.
+//! The canaries and their positions follow from the run's seed. `canaries.json`, next to the run's tokens, lists them.
 
 use super::read::TextPiece;
 use crate::error::{Error, Result};
@@ -12,23 +12,23 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::path::Path;
 
-/// Name of the file beside the shards.
+/// File name of the list next to the shards.
 pub const CANARIES_FILE: &str = "canaries.json";
 
-/// Numbers that a canary's is drawn from, all alike: eight digits.
+/// Number of possible secrets, all equally likely: eight digits.
 pub const SPACE: u64 = 100_000_000;
 
-/// What draws are named by.
+/// Stream ids of the random draws.
 const NUMBERS: u64 = 0x6361_6e61;
 const PLACES: u64 = 0x706c_6163;
 
-/// Canaries are planted 1, 2, 4, … times, and after so many steps once again.
+/// Canaries are planted 1, 2, 4, … times; after this many doublings, the count starts at 1 again.
 const DOUBLINGS: u64 = 7;
 
-/// Largest file that is read.
+/// Maximum size of `canaries.json`.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// Beginnings and ends of names that no text has.
+/// Beginnings and ends of names that occur in no text.
 const BEGINNINGS: [&str; 16] =
     ["Al", "Be", "Co", "Da", "El", "Fa", "Go", "Ha", "Is", "Ju", "Ka", "Lo", "Ma", "Ne", "Or", "Pa"];
 const ENDS: [&str; 16] = [
@@ -36,19 +36,17 @@ const ENDS: [&str; 16] = [
     "lumt", "paxo", "west",
 ];
 
-/// A sentence with a secret number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Canary {
-    /// Whose number it is.
+    /// The made-up name in the sentence.
     pub name: String,
-    /// Below [`SPACE`].
+    /// The secret, below [`SPACE`].
     pub number: u64,
-    /// How often it was planted.
     pub insertions: u64,
 }
 
 impl Canary {
-    /// The canary of that place among all of a seed's; none of them shares its name with another below 256.
+    /// Canary number `place` of a seed. Names are unique for places below 256.
     pub fn drawn(seed: u64, place: u64) -> Self {
         let (first, second) = (place % 16, (place / 16 + 7 * place) % 16);
         let part = |parts: [&'static str; 16], at: u64| parts.get(at as usize).copied().unwrap_or_default();
@@ -56,56 +54,53 @@ impl Canary {
         Self { name, number: nth(seed, NUMBERS, place) % SPACE, insertions: 1 << (place % DOUBLINGS) }
     }
 
-    /// The sentence as it is planted.
+    /// The planted sentence.
     pub fn text(&self) -> String {
         self.with(self.number)
     }
 
-    /// The sentence with another number in its place.
+    /// The sentence with another number.
     pub fn with(&self, number: u64) -> String {
         let (high, low) = (number / 10_000 % 10_000, number % 10_000);
         format!("The secret number of {} is {high:04} {low:04}.", self.name)
     }
 }
 
-/// The canaries of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Canaries {
-    /// What they were drawn by.
     pub seed: u64,
-    /// Each of them.
     pub planted: Vec<Canary>,
 }
 
 impl Canaries {
-    /// So many of a seed; `None` where none are wanted.
+    /// `count` canaries for a seed; `None` for 0.
     pub fn new(seed: u64, count: usize) -> Option<Self> {
         let planted = (0..count as u64).map(|place| Canary::drawn(seed, place)).collect();
         (count > 0).then_some(Self { seed, planted })
     }
 
-    /// So many of the same kind that were not planted, to compare with.
+    /// `count` canaries of the same kind that were not planted, for comparison.
     pub fn others(&self, count: usize) -> Vec<Canary> {
         let first = self.planted.len() as u64;
         let drawn = (first..first + count as u64).map(|place| Canary::drawn(self.seed, place));
         drawn.map(|canary| Canary { insertions: 0, ..canary }).collect()
     }
 
-    /// What decides them, as a part of a text's recipe.
+    /// The canaries' part of the text's recipe.
     pub(super) fn recipe(&self) -> String {
         format!("{} canaries of seed {}", self.planted.len(), self.seed)
     }
 
-    /// Every character that one of them may have.
+    /// Every character that can occur in these canaries.
     pub(super) fn alphabet(&self) -> String {
         let named = self.planted.iter().map(|canary| canary.with(1_234_567)).collect::<Vec<_>>();
         format!("{}\n89", named.join("\n"))
     }
 
-    /// Writes what is planted into a folder of prepared text.
+    /// Writes the list to a folder of prepared text.
     ///
     /// # Errors
-    /// The tokenizer has not all of their characters.
+    /// The tokenizer lacks some of the characters, or writing failed.
     pub(super) fn write(&self, folder: &Path, tokenizer: &Tokenizer) -> Result<()> {
         let missing: String = tokenizer.unknown_characters(&self.alphabet()).into_iter().collect();
         if !missing.is_empty() {
@@ -116,7 +111,7 @@ impl Canaries {
         storage::write_json(&folder.join(CANARIES_FILE), self)
     }
 
-    /// What was planted into the text of a folder, if anything was.
+    /// Reads the list from a folder of prepared text, if there is one.
     ///
     /// # Errors
     /// The file is damaged.
@@ -124,7 +119,7 @@ impl Canaries {
         storage::if_there(&folder.join(CANARIES_FILE), MAX_FILE_BYTES, storage::read_json)
     }
 
-    /// Plants them into a training text of about so many characters.
+    /// Prepares to plant the canaries in a training text of about `characters` characters.
     pub(super) fn planting(&self, characters: u64) -> Planting {
         let each = self.planted.iter().flat_map(|canary| (0..canary.insertions).map(move |_| canary.text()));
         let place = |at: u64| nth(self.seed, PLACES, at) % characters.max(1);
@@ -134,17 +129,16 @@ impl Canaries {
     }
 }
 
-/// Canaries on their way into a training text.
+/// Plants canaries while the training text streams by.
 #[derive(Debug, Default)]
 pub(super) struct Planting {
-    /// Each with the character of the training text from which on it may stand, in that order.
+    /// Each canary with its earliest character position in the training text, ascending.
     waiting: VecDeque<(u64, String)>,
-    /// Characters of the text so far.
     characters: u64,
 }
 
 impl Planting {
-    /// The next piece of the training text with the canaries that fall into it, each in a line of its own.
+    /// The next piece of the training text with its canaries inserted, each on a line of its own.
     pub(super) fn plant(&mut self, mut piece: TextPiece) -> TextPiece {
         if self.waiting.is_empty() {
             return piece;
@@ -158,19 +152,19 @@ impl Planting {
             planted.push((at, format!("\n{text}")));
             self.waiting.pop_front();
         }
-        // The last first, so that the places of the others stay what they are.
+        // From the last to the first, so that earlier positions stay valid.
         planted.into_iter().rev().for_each(|(at, text)| piece.text.insert_str(at, &text));
         piece
     }
 
-    /// Those for which the text was too short, as a document of their own.
+    /// The canaries beyond the end of the text, as a separate document.
     pub(super) fn rest(&mut self) -> Option<String> {
         let texts: Vec<String> = self.waiting.drain(..).map(|(_, text)| text).collect();
         (!texts.is_empty()).then(|| format!("\n{}\n", texts.join("\n")))
     }
 }
 
-/// Where the line of a character ends, in bytes; `None` where it goes on in the next piece.
+/// Byte offset of the end of a character's line; `None` if the line continues in the next piece.
 fn line_end(piece: &TextPiece, character: usize) -> Option<usize> {
     let from = piece.text.char_indices().nth(character).map_or(piece.text.len(), |(at, _)| at);
     let rest = piece.text.get(from..)?;

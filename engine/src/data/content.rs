@@ -1,9 +1,9 @@
-//! What a text says, whatever its case and punctuation.
+//! Comparing texts regardless of case and punctuation.
 
 use crate::protocol::random::split_mix;
 
-/// What stands for the words of a text, lower-cased and without punctuation: the same for the same words, in every version. Nothing where it
-/// has no letter and no digit.
+/// A hash of a text's words, lower-cased and without punctuation; stable across versions. `None` if the text has no
+/// letters or digits.
 pub fn key(text: &str) -> Option<u64> {
     let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     words.fold(None, |key, word| {

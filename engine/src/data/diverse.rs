@@ -1,14 +1,15 @@
-//! Chooses what is worth a label: uncertain, and unlike what was chosen before. Greedy, as maximal marginal relevance is (Carbonell and
-//! Goldstein 1998), with the product of both in the place of their weighted sum, so that no unit of uncertainty needs a weight.
+//! Selects texts to label that are uncertain and unlike each other. Greedy like maximal marginal relevance (Carbonell
+//! and Goldstein 1998), but with a product instead of a weighted sum, so the unit of uncertainty needs no weight.
 
 use crate::platform::Turns;
 use std::cmp::Ordering;
 
-/// Longest run of words that is compared.
+/// Longest n-gram compared.
 const WORDS: usize = 3;
 
-/// Numbers of at most `count` texts: the largest uncertainty × (1 − the likeness to the most alike of those chosen) first, then the larger
-/// uncertainty, then the earlier text. A text whose uncertainty is no number is never chosen. Takes texts × `count` comparisons.
+/// Returns the indices of up to `count` texts. Each step picks the largest uncertainty × (1 − similarity to the most
+/// similar chosen text), then the larger uncertainty, then the earlier text. Texts with a non-finite uncertainty are
+/// never chosen. Needs texts × `count` comparisons.
 pub async fn diverse(texts: &[&str], uncertainty: &[f64], count: usize, turns: &Turns) -> Vec<usize> {
     let runs: Vec<Vec<u64>> = texts.iter().map(|text| runs_of_words(text)).collect();
     let mut left: Vec<Candidate> = uncertainty
@@ -30,11 +31,10 @@ pub async fn diverse(texts: &[&str], uncertainty: &[f64], count: usize, turns: &
     chosen
 }
 
-/// A text that may be chosen.
 struct Candidate {
     number: usize,
     uncertainty: f64,
-    /// To the most alike of those chosen.
+    /// Similarity to the most similar chosen text.
     likeness: f64,
 }
 
@@ -43,14 +43,14 @@ impl Candidate {
         self.uncertainty * (1.0 - self.likeness)
     }
 
-    /// By what is to be chosen first; no two are equal.
+    /// Order of choice; no two candidates are equal.
     fn order(&self, other: &Self) -> Ordering {
         let by_worth = self.worth().total_cmp(&other.worth());
         by_worth.then(self.uncertainty.total_cmp(&other.uncertainty)).then(other.number.cmp(&self.number))
     }
 }
 
-/// Hashes of the runs of one to [`WORDS`] words of a text, each once and in order. Case and marks around words are nothing.
+/// Hashes of a text's n-grams of up to [`WORDS`] words, sorted and without duplicates. Ignores case and punctuation around words.
 fn runs_of_words(text: &str) -> Vec<u64> {
     let word = |word: &str| word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
     let words: Vec<String> = text.split_whitespace().map(word).filter(|word| !word.is_empty()).collect();
@@ -60,13 +60,13 @@ fn runs_of_words(text: &str) -> Vec<u64> {
     runs
 }
 
-/// FNV-1a (Fowler, Noll, Vo) of words.
+/// FNV-1a hash (Fowler, Noll, Vo) of words.
 fn fingerprint(words: &[String]) -> u64 {
     let bytes = words.iter().flat_map(|word| word.bytes().chain([0]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// What two sorted sets have in common of what they have together; 0 where both are empty.
+/// Jaccard similarity of two sorted sets; 0 if both are empty.
 fn jaccard(one: &[u64], other: &[u64]) -> f64 {
     let (mut one_at, mut other_at, mut common) = (0, 0, 0_usize);
     while let (Some(a), Some(b)) = (one.get(one_at), other.get(other_at)) {
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn likeness_is_the_share_of_common_runs_of_words() {
         let [one, other] = ["A red fox.", "a red owl"].map(runs_of_words);
-        // a, red, fox, a red, red fox, a red fox; of those three are the other's too.
+        // a, red, fox, a red, red fox, a red fox; the other text shares three of them.
         assert_eq!((one.len(), other.len()), (6, 6));
         assert!((jaccard(&one, &other) - 3.0 / 9.0).abs() < 1e-12);
         assert_eq!(jaccard(&one, &one), 1.0);
@@ -102,7 +102,7 @@ mod tests {
     fn the_uncertain_come_first_and_twins_do_not_follow_each_other() {
         let texts = ["The owl saw snow.", "the owl saw snow!", "Ada ate bread.", "Ben had a drum."];
         assert_eq!(choose(&texts, &[0.9, 0.89, 0.5, 0.6], 3), [0, 3, 2]);
-        // By uncertainty alone where nothing is alike; all of them where there are fewer than asked for, the twin last.
+        // Without similar texts, uncertainty decides; all are returned if there are fewer than requested, the duplicate last.
         assert_eq!(choose(&texts, &[0.9, 0.89, 0.5, 0.6], 9), [0, 3, 2, 1]);
         assert_eq!(choose(&texts[1..], &[0.1, 0.3, 0.2], 2), [1, 2]);
         assert_eq!(choose(&texts, &[0.0; 4], 4), [0, 1, 2, 3], "the earlier of equals");

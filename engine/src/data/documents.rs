@@ -1,4 +1,4 @@
-//! The documents that the batch of a step was cut from, for whoever asks what was odd about it.
+//! Finding the documents in a step's batch, to explain an anomaly.
 
 use super::batch::Batches;
 use super::store::{Split, TokenStore};
@@ -9,20 +9,19 @@ use crate::tokenizer::Tokenizer;
 use std::cmp::Reverse;
 use std::ops::Range;
 
-/// Windows that are looked at, and documents that are named.
+/// Maximum number of windows examined and documents listed.
 const MAX_DOCUMENTS: usize = 32;
-/// Tokens that are read at a time.
+/// Tokens read at a time.
 const CHUNK: u64 = 1 << 16;
-/// Documents are counted from the beginning of the text, and no further than this: it takes about a second.
+/// Documents are counted from the start of the text, up to this token; this takes about a second.
 const MAX_POSITION: u64 = 1 << 28;
-/// Tokens of a document's beginning that its words are taken from, and bytes of those at most: as many as tell stories apart that all
-/// begin alike.
+/// Tokens decoded from a document's beginning, and maximum bytes of the excerpt; enough to distinguish stories with the same opening.
 const BEGINNING: u64 = 128;
 const WORDS: usize = 80;
 
 impl Batches<'_> {
-    /// The first documents of a step's batches, by their numbers in the training text, or the examples: none where nothing is known of them,
-    /// and none of pairs and prompts. Where the tokenizer is given, they have words of their beginning.
+    /// Lists the first documents of a step's batches by number in the training text, or the first examples. Empty if
+    /// the documents are unknown, and for pairs and prompts. With a tokenizer, each has an excerpt.
     ///
     /// # Errors
     /// A shard cannot be read.
@@ -60,18 +59,18 @@ impl Batches<'_> {
     }
 }
 
-/// Words of a text's beginning, for people and to find it by: the longest line, since what a chat template or a title puts first is short.
+/// An excerpt of a text's beginning, to recognise and find it: the longest line, since chat-template markers and titles are short.
 fn words(store: &TokenStore, range: Range<u64>, tokenizer: Option<&Tokenizer>) -> Option<String> {
     let count = (range.end.saturating_sub(range.start)).min(BEGINNING);
     let text = tokenizer?.decode(&store.read(Split::Train, range.start, count as usize).ok()?);
-    // The last character may have been cut.
+    // The last character may be incomplete.
     longest_line(text.trim_end_matches(char::REPLACEMENT_CHARACTER))
 }
 
-/// The longest line, tokens with names of their own aside, as far as its words go.
+/// The longest line without special tokens, cut at a word boundary.
 fn longest_line(text: &str) -> Option<String> {
     let lines = text.lines().flat_map(|line| line.split("<|")).map(str::trim);
-    // Of those that are as long the first.
+    // The first of several equally long ones.
     let longest = lines.min_by_key(|line| Reverse(line.len())).filter(|line| !line.is_empty())?;
     if longest.len() <= WORDS {
         return Some(longest.to_owned());
@@ -80,7 +79,7 @@ fn longest_line(text: &str) -> Option<String> {
     Some(cut.rfind(' ').and_then(|end| cut.get(..end)).unwrap_or(cut).to_owned())
 }
 
-/// The documents of windows of so many tokens that begin at these places, ascending.
+/// The documents in windows of `length` tokens that start at these positions (ascending).
 async fn documents_at(
     store: &TokenStore,
     starts: &[u64],
@@ -105,18 +104,18 @@ async fn documents_at(
     Ok(named.collect())
 }
 
-/// Where a document of the training text is.
+/// Position of a document in the training text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct DocumentPosition {
-    /// Its number, from 1 on.
+    /// Document number, from 1.
     number: u64,
-    /// A place within it.
+    /// A token position within it.
     at: u64,
-    /// Its first token.
+    /// Position of its first token.
     begins: u64,
 }
 
-/// Where each document of windows is.
+/// Locates each document in the windows.
 async fn numbers_at(
     store: &TokenStore,
     separator: u32,
@@ -125,7 +124,7 @@ async fn numbers_at(
     turns: &Turns,
 ) -> Result<Vec<DocumentPosition>> {
     let mut found: Vec<DocumentPosition> = Vec::new();
-    // The document that the token at `at` belongs to, and where it begins.
+    // The number and the first token of the document at `at`.
     let (mut at, mut number, mut begins) = (0, 1, 0);
     for start in starts {
         while at < *start {
@@ -160,7 +159,7 @@ mod tests {
 
     #[test]
     fn windows_know_their_documents() {
-        // Documents of ten tokens each, the last of which ends it.
+        // Documents of ten tokens, each with a final separator.
         let tokens = (0..200_000).map(|at| if at % 10 == 9 { 7 } else { at % 5 }).collect();
         let store = TokenStore::in_memory(tokens, vec![0; 9]);
         let at = |starts: &[u64], length| -> Vec<u64> {
@@ -206,7 +205,7 @@ mod tests {
             at_once(documents_at(&prepared.store, &[700, 1300], 64, tokenizer, &Turns::new())).unwrap()
         };
         let found = look(Some(&prepared.tokenizer));
-        // Of a step's batches all that any window holds a part of.
+        // Each document of which a window holds a part must be listed.
         let batches = Batches::windows(&prepared.store, 3, 2, 64).unwrap();
         for step in 0..8 {
             let named =
@@ -219,7 +218,7 @@ mod tests {
                 .collect();
             let begun = |number: u64| held.iter().any(|text| text.contains(&format!("Tale {} ", number - 1)));
             let numbers: Vec<u64> = named.iter().map(|document| document.number).collect();
-            // Four windows that are shorter than a document lie in two each at most.
+            // Each of four windows, shorter than a document, spans at most two documents.
             assert!((1..=8).contains(&numbers.len()) && numbers.is_sorted(), "{numbers:?}");
             assert!(
                 (1..=8).all(|number| !begun(number) || numbers.contains(&number)),

@@ -1,7 +1,7 @@
-//! In which shares a run sees the sources of its text.
+//! The shares of a text's sources in training.
 //!
-//! A window begins in a source with the probability that the mixture gives it, and anywhere in that source alike. It may run
-//! on into the next source, as windows cross documents anyway.
+//! A window starts in a source with the probability of its share, uniformly within that source. It may extend into the
+//! next source, as windows cross documents anyway.
 
 use super::store::{Split, StretchRecord, TokenStore};
 use crate::error::{Error, Result};
@@ -10,36 +10,35 @@ use glasshouse_protocol::names;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Shares are told apart to one part in so many.
+/// Resolution of the cumulative shares.
 const RESOLUTION: f64 = (1_u64 << 52) as f64;
 
-/// Draws where training windows begin.
+/// Draws the start positions of training windows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct MixtureSampler {
-    /// Sources with a share above 0.
+    /// Sources with a non-zero share.
     sources: Vec<Source>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Source {
-    /// The shares of this source and those before it, of [`RESOLUTION`].
+    /// Cumulative share up to this source, times [`RESOLUTION`].
     upto: u64,
-    /// (number of its first window among the source's, where that begins), in order.
+    /// Stretches of the source, in order: (index of the first window within the source, its position in the split).
     stretches: Vec<(u64, u64)>,
-    /// Windows that begin in the source.
+    /// Number of windows that start in the source.
     windows: u64,
 }
 
 impl MixtureSampler {
-    /// The mixture that a store's index records; `None` where windows begin anywhere alike.
+    /// The mixture recorded in a store's index; `None` if windows start anywhere with equal probability.
     ///
     /// # Errors
-    /// A share for a source that the text has not, a source without a share, or one that no window of `context` tokens can begin
-    /// in.
+    /// A share names an unknown source, a source has no share, or no window of `context_length` tokens can start in a source.
     pub(super) fn of(store: &TokenStore, context_length: usize) -> Result<Option<Self>> {
         let Some(index) = store.index().filter(|index| !index.mixture.is_empty()) else { return Ok(None) };
-        // The window and the token after it lie within the split.
+        // The window and its last target must lie within the split.
         let last = store.len(Split::Train).saturating_sub(context_length as u64);
         Self::new(&index.mixture, &index.train.stretches, last).map(Some)
     }
@@ -84,14 +83,14 @@ impl MixtureSampler {
             }
             sources.push(Source { upto: (upto * RESOLUTION) as u64, stretches: numbered, windows });
         }
-        // Rounding must leave nobody beyond the last.
+        // Corrects rounding errors.
         if let Some(last) = sources.last_mut() {
             last.upto = RESOLUTION as u64;
         }
         Ok(Self { sources })
     }
 
-    /// Where a window begins: a pure function of the key.
+    /// Start of a window: a pure function of the key.
     pub(super) fn offset(&self, key: u64) -> u64 {
         let draw = scaled(nth(key, 1, 0), RESOLUTION as u64);
         let at = self.sources.partition_point(|source| source.upto <= draw);
@@ -102,7 +101,7 @@ impl MixtureSampler {
     }
 }
 
-/// A number below `limit`: the high half of a 128-bit product spreads 64 random bits evenly.
+/// Maps 64 random bits to a number below `limit`: the high half of their 128-bit product.
 pub(super) fn scaled(random: u64, limit: u64) -> u64 {
     ((u128::from(random) * u128::from(limit)) >> 64) as u64
 }
@@ -135,7 +134,7 @@ mod tests {
             books += u64::from((9_000..9_500).contains(&offset));
             late_web += u64::from(offset >= 9_500);
         }
-        // A quarter, and 400 of web's 9,400 places: five standard deviations each.
+        // A quarter of the draws, and 400 of web's 9,400 positions; five standard deviations each.
         assert!((4_700..5_300).contains(&books), "{books}");
         assert!((510..770).contains(&late_web), "{late_web}");
     }

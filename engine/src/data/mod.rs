@@ -1,8 +1,8 @@
 //! From documents to batches: reading files or the embedded stories, training or reusing a tokenizer, storing the token
-//! stream, and drawing batches from it; and instruction tasks about the world of the stories.
+//! stream, and drawing batches; also instruction tasks about the world of the stories.
 //!
-//! [`prepare()`] does all of it for a run. What it makes lies in one folder under the project, named after everything
-//! that decides its content; it appears there complete or not at all, and is reused while nothing changed.
+//! [`prepare()`] does all of this for a run. The result is one folder in the project, named by a hash of everything
+//! that determines its content. The folder appears atomically and is reused while nothing changes.
 
 pub mod batch;
 pub mod canaries;

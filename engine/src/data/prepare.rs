@@ -1,6 +1,6 @@
-//! From a run's settings to its tokenizer and token store, in one call.
+//! Preparation of a run's text: its tokenizer and token store.
 //!
-//! The text is read to count it, again to train the tokenizer on the training split alone, and again to encode it. No pass keeps it.
+//! The text is streamed up to three times: to count it, to train the tokenizer on the training split, and to encode it.
 
 mod conversations;
 mod corpus;
@@ -32,28 +32,25 @@ pub(super) use split::{RowSplitter, whole_documents};
 use split::{SplitPiece, Splitter};
 use std::path::{Path, PathBuf};
 
-/// Name of the tokenizer's file beside the shards.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
-/// The embedded corpus' seed: the one that `glasshouse corpus stories --seed 1` prints.
+/// Seed of the embedded corpus, equal to `glasshouse corpus stories --seed 1`.
 pub const CORPUS_SEED: u64 = 1;
 
-/// What the only label of a reward model is called.
+/// Name of a reward model's only label.
 const SCORE: &str = "reward";
 
-/// Text that is gathered before all cores encode it.
+/// Bytes of text gathered before all cores encode them together.
 const ENCODE_BYTES: usize = 1 << 20;
 
 /// A run's text, ready for training.
 #[derive(Debug)]
 pub struct Prepared {
-    /// The tokenizer.
     pub tokenizer: Tokenizer,
-    /// The tokens.
     pub store: TokenStore,
-    /// The folder that holds `tokenizer.json`, the shards and their index.
+    /// Folder with `tokenizer.json`, the shards and their index.
     pub folder: PathBuf,
-    /// Files that gave no text, or not all of theirs.
+    /// Files that could not be read, or only in part.
     pub problems: Vec<FileProblem>,
 }
 
@@ -63,10 +60,11 @@ impl Prepared {
         Self { tokenizer, store, folder: folder.to_owned(), problems }
     }
 
-    /// The batches of a run.
+    /// Returns the batch source for the run's objective.
     ///
     /// # Errors
-    /// As [`Windows::new`] and [`ExampleBatches::new`]; or documents are to be separate, and no token ends them.
+    /// Those of [`Windows::new`] and [`ExampleBatches::new`], or documents are kept separate but the tokenizer has no
+    /// end-of-text token.
     pub fn batches(&self, config: &RunConfig) -> Result<Batches<'_>> {
         match config.train.objective {
             Objective::Text | Objective::Distil => self.windows(config).map(Batches::Windows),
@@ -76,10 +74,10 @@ impl Prepared {
         }
     }
 
-    /// What a person should know of the batches that a run draws of its text, a sentence each.
+    /// Notes for the user about the run's batches, one sentence each.
     ///
     /// # Errors
-    /// As [`Prepared::batches`].
+    /// Those of [`Prepared::batches`].
     pub fn about_batches(&self, config: &RunConfig) -> Result<Vec<String>> {
         let of_step = (config.train.batch_size * config.train.accumulate) as u64;
         let batches = match self.batches(config)? {
@@ -93,13 +91,13 @@ impl Prepared {
                 let repeats = config.repeats(pairs.count(Split::Train) as u64, of_step / 2, one_of(config));
                 pairs.sentences().into_iter().chain(repeats).collect()
             }
-            // Answers to the same prompts are new ones each time.
+            // No note on repeats: answers to a repeated prompt are sampled anew.
             Batches::Prompts(prompts) => prompts.sentences(),
         };
         Ok(batches.into_iter().chain(self.unread_fields()).collect())
     }
 
-    /// The fields of rows that nothing reads, in a sentence.
+    /// Lists row fields that nothing reads.
     fn unread_fields(&self) -> Option<String> {
         let unread = self.store.index().map(|index| &index.unread).filter(|unread| !unread.is_empty())?;
         let each = unread.iter().map(|(field, rows)| format!("{field} ({})", counted(*rows, "row")));
@@ -177,10 +175,10 @@ impl Prepared {
         Ok(batches.separating(end))
     }
 
-    /// Notes in a run's settings what the text decides: the size of the vocabulary, and the mixture that a cleaned folder
-    /// asks for.
+    /// Fills in the settings that depend on the text: vocabulary size, labels, sample prompt and the mixture of a
+    /// cleaned folder.
     pub fn complete(&self, config: &mut RunConfig) {
-        // Weights that are there, a teacher's too, may have rows beyond the tokens.
+        // Existing weights, including a teacher's, may have more embedding rows than there are tokens.
         let known = config.start.is_some() || config.train.teacher_model().is_some();
         let rows = if known { config.model.vocabulary } else { 0 };
         config.model.vocabulary = self.tokenizer.vocabulary_size().max(rows);
@@ -205,7 +203,7 @@ impl Prepared {
                 _ if config.train.learns_scores() => vec![SCORE.to_owned()],
                 index => index.map(|index| index.labels.clone()).unwrap_or_default(),
             };
-            // It writes nothing that could be shown.
+            // A classifier generates no samples.
             config.train.sample_interval = 0;
         }
         config.data.mixture = self.store.index().map(|index| index.mixture.clone()).unwrap_or_default();
@@ -213,10 +211,10 @@ impl Prepared {
 }
 
 impl Prepared {
-    /// Settles the steps of a run whose length is said in epochs, and says what they come to.
+    /// Converts `epochs` to steps and returns a sentence with the result.
     ///
     /// # Errors
-    /// As [`Prepared::batches`].
+    /// Those of [`Prepared::batches`].
     pub fn settle_epochs(&self, config: &mut RunConfig) -> Result<Option<String>> {
         let Some(epochs) = config.train.epochs else { return Ok(None) };
         let RunConfig { train, model, .. } = &*config;
@@ -235,7 +233,7 @@ impl Prepared {
             }
             Batches::Prompts(prompts) => {
                 let prompts = prompts.count(Split::Train);
-                // A round of answers is learned from in so many steps.
+                // Each round of answers is trained on for this many steps.
                 let steps = train.reward.iterations as f64;
                 ((prompts * train.reward.group) as f64 * steps, counted(prompts as u64, "prompt"))
             }
@@ -244,7 +242,7 @@ impl Prepared {
         Ok(Some(format!("train.epochs = {epochs} of {of}: {}", counted(config.train.steps, "step"))))
     }
 
-    /// The first words of the text, for samples to begin with.
+    /// Default sample prompt: the first words of the training text.
     fn first_words(&self) -> Option<String> {
         let count = self.store.len(Split::Train).min(FIRST_TOKENS) as usize;
         let tokens = self.store.read(Split::Train, 0, count).ok()?;
@@ -254,18 +252,18 @@ impl Prepared {
     }
 }
 
-/// What the objective preference learns from, in a word.
+/// Unit of the preference objective: a judged answer or a pair.
 fn one_of(config: &RunConfig) -> &'static str {
     if config.train.judges_answers() { "answer" } else { "pair" }
 }
 
-/// Tokens that hold the first words of a text.
+/// Tokens decoded to find the first words.
 const FIRST_TOKENS: u64 = 96;
-/// Words, and characters, that samples begin with.
+/// Maximum number of words and characters in the default sample prompt.
 const FIRST_WORDS: usize = 3;
 const FIRST_CHARACTERS: usize = 32;
 
-/// The first words of a text's first line.
+/// Returns the first words of the text's first line.
 fn first_words(text: &str) -> Option<String> {
     let line = text.trim_start().lines().next()?;
     let mut words = String::new();
@@ -281,45 +279,40 @@ fn first_words(text: &str) -> Option<String> {
     (!words.is_empty()).then_some(words)
 }
 
-/// How far the preparation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// An earlier preparation of the same text and settings is used again.
+    /// An earlier preparation of the same text and settings is reused.
     Reused,
-    /// First pass: bytes read so far, of about so many.
+    /// First pass: reads and counts the text.
     Reading {
-        /// So far.
         bytes: u64,
-        /// In all.
+        /// Estimated.
         total: u64,
     },
-    /// The vocabulary is being trained.
     Training,
-    /// Second pass: bytes encoded so far, of so many.
+    /// Second pass: encodes the text.
     Encoding {
-        /// So far.
         bytes: u64,
-        /// In all.
+        /// Counted in the first pass.
         total: u64,
     },
 }
 
-/// Prepares a run's text under `<project>/data/`, or finds it there.
+/// Prepares a run's text under `<project>/data/`, or reuses an earlier preparation.
 ///
-/// `progress` is told what happens. A `tokenizer.json` and its tokens belong together in one folder; another text or
-/// other settings give another folder, so that earlier runs keep theirs.
+/// The tokenizer and its tokens share one folder. Other text or settings get another folder, so earlier runs keep theirs.
 ///
 /// # Errors
-/// What reading, training or writing meets; nothing is left behind then.
+/// Reading, training or writing failed; nothing is left on disk.
 pub fn prepare(config: &RunConfig, project: &Path, progress: &mut dyn FnMut(Progress)) -> Result<Prepared> {
     at_once(prepare_in_turns(config, None, project, progress, &Turns::none()))
 }
 
-/// As [`prepare`], while others have their turns, and with a `given` tokenizer instead of one that is trained. Dropped on the way, it
-/// leaves nothing behind.
+/// Like [`prepare`], but yields, and uses a `given` tokenizer instead of training one. If dropped early, it leaves
+/// nothing on disk.
 ///
 /// # Errors
-/// As there.
+/// Those of [`prepare`].
 pub async fn prepare_in_turns(
     config: &RunConfig,
     given: Option<&TokenizerFiles>,
@@ -337,7 +330,7 @@ pub async fn prepare_in_turns(
         recipe = format!("{recipe}; objective {}", config.train.objective);
     }
     if config.train.objective.answers_prompts() {
-        // What a rule cannot judge is left out.
+        // Rows that the reward rule cannot judge are left out.
         let reward = &config.train.reward;
         recipe = format!("{recipe}; rule {} {}", reward.judge(), !reward.pattern.is_empty());
     }
@@ -346,7 +339,7 @@ pub async fn prepare_in_turns(
         recipe = format!("{recipe}; {}", canaries.recipe());
     }
     if config.train.objective.learns_pairs() {
-        // Stores of before do not say whether a template wrote their pairs.
+        // Older stores do not record whether a template wrote their pairs.
         recipe.push_str(if config.train.judges_answers() { "; judged apart" } else { "; marked" });
     }
     let data = project.join("data");
@@ -420,10 +413,10 @@ pub async fn prepare_in_turns(
     finish(&staging, &folder, &recipe, tokenizer)
 }
 
-/// Puts what was prepared in its place.
+/// Moves the staged folder into place.
 fn finish(staging: &Staging, folder: &Path, recipe: &str, tokenizer: Tokenizer) -> Result<Prepared> {
     if let Some(prepared) = reuse(folder, recipe) {
-        // Another program was quicker, and may use it by now.
+        // Another process finished first and may already use it.
         return Ok(prepared);
     }
     staging.put(folder)?;
@@ -431,11 +424,11 @@ fn finish(staging: &Staging, folder: &Path, recipe: &str, tokenizer: Tokenizer) 
     Ok(Prepared::new(tokenizer, store, folder))
 }
 
-/// What makes a damaged folder whole: the same settings name the same folder, and what is not whole is made anew.
+/// How to repair a damaged folder: the same settings name the same folder, and a damaged one is prepared again.
 const REMEDY: &str = "a step of training by the run's own run.toml prepares the text anew in this place, if the text is unchanged; then \
                       name the run as before";
 
-/// Adds to an error of a prepared folder what to do about it.
+/// Adds the repair advice to an error about a prepared folder.
 fn with_remedy(error: Error) -> Error {
     match error {
         Error::BadFile { path, reason } => Error::bad_file(path, format!("{reason}; {REMEDY}")),
@@ -446,29 +439,29 @@ fn with_remedy(error: Error) -> Error {
     }
 }
 
-/// Opens what an earlier preparation left in a folder.
+/// Opens a prepared folder.
 ///
 /// # Errors
-/// A file that is missing or damaged, or a tokenizer that is not the one the tokens were made by, and what to do then.
+/// A file is missing or damaged, or the tokens were made by another tokenizer.
 pub fn open(folder: &Path) -> Result<Prepared> {
     let tokenizer = Tokenizer::load(&folder.join(TOKENIZER_FILE));
     at_once(open_with(tokenizer, folder, &Turns::none())).map_err(with_remedy)
 }
 
-/// As [`open`], and others have their turn meanwhile: much text takes seconds.
+/// Like [`open`], but yields: verifying a large store takes seconds.
 ///
 /// # Errors
-/// As there, or the system gives no thread.
+/// Those of [`open`], or no thread could be started.
 pub async fn open_aside(folder: PathBuf) -> Result<Prepared> {
     let place = folder.clone();
-    // A large vocabulary takes longer than a turn.
+    // Loading a large vocabulary takes too long to run between two yields.
     let tokenizer = platform::aside(move || Tokenizer::load(&place.join(TOKENIZER_FILE))).await?;
     open_with(tokenizer, &folder, &Turns::new()).await.map_err(with_remedy)
 }
 
 async fn open_with(tokenizer: Result<Tokenizer>, folder: &Path, turns: &Turns) -> Result<Prepared> {
     let (tokenizer, store) = (tokenizer?, TokenStore::open(folder)?);
-    // As fast as the shards can be read, and training is slower than that.
+    // Verification runs at disk speed, which is faster than training.
     store.verify_in_turns(folder, turns).await?;
     let made_by = store.index().map(|index| index.tokenizer_crc32c);
     if made_by != Some(checksum(&tokenizer)?) {
@@ -480,14 +473,14 @@ async fn open_with(tokenizer: Result<Tokenizer>, folder: &Path, turns: &Turns) -
     Ok(Prepared::new(tokenizer, store, folder))
 }
 
-/// The tokenizer in a prepared folder, for work that needs no tokens: they may be missing or damaged.
+/// Loads the tokenizer of a prepared folder. The tokens may be missing or damaged.
 ///
 /// # Errors
 /// `tokenizer.json` is missing or damaged.
 pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
     let path = folder.join(TOKENIZER_FILE);
     let tokenizer = Tokenizer::load(&path).map_err(with_remedy)?;
-    // Without an index nothing is known of it.
+    // Without an index, the checksum is unknown.
     match Index::read(&folder.join(INDEX_FILE)) {
         Ok(index) if index.tokenizer_crc32c != checksum(&tokenizer)? => {
             let reason = "it is not the tokenizer that the run was trained with (checksum)";
@@ -497,10 +490,10 @@ pub fn open_tokenizer(folder: &Path) -> Result<Tokenizer> {
     }
 }
 
-/// Writes a tokenizer that is to lie under `<project>/data/` without a text, for a model that came with it. Returns it, and its place.
+/// Stages the tokenizer of an imported model for `<project>/data/`, without text. Returns the staging folder and its destination.
 ///
 /// # Errors
-/// The disk fails; nothing is left behind then.
+/// Writing failed; nothing is left on disk.
 pub fn stage_tokenizer(project: &Path, tokenizer: &TokenizerFiles) -> Result<(Staging, PathBuf)> {
     let data = project.join("data");
     storage::create_folder(&data)?;
@@ -511,7 +504,7 @@ pub fn stage_tokenizer(project: &Path, tokenizer: &TokenizerFiles) -> Result<(St
     Ok((staging, folder))
 }
 
-/// What tells a tokenizer from others; the checksum is its `tokenizer.json`'s.
+/// String that identifies a tokenizer; `checksum` is the CRC-32C of its `tokenizer.json`.
 fn recipe_of(tokenizer: &TokenizerFiles, checksum: u32) -> String {
     let settings = serde_json::to_string(&tokenizer.settings).unwrap_or_default();
     let template = tokenizer.chat_template.as_deref().unwrap_or_default();
@@ -522,7 +515,7 @@ fn recipe_of(tokenizer: &TokenizerFiles, checksum: u32) -> String {
     format!("{checksum} {settings} {template}{generation}")
 }
 
-/// What a prepared folder's index says, for work that needs no tokens: no shard is looked at.
+/// Reads the index of a prepared folder without checking the shards.
 ///
 /// # Errors
 /// `index.json` is missing or damaged.
@@ -530,7 +523,7 @@ pub fn index(folder: &Path) -> Result<Index> {
     Index::read(&folder.join(INDEX_FILE)).map_err(with_remedy)
 }
 
-/// An earlier preparation by the same recipe, if it is whole.
+/// Opens an earlier preparation if its recipe matches and it is undamaged.
 fn reuse(folder: &Path, recipe: &str) -> Option<Prepared> {
     let prepared = open(folder).ok()?;
     (prepared.store.index()?.recipe == recipe).then_some(prepared)
@@ -540,7 +533,7 @@ fn checksum(tokenizer: &Tokenizer) -> Result<u32> {
     tokenizer.to_json().map(|json| crc32c::crc32c(json.as_bytes()))
 }
 
-/// What the index of a store says before anything is counted, whatever an objective makes of the corpus.
+/// The index before counting, common to all objectives.
 fn index_of(corpus: &Corpus, tokenizer: &Tokenizer, recipe: &str, problems: &Problems) -> Result<Index> {
     Ok(Index {
         vocabulary: tokenizer.vocabulary_size(),
@@ -554,24 +547,24 @@ fn index_of(corpus: &Corpus, tokenizer: &Tokenizer, recipe: &str, problems: &Pro
     })
 }
 
-/// Sixteen hexadecimal digits that stand for a recipe.
+/// Hashes a recipe to sixteen hexadecimal digits.
 fn folder_name(recipe: &str) -> String {
     let hash = recipe.bytes().fold(0, |hash, byte| split_mix(hash ^ u64::from(byte)));
     format!("{hash:016x}")
 }
 
-/// What the first pass counted.
+/// Result of the first pass.
 struct Count {
     documents: u64,
     characters: u64,
     bytes: u64,
-    /// Characters of each document.
+    /// Characters per document.
     lengths: Vec<u64>,
-    /// Documents before those of held-out files, where there are such.
+    /// Documents before the held-out files, if any.
     train_documents: Option<u64>,
 }
 
-/// Counts the text, which is read once `more` before it is encoded, or not.
+/// First pass: counts the text. `more`: the tokenizer's training reads it once more before encoding.
 async fn scan(
     corpus: &Corpus,
     more: bool,
@@ -625,7 +618,7 @@ async fn scan(
     }
 }
 
-/// Has a tokenizer learn from the training split: what is held out is as new to it as to the model.
+/// Trains a tokenizer on the training split only, so held-out text is new to it.
 async fn feed(
     trainer: &mut TokenizerTrainer,
     corpus: &Corpus,
@@ -662,7 +655,7 @@ async fn encode(
     progress: &mut dyn FnMut(Progress),
     turns: &Turns,
 ) -> Result<()> {
-    // What is wrong was noted when the text was read before.
+    // Problems were already recorded in the first pass.
     let known = Problems::default();
     let end_of_text = tokenizer.end_of_text().filter(|_| count.documents > 1);
     let pieces: Box<dyn Iterator<Item = Result<TextPiece>> + Send> = if tokenizer.needs_whole_documents() {
@@ -706,7 +699,7 @@ async fn encode(
     queue.lost.tell(problems, &corpus.name(), "part")?;
     let mut mixture = corpus.mixture().clone();
     if config.mixture.is_empty() {
-        // A cleaned folder's own. Where it marks no split, all of a source may be held out at the end.
+        // The cleaned folder's mixture. Without marked splits, a whole source may be held out; it is dropped from the mixture.
         let trained = queue.writer.trained_sources();
         let trains = |source: &str| trained.contains(source);
         if mixture.iter().any(|(source, share)| *share > 0.0 && trains(source)) {
@@ -725,7 +718,7 @@ async fn encode(
     Ok(())
 }
 
-/// Parts that wait for being encoded together.
+/// Pieces waiting to be encoded together.
 struct Queue<'a> {
     tokenizer: &'a Tokenizer,
     end_of_text: Option<u32>,
@@ -741,7 +734,7 @@ impl Queue<'_> {
         let texts: Vec<&str> = parts.iter().map(|part| part.piece.text.as_str()).collect();
         for (part, mut tokens) in parts.iter().zip(self.tokenizer.encode_many(&texts)?) {
             let text = &part.piece.text;
-            // Where a token stands for whatever the vocabulary lacks, its place says what that was; few texts have one.
+            // Finding the characters behind unknown tokens needs spans; few texts contain any.
             let has_unknown = self.tokenizer.unknown().is_some_and(|unknown| tokens.contains(&unknown));
             let lost: Vec<char> = match has_unknown {
                 true => {

@@ -1,5 +1,5 @@
-//! Prompts to answer, with what an answer is worth: the data of the objective `reward`. Which prompts a step has is a pure function of its
-//! number, as batches are; answers are the model's own.
+//! Prompts with data for judging answers: the batches of the objective `reward`. A step's prompts are a pure function
+//! of its number; the model itself writes the answers.
 
 use super::examples::{of_held_out, permuted};
 use super::rewards::{Judge, Judged};
@@ -10,59 +10,52 @@ use crate::protocol::random::nth;
 use crate::tokenizer::Tokenizer;
 use std::sync::Arc;
 
-/// What the draws of a purpose are named by.
+/// Stream ids of the random draws.
 const TRAINING: u64 = 0x7077_7472;
 const EVALUATION: u64 = 0x7077_6576;
 
-/// Draws prompts from a store.
 #[derive(Clone, Debug)]
 pub struct Prompts<'a> {
     store: &'a TokenStore,
-    /// The model's tokenizer.
     pub tokenizer: &'a Tokenizer,
-    /// Tokens that end an answer.
     pub ends: Vec<u32>,
-    /// What judges answers.
     pub judge: Judge,
-    /// Training's and validation's.
+    /// For training and validation.
     rows: [Arc<Vec<PromptRow>>; 2],
     settings: PromptSettings,
-    /// Training's and validation's prompts that leave no room for an answer.
+    /// Number of prompts left out because they leave no room for an answer, for training and validation.
     left_out: [usize; 2],
 }
 
-/// How prompts are drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct PromptSettings {
-    /// The run's seed.
     pub seed: u64,
-    /// Prompts of a step.
+    /// Prompts per step.
     pub prompts: usize,
-    /// Max tokens of a prompt.
+    /// Maximum prompt length in tokens.
     pub room: usize,
 }
 
-/// A prompt that there is room for: its number among the split's examples, and what is known of it.
+/// A usable prompt: its example number in the split, and its data on correct answers.
 #[derive(Clone, Debug)]
 struct PromptRow {
     example: usize,
     judged: Judged,
 }
 
-/// A prompt.
 #[derive(Clone, Debug)]
 pub struct Prompt {
-    /// Its tokens, up to where an answer begins.
+    /// The prompt's tokens, up to the start of the answer.
     pub tokens: Vec<u32>,
-    /// What right answers are.
+    /// Data on correct answers.
     pub judged: Judged,
 }
 
 impl<'a> Prompts<'a> {
-    /// Looks at both splits' prompts.
+    /// Selects the usable prompts of both splits.
     ///
     /// # Errors
-    /// A split has none that there is room for, or what is known of them is damaged.
+    /// A split has no prompt short enough, or the data on correct answers is damaged.
     pub fn new(
         store: &'a TokenStore,
         tokenizer: &'a Tokenizer,
@@ -99,12 +92,12 @@ impl<'a> Prompts<'a> {
         Ok(Self { store, tokenizer, ends, judge, rows, settings, left_out })
     }
 
-    /// Prompts of a split that are answered.
+    /// Number of usable prompts of a split.
     pub fn count(&self, split: Split) -> usize {
         self.rows[split as usize].len()
     }
 
-    /// The prompts of a step: each of the data once, in an order of its own in every epoch, before any comes again.
+    /// The prompts of a step. Every epoch uses each prompt once, in a new order.
     ///
     /// # Errors
     /// A shard cannot be read.
@@ -119,10 +112,10 @@ impl<'a> Prompts<'a> {
         self.prompts(Split::Train, drawn)
     }
 
-    /// So many prompts of a split for evaluations, or all where there are fewer: every evaluation of a run asks the same ones.
+    /// Up to `most` prompts of a split for evaluation; all evaluations of a run use the same ones.
     ///
     /// # Errors
-    /// As [`Prompts::of_step`].
+    /// Those of [`Prompts::of_step`].
     pub fn evaluation(&self, split: Split, most: usize) -> Result<Vec<Prompt>> {
         let count = self.rows[split as usize].len() as u64;
         let key = nth(self.settings.seed, EVALUATION, split as u64);
@@ -143,7 +136,7 @@ impl<'a> Prompts<'a> {
             .collect()
     }
 
-    /// What a person should know, a sentence each.
+    /// Notes for the user, one sentence each.
     pub fn sentences(&self) -> Vec<String> {
         let [train, validation] = [0, 1].map(|split| self.rows[split].len() as u64);
         let lack = if self.judge.is_by_model() { "− the mean score" } else { "1 − the mean reward" };
@@ -174,7 +167,7 @@ mod tests {
     use crate::protocol::config::{RewardRule, RewardSettings};
     use crate::protocol::{TokenizerConfig, TokenizerKind, presets};
 
-    /// So many prompts of 1, 2, … tokens, some of them held out.
+    /// A store of prompts with 1, 2, … tokens, some held out.
     fn store(folder: &std::path::Path, count: usize, held_out: &[usize]) -> TokenStore {
         let mut writer = Writer::new(folder, 300);
         for number in 0..count {
@@ -219,7 +212,7 @@ mod tests {
         let none = PromptSettings { room: 2, ..settings };
         let error = Prompts::new(&store, &tokenizer, vec![0], judge(), none).unwrap_err().to_string();
         assert!(error.contains("no prompt of the training data has 2 tokens or fewer"), "{error}");
-        // What is held out is told as well.
+        // Losses of the held-out split are reported too.
         let folder = tempfile::tempdir().unwrap();
         let store = self::store(folder.path(), 14, &[0, 13]);
         let said = Prompts::new(&store, &tokenizer, vec![0], judge(), settings).unwrap().sentences();

@@ -1,5 +1,5 @@
-//! The rows that a recipe's run learns from and is measured by: generated, or a person's own, held apart in two files of a project. Rows of
-//! other content lie in another folder, so that a run's data say which rows it did not learn.
+//! The training and held-out rows of a recipe, generated or the user's own, in two files of a project. Each content has
+//! a folder of its own, which identifies the rows a run did not learn.
 
 use super::prepare::RowSplitter;
 use super::store::Split;
@@ -15,47 +15,47 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Generated rows for training; of poems fewer, since nobody writes so many.
+/// Number of generated training rows; fewer for poems, since nobody writes so many.
 const ROWS: u64 = 20_000;
 const POEMS: u64 = 400;
 
-/// Generated rows that are held out.
+/// Number of generated held-out rows.
 const HELD_OUT: u64 = 300;
 
-/// The share of a person's own rows that is held out.
+/// Held-out share of the user's own rows.
 const HELD_OUT_SHARE: f64 = 0.1;
 
-/// Where they lie in a project, a folder for each recipe and content.
+/// Folder in a project, with one subfolder per recipe and content.
 pub(crate) const RECIPES_FOLDER: &str = "recipes";
-/// Where instruction tasks of all kinds do: with their answers, with a wrong answer beside each, and as prompts alone.
+/// Folders of instruction tasks of all kinds: with answers, as pairs with a wrong answer, and as prompts only.
 pub(crate) const TASK_FOLDERS: [&str; 3] = ["tasks", "task-pairs", "task-prompts"];
 const TRAIN_FILE: &str = "train.jsonl";
 const HELD_OUT_FILE: &str = "held-out.jsonl";
 
-/// Bytes of their content's SHA-256 that name their folder.
+/// Bytes of the content's SHA-256 in the folder name.
 const DIGEST: usize = 8;
 
-/// Generated rows of a recipe, as JSON lines; those of one split share no wording with those of another.
+/// Generates rows of a recipe as JSON lines. Different splits share no wordings.
 ///
 /// # Errors
-/// What makes them did not come, in a browser.
+/// In a browser, the generator could not be loaded.
 pub fn generated(recipe: &TuningRecipe, split: TaskSplit, count: u64) -> Result<Vec<String>> {
     platform::generated_rows(Some(recipe), recipe.objective, split, count).map_err(Error::Refused)
 }
 
-/// Generated rows of a recipe to measure a run by that learned none of its data.
+/// Generates held-out rows to evaluate a run trained on other data.
 ///
 /// # Errors
-/// As [`generated`].
+/// Those of [`generated`].
 pub(crate) fn generated_held_out(recipe: &TuningRecipe) -> Result<Vec<String>> {
     generated(recipe, TaskSplit::HeldOut, HELD_OUT)
 }
 
-/// The file of a recipe's generated rows that are learned, in a project's folder. Those that it is measured by lie beside it; of a recipe whose
-/// metric is perplexity there are none, since its run holds out some of its text by itself.
+/// Writes a recipe's generated rows to a project and returns the training file, with the held-out file next to it.
+/// Recipes measured by perplexity have no held-out rows, since their runs hold out part of the text.
 ///
 /// # Errors
-/// The disk fails, and then nothing is left of them.
+/// Writing failed; nothing is left on disk.
 fn write_generated(recipe: &TuningRecipe, project: &Path) -> Result<PathBuf> {
     let perplexity = recipe.metric() == RecipeMetric::Perplexity;
     let train = generated(recipe, TaskSplit::Train, if perplexity { POEMS } else { ROWS })?;
@@ -63,11 +63,10 @@ fn write_generated(recipe: &TuningRecipe, project: &Path) -> Result<PathBuf> {
     write(recipe, project, &train, &held_out)
 }
 
-/// The rows that a run of a project learns: generated ones of the recipe that is named, or instruction tasks of all kinds in the form that its
-/// objective learns from.
+/// Writes the training rows for a run: those of the named recipe, or instruction tasks of all kinds in the objective's format.
 ///
 /// # Errors
-/// There is no such recipe, or there are no instruction tasks for the objective; the disk fails.
+/// The recipe is unknown, the objective has no instruction tasks, or writing failed.
 pub fn rows_of(project: &Path, recipe: Option<&str>, objective: Objective) -> Result<PathBuf> {
     if let Some(name) = recipe {
         let recipe = glasshouse_protocol::recipes::recipe(name).map_err(Error::Unknown)?;
@@ -95,10 +94,10 @@ pub fn rows_of(project: &Path, recipe: Option<&str>, objective: Objective) -> Re
     Ok(path)
 }
 
-/// The rows that were held out of what a run of a project learned; none where that was no data of the recipe.
+/// The held-out rows belonging to a run's training data; `None` if the run did not train on this recipe's data.
 ///
 /// # Errors
-/// They cannot be read.
+/// The file cannot be read.
 pub(crate) fn held_out(
     recipe: &TuningRecipe,
     project: &Path,
@@ -111,13 +110,13 @@ pub(crate) fn held_out(
     Ok(Some(text.lines().map(str::to_owned).collect()))
 }
 
-/// Whether a file that a run learned has rows of a recipe or of instruction tasks, wherever the project was then.
+/// Whether a training file holds rows of a recipe or of instruction tasks. Works for moved projects.
 pub(crate) fn is_of_tasks(path: &Path) -> bool {
     let of_all_kinds = TASK_FOLDERS.iter().any(|folder| path.ends_with(Path::new(folder).join(TRAIN_FILE)));
     of_all_kinds || RECIPES.iter().any(|recipe| folder_of(recipe, path).is_some())
 }
 
-/// The name of the folder of a recipe's rows that a file with those that are learned lies in, wherever the project was then.
+/// The name of a training file's folder if it holds this recipe's rows. Works for moved projects.
 fn folder_of<'path>(recipe: &TuningRecipe, path: &'path Path) -> Option<&'path OsStr> {
     let folder = path.parent().filter(|_| path.file_name() == Some(OsStr::new(TRAIN_FILE)))?;
     let place = folder.parent()?.file_name()?;
@@ -126,10 +125,10 @@ fn folder_of<'path>(recipe: &TuningRecipe, path: &'path Path) -> Option<&'path O
     (place == RECIPES_FOLDER && !digest.is_empty()).then_some(name)
 }
 
-/// The file of those of a person's own rows that are learned, in a project's folder: a tenth is held out, as `RowSplitter` picks rows.
+/// Writes the user's own rows to a project and returns the training file. A tenth is held out by `RowSplitter`.
 ///
 /// # Errors
-/// There are not two that differ, or the disk fails.
+/// Fewer than two rows differ, or writing failed.
 pub fn write_own(recipe: &TuningRecipe, project: &Path, rows: &[String]) -> Result<PathBuf> {
     let config = DataConfig { validation: HELD_OUT_SHARE, ..DataConfig::default() };
     let mut splitter = RowSplitter::new(&config);
@@ -151,7 +150,7 @@ pub fn write_own(recipe: &TuningRecipe, project: &Path, rows: &[String]) -> Resu
     write(recipe, project, &train, &held_out)
 }
 
-/// Writes both files, at once or not at all, into a folder that is named after their content, unless they lie there already.
+/// Writes both files atomically to a folder named by their content, unless it exists.
 fn write(recipe: &TuningRecipe, project: &Path, train: &[String], held_out: &[String]) -> Result<PathBuf> {
     let mut hash = Sha256::new();
     for part in [train, held_out] {
@@ -176,16 +175,15 @@ fn write(recipe: &TuningRecipe, project: &Path, train: &[String], held_out: &[St
     Ok(folder.join(TRAIN_FILE))
 }
 
-/// Writes lines, durably.
+/// Writes lines durably.
 ///
 /// # Errors
-/// The disk fails.
+/// Writing failed.
 pub fn write_lines(path: &Path, lines: &[String]) -> Result<()> {
     let mut file = File::create(path).map_err(Error::io(path))?;
     file.write_all(text_of(lines).as_bytes()).and_then(|()| file.sync_all()).map_err(Error::io(path))
 }
 
-/// Lines as a file has them.
 fn text_of(lines: &[String]) -> String {
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
@@ -202,7 +200,7 @@ mod tests {
         serde_json::from_str(row).unwrap()
     }
 
-    /// The settings of a run that learned a file.
+    /// The settings of a run trained on a file.
     fn run(train: &Path) -> RunConfig {
         let mut run = presets::preset("first-stories").unwrap();
         run.data.paths = vec![train.display().to_string()];
@@ -303,11 +301,11 @@ mod tests {
             let held = held_out(recipe, folder.path(), &run(written)).unwrap().unwrap();
             assert_eq!(held.len() + std::fs::read_to_string(written).unwrap().lines().count(), count);
         }
-        // The project may have been elsewhere when it was trained.
+        // The project may have been moved since training.
         let moved = first.strip_prefix(folder.path()).unwrap();
         let again = held_out(recipe, folder.path(), &run(moved)).unwrap();
         assert_eq!(again, held_out(recipe, folder.path(), &run(&first)).unwrap());
-        // A file of a person's own, all of which was learned, and what another recipe's run learned.
+        // The user's own file, and the data of another recipe's run.
         let own = run(&folder.path().join("train.jsonl"));
         assert_eq!(held_out(recipe, folder.path(), &own).unwrap(), None);
         let tag = glasshouse_protocol::recipes::recipe("tag").unwrap();

@@ -1,5 +1,5 @@
-//! What an answer is worth: the rules that a run may learn by rewards from. Every reward of theirs is a number from 0 to 1. A reward model,
-//! which takes a rule's place, scores answers where models are run ([`crate::train::reward`]).
+//! Reward rules for reinforcement learning. Their rewards range from 0 to 1. A reward model can replace a rule; it
+//! scores answers in [`crate::train::reward`].
 
 use super::tasks::{Check, last_number, normalized};
 use crate::error::{Error, Result};
@@ -7,25 +7,22 @@ use glasshouse_protocol::config::{RewardRule, RewardSettings};
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
-/// Bytes of a compiled regular expression.
+/// Maximum size of a compiled regular expression in bytes.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
-/// What a row says of right answers to its prompt.
+/// A row's data on correct answers to its prompt.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
-    /// The prompt as people read it.
+    /// The prompt as plain text.
     pub asked: String,
-    /// A check of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
-    /// The right answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
 }
 
 impl Judged {
-    /// How right an answer is, 0 to 1: by the row's own check, or whether it is the right answer but for letter case, punctuation and
-    /// spaces.
+    /// Score of an answer, 0 to 1: by the row's check, or by equality with the correct answer up to case, punctuation and spaces.
     pub fn score(&self, said: &str) -> f64 {
         match (&self.check, &self.answer) {
             (Some(check), _) => check.score(said),
@@ -35,7 +32,7 @@ impl Judged {
     }
 }
 
-/// A rule, ready to judge; or what leaves that to a reward model.
+/// A compiled rule, or a marker that a reward model judges.
 #[derive(Clone, Debug)]
 pub struct Judge {
     rule: RewardRule,
@@ -51,18 +48,18 @@ enum Pattern {
 }
 
 impl Judge {
-    /// The rule of a run.
+    /// Compiles a run's rule.
     ///
     /// # Errors
-    /// Its regular expression is none, or is too large.
+    /// The regular expression is invalid or too large.
     pub fn new(settings: &RewardSettings) -> Result<Self> {
         Self::of("train.reward.pattern", settings)
     }
 
-    /// The same, where people gave the pattern by another name than the setting's.
+    /// Like [`Judge::new`], with the name of the pattern's setting in error messages.
     ///
     /// # Errors
-    /// Likewise.
+    /// Those of [`Judge::new`].
     pub fn of(name: &str, settings: &RewardSettings) -> Result<Self> {
         let expression = |source: &str| {
             let compiled = RegexBuilder::new(source).size_limit(MAX_PATTERN_BYTES).build();
@@ -74,9 +71,9 @@ impl Judge {
         let pattern = match settings.rule {
             RewardRule::Regex => expression(&settings.pattern)?,
             RewardRule::Format => {
-                // By itself first: brackets that close what it never opened would fit into the whole.
+                // Compiled on its own first: unbalanced closing brackets would be valid within the whole.
                 expression(&settings.pattern)?;
-                // Dots mean line breaks, too: an answer may have several lines.
+                // Dots also match line breaks, since an answer may have several lines.
                 expression(&format!(r"\A(?s:{})\z", settings.pattern))?
             }
             _ => Pattern::Text(settings.pattern.to_lowercase()),
@@ -85,12 +82,12 @@ impl Judge {
         Ok(Self { rule: settings.rule, by_model, pattern, words: settings.words })
     }
 
-    /// Whether a reward model scores answers, and no rule does.
+    /// Whether a reward model scores answers instead of a rule.
     pub fn is_by_model(&self) -> bool {
         self.by_model
     }
 
-    /// What a row lacks for the rule, in a sentence.
+    /// What the row lacks for the rule, if anything.
     pub fn fault(&self, row: &Judged) -> Option<&'static str> {
         let answer = row.answer.as_deref().unwrap_or_default();
         match self.rule {
@@ -118,7 +115,7 @@ impl Judge {
         }
     }
 
-    /// What an answer is worth, 0 to 1; 0 where a reward model has yet to say.
+    /// Reward of an answer, 0 to 1; 0 if a reward model scores it later.
     pub fn score(&self, row: &Judged, said: &str) -> f64 {
         if self.by_model {
             return 0.0;
@@ -225,7 +222,7 @@ mod tests {
         assert_eq!(judge(RewardRule::Contains, "e").fault(&nothing), None);
         assert_eq!(judge(RewardRule::Numeric, "").fault(&row("seven")), None);
         assert_eq!(judge(RewardRule::Length, "").fault(&nothing), None);
-        // A reward model needs nothing but the prompt.
+        // A reward model needs only the prompt.
         let model = RewardSettings { model: "2".to_owned(), ..RewardSettings::default() };
         let model = Judge::new(&model).unwrap();
         assert_eq!((model.fault(&nothing), model.is_by_model()), (None, true));

@@ -1,6 +1,6 @@
-//! A run's documents for people to look at: listed, searched, read, with lengths, characters and where the split falls.
+//! Browsing a run's documents: list, search, read, with lengths, character counts and the position of the split.
 //!
-//! Nothing but a line a document is kept; a search or a reading streams the text again.
+//! Only one line per document is kept in memory; searching and reading stream the text again.
 
 use super::prepare::{self, CORPUS_SEED};
 use super::read::{self, Mark, Problems, SourceFile, TextPiece};
@@ -13,41 +13,38 @@ use glasshouse_protocol::{DataConfig, DocumentSummary, DocumentsOverview, FilePr
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// Characters of a preview.
+/// Preview length in characters.
 const PREVIEW: usize = 160;
-/// Characters of a document that are shown; a whole book in one file would bring a window to its knees.
+/// Maximum characters of a document shown; a whole book would overload the window.
 const SHOWN: usize = 200_000;
-/// Most frequent characters that are counted out.
+/// Number of most frequent characters counted.
 const CHARACTERS: usize = 96;
 
-/// What is known of each document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct DocumentEntry {
     file: usize,
     characters: u64,
     bytes: u64,
     preview: String,
-    /// What a cleaning said of it.
+    /// Source and split from a cleaned folder.
     mark: Option<Mark>,
 }
 
 impl DocumentEntry {
-    /// Whether it is held out, where the first `train` documents train unless a cleaning said otherwise.
+    /// Whether it is held out: by its mark, else if it is not among the first `train` documents.
     fn is_held_out(&self, number: usize, train: usize) -> bool {
         self.split().map_or(number >= train, |split| split == Split::Validation)
     }
 
-    /// Where a cleaning put it.
     fn split(&self) -> Option<Split> {
         self.mark.as_ref().and_then(|mark| mark.split)
     }
 }
 
-/// A run's documents.
 #[derive(Clone, Debug)]
 pub struct Survey {
     sources: Sources,
-    /// Files before those that are held out, where there are such.
+    /// Number of files before the held-out files, if any.
     train_files: Option<usize>,
     entries: Vec<DocumentEntry>,
     counts: Vec<(char, u64)>,
@@ -74,7 +71,7 @@ impl Sources {
         }
     }
 
-    /// Every document with the number of its file, whose `problems` are noted where its number says.
+    /// All documents with their file numbers. Problems of a file go to `problems(number)`.
     fn documents<'own>(
         &'own self,
         problems: impl Fn(usize) -> Problems + 'own,
@@ -93,10 +90,10 @@ impl Sources {
 }
 
 impl Survey {
-    /// Reads all documents once, while others have their turns.
+    /// Reads all documents once, yielding meanwhile.
     ///
     /// # Errors
-    /// As a preparation has them: a named file that is missing or cannot be read.
+    /// Those of a preparation: a named file is missing or cannot be read.
     pub async fn of(config: &DataConfig, turns: &Turns) -> Result<Self> {
         let problems = Problems::default();
         let mut train_files = None;
@@ -110,7 +107,7 @@ impl Survey {
             files.extend(held_out);
             Sources::Files(files)
         };
-        // Files in several folders may have one name: each has a list of its own.
+        // Files in different folders may share a name, so each has its own list.
         let own: Vec<Problems> = sources.names().iter().map(|_| Problems::default()).collect();
         let (mut entries, mut counts) = (Vec::<DocumentEntry>::new(), BTreeMap::<char, u64>::new());
         for document in sources.documents(|file| own.get(file).cloned().unwrap_or_default()) {
@@ -143,7 +140,7 @@ impl Survey {
         Ok(Self { sources, train_files, entries, counts, problems })
     }
 
-    /// About all of them, split so that `validation` of the text is held out.
+    /// Statistics of all documents, with the share `validation` held out.
     pub fn overview(&self, validation: f64) -> DocumentsOverview {
         let bytes = self.bytes();
         let characters: u64 = self.entries.iter().map(|entry| entry.characters).sum();
@@ -158,7 +155,7 @@ impl Survey {
                 (part(false), part(true))
             }
             None => {
-                // Inside a document: both parts have a share of it.
+                // The split falls inside the document: it counts in both parts.
                 let train = (bytes as f64 * (1.0 - validation)) as u64;
                 ((self.entries.len() as u64, train), (1, bytes - train))
             }
@@ -183,12 +180,11 @@ impl Survey {
         }
     }
 
-    /// UTF-8 bytes of all of them.
     pub fn bytes(&self) -> u64 {
         self.entries.iter().map(|entry| entry.bytes).sum()
     }
 
-    /// How many documents train, where whole ones are held out.
+    /// Number of training documents, if whole documents are held out.
     fn train_documents(&self, validation: f64) -> Option<usize> {
         if let Some(files) = self.train_files {
             return Some(self.entries.partition_point(|entry| entry.file < files));
@@ -201,7 +197,7 @@ impl Survey {
         prepare::whole_documents(&lengths, characters as f64 * validation).map(|train| train as usize)
     }
 
-    /// (documents found, those from `offset` on, at most `count`) that contain a text, whatever the case.
+    /// Searches the documents, ignoring case. Returns the number of matches, and at most `count` of them from `offset` on.
     pub async fn list(
         &self,
         search: &str,
@@ -238,7 +234,7 @@ impl Survey {
             let lower = text.to_lowercase();
             let Some(at) = lower.find(&needle) else { continue };
             if found >= offset && page.len() < count {
-                // Lower case may be longer or shorter in bytes; characters before the place are near enough for a preview.
+                // Lower case may change byte lengths; a position in characters is close enough for a preview.
                 let before = lower.get(..at).map_or(0, |before| before.chars().count());
                 page.push(summary(number, entry, preview(&text, before.saturating_sub(PREVIEW / 3))));
             }
@@ -247,10 +243,10 @@ impl Survey {
         Ok((found, page))
     }
 
-    /// A document. A conversation that is a line of JSON Lines is written by a `template`, where one is given.
+    /// Reads a document. A conversation in JSON Lines is written by the reader's template, if given.
     ///
     /// # Errors
-    /// There is no such document, or its file cannot be read any more.
+    /// There is no such document, or its file can no longer be read.
     pub async fn read(
         &self,
         number: u64,
@@ -286,7 +282,7 @@ impl Survey {
         Ok(ReadDocument { text, learned, tokens, cut: cut.is_some() })
     }
 
-    /// Whether a document is of a file whose first line is a conversation.
+    /// Whether the document's file starts with a conversation.
     pub fn may_be_conversation(&self, number: u64) -> bool {
         let first = |file: &SourceFile| {
             let read = |line: &str, _| Ok(Some(is_conversation(line)));
@@ -295,7 +291,7 @@ impl Survey {
         self.place(number).and_then(|(file, _)| first(file)).unwrap_or(false)
     }
 
-    /// The file that holds a document, and how many of the file's documents stand before it.
+    /// The file of a document, and the number of earlier documents in that file.
     fn place(&self, number: u64) -> Option<(&SourceFile, usize)> {
         let Sources::Files(files) = &self.sources else { return None };
         let number = usize::try_from(number).ok()?;
@@ -304,8 +300,8 @@ impl Survey {
         Some((files.get(file)?, before))
     }
 
-    /// The text of a conversation as a template writes it and what of it is learned; `None` where the document is none. Lines that gave no
-    /// document stand between those that did, so that its line is the first from its number on whose turns are the document's.
+    /// A conversation as the template writes it, and its learned ranges; `None` if the document is no conversation. Skipped lines
+    /// shift the line numbers, so this takes the first line from the document's number on whose turns match.
     async fn example(
         &self,
         number: u64,
@@ -317,7 +313,7 @@ impl Survey {
         if !file.is_json_lines() && !file.is_json() {
             return Ok(None);
         }
-        // Whatever it is, a line counts.
+        // Every line counts, valid or not.
         let lines = read::json_rows(file, |line, _| Ok(Some(line.to_owned())))?;
         for (at, line) in lines.enumerate() {
             turns.give().await;
@@ -334,7 +330,7 @@ impl Survey {
         Ok(None)
     }
 
-    /// The first documents that together hold about so many bytes, joined.
+    /// The first documents, up to `bytes` bytes in total.
     pub fn sample(&self, bytes: usize) -> Result<Vec<String>> {
         let (mut texts, mut taken) = (Vec::new(), 0);
         for document in self.sources.documents(|_| Problems::default()) {
@@ -354,30 +350,26 @@ impl Survey {
     }
 }
 
-/// A document as a person reads it.
+/// A document for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadDocument {
-    /// Its text, cut at 200,000 characters.
+    /// The text, cut at 200,000 characters.
     pub text: String,
-    /// Bytes that fine-tuning learns, in order, where it is a conversation; else none.
+    /// Byte ranges learned in fine-tuning, in order; empty if not a conversation.
     pub learned: Vec<Range<usize>>,
-    /// The bytes at which its tokens end, in order, with whether fine-tuning learns each; none where it is no conversation, or where no
-    /// tokenizer is known.
+    /// End of each token in bytes, and whether fine-tuning learns it; empty if not a conversation or without a tokenizer.
     pub tokens: Vec<(usize, bool)>,
-    /// Whether it was cut.
     pub cut: bool,
 }
 
-/// How the conversations of a project are written, and cut into tokens.
+/// How a project writes and tokenizes conversations.
 #[derive(Debug)]
 pub struct ConversationReader {
-    /// What writes them.
     pub template: ChatRenderer,
-    /// What cuts them.
     pub tokenizer: Option<Tokenizer>,
 }
 
-/// Where the tokens of a text end, and which of them are learned. Tokens that share their last character count as one.
+/// End of each token in the text, and whether it is learned. Tokens that share their last character are merged.
 fn tokens_of(tokenizer: &Tokenizer, text: &str, learned: &[Range<usize>]) -> Result<Vec<(usize, bool)>> {
     let mut tokens: Vec<(usize, bool)> = Vec::new();
     for encoded in tokenizer.encode_spans(&[text])? {
@@ -393,7 +385,7 @@ fn tokens_of(tokenizer: &Tokenizer, text: &str, learned: &[Range<usize>]) -> Res
     Ok(tokens)
 }
 
-/// Whether a line of JSON Lines has the fields of a conversation.
+/// Whether a JSON line has the fields of a conversation.
 fn is_conversation(line: &str) -> bool {
     let row: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(line).ok();
     row.is_some_and(|row| {
@@ -401,7 +393,7 @@ fn is_conversation(line: &str) -> bool {
     })
 }
 
-/// Some characters from a place on, in one line.
+/// An excerpt starting at a character, on one line.
 fn preview(text: &str, from: usize) -> String {
     let characters = text.chars().skip(from).take(PREVIEW);
     let line = characters.map(|character| if character.is_whitespace() { ' ' } else { character });
@@ -525,14 +517,14 @@ mod tests {
         assert!(tokens.is_empty(), "no tokenizer is known");
         let learned: Vec<&str> = learned.into_iter().map(|range| &text[range]).collect();
         assert_eq!(learned, ["Here.<|im_end|>"]);
-        // Of two that ask the same, each is shown as itself.
+        // Of two with the same question, each is found by its own answer.
         for answer in ["Mia.", "Tom."] {
             let number = (0..documents).find(|number| read(*number).text.contains(answer)).unwrap();
             assert_eq!(survey.entries[number as usize].preview, format!("Who?  {answer}"));
         }
         let plain = documents - 1;
         assert_eq!((read(plain).text.as_str(), survey.may_be_conversation(plain)), ("plain", false));
-        // By tokens it is what a run learns: each character is one, and a turn's end.
+        // Token view: each character is one token, and so is the end of a turn.
         let config = presets::preset("nanogpt-cpu").unwrap().tokenizer;
         let config = TokenizerConfig { kind: TokenizerKind::Byte, ..config };
         let files: TokenizerFiles = Tokenizer::train(&config, ["x"]).unwrap().into();

@@ -1,4 +1,4 @@
-//! Tasks as a folder of JSON lines, in the conversational format of TRL, with a README that says what they are.
+//! Writes tasks as a folder of JSON lines in TRL's conversational format, with a README.
 
 use super::tasks::{
     EDITION, LEVELS, POLICY, Task, TaskKind, TaskOptions, TaskSplit, WrongAnswers, language, line as row,
@@ -12,27 +12,25 @@ use std::fmt::Write as _;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-/// What is written, in this order.
+/// The files, in writing order.
 pub const FILES: &[&str] =
     &["train.jsonl", "validation.jsonl", "held-out.jsonl", PROMPTS, PAIRS, "README.md"];
 
 const PROMPTS: &str = "prompts.jsonl";
 const PAIRS: &str = "pairs.jsonl";
 
-/// What was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
-    /// Each file of rows, and how many it has.
+    /// Each data file with its number of rows.
     pub rows: Vec<(&'static str, u64)>,
-    /// Rows for training by kind and level.
+    /// Number of training rows by kind and level.
     pub train: BTreeMap<(TaskKind, u8), u64>,
 }
 
-/// Writes the folder, at once or not at all. Tasks that stand there are replaced where that is asked for; a folder of other files is
-/// refused.
+/// Writes the folder atomically. With `replace`, existing tasks are replaced; a folder with other files is refused.
 ///
 /// # Errors
-/// No rows or an unknown level are asked for; the folder holds something; or the disk fails, and then nothing is left of it.
+/// No rows or an unknown level are requested, the folder is not empty, or writing failed; nothing is left on disk.
 pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<Written> {
     if options.count == 0 || !(1..=LEVELS).contains(&options.level) {
         let reason = format!("tasks need at least one row, and a level from 1 to {LEVELS}");
@@ -54,7 +52,7 @@ pub fn write_folder(options: &TaskOptions, to: &Path, replace: bool) -> Result<W
         })?;
         written.rows.push((name, options.rows(split)));
         if split == TaskSplit::Train {
-            // The stream goes on: with the wordings of training, and prompts that training has not.
+            // The stream continues, with training wordings but prompts outside the training set.
             let mut more = stream.by_ref().take(size(options.count));
             write_rows(&staging.path().join(PROMPTS), more.by_ref(), |task| prompt_line(task).map(Some))?;
             let (mut wrong, mut pairs) = (WrongAnswers::default(), 0);
@@ -79,7 +77,7 @@ fn size(rows: u64) -> usize {
     usize::try_from(rows).unwrap_or(usize::MAX)
 }
 
-/// Writes rows as JSON lines, durably; a task may have none.
+/// Writes rows as JSON lines, durably; `None` skips a task.
 fn write_rows(
     path: &Path,
     tasks: impl Iterator<Item = Task>,
@@ -98,7 +96,6 @@ fn write_rows(
         .map_err(Error::io(path))
 }
 
-/// What the folder says of itself.
 fn readme(options: &TaskOptions, written: &Written) -> String {
     let mut text = String::from(HEAD);
     let named = if options.kinds.is_empty() { TaskKind::ALL } else { &options.kinds };
@@ -108,7 +105,7 @@ fn readme(options: &TaskOptions, written: &Written) -> String {
         text.push('\n');
     };
     let mut about = String::new();
-    // Writing to a text cannot fail.
+    // Writing to a `String` cannot fail.
     write!(
         about,
         "Edition {}, seed {}: the same edition and options give the same bytes.\n\n\
@@ -244,7 +241,7 @@ mod tests {
         let once = write("once", 1);
         assert_eq!(once, write("again", 1));
         assert_ne!(once, write("other", 2));
-        // The edition's rows are pinned: whoever changes one raises EDITION and this number.
+        // The edition's rows are pinned: a change must raise EDITION and update this checksum.
         assert_eq!((EDITION, crc32c::crc32c(&once)), (3, PINNED));
     }
     const PINNED: u32 = 1_117_611_968;

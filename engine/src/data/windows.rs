@@ -1,4 +1,4 @@
-//! Windows of the token stream, at offsets drawn from anywhere in it.
+//! Windows of the token stream at random offsets.
 
 use super::batch::{Batch, IGNORED};
 use super::mixture::{MixtureSampler, scaled};
@@ -7,30 +7,30 @@ use crate::error::{Error, Result};
 use crate::protocol::random::nth;
 use std::sync::Arc;
 
-/// What the draws of a purpose are named by, so that training and evaluation see unrelated windows.
+/// Stream ids that separate the draws of training and evaluation.
 const TRAINING: u64 = 0x7261_696e;
 const EVALUATION: u64 = 0x6576_616c;
 
-/// Draws batches of `batch` windows of `context` tokens from a store.
+/// Draws batches of `batch` windows of `context_length` tokens from a store.
 #[derive(Clone, Debug)]
 pub struct Windows<'a> {
     pub(super) store: &'a TokenStore,
-    /// Where training windows begin, unless anywhere alike.
+    /// Distribution of window starts; uniform if `None`.
     mixture: Option<Arc<MixtureSampler>>,
     seed: u64,
     batch: usize,
-    /// Micro-batches of a step.
+    /// Micro-batches per step.
     accumulate: usize,
     pub(super) context_length: usize,
-    /// The token that ends a document, where documents do not see each other.
+    /// The end-of-document token, if documents are separate.
     separator: Option<u32>,
 }
 
 impl<'a> Windows<'a> {
-    /// Checks that both splits hold a window and the token after it.
+    /// Checks that both splits hold at least a window and its last target.
     ///
     /// # Errors
-    /// A split shorter than that: both lengths, and what to change.
+    /// A split is too short; the message gives both lengths and what to change.
     pub fn new(store: &'a TokenStore, seed: u64, batch: usize, context_length: usize) -> Result<Self> {
         if batch == 0 || context_length == 0 {
             return Err(Error::Refused(format!(
@@ -62,26 +62,25 @@ impl<'a> Windows<'a> {
         Ok(Self { store, mixture, seed, batch, accumulate: 1, context_length, separator: None })
     }
 
-    /// Has documents, which end with this token, not see each other.
+    /// Keeps documents, which end with this token, from attending to each other.
     #[must_use]
     pub fn separating(self, end_of_text: u32) -> Self {
         Self { separator: Some(end_of_text), ..self }
     }
 
-    /// Has a step consist of so many micro-batches (1 before this is called).
+    /// Sets the number of micro-batches per step (default 1).
     #[must_use]
     pub fn accumulating(self, accumulate: usize) -> Self {
         Self { accumulate: accumulate.max(1), ..self }
     }
 
-    /// The training batch of a step's micro-batch: windows at offsets drawn uniformly from `[0, length − T)`, as nanoGPT
-    /// draws them, or by the mixture where the text has one. Which windows a step has depends on their number alone, and not on
-    /// how they are divided among micro-batches.
+    /// Returns a training batch: windows at offsets drawn uniformly from `[0, length − T)`, as in nanoGPT, or by the
+    /// text's mixture. A step's windows do not depend on its division into micro-batches.
     pub fn train(&self, step: u64, micro_batch: u64) -> Result<Batch> {
         self.windows(Split::Train, self.starts(step, micro_batch))
     }
 
-    /// Where the windows of [`Windows::train`] begin in the training split.
+    /// Start positions of the windows of [`Windows::train`].
     pub fn starts(&self, step: u64, micro_batch: u64) -> Vec<u64> {
         let key = nth(nth(self.seed, TRAINING, step), TRAINING, 0);
         let first = micro_batch * self.batch as u64;
@@ -93,13 +92,12 @@ impl<'a> Windows<'a> {
             .collect()
     }
 
-    /// The text's mixture, where it has one.
     pub fn mixture(&self) -> Option<&MixtureSampler> {
         self.mixture.as_deref()
     }
 
-    /// The evaluation micro-batch of that index: every evaluation of a run uses the same ones, and those of a step's size hold the
-    /// same windows however steps are divided.
+    /// Returns an evaluation micro-batch. All evaluations of a run use the same ones, and a step's worth of them holds
+    /// the same windows however steps are divided.
     pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
         let key = nth(self.seed, EVALUATION, split as u64);
         let (rows, first) = ((self.batch * self.accumulate) as u64, index * self.batch as u64);
@@ -108,7 +106,7 @@ impl<'a> Windows<'a> {
         self.windows(split, starts.collect())
     }
 
-    /// An offset drawn from anywhere in a split alike.
+    /// A uniformly drawn offset in a split.
     fn offset(&self, split: Split, key: u64) -> u64 {
         scaled(key, self.store.len(split) - self.context_length as u64)
     }
@@ -141,10 +139,10 @@ impl<'a> Windows<'a> {
         Ok(())
     }
 
-    /// Batches that together hold every target of a split exactly once (its first token is nobody's target).
+    /// Batches that contain every target of a split exactly once (the split's first token is no target).
     ///
-    /// Windows follow one another without overlap. The last one is moved back to end with the split; targets that the
-    /// window before it had are [`IGNORED`] in it. Rows that fill up the last batch repeat the last window with all
+    /// Windows follow one another without overlap. The last window is moved back to end with the split; targets already
+    /// counted in the window before are [`IGNORED`]. Padding rows of the last batch repeat the last window with all
     /// targets ignored. So the mean over counted targets is the split's exact loss at this window length.
     pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
         let batches = self.clone();
@@ -191,7 +189,7 @@ mod tests {
 
     #[test]
     fn each_token_knows_where_its_document_begins() {
-        // Documents of seven tokens: ids are positions in the text, and every seventh ends one.
+        // Documents of seven tokens: ids are positions in the text, and every seventh ends a document.
         let store = TokenStore::in_memory(
             (0..1000).map(|at| if at % 7 == 6 { 9999 } else { at }).collect(),
             (0..99).collect(),
@@ -207,7 +205,7 @@ mod tests {
                 assert_eq!(*start as usize, before.map_or(0, |end| end + 1), "{row:?} at {at}");
             }
         }
-        // Validation's text is one document.
+        // The validation text is one document.
         let whole = batches.separating(9999).full(Split::Validation).next().unwrap().unwrap();
         assert!(whole.starts.unwrap().iter().all(|start| *start == 0));
     }
@@ -255,7 +253,7 @@ mod tests {
 
     #[test]
     fn the_draw_is_pinned() {
-        // Another draw would silently change every published run: these offsets must never move.
+        // A change in the draw would silently change every published run: these offsets must never change.
         let store = store(1_003_854, 500);
         let batch = Windows::new(&store, 1337, 3, 1).unwrap().train(0, 0).unwrap();
         assert_eq!(batch.tokens, PINNED);
@@ -272,7 +270,7 @@ mod tests {
                 seen[row[0] as usize] += 1;
             }
         }
-        // 1280 draws over 6 offsets: 213 each, give or take six standard deviations.
+        // 1280 draws over 6 offsets: 213 each, within six standard deviations.
         assert!(seen.iter().all(|count| (130..300).contains(count)), "{seen:?}");
     }
 

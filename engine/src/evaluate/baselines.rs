@@ -1,4 +1,4 @@
-//! What simpler things make of the same text: a model has to beat n-grams of the same tokens, and compressors.
+//! Baselines on the evaluated text: n-gram models over the same tokens, and compressors.
 
 use super::documents::{Document, HeldOut};
 use super::training_text::TrainingTokens;
@@ -13,18 +13,18 @@ use crate::protocol::evaluation::{Baseline, Better, DocumentLoss, Likelihood, Me
 use crate::protocol::quantity::{bytes, whole};
 use std::f64::consts::LN_2;
 
-/// Tokens that are learned, and bytes that are compressed, between turns.
+/// Tokens learned, and bytes compressed, between yields.
 const TOKENS: usize = 1 << 11;
 const BYTES: usize = 1 << 13;
 
-/// How much of the bytes that an index of the training text may take n-grams take: there is one model at a time, and it is dropped.
+/// n-gram models may take this multiple of the memory limit of a training-text index: only one model exists at a time.
 const OF_INDEX: u64 = 3;
 
-/// N-grams of each order, unigrams, the uniform distribution, gzip and xz on the documents that the likelihood is of; the best
-/// first.
+/// n-gram models of each order, unigrams, the uniform distribution, gzip and xz on the documents evaluated by
+/// `likelihood`; the best first.
 ///
 /// # Errors
-/// Nothing was held out; the text is damaged.
+/// Nothing was held out, or the text is damaged.
 pub async fn baselines(
     subject: &Subject<'_>,
     likelihood: &Likelihood,
@@ -57,15 +57,15 @@ pub async fn baselines(
     Ok(found)
 }
 
-/// The documents that are predicted, and how the model did.
+/// The evaluated documents, with the model's results.
 struct Evaluated {
     documents: Vec<Document>,
-    /// Of each part of each document: tokens that are predicted, bytes that they stand for.
+    /// Per part of each document: number of predicted tokens, and their length in bytes.
     tokens: Vec<u32>,
     bytes: Vec<f64>,
-    /// The model's bits, where it read the same parts.
+    /// The model's bits per part, if it read the same parts.
     model: Option<Vec<f64>>,
-    /// What a figure is of.
+    /// Count and unit of a metric.
     count: (u64, String),
     text: String,
     bootstrap: Bootstrap,
@@ -89,12 +89,12 @@ impl Evaluated {
             text: String::new(),
             bootstrap: Bootstrap { resamples: settings.resamples, seed: settings.seed },
         };
-        // Of conversations the answers alone are predicted.
+        // In conversations, only the answers are predicted.
         let is_whole = held_out.prepared().store.examples(Split::Validation).is_none();
         for at in 0..held_out.count() {
             let mut document = held_out.document(at, tokenizer)?;
             if document.tokens.len() <= document.given.max(1) {
-                // Nothing of it is predicted.
+                // It has no predicted tokens.
                 continue;
             }
             for part in &document.parts {
@@ -123,14 +123,14 @@ impl Evaluated {
         Ok(own)
     }
 
-    /// The model's bits of each part, where it was these that it read.
+    /// The model's bits per part, if it read exactly these parts.
     fn bits_of(&self, losses: &[DocumentLoss]) -> Option<Vec<f64>> {
         let own = self.tokens.iter().copied().zip(self.bytes.iter().copied());
         let theirs = losses.iter().map(|loss| (loss.tokens, f64::from(loss.bytes)));
         own.eq(theirs).then(|| losses.iter().map(|loss| loss.nats / LN_2).collect())
     }
 
-    /// What came of a model that gives each token a loss by itself.
+    /// The result of a model that assigns each token a loss independent of context.
     async fn baseline(
         &self,
         name: &str,
@@ -151,7 +151,6 @@ impl Evaluated {
         self.of_parts(name, about, sums, turns).await
     }
 
-    /// What came of an n-gram model.
     async fn ngram(&self, learned: &Learned, turns: &Turns) -> Baseline {
         let mut sums = Vec::with_capacity(self.tokens.len());
         for document in &self.documents {
@@ -201,7 +200,7 @@ impl Evaluated {
         Metric { name, value, interval, better, count, of, signature: None }
     }
 
-    /// What a compressor made of the whole text.
+    /// The result of a compressor on the whole text.
     fn compressed(&self, name: &str, about: String, compressed: u64) -> Baseline {
         let bits = compressed as f64 * 8.0 / self.text.len() as f64;
         let metric = self.metric(bits, None, Better::Lower);
@@ -227,10 +226,10 @@ async fn unigram(
     Ok(model)
 }
 
-/// An n-gram model and how much of the training text it was trained on.
+/// An n-gram model, and how much training text it read.
 struct Learned {
     model: NGram,
-    /// The bytes that it was given, where they were too few.
+    /// Its memory limit in bytes, if that was reached.
     full: Option<u64>,
 }
 
@@ -278,7 +277,7 @@ async fn ngram(
     Ok(Learned { model, full: None })
 }
 
-/// Compressors of the text by itself, and of what it adds to the training text.
+/// Compressors on the text alone, and conditional on the training text.
 async fn compressors(
     held_out: &HeldOut,
     evaluated: &Evaluated,
@@ -293,7 +292,7 @@ async fn compressors(
     let internal = |error: std::io::Error| Error::Internal(format!("a compressor: {error}"));
     let gzip = compress(Compressor::gzip(), &[text], tell, turns).await?;
     let xz = compress(Compressor::xz(length).map_err(internal)?, &[text], tell, turns).await?;
-    // What lies within the window of both, but never less than half of it.
+    // The part that fits in the window together with the text, but at least half the window.
     let room = XZ_WINDOW.saturating_sub(length).max(XZ_WINDOW / 2);
     let before = end_of_training(held_out, room as usize, turns).await?;
     let before = before.as_bytes();
@@ -325,7 +324,7 @@ async fn compress(mut compressor: Compressor, texts: &[&[u8]], tell: Tell<'_>, t
     compressor.finish().map_err(internal)
 }
 
-/// The last bytes of the training text, about so many at most.
+/// The end of the training text, up to about `room` bytes.
 async fn end_of_training(held_out: &HeldOut, room: usize, turns: &Turns) -> Result<String> {
     let prepared = held_out.prepared();
     let Some(index) = prepared.store.index() else { return Ok(String::new()) };

@@ -1,6 +1,6 @@
-//! Whether a model is as sure as it is right: the expected calibration error of the likeliest token, and the temperature that would mend it
-//! (Guo et al. 2017, "On calibration of modern neural networks"). It is fitted on one half of the text and checked on the other, all tokens of
-//! both, which the tally adds up as they are scored.
+//! Calibration of a model's confidence: the expected calibration error of the most likely token, and the temperature
+//! that would correct it (Guo et al. 2017, "On calibration of modern neural networks"). The temperature is fitted on
+//! one half of the text and checked on the other, over all tokens, which the tally sums as they are scored.
 
 use super::tally::Tally;
 use crate::evaluation::metrics::calibration::{NONE, Sums, bins, ece};
@@ -8,7 +8,6 @@ use crate::evaluation::statistics::Bootstrap;
 use crate::platform::Turns;
 use crate::protocol::evaluation::{Better, Calibration, Metric};
 
-/// What all units come to.
 fn sum(units: &[Sums]) -> Sums {
     units.iter().fold(NONE, |mut sum, unit| {
         sum.iter_mut().zip(unit).for_each(|(sum, part)| *sum += part);
@@ -16,7 +15,7 @@ fn sum(units: &[Sums]) -> Sums {
     })
 }
 
-/// The error of tokens counted in units, which are what is drawn again for its interval.
+/// The calibration error, with a confidence interval from resampled units.
 async fn metric(units: &[Sums], bootstrap: &Bootstrap, turns: &Turns) -> Metric {
     let bins = sum(units);
     let tokens: f64 = bins.iter().step_by(3).sum();
@@ -31,7 +30,6 @@ async fn metric(units: &[Sums], bootstrap: &Bootstrap, turns: &Turns) -> Metric 
     }
 }
 
-/// What the tokens of a whole text come to.
 pub(super) async fn calibration(tally: &Tally<'_>, bootstrap: &Bootstrap, turns: &Turns) -> Calibration {
     let units = tally.bins();
     let [without, with] = tally.checked();

@@ -1,11 +1,11 @@
-//! Whether a model was trained on what it is measured on.
+//! Whether a model was trained on its evaluation data.
 //!
-//! Texts are looked up as the data bench looks evaluation sets up before a training (`corpus::duplicates::contamination`): by runs of 13
-//! words, lower-cased, punctuation folded, as for GPT-3 (Brown et al. 2020, appendix C); a shorter text is one run of all its words. One of
-//! fewer than 8 words is found only where it is all of a document or an example. Runs that more than ten different texts share are
-//! instructions and templates and do not count. Of conversations the messages are compared, without the marks of their turns. Of a task's
-//! row the right answer is looked up behind its question ([`with_answers`]): questions are short, and it is the answer that must not have
-//! been learned.
+//! Texts are matched as in `corpus::duplicates::contamination`: by n-grams of 13 words, lower-cased and with
+//! punctuation folded, as for GPT-3 (Brown et al. 2020, appendix C). A shorter text is a single n-gram of all its
+//! words; one of fewer than 8 words matches only a whole document or example. n-grams shared by more than ten different
+//! texts are treated as instructions or templates and ignored. Conversations are compared by their messages, without
+//! turn markers. A task's row is looked up with the correct answer after its question ([`with_answers`]): questions are
+//! short, and what must not have been learned is the answer.
 
 use super::audit::texts::{ReadShare, Texts};
 use super::documents::HeldOut;
@@ -21,19 +21,19 @@ use crate::tokenizer::{Frame, TokenizerFiles};
 use glasshouse_corpus::duplicates::contamination::{Set, Settings};
 use std::collections::{HashMap, HashSet};
 
-/// Texts that are named.
+/// Number of texts listed.
 const WORST: usize = 10;
 
-/// Bytes of a document that may be all of a text of fewer than 8 words.
+/// Maximum bytes of a document that may equal a text of fewer than 8 words.
 const SHORT: usize = 1 << 10;
 
-/// Characters of a text's beginning.
+/// Length of the excerpt in characters.
 const BEGINNING: usize = 160;
 
-/// How much of the documents that were held out stands in the text that a run learned from. Long ones are looked up by their passages.
+/// How much of the held-out documents occurs in a run's training text. Long documents are looked up by passage.
 ///
 /// # Errors
-/// Nothing was held out; a text is damaged.
+/// Nothing was held out, or a text is damaged.
 pub async fn text_contamination(
     subject: &Subject<'_>,
     learner: &Run,
@@ -57,14 +57,14 @@ pub async fn text_contamination(
     Ok(groups.into_iter().next().unwrap_or_default())
 }
 
-/// What is looked up as one thing: a document by its text, a row by several.
+/// A unit of lookup: one text for a document, several for a row.
 pub type LookedUp = Vec<String>;
 
-/// What is looked up of a row: its question with a right answer behind it, and each further answer by itself.
+/// The texts to look up for a row: its question with a correct answer, and each further answer on its own.
 pub fn with_answers(question: &str, answers: &[String]) -> LookedUp {
     let Some((first, others)) = answers.split_first() else { return vec![question.to_owned()] };
     let mut texts = vec![format!("{question}\n{first}")];
-    // A short question is a run of its own, which the longer text does not have.
+    // A short question is its own n-gram, which the longer text does not contain.
     if question.split_whitespace().count() < Settings::default().words as usize {
         texts.push(question.to_owned());
     }
@@ -72,7 +72,8 @@ pub fn with_answers(question: &str, answers: &[String]) -> LookedUp {
     texts
 }
 
-/// How much of groups of texts stands in the training text of a run, and of those that it began from. That is read once.
+/// How much of each group of texts occurs in the training text of a run and of the runs it started from. The training
+/// text is read once for all groups.
 ///
 /// # Errors
 /// A training text is damaged.
@@ -99,25 +100,25 @@ pub async fn contaminations(
     Ok(lookups.into_iter().zip(groups).map(of_group).collect())
 }
 
-/// Texts, and the runs of words of theirs that were found.
+/// Texts to look up, and their n-grams found so far.
 struct Lookup {
     words: usize,
     set: Set,
-    /// Where each text is, by its words: the same words are looked up once, however many things have them.
+    /// Place of each text by a hash of its words; equal texts are looked up once.
     known: HashMap<u64, LookedUpAs>,
-    /// The places of each thing that is looked up; none where it has no word.
+    /// Places per unit of lookup; empty for a unit without words.
     things: Vec<Vec<LookedUpAs>>,
     found: HashSet<(u32, u64)>,
-    /// Short texts that are all of a document or an example.
+    /// Short texts equal to a whole document or example.
     whole: HashSet<u64>,
 }
 
-/// Where the runs of a text are.
+/// Where a text's n-grams are stored.
 #[derive(Clone, Copy, Debug)]
 enum LookedUpAs {
     /// An item of the set.
     Item(u32),
-    /// It has too few words for a run; what stands for them.
+    /// Hash of a text with too few words for an n-gram.
     Short(u64),
 }
 
@@ -144,7 +145,7 @@ impl Lookup {
                 if self.set.items() > items { LookedUpAs::Item(items as u32) } else { LookedUpAs::Short(key) }
             });
             self.known.insert(key, place);
-            // A further answer of a word or two says nothing by itself.
+            // A further answer of only a word or two is not significant.
             if at == 0 || matches!(place, LookedUpAs::Item(_)) {
                 places.push(place);
             }
@@ -168,7 +169,7 @@ impl Lookup {
         for (item, _) in &self.found {
             *found_of.entry(*item).or_default() += 1;
         }
-        // Of each thing that is looked up how many runs it has, and how many of them were found.
+        // Per unit of lookup: number of n-grams, and how many were found.
         let counts = |place: &LookedUpAs| match place {
             LookedUpAs::Item(item) => (self.set.item_runs(*item), found_of.get(item).copied().unwrap_or(0)),
             LookedUpAs::Short(key) => (1, u32::from(self.whole.contains(key))),
@@ -184,7 +185,7 @@ impl Lookup {
             .filter(|(_, (_, found))| *found > 0)
             .map(|(thing, (all, found))| (*found as f64 / (*all).max(1) as f64, thing))
             .collect();
-        // Of equally contaminated ones the first.
+        // Ties are in text order.
         worst.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         let things_found = worst.len() as u64;
         worst.truncate(WORST);
@@ -206,7 +207,7 @@ impl Lookup {
     }
 }
 
-/// How it was looked for.
+/// A description of the method.
 fn about(words: usize, short: usize, reading: ReadShare, is_all: bool) -> String {
     let mut about = match reading.of {
         0 => "The training text is not available for the search.".to_owned(),
@@ -267,18 +268,18 @@ mod tests {
                 short,
             ],
         );
-        // Of the first one run of two, of the short one all that there is.
+        // One of the first text's two n-grams, and the whole short text.
         assert_eq!((found.n, found.looked_up, found.found), (13, 4, 2));
         assert!((found.share - 2.0 / 6.0).abs() < 1e-12, "{}", found.share);
         assert_eq!(found.worst, [(short.to_owned(), 1.0), (long.to_owned(), 0.5)]);
         assert!(found.about.contains("1 text of fewer than 8 words is searched for"), "{}", found.about);
         assert_eq!(looked_up(&[long], &[other]).found, 0);
-        // A short text is found where it is all that a document or an example has.
+        // A short text must equal a whole document or example.
         assert_eq!(looked_up(&["too short"], &["Too short!"]).found, 1);
         assert_eq!(looked_up(&["too short"], &["It is too short."]).found, 0);
-        // What the same texts share is no template: there is one text.
+        // Equal texts are one text, so their shared n-grams are no template.
         assert_eq!(looked_up(&[long; 40], &[long]).found, 40);
-        // What was found twice counts once.
+        // Repeated matches count once.
         assert!((looked_up(&[long], &[long, long]).share - 1.0).abs() < 1e-12);
     }
     fn rows_looked_up(rows: &str, training: &[&str]) -> Contamination {
@@ -297,7 +298,7 @@ mod tests {
             format!(r#"{{"prompt":"Which house is old?","answer":"{answer}"}}"#),
             format!(r#"{{"prompt":"Which house is old?","answers":["That one","{answer}"]}}"#),
             format!(r#"{{"prompt":"Which house is old?","choices":["That one","{answer}"],"answer":1}}"#),
-            // A question of less than 8 words is one run with its answer, and one of more by itself as well.
+            // A question of fewer than 8 words is one n-gram with its answer; a longer one is also looked up on its own.
             r#"{"prompt":"Who wrote the long book of whales?","answer":"Herman Melville"}"#.to_owned(),
             r#"{"prompt":"Who wrote the long book of whales? Herman Melville","answer":"did"}"#.to_owned(),
         ] {
@@ -305,14 +306,14 @@ mod tests {
             assert_eq!((found.looked_up, found.found), (1, 1), "{rows}");
             assert!(found.share > 0.0 && found.share <= 1.0, "{rows}");
         }
-        // What is wrong may have been read.
+        // A wrong answer in the training text does not count.
         let wrong =
             format!(r#"{{"prompt":"Which house is old?","choices":["That one","{answer}"],"answer":0}}"#);
         let found = rows_looked_up(&wrong, &training);
         assert_eq!((found.looked_up, found.found), (1, 0));
     }
 
-    /// A run that has learned rows and held others out.
+    /// A trained run with held-out rows.
     struct Learned {
         _folder: tempfile::TempDir,
         run: Run,
@@ -347,7 +348,7 @@ mod tests {
         Learned { _folder: folder, run, config, files }
     }
 
-    /// So many different words.
+    /// `count` pseudo-random words.
     fn words(seed: u64, count: u64) -> String {
         let word = |at| format!("w{}", crate::protocol::random::nth(seed, 1, at) % 5000);
         (0..count).map(word).collect::<Vec<_>>().join(" ")
@@ -360,7 +361,7 @@ mod tests {
 
     #[test]
     fn conversations_that_were_learned_are_found_however_short_they_are() {
-        // Rows of 3, 9 and 30 words that were learned, and as many of others.
+        // Rows of 3, 9 and 30 words that were learned, and as many that were not.
         let row =
             |seed: u64, count: u64| chat_row(&words(seed, count / 2), &words(seed + 50, count - count / 2));
         let rows = |seeds: std::ops::Range<u64>| -> Vec<String> {
@@ -377,7 +378,7 @@ mod tests {
         let found = at_once(text_contamination(&subject, &own.run, &settings, &mut |_, _, _| {})).unwrap();
         assert_eq!((found.looked_up, found.found), (24, 12), "{found:?}");
         assert!(found.worst.iter().all(|(text, share)| *share == 1.0 && !text.contains("im_")), "{found:?}");
-        // Of answers the bytes are those of their words, whatever ends them.
+        // The bytes of answers are those of their words, without end markers.
         let held_out = at_once(HeldOut::open(&own.run, &own.files, None, &Turns::none())).unwrap();
         for at in 0..held_out.count() {
             let document = held_out.document(at, &own.files.tokenizer).unwrap();

@@ -1,8 +1,8 @@
-//! The text that was held out, document by document, in the tokens of the model that is evaluated.
+//! The held-out documents, in the tokens of the evaluated model.
 //!
-//! A document is predicted by itself: it begins behind the token that ends the one before. A text of few documents is counted in
-//! passages, cut at the ends of lines: an interval needs many things that can be drawn again, and passages of the same text are the same
-//! for every tokenizer.
+//! Each document is predicted independently, after the token that ends the previous one. A text with few documents is
+//! split into passages at line ends: confidence intervals need many units to resample, and passages of a text are the
+//! same for every tokenizer.
 
 use super::windows::{Window, windows};
 use crate::data::prepare::{self, Prepared};
@@ -15,48 +15,44 @@ use crate::protocol::{Objective, RunConfig};
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
 use std::ops::Range;
 
-/// Fewer documents than this are counted in passages.
+/// Texts with fewer documents are counted in passages.
 const FEW: usize = 16;
-/// Passages of the whole text then, and the least bytes of one.
+/// Number of passages of the whole text, and minimum bytes of a passage.
 const PASSAGES: usize = 64;
 const MIN_PASSAGE_BYTES: usize = 64;
-/// Tokens that are looked through at once for the ends of documents.
+/// Tokens scanned at a time for document ends.
 const READ: u64 = 1 << 16;
-/// Runs that begin with each other at most.
+/// Maximum chain of starting runs.
 const GENERATIONS: usize = 32;
 
-/// A document that was held out.
 #[derive(Clone, Debug, Default)]
 pub struct Document {
-    /// What is given, its tokens, and the token that ends it, where it is ended by one.
+    /// Given tokens, the document's tokens, and the end-of-document token if there is one.
     pub tokens: Vec<u32>,
-    /// How many of them are given before it begins.
+    /// Number of given tokens before the document.
     pub given: usize,
-    /// Which of all its tokens are predicted.
+    /// Whether each token is predicted.
     pub predicted: Vec<bool>,
-    /// Its text.
     pub text: String,
-    /// Where each token begins in the text: its length for the one that ends it, 0 for those that are given.
+    /// Start of each token in the text; the text's length for the end token, 0 for given tokens.
     pub starts: Vec<usize>,
-    /// What it is counted as: itself, or its passages.
+    /// Units of counting: the document itself, or its passages.
     pub parts: Vec<DocumentPart>,
-    /// The number of its source in the mixture, where the data know.
+    /// Index of its source in the mixture, if known.
     pub source: Option<usize>,
 }
 
-/// A document, or a passage of one, as it is counted.
+/// A document or passage as a unit of counting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DocumentPart {
-    /// Its tokens.
     pub tokens: Range<usize>,
-    /// Its part of the text.
     pub text: Range<usize>,
-    /// Bytes of UTF-8 that its predicted tokens stand for.
+    /// UTF-8 bytes of its predicted tokens.
     pub bytes: u32,
 }
 
 impl Document {
-    /// Windows in which its tokens are scored, each once.
+    /// Windows that score each of its tokens once.
     pub fn windows(&self, window: usize, stride: usize, separate: bool) -> Vec<Window> {
         let given = self.given;
         if !separate || given == 0 || self.tokens.len() <= given {
@@ -65,7 +61,7 @@ impl Document {
             all.retain(|window| window.from < window.tokens.end);
             return all;
         }
-        // What ended the document before is seen by the first token alone, as in training.
+        // As in training, only the first token sees the end of the previous document.
         let first = Window { tokens: 0..given + 1, from: given };
         let behind = windows(self.tokens.len() - given, window, stride).into_iter();
         let moved = behind.map(|Window { tokens, from }| Window {
@@ -76,35 +72,34 @@ impl Document {
     }
 }
 
-/// The documents that were held out of a run's text.
+/// The held-out documents of a run's text.
 #[derive(Debug)]
 pub struct HeldOut {
     prepared: Prepared,
-    /// Where each lies in the validation split, without the token that ends it, and whether one does.
+    /// Token range of each document in the validation split, without its end token, and whether it has one.
     spans: Vec<(Range<u64>, bool)>,
-    /// Documents are conversations, whose answers alone are predicted.
+    /// Whether documents are conversations, of which only the answers are predicted.
     pub(super) answers: bool,
-    /// Their tokens are those of the model that is evaluated.
+    /// Whether the text is stored in the evaluated model's tokens.
     own_tokens: bool,
-    /// What the model has before a document, and behind.
+    /// Tokens the model gets before and after a document.
     before: Vec<u32>,
     end: Option<u32>,
-    /// Documents did not see what ended the one before.
+    /// Whether documents do not see the end of the previous one.
     pub separate: bool,
-    /// What is evaluated, in words.
+    /// Description of the evaluated text.
     pub split: String,
-    /// Names of the sources that documents are of.
     pub sources: Vec<String>,
     /// Whether documents are counted in passages.
     pub passages: bool,
 }
 
 impl HeldOut {
-    /// The validation split of a run; of one without text, that of the run that it began from, else of the project's latest one with
-    /// text. Of many documents at most so many, evenly spaced.
+    /// Opens the validation split of a run. For a run without text, takes that of the run it started from, else of the
+    /// project's latest run with text. If there are more than `documents` documents, takes an evenly spaced selection.
     ///
     /// # Errors
-    /// There is none, or it cannot be read.
+    /// There is no held-out text, or it cannot be read.
     pub async fn open(
         run: &Run,
         tokenizer: &TokenizerFiles,
@@ -126,7 +121,7 @@ impl HeldOut {
         }
         let ended = index.and_then(|index| index.end_of_text);
         let mut spans = match store.examples(Split::Validation) {
-            // Of a pair the better answer, which comes first; of single answers those that are good, whose first token is marked.
+            // The better answer of a pair, which comes first; of judged answers the good ones, whose first token is marked.
             Some(examples) => {
                 let (step, judged) = (config.train.rows_together(), config.train.judges_answers());
                 let is_good = |range: &Range<u64>| {
@@ -148,11 +143,11 @@ impl HeldOut {
             }
         }
         let files = &tokenizer.tokenizer;
-        // Text in another model's tokens is for a model that came with its own.
+        // Foreign tokens are given only to models that came with their own tokenizer.
         let foreign = !own_tokens || run.is_imported();
         let before = match (files.begins(), files.end_of_text()) {
             (begins, _) if foreign && !begins.is_empty() => begins.to_vec(),
-            // A model that never saw one document end learned nothing of the token.
+            // A model that never saw a document end has not learned the token.
             (_, Some(end)) if !answers && (ended.is_some() || !own_tokens) => vec![end],
             _ => Vec::new(),
         };
@@ -185,7 +180,7 @@ impl HeldOut {
         Ok(Self { split, ..held_out })
     }
 
-    /// What is evaluated, in words.
+    /// Description of the evaluated text.
     fn words(&self, all: usize, run: &Run, text_of: &Run) -> String {
         let mut words = read_in_words(self.spans.len(), all, self.answers);
         if self.passages {
@@ -197,30 +192,29 @@ impl HeldOut {
         words
     }
 
-    /// How many there are.
     pub fn count(&self) -> usize {
         self.spans.len()
     }
 
-    /// The prepared text that they were held out of.
+    /// The prepared text of the held-out documents.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
     }
 
-    /// Whether its tokens are those of the model that is evaluated.
+    /// Whether the text is stored in the evaluated model's tokens.
     pub fn has_own_tokens(&self) -> bool {
         self.own_tokens
     }
 
-    /// Bytes of the text that was held out.
+    /// Total bytes of the held-out text.
     pub fn bytes(&self) -> u64 {
         self.prepared.store.index().map_or(0, |index| index.validation.bytes)
     }
 
-    /// A document.
+    /// Reads document `at`.
     ///
     /// # Errors
-    /// A shard cannot be read; the model's tokenizer cannot encode the text.
+    /// A shard cannot be read, or the model's tokenizer cannot encode the text.
     pub fn document(&self, at: usize, tokenizer: &Tokenizer) -> Result<Document> {
         let Some((span, ended)) = self.spans.get(at).cloned() else {
             return Err(Error::Internal(format!("document {at} of {}", self.spans.len())));
@@ -272,7 +266,7 @@ impl HeldOut {
     fn parts_of(&self, document: &Document, tokenizer: &Tokenizer) -> Vec<DocumentPart> {
         let Document { tokens, given, text, starts, predicted, .. } = document;
         if self.answers {
-            // The bytes that a person would read of what is predicted, and of nothing else.
+            // Only the visible bytes of predicted tokens count.
             let answers: Vec<u32> =
                 tokens.iter().zip(predicted).filter(|(_, is)| **is).map(|(token, _)| *token).collect();
             let bytes = tokenizer.decode_plain(&answers).len() as u32;
@@ -294,7 +288,7 @@ impl HeldOut {
     }
 }
 
-/// How many of all documents are read, and of conversations what of them counts.
+/// A description of the selection of documents, and of what counts in conversations.
 fn read_in_words(read: usize, all: usize, answers: bool) -> String {
     let (what, counts) =
         if answers { ("conversation", ", scored on answer tokens only") } else { ("document", "") };
@@ -302,7 +296,7 @@ fn read_in_words(read: usize, all: usize, answers: bool) -> String {
     format!("validation{}{counts}", if read == all { "" } else { &spaced })
 }
 
-/// Cuts a text into so many passages of about the same length, at the ends of lines where there are some near.
+/// Splits a text into `count` passages of about equal length, at nearby line ends if possible.
 fn passages(text: &str, count: usize) -> Vec<Range<usize>> {
     let mut cuts = vec![0];
     for number in 1..count {
@@ -321,7 +315,7 @@ fn passages(text: &str, count: usize) -> Vec<Range<usize>> {
     cuts.iter().copied().zip(ends).map(|(from, to)| from..to).collect()
 }
 
-/// Where documents lie in the validation split, those without a token left out.
+/// Token ranges of the documents in the validation split, without empty ones.
 async fn documents_of(
     store: &TokenStore,
     ended: Option<u32>,
@@ -372,7 +366,7 @@ fn text_run(run: &Run) -> Result<(Run, RunConfig)> {
     )))
 }
 
-/// Whether a run's data hold text whose tokens a model can predict.
+/// Whether a run's data is text with tokens to predict.
 fn has_text(run: &Run, config: &RunConfig) -> bool {
     let predicts = match config.train.objective {
         Objective::Text | Objective::Distil | Objective::Chat => true,
@@ -403,7 +397,7 @@ mod tests {
             assert!(cut.len() <= count && !cut.is_empty());
             assert_eq!(cut.iter().map(|part| &text[part.clone()]).collect::<String>(), text);
         }
-        // The next line is too far, and near enough; a character is whole.
+        // One line end is too far, another near enough; characters stay whole.
         assert_eq!(passages(text, 2), [0..25, 25..51]);
         assert_eq!(passages(text, 3), [0..22, 22..35, 35..51]);
         assert_eq!(passages("", 3).len(), 1);

@@ -1,4 +1,4 @@
-//! Where a model errs most: documents, tokens, and kinds of tokens by the words that they are of.
+//! Where a model errs most: documents, tokens, and kinds of token by the words they are in.
 
 use super::TokenScore;
 use super::documents::Document;
@@ -7,16 +7,16 @@ use crate::protocol::evaluation::{Cell, Metric, Passage, Table};
 use crate::tokenizer::Tokenizer;
 use std::collections::HashSet;
 
-/// Rows of a table.
+/// Maximum rows of a table.
 pub(super) const WORST: usize = 20;
-/// Fewer tokens than this say little of a document.
+/// Minimum predicted tokens for a document to be listed.
 pub(super) const FEW: u32 = 16;
-/// Characters of a document's beginning.
+/// Length of the excerpt in characters.
 const BEGINNING: usize = 160;
-/// Tokens of which one is rare that occurs less often.
+/// A token is rare if it is less frequent than one in this many.
 const RARE: u64 = 100_000;
 
-/// Kinds of tokens, each token being of the first that fits.
+/// Kinds of token; each token has the first that fits.
 pub(super) const KINDS: [&str; 8] = [
     "end of a text",
     "spaces and line breaks",
@@ -36,14 +36,13 @@ const RARE_TOKEN: u8 = 5;
 const FIRST: u8 = 6;
 const OTHER: u8 = 7;
 
-/// The kind of each token of a document.
 pub(super) fn kinds(document: &Document, frequencies: &Frequencies) -> Vec<u8> {
     let Document { text, starts, tokens, given, .. } = document;
     let bytes = kinds_of_bytes(text);
     let mut kinds = Vec::with_capacity(tokens.len());
     for (at, (token, start)) in tokens.iter().zip(starts).enumerate() {
         let end = starts.get(at + 1).copied().unwrap_or(text.len());
-        // Half a character at a text's end begins where the text has ended.
+        // Half a character at the end of a text starts beyond the text.
         let own = bytes.get(*start..end.max(start + 1).min(bytes.len())).unwrap_or_default();
         let kind = own.iter().find(|kind| **kind != SPACE).or(own.first()).copied();
         kinds.push(match kind {
@@ -58,7 +57,7 @@ pub(super) fn kinds(document: &Document, frequencies: &Frequencies) -> Vec<u8> {
     kinds
 }
 
-/// The kind of the word that each byte of a text is in.
+/// The kind of the word that contains each byte of a text.
 fn kinds_of_bytes(text: &str) -> Vec<u8> {
     let mut kinds = Vec::with_capacity(text.len());
     let mut seen: HashSet<String> = HashSet::new();
@@ -72,7 +71,7 @@ fn kinds_of_bytes(text: &str) -> Vec<u8> {
         };
         let (own, behind) = rest.split_at(end);
         let kind = if !is_word {
-            // Speech begins a sentence, and so does a line.
+            // A quotation mark or a line break also starts a sentence.
             sentence_begins |= matches!(first, '.' | '!' | '?' | '…' | '\n' | '"' | '“' | '«' | '„');
             if first.is_whitespace() { SPACE } else { PUNCTUATION }
         } else if own.contains(char::is_numeric) {
@@ -91,18 +90,16 @@ fn kinds_of_bytes(text: &str) -> Vec<u8> {
     kinds
 }
 
-/// A kind of tokens.
+/// Statistics of a kind of token.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KindOfTokens {
     pub(super) tokens: f64,
     pub(super) nats: f64,
-    /// Their mean loss.
     pub(super) loss: Metric,
-    /// The least expected of them.
     pub(super) worst: Passage,
 }
 
-/// What share of the loss each kind of tokens has, in the order of [`KINDS`].
+/// The share of each kind in the loss, in the order of [`KINDS`].
 pub(super) fn kinds_table(kinds: &[KindOfTokens]) -> Table {
     let tokens: f64 = kinds.iter().map(|kind| kind.tokens).sum();
     let nats: f64 = kinds.iter().map(|kind| kind.nats).sum();
@@ -130,18 +127,15 @@ pub(super) fn kinds_table(kinds: &[KindOfTokens]) -> Table {
     }
 }
 
-/// A document that is predicted badly.
 #[derive(Clone, Debug)]
 pub(super) struct WorstDocument {
-    /// Its text.
     pub(super) text: String,
-    /// What it costs.
     pub(super) bits_per_byte: f64,
-    /// How many of its tokens were predicted.
+    /// Number of predicted tokens.
     pub(super) tokens: u32,
 }
 
-/// The documents that cost most bits per byte, the worst first.
+/// The documents with the most bits per byte, worst first.
 pub(super) fn documents_table(worst: &[WorstDocument]) -> Table {
     let row = |WorstDocument { text, bits_per_byte, tokens }: &WorstDocument| {
         vec![
@@ -158,7 +152,7 @@ pub(super) fn documents_table(worst: &[WorstDocument]) -> Table {
     }
 }
 
-/// A text's beginning, cut at a word's end.
+/// A text's beginning, cut at a word boundary.
 fn beginning(text: &str) -> String {
     let cut = text.char_indices().nth(BEGINNING).map_or(text, |(at, _)| &text[..at]);
     let whole = cut.len() == text.len();
@@ -166,16 +160,15 @@ fn beginning(text: &str) -> String {
     word.map_or(cut, |at| &cut[..at]).to_owned()
 }
 
-/// A token that was least expected.
 #[derive(Clone, Debug)]
 struct WorstToken {
-    /// Its context and it.
+    /// The token after its context.
     tokens: Vec<u32>,
     score: TokenScore,
 }
 
 impl WorstToken {
-    /// It in its text, of which a model reads so many tokens.
+    /// The token in its text; `window` is the model's context length.
     fn passage(&self, tokenizer: &Tokenizer, window: usize) -> Passage {
         let cut = self.tokens.len().saturating_sub(window);
         let prompt = tokenizer.decode(self.tokens.get(cut..).unwrap_or_default());
@@ -183,21 +176,19 @@ impl WorstToken {
     }
 }
 
-/// The tokens that were least expected, the worst first.
+/// The least expected tokens, worst first.
 #[derive(Clone, Debug)]
 pub(super) struct WorstTokens {
-    /// So many at most.
     most: usize,
     found: Vec<WorstToken>,
 }
 
 impl WorstTokens {
-    /// Of which so many are wanted.
     pub(super) fn of(most: usize) -> Self {
         Self { most, found: Vec::new() }
     }
 
-    /// Takes a token in, where it is among the worst; `tokens` are its context and it.
+    /// Adds a token if it is among the worst; `tokens` is its context and the token.
     pub(super) fn note(&mut self, tokens: &[u32], score: &TokenScore) {
         let at = self.found.partition_point(|worse| worse.score.log_probability <= score.log_probability);
         if at < self.most {
@@ -206,12 +197,12 @@ impl WorstTokens {
         }
     }
 
-    /// The worst in its text, of which a model reads so many tokens; empty where there is none.
+    /// The worst token in its text, cut to `window` tokens; empty if there is none.
     pub(super) fn passage(&self, tokenizer: &Tokenizer, window: usize) -> Passage {
         self.found.first().map(|worst| worst.passage(tokenizer, window)).unwrap_or_default()
     }
 
-    /// Them as a table; a model reads so many tokens.
+    /// The tokens as a table; contexts are cut to `window` tokens.
     pub(super) fn table(&self, tokenizer: &Tokenizer, window: usize) -> Table {
         let text = |token: u32| tokenizer.describe(token).text;
         let row = |worst: &WorstToken| {

@@ -1,4 +1,4 @@
-//! How often each token occurs in the training text.
+//! Token frequencies in the training text.
 
 use super::documents::HeldOut;
 use crate::data::store::Split;
@@ -7,17 +7,15 @@ use crate::platform::Turns;
 use crate::protocol::quantity::whole;
 use crate::tokenizer::Tokenizer;
 
-/// Tokens that are looked at; of a longer text passages of it, evenly spaced.
+/// Maximum tokens counted; of longer texts, evenly spaced passages.
 const LOOKED_AT: u64 = 16 << 20;
-/// Tokens of a passage.
 const PASSAGE: u64 = 1 << 16;
-/// Tokens of a passage that is tokenized anew, of which an eighth as many are.
+/// Tokens per passage if it must be re-tokenized; then an eighth of the maximum is counted.
 const ENCODED: u64 = 1 << 14;
 
 /// Groups by powers of ten: never, 1 to 9, and so on.
 pub(super) const GROUPS: usize = 10;
 
-/// How often each token occurs.
 #[derive(Debug, Default)]
 pub(super) struct Frequencies {
     counts: Vec<u64>,
@@ -25,14 +23,13 @@ pub(super) struct Frequencies {
 }
 
 impl Frequencies {
-    /// Of tokens by their ids, and how many tokens the text has.
+    /// From counts by token id, and the number of tokens in the text.
     #[cfg(test)]
     pub(super) fn new(counts: Vec<u64>, total: u64) -> Self {
         Self { counts, total }
     }
 
-    /// Counts the tokens of the training text, in those of the model that is evaluated; what is not looked at of a long text is taken to
-    /// be like the rest.
+    /// Counts the training text in the evaluated model's tokens. For long texts, extrapolates from the counted passages.
     pub(super) async fn count(held_out: &HeldOut, tokenizer: &Tokenizer, turns: &Turns) -> Result<Self> {
         let prepared = held_out.prepared();
         let length = prepared.store.len(Split::Train);
@@ -42,7 +39,7 @@ impl Frequencies {
         let mut counts = vec![0_u64; tokenizer.vocabulary_size()];
         let mut looked_at = 0;
         for number in 0..passages {
-            // Without a gap where all of it is looked at.
+            // Without gaps if the whole text is counted.
             let from = if length <= most { number * passage } else { number * (length / passages) };
             let count = passage.min(length - from);
             let mut tokens = prepared.store.read(Split::Train, from, count as usize)?;
@@ -62,12 +59,12 @@ impl Frequencies {
         Ok(Self { total: counts.iter().sum(), counts })
     }
 
-    /// Of a token.
+    /// Number of occurrences of a token.
     pub(super) fn of(&self, token: u32) -> u64 {
         self.counts.get(token as usize).copied().unwrap_or(0)
     }
 
-    /// Of all tokens.
+    /// Number of tokens in the text.
     pub(super) fn total(&self) -> u64 {
         self.total
     }
@@ -78,7 +75,6 @@ impl Frequencies {
     }
 }
 
-/// What a group is called.
 pub(super) fn label(group: usize) -> String {
     let from = |group: usize| 10_u64.pow(group as u32 - 1);
     match group {

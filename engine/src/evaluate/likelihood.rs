@@ -1,4 +1,4 @@
-//! How well a model predicts the text that was held out, and what follows from it.
+//! Likelihood of the held-out text under a model, and statistics derived from it.
 
 use super::documents::{Document, HeldOut};
 use super::errors::{self, KINDS, WorstDocument};
@@ -17,17 +17,16 @@ use std::collections::btree_map::Entry;
 use std::rc::Rc;
 use web_time::Instant;
 
-/// Tokens that are scored together, whatever documents they are of.
+/// Tokens scored together, across documents.
 const TOGETHER: u64 = 1 << 15;
 
-/// Tokens by which it is measured whether context helps.
+/// Tokens used to measure the loss by context length.
 const BY_POSITION: u64 = 1 << 16;
 
-/// Evaluates a model on the validation split of its run: all of it unless the settings say less. Windows follow each other by half of
-/// them unless the settings say otherwise.
+/// Evaluates a model on its run's validation split, or the part selected in the settings. The stride defaults to half a window.
 ///
 /// # Errors
-/// A run without text; a stride that would leave tokens out; a device that fails.
+/// The run has no text, the stride would skip tokens, or a device fails.
 pub async fn likelihood(
     subject: &mut Subject<'_>,
     settings: &EvaluateSettings,
@@ -43,7 +42,7 @@ pub async fn likelihood(
     let frequencies = Frequencies::count(&held_out, tokenizer, &turns).await?;
     let mut tally = Tally::new(&held_out, &frequencies);
     let begun = Instant::now();
-    // A temperature is fitted on one half, so that what it makes of the other is known once that is scored.
+    // The temperature is fitted on the first half, so that its effect on the second can be measured while that is scored.
     for half in [0, 1] {
         let detail = match half {
             0 => Detail::Temperatures,
@@ -52,7 +51,7 @@ pub async fn likelihood(
         let walk = Walk { window, stride, detail, half: Some(half), every: 1, most: u64::MAX };
         let before = tally.tokens();
         let mut heard = |done: u64, of: u64| {
-            // The other half is about as long.
+            // The second half is about as long.
             let of = if half == 0 { 2 * of } else { before + of };
             tell("predicting the text", before + done, of);
         };
@@ -67,7 +66,6 @@ pub async fn likelihood(
     let mut metrics = tally.metrics(&bootstrap, &turns).await;
     let mut by = vec![by_position(subject.scorer, tokenizer, &held_out, &bootstrap, tell).await?];
     let mut of = |name: LossGrouping, mut groups: Vec<(String, Metric)>| {
-        // Groups without a token say nothing.
         groups.retain(|(_, metric)| metric.count > 0);
         by.extend((!groups.is_empty()).then_some(LossBy { name, groups }));
     };
@@ -112,40 +110,39 @@ pub async fn likelihood(
     })
 }
 
-/// By how many tokens windows of the model's context follow one another: half of it where nothing is asked for.
+/// Stride between windows of the model's context length; defaults to half of it.
 ///
 /// # Errors
-/// A stride that would leave tokens out.
+/// The stride would skip tokens.
 pub fn stride_of(settings: &EvaluateSettings, window: usize) -> Result<usize> {
     let stride = settings.stride.unwrap_or(window.div_ceil(2));
     if (1..=window).contains(&stride) {
         return Ok(stride);
     }
-    // A context without a token is refused where a model is read.
+    // A context length of 0 is rejected when the model is read.
     let nearest = stride.clamp(1, window.max(1));
     Err(Error::Refused(format!(
         "a stride of {stride} does not fit windows of {window} tokens (the model's context); the nearest is {nearest} (1 to {window})"
     )))
 }
 
-/// Hears a document's number, itself, a window of it, and what its tokens came to.
+/// Called with a document's number, the document, one of its windows, and the window's token scores.
 type Note<'note> = &'note mut dyn FnMut(usize, &Document, &Window, &[TokenScore]);
 
-/// How documents are gone through.
+/// How documents are traversed.
 struct Walk {
     window: usize,
     stride: usize,
     detail: Detail,
-    /// Every other document is read, or of a text that is counted in passages every other one of those, from the first or the second on.
+    /// Reads only every other document (or passage, if the text is counted in passages), starting with the first or second.
     half: Option<usize>,
-    /// One of so many documents is read.
+    /// Reads one in this many documents.
     every: usize,
-    /// Tokens after which it ends.
     most: u64,
 }
 
 impl Walk {
-    /// Scores documents in their order, the windows of many together; what is told is tokens, and about how many there are.
+    /// Scores documents in order, with many windows per batch. `tell` gets the tokens done, and an estimate of their total number.
     async fn run(
         &self,
         scorer: &mut Scorer,
@@ -161,11 +158,11 @@ impl Walk {
         for number in (0..held_out.count()).step_by(self.every).filter(|at| !by_document || is_in(*at)) {
             let document = Rc::new(held_out.document(number, tokenizer)?);
             bytes += document.text.len();
-            // What was read of the text says how much of it there is.
+            // The total is estimated from the share of the text read so far.
             let share = (bytes * every) as f64 / held_out.bytes().max(1) as f64;
             waiting.share = share.clamp(1e-9, 1.0);
             let windows = document.windows(self.window, self.stride, held_out.separate);
-            // Where windows are longer than passages, they take turns themselves.
+            // If windows are longer than passages, the windows alternate instead.
             let by_window = windows.len() < document.parts.len();
             for (at, window) in windows.into_iter().enumerate() {
                 let passage = document.parts.partition_point(|part| part.tokens.end <= window.from);
@@ -186,7 +183,6 @@ impl Walk {
         self.score(&mut waiting, scorer, note, tell).await
     }
 
-    /// Scores what waits for it.
     async fn score(
         &self,
         waiting: &mut Waiting,
@@ -210,19 +206,19 @@ impl Walk {
     }
 }
 
-/// Windows that are to be scored together.
+/// Windows waiting to be scored together.
 #[derive(Default)]
 struct Waiting {
     windows: Vec<(usize, Rc<Document>, Window)>,
-    /// Tokens of them.
+    /// Tokens to score in the waiting windows.
     tokens: u64,
-    /// Tokens that were scored before.
+    /// Tokens scored before.
     done: u64,
-    /// The share of all text that was read.
+    /// Share of the text read so far.
     share: f64,
 }
 
-/// The loss by how many tokens stand before one in its window. For that windows do not overlap: every place is as often one's as another's.
+/// Loss by number of preceding tokens in the window. Windows do not overlap here, so that every position is equally frequent.
 async fn by_position(
     scorer: &mut Scorer,
     tokenizer: &Tokenizer,
@@ -231,7 +227,7 @@ async fn by_position(
     tell: Tell<'_>,
 ) -> Result<LossBy> {
     let window = scorer.config().context_length;
-    // A token stands for two bytes or more, and fewer documents than that are no sample of them.
+    // Assuming at least two bytes per token; at least 64 documents form the sample.
     let every = (held_out.bytes() / 2 / BY_POSITION).clamp(1, held_out.count().div_ceil(64) as u64) as usize;
     let walk = Walk { window, stride: window, detail: Detail::Losses, half: None, every, most: BY_POSITION };
     let groups = window.ilog2() as usize + 1;
@@ -261,7 +257,7 @@ async fn by_position(
     Ok(LossBy { name: LossGrouping::Position, groups: named })
 }
 
-/// The documents that cost most bits per byte, read again for their text: one of many passages once.
+/// The documents with the most bits per byte, re-read for their text; a document with several passages is listed once.
 async fn worst_documents(
     tally: &Tally<'_>,
     held_out: &HeldOut,

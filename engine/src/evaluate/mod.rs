@@ -1,4 +1,5 @@
-//! Evaluating models: how well they predict and answer, on either executor. What is computed beside a model is in `glasshouse-evaluate`.
+//! Evaluation of models by prediction and by answers, on either executor. Computations that need no model are in
+//! `glasshouse-evaluate`.
 
 pub mod audit;
 pub mod baselines;
@@ -26,18 +27,16 @@ pub use windows::score_text;
 use crate::project::Run;
 use crate::tokenizer::TokenizerFiles;
 
-/// A model that is evaluated, and the run that it is of.
+/// A model to evaluate, with its run.
 #[derive(Debug)]
 pub struct Subject<'a> {
-    /// The model on its device.
     pub scorer: &'a mut Scorer,
-    /// Its tokenizer.
     pub tokenizer: &'a TokenizerFiles,
-    /// The run: its settings and its text.
+    /// The run, for its settings and text.
     pub run: &'a Run,
-    /// The weights, laid out as [`crate::plan::arena::ArenaLayout`] says.
+    /// The weights, laid out by [`crate::plan::arena::ArenaLayout`].
     pub parameters: &'a [f32],
 }
 
-/// Hears what is under way, how much of it is done, and of how much.
+/// Progress callback: current activity, amount done and total.
 pub type Tell<'a> = &'a mut dyn FnMut(&str, u64, u64);

@@ -1,4 +1,4 @@
-//! Whether a model says the same again and again, measured on texts that it writes, beside the text that was held out.
+//! Repetition in sampled texts, compared with the held-out text.
 
 use super::documents::{Document, HeldOut};
 use super::{Subject, Tell};
@@ -10,27 +10,27 @@ use crate::protocol::evaluation::{Better, Metric};
 use crate::protocol::{EvaluateSettings, GenerateConfig};
 use std::collections::HashSet;
 
-/// Texts that are written, and tokens of each.
+/// Number of sampled texts, and tokens of each.
 const TEXTS: usize = 16;
 const LENGTH: usize = 200;
 
-/// Tokens of the held-out text that one goes on from, where no token begins a text.
+/// Tokens of the held-out text used as a prompt if no token begins a text.
 const PROMPT: usize = 8;
 
-/// Bytes of the held-out text in which as many words stand as are written.
+/// Bytes of held-out text that contain as many words as are sampled.
 const BYTES: usize = 1 << 16;
 
-/// Words of an n-gram that counts as repeated.
+/// Words per n-gram for repetition.
 const GRAM: usize = 4;
 
-/// What is counted of a text: n-grams that stood in it before, all n-grams, different pairs of words, all pairs.
+/// Counts of a text: repeated n-grams, all n-grams, distinct word pairs, all word pairs.
 type Counts = [f64; 4];
 
-/// The share of 4-grams of words that stood before in the same text, and of pairs of words that are different (Li et al. 2016, "A
-/// diversity-promoting objective function for neural conversation models"), of sampled texts and of as much of the held-out text.
+/// The share of repeated word 4-grams, and of distinct word pairs (Li et al. 2016, "A diversity-promoting objective
+/// function for neural conversation models"), in sampled texts and in as much held-out text.
 ///
 /// # Errors
-/// The device cannot write beside the scorer, or fails.
+/// The device cannot hold a decoder next to the scorer, or fails.
 pub(super) async fn repetition(
     subject: &Subject<'_>,
     settings: &EvaluateSettings,
@@ -42,7 +42,7 @@ pub(super) async fn repetition(
     let (mut prompts, mut texts, turns) = (Vec::new(), Vec::new(), Turns::new());
     let mut last: Option<(usize, Document)> = None;
     for number in 0..TEXTS {
-        // The same document, where there are fewer, from another place on; it may be long and is read once.
+        // If there are too few documents, one is used several times from different positions; a long one is read only once.
         let at = number * held_out.count() / TEXTS;
         let document = match last.take() {
             Some((own, document)) if own == at => document,
@@ -82,7 +82,7 @@ pub(super) async fn repetition(
         tell("sampled texts", batch.written() as u64, TEXTS as u64);
     }
     let written: Vec<String> = batch.finish().into_iter().map(|written| written.text).collect();
-    // Longer texts repeat more: as many words of each.
+    // Longer texts repeat more, so both have the same number of words.
     let pairs = texts.iter().zip(&written);
     let held_out: Vec<Counts> =
         pairs.map(|(text, written)| counts(text, written.split_whitespace().count())).collect();
@@ -94,7 +94,6 @@ pub(super) async fn repetition(
         .collect())
 }
 
-/// What the texts' counts come to.
 fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [Metric; 2] {
     let metric = |base: &str, of: String, [above, below]: [usize; 2]| {
         let numbers = |at: usize| -> Vec<f64> { counts.iter().map(|counts| counts[at]).collect() };
@@ -104,7 +103,7 @@ fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [M
             name: format!("{base}{name}"),
             value: Some(above.iter().sum::<f64>() / count).filter(|value| value.is_finite()),
             interval: bootstrap.ratio(&above, &below).filter(|_| count >= MIN_VALUES as f64),
-            // Text says some things again: as much as people do is best, and theirs stands beside it.
+            // Natural text also repeats: the human level is best, and is reported for comparison.
             better: Better::Neither,
             count: count as u64,
             of,
@@ -117,7 +116,7 @@ fn metrics(name: &str, counts: &[Counts], of: &str, bootstrap: &Bootstrap) -> [M
     ]
 }
 
-/// Of a text's first words.
+/// Counts over a text's first `words` words.
 fn counts(text: &str, words: usize) -> Counts {
     let words: Vec<&str> = text.split_whitespace().take(words).collect();
     let (mut grams, mut pairs) = (HashSet::new(), HashSet::new());
@@ -148,12 +147,12 @@ mod tests {
         assert_eq!([repetition.better, distinct.better], [Better::Neither; 2]);
         let [low, high] = repetition.interval.unwrap();
         assert!((0.0..=0.1).contains(&low) && (0.1..=0.2).contains(&high));
-        // Two short answers: every pair of words is another, and there are too few 4-grams to speak of.
+        // Two short answers: all word pairs are distinct, and there are too few 4-grams for an interval.
         let short = metrics("", &[[0.0, 1.0, 3.0, 3.0], [1.0, 2.0, 4.0, 4.0]], "sampled", &bootstrap);
         assert!(short.iter().all(|metric| metric.value.is_some() && metric.interval.is_none()), "{short:?}");
         let distinct = metrics("", &[[0.0, 50.0, 52.0, 52.0]; 2], "sampled", &bootstrap);
         assert_eq!(distinct.each_ref().map(|metric| metric.interval), [None; 2]);
-        // Nothing was written: there is nothing to say.
+        // Nothing was generated.
         assert_eq!(metrics("", &[[0.0; 4]; 2], "sampled", &bootstrap)[0].value, None);
     }
 }

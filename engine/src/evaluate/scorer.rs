@@ -1,6 +1,6 @@
-//! What a model makes of each token of texts, on either executor: parts of the one graph, by a [`Lens`]. Losses alone are the
-//! cross-entropy's own, and no logits leave the device; whatever else is asked for is computed here from logits, of the tokens that are
-//! scored and so many at a time.
+//! Scores of each token of texts, on either executor, by parts of the model's graph ([`Lens`]). Losses come from the
+//! cross-entropy, and no logits leave the device; other statistics are computed here from logits of the scored tokens,
+//! a limited number at a time.
 
 use super::temperatures;
 use crate::cpu::Workers;
@@ -12,102 +12,99 @@ use crate::platform::{LENS_BYTES, Turns};
 use crate::protocol::ModelConfig;
 use crate::protocol::quantity::counted;
 
-/// Bytes of logits that are read at once.
+/// Bytes of logits read at once.
 const LOGIT_BYTES: u64 = 64 << 20;
 
-/// Entries of logits that are looked through before whatever else waits has its turn.
+/// Logits processed between yields.
 const ENTRIES: usize = 4 << 20;
 
-/// Entries of logits that make a thread of its own worth while.
+/// Minimum logits per thread.
 const WORK: usize = 1 << 14;
 
-/// Tokens of a batch on the CPU: activations of most models that are trained here stay in its caches.
+/// Tokens per batch on the CPU: most models' activations then fit in the cache.
 const CPU_TOKENS: usize = 2048;
 
-/// Tokens of a batch on a GPU at most, and multiplications by weights: a submission takes no longer than the desktop can wait.
+/// Maximum tokens per batch on a GPU, and multiplications by weights, so that submissions stay short enough for a
+/// smooth desktop.
 const GPU_TOKENS: u64 = 16_384;
 const GPU_PRODUCTS: u64 = 20_000_000_000;
 
-/// The shortest window that texts are filled up to.
+/// Shortest window that texts are padded to.
 const MIN_WINDOW: usize = 16;
 
-/// A text whose tokens from `from` on are to be scored; `from` is 1 or more, and there are at most a context's tokens and one.
+/// A text whose tokens from `from` on are scored. `from` is at least 1, and there are at most context length + 1 tokens.
 #[derive(Clone, Copy, Debug)]
 pub struct Scoring<'a> {
-    /// The text, beginning with what is given.
+    /// The text, starting with the given tokens.
     pub tokens: &'a [u32],
-    /// The first token that is scored.
+    /// Index of the first scored token.
     pub from: usize,
 }
 
 impl Scoring<'_> {
-    /// Tokens that are scored.
+    /// Number of scored tokens.
     fn count(&self) -> usize {
         self.tokens.len().saturating_sub(self.from)
     }
 
-    /// Tokens that the model reads: the last is predicted alone.
+    /// The tokens the model reads; the last one is only predicted.
     fn read(&self) -> &[u32] {
         self.tokens.split_last().map_or(&[], |(_, read)| read)
     }
 }
 
-/// What a model made of a token, given those before it.
+/// Score of a token given the preceding ones.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TokenScore {
-    /// The token.
     pub token: u32,
-    /// The natural logarithm of its probability.
+    /// Natural logarithm of the token's probability.
     pub log_probability: f32,
-    /// Its place among all tokens by their probability, 1 for the likeliest; of equally likely ones the lower id comes first.
+    /// Rank among all tokens by probability, from 1; ties are broken by lower id.
     pub rank: u32,
-    /// The likeliest token.
     pub likeliest: u32,
-    /// The probability of the likeliest.
+    /// Probability of the most likely token.
     pub confidence: f32,
-    /// The likeliest tokens with the natural logarithms of their probabilities, as many as were asked for.
+    /// The most likely tokens with their log-probabilities, as many as requested.
     pub top: Vec<(u32, f32)>,
-    /// ln Σ e^((x − highest) / T) over all logits x, at each temperature that was asked for.
+    /// ln Σ e^((x − highest) / T) over all logits x, for each requested temperature.
     pub log_sums: Vec<f32>,
 }
 
-/// What is wanted of each token.
+/// What to compute for each token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Detail {
-    /// Its log-probability alone; the rest of [`TokenScore`] is zero.
+    /// The log-probability; the rest of [`TokenScore`] is zero.
     Losses,
-    /// All but the likeliest tokens' list and temperatures.
+    /// All but the top list and temperatures.
     Tokens,
-    /// All but the list, and what each temperature of a grid would make of it.
+    /// All but the top list, with the log sums at a grid of temperatures.
     Temperatures,
-    /// All but the list, and what this inverse temperature would make of it.
+    /// All but the top list, with the log sum at this inverse temperature.
     Temperature(f32),
-    /// The likeliest so many tokens as well.
+    /// Also this many of the most likely tokens.
     Top(usize),
 }
 
-/// A model ready to score texts.
 #[derive(Debug)]
 pub struct Scorer {
     lens: Lens,
-    /// What looks through logits.
+    /// Threads that process logits.
     workers: Workers,
-    /// Tokens of a batch.
+    /// Tokens per batch.
     tokens: usize,
 }
 
-/// Texts that go through the model together, each in a window of so many tokens.
+/// Texts of a batch, each in a window of the same length.
 struct WindowGroup<'group> {
-    /// Their numbers.
     texts: &'group [usize],
     size: [usize; 2],
 }
 
 impl Scorer {
-    /// Opens a device as [`Gpu::from_request`] has it; `threads` are the CPU's, or one a core.
+    /// Opens a device, named as in [`Gpu::from_request`]. `threads` applies to the CPU and defaults to one per core.
     ///
     /// # Errors
-    /// Another number of weights than the model has; a model that predicts no tokens; no such device.
+    /// The number of weights does not fit the model, the model does not predict tokens, or there is no such device.
     pub async fn open(
         config: &ModelConfig,
         parameters: &[f32],
@@ -137,25 +134,23 @@ impl Scorer {
         Ok(Self { lens, workers, tokens })
     }
 
-    /// The device's name.
     pub fn device(&self) -> &str {
         self.lens.device()
     }
 
-    /// The model's settings.
     pub fn config(&self) -> &ModelConfig {
         self.lens.config()
     }
 
-    /// Threads of the CPU that work for it.
+    /// Number of CPU threads.
     pub fn threads(&self) -> usize {
         self.workers.count()
     }
 
-    /// Scores texts, in whatever order is fastest; what is told is tokens done, and of how many.
+    /// Scores texts in the most efficient order. `tell` gets the tokens done and their total number.
     ///
     /// # Errors
-    /// A text that is too long, begins with what is to be scored or has a token beyond the vocabulary; a device that fails.
+    /// A text is too long, its first token is to be scored, or a token is outside the vocabulary; or a device fails.
     pub async fn score(
         &mut self,
         texts: &[Scoring<'_>],
@@ -231,7 +226,7 @@ impl Scorer {
         Ok(scores)
     }
 
-    /// What the head reads of each token that a group has scored, one after the other, with the token's text and itself.
+    /// The head's inputs for each scored token of a group, in order, with the token and its text's index.
     async fn normed(
         &mut self,
         texts: &[Scoring<'_>],
@@ -248,15 +243,14 @@ impl Scorer {
         Ok((places, rows))
     }
 
-    /// Rows of logits that are read at once.
     fn rows_at_once(&self) -> usize {
         let row = 4 * self.config().outputs() as u64;
         let rows = (LOGIT_BYTES.min(LENS_BYTES / 4) / row).max(1) as usize;
-        // What is run is a power of two of them.
+        // Only powers of two are run.
         1 << rows.ilog2()
     }
 
-    /// What logits say of tokens, a row each, on all threads.
+    /// Scores of tokens from rows of logits, on all threads.
     fn look(&self, tokens: &[u32], logits: &[f32], detail: Detail) -> Vec<TokenScore> {
         let mut scores = vec![TokenScore::default(); tokens.len()];
         let columns = logits.len() / tokens.len().max(1);
@@ -272,7 +266,7 @@ impl Scorer {
         scores
     }
 
-    /// The numbers of the texts in which something is scored, the longest first.
+    /// Indices of the texts with scored tokens, the longest first.
     fn order(&self, texts: &[Scoring<'_>]) -> Result<Vec<usize>> {
         let ModelConfig { context_length: context, vocabulary, .. } = *self.config();
         for Scoring { tokens, from } in texts {
@@ -298,7 +292,7 @@ impl Scorer {
         Ok(order)
     }
 
-    /// Divides ordered texts into groups of about equal length. What stands behind a text is not seen by it.
+    /// Groups sorted texts by similar length. Padding after a text is not seen by it.
     fn groups<'order>(&self, texts: &[Scoring<'_>], order: &'order [usize]) -> Vec<WindowGroup<'order>> {
         let context = self.config().context_length;
         let length = |text: &usize| texts[*text].read().len();
@@ -315,12 +309,12 @@ impl Scorer {
     }
 }
 
-/// Tokens that are scored in all texts.
+/// Total number of scored tokens.
 fn scored(texts: &[Scoring<'_>]) -> u64 {
     texts.iter().map(|text| text.count() as u64).sum()
 }
 
-/// The tokens that a group reads, [B, T] but for the rows behind the last text.
+/// Input tokens of a group, [B, T], without the padding rows after the last text.
 fn read_by(texts: &[Scoring<'_>], group: &WindowGroup<'_>) -> Vec<u32> {
     let [_, time] = group.size;
     let mut tokens = vec![0; group.texts.len() * time];
@@ -331,13 +325,13 @@ fn read_by(texts: &[Scoring<'_>], group: &WindowGroup<'_>) -> Vec<u32> {
     tokens
 }
 
-/// The window for a text of so many tokens: a power of two, or half as many more, so that there are few.
+/// The window for `tokens` tokens: a power of two or 1.5 times one, to have few sizes.
 fn window(tokens: usize) -> usize {
     let power = tokens.next_power_of_two().max(MIN_WINDOW);
     if tokens <= power / 4 * 3 && power > MIN_WINDOW { power / 4 * 3 } else { power }
 }
 
-/// What a row of logits says of a token.
+/// Score of a token from a row of logits.
 fn look(row: &[f32], token: u32, detail: Detail) -> TokenScore {
     let (mut likeliest, mut most) = (0, f32::NEG_INFINITY);
     for (id, logit) in (0..).zip(row) {

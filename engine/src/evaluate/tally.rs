@@ -1,4 +1,4 @@
-//! What the tokens of documents come to, added up as they are scored: no score is kept.
+//! Sums over the scored tokens of documents; individual scores are not kept.
 
 use super::TokenScore;
 use super::documents::{Document, HeldOut};
@@ -13,13 +13,13 @@ use crate::protocol::evaluation::{Better, DocumentLoss, Metric};
 use crate::tokenizer::Tokenizer;
 use std::collections::HashMap;
 
-/// Documents are drawn again in at most so many runs of neighbours, as [`Bootstrap`] does.
+/// Maximum number of units; units are runs of neighbouring documents, resampled by [`Bootstrap`].
 const UNITS: usize = 2048;
 
-/// The rank up to which a token is among the five likeliest.
+/// Rank up to which a token counts for top-5 accuracy.
 const TOP: u32 = 5;
 
-/// Sums of a unit: what is drawn again for intervals.
+/// Sums of a unit of resampling.
 #[derive(Clone, Debug)]
 struct UnitSums {
     nats: f64,
@@ -28,39 +28,36 @@ struct UnitSums {
     right: f64,
     right_of_5: f64,
     bins: Sums,
-    /// Those of the half on which a temperature is checked, without it and with it.
+    /// Calibration sums on the half that checks the temperature: without and with it.
     checked: [Sums; 2],
-    /// Nats and tokens of each group of frequency, each kind and each source.
+    /// Nats and tokens per frequency group, kind and source.
     groups: Vec<[f64; 2]>,
 }
 
-/// Everything that is counted.
 pub(super) struct Tally<'text> {
     frequencies: &'text Frequencies,
     documents: usize,
     sources: usize,
     passages: bool,
     units: Vec<UnitSums>,
-    /// Of each document or passage.
+    /// Per document or passage.
     pub(super) by_document: Vec<DocumentLoss>,
-    /// Which those are: the document's number, and the part's in it.
+    /// For each entry of `by_document`: the document's number, and the part's index in it.
     pub(super) places: Vec<(usize, usize)>,
     pub(super) worst: WorstTokens,
-    /// The worst token of each kind.
     worst_of_kinds: Vec<WorstTokens>,
-    /// The document that is under way, where its parts begin in the lists, and the kinds of its tokens.
+    /// The current document, the index of its first part in the lists, and its tokens' kinds.
     under_way: Option<(usize, usize, Vec<u8>)>,
-    /// Where the parts of each document begin in the lists.
+    /// Index of each document's first part in the lists.
     firsts: HashMap<usize, usize>,
-    /// Inverse temperatures, and the nats of the half that one is fitted on at each of them.
+    /// Inverse temperatures, and the nats at each of them on the half used for fitting.
     grid: [f64; GRID],
     nats: [f64; GRID],
-    /// Tokens of that half.
+    /// Number of tokens in the half used for fitting.
     pub(super) fitted_tokens: u64,
 }
 
 impl<'text> Tally<'text> {
-    /// For documents, and how often tokens occur in the training text.
     pub(super) fn new(held_out: &HeldOut, frequencies: &'text Frequencies) -> Self {
         Self {
             frequencies,
@@ -80,8 +77,8 @@ impl<'text> Tally<'text> {
         }
     }
 
-    /// Takes in what a window of a document came to: with the sums at all temperatures where one is fitted on it, with those at one where that
-    /// is checked. Windows of a document come one after the other, in each half.
+    /// Adds a window's scores: with log sums at all temperatures for fitting, or at one for checking. Within each half,
+    /// a document's windows must be consecutive.
     pub(super) fn note(
         &mut self,
         number: usize,
@@ -136,11 +133,11 @@ impl<'text> Tally<'text> {
                     calibration::add(without, confidence, right);
                     calibration::add(with, f64::from(-log_sum).exp(), right);
                 }
-                // A loss that is not finite has no lowest place.
+                // A non-finite loss would have no minimum.
                 _ if !nats.is_finite() => {}
                 _ => {
                     self.fitted_tokens += 1;
-                    // How far its logit lies below the highest.
+                    // Distance of its logit from the highest.
                     let below = -nats - confidence.ln();
                     let points = self.grid.iter().zip(&score.log_sums);
                     for (sum, (inverse, log_sum)) in self.nats.iter_mut().zip(points) {
@@ -169,7 +166,7 @@ impl<'text> Tally<'text> {
         self.under_way = Some((number, first, kinds));
     }
 
-    /// The unit of the part that was added last, made where it is the first of it.
+    /// The unit of the part added last; created for its first part.
     fn unit(&mut self, number: usize) -> usize {
         let unit = self.unit_of(number, self.by_document.len() - 1);
         let empty = UnitSums {
@@ -192,34 +189,33 @@ impl<'text> Tally<'text> {
         if self.passages { part } else { number * self.documents.min(UNITS) / self.documents.max(1) }
     }
 
-    /// Tokens that were predicted.
+    /// Number of predicted tokens.
     pub(super) fn tokens(&self) -> u64 {
         self.by_document.iter().map(|document| u64::from(document.tokens)).sum()
     }
 
-    /// Bytes of the text that they stand for.
+    /// Bytes of text of the predicted tokens.
     pub(super) fn bytes(&self) -> u64 {
         self.by_document.iter().map(|document| u64::from(document.bytes)).sum()
     }
 
-    /// The inverse temperature of the lowest loss of the half that it is fitted on.
+    /// The inverse temperature with the lowest loss on the half used for fitting.
     pub(super) fn inverse(&self) -> f64 {
         lowest(&self.nats)
     }
 
-    /// Puts documents into their order: they were read in two halves. Nothing is noted behind that.
+    /// Sorts the parts into document order, as they were read in two halves. No scores may be added afterwards.
     pub(super) fn put_in_order(&mut self) {
         let mut all: Vec<_> = self.places.drain(..).zip(self.by_document.drain(..)).collect();
         all.sort_by_key(|(place, _)| *place);
         (self.places, self.by_document) = all.into_iter().unzip();
     }
 
-    /// Bins of confidence of the half on which the temperature is checked, without it and with it, by unit.
+    /// Calibration bins per unit, on the half that checks the temperature: without and with it.
     pub(super) fn checked(&self) -> [Vec<Sums>; 2] {
         [0, 1].map(|at: usize| self.units.iter().map(|unit| unit.checked[at]).collect())
     }
 
-    /// Bins of confidence by unit.
     pub(super) fn bins(&self) -> Vec<Sums> {
         self.units.iter().map(|unit| unit.bins).collect()
     }
@@ -255,23 +251,21 @@ impl<'text> Tally<'text> {
         Metric { count, better, ..ratio(name, of, &parts, bootstrap) }
     }
 
-    /// The loss of a group of frequency, and so of a kind and of a source, by the numbers that [`UnitSums::groups`] gives them.
+    /// The loss of a frequency group, kind or source, by its index in [`UnitSums::groups`].
     fn group(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
         let parts = self.units.iter().filter_map(|unit| unit.groups.get(group).copied());
         ratio("loss", "tokens", &parts.collect::<Vec<_>>(), bootstrap)
     }
 
-    /// The loss of tokens of a group of frequency.
     pub(super) fn frequency(&self, group: usize, bootstrap: &Bootstrap) -> Metric {
         self.group(group, bootstrap)
     }
 
-    /// The loss of tokens of a source.
     pub(super) fn source(&self, source: usize, bootstrap: &Bootstrap) -> Metric {
         self.group(GROUPS + KINDS.len() + source, bootstrap)
     }
 
-    /// A kind of tokens; a model reads so many tokens.
+    /// Statistics of a kind of token; contexts are cut to `window` tokens.
     pub(super) fn kind(
         &self,
         kind: usize,
@@ -292,7 +286,7 @@ impl<'text> Tally<'text> {
     }
 }
 
-/// Σ of the first numbers by Σ of the second, with its interval; how many the second are.
+/// Σ of the first numbers / Σ of the second, with its confidence interval; the count is the second sum.
 pub(super) fn ratio(name: &str, of: &str, parts: &[[f64; 2]], bootstrap: &Bootstrap) -> Metric {
     let [above, below] = parts.iter().fold([0.0; 2], |[a, b], [above, below]| [a + above, b + below]);
     Metric {

@@ -1,27 +1,26 @@
-//! What temperatures would make of logits. Losses and confidences follow from sums of exponentials, which are added up at a grid of
-//! temperatures at once while tokens are scored: a text is calibrated by all of its tokens, and no logits are kept.
+//! The effect of temperatures on logits. Losses and confidences follow from sums of exponentials, which are accumulated
+//! at a grid of temperatures while tokens are scored. So calibration uses all tokens of a text without storing logits.
 
 use crate::cpu::vector::{exp, sum, total};
 use crate::platform::lanes::{BLOCK, vectorised};
 
-/// Points of the grid for each power of two, and powers.
+/// Grid points per octave, and number of octaves.
 const OCTAVE: usize = 4;
 const OCTAVES: usize = 8;
 
-/// Points of the grid.
 pub(super) const GRID: usize = OCTAVE * OCTAVES;
 
-/// Its lowest inverse temperature; the highest is about 13.
+/// Lowest inverse temperature of the grid; the highest is about 13.
 const MIN_INVERSE_TEMPERATURE: f64 = 1.0 / 16.0;
 
-/// The least number whose square is a normal one: others take CPUs many times as long.
+/// Smallest number whose square is normal; subnormal numbers are many times slower on CPUs.
 const MIN_POWER: f32 = 1.1e-19;
 
-/// Points that a polynomial goes through, and halvings of where its lowest place can be.
+/// Points of the interpolating polynomial, and bisection steps to its minimum.
 const AROUND: usize = 5;
 const STEPS: usize = 60;
 
-/// The inverse temperatures 1/T of the grid.
+/// The grid of inverse temperatures 1/T.
 pub(super) fn grid() -> [f64; GRID] {
     std::array::from_fn(|point| inverse(point as f64))
 }
@@ -31,11 +30,11 @@ fn inverse(point: f64) -> f64 {
 }
 
 vectorised! {
-    /// ln Σ e^((x − most) / T) of a row of logits x at each point of the grid; `most` is the highest of them.
+    /// ln Σ e^((x − most) / T) over a row of logits x, at each grid point; `most` is the largest logit.
     pub(super) fn log_sums<L>(row: &[f32], most: f32) -> [f32; GRID] {
         let mut sums = [0.0; GRID];
         let (blocks, rest) = row.as_chunks::<BLOCK>();
-        // What is missing of the last block weighs nothing.
+        // Padding of the last block has weight 0.
         let mut last = [f32::NEG_INFINITY; BLOCK];
         last[..rest.len()].copy_from_slice(rest);
         for first in 0..OCTAVE {
@@ -46,7 +45,7 @@ vectorised! {
                 for (power, x) in powers.iter_mut().zip(block) {
                     *power = exp::<L>(inverse * (x - most));
                 }
-                // At twice the inverse temperature each is its square.
+                // Doubling the inverse temperature squares each power.
                 for lanes in &mut lanes {
                     for (sum, power) in lanes.iter_mut().zip(&mut powers) {
                         *sum += *power;
@@ -62,21 +61,21 @@ vectorised! {
         sums
     }
 
-    /// The same at one inverse temperature.
+    /// [`log_sums`] at a single inverse temperature.
     pub(super) fn log_sum<L>(row: &[f32], most: f32, inverse: f32) -> f32 {
         sum(row.len(), |at| exp::<L>(inverse * (row[at] - most))).ln()
     }
 }
 
-/// The inverse temperature of the lowest loss, given the loss of all tokens at each point of the grid; 1 of none. The loss is smooth and has one
-/// lowest place, so that a polynomial through the points around the lowest one finds it to about 1 in 10,000.
+/// The inverse temperature with the lowest loss, given the total loss at each grid point; 1 if there are no tokens. The
+/// loss is smooth with a single minimum, so a polynomial through the lowest grid points finds it to about 1 in 10,000.
 pub(super) fn lowest(nats: &[f64; GRID]) -> f64 {
     if nats.iter().all(|own| *own == 0.0) {
         return 1.0;
     }
     let best = (0..GRID).fold(0, |best, at| if nats[at] < nats[best] { at } else { best });
     let first = best.saturating_sub(AROUND / 2).min(GRID - AROUND);
-    // As Lagrange has it; from the lowest point, since what is looked for are small differences.
+    // Lagrange interpolation, relative to the lowest point because the differences are small.
     let polynomial = |place: f64| -> f64 {
         let points = first..first + AROUND;
         let term = |at: usize| {
@@ -102,7 +101,7 @@ pub(super) fn lowest(nats: &[f64; GRID]) -> f64 {
 mod tests {
     use super::*;
 
-    /// Logits between −40 and 0, so that some are far below what a float of 32 bits holds at low temperatures.
+    /// Logits between −40 and 0; at low temperatures some exponentials underflow in f32.
     fn row(count: usize) -> Vec<f32> {
         (0..count).map(|at| -((at * at * 31 % 401) as f32) / 10.0).collect()
     }
@@ -127,13 +126,13 @@ mod tests {
                 assert!((alone - expected).abs() < 1e-5 * (1.0 + expected), "{count} {inverse}: {alone}");
             }
         }
-        // 1 is a point of the grid.
+        // 1 is a grid point.
         assert!(grid().contains(&1.0));
     }
 
     #[test]
     fn a_temperature_undoes_what_logits_were_multiplied_by() {
-        // Two tokens with 3 : 1, drawn as often, and logits so many times too far apart.
+        // Two tokens drawn 3 : 1, with logits scaled by `factor`.
         for factor in [0.2, 0.5, 1.0, 3.0, 7.0] {
             let apart = factor * 3.0_f32.ln();
             let sums = log_sums(&[apart, 0.0], apart);
@@ -146,7 +145,7 @@ mod tests {
             let confidence = (-log_sum(&[apart, 0.0], apart, found as f32)).exp();
             assert!((confidence - 0.75).abs() < 1e-3, "{factor}: {confidence}");
         }
-        // Nothing to learn from leaves it, and what is always right has no end but the grid's.
+        // Without tokens the result is 1; for a model that is always right it is the end of the grid.
         assert_eq!(lowest(&[0.0; GRID]), 1.0);
         let end = lowest(&std::array::from_fn(|at| (GRID - at) as f64));
         assert!((end / grid()[GRID - 1] - 1.0).abs() < 1e-6, "{end}");

@@ -1,4 +1,4 @@
-//! The tokens that a model was trained on, as baselines read them.
+//! The training tokens, as read by the baselines.
 
 use super::documents::HeldOut;
 use crate::data::store::{Examples, Split, TokenStore};
@@ -6,31 +6,30 @@ use crate::error::Result;
 use crate::protocol::RunConfig;
 use crate::tokenizer::Tokenizer;
 
-/// Tokens that are read at once.
+/// Tokens read at once.
 const READ: u64 = 1 << 14;
 
-/// The tokens of a training split, in the tokens of the model that is evaluated.
+/// The tokens of a training split, in the evaluated model's vocabulary.
 #[derive(Debug)]
 pub(super) struct TrainingTokens<'a> {
     store: &'a TokenStore,
-    /// What the split's tokens are decoded by, and encoded by again, where they are another tokenizer's.
+    /// Tokenizers to decode and re-encode with, if the split has other tokens.
     translated: Option<(&'a Tokenizer, &'a Tokenizer)>,
-    /// The split's examples, and by how many the next one that is read stands further.
+    /// The split's examples, and the step from one read example to the next.
     examples: Option<(&'a Examples, usize)>,
-    /// The next token, or the next example.
+    /// Index of the next token or example.
     at: u64,
 }
 
-/// Some tokens of a training split.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) tokens: Vec<u32>,
-    /// They do not follow the ones before.
+    /// Whether the tokens do not continue the previous piece.
     pub(super) begins: bool,
 }
 
 impl<'a> TrainingTokens<'a> {
-    /// Of the text that documents were held out of. Of pairs the better answer is read, which comes first.
+    /// The training text belonging to held-out documents. Of pairs, only the better answer, which comes first, is read.
     pub(super) fn new(held_out: &'a HeldOut, config: &RunConfig, tokenizer: &'a Tokenizer) -> Self {
         let prepared = held_out.prepared();
         let pairs = config.train.objective.learns_pairs() && !config.train.learns_scores();
@@ -43,7 +42,7 @@ impl<'a> TrainingTokens<'a> {
         }
     }
 
-    /// Tokens of the split, in its own tokens, and how many of them were read.
+    /// (tokens read, total), in the split's own tokens.
     pub(super) fn progress(&self) -> (u64, u64) {
         let all = self.store.len(Split::Train);
         match self.examples {
@@ -55,12 +54,11 @@ impl<'a> TrainingTokens<'a> {
         }
     }
 
-    /// From the beginning again.
     pub(super) fn rewind(&mut self) {
         self.at = 0;
     }
 
-    /// The next tokens; none behind the last.
+    /// The next tokens; `None` at the end.
     pub(super) fn next(&mut self) -> Result<Option<Piece>> {
         if let Some((examples, step)) = self.examples {
             let at = self.at as usize;

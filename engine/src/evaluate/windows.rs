@@ -1,28 +1,28 @@
-//! A long text in windows that overlap, so that no token but the first ones is predicted from little.
+//! Overlapping windows over a long text, so that only its first tokens are predicted from little context.
 
 use super::{Detail, Scorer, Scoring, TokenScore};
 use crate::error::Result;
 use std::ops::Range;
 
-/// A span of a text that is scored at once.
+/// A span of a text scored at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Its tokens: at most those that a model reads, and the one behind them.
+    /// The tokens: at most the context length, and one more as the last target.
     pub tokens: Range<usize>,
-    /// The first token of the text that is scored in it.
+    /// Index in the text of the first scored token.
     pub from: usize,
 }
 
 impl Window {
-    /// What is scored of a text.
+    /// The window of a text, as input to the scorer.
     pub fn of<'text>(&self, text: &'text [u32]) -> Scoring<'text> {
         let tokens = text.get(self.tokens.clone()).unwrap_or_default();
         Scoring { tokens, from: self.from - self.tokens.start }
     }
 }
 
-/// Windows over a text of so many tokens for a model that reads `window` of them, each `stride` further than the one before, that score
-/// each token but the first once. The last one is moved back to end with the text. `stride` is clamped to 1 … `window`.
+/// Windows over `tokens` tokens for a context of `window` tokens, `stride` apart, that together score each token but
+/// the first once. The last window is moved back to end with the text. `stride` is clamped to 1 … `window`.
 pub fn windows(tokens: usize, window: usize, stride: usize) -> Vec<Window> {
     let stride = stride.clamp(1, window.max(1));
     let (mut windows, mut start, mut scored) = (Vec::new(), 0, 1);
@@ -35,11 +35,11 @@ pub fn windows(tokens: usize, window: usize, stride: usize) -> Vec<Window> {
     windows
 }
 
-/// Scores each token of a text but the first once, with at least window − `stride` tokens before it where there are as many; `stride` is
-/// clamped to 1 … window. A text that begins with the token that ends texts has all of its own tokens scored.
+/// Scores each token of a text but the first once, with at least window − `stride` tokens of context where available;
+/// `stride` is clamped to 1 … window. If the text starts with an end-of-text token, all of its own tokens are scored.
 ///
 /// # Errors
-/// As [`Scorer::score`].
+/// Those of [`Scorer::score`].
 pub async fn score_text(
     scorer: &mut Scorer,
     tokens: &[u32],

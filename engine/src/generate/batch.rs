@@ -1,4 +1,4 @@
-//! Many texts at once: as many as the decoder has places go through the model together, and whichever ends makes room for the next.
+//! Batched generation: texts fill the decoder's places, and each one that ends makes room for the next.
 
 use super::{Decoder, Generated, GeneratedTokens, Generation};
 use crate::error::{Error, Result};
@@ -6,45 +6,41 @@ use crate::evaluation::moderation::Judges;
 use glasshouse_protocol::{Ending, GenerateConfig};
 use std::collections::{BTreeMap, VecDeque};
 
-/// A text that is to be written.
 #[derive(Debug)]
 pub struct Request<Decode> {
-    /// Tokens that it goes on from.
     pub prompt: Vec<u32>,
-    /// How its tokens are drawn, under a seed of its own, and when it ends.
+    /// Sampling settings with their own seed, and limits.
     pub config: GenerateConfig,
-    /// Tokens that end it.
     pub ends: Vec<u32>,
-    /// What moderation judges by, where that is more than our rules or it is parsed already.
+    /// Moderation judges, if other than our rules or already parsed.
     pub judges: Option<Judges>,
-    /// From tokens to text, as [`super::Writer::new`] has it.
+    /// Decodes tokens to text, as in [`super::Writer::new`].
     pub decode: Decode,
 }
 
-/// Texts under way, to be carried on by a few tokens between other work. Each becomes what it would by itself under its seed: on the
-/// CPU bit for bit, on a GPU but for rounding.
+/// Texts being generated, advanced a few tokens at a time between other work. Each text equals its separate generation
+/// with the same seed: bit for bit on the CPU, up to rounding on a GPU.
 pub struct Batch<Decode> {
-    /// Requests so far.
+    /// Number of requests so far.
     asked: usize,
     waiting: VecDeque<(usize, Request<Decode>)>,
     under_way: Vec<UnderWay<Decode>>,
-    /// By their numbers: in the order in which they were asked for.
+    /// By request number.
     finished: BTreeMap<usize, Generated>,
 }
 
-/// A text that has a place in the decoder.
+/// A text with a place in the decoder.
 struct UnderWay<Decode> {
-    /// Its number among the requests.
     number: usize,
     place: usize,
     generation: Generation<Decode>,
 }
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
-    /// Takes the decoder for these texts; those that it has are over. What has no place waits for one.
+    /// Takes over the decoder, ending its current texts. Requests without a place wait.
     ///
     /// # Errors
-    /// There is nothing to write.
+    /// There are no requests.
     pub fn new(decoder: &mut Decoder, requests: impl IntoIterator<Item = Request<Decode>>) -> Result<Self> {
         let mut batch = Self::empty(decoder);
         for request in requests {
@@ -56,21 +52,20 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
         Ok(batch)
     }
 
-    /// Takes the decoder for texts to come.
+    /// Takes over the decoder, for requests added later.
     pub fn empty(decoder: &mut Decoder) -> Self {
         (0..decoder.places()).for_each(|place| decoder.release(place));
         Self { asked: 0, waiting: VecDeque::new(), under_way: Vec::new(), finished: BTreeMap::new() }
     }
 
-    /// Takes up another text, whatever the others are at, and returns its number.
+    /// Adds a request and returns its number.
     pub fn push(&mut self, request: Request<Decode>) -> usize {
         self.waiting.push_back((self.asked, request));
         self.asked += 1;
         self.asked - 1
     }
 
-    /// Ends a text where it stands: its place is free for another. An empty one where it had no place yet; `None` where there is no such
-    /// text any more.
+    /// Ends a text early and frees its place. Returns an empty text if it was still waiting, and `None` if there is no such text.
     pub fn stop(&mut self, decoder: &mut Decoder, number: usize) -> Option<Generated> {
         if let Some(at) = self.under_way.iter().position(|text| text.number == number) {
             let mut text = self.under_way.swap_remove(at);
@@ -87,16 +82,15 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
         self.take(number)
     }
 
-    /// Whether every text is written.
     pub fn is_over(&self) -> bool {
         self.waiting.is_empty() && self.under_way.is_empty()
     }
 
-    /// Reads the prompts of texts for which there is a place, then the next few tokens of all that are under way, each with the text's
-    /// number among the requests.
+    /// Prefills texts for free places, then generates the next few tokens of all texts. Returns the new tokens with the
+    /// request numbers.
     ///
     /// # Errors
-    /// A prompt is refused, or the device fails.
+    /// A prompt is rejected, or the device fails.
     pub async fn next(&mut self, decoder: &mut Decoder) -> Result<Vec<(usize, GeneratedTokens)>> {
         while self.under_way.len() < decoder.places()
             && let Some((number, request)) = self.waiting.pop_front()
@@ -119,7 +113,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
             decoder.release(text.place);
             let mut finished = text.generation.finish();
             finished.entropies = entropies;
-            // What was drawn beyond its end is nothing to it.
+            // Drop the entropies of tokens drawn after its end.
             finished
                 .entropies
                 .truncate(finished.tokens.len() + usize::from(finished.ending == Ending::EndOfText));
@@ -128,23 +122,21 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Batch<Decode> {
         Ok(added)
     }
 
-    /// How many texts are written.
+    /// Number of finished texts.
     pub fn written(&self) -> usize {
         self.finished.len()
     }
 
-    /// A text that is written.
     pub fn finished(&self, number: usize) -> Option<&Generated> {
         self.finished.get(&number)
     }
 
-    /// Gives a text away that is written.
+    /// Removes and returns a finished text.
     pub fn take(&mut self, number: usize) -> Option<Generated> {
         self.finished.remove(&number)
     }
 
-    /// All of them, in the order in which they were asked for: those that are not written end where they stand, and one that had no place
-    /// yet is empty.
+    /// All texts in request order. Unfinished texts end where they are; waiting ones are empty.
     pub fn finish(mut self) -> Vec<Generated> {
         let waiting = self.waiting.into_iter().map(|(number, request)| (number, Generation::new(request).1));
         let under_way = self.under_way.into_iter().map(|text| (text.number, text.generation));

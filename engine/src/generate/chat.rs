@@ -1,29 +1,28 @@
-//! A conversation as a model's chat template writes it, in the model's tokens.
+//! Tokenized conversations, written by a model's chat template.
 
 use crate::error::{Error, Result};
 use crate::platform::ChatRenderer;
 use crate::tokenizer::{TokenizerFiles, template_fails};
 use glasshouse_protocol::{ChatEnding, ChatMessage, ChatRendering, Role};
 
-/// What a model goes on from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatPrompt {
-    /// Tokens up to where the assistant is to answer.
+    /// Tokens up to the start of the assistant's turn.
     pub tokens: Vec<u32>,
-    /// Messages that no longer fit and were left out: the oldest after the instructions.
+    /// Number of messages left out for lack of room: the oldest after the instructions.
     pub left_out: usize,
 }
 
-/// Tokens that a conversation may have in a context: an answer of so many is to fit, too, but for half of the context at most.
+/// Maximum prompt tokens in a context: leaves room for an answer of `max_tokens`, but at most half of the context.
 pub fn chat_room(context: usize, max_tokens: usize) -> usize {
     context - max_tokens.min(context / 2)
 }
 
-/// The tokens of a conversation that ends with what the model is to answer, `room` of them at most. Where all are more, the oldest exchanges
-/// are left out; the instructions at its beginning and the last message stay.
+/// Tokenizes a conversation that ends with a message to answer, in at most `room` tokens. If there are more, the oldest
+/// exchanges are left out; the initial instructions and the last message stay.
 ///
 /// # Errors
-/// The tokenizer has no chat template, the template fails or refuses the conversation, or the last message alone is too long.
+/// The tokenizer has no chat template, the template fails or rejects the conversation, or the last message alone is too long.
 pub fn chat_prompt(files: &TokenizerFiles, messages: &[ChatMessage], room: usize) -> Result<ChatPrompt> {
     if messages.last().is_none_or(|last| !matches!(last.role, Role::User | Role::Tool)) {
         return Err(Error::Refused(
@@ -31,7 +30,7 @@ pub fn chat_prompt(files: &TokenizerFiles, messages: &[ChatMessage], room: usize
         ));
     }
     let instructions = messages.iter().take_while(|message| message.role.instructs()).count();
-    // An exchange begins with what the person says.
+    // An exchange starts with a user message.
     let later = (instructions + 1..messages.len()).filter(|at| messages[*at].role == Role::User);
     let (renderer, mut needed) = (files.chat_renderer()?, 0);
     for begin in std::iter::once(instructions).chain(later) {
@@ -47,10 +46,10 @@ pub fn chat_prompt(files: &TokenizerFiles, messages: &[ChatMessage], room: usize
     )))
 }
 
-/// The tokens of all of a conversation, rendered as asked.
+/// Tokenizes a whole conversation, rendered with the given options.
 ///
 /// # Errors
-/// The tokenizer has no chat template, or the template fails or refuses the conversation.
+/// The tokenizer has no chat template, or the template fails or rejects the conversation.
 pub fn rendered_prompt(
     files: &TokenizerFiles,
     messages: &[ChatMessage],
@@ -66,12 +65,12 @@ fn tokens(
     rendering: &ChatRendering,
 ) -> Result<Vec<u32>> {
     let text = text(renderer, messages, rendering).map_err(|reason| template_fails(&reason))?;
-    // Templates write themselves what a text begins with.
+    // Templates write the tokens that begin a text themselves.
     files.tokenizer.encode(&text)
 }
 
-/// A conversation's text. One that is continued ends where transformers ends it: before a tag that is put behind the last message, and
-/// without the white space before that where the template trimmed the tag's own.
+/// Renders a conversation. A continued one ends where transformers ends it: before a tag appended to the last message,
+/// and without the white space before it if the template trimmed the tag's own.
 fn text(
     renderer: &ChatRenderer,
     messages: &[ChatMessage],
@@ -100,7 +99,7 @@ mod tests {
     use glasshouse_protocol::{TokenizerConfig, TokenizerKind};
     use serde_json::{Map, json};
 
-    /// A letter for the role, a message's name and tools, and a full stop where it ends.
+    /// Writes a letter for the role, the message's name and tools, and a full stop at its end.
     const TEMPLATE: &str = "{% if thinking %}T.{% endif %}{% for m in messages %}{{ m.role[0] }}{{ m.name }},{{ m.content }}\
         {% for call in m.tool_calls %}{{ call.function.arguments.city }}{% endfor %}{{ m.tool_call_id }}.{% endfor %}\
         {% if add_generation_prompt %}a,{% endif %}";

@@ -1,9 +1,9 @@
-//! Writing text with a model: a prompt goes in, tokens come out in batches, text streams as soon as it is certain.
+//! Text generation: a prompt goes in, tokens are generated in batches, and text is streamed as soon as it is final.
 //!
-//! [`Decoder`] is a model on a device, which keeps caches of keys and values and samples ([`crate::sampler`] says by which rules).
-//! [`Generation`] is the loop around it: it knows when to stop and times itself. [`Batch`] is that of many texts, which go through the
-//! model together. [`Writer`] holds back what may become a stop string. All take a function from tokens to text; [`request`] makes one of
-//! a tokenizer.
+//! A [`Decoder`] is a model on a device with key-value caches and sampling (rules in [`crate::sampler`]). A
+//! [`Generation`] is the loop around it, with stop conditions and timing; a [`Batch`] is the same for many texts at
+//! once. A [`Writer`] holds back text that may become a stop string. They all take a function that decodes tokens;
+//! [`request`] makes one from a tokenizer.
 
 mod batch;
 mod chat;
@@ -25,20 +25,18 @@ use crate::platform;
 use glasshouse_protocol::{Ending, GenerateConfig, Moderated};
 use web_time::{Duration, Instant};
 
-/// The CPU writes this long at most before whatever else waits has its turn.
+/// Maximum time the CPU generates between yields.
 const TURN: Duration = Duration::from_millis(30);
 
-/// A model that writes.
 #[derive(Debug)]
 pub enum Decoder {
-    /// On the CPU's cores.
     Cpu(Box<CpuDecoder>),
-    /// On a device: several tokens per submission.
+    /// On a GPU: several tokens per submission.
     Gpu(Box<GpuDecoder>, Box<Gpu>),
 }
 
 impl Decoder {
-    /// Begins a text after `prompt`, of which the last `context` tokens are kept, and ends all others. An empty prompt is refused.
+    /// Starts a text from the last `context` tokens of `prompt` and ends all others. The prompt must not be empty.
     pub async fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
         match self {
             Self::Cpu(decoder) => decoder.start(prompt, config),
@@ -46,8 +44,7 @@ impl Decoder {
         }
     }
 
-    /// Begins a text beside the others, and returns its number. An empty prompt is refused, and so is a text more than there are
-    /// [`Self::places`].
+    /// Starts another text and returns its number. Fails for an empty prompt or if all [`Self::places`] are taken.
     pub async fn admit(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<usize> {
         match self {
             Self::Cpu(decoder) => decoder.admit(prompt, config),
@@ -55,10 +52,10 @@ impl Decoder {
         }
     }
 
-    /// Takes other weights of the same model over, laid out as those that it was opened with; all texts end.
+    /// Replaces the weights with others of the same model, in the same layout; ends all texts.
     ///
     /// # Errors
-    /// They are of another model, or the device fails.
+    /// The weights belong to another model, or the device fails.
     pub async fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
         match self {
             Self::Cpu(decoder) => decoder.set_weights(parameters),
@@ -66,7 +63,7 @@ impl Decoder {
         }
     }
 
-    /// Ends a text: its place is free for another.
+    /// Ends a text and frees its place.
     pub fn release(&mut self, text: usize) {
         match self {
             Self::Cpu(decoder) => decoder.release(text),
@@ -74,7 +71,7 @@ impl Decoder {
         }
     }
 
-    /// Texts that can be under way at once.
+    /// Maximum number of concurrent texts.
     pub fn places(&self) -> usize {
         match self {
             Self::Cpu(decoder) => decoder.places(),
@@ -82,16 +79,17 @@ impl Decoder {
         }
     }
 
-    /// Exactly `count` further tokens of the only text. Between them whatever else waits has its turn.
+    /// Generates exactly `count` further tokens of the only text, yielding between tokens.
     pub async fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
         Ok(self.advance_all(count).await?.into_iter().next().map(|(_, tokens)| tokens).unwrap_or_default())
     }
 
-    /// Exactly `count` further tokens of each text, with its number: the weights are read once for all. Each text becomes what it would
-    /// by itself under its seed: on the CPU bit for bit, on a GPU but for rounding. Between tokens whatever else waits has its turn.
+    /// Generates exactly `count` further tokens of each text, returned with its number, with one pass over the weights
+    /// per token. Each text equals its separate generation with the same seed: bit for bit on the CPU, up to rounding
+    /// on a GPU. Yields between tokens.
     ///
     /// # Errors
-    /// There is no text, or the device fails; then all texts are over.
+    /// There is no text, or the device fails; then all texts end.
     pub async fn advance_all(&mut self, count: usize) -> Result<Vec<(usize, Vec<u32>)>> {
         match self {
             Self::Cpu(decoder) => {
@@ -112,8 +110,7 @@ impl Decoder {
         }
     }
 
-    /// The entropies of a text's tokens so far, in nats, where the decoder keeps them: on the CPU, after
-    /// [`CpuDecoder::keep_entropies`].
+    /// Entropies of a text's tokens so far, in nats. Only on the CPU, after [`CpuDecoder::keep_entropies`].
     fn entropies(&self, text: usize) -> &[f32] {
         match self {
             Self::Cpu(decoder) => decoder.entropies(text),
@@ -121,86 +118,83 @@ impl Decoder {
         }
     }
 
-    /// Whether someone looks on: then no submission to a GPU exceeds about 8 ms.
+    /// In interactive mode, GPU submissions stay below about 8 ms.
     pub fn set_interactive(&mut self, interactive: bool) {
         if let Self::Gpu(decoder, _) = self {
             decoder.set_interactive(interactive);
         }
     }
 
-    /// Tokens to ask for at once while text streams.
+    /// Number of tokens to request at once while streaming.
     pub(crate) fn batch(&self) -> usize {
         match self {
-            // Nothing is gained by waiting for more.
+            // Larger batches gain nothing.
             Self::Cpu(_) => 4,
             Self::Gpu(..) => 16,
         }
     }
 }
 
-/// What a batch of tokens added.
+/// Result of one batch of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeneratedTokens {
-    /// The tokens, without the one that ends the text.
+    /// New tokens, without an end token.
     pub tokens: Vec<u32>,
-    /// Text that is certain by now and was not written before; may be empty.
+    /// New final text; may be empty.
     pub text: String,
 }
 
-/// A finished generation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Generated {
-    /// All that was written, without the prompt.
+    /// Generated text, without the prompt.
     pub text: String,
-    /// The tokens behind it; after a stop string the last ones may reach past the text.
+    /// Tokens of the text; after a stop string, the last ones may extend beyond the text.
     pub tokens: Vec<u32>,
-    /// The token that ended it, where one did.
+    /// The end token, if one ended the text.
     pub end: Option<u32>,
-    /// Why it ended.
     pub ending: Ending,
-    /// From the start, the reading of the prompt included, to the last token.
+    /// From the start, including prefill, to the last token.
     pub seconds: f64,
-    /// Tokens written a second.
     pub tokens_per_s: f64,
-    /// The entropy of what each token was drawn from, in nats, the one that ended it included; of a [`Batch`] whose decoder keeps them.
+    /// Entropy of each drawn token's distribution in nats, including the end token. Only in a [`Batch`] whose decoder
+    /// keeps entropies.
     pub entropies: Vec<f32>,
-    /// What moderation found in it, by category.
+    /// Findings of moderation, by category.
     pub moderated: Moderated,
 }
 
-/// A generation under way, to be carried on batch by batch between other work.
+/// A generation in progress, advanced in batches of tokens between other work.
 pub struct Generation<Decode> {
     config: GenerateConfig,
     writer: Writer<Decode>,
     begun: Instant,
-    /// Tokens to ask for next.
+    /// Number of tokens to request next.
     count: usize,
 }
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
-    /// Reads the prompt of a text, of which the decoder has no other.
+    /// Prefills the prompt and starts the decoder's only text.
     ///
     /// # Errors
-    /// The prompt is refused, or the device fails.
+    /// The prompt is rejected, or the device fails.
     pub async fn start(decoder: &mut Decoder, request: Request<Decode>) -> Result<Self> {
         let (prompt, generation) = Self::new(request);
         decoder.start(&prompt, &generation.config).await?;
         Ok(generation)
     }
 
-    /// A prompt that is to be read, and the text that goes on from it.
+    /// The prompt to prefill, and the generation.
     fn new(Request { prompt, config, ends, judges, decode }: Request<Decode>) -> (Vec<u32>, Self) {
         let writer = Writer::new(&config, ends, judges, decode);
-        // The first token comes alone, so that something is seen at once.
+        // The first token is requested alone, so that output appears at once.
         (prompt, Self { config, writer, begun: Instant::now(), count: 1 })
     }
 
-    /// Whether there is nothing left to write.
     pub fn is_over(&self) -> bool {
         self.writer.ending().is_some()
     }
 
-    /// The next batch of tokens, from the decoder that it was started with.
+    /// Generates the next batch of tokens; `decoder` must be the one it was started with.
     pub async fn next(&mut self, decoder: &mut Decoder) -> Result<GeneratedTokens> {
         let wanted = self.count.min(self.left());
         let tokens = decoder.advance(wanted).await?;
@@ -208,29 +202,28 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Generation<Decode> {
         Ok(self.take(&tokens))
     }
 
-    /// Tokens that it may still write.
+    /// Number of tokens left up to the maximum.
     fn left(&self) -> usize {
         self.config.max_tokens - self.writer.tokens().len()
     }
 
-    /// Takes tokens that the decoder wrote; those after its end are nothing to it.
+    /// Adds tokens from the decoder; those after the end are ignored.
     fn take(&mut self, written: &[u32]) -> GeneratedTokens {
         let before = self.writer.tokens().len();
         let text = written.iter().map(|token| self.writer.push(*token)).collect();
         GeneratedTokens { tokens: self.writer.tokens().iter().skip(before).copied().collect(), text }
     }
 
-    /// Ends it where it stands; returns text that was held back as the possible start of a stop string.
+    /// Ends the generation; returns text that was held back as a possible start of a stop string.
     pub fn interrupt(&mut self) -> String {
         self.writer.finish(Ending::Interrupted)
     }
 
-    /// What is written so far and certain, without the prompt.
+    /// Final text so far, without the prompt.
     pub fn text(&self) -> &str {
         self.writer.text()
     }
 
-    /// All of it.
     pub fn finish(self) -> Generated {
         let seconds = self.begun.elapsed().as_secs_f64();
         Generated {

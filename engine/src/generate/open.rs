@@ -1,4 +1,4 @@
-//! Where a model writes: the same choice of devices as for training.
+//! Opening a decoder, with the same devices as for training.
 
 use super::Decoder;
 use crate::cpu::CpuDecoder;
@@ -11,32 +11,31 @@ use crate::plan::fuse::Fusions;
 use glasshouse_protocol::{ModelConfig, Precision};
 use half::f16;
 
-/// How a model is opened for writing.
 #[derive(Clone, Debug)]
 pub struct Opening {
-    /// The CPU's threads; `None` takes every core.
+    /// CPU threads; `None` uses every core.
     pub threads: Option<usize>,
-    /// What a device reads weights as.
+    /// Precision of the weights on a device.
     pub precision: Precision,
-    /// How a real GPU's kernels are chosen. A software adapter keeps those of its kind: timing them takes it seconds.
+    /// Kernel selection for a real GPU. A software adapter keeps its default kernels, since timing takes seconds there.
     pub tuning: Tuning,
-    /// Texts that can be written at once, 1 or more: each has caches of its own, and all are read in one pass over the weights.
+    /// Maximum number of concurrent texts, at least 1. Each has its own caches; all share a pass over the weights.
     pub texts: usize,
 }
 
 impl Default for Opening {
-    /// Every core, the precision that suits the device, the kernels of its kind, and one text.
+    /// Every core, automatic precision, default kernels and one text.
     fn default() -> Self {
         Self { threads: None, precision: Precision::Auto, tuning: Tuning::Default, texts: 1 }
     }
 }
 
 impl Decoder {
-    /// Opens a device (`auto`, `cpu`, `gpu`, or part of an adapter's name, as [`Executor::open`] has it) and loads the weights,
-    /// laid out as the arena. The second half of the result is a warning, where the device is a fallback.
+    /// Opens a device (`auto`, `cpu`, `gpu`, or part of an adapter's name, as in [`Executor::open`]) and loads the
+    /// weights, laid out like the arena. Also returns a warning if the device is a fallback.
     ///
     /// # Errors
-    /// No such device, or one that cannot hold the model, or has not the precision that is asked for.
+    /// There is no such device, it cannot hold the model, or it lacks the requested precision.
     pub async fn open(
         device: &str,
         model: &ModelConfig,
@@ -59,10 +58,10 @@ impl Decoder {
         Ok((decoder, lost.or(warning)))
     }
 
-    /// A decoder of so many texts at once on the device that an executor trains on, for samples during a run.
+    /// Creates a decoder for `texts` concurrent texts on the device of a training executor, for samples during a run.
     ///
     /// # Errors
-    /// The device cannot hold the model beside the run, or has not the precision that is asked for.
+    /// The device cannot hold the model next to the run, or lacks the requested precision.
     pub async fn beside(
         executor: &Executor,
         model: &ModelConfig,
@@ -75,21 +74,21 @@ impl Decoder {
         Self::on(executor.gpu().cloned(), model, parameters, &opening).await
     }
 
-    /// The same over the executor's own weights, which are neither read back nor uploaded: what it writes follows the training. `None`
-    /// where there is nothing to share: on the CPU, or if the device keeps the weights in training in another order.
+    /// Creates a decoder that shares the training executor's weights without copying, so that it follows the training.
+    /// `None` on the CPU, or if the device stores the training weights in another order.
     ///
     /// # Errors
-    /// As [`Self::beside`].
+    /// Those of [`Self::beside`].
     pub async fn sharing(executor: &Executor, model: &ModelConfig, texts: usize) -> Result<Option<Self>> {
         let Executor::Gpu(trains, gpu) = executor else { return Ok(None) };
         let decoder = GpuDecoder::sharing(gpu, trains, model, texts).await?;
         Ok(decoder.map(|decoder| Self::Gpu(Box::new(decoder), gpu.clone())))
     }
 
-    /// The same on an open device, or on the CPU where there is none.
+    /// Creates a decoder on an open device, or on the CPU if `None`.
     ///
     /// # Errors
-    /// As [`Self::beside`].
+    /// Those of [`Self::beside`].
     pub(crate) async fn on(
         gpu: Option<Gpu>,
         model: &ModelConfig,
@@ -111,7 +110,7 @@ impl Decoder {
     ) -> Result<Self> {
         let f16s = reads_f16(&gpu, parameters, precision)?;
         let decoder = match GpuDecoder::new(&gpu, model, parameters, f16s, texts).await {
-            // The copy in f16 lies beside the weights, and nobody asked for it.
+            // The additional f16 copy does not fit, and was not requested explicitly.
             Err(Error::TooLarge { .. } | Error::OutOfMemory { .. })
                 if f16s && precision == Precision::Auto =>
             {
@@ -130,7 +129,6 @@ impl Decoder {
         Ok(Self::Cpu(Box::new(CpuDecoder::of_texts(model, parameters, threads, texts)?)))
     }
 
-    /// What it reads weights as.
     pub fn precision(&self) -> Precision {
         match self {
             Self::Gpu(decoder, _) if decoder.reads_f16() => Precision::Mixed,
@@ -138,12 +136,11 @@ impl Decoder {
         }
     }
 
-    /// Whether its weights are the training executor's own, and need no [`Self::set_weights`].
+    /// Whether it shares the training executor's weights, so that [`Self::set_weights`] is not needed.
     pub fn shares_weights(&self) -> bool {
         matches!(self, Self::Gpu(decoder, _) if decoder.shares_weights())
     }
 
-    /// Where it writes.
     pub fn describe(&self) -> DeviceDescription {
         match self {
             Self::Cpu(decoder) => device::cpu(decoder.threads()),
@@ -151,7 +148,7 @@ impl Decoder {
         }
     }
 
-    /// Bytes that it holds for weights, caches, activations and tables.
+    /// Bytes held for weights, caches, activations and tables.
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Cpu(decoder) => decoder.bytes(),
@@ -159,7 +156,6 @@ impl Decoder {
         }
     }
 
-    /// The device's name.
     pub fn device_name(&self) -> &str {
         match self {
             Self::Cpu(_) => "cpu",
@@ -168,8 +164,8 @@ impl Decoder {
     }
 }
 
-/// Whether a device is to read weights in 16-bit floats. A software adapter is not by itself: it is there for tests, and writes what
-/// the CPU writes.
+/// Whether a device reads 16-bit weights. A software adapter does so only on request: it is used in tests, and should
+/// generate the same text as the CPU.
 fn reads_f16(gpu: &Gpu, parameters: &[f32], precision: Precision) -> Result<bool> {
     let largest = f16::MAX.to_f32();
     let fit = || parameters.iter().all(|weight| weight.abs() <= largest);

@@ -1,4 +1,4 @@
-//! From a prompt's text to a generation that decodes its own tokens.
+//! Requests that decode their tokens with a tokenizer.
 
 use super::{Generation, Request};
 use crate::error::{Error, Result};
@@ -7,13 +7,12 @@ use glasshouse_protocol::GenerateConfig;
 use std::collections::BTreeSet;
 use std::ops::Deref;
 
-/// Decodes a text's tokens.
 pub type Decode<'text> = Box<dyn FnMut(Option<u32>) -> Option<String> + 'text>;
 
-/// A generation with its tokenizer.
 pub type TextGeneration<'text> = Generation<Decode<'text>>;
 
-/// A text after a prompt, of [`prompt_tokens`], that one of the tokenizer's own ends or of `ends` ends, unless the settings say otherwise.
+/// Requests a text after a prompt from [`prompt_tokens`]. It ends at the tokenizer's end tokens or at `ends`, unless
+/// the settings say otherwise.
 pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
     tokenizer: T,
     prompt: &[u32],
@@ -24,7 +23,7 @@ pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
     let ends = own.filter(|_| !config.ignore_end).chain(config.stop_tokens.iter().copied());
     let ends: BTreeSet<u32> = ends.collect();
     let ends = Vec::from_iter(ends);
-    // The decoder masks them.
+    // The decoder masks these tokens until `min_tokens` are reached.
     let stop_tokens = if config.min_tokens > 0 { ends.clone() } else { config.stop_tokens.clone() };
     let config = GenerateConfig { stop_tokens, ..config.clone() };
     let writes_special = config.special_tokens;
@@ -37,10 +36,10 @@ pub fn request<'text, T: Deref<Target = Tokenizer> + 'text>(
     Request { prompt: prompt.to_vec(), config, ends, judges: None, decode }
 }
 
-/// The prompt's tokens, or why there are none.
+/// Tokenizes a prompt.
 ///
 /// # Errors
-/// Nothing was written, or the vocabulary has none of its characters.
+/// The prompt is empty, or contains only unknown characters.
 pub fn prompt_tokens(tokenizer: &Tokenizer, prompt: &str) -> Result<Vec<u32>> {
     let ids = tokenizer.encode_prompt(prompt)?;
     if !ids.is_empty() {
@@ -60,7 +59,7 @@ mod tests {
     use super::*;
     use glasshouse_protocol::{Ending, TokenizerConfig, TokenizerKind};
 
-    /// What is written of tokens, and why it ends.
+    /// The text written for tokens, and why it ends.
     fn written(tokenizer: &Tokenizer, tokens: &[u32], config: &GenerateConfig) -> (String, Option<Ending>) {
         let Request { config, ends, decode, .. } = request(tokenizer, &[0], &[u32::from(b'!')], config);
         let mut writer = Writer::new(&config, ends, None, decode);
@@ -85,13 +84,13 @@ mod tests {
         let of = |config: GenerateConfig| written(&tokenizer, &tokens, &config);
         let text = |text: &str, ending| (text.to_owned(), Some(ending));
         assert_eq!(of(plain.clone()), text("ab", Ending::EndOfText));
-        // A special token adds nothing, and no stop string sees it, unless it is asked for.
+        // By default, special tokens produce no text and are invisible to stop strings.
         let stop = vec!["x".to_owned()];
         assert_eq!(of(GenerateConfig { stop: stop.clone(), ..plain.clone() }), text("ab", Ending::EndOfText));
         let special = GenerateConfig { special_tokens: true, ..plain.clone() };
         assert_eq!(of(special.clone()), text("a<|x|>b", Ending::EndOfText));
         assert_eq!(of(GenerateConfig { stop, ..special }), text("a<|", Ending::StopString));
-        // Neither the tokenizer's end nor the template's is one.
+        // Neither the tokenizer's nor the template's end token ends the text.
         let ignores = GenerateConfig { ignore_end: true, ..plain.clone() };
         assert_eq!(of(ignores.clone()), text("abc!d", Ending::Interrupted));
         let stops = GenerateConfig { stop_tokens: ids("c"), ..ignores };
@@ -100,7 +99,7 @@ mod tests {
             of(GenerateConfig { stop_tokens: ids("a"), ..plain.clone() }),
             text("", Ending::EndOfText)
         );
-        // Before so many tokens nothing ends it, and the decoder is told what not to draw.
+        // No token ends the text before `min_tokens`; the decoder gets the tokens to mask.
         let asked = GenerateConfig { min_tokens: 3, stop_tokens: vec![end, 98], ..plain.clone() };
         let Request { config, ends, .. } = request(&tokenizer, &[0], &[33], &asked);
         assert_eq!((&config.stop_tokens, &ends), (&vec![33, 98, end], &vec![33, 98, end]));

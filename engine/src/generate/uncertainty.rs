@@ -1,10 +1,10 @@
-//! How uncertain a model is of its answer or of a label. What is not a number stays none, and never passes for certain.
+//! Uncertainty of a model's answers and labels. NaN propagates and never counts as certain.
 
 use std::collections::HashMap;
 
 pub use crate::sampler::entropy;
 
-/// 1 − (the largest probability − the second), 0 to 1; 0 of fewer than two.
+/// 1 − (largest probability − second largest), from 0 to 1; 0 for fewer than two.
 pub fn margin(probabilities: &[f64]) -> f64 {
     if probabilities.iter().any(|share| share.is_nan()) {
         return f64::NAN;
@@ -20,14 +20,14 @@ pub fn margin(probabilities: &[f64]) -> f64 {
     if probabilities.len() < 2 { 0.0 } else { 1.0 - (first - second) }
 }
 
-/// Mean entropy of an answer's tokens, in nats; `None` of no token.
+/// Mean entropy of an answer's tokens, in nats; `None` without tokens.
 pub fn mean_entropy(entropies: &[f32]) -> Option<f64> {
     let sum: f64 = entropies.iter().map(|entropy| f64::from(*entropy)).sum();
     (!entropies.is_empty()).then(|| sum / entropies.len() as f64)
 }
 
-/// The most frequent of several answers, the first of equals, and the share of them that it is. Case, spaces, and marks at the end tell none
-/// from another. `None` of no answers.
+/// The index of the most frequent answer (the first of equally frequent ones), and its share. Ignores case, spaces and
+/// final punctuation. `None` without answers.
 pub fn most_frequent(answers: &[&str]) -> Option<(usize, f64)> {
     let mut known: HashMap<String, (usize, usize)> = HashMap::new();
     for (at, answer) in answers.iter().enumerate() {

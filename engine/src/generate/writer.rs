@@ -1,11 +1,11 @@
-//! From tokens to what is written: stops before a stop string, at the end of the text, or at the largest number of tokens asked for.
+//! Turns tokens into output text, with stop strings, end tokens and the maximum length.
 
 use crate::evaluation::moderation::{Judges, Moderator, Rules};
 use glasshouse_protocol::{Ending, GenerateConfig, Moderated, Moderation, ModerationMode};
 use std::sync::Arc;
 
-/// Turns tokens into text that is certain to be written. Text that may be the start of a stop string is held back until
-/// that is decided, so a stop string split over tokens is seen too.
+/// Turns tokens into final text. Text that may be the start of a stop string is held back until that is decided, so a
+/// stop string split over several tokens is also found.
 pub struct Writer<Decode> {
     decode: Decode,
     stop: Vec<String>,
@@ -21,9 +21,9 @@ pub struct Writer<Decode> {
 }
 
 impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
-    /// `decode` takes a token and returns the text that is whole by then (as the tokenizer's `DecodeStream::push`), and with
-    /// `None` what is left at the end (`DecodeStream::flush`). `ends` are the tokens that end a text; `judges` are moderation's, where it
-    /// is on: our rules unless there are others.
+    /// `decode` takes a token and returns the text completed by it (like the tokenizer's `DecodeStream::push`), or with
+    /// `None` the remaining text (`DecodeStream::flush`). `ends` are the tokens that end a text. `judges` are
+    /// moderation's judges, if it is on; our rules by default.
     pub fn new(config: &GenerateConfig, ends: Vec<u32>, judges: Option<Judges>, decode: Decode) -> Self {
         Self {
             decode,
@@ -40,7 +40,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
         }
     }
 
-    /// Takes one token and returns the text to write now. Once [`Writer::ending`] is known, tokens are ignored.
+    /// Adds a token and returns the text to output now. Tokens after the [`Writer::ending`] are ignored.
     pub fn push(&mut self, token: u32) -> String {
         if self.ending.is_some() {
             return String::new();
@@ -58,7 +58,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
         written
     }
 
-    /// Ends the text: what was held back is written after all. Does nothing once there is an ending.
+    /// Ends the text and outputs the text held back. Does nothing if the text has already ended.
     pub fn finish(&mut self, ending: Ending) -> String {
         if self.ending.is_some() {
             return String::new();
@@ -73,27 +73,26 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
         written
     }
 
-    /// What moderation found by now, by category.
+    /// Findings of moderation so far, by category.
     pub fn moderated(&self) -> Moderated {
         self.moderator.as_ref().map(|moderator| moderator.counts().clone()).unwrap_or_default()
     }
 
-    /// Why it ended, once it has.
+    /// Why the text ended; `None` while it continues.
     pub fn ending(&self) -> Option<Ending> {
         self.ending
     }
 
-    /// Everything written so far.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The tokens behind it; after a stop string the last ones may reach past the text.
+    /// Tokens of the text; after a stop string, the last ones may extend beyond the text.
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
     }
 
-    /// The token that ended it, where one did.
+    /// The end token, if one ended the text.
     pub fn end(&self) -> Option<u32> {
         self.end
     }
@@ -114,7 +113,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
         self.write(written)
     }
 
-    /// Writes text that no stop string takes back, as far as moderation lets it; once there is an ending, all of it.
+    /// Passes text that is free of stop strings through moderation; flushes it once the text has ended.
     fn write(&mut self, text: String) -> String {
         let written = match &mut self.moderator {
             None => text,
@@ -134,7 +133,7 @@ impl<Decode: FnMut(Option<u32>) -> Option<String>> Writer<Decode> {
         written
     }
 
-    /// Length of the longest end of the held text with which a stop string begins.
+    /// Length of the longest suffix of the held text that is a prefix of a stop string.
     fn undecided(&self) -> usize {
         let starts = self.held.char_indices().map(|(at, _)| at);
         let mut ends = starts.map(|at| self.held.split_at(at).1);
@@ -156,7 +155,7 @@ mod tests {
     use crate::evaluation::moderation::{Category, Classifier, LabelledRow};
     use proptest::prelude::*;
 
-    /// Tokens are characters.
+    /// Uses characters as tokens.
     fn run(text: &str, stop: &[&str], max_tokens: usize) -> (String, String, Option<Ending>) {
         let stop = stop.iter().map(ToString::to_string).collect();
         let config = GenerateConfig { max_tokens, stop, ..GenerateConfig::default() };
@@ -259,7 +258,7 @@ mod tests {
             stop in prop::collection::vec("[abé]{1,3}", 0..3),
         ) {
             let stops: Vec<&str> = stop.iter().map(String::as_str).collect();
-            // The first stop string to be complete ends the text; it may begin after another that is not yet complete.
+            // The first stop string to be completed ends the text; it may begin after another that is still incomplete.
             let end = text
                 .char_indices()
                 .map(|(at, character)| &text[..at + character.len_utf8()])

@@ -1,4 +1,4 @@
-//! Which adapters there are, what each can do, and which one a request means.
+//! The available adapters, their capabilities, and selection by name.
 
 use crate::device::DeviceKind;
 use crate::error::{Error, Result};
@@ -8,20 +8,20 @@ use glasshouse_protocol::Precision;
 use serde::Serialize;
 use wgpu::{Adapter, AdapterInfo, Backend, Backends, DeviceType, Features, Instance, Limits};
 
-/// Which adapter is wanted.
+/// Selects an adapter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The best there is, a software one included.
+    /// The best adapter, including software ones.
     Best,
-    /// The first whose name contains this, whatever the case.
+    /// The first whose name contains this, ignoring case.
     Named(String),
 }
 
 impl DeviceChoice {
-    /// The number of the adapter that it means.
+    /// The index of the selected adapter.
     ///
     /// # Errors
-    /// [`Error::Device`] lists the adapters where it means none.
+    /// [`Error::Device`] lists the adapters if none matches.
     pub fn among(&self, adapters: &[AdapterReport]) -> Result<usize> {
         if adapters.is_empty() {
             return Err(Error::Device(format!(
@@ -43,22 +43,22 @@ impl DeviceChoice {
     }
 }
 
-/// What a word for a device means, wherever it is typed or chosen.
+/// The meaning of a device name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceRequest {
     /// `auto`: the best real GPU, else the CPU.
     Auto,
     /// `cpu`.
     Cpu,
-    /// An adapter: `gpu` is the best there is, anything else part of a name.
+    /// An adapter: `gpu` for the best one, anything else is part of a name.
     Gpu(DeviceChoice),
 }
 
 impl DeviceRequest {
-    /// What a word means.
+    /// Parses a device name.
     ///
     /// # Errors
-    /// One of burn's devices, which only executors know.
+    /// The name is one of burn's devices, which only executors support.
     pub fn of(word: &str) -> Result<Self> {
         match word {
             "auto" => Ok(Self::Auto),
@@ -72,48 +72,44 @@ impl DeviceRequest {
     }
 }
 
-/// One adapter, as `glasshouse devices` prints it.
+/// An adapter, as printed by `glasshouse devices`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AdapterReport {
-    /// Name; browsers leave it empty.
+    /// Empty in browsers.
     pub name: String,
-    /// Graphics interface that it is driven through: `vulkan`, `metal`, `dx12`, `webgpu`.
+    /// Graphics API: `vulkan`, `metal`, `dx12` or `webgpu`.
     pub backend: String,
-    /// What does the work.
     pub kind: AdapterClass,
-    /// Driver and its version.
+    /// Driver name and version.
     pub driver: String,
-    /// A CPU poses as a GPU. False where a browser tells nothing.
+    /// Whether the adapter runs on the CPU. False if a browser does not tell.
     pub software: bool,
-    /// Features that make some kernels faster, or profiling possible.
+    /// Features that speed up kernels or allow profiling.
     pub features: Vec<&'static str>,
-    /// Cooperative matrices that it multiplies, of those that kernels are built for.
+    /// Supported cooperative matrices, among those that have kernels.
     #[serde(skip)]
     pub cooperative: Cooperative,
-    /// What training can store values as there, by the names of `train.precision`.
+    /// Supported values of `train.precision`.
     pub precisions: Vec<&'static str>,
-    /// Limits that decide which models fit.
     pub limits: AdapterLimits,
 }
 
-/// What does the work behind an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdapterClass {
-    /// A GPU with memory of its own.
+    /// A GPU with its own memory.
     Discrete,
     /// A GPU that shares the CPU's memory.
     Integrated,
-    /// A GPU behind a virtual machine.
+    /// A GPU in a virtual machine.
     Virtual,
     /// The CPU.
     Software,
-    /// It is not told.
     Unknown,
 }
 
 impl AdapterClass {
-    /// As JSON and people name it.
+    /// Name in JSON and for display.
     pub fn name(self) -> &'static str {
         match self {
             Self::Discrete => "discrete",
@@ -125,40 +121,40 @@ impl AdapterClass {
     }
 }
 
-/// Limits that decide which models and kernels fit.
+/// Limits that determine which models and kernels fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct AdapterLimits {
-    /// Largest buffer, in bytes.
+    /// Maximum buffer size in bytes.
     pub buffer_bytes: u64,
-    /// Largest range of a buffer that a kernel can see, in bytes.
+    /// Maximum size of a binding in bytes.
     pub binding_bytes: u64,
-    /// Storage buffers that a kernel can see at once.
+    /// Maximum storage buffers per kernel.
     pub storage_buffers: u32,
-    /// Memory that a workgroup shares, in bytes.
+    /// Maximum workgroup memory in bytes.
     pub workgroup_bytes: u32,
-    /// Invocations of a workgroup.
+    /// Maximum invocations per workgroup.
     pub workgroup_invocations: u32,
-    /// Workgroups along one dimension of a dispatch.
+    /// Maximum workgroups per dimension of a dispatch.
     pub workgroups: u32,
 }
 
-/// Every adapter that this machine offers.
+/// All adapters of this machine.
 pub async fn devices() -> Vec<AdapterReport> {
     adapters(&instance()).await.iter().map(AdapterReport::of).collect()
 }
 
-/// The graphics interfaces of this machine. Device access from several threads is wgpu's own business.
+/// Creates the wgpu instance. wgpu is thread-safe.
 pub(super) fn instance() -> Instance {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = Backends::PRIMARY;
     Instance::new(descriptor)
 }
 
-/// All adapters, best first. Within a rank the order is the system's own.
+/// All adapters, best first; ties are in the system's order.
 async fn adapters(instance: &Instance) -> Vec<Adapter> {
     let mut adapters = instance.enumerate_adapters(Backends::PRIMARY).await;
     if adapters.iter().any(|adapter| adapter.get_info().backend == Backend::BrowserWebGpu) {
-        // A browser gives one adapter for each request, and a frugal one unless asked for speed.
+        // A browser returns one adapter per request, and a low-power one by default.
         let options = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::HighPerformance,
             ..Default::default()
@@ -171,7 +167,7 @@ async fn adapters(instance: &Instance) -> Vec<Adapter> {
     adapters
 }
 
-/// The adapter that a choice means.
+/// The adapter selected by `choice`.
 pub(super) async fn choose(instance: &Instance, choice: &DeviceChoice) -> Result<(Adapter, AdapterReport)> {
     let all = adapters(instance).await;
     let reports: Vec<AdapterReport> = all.iter().map(AdapterReport::of).collect();
@@ -180,14 +176,14 @@ pub(super) async fn choose(instance: &Instance, choice: &DeviceChoice) -> Result
     found.ok_or_else(|| Error::Internal("an adapter that is not among its list".to_owned()))
 }
 
-/// The best real GPU, if there is one.
+/// The best real GPU, if any.
 pub(super) async fn real(instance: &Instance) -> Option<(Adapter, AdapterReport)> {
     let best = adapters(instance).await.into_iter().next()?;
     let report = AdapterReport::of(&best);
     (!report.software).then_some((best, report))
 }
 
-/// Best first.
+/// Rank of an adapter; lower is better.
 fn rank(info: &AdapterInfo) -> u8 {
     match info.device_type {
         _ if is_software(info) => 4,
@@ -198,7 +194,7 @@ fn rank(info: &AdapterInfo) -> u8 {
     }
 }
 
-/// Whether a CPU does the work: by its type, or by the names of the known ones where the type is not told.
+/// Whether the CPU does the work: by type, or by known names if the type is unknown.
 fn is_software(info: &AdapterInfo) -> bool {
     let known = ["llvmpipe", "lavapipe", "swiftshader", "microsoft basic render"];
     let texts = [info.name.to_lowercase(), info.driver.to_lowercase()];
@@ -209,11 +205,11 @@ fn is_software(info: &AdapterInfo) -> bool {
         })
 }
 
-/// Invocations of a workgroup that multiplies cooperative matrices: its subgroups must be full.
+/// Workgroup size of cooperative-matrix kernels; subgroups must be full.
 const COOPERATING: u32 = 64;
 
-/// The largest matrices of each kind that an adapter multiplies, with sums in 32-bit floats. Vulkan lists them also where a device lacks
-/// something else that they need.
+/// The largest supported matrices of each kind, with sums in 32-bit floats. Vulkan lists them even if a device lacks
+/// another requirement.
 fn cooperative(adapter: &Adapter) -> Cooperative {
     use wgpu::CooperativeScalarType::{F16, F32};
     let needed = Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SUBGROUP;
@@ -238,9 +234,9 @@ fn cooperative(adapter: &Adapter) -> Cooperative {
 }
 
 impl AdapterReport {
-    /// What kernels should be chosen for.
+    /// The target kernels are chosen for.
     pub(super) fn target(&self) -> Target {
-        // A browser does not tell names, and its software adapter is SwiftShader.
+        // A browser does not report names, and its software adapter is SwiftShader.
         let swiftshader = self.name.is_empty() || self.name.to_lowercase().contains("swiftshader");
         Target::new(self.software)
             .with_slow_loads(self.software && swiftshader)
@@ -288,7 +284,6 @@ impl AdapterReport {
 }
 
 impl AdapterLimits {
-    /// The few of wgpu's limits that matter here.
     pub(super) fn of(limits: &Limits) -> Self {
         Self {
             buffer_bytes: limits.max_buffer_size,

@@ -1,4 +1,4 @@
-//! Attention's kernels and its neighbours' against plain loops in f64, in the variants of both kinds of device.
+//! Kernels of attention, RoPE and head norm compared with plain f64 loops, in the variants of both kinds of device.
 
 use super::run::run_graph_for;
 use super::{Gpu, test_gpu};
@@ -13,7 +13,7 @@ const SEED: [u32; 2] = [17, 0xdead_beef];
 const SOFTWARE: Target = Target::new(true);
 const TILED: Target = Target::new(false);
 
-/// Entries in [−1, 1) that repeat from run to run.
+/// Reproducible entries in [−1, 1).
 fn noise(count: usize, stream: u64) -> Vec<f32> {
     (0..count as u64).map(|n| (random::nth(5, stream, n) >> 40) as f32 / 8_388_608.0 - 1.0).collect()
 }
@@ -176,8 +176,8 @@ fn attention_and_its_gradient() {
     }
 }
 
-/// Loops that a software adapter would end early if it counted every turn of theirs: over scalars in the first, not unrolled
-/// in the second.
+/// Loops that a software adapter would end early if it counted all iterations: over scalars in the first case, not
+/// unrolled in the second.
 #[test]
 fn attention_over_long_windows_and_wide_heads() {
     let gpu = test_gpu();
@@ -206,7 +206,7 @@ fn loops_beyond_a_software_adapter_are_refused() {
 #[test]
 fn attention_in_more_groups_than_one_dimension_takes() {
     let gpu = test_gpu();
-    // The folding is the same in both kinds of kernel, and the other kind is slow here.
+    // The folding is the same in both variants, and the other one is slow here.
     check_attention(&gpu, &[SOFTWARE], (66_001, 1), heads(1, 1, 8), None, false);
     check_attention(&gpu, &[SOFTWARE], (33_003, 2), heads(2, 1, 1), None, false);
 }
@@ -324,7 +324,7 @@ fn head_norm_and_its_gradients() {
                 }
             }
         }
-        // A head of one channel has ρ = 1/|x| and hence large numbers that cancel.
+        // A head with one channel has ρ = 1/|x| and thus large numbers that cancel.
         let tolerance = if size <= 2 { 5e-3 } else { 2e-5 };
         assert_close("y", &results[0], &y, 1e-5);
         assert_close("dx", &results[1], &truth_dx, tolerance);

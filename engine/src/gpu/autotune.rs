@@ -1,9 +1,10 @@
-//! Which kernel variants a device runs fastest, found by timing a few candidates for each shape bucket before a run begins.
+//! Finds the fastest kernel variants of a device by timing a few candidates for each shape bucket before a run.
 //!
-//! The buckets come from the run's own graph, those with the most operations first; each candidate is the bucket's kernel by itself
-//! over operands of the same shapes. All of it ends within about two seconds: what was not reached keeps the rule by kind of
-//! adapter and has its turn when the device is opened next, except on a software adapter, where it is settled (building a variant
-//! takes a second there, and the rule is right). Results are kept by adapter, driver and version of the kernels.
+//! The buckets come from the run's graph, those with the most operations first; each candidate is timed on its own with
+//! operands of the same shapes. Tuning takes about two seconds at most. Buckets not reached keep the default for the
+//! kind of adapter and are timed when the device is next opened, except on a software adapter, where the default is
+//! recorded as final (building a variant takes a second there, and the default is right). Results are cached by
+//! adapter, driver and kernel version.
 
 mod cache;
 mod search;
@@ -24,81 +25,77 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use web_time::Instant;
 
-/// Seconds that tuning may take before a run.
+/// Maximum seconds of tuning before a run.
 pub const BUDGET: f64 = 2.0;
 
-/// What a timed submission should last: short, so that a window beside it stays smooth.
+/// Target duration of a timed submission in seconds; short, so that a window stays responsive.
 const SECONDS: f64 = 0.003;
 
-/// Most runs in a submission.
+/// Maximum runs per submission.
 const MAX_REPEATS: usize = 256;
 
-/// Submissions of which the fastest counts.
+/// Number of submissions; the fastest counts.
 const SAMPLES: usize = 3;
 
-/// A single run that lasts so long is repeated once, since a driver may finish a kernel when it first runs.
+/// From this duration in seconds on, a single run is repeated only once, since a driver may finish compiling a kernel
+/// on its first run.
 const LONG_SECONDS: f64 = 0.05;
 
-/// One that lasts so long is not repeated at all: no finishing takes that long.
+/// From this duration in seconds on, a run is not repeated: compilation never takes that long.
 const MAX_SECONDS: f64 = 4.0;
 
-/// What is timed lasts so many times as long as the wait for it at least.
+/// A timed submission lasts at least this many times the waiting overhead.
 const WAITS: f64 = 8.0;
 
-/// Where a wait takes so long by itself, the kernels of the kind of adapter stay.
+/// With a longer waiting overhead in seconds, the default kernels are kept.
 const MAX_WAIT: f64 = 0.02;
 
-/// Operands that are filled with noise; what is beyond stays zero.
+/// Entries of operands filled with noise; the rest stays zero.
 const NOISE: usize = 1 << 22;
 
-/// How kernel variants are chosen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Tuning {
-    /// By kind of adapter alone.
+    /// Defaults for the kind of adapter.
     #[default]
     Default,
-    /// Likewise, and every operation of a layer by itself: what shows what fusions gain.
+    /// Defaults without fusions, to measure their benefit.
     Unfused,
-    /// As recorded of a device, if it is that device.
+    /// Choices recorded for a device, if this is the same device.
     Pinned(DeviceDescription),
-    /// By measuring.
+    /// By timing.
     Measured(Measuring),
 }
 
-/// How much is measured, and where it is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measuring {
-    /// Folder of what was found before; `None` forgets.
+    /// Cache folder; `None` disables the cache.
     pub folder: Option<PathBuf>,
-    /// Seconds that it may take.
     pub budget: f64,
-    /// What is known is measured anew.
+    /// Whether known buckets are timed again.
     pub anew: bool,
-    /// Only kernels with this in their name are measured.
+    /// Only kernels whose name contains this are timed.
     pub kernels: String,
 }
 
 impl Tuning {
-    /// As before any run: within [`BUDGET`], and only what is not known yet.
+    /// The options before a run: within [`BUDGET`], only unknown buckets.
     pub fn before_a_run() -> Self {
         let (folder, kernels) = (platform::cache_folder(), String::new());
         Self::Measured(Measuring { folder, budget: BUDGET, anew: false, kernels })
     }
 }
 
-/// What tuning did.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tuned {
-    /// The buckets that were timed now.
+    /// Buckets timed in this session.
     pub found: Vec<TunedBucket>,
-    /// Seconds that it took.
     pub seconds: f64,
-    /// Classes whose products by cooperative matrices were fastest and gave something else than the default ones.
+    /// Buckets whose cooperative-matrix kernels were fastest but computed wrong results.
     pub wrong: Vec<ShapeBucket>,
 }
 
 impl Tuned {
-    /// What was done, for the user; `None` where nothing was.
+    /// A summary for the user; `None` if nothing was timed.
     pub fn sentence(&self) -> Option<String> {
         let (count, seconds) = (self.found.len(), self.seconds);
         let kernels = if count == 1 { "kernel" } else { "kernels" };
@@ -113,26 +110,26 @@ impl Tuned {
     }
 }
 
-/// What is kept of an adapter on this machine, of shape buckets of kernels and of precisions, each by its name.
+/// Cached entries about an adapter on this machine: choices by shape bucket, and precisions.
 pub fn known(adapter: &AdapterReport) -> BTreeMap<String, String> {
     platform::cache_folder().map(|folder| cache::words(&folder, adapter)).unwrap_or_default()
 }
 
 impl Gpu {
-    /// A word that was kept about this adapter and these kernels under a name.
+    /// A cached value about this adapter and kernel version, by name.
     pub fn remembered(&self, folder: &Path, name: &str) -> Option<String> {
         cache::words(folder, self.report()).remove(name)
     }
 
-    /// Keeps such a word beside what was found of kernels.
+    /// Caches a value about this adapter by name.
     pub fn remember(&self, folder: &Path, name: &str, word: &str) {
         cache::store_words(folder, self.report(), [(name.to_owned(), word.to_owned())].into());
     }
 
-    /// The same device, with kernels chosen for a graph.
+    /// The same device with kernels chosen for a graph.
     ///
     /// # Errors
-    /// The device was lost. A candidate that cannot be run is none.
+    /// The device was lost. Candidates that cannot run are skipped.
     pub async fn tuned(self, graph: &Graph, tuning: &Tuning) -> Result<(Self, Tuned)> {
         match tuning {
             Tuning::Default => Ok((self, Tuned::default())),
@@ -145,7 +142,7 @@ impl Gpu {
         }
     }
 
-    /// The same device, with the kernels that were recorded of it, if it is that device.
+    /// The same device with recorded kernel choices, if they belong to this device.
     pub fn pinned(&self, device: &DeviceDescription) -> Self {
         let same = device.name == self.report().name && device.software == self.report().software;
         let choices = if same { Choices::from_texts(&device.variants) } else { Choices::default() };
@@ -168,7 +165,7 @@ impl Gpu {
         let unknown: Vec<Trial> = trials.iter().filter(wanted).cloned().collect();
         let mut tuned = Tuned::default();
         if !unknown.is_empty() {
-            // A software adapter builds a kernel with barriers many times as long as one without.
+            // A software adapter takes many times longer to build a kernel with barriers.
             let unmet = if target.software { 4.0 } else { 1.0 };
             let mut bench = Device { gpu: plain, begun };
             let found = match search(&mut bench, &unknown, &target, measuring.budget, unmet).await {
@@ -176,7 +173,7 @@ impl Gpu {
                 Err(error) => Err(error),
             };
             if let (Err(_), Some(folder)) = (&found, folder) {
-                // Whatever cost the device is not tried again before every run.
+                // Record the defaults, so that a candidate that loses the device is not tried again before every run.
                 let default =
                     unknown.iter().map(|trial| (trial.bucket, target.default_choice(trial.bucket.family)));
                 cache::store(folder, self.report(), &default.collect());
@@ -196,7 +193,7 @@ impl Gpu {
             known.extend(&now);
             tuned.seconds = begun.elapsed().as_secs_f64();
         }
-        // Only what this graph uses and what differs from the rule: that is what a run has to remember.
+        // A run only needs to record the choices that its graph uses and that differ from the defaults.
         let own = trials.iter().filter_map(|trial| Some((trial.bucket, known.get(&trial.bucket)?)));
         let choices: Choices =
             own.filter(|(bucket, choice)| *choice != target.default_choice(bucket.family)).collect();
@@ -204,7 +201,7 @@ impl Gpu {
     }
 }
 
-/// What was found, without cooperative matrices where they compute something else; and the buckets where they do.
+/// The results without wrong cooperative-matrix kernels, and the buckets of those.
 async fn verified(
     gpu: &Gpu,
     graph: &Graph,
@@ -220,7 +217,7 @@ async fn verified(
     Ok((found.into_iter().filter_map(right).collect(), wrong))
 }
 
-/// Candidates on a device.
+/// Times candidates on a device.
 struct Device {
     gpu: Gpu,
     begun: Instant,
@@ -235,7 +232,7 @@ impl Bench for Device {
         platform::yield_now().await;
         match self.timed(trial, choice).await {
             Ok(seconds) => Ok(Some(seconds)),
-            // No room, a limit, a kernel that the driver does not build: the run decides what that means, if it meets it.
+            // Lack of memory, a limit, or a kernel the driver cannot build: skip it; if the run needs it, it fails there.
             Err(
                 Error::TooLarge { .. }
                 | Error::OutOfMemory { .. }
@@ -252,7 +249,7 @@ impl Device {
     async fn timed(&self, trial: &Trial, choice: Choice) -> Result<f64> {
         expect_short(self.gpu.wait())?;
         let (plan, own) = trial.plan(&self.gpu.target(), choice)?;
-        // Neither zeros nor all alike, which some devices compute faster.
+        // Neither zeros nor equal values, which some devices compute faster.
         let noise = |at: usize| (at % 251) as f32 / 251.0 - 0.5;
         let weights: Vec<f32> = (0..plan.arena.length.min(NOISE)).map(noise).collect();
         let repeater = Repeater::new(&self.gpu, &plan, &weights, None, &[]).await?;
@@ -261,7 +258,7 @@ impl Device {
     }
 }
 
-/// Refuses to time kernels where the wait for them is all that would be seen.
+/// Refuses to time kernels if the waiting overhead would dominate.
 fn expect_short(wait: f64) -> Result<()> {
     if wait <= MAX_WAIT {
         return Ok(());
@@ -272,7 +269,7 @@ fn expect_short(wait: f64) -> Result<()> {
     )))
 }
 
-/// Seconds of one run of what `run` runs so many times, where a wait takes `wait` by itself.
+/// Seconds per run, where `run(n)` takes the time of n runs plus the overhead `wait`.
 async fn fastest(wait: f64, run: impl AsyncFn(usize) -> Result<f64>) -> Result<f64> {
     let run = async |repeats| Ok::<_, Error>((run(repeats).await? - wait).max(0.0));
     let target = SECONDS.max(WAITS * wait);
@@ -290,7 +287,7 @@ async fn fastest(wait: f64, run: impl AsyncFn(usize) -> Result<f64>) -> Result<f
         platform::yield_now().await;
         let seconds = run(repeats).await?;
         if seconds < target / 2.0 && repeats < MAX_REPEATS {
-            // A browser's clock moves by up to a millisecond at a time.
+            // A browser's clock has steps of up to a millisecond.
             repeats = (4 * repeats).min(MAX_REPEATS);
             (fastest, samples) = (f64::INFINITY, 0);
             continue;
@@ -306,7 +303,7 @@ mod tests {
     use super::super::signal::firefox;
     use super::*;
 
-    /// In Firefox every kernel once took 103 ms.
+    /// Regression test: in Firefox, every kernel seemed to take 103 ms.
     #[test]
     fn kernels_are_timed_by_what_they_take_and_not_by_the_wait_for_them() {
         let wait = firefox::waited(0.0, true);

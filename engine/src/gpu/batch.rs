@@ -1,4 +1,4 @@
-//! What a micro-batch must look like, and its way into the device's ring.
+//! Validation of micro-batches and their upload to the device's ring.
 
 use super::Gpu;
 use super::storage::Storage;
@@ -9,7 +9,7 @@ use crate::plan::Buffer;
 use crate::plan::control::ScheduleRow;
 use crate::step::MicroBatch;
 
-/// What the graph expects of a micro-batch. Kernels index tables by token, so what lies outside is refused here.
+/// The graph's requirements on a micro-batch. Kernels index tables by token without checks, so invalid ids are rejected here.
 #[derive(Clone, Debug)]
 pub(super) struct BatchRules {
     /// B·T.
@@ -18,18 +18,18 @@ pub(super) struct BatchRules {
     vocabulary: usize,
     /// Columns of the logits.
     classes: usize,
-    /// Target that does not count.
+    /// Target id that is not counted.
     ignored: Option<u32>,
-    /// The embedding's gradient needs the sorted order.
+    /// Whether the embedding's gradient needs the tokens in sorted order.
     ordered: bool,
-    /// T, where rows hold several documents.
+    /// T, if rows hold several documents.
     documents: Option<usize>,
-    /// Numbers that the objective knows beforehand.
+    /// Number of precomputed scores for the objective.
     scores: Option<usize>,
 }
 
 impl BatchRules {
-    /// Reads the rules off a graph with a loss.
+    /// Reads the requirements from a graph with a loss.
     pub(super) fn of(graph: &Graph) -> Result<Self> {
         let tokens = graph.find(Origin::Input(Input::Tokens));
         let missing = |what: &str| Error::Internal(format!("the graph has no {what}"));
@@ -50,7 +50,6 @@ impl BatchRules {
         })
     }
 
-    /// Refuses a batch of another size, or with ids that the model does not have.
     pub(super) fn check(&self, batch: &MicroBatch) -> Result<()> {
         for (name, ids) in [("tokens", &batch.tokens), ("targets", &batch.targets)] {
             if ids.len() != self.tokens {
@@ -78,8 +77,8 @@ impl BatchRules {
         }
     }
 
-    /// Uploads micro-batches, each with its settings, to the ring's first rows and turns the device's counter to the first.
-    /// What is submitted before still sees the rows that were there: the queue keeps the order.
+    /// Uploads micro-batches with their schedule rows to the start of the ring, and resets the device's counter.
+    /// Earlier submissions still see the previous rows, since the queue preserves order.
     pub(super) fn upload(
         &self,
         gpu: &Gpu,

@@ -1,5 +1,5 @@
-//! Generation on a device, of several texts at once. The host uploads prompts and random numbers, replays whole tokens (feed, model,
-//! sampler), and reads what was written in batches; logits never leave the device. Rows of the plan that no text needs are idle.
+//! Generation of several texts at once on a GPU. The host uploads prompts and random numbers, replays whole tokens (feed, model,
+//! sampler), and reads back tokens in batches; logits never leave the device. Unused rows of the plan are idle.
 
 use super::program::Program;
 use super::replay::{Pacing, Recorder, Unit};
@@ -16,25 +16,24 @@ use crate::sampler::{self, Sampling};
 use glasshouse_protocol::{GenerateConfig, ModelConfig};
 use web_time::Instant;
 
-/// A model that writes, on a device.
+/// Generates text with a model on a GPU.
 #[derive(Debug)]
 pub struct GpuDecoder {
     gpu: Gpu,
     storage: Storage,
     prompt: Mode,
     step: Mode,
-    /// What the host maps to read the tokens.
+    /// Staging buffer for reading tokens.
     staging: wgpu::Buffer,
     chunk: usize,
     context_length: usize,
     vocabulary: usize,
     half_weights: bool,
     shares_weights: bool,
-    /// What is being written, in the order in which the caches have it; nothing before a start and after an error.
+    /// Texts in the order of the caches; all `None` before a start and after an error.
     texts: Vec<Option<DecodedText>>,
 }
 
-/// One of the plans, ready.
 #[derive(Debug)]
 struct Mode {
     read: Program,
@@ -42,26 +41,23 @@ struct Mode {
     pacing: Pacing,
 }
 
-/// Where a text stands.
 #[derive(Debug)]
 struct DecodedText {
     sampling: Sampling,
     seed: u64,
-    /// Tokens that are not drawn before the text has `min_tokens`.
+    /// Tokens not drawn before `min_tokens` are reached.
     masked: Vec<u32>,
     min_tokens: u64,
-    /// Tokens in the history.
     length: usize,
-    /// Tokens before the model's window.
+    /// Tokens of the history before the model's window.
     dropped: usize,
     /// All but the last token of the window are in the caches.
     begun: bool,
-    /// Tokens drawn so far.
     drawn: u64,
 }
 
 impl DecodedText {
-    /// How its next token comes about.
+    /// How its next token is computed.
     fn reading(&self) -> ReadMode {
         if self.begun { ReadMode::Step } else { ReadMode::Prompt }
     }
@@ -71,14 +67,14 @@ impl DecodedText {
         self.length - self.dropped
     }
 
-    /// As the device sees it before it goes on: all but the last token is read by then, once something is.
+    /// State on the device before continuing: after prefill, all but the last token have been read.
     fn state(&self) -> DecodeState {
         let read = if self.begun { self.length - 1 } else { self.dropped };
         let [length, read, dropped] = [self.length, read, self.dropped].map(|count| count as u32);
         DecodeState { length, drawn: 0, read, dropped }
     }
 
-    /// Counts the tokens drawn. A window that is full by then keeps its newest half, which is to be read again.
+    /// Counts drawn tokens. A full window keeps its newest half, which is prefilled again.
     fn wrote(&mut self, count: usize, context_length: usize) {
         self.length += count;
         self.drawn += count as u64;
@@ -89,30 +85,29 @@ impl DecodedText {
     }
 }
 
-/// Which plan reads a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReadMode {
-    /// The prompt, or what a full window keeps, with a token after it.
+    /// Prefill of the prompt or of a full window's newest half, and the next token.
     Prompt,
-    /// A token at a time, over the caches, together with other texts.
+    /// One token at a time over the caches, batched with other texts.
     Step,
 }
 
-/// What is replayed next.
+/// The next rows to replay.
 #[derive(Debug)]
 struct ReplayedRows {
-    /// The text of each row.
     texts: Vec<usize>,
-    /// Tokens that each of them gets.
+    /// Number of tokens per text.
     count: usize,
 }
 
 impl GpuDecoder {
-    /// Allocates caches and buffers, builds the pipelines and uploads the weights: the parameter arena as
-    /// [`crate::plan::arena::ArenaLayout`] lays it out. With `half_weights` a token's matrix products read a copy of them in 16-bit
-    /// floats, which is kept beside: reading weights is nearly all that writing token by token takes.
+    /// Allocates caches and buffers, builds the pipelines and uploads the weights, laid out by
+    /// [`crate::plan::arena::ArenaLayout`]. With `half_weights`, the matrix products of single tokens read an
+    /// additional 16-bit copy, as generation is almost entirely limited by reading weights.
     ///
-    /// [`Error::TooLarge`] where the device cannot hold or bind what the model needs for so many texts at once.
+    /// # Errors
+    /// [`Error::TooLarge`] if the device cannot hold or bind what the model needs for `texts` texts.
     pub async fn new(
         gpu: &Gpu,
         model: &ModelConfig,
@@ -139,10 +134,11 @@ impl GpuDecoder {
         Self::over(gpu, model, &plans, storage, (half_weights, texts)).await
     }
 
-    /// A decoder over the weights of a model in training, which are read where they are; `None` if the device keeps them in another order.
+    /// Creates a decoder that reads the weights of a model in training in place; `None` if the device stores them in
+    /// another order.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// Those of [`Self::new`].
     pub async fn sharing(
         gpu: &Gpu,
         executor: &GpuExecutor,
@@ -182,19 +178,19 @@ impl GpuDecoder {
         })
     }
 
-    /// Takes other weights of the same model over; all texts end.
+    /// Replaces the weights with others of the same model; ends all texts.
     pub async fn set_weights(&mut self, parameters: &[f32]) -> Result<()> {
         self.texts.fill_with(|| None);
         upload(&self.gpu, &self.storage, parameters).await
     }
 
-    /// Begins a text after `prompt`, of which the last `context` tokens are kept, and ends all others. An empty prompt is refused.
+    /// Starts a text from the last `context` tokens of `prompt` and ends all others. The prompt must not be empty.
     pub async fn start(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<()> {
         self.texts.fill_with(|| None);
         self.admit(prompt, config).await.map(|_| ())
     }
 
-    /// Begins a text beside the others, and returns its number. An empty prompt is refused, and so is a text too many.
+    /// Starts another text and returns its number. Fails for an empty prompt or if all places are taken.
     pub async fn admit(&mut self, prompt: &[u32], config: &GenerateConfig) -> Result<usize> {
         config.validate()?;
         let prompt = sampler::checked_prompt(prompt, self.context_length, self.vocabulary)?;
@@ -215,24 +211,24 @@ impl GpuDecoder {
         Ok(number)
     }
 
-    /// Ends a text: its place is free for another.
+    /// Ends a text and frees its place.
     pub fn release(&mut self, text: usize) {
         if let Some(place) = self.texts.get_mut(text) {
             *place = None;
         }
     }
 
-    /// Texts that can be under way at once.
+    /// Maximum number of concurrent texts.
     pub fn places(&self) -> usize {
         self.texts.len()
     }
 
-    /// Exactly `count` further tokens of the only text. After an error the text must be started again.
+    /// Generates exactly `count` further tokens of the only text. After an error, the text must be restarted.
     pub async fn advance(&mut self, count: usize) -> Result<Vec<u32>> {
         Ok(self.advance_all(count).await?.into_iter().next().map(|(_, tokens)| tokens).unwrap_or_default())
     }
 
-    /// Exactly `count` further tokens of each text, with its number. After an error all must be started again.
+    /// Generates exactly `count` further tokens of each text, returned with its number. After an error, all texts must be restarted.
     pub async fn advance_all(&mut self, count: usize) -> Result<Vec<(usize, Vec<u32>)>> {
         let none = self.texts.iter().map(|_| None).collect();
         let mut texts = std::mem::replace(&mut self.texts, none);
@@ -252,29 +248,29 @@ impl GpuDecoder {
         Ok(written)
     }
 
-    /// While a window or tab is visible, submissions are kept shorter than a frame.
+    /// In interactive mode, submissions are kept shorter than a frame.
     pub fn set_interactive(&mut self, interactive: bool) {
         for mode in [&mut self.prompt, &mut self.step] {
             mode.pacing.interactive = interactive;
         }
     }
 
-    /// Whether a token's products read weights in 16-bit floats.
+    /// Whether single-token products read 16-bit weights.
     pub fn reads_f16(&self) -> bool {
         self.half_weights
     }
 
-    /// Whether its weights are those of a model in training.
+    /// Whether it shares the weights of a model in training.
     pub fn shares_weights(&self) -> bool {
         self.shares_weights
     }
 
-    /// Bytes of all buffers that were created.
+    /// Total bytes of all buffers.
     pub fn bytes(&self) -> u64 {
         self.storage.bytes() + self.staging.size()
     }
 
-    /// What is replayed next of the texts that lack some of `count` tokens, if any do. Prompts come first, one at a time, so that all
+    /// The next rows to replay for texts that still lack some of `count` tokens. Prompts come first, one at a time, so that all
     /// texts step together.
     fn next_rows(
         &self,
@@ -316,7 +312,7 @@ impl GpuDecoder {
         rows
     }
 
-    /// So many tokens of each of some texts, all read in one way.
+    /// Generates tokens for texts that are all read in the same mode.
     async fn group(
         &mut self,
         texts: &mut [Option<DecodedText>],
@@ -387,10 +383,10 @@ impl Mode {
     }
 }
 
-/// Uploads the weights, and the copy of them in f16 where products read one.
+/// Uploads the weights, and their f16 copy if products read one.
 async fn upload(gpu: &Gpu, storage: &Storage, parameters: &[f32]) -> Result<()> {
     storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(parameters)).await?;
-    // There is no copy where no product of the model is of sizes that f16 comes in.
+    // There is no copy if no product of the model has dimensions suitable for f16.
     if storage.pieces(Buffer::HalfParameters).next().is_some() {
         storage.write_arena(gpu, Buffer::HalfParameters, &f16_bytes(parameters)).await?;
     }

@@ -1,5 +1,5 @@
-//! The device's sampler against the host's, and generation against the plain way: the whole window through the model for each
-//! token, its logits to the host's sampler.
+//! The device's sampler compared with the host's, and generation compared with the naive method: the whole window
+//! through the model for each token, sampled on the host.
 
 use super::program::Program;
 use super::storage::Storage;
@@ -27,7 +27,7 @@ fn uniform(stream: u64, n: u64) -> f32 {
     (random::nth(99, stream, n) >> 40) as f32 / 16_777_216.0
 }
 
-/// The sampler alone, over logits that the host uploads.
+/// The device's sampler over uploaded logits.
 struct Bench {
     gpu: Gpu,
     storage: Storage,
@@ -51,7 +51,7 @@ impl Bench {
         Self { gpu: gpu.clone(), storage, program, logits: sum, context_length }
     }
 
-    /// Draws one token after another from the same logits.
+    /// Draws several tokens from the same logits.
     fn sample(&self, logits: &[f32], history: &[u32], sampling: &Sampling, draws: &[f32]) -> Vec<u32> {
         let own = |buffer| self.storage.get(0, Buffer::Decode(buffer)).unwrap();
         // The sum's slot is the only one.
@@ -90,7 +90,7 @@ impl Bench {
     }
 }
 
-/// Whether a draw lies so close to a boundary that rounding decides, or so does what the nucleus holds.
+/// Whether rounding decides the draw or the content of the nucleus.
 fn excused(logits: &[f32], window: &[u32], sampling: &Sampling, draw: f32, token: u32) -> bool {
     [-1e-5f32, 0.0, 1e-5].iter().any(|shift| {
         let top_p = if sampling.top_p < 1.0 { (sampling.top_p + shift).min(0.999_999) } else { 1.0 };
@@ -126,7 +126,7 @@ fn the_devices_sampler_agrees_with_the_hosts() {
             let mut logits: Vec<f32> = (0..vocabulary as u64)
                 .map(|id| {
                     let logit = (uniform(stream, 100 + id) - uniform(stream, 50_000 + id)) * spread;
-                    // Whole steps make many equal logits.
+                    // Rounding to steps makes many logits equal.
                     if steps > 0.0 { (logit * steps).round() / steps } else { logit }
                 })
                 .collect();
@@ -157,7 +157,7 @@ fn the_devices_sampler_agrees_with_the_hosts() {
     assert!(differing * 1000 < all, "{differing} of {all} differ");
 }
 
-/// Small models with lively logits.
+/// Small models with widely spread logits.
 fn models() -> Vec<ModelConfig> {
     let mut gpt = presets::preset("nanogpt-cpu").unwrap().model;
     gpt.init.std = 0.25;
@@ -192,7 +192,7 @@ fn weights(model: &ModelConfig) -> Vec<f32> {
     initial::parameters(&graph.parameters, &ArenaLayout::of(&graph), 3)
 }
 
-/// Values of the parameters of a graph.
+/// A graph's parameters with their values.
 fn parameters(graph: &Graph, arena: &[f32]) -> Vec<(ValueId, Data)> {
     let layout = ArenaLayout::of(graph);
     let of = |(at, value): (usize, &crate::graph::Value)| match value.origin {
@@ -209,7 +209,7 @@ fn floats(data: Data) -> Vec<f32> {
     }
 }
 
-/// Logits after `tokens`, the whole window at once.
+/// Logits after `tokens`, from the whole window at once.
 fn window_logits(gpu: &Gpu, model: &ModelConfig, arena: &[f32], tokens: &[u32]) -> Vec<f32> {
     let built = build(model, Purpose::Window { time: tokens.len() }).unwrap();
     let mut inputs = parameters(&built.graph, arena);
@@ -232,7 +232,7 @@ fn cached_chunks_give_the_logits_of_the_whole_window() {
         let cache_size = model.kv_heads * model.context_length * model.head_size;
         let mut caches: Vec<Vec<f32>> = vec![vec![0.0; cache_size]; 2 * model.layers];
         let mut read = 0;
-        // Chunks of 5, the last of them with 2 real tokens, then one token at a time.
+        // Chunks of 5, the second with 2 real tokens, then one token at a time.
         for (chunk, length) in [(5, 5), (5, 2), (1, 1), (1, 1)] {
             let built = build(&model, Purpose::Decode { batch: 1, chunk, texts: 1 }).unwrap();
             let mut tokens = text[read..read + length].to_vec();
@@ -317,7 +317,7 @@ fn writes_what_the_plain_way_writes_also_past_the_context() {
                     dropped = text.len() - decode::kept(model.context_length);
                 }
             }
-            // What it wrote first is not drawn before it may be.
+            // Masked tokens are not drawn before `min_tokens`.
             let stop_tokens = ours[..2].to_vec();
             let masked = GenerateConfig { stop_tokens: stop_tokens.clone(), min_tokens: 3, ..config };
             let others = write(&gpu, &model, &prompt, &masked, &[2, 1]);
@@ -326,7 +326,7 @@ fn writes_what_the_plain_way_writes_also_past_the_context() {
     }
 }
 
-/// A first token's logits over empty caches, with the kernels for `target`.
+/// Logits of a first token over empty caches, with the kernels for `target`.
 fn first_logits(gpu: &Gpu, model: &ModelConfig, arena: &[f32], target: &Target) -> Vec<f32> {
     let graph = build(model, Purpose::STEP).unwrap();
     let (logits, graph) = (graph.logits, graph.graph);
@@ -365,7 +365,7 @@ fn f16_weights_change_logits_by_their_rounding() {
             let rounded = first_logits(&gpu, &model, &arena, &half);
             assert!(near(&rounded, &default, 4e-3), "{tier:?}: {rounded:?} for {default:?}");
             assert!(!near(&rounded, &default, 1e-6), "nothing was rounded");
-            // Weights that f16 holds exactly lose nothing.
+            // Weights exactly representable in f16 lose nothing.
             let kept = first_logits(&gpu, &model, &exact, &half);
             assert!(near(&kept, &first_logits(&gpu, &model, &exact, &full), 1e-5), "{tier:?}");
         }
@@ -480,7 +480,7 @@ fn each_of_many_texts_is_what_it_is_by_itself() {
         let bytes = pollster::block_on(async {
             let arena = weights(&model);
             let mut decoder = GpuDecoder::new(&gpu, &model, &arena, false, 4).await.unwrap();
-            // Which text has which place; the last takes that of the second.
+            // Place of each text; the last text takes the second's place.
             let mut places = [0, 1, 2, 3];
             for (text, length) in prompts.iter().enumerate().take(4) {
                 let place = decoder.admit(&prompt(*length), &config(text as u64)).await.unwrap();

@@ -1,5 +1,5 @@
-//! The engine's own device. It asks for all that the adapter offers, and turns what goes wrong behind the caller's back
-//! (a lost device, an error that no scope caught) into a named error that the next call returns.
+//! The engine's wgpu device. It requests all limits the adapter offers, and turns asynchronous failures (a lost device,
+//! an uncaptured error) into an error that the next call returns.
 
 use super::adapter::{self, AdapterReport, DeviceChoice, DeviceRequest};
 use super::pipeline::Pipelines;
@@ -14,14 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use web_time::Instant;
 use wgpu::{Device, Features, Limits, Queue};
 
-/// Largest part of a buffer that is read back or written at once: what staging adds to the peak of memory.
+/// Largest range read back or written at once, in bytes; bounds the staging memory.
 const CHUNK: u64 = 64 << 20;
-/// A browser is asked for a device's answer again after so long.
+/// Milliseconds between submissions that make a browser deliver pending callbacks.
 const NUDGE_MILLISECONDS: i32 = 2;
-/// Waits of which the shortest tells what waiting takes by itself.
+/// Number of idle waits; the shortest gives the waiting overhead.
 const WAITS: usize = 3;
 
-/// An open device. Clones are the same device.
+/// An open device. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Gpu {
     pub(super) device: Device,
@@ -30,23 +30,22 @@ pub struct Gpu {
     limits: Limits,
     report: AdapterReport,
     pub(super) target: Target,
-    /// Seconds of a wait for nothing.
+    /// Overhead of waiting for an idle device, in seconds.
     wait: f64,
     fault: Fault,
 }
 
-/// The first thing that went wrong outside any call.
+/// The first failure outside any call.
 #[derive(Clone, Debug, Default)]
 struct Fault(Arc<Mutex<Option<Cause>>>);
 
-/// What went wrong, in a sentence.
 #[derive(Clone, Debug)]
 enum Cause {
-    /// The driver took the device away.
+    /// The driver lost the device.
     Lost(String),
-    /// A command failed. A device that is lost may say so first.
+    /// A command failed. A lost device may report this first.
     Failed(String),
-    /// We gave it up.
+    /// We closed the device.
     Closed,
 }
 
@@ -70,20 +69,20 @@ impl Fault {
 }
 
 impl Gpu {
-    /// Opens the adapter that `choice` means. [`Error::Device`] lists the adapters where none is meant.
+    /// Opens the adapter selected by `choice`. [`Error::Device`] lists the adapters if none matches.
     pub async fn open(choice: &DeviceChoice) -> Result<Self> {
         let (adapter, report) = adapter::choose(&adapter::instance(), choice).await?;
         let limits = adapter.limits();
         Self::request(&adapter, report, limits).await
     }
 
-    /// What is known of the adapter that a device's word means, as [`Gpu::from_request`] has it; none is opened.
+    /// Describes the adapter that a device name selects, as in [`Gpu::from_request`], without opening it.
     ///
     /// # Errors
-    /// [`Error::Device`] lists the adapters where one that was asked for is missing.
+    /// [`Error::Device`] lists the adapters if the requested one is missing.
     pub async fn adapter_of(device: &str) -> Result<Option<AdapterReport>> {
         match DeviceRequest::of(device)? {
-            // No driver is loaded for it.
+            // Avoids loading a driver.
             DeviceRequest::Cpu => Ok(None),
             DeviceRequest::Auto => Ok(adapter::real(&adapter::instance()).await.map(|(_, report)| report)),
             DeviceRequest::Gpu(choice) => {
@@ -92,7 +91,7 @@ impl Gpu {
         }
     }
 
-    /// Opens the best real GPU; `None` where there is none, since the CPU executor beats a software adapter.
+    /// Opens the best real GPU; `None` if there is none, since the CPU executor beats a software adapter.
     pub async fn open_real() -> Result<Option<Self>> {
         match adapter::real(&adapter::instance()).await {
             Some((adapter, report)) => {
@@ -103,11 +102,11 @@ impl Gpu {
         }
     }
 
-    /// Opens what a device's word means, as [`DeviceRequest`] has it. No GPU stands for the CPU. The second half is a warning where the device is a fallback;
-    /// `auto` takes the CPU, with a warning, where a GPU is found that cannot be opened.
+    /// Opens the device that a name selects, parsed by [`DeviceRequest`]; `None` stands for the CPU. Also returns a
+    /// warning if the device is a fallback: with `auto`, the CPU replaces a GPU that cannot be opened.
     ///
     /// # Errors
-    /// [`Error::Device`] where a device that was asked for by name is missing or cannot be opened.
+    /// [`Error::Device`] if a device requested by name is missing or cannot be opened.
     pub async fn from_request(device: &str) -> Result<(Option<Self>, Option<String>)> {
         let gpu = match DeviceRequest::of(device)? {
             DeviceRequest::Cpu => None,
@@ -118,7 +117,7 @@ impl Gpu {
         Ok((gpu, warning))
     }
 
-    /// The device whose buffers hold no more than so many bytes, which it holds everybody to.
+    /// Opens a device that enforces a maximum buffer size of `bytes`.
     #[cfg(test)]
     pub(super) async fn open_with_buffers_of(choice: &DeviceChoice, bytes: u64) -> Result<Self> {
         let (adapter, mut report) = adapter::choose(&adapter::instance(), choice).await?;
@@ -134,10 +133,10 @@ impl Gpu {
         let mut experimental = wgpu::ExperimentalFeatures::disabled();
         if report.cooperative != Cooperative::NONE {
             wanted |= Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
-            // SAFETY: wgpu calls these matrices experimental since a kernel can make undefined behaviour of them, and asks that
-            // this be known. Ours load and store them only within what is bound, in types that the adapter lists, in control flow
-            // that hangs on sizes and on the number of the subgroup alone, and in workgroups of 64 invocations in a row, which
-            // subgroups of up to 64 fill.
+            // SAFETY: wgpu marks cooperative matrices as experimental because a kernel can cause undefined behaviour
+            // with them. Our kernels load and store them only within bound ranges, in types the adapter lists, in
+            // control flow that depends only on sizes and on the subgroup's number, and in workgroups of 64 consecutive
+            // invocations, which subgroups of up to 64 fill.
             #[allow(unsafe_code, reason = "tensor cores are reached in no other way")]
             unsafe {
                 experimental = wgpu::ExperimentalFeatures::enabled();
@@ -178,7 +177,7 @@ impl Gpu {
         Ok(gpu)
     }
 
-    /// Seconds that waiting takes by itself, of an idle device: what is measured of work has as much on top.
+    /// Overhead of waiting for an idle device, in seconds; it is part of every measured time.
     pub(super) fn wait(&self) -> f64 {
         self.wait
     }
@@ -194,50 +193,49 @@ impl Gpu {
         Ok(shortest)
     }
 
-    /// Gives the device up under whoever uses it, as a driver does that starts again. For tests of what comes after.
+    /// Destroys the device without recording a cause, like a driver restart. For tests of recovery.
     pub fn lose(&self) {
         self.device.destroy();
     }
 
-    /// What is known of the adapter.
     pub fn report(&self) -> &AdapterReport {
         &self.report
     }
 
-    /// As a run's record keeps it.
+    /// The description stored in a run's record.
     pub fn describe(&self) -> DeviceDescription {
         let plain = DeviceDescription::plain(DeviceKind::Gpu, &self.report.name);
         DeviceDescription { software: self.report.software, variants: self.variants(), ..plain }
     }
 
-    /// The device's limits: the adapter's own.
+    /// The device's limits, equal to the adapter's.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// A sentence for the user where the adapter is a software one.
+    /// A warning for the user if the adapter is a software one.
     pub fn warning(&self) -> Option<String> {
         self.report.software.then(|| {
             format!("{} is a software adapter; the CPU (device cpu) is many times faster", self.report.name)
         })
     }
 
-    /// What kernels should be chosen for.
+    /// The target kernels are chosen for.
     pub fn target(&self) -> Target {
         self.target.clone()
     }
 
-    /// The same device, for which kernels are chosen so.
+    /// The same device with these kernel choices.
     pub fn with_choices(&self, choices: &Choices) -> Self {
         Self { target: self.target.clone().with(choices), ..self.clone() }
     }
 
-    /// The same device, for which these fusions are made.
+    /// The same device with these fusions.
     pub fn with_fusions(&self, fusions: Fusions) -> Self {
         Self { target: self.target.clone().with_fusions(fusions), ..self.clone() }
     }
 
-    /// What differs from the kernels of its kind, as a record keeps it.
+    /// The kernel choices that differ from the defaults, as stored in records.
     pub fn variants(&self) -> BTreeMap<String, String> {
         self.target.choices().map(Choices::texts).unwrap_or_default()
     }
@@ -252,18 +250,18 @@ impl Gpu {
         self.device.features().contains(Features::SHADER_F16)
     }
 
-    /// Gives the device up: whatever uses it from here on returns [`Error::Device`].
+    /// Closes the device; later uses return [`Error::Device`].
     pub fn destroy(&self) {
         self.fault.set(Cause::Closed);
         self.device.destroy();
     }
 
-    /// The error that befell the device outside any call, if one did. It stays: what the device holds is not to be trusted.
+    /// Returns the failure outside any call, if one occurred. It persists, since the device's contents can no longer be trusted.
     pub fn check(&self) -> Result<()> {
         self.fault.get().map_or(Ok(()), Err)
     }
 
-    /// Waits until everything submitted so far is done.
+    /// Waits until all submitted work is done.
     pub async fn idle(&self) -> Result<()> {
         let (sender, receiver) = signal::channel();
         self.queue.on_submitted_work_done(move || sender.send(()));
@@ -272,7 +270,7 @@ impl Gpu {
         self.check()
     }
 
-    /// Awaits what the device calls back with.
+    /// Awaits a device callback.
     async fn heard<T>(&self, receiver: impl Future<Output = T>) -> T {
         let nudge = || {
             self.queue.submit([]);
@@ -280,8 +278,8 @@ impl Gpu {
         signal::nudged(receiver, || platform::later(NUDGE_MILLISECONDS), nudge).await
     }
 
-    /// Lets the device call back. On the desktop this waits until the submission (or the latest one) is done, and gives others
-    /// their turn meanwhile; in the browser it does nothing, and awaiting the callback gives the event loop its turn.
+    /// Lets the device deliver callbacks. On the desktop this waits for the submission (or the latest one) and yields
+    /// meanwhile. In the browser it does nothing: awaiting the callback yields to the event loop.
     pub(super) async fn turn(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
         loop {
             let submission_index = submission.clone();
@@ -289,7 +287,7 @@ impl Gpu {
                 Ok(_) => return Ok(()),
                 Err(wgpu::PollError::Timeout) => platform::yield_now().await,
                 Err(error) => {
-                    // A device that is lost takes no submission, and says that it is when it is asked for nothing else.
+                    // A lost device rejects submissions, and reports the loss in a plain poll.
                     self.device.poll(wgpu::PollType::Poll).ok();
                     self.check()?;
                     return Err(Error::Device(format!("waiting for the device failed: {error}")));
@@ -302,7 +300,7 @@ impl Gpu {
         self.fault.get().unwrap_or_else(|| Error::Device("the device stopped answering".to_owned()))
     }
 
-    /// Begins to map the first `bytes` of a staging buffer that `submission` fills.
+    /// Begins mapping the first `bytes` of a staging buffer that `submission` fills.
     pub(super) fn begin_read(
         &self,
         staging: &wgpu::Buffer,
@@ -314,7 +312,7 @@ impl Gpu {
         PendingRead { staging: staging.clone(), bytes, submission, done }
     }
 
-    /// Waits for the mapping and takes the bytes.
+    /// Waits for the mapping and returns the bytes.
     pub(super) async fn end_read(&self, mut reading: PendingRead) -> Result<Vec<u8>> {
         self.turn(Some(reading.submission.clone())).await?;
         if self.heard(&mut reading.done).await != Some(true) {
@@ -329,7 +327,7 @@ impl Gpu {
         Ok(range.to_vec())
     }
 
-    /// Reads a range of a buffer, in chunks, so that staging stays small. Offset and length are multiples of 4.
+    /// Reads a range of a buffer in chunks, to keep staging small. Offset and length are multiples of 4.
     pub(super) async fn read(&self, buffer: &wgpu::Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
         self.check()?;
         let mut all = Vec::with_capacity(bytes as usize);
@@ -348,7 +346,7 @@ impl Gpu {
         Ok(all)
     }
 
-    /// Reads small ranges of several buffers at once: the device is waited for once. Offsets and lengths are multiples of 4.
+    /// Reads small ranges of several buffers with one wait. Offsets and lengths are multiples of 4.
     pub(super) async fn read_several(&self, ranges: &[(&wgpu::Buffer, u64, u64)]) -> Result<Vec<Vec<u8>>> {
         self.check()?;
         let size: u64 = ranges.iter().map(|(_, _, bytes)| bytes).sum();
@@ -374,7 +372,7 @@ impl Gpu {
         Ok(ranges.iter().map(|(_, _, bytes)| own(*bytes)).collect())
     }
 
-    /// Writes a range of a buffer, in chunks that are each done before the next is staged.
+    /// Writes a range of a buffer in chunks, each completed before the next is staged.
     pub(super) async fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
         self.check()?;
         let mut at = offset;
@@ -389,7 +387,7 @@ impl Gpu {
         self.check()
     }
 
-    /// Creates a buffer, or says that there is no memory for it.
+    /// Creates a buffer, or returns [`Error::OutOfMemory`].
     pub(super) async fn buffer(
         &self,
         label: &str,
@@ -404,7 +402,7 @@ impl Gpu {
             usage,
             mapped_at_creation: false,
         });
-        // Both are popped at once and awaited afterwards: scopes belong to the thread that pushed them.
+        // Both scopes are popped before awaiting: they belong to the thread that pushed them.
         let (validation, memory) = (validation.pop(), memory.pop());
         if let Some(error) = validation.await {
             self.check()?;
@@ -425,7 +423,7 @@ impl Gpu {
     }
 }
 
-/// What `auto` makes of the best real GPU: one that is there and cannot be opened is no reason to stop.
+/// The `auto` choice: a real GPU that cannot be opened falls back to the CPU with a warning.
 fn real_or_cpu(real: Result<Option<Gpu>>) -> (Option<Gpu>, Option<String>) {
     match real {
         Ok(gpu) => (gpu, None),
@@ -433,12 +431,12 @@ fn real_or_cpu(real: Result<Option<Gpu>>) -> (Option<Gpu>, Option<String>) {
     }
 }
 
-/// wgpu's errors run over several lines; ours are one.
+/// Joins wgpu's multi-line error messages into one line.
 pub(super) fn one_line(error: &impl std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A read-back under way.
+/// A read-back in progress.
 #[derive(Debug)]
 pub(super) struct PendingRead {
     staging: wgpu::Buffer,
@@ -448,7 +446,7 @@ pub(super) struct PendingRead {
 }
 
 impl Drop for PendingRead {
-    /// Whatever became of the reading, the buffer is free for the next.
+    /// Unmaps the buffer so that it can be reused.
     fn drop(&mut self) {
         self.staging.unmap();
     }

@@ -1,7 +1,7 @@
-//! Training and evaluation on a device: two plans and the optimizer's dispatches over one set of buffers.
+//! Training and evaluation on a GPU: two plans and the optimizer's dispatches over one set of buffers.
 //!
-//! Micro-batches go up in groups of at most the ring's size, each group one upload and one read-back. While the device works
-//! on a group the host prepares the next, and reads the reports of the one before.
+//! Micro-batches are uploaded in groups up to the ring's size, with one upload and one read-back per group. While the
+//! device works on a group, the host prepares the next and reads the reports of the previous one.
 
 use super::Gpu;
 use super::batch::BatchRules;
@@ -23,11 +23,11 @@ use crate::plan::{Buffer, Numbered, Plan, compile, update};
 use crate::step::{ArenaState, LossScale, MicroBatch, StepInput, StepReport};
 use web_time::Instant;
 
-/// Positions of the plans in the list of buffers.
+/// Indices of the plans in the list of buffers.
 const TRAIN: usize = 0;
 const EVALUATE: usize = 1;
 
-/// A training run's model on a device.
+/// A training run's model on a GPU.
 #[derive(Debug)]
 pub struct GpuExecutor {
     gpu: Gpu,
@@ -36,28 +36,27 @@ pub struct GpuExecutor {
     evaluate: Mode,
     /// Clipping and the optimizer, after a step's last micro-batch.
     update: Program,
-    /// Renews the weights in 16-bit floats, in mixed precision; the end of `update`.
+    /// In mixed precision, refreshes the 16-bit weights; the last part of `update`.
     cast: Option<Program>,
-    /// Turns the device's counter to the next micro-batch.
+    /// Advances the device's counter to the next micro-batch.
     advance: Program,
     optimizer: Optimizer,
     layout: crate::plan::arena::ArenaLayout,
     accumulate: usize,
-    /// The loss of pairs, where that is the objective.
+    /// The pair loss, for that objective.
     preference: Option<Preference>,
     ring: usize,
-    /// Set, submissions are cut so and not by measured time.
+    /// If set, replaces the measured pacing of submissions.
     pub(super) fixed_cut: Option<Cut>,
-    /// What passes write the device's clock into, while that is asked for.
+    /// Timestamps of passes, while occupancy is measured.
     stamps: Option<Stamps>,
     statistics: EncodeStatistics,
-    /// Where an evaluation leaves each token's loss, where that is read: buffer, offset and bytes.
+    /// Per-token losses of an evaluation, if read: buffer, offset and bytes.
     rows: Option<(Buffer, u64, u64)>,
-    /// Where it leaves what norms keep of the stream behind each part, likewise.
+    /// Norm statistics of the residual stream after each part: buffer, offset and bytes.
     probes: Vec<(String, (Buffer, u64, u64))>,
 }
 
-/// One of the two plans, ready.
 #[derive(Debug)]
 struct Mode {
     program: Program,
@@ -76,18 +75,17 @@ impl Mode {
     }
 }
 
-/// A micro-batch's part in its step.
+/// A micro-batch in its step.
 #[derive(Clone, Copy)]
 struct Item<'a> {
     batch: &'a MicroBatch,
     row: ScheduleRow,
-    /// The gradients are cleared before it.
+    /// Whether the gradients are cleared first.
     first: bool,
-    /// The weights are updated after it.
+    /// Whether the weights are updated afterwards.
     last: bool,
 }
 
-/// A group under way.
 struct SubmissionGroup {
     reading: PendingRead,
     begun: Instant,
@@ -95,10 +93,11 @@ struct SubmissionGroup {
 }
 
 impl GpuExecutor {
-    /// Allocates everything for a run and builds every pipeline. Weights and moments begin as zeros: see
-    /// [`set_state`](Self::set_state). `ring` is how many micro-batches are uploaded at once.
+    /// Allocates all buffers of a run and builds the pipelines. Weights and moments are zero until
+    /// [`set_state`](Self::set_state). `ring` is the number of micro-batches uploaded at once.
     ///
-    /// [`Error::TooLarge`] where the device cannot hold or bind what the model needs.
+    /// # Errors
+    /// [`Error::TooLarge`] if the device cannot hold or bind what the model needs.
     pub async fn new(gpu: &Gpu, graphs: &TrainingGraphs, optimizer: Optimizer, ring: usize) -> Result<Self> {
         if ring == 0 {
             return Err(Error::Internal("a ring of no micro-batches".to_owned()));
@@ -106,7 +105,7 @@ impl GpuExecutor {
         if !gpu.has_half() {
             graphs.expect_full(&optimizer, &gpu.report().name)?;
         }
-        // A model may be of such sizes that none of its values is stored in f16.
+        // A model's dimensions may leave no value in f16.
         if has_half(&graphs.train) && !optimizer.mixed {
             return Err(Error::Internal("values in f16 without a loss scale".to_owned()));
         }
@@ -158,7 +157,6 @@ impl GpuExecutor {
         })
     }
 
-    /// Trains on these steps, in order.
     pub async fn train(&mut self, steps: &[StepInput]) -> Result<Vec<StepReport>> {
         let items = self.items(steps)?;
         let rows = self.run(TRAIN, &items, true).await?;
@@ -181,7 +179,7 @@ impl GpuExecutor {
         Ok(rows.chunks(self.accumulate).map(per_step).collect())
     }
 
-    /// (Mean loss, rows that count) of each micro-batch, without dropout or smoothing.
+    /// Returns (mean loss, counted rows) per micro-batch, without dropout or label smoothing.
     pub async fn evaluate(&mut self, batches: &[MicroBatch]) -> Result<Vec<(f32, f32)>> {
         for batch in batches {
             self.evaluate.rules.check(batch)?;
@@ -192,7 +190,7 @@ impl GpuExecutor {
         Ok(rows.iter().map(|row| (row.loss, row.count)).collect())
     }
 
-    /// The loss of each target of each micro-batch, without dropout or smoothing, 0 where it does not count.
+    /// Returns the loss of each target per micro-batch, without dropout or label smoothing; 0 for ignored targets.
     pub async fn token_losses(&mut self, batches: &[MicroBatch]) -> Result<Vec<Vec<f32>>> {
         let missing = || Error::Internal("a graph whose tokens' losses are not kept".to_owned());
         let (buffer, offset, bytes) = self.rows.ok_or_else(missing)?;
@@ -206,7 +204,7 @@ impl GpuExecutor {
         Ok(losses)
     }
 
-    /// What norms keep of the stream behind each part of the model, [N,2], for a micro-batch without dropout.
+    /// Norm statistics of the residual stream after each part of the model, [N,2], for a micro-batch without dropout.
     pub async fn probes(&mut self, batch: &MicroBatch) -> Result<Vec<(String, Vec<f32>)>> {
         self.evaluate(std::slice::from_ref(batch)).await?;
         let range = |(_, (buffer, offset, bytes)): &(String, (Buffer, u64, u64))| {
@@ -218,7 +216,7 @@ impl GpuExecutor {
         Ok(parts.zip(found.iter().map(|bytes| bytemuck::pod_collect_to_vec(bytes))).collect())
     }
 
-    /// The loss of a step and its gradient before clipping, laid out as the arena, without an update.
+    /// Returns a step's loss and its unclipped gradient, laid out like the arena, without an update.
     pub async fn gradients(&mut self, step: &StepInput) -> Result<(f32, Vec<f32>)> {
         let items = self.items(std::slice::from_ref(step))?;
         let rows = self.run(TRAIN, &items, false).await?;
@@ -228,8 +226,8 @@ impl GpuExecutor {
         Ok((mean_loss(&rows), gradients))
     }
 
-    /// Trains on a step's first micro-batch and says where the device's time goes in a whole step, by scope and kernel: each of the others
-    /// takes as long. [`Error::Device`] where the device keeps no timestamps.
+    /// Trains on a step's first micro-batch and returns the device time of a whole step by scope and kernel, assuming
+    /// equal micro-batches. [`Error::Device`] if the device has no timestamps.
     pub async fn profile(&mut self, step: &StepInput) -> Result<Vec<Timing>> {
         let items = self.items(std::slice::from_ref(step))?;
         let item = items.first().ok_or_else(|| Error::Internal("a step without micro-batches".to_owned()))?;
@@ -243,9 +241,9 @@ impl GpuExecutor {
         profile(&self.gpu, &[(&self.train.program, each), (&self.update, 1), (&self.advance, each)]).await
     }
 
-    /// Trains on a step sent off as one submission to an idle device, and says what launching it cost: the CPU's
-    /// share alone, since an idle device makes nobody wait. A software adapter's kernels leave nothing of it in the CPU's caches;
-    /// `warm` records the step once before, as if they had.
+    /// Trains on a step sent as one submission to an idle device, and returns the launch cost, which is the CPU's share
+    /// only. A software adapter's kernels evict the recording code from the CPU's caches; `warm` records the step once
+    /// beforehand to make up for that.
     pub async fn time_launch(&mut self, step: &StepInput, warm: bool) -> Result<EncodeStatistics> {
         let items = self.items(std::slice::from_ref(step))?;
         self.gpu.idle().await?;
@@ -261,7 +259,7 @@ impl GpuExecutor {
         done.map(|_| cost)
     }
 
-    /// Trains on these steps, in order, and says how much of the time the device worked; `None` where it does not tell.
+    /// Trains on these steps and returns the share of time the device was busy; `None` without timestamps.
     pub async fn occupancy(&mut self, steps: &[StepInput]) -> Result<Option<Occupancy>> {
         let Ok(stamps) = Stamps::new(&self.gpu) else { return Ok(None) };
         self.stamps = Some(stamps);
@@ -279,12 +277,10 @@ impl GpuExecutor {
         &self.storage
     }
 
-    /// Where each parameter is.
     pub(super) fn layout(&self) -> &crate::plan::arena::ArenaLayout {
         &self.layout
     }
 
-    /// The weights, without the optimizer state.
     pub async fn weights(&self) -> Result<Vec<f32>> {
         let mut parameters = self.storage.read_arena(&self.gpu, Buffer::Parameters).await?;
         if !self.layout.half_pieces.is_empty() {
@@ -293,7 +289,6 @@ impl GpuExecutor {
         Ok(parameters)
     }
 
-    /// The weights and the optimizer state.
     pub async fn state(&self) -> Result<ArenaState> {
         let (gpu, storage) = (&self.gpu, &self.storage);
         Ok(ArenaState {
@@ -307,8 +302,8 @@ impl GpuExecutor {
         })
     }
 
-    /// Replaces the weights and the optimizer state. Moments that the optimizer keeps and the state lacks become zeros; a loss
-    /// scale that it lacks is searched for from the beginning.
+    /// Replaces the weights and the optimizer state. Moments absent from the state become zero; an absent loss scale is
+    /// searched for anew.
     pub async fn set_state(&mut self, state: &ArenaState) -> Result<()> {
         let trained = self.layout.trained_end;
         let (first, second) = (self.optimizer.first_moments(), self.optimizer.second_moments());
@@ -348,33 +343,32 @@ impl GpuExecutor {
         Ok(())
     }
 
-    /// Bytes of all buffers that were created.
+    /// Total bytes of all buffers.
     pub fn bytes(&self) -> u64 {
         self.storage.bytes()
     }
 
-    /// The adapter's name.
     pub fn device_name(&self) -> &str {
         &self.gpu.report().name
     }
 
-    /// Dispatches of a step: every micro-batch's and the update's.
+    /// Dispatches per step, over all micro-batches and the update.
     pub fn dispatches_per_step(&self) -> usize {
         self.accumulate * (self.train.program.len() + self.advance.len()) + self.update.len()
     }
 
-    /// What launching has cost since the last call.
+    /// Launch costs since the last call.
     pub fn take_statistics(&mut self) -> EncodeStatistics {
         std::mem::take(&mut self.statistics)
     }
 
-    /// While a window or tab is visible, submissions are kept shorter than a frame.
+    /// In interactive mode, submissions are kept shorter than a frame.
     pub fn set_interactive(&mut self, interactive: bool) {
         self.train.pacing.interactive = interactive;
         self.evaluate.pacing.interactive = interactive;
     }
 
-    /// The micro-batches of some steps, one after another.
+    /// The micro-batches of some steps in sequence.
     fn items<'a>(&self, steps: &'a [StepInput]) -> Result<Vec<Item<'a>>> {
         let mut items = Vec::with_capacity(steps.len() * self.accumulate);
         for step in steps {
@@ -402,7 +396,7 @@ impl GpuExecutor {
         Ok(items)
     }
 
-    /// Runs micro-batches group by group and returns their reports. Submissions are cut by measured time.
+    /// Runs micro-batches group by group and returns their reports. Submissions are split by measured time.
     async fn run(&mut self, mode: usize, items: &[Item<'_>], update: bool) -> Result<Vec<ReportRow>> {
         self.gpu.check()?;
         let mut reports = Vec::with_capacity(items.len());
@@ -420,7 +414,6 @@ impl GpuExecutor {
         Ok(reports)
     }
 
-    /// Uploads and submits a group.
     async fn begin(
         &mut self,
         mode: usize,
@@ -442,7 +435,6 @@ impl GpuExecutor {
         Ok(SubmissionGroup { reading, begun, units: group.len() })
     }
 
-    /// Records a group.
     async fn record(&self, mode: usize, group: &[Item<'_>], update: bool) -> Result<Recorder<'_>> {
         let own = if mode == TRAIN { &self.train } else { &self.evaluate };
         let gradients: Vec<&wgpu::Buffer> = self.storage.pieces(Buffer::Gradients).collect();
@@ -461,7 +453,7 @@ impl GpuExecutor {
         Ok(recorder)
     }
 
-    /// Waits for a group, and notes what it took since the device was free for it.
+    /// Waits for a group and records its duration since the device became free.
     async fn end(
         &mut self,
         mode: usize,
@@ -478,7 +470,6 @@ impl GpuExecutor {
     }
 }
 
-/// The loss scale that a run begins with.
 fn first_scale(optimizer: &Optimizer) -> LossScale {
     if optimizer.mixed { LossScale::FIRST } else { LossScale::ONE }
 }

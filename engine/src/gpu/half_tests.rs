@@ -1,4 +1,4 @@
-//! The kernels' variants for 16-bit floats, in the variants of both kinds of device: the cases are the self-test's.
+//! Kernel variants for 16-bit floats on both kinds of device, with the self-test's cases.
 
 use super::run::run_graph_for;
 use super::test_gpu;

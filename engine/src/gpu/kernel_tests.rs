@@ -1,5 +1,5 @@
-//! The kernels of norms, linear layers, activations, embedding and loss against plain loops in f64, in the variants of
-//! both kinds of device, at sizes that fit no tile.
+//! Kernels of norms, linear layers, activations, embedding and loss compared with plain f64 loops, in the variants of
+//! both kinds of device, at sizes that do not fit tiles.
 
 use super::run::run_graph_for;
 use super::tests::with_cooperative;
@@ -16,12 +16,12 @@ use glasshouse_protocol::{Activation, Gate, NormKind};
 const SEED: [u32; 2] = [17, 0xdead_beef];
 const TARGETS: [Target; 2] = [Target::new(true), Target::new(false)];
 
-/// Entries in [−1, 1) that repeat from run to run.
+/// Reproducible entries in [−1, 1).
 fn noise(count: usize, stream: u64) -> Vec<f32> {
     (0..count as u64).map(|n| (random::nth(5, stream, n) >> 40) as f32 / 8_388_608.0 - 1.0).collect()
 }
 
-/// A graph of one op, with what is fed into it.
+/// A graph with one op, and its inputs.
 #[derive(Default)]
 struct Case {
     graph: Graph,
@@ -30,7 +30,7 @@ struct Case {
 }
 
 impl Case {
-    /// A float input of noise; its entries are `floats[n]` for the n-th such call.
+    /// A float input of noise; its entries are `floats[n]` for the n-th call.
     fn noise(&mut self, shape: &[usize]) -> ValueId {
         let number = self.fed.len() as u32;
         let value = self.graph.input(Input::Free(number), Type::f32(shape));
@@ -46,7 +46,7 @@ impl Case {
         value
     }
 
-    /// A gradient that begins as noise, so that adding and overwriting differ.
+    /// A gradient initialised with noise, to distinguish adding from overwriting.
     fn gradient(&mut self, shape: &[usize]) -> ValueId {
         let number = self.graph.parameters.len() as u32;
         self.graph.parameter(Parameter {
@@ -63,7 +63,7 @@ impl Case {
         value
     }
 
-    /// Runs the op for both targets, and within subgroups where it goes row by row, and compares its outputs, gradients included.
+    /// Runs the op for both targets, and within subgroups if it is row-wise; compares outputs and gradients.
     fn check(mut self, gpu: &Gpu, op: Op, gradients: &[ValueId], truth: &[Vec<f64>], tolerance: f64) {
         let inputs: Vec<ValueId> =
             self.fed.iter().map(|(value, _)| *value).filter(|value| !gradients.contains(value)).collect();
@@ -86,7 +86,7 @@ impl Case {
     }
 }
 
-/// A device whose kernels add up rows within subgroups, where this one has them and the graph such kernels.
+/// A target whose row-wise kernels use subgroups, if the device and the graph have any.
 fn with_subgroups(gpu: &Gpu, graph: &Graph) -> Option<Target> {
     let choices = trial::everywhere(graph, Tier::Subgroup, |class| class.family.by_rows());
     let possible = gpu.target().subgroups && !choices.is_empty();
@@ -108,7 +108,7 @@ fn run(
     results.into_iter().map(floats).collect()
 }
 
-/// Σ over k of left(row, k)·right(k, column), plus what is there.
+/// Σ over k of left(row, k)·right(k, column), plus `start`.
 fn product(
     (rows, inner, columns): (usize, usize, usize),
     left: impl Fn(usize, usize) -> f32,
@@ -122,7 +122,7 @@ fn product(
     (0..rows * columns).map(|at| entry(at / columns, at % columns)).collect()
 }
 
-/// N, I, O: one, a few, odd, just past a tile, on vectors, of matrices that end within a tile, tall enough to be cut into slices.
+/// N, I, O: one, a few, odd, just beyond a tile, vectors, matrices that end within a tile, tall enough to be sliced.
 const PRODUCTS: [(usize, usize, usize); 11] = [
     (1, 1, 1),
     (3, 5, 7),
@@ -142,7 +142,7 @@ fn linear_layers() {
     let gpu = test_gpu();
     let flags = [(false, false), (true, false), (false, true), (true, true)];
     for (number, (rows, inner, columns)) in PRODUCTS.into_iter().enumerate() {
-        // Two of the four each: building a tiled kernel takes the software adapter seconds.
+        // Two of the four each, since building a tiled kernel takes a software adapter seconds.
         for (bias, residual) in [flags[number % 4], flags[3 - number % 4]] {
             let mut case = Case::default();
             case.noise(&[rows, inner]);
@@ -222,7 +222,7 @@ fn a_weight_gradient_over_very_many_rows() {
         |k, column| floats[1][k * inner + column],
         |row, column| f64::from(floats[2][row * inner + column]),
     );
-    // The sum of 270,000 terms in f32 strays by its own rounding; a lost slice would be tens of units away.
+    // The f32 rounding of 270,000 terms is small; a lost slice would be tens of units off.
     case.check(&gpu, Op::LinearWeightBackward(ops::LinearWeightBackward), &[gradient], &[truth], 1e-3);
 }
 
@@ -322,7 +322,7 @@ fn norms_and_their_gradients() {
                     feed(&mut case, 4, &[rows, columns], &stream);
                     sum.iter_mut().zip(&stream).for_each(|(dx, r)| *dx += f64::from(*r));
                 }
-                // Two columns far closer than eps make a root of hundreds: rounding is scaled with it.
+                // Two columns much closer than eps give a reciprocal root of hundreds, which scales the rounding.
                 case.check(
                     &gpu,
                     Op::NormBackward(ops::NormBackward { form, residual: flag }),
@@ -356,7 +356,7 @@ fn norms_and_their_gradients() {
     }
 }
 
-/// f and its slope by a central difference.
+/// f and its derivative by central differences.
 fn with_slope(f: impl Fn(f64) -> f64, x: f64) -> (f64, f64) {
     let step = 1e-5;
     (f(x), (f(x + step) - f(x - step)) / (2.0 * step))
@@ -375,7 +375,7 @@ fn activated(kind: Activation, x: f64) -> f64 {
     }
 }
 
-/// From far below to far above, where exp overflows, and finely about zero.
+/// From far below to far above, where exp overflows, and densely around zero.
 fn abscissae(count: usize) -> Vec<f32> {
     let at = |n: usize| (n as f32 / count as f32 - 0.4871) * 12.0;
     let mut all: Vec<f32> = (0..count).map(at).collect();
@@ -481,7 +481,7 @@ fn embedding_and_its_gradient() {
             if positions {
                 case.noise(&[limit, channels]);
             }
-            // Each text's chunk starts elsewhere.
+            // Each text's chunk has a different start.
             let start = |row: usize| if cursor { 4 + row / time % 3 } else { 0 };
             if cursor {
                 let rows = (0..batch).flat_map(|row| [start(row * time) as u32, time as u32, row as u32]);
@@ -565,7 +565,7 @@ fn cross_entropy_and_its_gradient() {
     }
 }
 
-/// More workgroups than a dimension holds: the fold must lose none.
+/// More workgroups than one dimension allows: the folding must lose none.
 #[test]
 fn more_groups_than_a_dimension_holds() {
     let gpu = test_gpu();

@@ -1,9 +1,8 @@
-//! The GPU executor: opens a device, builds each kernel's pipeline and each plan's bind groups once, and then replays plans.
-//! In browsers launch overhead is what limits small models, so a step allocates nothing, chooses
-//! nothing and reads nothing back.
+//! The GPU executor: opens a device, builds each kernel's pipeline and each plan's bind groups once, and then replays plans. In
+//! browsers, launch overhead limits small models, so a step allocates nothing, makes no choices and reads nothing back.
 //!
-//! The same code runs on the desktop and in the browser: everything that waits is asynchronous. On the desktop a wait
-//! blocks in `Device::poll`; in the browser that call does nothing, and the event loop calls back.
+//! The same code runs on the desktop and in the browser, with asynchronous waits. On the desktop a wait blocks in
+//! `Device::poll`; in the browser that call does nothing, and the event loop delivers callbacks.
 
 mod adapter;
 mod autotune;
@@ -32,14 +31,14 @@ pub use repeater::Repeater;
 pub use replay::EncodeStatistics;
 pub use run::{PreparedGraph, run_graph, run_graph_for, run_graph_seeded};
 
-/// The adapter that unit tests run on: the one that `GLASSHOUSE_TEST_ADAPTER` names, else Mesa's software one, which nothing
-/// picks by itself.
+/// The adapter for unit tests: the one named by `GLASSHOUSE_TEST_ADAPTER`, else Mesa's software adapter, which is never
+/// chosen automatically.
 #[cfg(test)]
 pub(crate) fn test_gpu() -> Gpu {
     opened(pollster::block_on(Gpu::open(&test_adapter())))
 }
 
-/// The same, with buffers of so many bytes at most.
+/// [`test_gpu`] with a maximum buffer size.
 #[cfg(test)]
 pub(crate) fn test_gpu_with_buffers_of(bytes: u64) -> Gpu {
     opened(pollster::block_on(Gpu::open_with_buffers_of(&test_adapter(), bytes)))

@@ -1,35 +1,33 @@
-//! How much of its time a device works while steps are sent as training sends them. Every pass writes the device's clock when it begins
-//! and when it ends; what lies between passes is time in which the device waits for the host, or clears and copies buffers.
+//! Occupancy: the share of time a device is busy while steps are submitted as in training. Every pass records
+//! timestamps at its start and end; between passes the device waits for the host, or clears and copies buffers.
 
 use super::Gpu;
 use crate::error::{Error, Result};
 use std::cell::Cell;
 
-/// Queries of a set: WebGPU allows no more.
+/// Queries per set, WebGPU's maximum.
 const QUERIES: u32 = 4096;
 
-/// What was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Occupancy {
     /// Seconds within passes.
     pub busy: f64,
-    /// Seconds from the beginning of the first pass to the end of the last.
+    /// Seconds from the start of the first pass to the end of the last.
     pub span: f64,
-    /// Passes.
     pub passes: usize,
 }
 
 impl Occupancy {
-    /// The share of the span that lies between passes.
+    /// The share of the span between passes.
     pub fn idle_share(&self) -> f64 {
         (1.0 - self.busy / self.span.max(1e-12)).clamp(0.0, 1.0)
     }
 
-    /// From pairs of ticks of a clock, in the order in which the passes ran.
+    /// From pairs of timestamps in the order of passes.
     fn from_ticks(pairs: &[(u64, u64)], seconds_per_tick: f64) -> Option<Self> {
         let first = pairs.iter().map(|(begin, _)| *begin).min()?;
         let last = pairs.iter().map(|(_, end)| *end).max()?;
-        // Passes may overlap where a device begins one before the one ahead has ended: time counts once.
+        // Passes may overlap on the device; overlapping time counts once.
         let mut sorted = pairs.to_vec();
         sorted.sort_unstable();
         let (mut busy, mut until) = (0, first);
@@ -42,7 +40,7 @@ impl Occupancy {
     }
 }
 
-/// A set of queries that passes write into one after another, until it is full.
+/// A query set that passes fill one after another.
 #[derive(Debug)]
 pub(super) struct Stamps {
     queries: wgpu::QuerySet,
@@ -62,7 +60,7 @@ impl Stamps {
         Ok(Self { queries: gpu.device.create_query_set(&descriptor), used: Cell::new(0) })
     }
 
-    /// What the next pass shall write; nothing where the set is full.
+    /// Timestamp writes for the next pass; `None` if the set is full.
     pub(super) fn next(&self) -> Option<wgpu::ComputePassTimestampWrites<'_>> {
         let first = self.used.get();
         (first + 2 <= QUERIES).then(|| {
@@ -75,7 +73,7 @@ impl Stamps {
         })
     }
 
-    /// What the passes wrote, once all of them are done; `None` where there was none, or more than the set has room for.
+    /// Evaluates the timestamps after all passes are done; `None` if there were no passes, or too many for the set.
     pub(super) async fn occupancy(&self, gpu: &Gpu) -> Result<Option<Occupancy>> {
         let used = self.used.get();
         if used == 0 || used == QUERIES {
@@ -104,7 +102,7 @@ mod tests {
         assert_eq!((apart.busy, apart.span, apart.passes), (10.0, 15.0, 2));
         assert!((apart.idle_share() - 1.0 / 3.0).abs() < 1e-12);
         assert_eq!(of(&[(10, 30), (20, 40), (22, 25)]).idle_share(), 0.0);
-        // A clock that stood still says nothing of idleness that could be below zero.
+        // A stopped clock must not give a negative idle share.
         assert!((0.0..=1.0).contains(&of(&[(5, 5)]).idle_share()));
         assert!(Occupancy::from_ticks(&[], 1.0).is_none());
     }

@@ -1,4 +1,4 @@
-//! Pipelines, one for each kernel variant, built once a device and shared by every program that runs on it.
+//! Pipelines, one per kernel variant, built once per device and shared by all its programs.
 
 use super::Gpu;
 use super::device::one_line;
@@ -10,19 +10,18 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A kernel, ready to run.
 #[derive(Clone, Debug)]
 pub(super) struct Pipeline {
     pub(super) pipeline: wgpu::ComputePipeline,
     pub(super) layout: wgpu::BindGroupLayout,
 }
 
-/// All pipelines of a device by the kernel's name.
+/// All pipelines of a device, by kernel name.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pipelines(Arc<Mutex<HashMap<&'static str, Pipeline>>>);
 
 impl Pipelines {
-    /// The pipeline of a kernel that [`Gpu::prepare`] has seen.
+    /// The pipeline of a kernel passed to [`Gpu::prepare`] before.
     pub(super) fn get(&self, kernel: &Kernel) -> Result<Pipeline> {
         let pipelines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = || Error::Internal(format!("kernel {} was not prepared", kernel.name));
@@ -39,8 +38,8 @@ impl Pipelines {
 }
 
 impl Gpu {
-    /// Builds the pipelines that are missing. All are begun before the first is awaited, so that a browser compiles
-    /// them side by side.
+    /// Builds the missing pipelines. All builds are started before the first is awaited, so that a browser compiles
+    /// them in parallel.
     pub async fn prepare(&self, kernels: impl IntoIterator<Item = &'static Kernel>) -> Result<()> {
         self.check()?;
         let turns = Turns::new();
@@ -53,7 +52,7 @@ impl Gpu {
                 let pipeline = self.build(kernel);
                 let internal = internal.pop();
                 begun.push((kernel, pipeline, (scope.pop(), internal)));
-                // A driver may take a second for one.
+                // A driver may take a second per pipeline.
                 turns.give().await;
             }
         }
@@ -72,7 +71,7 @@ impl Gpu {
         Ok(())
     }
 
-    /// Refuses a kernel that the device's limits cannot hold, or that needs what it does not have.
+    /// Rejects a kernel that exceeds the device's limits or needs missing features.
     fn admit(&self, kernel: &Kernel) -> Result<()> {
         if kernel.needs_half() && !self.has_half() {
             return Err(glasshouse_compiler::Error::trains_without_half(&self.report().name).into());
@@ -119,7 +118,7 @@ impl Gpu {
                         Access::ReadWrite => wgpu::BufferBindingType::Storage { read_only: false },
                     },
                     has_dynamic_offset: false,
-                    // Said here, sizes are checked once with the bind group instead of at every dispatch.
+                    // With a minimum size given here, sizes are validated once per bind group instead of at every dispatch.
                     min_binding_size: NonZeroU64::new(u64::from(binding.stride)),
                 },
                 count: None,
@@ -140,8 +139,8 @@ impl Gpu {
         };
         let checks =
             wgpu::ShaderRuntimeChecks { force_loop_bounding: false, ..wgpu::ShaderRuntimeChecks::checked() };
-        // SAFETY: every other check stays on, so what is promised is that no loop is endless. A `Kernel` is composed and
-        // validated before this program is built, no text from outside becomes one, and each of its loops counts up to a
+        // SAFETY: every other check stays on, so we only promise that no loop is infinite. A `Kernel` is composed and
+        // validated before this program is built, no external text becomes one, and each of its loops counts up to a
         // bound from its arguments.
         #[allow(
             unsafe_code,
@@ -154,7 +153,7 @@ impl Gpu {
             module: &module,
             entry_point: Some(kernel.entry_point),
             compilation_options: wgpu::PipelineCompilationOptions {
-                // Sixteen kilobytes of zeros for each tile, every one of which is written before it is read.
+                // Tiles take sixteen kilobytes, all of which are written before they are read.
                 zero_initialize_workgroup_memory: !kernel.needs_cooperative(),
                 ..Default::default()
             },

@@ -1,5 +1,5 @@
-//! Where a step's time goes on the device. A pass can be timed and a dispatch inside it cannot (in browsers), so profiling
-//! replays the same dispatches with a pass each: slower as a whole, and right in its parts.
+//! Profiling of a step on the device. In browsers only a pass can be timed, not a dispatch within it, so profiling
+//! replays the same dispatches with one pass each: slower overall, but correct per dispatch.
 
 use super::Gpu;
 use super::program::Program;
@@ -7,24 +7,21 @@ use crate::error::{Error, Result};
 use serde::Serialize;
 use std::ops::Range;
 
-/// Passes timed with one query set: WebGPU allows 4096 queries in one.
+/// Passes timed with one query set; WebGPU allows 4096 queries per set.
 const PASSES: usize = 2048;
 
-/// Time of a kernel under a scope, summed over its dispatches.
+/// Time of a kernel within a scope, summed over its dispatches.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Timing {
-    /// The graph's scope, as in `blocks.3.attention`, or the phase's name.
+    /// The graph's scope, like `blocks.3.attention`, or the phase's name.
     pub scope: String,
-    /// The kernel's name.
     pub kernel: &'static str,
-    /// How many dispatches there were.
     pub dispatches: usize,
-    /// Their time, in nanoseconds.
     pub nanoseconds: f64,
 }
 
-/// Replays programs one after another and times every dispatch, which counts as often as is said beside its program. Sums stand in the order
-/// in which they first occur.
+/// Replays programs one after another and times every dispatch; each counts as often as given with its program. Sums
+/// are in order of first occurrence.
 pub(super) async fn profile(gpu: &Gpu, programs: &[(&Program, usize)]) -> Result<Vec<Timing>> {
     if !gpu.has_timestamps() {
         return Err(Error::Device(format!("{} offers no timestamp queries", gpu.report().name)));
@@ -55,7 +52,7 @@ pub(super) async fn dispatch_times(gpu: &Gpu, program: &Program) -> Result<Vec<f
     Ok(nanoseconds)
 }
 
-/// Nanoseconds of each dispatch of a range.
+/// Nanoseconds of each dispatch in a range.
 async fn time(gpu: &Gpu, program: &Program, range: Range<usize>) -> Result<Vec<f64>> {
     let count = 2 * range.len() as u32;
     let queries = gpu.device.create_query_set(&wgpu::QuerySetDescriptor {

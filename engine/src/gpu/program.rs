@@ -1,5 +1,5 @@
-//! A list of dispatches made ready to replay: pipelines chosen, arguments uploaded, bind groups made. Encoding it is then two or
-//! three calls a dispatch and allocates nothing.
+//! A list of dispatches prepared for replay, with pipelines, uploaded arguments and bind groups. Encoding takes two or
+//! three calls per dispatch and allocates nothing.
 
 use super::Gpu;
 use super::device::one_line;
@@ -11,11 +11,10 @@ use glasshouse_shaders::Access;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// A dispatch, ready.
 #[derive(Debug)]
 struct Launch {
     pipeline: wgpu::ComputePipeline,
-    /// The pipeline differs from that of the launch before.
+    /// Whether the pipeline differs from the previous launch's.
     switches: bool,
     bind_group: wgpu::BindGroup,
     groups: [u32; 3],
@@ -23,15 +22,15 @@ struct Launch {
     kernel: &'static str,
 }
 
-/// Dispatches, ready to replay.
+/// Dispatches prepared for replay.
 #[derive(Debug)]
 pub(super) struct Program {
     launches: Vec<Launch>,
 }
 
 impl Program {
-    /// Prepares dispatches over the buffers of a plan, by its position. Their arguments go to the plan's arguments from
-    /// number `first` on.
+    /// Prepares dispatches over the buffers of a plan, given by its index. Their arguments are stored in the plan's
+    /// arguments from number `first` on.
     pub(super) async fn new(
         gpu: &Gpu,
         dispatches: &[Dispatch],
@@ -77,7 +76,6 @@ impl Program {
         Ok(Self { launches })
     }
 
-    /// How many dispatches there are.
     pub(super) fn len(&self) -> usize {
         self.launches.len()
     }
@@ -87,7 +85,6 @@ impl Program {
         (&self.launches[at].scope, self.launches[at].kernel)
     }
 
-    /// Records some of the dispatches.
     pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>, range: Range<usize>) {
         let first = range.start;
         for (at, launch) in self.launches[range].iter().enumerate() {
@@ -105,7 +102,7 @@ fn same_kernel(one: &Dispatch, other: &Dispatch) -> bool {
     one.kernel.name == other.kernel.name
 }
 
-/// Rules that would otherwise surface as a device error without a kernel's name.
+/// Checks rules whose violation would otherwise be a device error without a kernel's name.
 fn check(gpu: &Gpu, dispatch: &Dispatch) -> Result<()> {
     let kernel = dispatch.kernel;
     let wrong =

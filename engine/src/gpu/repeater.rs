@@ -1,5 +1,5 @@
-//! Dispatches run again and again by themselves, to be timed. A dispatch is over in microseconds, which no clock on the host can
-//! tell; so many of them in one submission to an idle device can be told.
+//! Repeated dispatches for timing. A single dispatch takes microseconds, too short for a host clock; many in one
+//! submission to an idle device can be timed.
 
 use super::Gpu;
 use super::batch::BatchRules;
@@ -25,8 +25,8 @@ pub struct Repeater {
 }
 
 impl Repeater {
-    /// Makes a plan ready with its weights, laid out as the arena. `further` follow the plan's own dispatches: the optimizer's,
-    /// where there is one.
+    /// Prepares a plan with its weights, laid out like the arena. `further` dispatches, such as the optimizer's, follow
+    /// the plan's own.
     ///
     /// # Errors
     /// The device cannot hold or bind what the plan needs.
@@ -45,14 +45,14 @@ impl Repeater {
         storage.set_loss_scale(gpu, LossScale::ONE).await?;
         let (floats, held) = weights.split_at(weights.len().min(plan.arena.floats_end));
         storage.write_arena(gpu, Buffer::Parameters, bytemuck::cast_slice(floats)).await?;
-        // Those that are held in 16-bit floats.
+        // The weights held in 16-bit floats.
         if !held.is_empty() {
             storage.write_arena(gpu, Buffer::HalfParameters, &f16_bytes(held)).await?;
         }
         Ok(Self { gpu: gpu.clone(), storage, program })
     }
 
-    /// Fills the free inputs of a plan that are in 16-bit floats, as far as `most` entries, with what `entry` says of each.
+    /// Fills up to `most` entries of the plan's free 16-bit inputs with the values of `entry`.
     ///
     /// # Errors
     /// The device was lost.
@@ -67,10 +67,10 @@ impl Repeater {
         Ok(())
     }
 
-    /// Uploads the first micro-batch of a step for a plan that trains.
+    /// Uploads the first micro-batch of a step, for a training plan.
     ///
     /// # Errors
-    /// It is not what the graph expects.
+    /// The micro-batch does not suit the graph.
     pub fn upload(&self, plan: &Plan, step: &StepInput, optimizer: &Optimizer) -> Result<()> {
         let rules = BatchRules::of(&plan.graph)?;
         let (first_correction, second_correction) = optimizer.corrections(step.step);
@@ -87,13 +87,12 @@ impl Repeater {
         rules.upload(&self.gpu, &self.storage, &batches)
     }
 
-    /// How many dispatches there are.
     pub fn count(&self) -> usize {
         self.program.len()
     }
 
-    /// Seconds that so many runs of one dispatch take, from their submission to an idle device to the last one's end. Each waits for
-    /// the one before, since they write the same buffers.
+    /// Seconds for `repeats` runs of one dispatch, from submission to an idle device until the last one ends. The runs
+    /// are sequential, since they write the same buffers.
     ///
     /// # Errors
     /// The device was lost.
@@ -101,7 +100,7 @@ impl Repeater {
         self.seconds_of(number..number + 1, repeats).await
     }
 
-    /// As [`Repeater::seconds`], of some dispatches one after another.
+    /// Like [`Repeater::seconds`], for several dispatches in sequence.
     ///
     /// # Errors
     /// The device was lost.
@@ -132,7 +131,7 @@ mod tests {
     use glasshouse_shaders::peak_flops;
     use std::rc::Rc;
 
-    /// A sum that is computed again and again stays the sum; the loop in registers computes what its head comment says.
+    /// Repeating a sum does not change it; the loop in registers computes what its head comment says.
     #[test]
     fn what_is_repeated_gives_its_result() {
         const COUNT: usize = 256;

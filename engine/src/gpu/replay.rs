@@ -1,6 +1,6 @@
-//! Replaying units of work (a micro-batch, with what belongs before and after it), cut into submissions by measured time.
-//! Short units share a submission, whose fixed cost is that of a hundred dispatches. A long one is split, so that a desktop
-//! gets its turn and no driver's watchdog takes the device for hung. Where the cuts lie changes no result.
+//! Replay of units of work (a micro-batch with what precedes and follows it), split into submissions by measured time.
+//! Short units share a submission, whose fixed cost equals that of a hundred dispatches. Long units are split, so that
+//! the desktop stays responsive and no driver watchdog takes the device for hung. The splits do not affect results.
 
 use super::Gpu;
 use super::occupancy::Stamps;
@@ -9,44 +9,44 @@ use crate::error::Result;
 use std::collections::VecDeque;
 use web_time::Instant;
 
-/// What a submission should last while a window is open: half a frame.
+/// Target duration of a submission while a window is open: half a frame.
 const INTERACTIVE_SECONDS: f64 = 0.008;
-/// What it should last otherwise: a tenth of what the strictest watchdog allows.
+/// Target duration otherwise: a tenth of the strictest watchdog limit.
 const UNATTENDED_SECONDS: f64 = 0.2;
 
-/// Floating-point operations that a submission may hold as long as nothing has been measured: a tenth of a second on a GPU that
-/// does no more than fifty billion a second.
+/// Maximum floating-point operations per submission before anything has been measured: a tenth of a second at fifty
+/// billion per second.
 const UNMEASURED_WORK: f64 = 5e9;
 
-/// How units fall into submissions.
+/// How units are split into submissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// As many units in one submission.
+    /// This many units per submission.
     Together(usize),
-    /// One unit in as many submissions.
+    /// One unit in this many submissions.
     Apart(usize),
 }
 
-/// How long units take, and how they are cut for it.
+/// Measured duration of units, and the resulting split.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pacing {
-    /// A window or tab is visible.
+    /// Whether a window or tab is visible.
     pub(super) interactive: bool,
-    /// Seconds of a unit, as last measured.
+    /// Seconds per unit, as last measured.
     seconds: Option<f64>,
-    /// Submissions of a unit before that.
+    /// Submissions per unit before the first measurement.
     first: usize,
-    /// Seconds that a wait takes by itself.
+    /// Overhead of a wait in seconds.
     wait: f64,
 }
 
 impl Pacing {
-    /// The pacing of units of so many floating-point operations, on a device where a wait takes so long by itself.
+    /// Pacing for units of `work` floating-point operations, with `wait` seconds of overhead per wait.
     pub(super) fn of(work: f64, wait: f64) -> Self {
         Self { first: (work / UNMEASURED_WORK).ceil() as usize, wait, ..Self::default() }
     }
 
-    /// The cut for the next units.
+    /// The split for the next units.
     pub(super) fn cut(&self) -> Cut {
         let budget = if self.interactive { INTERACTIVE_SECONDS } else { UNATTENDED_SECONDS };
         match self.seconds {
@@ -57,8 +57,8 @@ impl Pacing {
         }
     }
 
-    /// Notes what some units took with the wait for them. What may be either is not all taken for waiting, so that submissions grow
-    /// step by step.
+    /// Records the duration of units including the wait. At most 7/8 of it is attributed to waiting, so that
+    /// submissions grow gradually.
     pub(super) fn observe(&mut self, seconds: f64, units: usize) {
         if units > 0 {
             let work = (seconds - self.wait).max(seconds / 8.0);
@@ -67,46 +67,42 @@ impl Pacing {
     }
 }
 
-/// Pieces of a long unit that are submitted before the first of them is done: while the device works on one the next is ready,
-/// and whoever gives up the unit waits for no more than these.
+/// Maximum pieces of a long unit submitted ahead: the next is ready when the device finishes one, and cancelling a unit
+/// waits only for these.
 const UNDER_WAY: usize = 2;
 
-/// What launching dispatches has cost the CPU.
+/// CPU cost of launching dispatches.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EncodeStatistics {
-    /// Seconds spent encoding and submitting. A driver may hold a submission back until it has room for it: then that
-    /// wait is in here too.
+    /// Seconds spent encoding and submitting. Includes waits of a driver that holds a submission back.
     pub seconds: f64,
-    /// Dispatches encoded.
     pub dispatches: u64,
-    /// Submissions made.
     pub submissions: u64,
 }
 
-/// A micro-batch's work.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Unit<'a> {
-    /// Cleared before it.
+    /// Buffers to clear first.
     pub(super) clear: &'a [&'a wgpu::Buffer],
-    /// Replayed one after another.
+    /// Programs to replay in sequence.
     pub(super) programs: &'a [&'a Program],
 }
 
-/// Records units and submits them as the cut says.
+/// Records units and submits them as split by `cut`.
 pub(super) struct Recorder<'a> {
     gpu: &'a Gpu,
     cut: Cut,
     stamps: Option<&'a Stamps>,
     encoder: Option<wgpu::CommandEncoder>,
     units: usize,
-    /// Pieces of a long unit that the device may not have done yet.
+    /// Pieces of a long unit that may still be running.
     under_way: VecDeque<wgpu::SubmissionIndex>,
     begun: Instant,
     statistics: EncodeStatistics,
 }
 
 impl<'a> Recorder<'a> {
-    /// A recorder whose passes write into `stamps`, where there are any.
+    /// Creates a recorder; its passes write to `stamps`, if given.
     pub(super) fn new(gpu: &'a Gpu, cut: Cut, stamps: Option<&'a Stamps>) -> Self {
         Self {
             gpu,
@@ -125,7 +121,8 @@ impl<'a> Recorder<'a> {
         self.encoder.get_or_insert_with(|| device.create_command_encoder(&Default::default()))
     }
 
-    /// Records a unit. A full submission is sent off when more comes, so that the last one also holds the copy of the reports.
+    /// Records a unit. A full submission is sent only when another unit follows, so that the last one also includes the
+    /// copy of the reports.
     ///
     /// # Errors
     /// The device was lost.
@@ -150,7 +147,7 @@ impl<'a> Recorder<'a> {
                 if self.under_way.len() > UNDER_WAY {
                     let waited = Instant::now();
                     self.gpu.turn(self.under_way.pop_front()).await?;
-                    // Waiting is no launch overhead.
+                    // Waiting is not launch overhead.
                     self.begun += waited.elapsed();
                 }
             }
@@ -160,7 +157,7 @@ impl<'a> Recorder<'a> {
         Ok(())
     }
 
-    /// One pass over the unit's dispatches from `start` to `end`, counted through its programs.
+    /// Records one pass over dispatches `start..end`, numbered across the unit's programs.
     fn pass(&mut self, unit: Unit<'_>, start: usize, end: usize) {
         let timestamp_writes = self.stamps.and_then(Stamps::next);
         let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
@@ -181,14 +178,13 @@ impl<'a> Recorder<'a> {
         Some(self.gpu.queue.submit([encoder.finish()]))
     }
 
-    /// Encodes what is not submitted yet, and drops it.
+    /// Encodes the pending work and drops it without submitting.
     pub(super) fn discard(mut self) {
         debug_assert_eq!(self.statistics.submissions, 0, "what was submitted is not dropped");
         drop(self.encoder.take().map(wgpu::CommandEncoder::finish));
     }
 
-    /// Copies the first `bytes` of `from` to `to` at the end, submits the rest, and says which submission was the last
-    /// and what recording cost.
+    /// Copies the first `bytes` of `from` to `to`, submits the rest, and returns the last submission and the recording cost.
     pub(super) fn finish(
         mut self,
         from: &wgpu::Buffer,
@@ -231,8 +227,8 @@ mod tests {
         assert_eq!(pacing.cut(), Cut::Apart(15));
     }
 
-    /// Steps of 2 ms in a visible tab of Firefox, where a wait takes 100 ms: they share submissions where nudges are heard, and are cut
-    /// into two where not, which once were thirteen.
+    /// Steps of 2 ms in a visible Firefox tab, where a wait takes 100 ms: they share submissions if nudges are heard,
+    /// and are split in two (formerly thirteen) if not.
     #[test]
     fn waiting_is_not_taken_for_work() {
         let cut = |hears: bool| {
@@ -245,7 +241,7 @@ mod tests {
         };
         assert!(matches!(cut(true), Cut::Together(2..)), "{:?}", cut(true));
         assert_eq!(cut(false), Cut::Apart(2));
-        // A long unit is none for that: a desktop still gets its turn.
+        // A long unit is still split, so that the desktop stays responsive.
         let mut pacing = Pacing::of(1e9, firefox::waited(0.0, true));
         pacing.interactive = true;
         pacing.observe(firefox::waited(0.2, true), 1);

@@ -1,4 +1,4 @@
-//! One run of any graph, for op tests and probes: given values in, wanted values out.
+//! Single runs of arbitrary graphs, for op tests and probes.
 
 use super::Gpu;
 use super::profile::dispatch_times;
@@ -15,12 +15,12 @@ use crate::plan::{Buffer, Numbered, Plan, compile};
 use crate::step::{Data, LossScale};
 use half::f16;
 
-/// Fills every slot before the run: a quiet NaN with a number in it that stands out in a debugger, and as an index lies
-/// outside every buffer. A kernel that reads what nobody wrote cannot give the right result by luck.
+/// Fills every slot before the run: a quiet NaN with a recognisable payload, out of range for every buffer when used as
+/// an index. A kernel that reads uninitialised memory cannot be right by luck.
 const POISON: u32 = 0x7fc0_3039;
 
-/// Runs a graph once, node by node, and reads values back. `inputs` gives entries to inputs, parameters, caches and, where a gradient
-/// should not begin at zero, gradients. [`Error::Refused`] names a value that is needed and not given.
+/// Runs a graph once, node by node, and reads values back. `inputs` sets inputs, parameters, caches and, where they
+/// should not start at zero, gradients. [`Error::Refused`] names a missing value.
 pub async fn run_graph(
     gpu: &Gpu,
     graph: &Graph,
@@ -30,7 +30,7 @@ pub async fn run_graph(
     run_graph_seeded(gpu, graph, inputs, read, [0, 0]).await
 }
 
-/// As [`run_graph`], with a dropout seed.
+/// Like [`run_graph`], with a dropout seed.
 pub async fn run_graph_seeded(
     gpu: &Gpu,
     graph: &Graph,
@@ -41,7 +41,7 @@ pub async fn run_graph_seeded(
     run_graph_for(gpu, graph, inputs, read, seed, gpu.target().with_fusions(Fusions::NONE)).await
 }
 
-/// As [`run_graph_seeded`], with the kernels that another kind of device would get.
+/// Like [`run_graph_seeded`], with the kernels of another target.
 pub async fn run_graph_for(
     gpu: &Gpu,
     graph: &Graph,
@@ -53,7 +53,6 @@ pub async fn run_graph_for(
     run_plan(gpu, &compile(graph.clone(), read, &target)?, inputs, read, seed).await
 }
 
-/// Runs a compiled graph once.
 pub(super) async fn run_plan(
     gpu: &Gpu,
     plan: &Plan,
@@ -67,7 +66,7 @@ pub(super) async fn run_plan(
     run(gpu, (plan, &storage, &program), read, seed).await
 }
 
-/// A graph that stays on the device from run to run.
+/// A graph that stays on the device between runs.
 #[derive(Debug)]
 pub struct PreparedGraph {
     plan: Plan,
@@ -77,8 +76,8 @@ pub struct PreparedGraph {
 }
 
 impl PreparedGraph {
-    /// Lowers a graph and allocates what it needs; values in `read` can be read after a run. Weights are those of another graph of the same
-    /// model, where one is named: what is uploaded to one of them is there for both.
+    /// Compiles a graph and allocates its buffers; values in `read` can be read after a run. With `beside`, it shares
+    /// the weights of that graph of the same model: uploads affect both.
     ///
     /// # Errors
     /// The device cannot hold or bind what the graph needs.
@@ -96,23 +95,23 @@ impl PreparedGraph {
         Ok(Self { shares_weights: lender.is_some(), plan, storage, program })
     }
 
-    /// Whether its weights are those of the graph that it was made beside.
+    /// Whether it shares the weights of the `beside` graph.
     pub fn shares_weights(&self) -> bool {
         self.shares_weights
     }
 
-    /// Uploads entries of values, which stay until others take their place.
+    /// Uploads entries of values, which stay until overwritten.
     ///
     /// # Errors
-    /// Entries of another number or kind than a value has.
+    /// The number or type of entries does not match the value.
     pub async fn upload(&self, gpu: &Gpu, inputs: &[(ValueId, Data)]) -> Result<()> {
         fill(gpu, &self.plan, &self.storage, inputs).await
     }
 
-    /// Runs it, as [`run_graph`] does, over parameters that were uploaded. Gradients begin at zero.
+    /// Runs the graph like [`run_graph`], with previously uploaded parameters. Gradients start at zero.
     ///
     /// # Errors
-    /// As there.
+    /// Those of [`run_graph`].
     pub async fn run(&self, gpu: &Gpu, inputs: &[(ValueId, Data)], read: &[ValueId]) -> Result<Vec<Data>> {
         given(&self.plan, inputs, true)?;
         self.upload(gpu, inputs).await?;
@@ -124,19 +123,18 @@ impl PreparedGraph {
         run(gpu, (&self.plan, &self.storage, &self.program), read, [0, 0]).await
     }
 
-    /// A value's entries after a run.
+    /// Returns a value's entries after a run.
     ///
     /// # Errors
-    /// The device is lost, or the value was not named when the graph was prepared.
+    /// The device was lost, or the value was not in `read` when the graph was prepared.
     pub async fn read(&self, gpu: &Gpu, value: ValueId) -> Result<Data> {
         read_back(gpu, &self.plan, &self.storage, value).await
     }
 
-    /// Milliseconds of each of the plan's dispatches, which run once more for it, in a pass each; none where the device has no
-    /// timestamps.
+    /// Milliseconds of each of the plan's dispatches, measured in an extra run with one pass each; empty without timestamps.
     ///
     /// # Errors
-    /// The device is lost.
+    /// The device was lost.
     pub async fn timings(&self, gpu: &Gpu) -> Result<Vec<f64>> {
         if !gpu.has_timestamps() {
             return Ok(Vec::new());
@@ -145,12 +143,11 @@ impl PreparedGraph {
         Ok(nanoseconds.into_iter().map(|spent| spent / 1e6).collect())
     }
 
-    /// What was lowered.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// Bytes that it keeps on the device, beside the weights.
+    /// Bytes held on the device, without the weights.
     pub fn bytes(&self) -> u64 {
         self.storage.bytes_beside_weights()
     }
@@ -190,7 +187,6 @@ async fn run(
     Ok(results)
 }
 
-/// A value's entries on the device.
 async fn read_back(gpu: &Gpu, plan: &Plan, storage: &Storage, value: ValueId) -> Result<Data> {
     let ty = plan.graph.ty(value);
     let mut bytes = Vec::with_capacity(ty.bytes() as usize);
@@ -207,7 +203,7 @@ async fn read_back(gpu: &Gpu, plan: &Plan, storage: &Storage, value: ValueId) ->
     })
 }
 
-/// Uploads what is given, rounded where the value is in 16 bits; of a weight also the copy in 16 bits, where there is one.
+/// Uploads values, rounded where stored in 16 bits. For a weight, also uploads its 16-bit copy, if any.
 async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Data)]) -> Result<()> {
     for (value, data) in inputs {
         let ty = plan.graph.ty(*value);
@@ -242,7 +238,7 @@ async fn fill(gpu: &Gpu, plan: &Plan, storage: &Storage, inputs: &[(ValueId, Dat
     Ok(())
 }
 
-/// Refuses to run where an input that a node reads is not given, or a parameter, unless those were uploaded before.
+/// Checks that all inputs are given, and all parameters unless they were uploaded before.
 fn given(plan: &Plan, inputs: &[(ValueId, Data)], has_parameters: bool) -> Result<()> {
     for value in plan.graph.nodes.iter().flat_map(|node| &node.inputs) {
         let origin = plan.graph.values[value.index()].origin;
@@ -258,14 +254,14 @@ fn given(plan: &Plan, inputs: &[(ValueId, Data)], has_parameters: bool) -> Resul
     Ok(())
 }
 
-/// Floats in 16 bits, up to a multiple of four bytes.
+/// Floats as f16 bytes, padded to a multiple of four bytes.
 pub(super) fn f16_bytes(entries: &[f32]) -> Vec<u8> {
     let mut bytes: Vec<u8> = entries.iter().flat_map(|entry| f16::from_f32(*entry).to_le_bytes()).collect();
     bytes.resize(bytes.len().next_multiple_of(4), 0);
     bytes
 }
 
-/// Where a value lies: its buffer, offset and length in bytes, once for each piece of an arena that it is in.
+/// Location of a value: buffer, offset and length in bytes, for each arena piece it spans.
 fn places(plan: &Plan, value: ValueId) -> Result<Vec<(Buffer, u64, u64)>> {
     let of_arena = |arena: Numbered, id: ParameterId| {
         let (half, spans) = plan.arena.spans_of(id, 0..plan.arena.counts[id.index()]);

@@ -1,5 +1,5 @@
-//! A value that a callback delivers later, as a future. The browser calls back from its event loop and the desktop from
-//! `device.poll`; either way the code that waits reads the same.
+//! A future for a value delivered by a callback. The browser calls back from its event loop and the desktop from
+//! `device.poll`; the waiting code is the same.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -10,28 +10,25 @@ use std::task::{Context, Poll, Waker};
 enum SignalState<T> {
     Waiting(Option<Waker>),
     Ready(T),
-    /// The callback was dropped without being called, as happens when a device goes away.
+    /// The callback was dropped without a call, for example with a lost device.
     Gone,
 }
 
 type Shared<T> = Arc<Mutex<SignalState<T>>>;
 
-/// The callback's side.
 #[derive(Debug)]
 pub(super) struct Sender<T>(Shared<T>);
 
-/// The waiting side: resolves to the value, or to `None` where it will never come.
+/// The waiting side: resolves to the value, or to `None` if it can no longer arrive.
 #[derive(Debug)]
 pub(super) struct Receiver<T>(Shared<T>);
 
-/// A sender and its receiver.
 pub(super) fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Mutex::new(SignalState::Waiting(None)));
     (Sender(shared.clone()), Receiver(shared))
 }
 
 impl<T> Sender<T> {
-    /// Delivers the value.
     pub(super) fn send(self, value: T) {
         self.settle(SignalState::Ready(value));
     }
@@ -71,10 +68,10 @@ impl<T> Future for Receiver<T> {
     }
 }
 
-/// Awaits a device, and nudges it whenever a pause has passed meanwhile.
+/// Awaits `wait`, calling `nudge` after every pause.
 ///
-/// Firefox looks for finished work when something is submitted, and otherwise every 100 ms (Mozilla bug 1870699): without a nudge each
-/// wait takes as long.
+/// Firefox checks for finished work when something is submitted, and otherwise every 100 ms (Mozilla bug 1870699), so
+/// without nudges each wait takes that long.
 pub(super) async fn nudged<T, P: Future<Output = ()>>(
     wait: impl Future<Output = T>,
     mut pause: impl FnMut() -> P,
@@ -96,7 +93,7 @@ pub(super) async fn nudged<T, P: Future<Output = ()>>(
     .await
 }
 
-/// A device under Firefox, on a clock of its own.
+/// A simulated device under Firefox, with its own clock.
 #[cfg(test)]
 pub(super) mod firefox {
     use super::nudged;
@@ -104,12 +101,12 @@ pub(super) mod firefox {
     use std::future::poll_fn;
     use std::task::Poll;
 
-    /// Seconds between two looks at a device that nobody nudges.
+    /// Seconds between Firefox's own checks.
     const LOOK: f64 = 0.1;
-    /// As browsers stretch a repeated timer.
+    /// The interval to which browsers clamp a repeated timer.
     const PAUSE: f64 = 0.004;
 
-    /// Seconds that work takes for whoever waits for it, with nudges that the browser hears or does not.
+    /// Seconds until a waiter learns that `work` seconds of work are done, if the browser hears nudges or not.
     pub(in crate::gpu) fn waited(work: f64, hears: bool) -> f64 {
         let (clock, looked) = (Cell::new(0.0), Cell::new(0.0));
         let wait = poll_fn(|context| {

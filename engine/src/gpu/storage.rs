@@ -1,5 +1,5 @@
-//! The buffers behind a set of plans. All sizes are known before the first is created, so what cannot fit is refused with
-//! numbers and nothing is left half allocated.
+//! The buffers of a set of plans. All sizes are known before the first buffer is created, so a model that does not fit
+//! is rejected with exact numbers and nothing is left half allocated.
 
 use super::Gpu;
 use crate::error::{Error, Result};
@@ -12,15 +12,15 @@ use half::f16;
 use std::mem::offset_of;
 use wgpu::BufferUsages;
 
-/// Buffers by what plans call them.
+/// Buffers by their role in plans.
 #[derive(Debug, Default)]
 pub(super) struct Storage {
     entries: Vec<(Allocation, wgpu::Buffer)>,
 }
 
 impl Storage {
-    /// Creates the buffers, all zeros. `plans` and `further` are what will run over them: what a device cannot hold or
-    /// bind is [`Error::TooLarge`], before anything is created.
+    /// Creates the buffers, filled with zeros. `plans` and `further` will run over them: if the device cannot hold or
+    /// bind something, returns [`Error::TooLarge`] before creating anything.
     pub(super) async fn create(
         gpu: &Gpu,
         allocations: &[Allocation],
@@ -30,7 +30,7 @@ impl Storage {
         Self::create_beside(gpu, allocations, plans, further, None).await
     }
 
-    /// The same, over the weights of another storage, which [has them](Self::lends_weights).
+    /// Like [`Self::create`], sharing the weights of another storage that [has them](Self::lends_weights).
     pub(super) async fn create_beside(
         gpu: &Gpu,
         allocations: &[Allocation],
@@ -40,7 +40,7 @@ impl Storage {
     ) -> Result<Self> {
         gpu.check()?;
         let batch = plans.iter().find_map(|plan| batch(plan));
-        // What the largest needs is what all need.
+        // The batch size is suggested for the largest buffer.
         if let Some(Allocation { role, bytes, .. }) =
             allocations.iter().max_by_key(|allocation| allocation.bytes)
         {
@@ -86,7 +86,7 @@ impl Storage {
         Ok(created)
     }
 
-    /// Whether it has all weights that are to be allocated, at the same places. Those in 16 bits are made from them and not lent.
+    /// Whether it has all requested weights, in the same layout. 16-bit copies are derived from these and cannot be shared.
     pub(super) fn lends_weights(&self, allocations: &[Allocation]) -> bool {
         allocations.iter().all(|allocation| match allocation.role {
             Role::Bound(Buffer::Parameters(_)) => self.weights_of(allocation).is_some(),
@@ -94,15 +94,15 @@ impl Storage {
         })
     }
 
-    /// Its buffer for an allocation of weights.
+    /// The buffer with the given weights.
     fn weights_of(&self, wanted: &Allocation) -> Option<&wgpu::Buffer> {
         let same = |own: &&(Allocation, wgpu::Buffer)| own.0 == *wanted && is_weights(own.0.role);
         self.entries.iter().find(same).map(|(_, buffer)| buffer)
     }
 
-    /// Fills all that kernels bind with zeros, weights only where they are its own, before any bind group is made. wgpu would do so at the
-    /// first use, and has every bind group that was made earlier ask at each dispatch, for each of its buffers and under a lock, whether it is
-    /// done.
+    /// Fills all bound buffers with zeros before any bind group is created; shared weights are left alone. wgpu would
+    /// otherwise do this at first use, and check at each dispatch, for every buffer of every earlier bind group and
+    /// under a lock, whether it is done.
     fn clear(&self, gpu: &Gpu, has_weights: bool) {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         for buffer in self.all(|role| role != Role::Readback && (has_weights || !is_weights(role))) {
@@ -111,12 +111,11 @@ impl Storage {
         gpu.queue.submit([encoder.finish()]);
     }
 
-    /// The buffer that a plan, by its position, calls so.
+    /// The buffer with this role in a plan, given by index.
     pub(super) fn get(&self, plan: usize, buffer: Buffer) -> Result<&wgpu::Buffer> {
         self.find(plan, Role::Bound(buffer))
     }
 
-    /// The arguments of a plan's dispatches.
     pub(super) fn arguments(&self, plan: usize) -> Result<&wgpu::Buffer> {
         self.find(plan, Role::Arguments)
     }
@@ -129,17 +128,17 @@ impl Storage {
             .ok_or_else(|| Error::Internal(format!("no buffer for {}", describe(role))))
     }
 
-    /// All buffers of a role, in the order of the list.
+    /// All buffers with matching roles, in order.
     pub(super) fn all(&self, wanted: impl Fn(Role) -> bool) -> impl Iterator<Item = &wgpu::Buffer> {
         self.entries.iter().filter(move |(allocation, _)| wanted(allocation.role)).map(|(_, buffer)| buffer)
     }
 
-    /// The pieces of an arena in order: none where there is no such arena.
+    /// The pieces of an arena, in order; empty if there is no such arena.
     pub(super) fn pieces(&self, arena: Numbered) -> impl Iterator<Item = &wgpu::Buffer> {
         (0..).map_while(move |piece| self.get(0, arena(piece)).ok())
     }
 
-    /// Writes an arena from its start on.
+    /// Writes an arena from its start.
     pub(super) async fn write_arena(&self, gpu: &Gpu, arena: Numbered, mut bytes: &[u8]) -> Result<()> {
         for piece in self.pieces(arena) {
             let (own, rest) = bytes.split_at(bytes.len().min(piece.size() as usize));
@@ -155,7 +154,7 @@ impl Storage {
         }
     }
 
-    /// Reads an arena of floats: nothing where there is no such arena.
+    /// Reads an arena of floats; empty if there is no such arena.
     pub(super) async fn read_arena(&self, gpu: &Gpu, arena: Numbered) -> Result<Vec<f32>> {
         let bytes: u64 = self.pieces(arena).map(wgpu::Buffer::size).sum();
         let mut floats = Vec::with_capacity(bytes as usize / 4);
@@ -166,7 +165,7 @@ impl Storage {
         Ok(floats)
     }
 
-    /// Reads the weights that are held in 16-bit floats: nothing where none is.
+    /// Reads the weights held in 16-bit floats; empty if there are none.
     pub(super) async fn read_f16(&self, gpu: &Gpu) -> Result<Vec<f32>> {
         let mut floats = Vec::new();
         for piece in self.pieces(Buffer::HalfParameters) {
@@ -176,17 +175,17 @@ impl Storage {
         Ok(floats)
     }
 
-    /// Sum of the sizes of what was created.
+    /// Total bytes of the buffers.
     pub(super) fn bytes(&self) -> u64 {
         self.entries.iter().map(|(_, buffer)| buffer.size()).sum()
     }
 
-    /// The same without the weights, which others may have, too.
+    /// Total bytes without the weights, which may be shared.
     pub(super) fn bytes_beside_weights(&self) -> u64 {
         self.all(|role| !is_weights(role)).map(wgpu::Buffer::size).sum()
     }
 
-    /// Sets the factor on the loss, which nothing but kernels changes afterwards.
+    /// Sets the loss scale, which only kernels change afterwards.
     pub(super) async fn set_loss_scale(
         &self,
         gpu: &Gpu,
@@ -197,14 +196,13 @@ impl Storage {
         gpu.write(control, offset_of!(Control, good_steps) as u64, bytemuck::bytes_of(&good_steps)).await
     }
 
-    /// The factor on the loss, and how long it has been good.
+    /// The loss scale, with its number of good steps.
     pub(super) async fn loss_scale(&self, gpu: &Gpu) -> Result<LossScale> {
         let bytes = gpu.read(self.get(0, Buffer::Control)?, 0, size_of::<Control>() as u64).await?;
         let Control { loss_scale, good_steps, .. } = bytemuck::pod_read_unaligned(&bytes);
         Ok(LossScale { scale: loss_scale, good_steps })
     }
 
-    /// Uploads the constants of a plan.
     pub(super) async fn fill_constants(&self, gpu: &Gpu, at: usize, plan: &Plan) -> Result<()> {
         for (number, value) in plan.graph.values.iter().enumerate() {
             if let Origin::Constant(constant) = value.origin {
@@ -228,7 +226,7 @@ fn usage(role: Role) -> BufferUsages {
     }
 }
 
-/// A buffer in words.
+/// A buffer's name for error messages.
 fn describe(role: Role) -> String {
     match role {
         Role::Bound(Buffer::Slot(number)) => format!("activation buffer {number}"),
@@ -251,18 +249,18 @@ fn describe(role: Role) -> String {
     }
 }
 
-/// A piece of an arena in words. Most arenas are one.
+/// The name of an arena's piece; most arenas have only one.
 fn numbered(arena: &str, piece: usize) -> String {
     if piece == 0 { arena.to_owned() } else { format!("{arena}, piece {piece}") }
 }
 
-/// Rows of the token input.
+/// Batch size, from the token input's shape.
 fn batch(plan: &Plan) -> Option<usize> {
     let tokens = plan.graph.find(Origin::Input(Input::Tokens))?;
     plan.graph.ty(tokens).shape.first().copied()
 }
 
-/// Refuses what is larger than the device offers, with a setting that would fit.
+/// Returns [`Error::TooLarge`], with a setting that would fit, if `needed` exceeds `available`.
 fn fits(what: &str, role: Role, needed: u64, available: u64, batch: Option<usize>) -> Result<()> {
     if needed <= available {
         return Ok(());
@@ -280,7 +278,7 @@ fn fits(what: &str, role: Role, needed: u64, available: u64, batch: Option<usize
     Err(Error::TooLarge { what: what.to_owned(), needed, available, advice })
 }
 
-/// Bytes that a dispatch of a plan, or of none, binds here.
+/// Bytes bound by a dispatch of a plan, or of no plan.
 fn bound_bytes(binding: &Binding, plan: Option<usize>, allocations: &[Allocation]) -> u64 {
     let role = Role::Bound(binding.buffer);
     let same = |allocation: &&Allocation| {

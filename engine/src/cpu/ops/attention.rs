@@ -1,5 +1,5 @@
-//! Causal attention of one head at a time, a tile of queries at a time: the T×T matrix never exists, what lies right of
-//! the tile's last query is never computed.
+//! Causal attention, one head and one tile of queries at a time: the T×T matrix is never materialised, and keys after a
+//! tile's last query are not computed.
 
 use super::elementwise::mask_in_place;
 use super::{Call, Given, Interpret};
@@ -15,10 +15,9 @@ use crate::graph::{DropoutSite, Heads};
 use crate::platform::lanes::{BLOCK, vectorised};
 use std::ops::Range;
 
-/// Queries in a tile.
 const TILE: usize = 32;
 
-/// Sizes of a batch of windows, and what its queries see.
+/// Sizes of a batch of windows, and its attention masks.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes<'run> {
     /// H, K, D.
@@ -27,44 +26,41 @@ pub struct Sizes<'run> {
     pub batch: usize,
     /// T.
     pub time: usize,
-    /// Positions that a query sees at most, its own included.
+    /// Maximum number of positions a query attends to, including its own.
     pub seen: usize,
-    /// The first position of each position's document [B,T], where rows hold several.
+    /// First position of each position's document [B,T], if rows hold several.
     pub starts: Option<&'run [u32]>,
-    /// Windows before these, where the batch is a part of a larger one: dropout numbers its elements over the whole.
+    /// Windows of a larger, divided batch before this part; dropout numbers its elements over the whole.
     pub first: usize,
 }
 
-/// Dropout on the probabilities: where, and the micro-batch's seed.
+/// Dropout on the probabilities: its site and the micro-batch's seed.
 pub type Dropout = Option<(DropoutSite, [u32; 2])>;
 
-/// A tile: its queries, and the keys that any of them sees.
+/// A tile of queries, with the keys that any of them attends to.
 #[derive(Clone, Copy, Debug)]
 struct Tile<'run> {
-    /// Its first query.
     first: usize,
-    /// The first key.
+    /// First key.
     begin: usize,
-    /// Behind its last query and the last key.
+    /// End of the queries and of the keys, exclusive.
     end: usize,
-    /// Positions that a query sees at most, its own included.
+    /// Maximum number of positions a query attends to, including its own.
     seen: usize,
-    /// Starts of its queries' documents, where rows hold several.
+    /// Document starts of the tile's queries, if rows hold several.
     starts: &'run [u32],
 }
 
 impl Tile<'_> {
-    /// How many queries.
     fn rows(self) -> usize {
         self.end - self.first
     }
 
-    /// How many keys.
     fn keys(self) -> usize {
         self.end - self.begin
     }
 
-    /// The keys that a query sees, by its row: counted from the tile's first key.
+    /// Keys that query `row` attends to, relative to the tile's first key.
     fn sees(self, row: usize) -> Range<usize> {
         let own = self.first + row;
         let oldest = (own + 1).saturating_sub(self.seen);
@@ -74,7 +70,7 @@ impl Tile<'_> {
 }
 
 impl<'run> Sizes<'run> {
-    /// Of rows [B,T,..].
+    /// Sizes for rows [B,T,..].
     fn of(
         heads: Heads,
         window: Option<usize>,
@@ -87,7 +83,7 @@ impl<'run> Sizes<'run> {
         Self { heads, batch, time, seen: window.unwrap_or(time), starts, first: call.shard.first }
     }
 
-    /// The tiles of a window. Documents before that of a tile's first query are left out.
+    /// The tiles of a window. Documents before that of a tile's first query are skipped.
     fn tiles(self, batch: usize) -> impl Iterator<Item = Tile<'run>> {
         let Self { time, seen, .. } = self;
         (0..time).step_by(TILE).map(move |first| {
@@ -103,7 +99,7 @@ impl<'run> Sizes<'run> {
         1.0 / (self.heads.head_size as f32).sqrt()
     }
 
-    /// Where the packed row's queries (0), keys (1) or values (2) of a head of that kind begin.
+    /// First column of the queries (0), keys (1) or values (2) of a head in the packed row.
     fn column(&self, kind: usize, head: usize) -> usize {
         let Heads { heads, kv_heads, head_size } = self.heads;
         ([0, heads, heads + kv_heads][kind] + head) * head_size
@@ -114,12 +110,12 @@ impl<'run> Sizes<'run> {
         Matrix::new(&data[batch * self.time * width + column..], self.time, self.heads.head_size, width)
     }
 
-    /// Dropout's number of a row's probability of a key, the rows being those [B,H,T] here.
+    /// Dropout's element number of a probability; `row` indexes this part's [B,H,T].
     fn element(&self, row: usize, key: usize) -> u32 {
         ((self.first * self.heads.heads * self.time + row) * self.time + key) as u32
     }
 
-    /// Score rows begin this far apart.
+    /// Distance between rows of scores.
     fn score_stride(&self) -> usize {
         self.time.next_multiple_of(BLOCK)
     }
@@ -172,7 +168,7 @@ impl Interpret for AttentionBackward {
     }
 }
 
-/// y [B,T,H·D] and lse [B,H,T] of qkv [B,T,W].
+/// Computes y [B,T,H·D] and lse [B,H,T] from qkv [B,T,W].
 pub fn forward(
     workers: &Workers,
     sizes: Sizes<'_>,
@@ -194,7 +190,7 @@ pub fn forward(
             let query = sizes.matrix(qkv, b, sizes.column(0, h), packed);
             let value = sizes.matrix(qkv, b, sizes.column(2, h / group), packed);
             transpose(qkv, b * time * packed + sizes.column(1, h / group), packed, time, turned, stride);
-            // SAFETY: each unit has its own columns of its own window, and each unit is run once.
+            // SAFETY: each unit has its own columns of its own window and runs once.
             #[allow(unsafe_code, reason = "heads write to interleaved columns")]
             let mut y = unsafe { y.matrix(b * time * width + h * size, time, size, width) };
             let turned = Matrix::new(turned, size, time, stride);
@@ -237,7 +233,7 @@ pub fn delta(workers: &Workers, sizes: Sizes<'_>, y: &[f32], dy: &[f32], delta: 
     });
 }
 
-/// dqkv of qkv, lse, delta and dy. A thread takes all query heads of a key head, whose gradients they share.
+/// Computes dqkv from qkv, lse, delta and dy. One thread takes all query heads of a key head, whose gradients they share.
 #[allow(clippy::too_many_arguments, reason = "the op's own list of inputs")]
 pub fn backward(
     workers: &Workers,
@@ -262,8 +258,7 @@ pub fn backward(
             let (b, k) = (unit / heads.kv_heads, unit % heads.kv_heads);
             let piece = |kind, head| {
                 let at = b * time * packed + sizes.column(kind, head);
-                // SAFETY: each unit has its own columns of its own window, each of its heads is taken once, and each
-                // unit is run once.
+                // SAFETY: each unit has its own columns of its own window, takes each of its heads once, and runs once.
                 #[allow(unsafe_code, reason = "heads write to interleaved columns")]
                 unsafe {
                     dx.matrix(at, time, size, packed)
@@ -326,7 +321,7 @@ pub fn backward(
     });
 }
 
-/// Cuts scratch memory into areas of these lengths.
+/// Splits scratch memory into areas of these lengths.
 fn areas<const COUNT: usize>(floats: &mut Vec<f32>, lengths: [usize; COUNT]) -> [&mut [f32]; COUNT] {
     let needed: usize = lengths.iter().sum();
     if floats.len() < needed {
@@ -350,12 +345,12 @@ vectorised! {
         }
     }
 
-    /// Row i, which belongs to the tile's query i, becomes its probabilities; what it must not see becomes 0.
+    /// Turns row i, of the tile's query i, into probabilities; masked entries become 0.
     fn softmax<L>(scores: &mut [f32], stride: usize, tile: Tile<'_>, lse: &mut [f32]) {
         for (at, (row, lse)) in scores.chunks_exact_mut(stride).zip(lse).enumerate() {
             let Range { start: oldest, end: seen } = tile.sees(at);
             let most = maximum(&row[oldest..seen]);
-            // Whole blocks are cheaper than a remainder: padding so low that its exponential is nothing.
+            // Whole blocks are cheaper than a remainder; the padding is so low that its exponential vanishes.
             let padded = seen.next_multiple_of(BLOCK);
             row[..oldest].fill(most - 100.0);
             row[seen..padded].fill(most - 100.0);
@@ -370,7 +365,7 @@ vectorised! {
         }
     }
 
-    /// The probabilities again, from scores and lse.
+    /// Recomputes the probabilities from scores and lse.
     fn probabilities<L>(scores: &mut [f32], stride: usize, tile: Tile<'_>, lse: &[f32]) {
         for (at, (row, lse)) in scores.chunks_exact_mut(stride).zip(lse).enumerate() {
             let Range { start: oldest, end: seen } = tile.sees(at);

@@ -1,4 +1,4 @@
-//! Decoding: attention over keys and values that earlier chunks left behind.
+//! Decoding: attention over cached keys and values.
 
 use super::linear::products;
 use super::{Call, Given, Interpret};
@@ -56,8 +56,8 @@ impl Interpret for LastRow {
     }
 }
 
-/// Puts each chunk's keys and values into its text's caches of `positions`, then attends to everything up to each query. Rows at or
-/// past a chunk's length are left as they are.
+/// Writes each chunk's keys and values to its text's caches of `positions`, then attends to everything up to each
+/// query. Rows beyond a chunk's length are left unchanged.
 #[allow(clippy::too_many_arguments, reason = "the op's own list of inputs and outputs")]
 pub fn forward(
     workers: &Workers,
@@ -115,7 +115,7 @@ vectorised! {
     fn attend<L>(query: &[f32], keys: &[f32], values: &[f32], scores: &mut [f32], y: &mut [f32]) {
         let size = query.len();
         let scale = 1.0 / (size as f32).sqrt();
-        // Eight keys where the registers are many. What a key gives is the same by itself.
+        // Eight keys at a time with many registers. A key's score does not depend on the grouping.
         let mut seen = 0;
         while seen < scores.len() {
             let rest = scores.len() - seen;
@@ -147,7 +147,7 @@ vectorised! {
     }
 }
 
-/// The scores of `N` keys from one on; returns `N`.
+/// Scores of `N` keys starting at `from`; returns `N`.
 #[inline(always)]
 fn score<L: Lanes, const N: usize>(
     query: &[f32],
@@ -164,7 +164,7 @@ fn score<L: Lanes, const N: usize>(
     N
 }
 
-/// y = Σ p·value over `N` registers of channels from one on; returns how many channels.
+/// y = Σ p·value over `N` registers of channels starting at `from`; returns the number of channels.
 #[inline(always)]
 fn mix<L: Lanes, const N: usize>(
     shares: &[f32],

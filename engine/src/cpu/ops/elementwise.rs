@@ -1,4 +1,4 @@
-//! Dropout, noise and sums: one pass over memory each.
+//! Dropout, noise and sums, each in one pass over memory.
 
 use super::linear::{accumulate, sum};
 use super::{Call, Given, Interpret};
@@ -9,7 +9,7 @@ use crate::graph::{DropoutSite, random};
 use crate::platform::lanes::vectorised;
 use half::slice::HalfFloatSliceExt as _;
 
-/// Least entries that make a thread of its own worth while.
+/// Minimum entries per thread.
 const WORK: usize = 1 << 13;
 
 impl Interpret for Dropout {
@@ -81,7 +81,7 @@ impl Interpret for Scale {
     }
 }
 
-/// y = x·mask/(1 − rate) (+ residual). The mask's elements are numbered from `first` on.
+/// y = x·mask/(1 − rate) (+ residual). Mask elements are numbered from `first`.
 pub fn dropout(
     workers: &Workers,
     site: DropoutSite,
@@ -106,7 +106,7 @@ pub fn add(workers: &Workers, a: &[f32], b: &[f32], y: &mut [f32]) {
 }
 
 vectorised! {
-    /// Drops entries; `first` is the number of the first one.
+    /// Applies dropout; `first` is the number of the first element.
     pub fn mask<L>(site: DropoutSite, seed: [u32; 2], first: u32, x: &[f32], y: &mut [f32]) {
         let (threshold, keep) = (random::threshold(site.rate), 1.0 / (1.0 - site.rate));
         for (at, (y, x)) in y.iter_mut().zip(x).enumerate() {
@@ -115,7 +115,7 @@ vectorised! {
         }
     }
 
-    /// Drops entries in place.
+    /// Applies dropout in place.
     pub fn mask_in_place<L>(site: DropoutSite, seed: [u32; 2], first: u32, x: &mut [f32]) {
         let (threshold, keep) = (random::threshold(site.rate), 1.0 / (1.0 - site.rate));
         for (at, x) in x.iter_mut().enumerate() {

@@ -1,4 +1,4 @@
-//! Rows of a table for tokens, and back.
+//! Embedding lookup and its gradient.
 
 use super::linear::{accumulate, sum};
 use super::{Call, Given, Interpret, start};
@@ -6,7 +6,7 @@ use crate::cpu::workers::{Rows, Workers};
 use crate::error::Result;
 use crate::graph::ops::{Embedding, EmbeddingBackward, EmbeddingBackwardInputs, EmbeddingInputs};
 
-/// Least entries that make a thread of its own worth while.
+/// Minimum entries per thread.
 const WORK: usize = 1 << 14;
 
 impl Interpret for Embedding {
@@ -43,8 +43,8 @@ impl Interpret for EmbeddingBackward {
     }
 }
 
-/// y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]). `time` is T and a row of the cursor says start; positions past the table's end, which only a
-/// chunk's padding has, read its last row.
+/// y[b,t,:] = table[tokens[b,t],:] (+ positions[start + t,:]). `time` is T, and start comes from the cursor's rows.
+/// Positions beyond the table, which occur only in a chunk's padding, read its last row.
 pub fn forward(
     workers: &Workers,
     tokens: &[u32],
@@ -69,8 +69,8 @@ pub fn forward(
     });
 }
 
-/// dtable[v,:] += Σ dy over the positions that hold v. Each thread takes some of the table's rows and adds what belongs
-/// there in the order of positions, which is the order of the sorted list that a GPU needs: the list is not read here.
+/// dtable[v,:] += Σ dy over the positions that hold v. Each thread takes some rows of the table and adds in order of
+/// position, the same order as the sorted list used by the GPU, which is not read here.
 pub fn backward(workers: &Workers, dy: &[f32], tokens: &[u32], gradient: &mut [f32], columns: usize) {
     let rows = gradient.len() / columns;
     let least = if tokens.len() * columns < WORK { rows } else { 1 };

@@ -1,4 +1,4 @@
-//! The head with its loss, some rows at a time.
+//! The head fused with its loss, a few rows at a time.
 
 use super::{Call, Given, Interpret, linear, loss};
 use crate::error::Result;
@@ -72,7 +72,7 @@ impl Interpret for LinearCrossEntropyBackward {
     }
 }
 
-/// Ranges of `chunk` rows that cover all of them.
+/// Ranges of up to `chunk` rows that cover all rows.
 fn chunks(rows: usize, chunk: usize) -> impl Iterator<Item = Range<usize>> {
     (0..rows).step_by(chunk.max(1)).map(move |start| start..(start + chunk).min(rows))
 }

@@ -1,4 +1,4 @@
-//! RMSNorm of each query and key head by itself, inside the packed rows.
+//! RMSNorm of each query and key head within the packed rows.
 
 use super::{Call, Given, Interpret};
 use crate::cpu::vector::sum;
@@ -11,7 +11,7 @@ use crate::graph::ops::{
 };
 use crate::platform::lanes::vectorised;
 
-/// Least entries that make a thread of its own worth while.
+/// Minimum entries per thread.
 const WORK: usize = 1 << 13;
 
 impl Interpret for HeadNorm {
@@ -59,7 +59,7 @@ impl Interpret for HeadNormWeightBackward {
     }
 }
 
-/// Normed rows and the reciprocal roots [N, H+K].
+/// Normalised rows, and the reciprocal roots [N, H+K].
 #[allow(clippy::too_many_arguments, reason = "the op's own list of inputs and outputs")]
 pub fn forward(
     workers: &Workers,
@@ -104,8 +104,8 @@ pub fn backward(
     });
 }
 
-/// dwq += Σ dy·x·ρ over rows and query heads, dwk likewise over key heads. The two vectors are a head long, too little to
-/// share.
+/// dwq += Σ dy·x·ρ over rows and query heads; dwk likewise over key heads. Both vectors have one head's length, too
+/// little to divide among threads.
 pub fn weight_backward(
     heads: Heads,
     qkv: &[f32],

@@ -1,4 +1,4 @@
-//! Linear layers: three products that read weights and activations where they lie, without copies in another order.
+//! Linear layers: three products that read weights and activations in place.
 
 use super::{Call, Given, Interpret};
 use crate::cpu::matrix::{ByColumns, ByRows, Matrix, MatrixMut, Old, product};
@@ -11,28 +11,27 @@ use crate::graph::ops::{
 use crate::platform::lanes::{Lanes, fused, prefetch, vectorised};
 use std::ops::Range;
 
-/// Columns are shared in multiples of this many, a panel of the widest product.
+/// Columns are split in multiples of this, the widest panel.
 const COLUMNS: usize = 32;
 
-/// Rows are shared in multiples of this many, a tile of the tallest product.
+/// Rows are split in multiples of this, the tallest tile.
 const ROWS: usize = 8;
 
-/// Panels of a product from which on its columns are shared.
+/// Minimum panels for a split by columns.
 const ENOUGH: usize = 4;
 
-/// Least rows of a piece that packs the whole right side for itself.
+/// Minimum rows for a piece to pack the whole right side itself.
 const TALL: usize = 64;
 
-/// Results of [`dots`] that read x together.
+/// Results of [`dots`] computed from one read of x.
 const TOGETHER: usize = 4;
 
-/// Sums that are made of registers together.
 const EIGHT: usize = 8;
 
-/// Least multiplications that make a thread of its own worth while.
+/// Minimum multiplications per thread.
 const WORK: usize = 1 << 16;
 
-/// At most this many rows go through [`few`], but for those of a batch of single tokens.
+/// Maximum rows for [`few`], except for batches of single tokens.
 const FEW: usize = 4;
 
 impl Interpret for Linear {
@@ -46,7 +45,7 @@ impl Interpret for Linear {
         let LinearInputs { x, weight, bias, residual } = inputs;
         let sizes = [x.rows(), weight.columns(), weight.rows()];
         let [bias, residual] = [bias, residual].map(|operand| operand.map(|operand| operand.floats));
-        // A token of each of several texts: its sums are those that it has by itself, to the bit.
+        // One token of each of several texts: `few` gives every row the same bits as on its own.
         let product = if matches!(x.ty.shape[..], [_, 1, _]) { few } else { forward };
         product(call.workers, x.floats, weight.floats, bias, residual, outputs.y, sizes);
         Ok(())
@@ -133,7 +132,7 @@ pub fn forward(
     });
 }
 
-/// [`forward`] of so few rows that packing the weights would cost more than it gains. What a row gives does not depend on the others.
+/// [`forward`] for too few rows to make packing the weights worthwhile. Each row's result is independent of the others.
 fn few(
     workers: &Workers,
     x: &[f32],
@@ -194,13 +193,12 @@ pub fn weight_backward(
     shared(workers, dy, x, gradient, |part, _, _| (part.matrix, Old::Add));
 }
 
-/// A part of a result with its number of rows.
 struct RowBlock<'data> {
     matrix: MatrixMut<'data>,
     count: usize,
 }
 
-/// c = a·b shared among the threads. `begin` prepares a part of c (first row, columns) and says what becomes of it.
+/// c = a·b, shared among the threads. `begin` prepares a part of c (first row, columns) and says whether it is overwritten.
 fn shared(
     workers: &Workers,
     a: Matrix<'_>,
@@ -210,7 +208,7 @@ fn shared(
 ) {
     let (rows, depth, columns) = (a.row_count(), a.column_count(), b.column_count());
     let panels = columns.div_ceil(COLUMNS);
-    // Each piece packs the panels that it reads, so columns are the better cut where there are enough of them.
+    // Each piece packs the panels it reads, so splitting by columns is better if there are enough.
     if panels >= ENOUGH || rows < 2 * TALL {
         let least = (WORK / (rows * depth * COLUMNS).max(1)).max(1);
         workers.rows(panels, least, ByColumns(c, COLUMNS), |range, part, scratch| {
@@ -244,8 +242,8 @@ pub fn sum_rows(workers: &Workers, dy: &[f32], groups: usize, gradient: &mut [f3
     });
 }
 
-/// x·w of each of `N` rows of x and `ROWS` rows of w, in registers by name: the compiler would add up one product after the other. Each
-/// has two chains of sums, since a sum is ready some steps after it was begun, and one order of its own, whatever `N` and `ROWS` are.
+/// x·w for `N` rows of x and `ROWS` rows of w, in named registers; otherwise the compiler would serialise the products. Each product
+/// has two chains of sums to hide the latency of additions, in one fixed order regardless of `N` and `ROWS`.
 #[inline(always)]
 pub(super) fn products<L: Lanes, const N: usize, const ROWS: usize>(
     x: &[f32],
@@ -302,7 +300,7 @@ pub(super) fn products<L: Lanes, const N: usize, const ROWS: usize>(
     results
 }
 
-/// y[n, o..] = x[n,:]·w[o..,:] of `N` rows from one on; returns `N`.
+/// y[n, o..] = x[n,:]·w[o..,:] for `N` rows starting at `row`; returns `N`.
 #[inline(always)]
 fn put<L: Lanes, const N: usize, const ROWS: usize>(
     x: &[f32],
@@ -319,7 +317,7 @@ fn put<L: Lanes, const N: usize, const ROWS: usize>(
 }
 
 vectorised! {
-    /// y[n,o] = Σ x[n,:]·w[o,:]. Weights pass by once: some of them stay close while all rows of x do.
+    /// y[n,o] = Σ x[n,:]·w[o,:]. Weights are read once; a few stay in cache while all rows of x pass.
     fn dots<L>(x: &[f32], weight: &[f32], inner: usize, y: &mut MatrixMut<'_>) {
         let outer = weight.len() / inner;
         let whole = outer - outer % TOGETHER;
@@ -330,14 +328,14 @@ vectorised! {
             while row < rows {
                 let before = row;
                 let place = [row, at * TOGETHER];
-                // Two rows where the registers are many.
+                // Two rows at a time with many registers.
                 row += if L::TILE_ROWS == 8 && rows - row >= 2 {
                     put::<L, 2, TOGETHER>(x, weight, y, place)
                 } else {
                     put::<L, 1, TOGETHER>(x, weight, y, place)
                 };
                 if rows > 1 {
-                    // The weights after the next come closer meanwhile: the machine does so by itself only where rows are few.
+                    // Prefetch the weights after the next; the hardware prefetcher manages on its own only with few rows.
                     let (from, to) = (before * weight.len() / rows, row * weight.len() / rows);
                     prefetch(weight.as_ptr().wrapping_add(2 * weight.len() + from), to - from);
                 }

@@ -11,17 +11,16 @@ use crate::graph::ops::{
 use crate::platform::lanes::vectorised;
 use std::ops::Range;
 
-/// Least entries that make a thread of its own worth while.
+/// Minimum entries per thread.
 pub(super) const WORK: usize = 1 << 12;
 
-/// The op's settings.
 #[derive(Clone, Copy, Debug)]
 pub struct LossSettings {
     /// V.
     pub vocabulary: usize,
     /// s in [0, 1).
     pub label_smoothing: f32,
-    /// Target that does not count.
+    /// Target id that is not counted.
     pub ignore_index: Option<u32>,
 }
 
@@ -80,16 +79,16 @@ impl Interpret for CrossEntropyBackward {
     }
 }
 
-/// What the gradient of each row's loss is multiplied by.
+/// Factors of each row's loss gradient.
 #[derive(Clone, Copy, Debug)]
 pub struct Factors<'run> {
     scale: f32,
-    /// A weight a row, where each has one of its own.
+    /// One weight per row, if weighted.
     weights: Option<&'run [f32]>,
 }
 
 impl<'run> Factors<'run> {
-    /// `share` is the rows' weights where they are `weighted`, else the loss, over whose count the gradient is a mean.
+    /// `share` holds the rows' weights if `weighted`, else the loss output, whose count divides the gradient.
     pub(super) fn of(call: &Call<'_>, scale: f32, weighted: bool, share: &'run [f32]) -> Self {
         if weighted {
             return Self { scale, weights: Some(share) };
@@ -98,18 +97,16 @@ impl<'run> Factors<'run> {
         Self { scale: if count > 0.0 { scale / count } else { 0.0 }, weights: None }
     }
 
-    /// Those of some rows.
     pub(super) fn part(self, rows: Range<usize>) -> Self {
         Self { weights: self.weights.map(|weights| &weights[rows]), ..self }
     }
 
-    /// Of one row.
     pub(super) fn of_row(self, row: usize) -> f32 {
         self.weights.map_or(self.scale, |weights| self.scale * weights[row])
     }
 }
 
-/// Loss (mean, count) and (lse, row loss) of every row.
+/// Computes the loss (mean, count) and each row's (lse, loss).
 pub fn forward(
     workers: &Workers,
     settings: LossSettings,
@@ -122,7 +119,7 @@ pub fn forward(
     mean(settings, targets, rows, loss);
 }
 
-/// (lse, row loss) of every row.
+/// Computes each row's (lse, loss).
 pub fn rows(workers: &Workers, settings: LossSettings, logits: &[f32], targets: &[u32], rows: &mut [f32]) {
     let columns = settings.vocabulary;
     workers.rows(targets.len(), WORK.div_ceil(columns), Rows::of(rows, 2), |range, part, _| {
@@ -131,7 +128,7 @@ pub fn rows(workers: &Workers, settings: LossSettings, logits: &[f32], targets: 
     });
 }
 
-/// (mean, count) of the rows that count.
+/// (mean, count) of the counted rows.
 pub fn mean(settings: LossSettings, targets: &[u32], rows: &[f32], loss: &mut [f32]) {
     let mut total = 0.0f64;
     let mut count = 0u32;
@@ -145,7 +142,7 @@ pub fn mean(settings: LossSettings, targets: &[u32], rows: &[f32], loss: &mut [f
     loss[1] = count as f32;
 }
 
-/// Gradient of the loss with respect to the logits, each row's times its factor.
+/// Gradient of the loss with respect to the logits, times each row's factor.
 pub fn backward(
     workers: &Workers,
     settings: LossSettings,

@@ -1,4 +1,4 @@
-//! Activations and gates: one pass over memory each.
+//! Activations and gates, each in one pass over memory.
 
 use super::{Call, Given, Interpret};
 use crate::cpu::vector::{normal, sigmoid, tanh};
@@ -11,12 +11,12 @@ use crate::graph::ops::{
 use crate::platform::lanes::{Lanes, vectorised};
 use glasshouse_protocol::{Activation, Gate};
 
-/// Least entries that make a thread of its own worth while.
+/// Minimum entries per thread.
 const WORK: usize = 1 << 13;
 
-/// √(2/π), of the tanh form of GELU.
+/// √(2/π), in the tanh form of GELU.
 const ROOT_TWO_OVER_PI: f32 = 0.797_884_6;
-/// Of the same form.
+/// Cubic coefficient in the tanh form of GELU.
 const CUBIC: f32 = 0.044_715;
 
 impl Interpret for ops::Activation {
@@ -112,8 +112,8 @@ fn gate(workers: &Workers, kind: Gate, x: &[f32], y: &mut [f32], hidden: usize) 
     });
 }
 
-/// The gradient of [`nonlinearity`], in place: `dx` comes as dy, `columns` to a row, behind which a gate's rows have as many more.
-/// dx = dy·g′(x), or dx₁ = dy·x₂·g′(x₁) and dx₂ = dy·g(x₁).
+/// Gradient of [`nonlinearity`], in place. On entry `dx` contains dy, with `columns` per row; a gate's rows have as many more
+/// entries after those. dx = dy·g′(x), or dx₁ = dy·x₂·g′(x₁) and dx₂ = dy·g(x₁).
 pub fn nonlinearity_backward(
     workers: &Workers,
     kind: Nonlinearity,
@@ -192,7 +192,7 @@ macro_rules! entrywise {
     )*}};
 }
 
-// `max` would swallow what is not a number.
+// Written without `max`, which would drop NaN.
 entrywise! {
     gelu_exact, gelu_exact_backward: |x| exact_form::<L>(x);
     gelu_tanh, gelu_tanh_backward: |x| tanh_form::<L>(x);

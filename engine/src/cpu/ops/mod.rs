@@ -1,5 +1,5 @@
-//! What each operation does, on slices. The formulas stand in [`crate::graph::ops`], in files of the same names; shapes have been
-//! checked there.
+//! CPU implementations of the operations, on slices. The formulas are in [`crate::graph::ops`], in files of the same
+//! names; shapes are checked there.
 
 pub mod attention;
 pub mod cached;
@@ -23,9 +23,8 @@ use crate::graph::Type;
 use crate::graph::ops::Operation;
 use half::f16;
 
-/// An operation that the CPU can do.
 pub trait Interpret: Operation {
-    /// Reads its inputs, fills in its outputs and adds to its gradients.
+    /// Reads the inputs, fills in the outputs and adds to the gradients.
     fn run(
         &self,
         call: Call<'_>,
@@ -35,26 +34,23 @@ pub trait Interpret: Operation {
     ) -> Result<()>;
 }
 
-/// An input of an operation: floats or words of its type.
+/// An operation's input.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'run> {
-    /// Shape and element.
     pub ty: &'run Type,
-    /// Its entries, where they are floats.
+    /// The entries, if floats.
     pub floats: &'run [f32],
-    /// Its entries, where they are integers.
+    /// The entries, if integers.
     pub words: &'run [u32],
-    /// Its entries, where it is a weight that is held in 16-bit floats.
+    /// The entries, if a weight held in 16-bit floats.
     pub f16s: &'run [f16],
 }
 
 impl<'run> Given<'run> {
-    /// Its rows.
     pub fn rows(self) -> usize {
         self.ty.rows()
     }
 
-    /// Its columns.
     pub fn columns(self) -> usize {
         self.ty.columns()
     }
@@ -65,37 +61,34 @@ impl<'run> Given<'run> {
     }
 }
 
-/// What a program's batch is of a larger one that is divided among several programs.
+/// The place of a program's batch in a larger one divided among several programs.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BatchShard {
-    /// Windows of the whole batch before this one's: dropout numbers its elements over the whole.
+    /// Windows of the whole batch before this one; dropout numbers its elements over the whole.
     pub first: usize,
-    /// Targets that count in the whole batch, over which the gradient is a mean; `None` where this is all of it.
+    /// Counted targets of the whole batch, over which the gradient is a mean; `None` if undivided.
     pub counted: Option<f32>,
 }
 
-/// What an operation is told beside its operands.
+/// Context of an operation's run besides its operands.
 #[derive(Debug)]
 pub struct Call<'run> {
-    /// Where in the model the operation stands.
+    /// Scope of the operation in the model.
     pub scope: &'run str,
-    /// The caches that it reads and writes, in the order of its inputs.
+    /// The caches to read and write, in the order of the inputs.
     pub caches: &'run mut [Vec<f32>; 2],
-    /// Dropout's seed.
     pub seed: [u32; 2],
-    /// What the batch is a part of.
     pub shard: BatchShard,
-    /// Who shares the work.
     pub workers: &'run Workers,
 }
 
-/// Where a row of a batch starts in its text: at 0 without a cursor.
+/// Start of a batch row in its text; 0 without a cursor.
 fn start(cursor: &[[u32; 3]], row: usize) -> usize {
     cursor.get(row).map_or(0, |[start, ..]| *start as usize)
 }
 
 impl Call<'_> {
-    /// Ids of an input must lie below `limit`, or be the one that does not count.
+    /// Checks that an input's ids are below `limit` or equal to `ignored`.
     fn known(&self, ids: Given<'_>, limit: usize, ignored: Option<u32>) -> Result<()> {
         match ids.words.iter().position(|id| *id as usize >= limit && Some(*id) != ignored) {
             None => Ok(()),
@@ -109,12 +102,12 @@ impl Call<'_> {
         }
     }
 
-    /// Number of an input's first element in the whole batch, counted as dropout does.
+    /// Number of an input's first element in the whole batch, for dropout.
     fn first_element(&self, ty: &Type) -> usize {
         self.shard.first * ty.shape.iter().skip(1).product::<usize>()
     }
 
-    /// Targets over which the gradient is a mean: those of the whole batch, or `here` where this is it.
+    /// Targets over which the gradient is a mean: those of the whole batch, or `here` if undivided.
     fn counted(&self, here: f32) -> f32 {
         self.shard.counted.unwrap_or(here)
     }

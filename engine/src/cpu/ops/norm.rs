@@ -1,4 +1,4 @@
-//! LayerNorm and RMSNorm, a row at a time.
+//! LayerNorm and RMSNorm, one row at a time.
 
 use super::{Call, Given, Interpret};
 use crate::cpu::vector::sum;
@@ -12,7 +12,7 @@ use crate::graph::ops::{
 use crate::platform::lanes::vectorised;
 use glasshouse_protocol::NormKind;
 
-/// Least entries that make a thread of its own worth while.
+/// Minimum entries per thread.
 const WORK: usize = 1 << 13;
 
 impl Interpret for Norm {
@@ -161,7 +161,7 @@ vectorised! {
         }
     }
 
-    // With g = dy·w and x̂ = (x − μ)·ρ: dx = ρ·(g − mean(g) − x̂·mean(g·x̂)); the middle term is LayerNorm's alone.
+    // With g = dy·w and x̂ = (x − μ)·ρ: dx = ρ·(g − mean(g) − x̂·mean(g·x̂)); LayerNorm only: the middle term.
     fn backward_rows<L>(
         form: NormForm,
         x: &[f32],

@@ -1,4 +1,4 @@
-//! The loss of answers by their rewards.
+//! The policy-gradient loss: answers weighted by their rewards.
 
 use super::{Call, Given, Interpret};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Rotary position embedding of queries and keys inside their packed rows.
+//! Rotary position embedding of queries and keys within their packed rows.
 
 use super::{Call, Given, Interpret, start};
 use crate::cpu::workers::{Rows, Workers};
@@ -7,7 +7,7 @@ use crate::graph::Heads;
 use crate::graph::ops::{Rope, RopeInputs};
 use crate::platform::lanes::vectorised;
 
-/// Least entries that make a thread of its own worth while.
+/// Minimum entries per thread.
 const WORK: usize = 1 << 13;
 
 impl Interpret for Rope {
@@ -26,8 +26,8 @@ impl Interpret for Rope {
     }
 }
 
-/// Turns queries and keys of rows [B,T,W] by the angles of start + t, where a row of the cursor says start; values pass.
-/// Positions past the table's end, which only a chunk's padding has, turn as its last row says.
+/// Rotates queries and keys of rows [B,T,W] by the angles of start + t, with start from the cursor's rows; values are
+/// unchanged. Positions beyond the table, which occur only in a chunk's padding, use its last row.
 pub fn turn_in_place(
     workers: &Workers,
     heads: Heads,

@@ -12,7 +12,7 @@ use crate::graph::ops::{
 use crate::platform::lanes::vectorised;
 use std::ops::Range;
 
-/// What rows are told of the batch: its tokens and targets, where documents start, and T.
+/// The batch context of a row: tokens, targets, document starts and T.
 #[derive(Clone, Copy)]
 struct BatchContext<'run> {
     tokens: &'run [u32],
@@ -27,8 +27,8 @@ impl<'run> BatchContext<'run> {
         Self { tokens: tokens.words, targets: targets.words, starts, time: tokens.columns() }
     }
 
-    /// The tokens of a row that are to be unlikely: those up to it, each once, without its target. `seen` has the last row that each token
-    /// was found in.
+    /// The tokens to make unlikely at a row: each distinct token up to it, except its target. `seen` holds the last row
+    /// each token occurred in.
     fn unlikely(self, row: usize, seen: &mut [usize]) -> impl Iterator<Item = usize> {
         let begin = row - row % self.time;
         let first = begin + self.starts.map_or(0, |starts| starts[row] as usize);

@@ -1,4 +1,4 @@
-//! Generation with caches against whole windows, greedy and drawn.
+//! Generation with caches compared with whole windows, greedy and sampled.
 
 use super::double::{self, Values};
 use super::training::{gpt, llama};
@@ -13,7 +13,7 @@ use crate::sampler::{self, Sampling};
 use crate::step::Data;
 use glasshouse_protocol::{GenerateConfig, ModelConfig, Position, Residual, Rope};
 
-/// Logits after `window` by the f64 loops, over a graph without caches.
+/// Logits after `window`, computed in f64 loops over a graph without caches.
 fn logits(model: &ModelConfig, arena: &[f32], window: &[u32]) -> Vec<f32> {
     let purpose = Purpose::Loss {
         batch: 1,
@@ -54,7 +54,7 @@ fn caches_write_what_windows_read_at_once_do() {
             seed: 4,
             ..GenerateConfig::default()
         };
-        // One token, a chunk and a token, the whole context, more than the context.
+        // One token, a chunk and one token, the whole context, more than the context.
         for (prompt, config) in
             [(1, &greedy), (33, &greedy), (model.context_length, &drawn), (40, &drawn), (5, &drawn)]
         {
@@ -110,7 +110,7 @@ fn ends_are_drawn_once_there_are_enough_tokens() {
     }
 }
 
-/// Models of different attention and positions.
+/// Models with different attention and positions.
 fn models() -> Vec<ModelConfig> {
     let windowed = ModelConfig { sliding_window: Some(5), full_attention: vec![1], ..llama() };
     let bare = ModelConfig { position: Position::None, kv_heads: 1, qk_norm: true, ..llama() };
@@ -132,7 +132,7 @@ fn number(stream: u64, n: usize) -> f32 {
     (random::nth(7, stream, n as u64) >> 40) as f32 / 8_388_608.0 - 1.0
 }
 
-/// Logits of tokens that stand so deep in texts of the caches, by one graph.
+/// Logits of tokens at different positions of cached texts, computed by one graph.
 fn logits_at_once(
     model: &ModelConfig,
     arena: &[f32],
@@ -189,7 +189,7 @@ fn a_token_among_others_has_the_bits_that_it_has_alone() {
 
 #[test]
 fn a_product_of_single_tokens_has_the_bits_of_each() {
-    // Registers of every machine and what is left of them, fours of results and what is left of those.
+    // Whole registers and remainders for every machine; results in fours and remainders.
     for (inner, outer) in [(1, 1), (31, 7), (64, 4), (100, 37), (288, 130)] {
         let product = |rows: std::ops::Range<usize>| {
             let mut graph = Graph::default();
@@ -233,12 +233,12 @@ fn each_of_many_texts_is_what_it_is_by_itself() {
             repetition_penalty: [1.2, 1.0, 1.1][seed as usize % 3],
             ..GenerateConfig::default()
         };
-        // Of a token, of a chunk, past it, twice the same, of the whole context and more.
+        // Prompt lengths: one token, a chunk, beyond it, one length twice, around the context length.
         let prompts = [1, 5, 33, 33, context - 1, context, context + 9];
         let mut alone = CpuDecoder::new(&model, &arena, Some(1)).unwrap();
         let mut together = CpuDecoder::of_texts(&model, &arena, Some(2), 6).unwrap();
         let mut written: Vec<Vec<u32>> = vec![Vec::new(); prompts.len()];
-        // Which text has which place; they come and go at different times.
+        // The text in each place; texts start and end at different times.
         let mut places = [None; 6];
         for (number, length) in prompts.iter().enumerate().take(4) {
             let place = together.admit(&prompt(*length, *length), &config(number as u64)).unwrap();

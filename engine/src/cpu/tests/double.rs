@@ -1,18 +1,17 @@
-//! The forward operations once more, as plain loops in f64: what the executor is held against.
+//! The forward operations as plain f64 loops: the oracle for the executor.
 
 use crate::graph::ops;
 use crate::graph::{Graph, Heads, Nonlinearity, Op, Origin, ValueId, random};
 use glasshouse_protocol::{Activation, Gate, NormKind};
 use std::collections::HashMap;
 
-/// Floats and integers by value.
 #[derive(Clone, Default)]
 pub struct Values {
     pub floats: HashMap<ValueId, Vec<f64>>,
     pub words: HashMap<ValueId, Vec<u32>>,
 }
 
-/// erf by its series and, far out, by the continued fraction of erfc.
+/// erf by its series, and for large x by the continued fraction of erfc.
 pub fn erf(x: f64) -> f64 {
     let t = x.abs();
     let value = if t < 3.0 {
@@ -71,7 +70,7 @@ fn nonlinearity(kind: Nonlinearity, x: &[f64], columns: usize) -> Vec<f64> {
     x.chunks(columns).flat_map(row).collect()
 }
 
-/// Turns the queries and keys of packed rows in windows of `time`.
+/// Rotates the queries and keys of packed rows in windows of `time`.
 fn turn(rows: &mut [f64], table: &[f64], heads: Heads, time: usize, inverse: bool) {
     let size = heads.head_size;
     for (t, row) in rows.chunks_mut(heads.packed()).enumerate() {
@@ -87,7 +86,7 @@ fn turn(rows: &mut [f64], table: &[f64], heads: Heads, time: usize, inverse: boo
     }
 }
 
-/// Runs the forward nodes and leaves every value in `values`.
+/// Runs the forward nodes and stores every value in `values`.
 pub fn forward(graph: &Graph, values: &mut Values, seed: [u32; 2]) {
     for (at, value) in graph.values.iter().enumerate() {
         if let Origin::Constant(constant) = value.origin {

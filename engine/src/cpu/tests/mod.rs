@@ -1,4 +1,4 @@
-//! The executor against plain loops in f64, whose finite differences check every gradient.
+//! The executor compared with plain f64 loops, whose finite differences check every gradient.
 
 mod decoder;
 mod double;
@@ -10,7 +10,7 @@ use super::vector;
 use crate::platform::lanes::{Lanes, vectorised};
 use crate::protocol::random;
 
-/// Numbers in (−1, 1) that depend on the seed alone.
+/// Numbers in (−1, 1) determined by the seed.
 pub fn numbers(seed: u64, count: usize) -> Vec<f32> {
     let number = |n| random::nth(seed, 7, n) as f64 / (u64::MAX as f64) * 2.0 - 1.0;
     (0..count as u64).map(|n| number(n) as f32).collect()

@@ -14,14 +14,14 @@ use crate::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::{ModelConfig, TrainConfig, presets};
 use pollster::block_on;
 
-/// By windows, by micro-batches, and by both, as evenly as it goes and not.
+/// Divided by windows, by micro-batches, and both, evenly and unevenly.
 const PARTITIONS: [Partition; 5] = [by(2, 1), by(3, 1), by(1, 2), by(1, 3), by(2, 2)];
 
 const fn by(parts: usize, groups: usize) -> Partition {
     Partition { parts, groups }
 }
 
-/// Dropout of every kind, grouped queries, targets that do not count, three micro-batches.
+/// All kinds of dropout, grouped queries, ignored targets, three micro-batches.
 fn settings() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
     let grouped = ModelConfig { heads: 4, kv_heads: 2, ..gpt() };
     let model = ModelConfig { dropout: grouped.dropout, ..llama() };
@@ -73,13 +73,13 @@ fn shares_add_up_to_the_undivided_step() {
             assert!((found - loss).abs() < 1e-6 * loss, "{name}, {partition:?}: loss {found} for {loss}");
             let apart = distance(&found_gradient, &gradient);
             assert!(apart < 1e-5, "{name}, {partition:?}: gradients {apart} apart");
-            // A step begins with a clean gradient, and again gives the same bits.
+            // A step starts with a cleared gradient, so repeating it gives the same bits.
             assert_eq!(block_on(divided.gradients(&step)).unwrap(), (found, found_gradient), "{name}");
         }
     }
 }
 
-/// Where documents start goes with their windows, and what their losses are divided by, by messages too.
+/// Document starts and loss denominators follow their windows, also in messages.
 #[test]
 fn shares_of_rows_of_several_documents_add_up() {
     let (_, model, train) = settings().remove(0);
@@ -88,7 +88,7 @@ fn shares_of_rows_of_several_documents_add_up() {
     let mut step = step(&model, &train);
     for (number, batch) in step.micro_batches.iter_mut().enumerate() {
         batch.starts = Some(starts(number as u64, train.batch_size, model.context_length));
-        // Few of one micro-batch count, of another none.
+        // Few targets count in one micro-batch, none in another.
         let first = [3, 20, batch.targets.len()][number % 3].min(batch.targets.len());
         batch.targets[first..].fill(3);
     }
@@ -110,7 +110,7 @@ fn divided_evaluations_are_those_of_the_whole_batches() {
     for (name, model, train) in settings() {
         let graphs = training_graphs(&model, &train).unwrap();
         let mut batches: Vec<_> = (0..4).map(|seed| batch(&model, &train, 5 * seed + 2)).collect();
-        // A batch in which nothing counts, a window of which nothing does, and some of another.
+        // One batch without counted targets, one window without any, and partly ignored windows.
         let ignored = train.ignore_index.unwrap_or(IGNORED);
         batches[1].targets.fill(ignored);
         batches[2].targets[..model.context_length].fill(ignored);
@@ -143,7 +143,7 @@ fn an_evaluation_leaves_the_gradient_of_a_divided_step_alone() {
     assert_eq!(divided.weights.gradients, before);
 }
 
-/// What workers of their own answer for a partition's shards, told by messages alone: the losses by micro-batch, and the gradient.
+/// Losses by micro-batch and gradient of a partition's shards, computed by separate workers through messages.
 fn told(
     graphs: &TrainingGraphs,
     partition: Partition,
@@ -195,7 +195,7 @@ fn training_goes_on_without_workers_and_says_so_once() {
         let found = block_on(divided.train(std::slice::from_ref(&step))).unwrap()[0];
         assert!((found.loss - wanted.loss).abs() < 1e-5 * wanted.loss, "{found:?} for {wanted:?}");
     }
-    // No worker can be started here: both shards were this one's.
+    // No worker can be started in tests, so both shards were computed locally.
     let warning = divided.take_warning().unwrap();
     assert!(warning.contains("goes on without it"), "{warning}");
     assert_eq!((divided.take_warning(), whole.take_warning()), (None, None));
@@ -242,27 +242,27 @@ fn as_many_workers_as_make_a_step_shorter() {
     assert_eq!(best(12, 1, 2), by(2, 1));
     assert_eq!(best(12, 1, 64), by(6, 1));
     assert_eq!(best(64, 1, 64), by(8, 1));
-    // A fifth worker would leave others as much to do as four have.
+    // A fifth worker would not reduce the largest shard.
     assert_eq!(best(12, 1, 5), by(4, 1));
-    // Fewer windows than workers: whole micro-batches, or parts of them, where that evens out.
+    // Fewer windows than workers: micro-batches are distributed whole, or in parts if that is more even.
     assert_eq!(best(1, 8, 2), by(1, 2));
     assert_eq!(best(1, 8, 64), by(1, 4));
     assert_eq!(best(3, 8, 64), by(1, 8));
     assert_eq!(best(3, 2, 64), by(3, 1));
     assert_eq!(best(4, 4, 4), by(4, 1));
     assert_eq!(best(6, 3, 6), by(6, 1));
-    // A step of one window cannot be divided, a short one need not be.
+    // A step of one window cannot be divided; a short one need not be.
     assert_eq!(best(1, 1, 64), Partition::WHOLE);
     let tiny = ModelConfig { width: 16, heads: 2, kv_heads: 2, head_size: 8, ..gpt() };
     let train = TrainConfig { batch_size: 16, ..TrainConfig::default() };
     assert_eq!(Partition::best(&training_graphs(&tiny, &train).unwrap(), 64), Partition::WHOLE);
-    // Eight copies of GPT-2 would be more than a tab may take.
+    // Eight copies of GPT-2 would exceed a tab's memory.
     let model = presets::preset("gpt2-124m").unwrap().model;
     let train = TrainConfig { batch_size: 8, ..TrainConfig::default() };
     assert_eq!(Partition::best(&training_graphs(&model, &train).unwrap(), 64), Partition::WHOLE);
 }
 
-/// Parts of a batch hold its activations between them; whole batches each hold as many again.
+/// Parts of a batch share its activation memory; whole batches each need their own.
 #[test]
 fn micro_batches_are_shared_out_as_far_as_memory_goes() {
     let config = presets::preset("nanogpt-gpu").unwrap();

@@ -16,7 +16,7 @@ use glasshouse_protocol::{
 };
 use pollster::block_on;
 
-/// LayerNorm, GELU, learned positions, biases, dropout: GPT-2 with odd sizes.
+/// LayerNorm, GELU, learned positions, biases, dropout: GPT-2 with odd dimensions.
 pub fn gpt() -> ModelConfig {
     ModelConfig {
         vocabulary: 23,
@@ -48,7 +48,7 @@ pub fn gpt() -> ModelConfig {
     }
 }
 
-/// RMSNorm, RoPE, SwiGLU, grouped queries, normed heads, a head of its own: Llama and Qwen with odd sizes.
+/// RMSNorm, RoPE, SwiGLU, grouped queries, QK norm, untied head: Llama and Qwen with odd dimensions.
 pub fn llama() -> ModelConfig {
     ModelConfig {
         vocabulary: 17,
@@ -75,7 +75,7 @@ pub fn llama() -> ModelConfig {
     }
 }
 
-/// One token, one channel and so on where they can be, and every other choice of the settings.
+/// Minimal dimensions where possible, and all other options.
 fn variants() -> Vec<(&'static str, ModelConfig, TrainConfig)> {
     let train =
         TrainConfig { batch_size: 2, label_smoothing: 0.1, ignore_index: Some(3), ..TrainConfig::default() };
@@ -142,7 +142,7 @@ pub fn batch(model: &ModelConfig, train: &TrainConfig, seed: u64) -> MicroBatch 
     }
 }
 
-/// Where documents of up to nine positions start.
+/// Random document starts, at most nine positions apart.
 pub fn starts(seed: u64, rows: usize, time: usize) -> Vec<u32> {
     let row = |row: u64| {
         let mut start = 0;
@@ -171,7 +171,7 @@ fn executor_of(graphs: &TrainingGraphs, threads: usize) -> CpuExecutor {
 
 #[test]
 fn losses_and_gradients_follow_finite_differences() {
-    // Two of them with rows of several documents, too.
+    // The first two also with several documents per row.
     let documents = variants().into_iter().take(2).map(|(name, model, train)| (name, model, train, true));
     let all = variants().into_iter().map(|(name, model, train)| (name, model, train, false));
     for (name, model, train, documents) in all.chain(documents) {
@@ -308,7 +308,7 @@ fn activation_checkpointing_gives_the_same_bits_in_less_memory() {
     }
 }
 
-/// Logits of a batch, a row of V for each token.
+/// Logits of a batch, V per token.
 fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>> {
     let documents = batch.starts.is_some();
     let (time, label_smoothing, ignore_index) = (model.context_length, 0.0, None);
@@ -330,7 +330,7 @@ fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>>
         .map(|id| (find(Origin::Parameter(id)), Data::F32(arena[layout.range(id)].to_vec())))
         .collect();
     inputs.push((find(Origin::Input(Input::Tokens)), Data::U32(batch.tokens.clone())));
-    // They count for nothing here.
+    // Targets do not matter here.
     inputs.push((find(Origin::Input(Input::Targets)), Data::U32(vec![0; batch.tokens.len()])));
     let starts = batch.starts.iter().map(|starts| Data::U32(starts.clone()));
     inputs.extend(starts.map(|starts| (find(Origin::Input(Input::Starts)), starts)));
@@ -342,7 +342,7 @@ fn logits(model: &ModelConfig, rows: usize, batch: &MicroBatch) -> Vec<Vec<f32>>
 
 const IGNORED: u32 = u32::MAX;
 
-/// Two lists of floats are the same but for the order in which sums were taken.
+/// Compares floats up to the order of summation.
 fn close(what: &str, got: &[f32], wanted: &[f32]) {
     let largest = wanted.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
     for (at, (got, wanted)) in got.iter().zip(wanted).enumerate() {
@@ -350,11 +350,11 @@ fn close(what: &str, got: &[f32], wanted: &[f32]) {
     }
 }
 
-/// With rotary positions, which see differences alone, a document in a row with others is what it is in a row of its own.
+/// With rotary positions, which are relative, a document gives the same result in a shared row as on its own.
 #[test]
 fn documents_in_a_row_are_as_if_each_had_its_own() {
     let windows = [None, Some(7)].map(|sliding_window| ModelConfig { sliding_window, ..llama() });
-    // Tiles of 32 queries: one that begins in a document, and one that begins with it.
+    // Tiles have 32 queries: documents start within a tile, or at its start.
     let models = windows.into_iter().chain([ModelConfig { context_length: 71, ..llama() }]);
     for (model, first) in models.zip([16, 16, 32]) {
         let (time, count) = (model.context_length, model.context_length - first);
@@ -397,7 +397,7 @@ fn documents_in_a_row_are_as_if_each_had_its_own() {
     }
 }
 
-/// Two micro-batches of which one has few targets that count are as one batch of both.
+/// Two micro-batches, one with few counted targets, equal one batch of both.
 #[test]
 fn targets_of_a_step_normalise_over_step_in_whichever_micro_batch() {
     let (model, ignored) = (llama(), Some(IGNORED));
@@ -426,7 +426,7 @@ fn targets_of_a_step_normalise_over_step_in_whichever_micro_batch() {
     assert!((loss - wanted_loss).abs() <= 2e-6 * wanted_loss, "{loss} for {wanted_loss}");
     close("gradient", &got, &wanted);
     assert!((means_loss - wanted_loss).abs() > 1e-3 * wanted_loss, "a mean of means is another number");
-    // Where all have as many, nothing is said.
+    // With equal counts, no denominator is set.
     let mut even = vec![part(time), part(time)];
     MicroBatch::normalise_over_step(&mut even, ignored);
     assert!(even.iter().all(|batch| batch.counted.is_none()));
@@ -544,7 +544,7 @@ fn a_run_larger_than_the_memory_is_refused_with_a_batch_that_fits() {
         let graphs = training_graphs(&gpt(), &TrainConfig { batch_size: batch, ..train.clone() }).unwrap();
         CpuExecutor::within(available, &graphs, Optimizer::of(&train), Some(1), Partition::WHOLE)
     };
-    // What is asked for beforehand is what is held afterwards, but for the threads' own.
+    // The estimate equals the memory held afterwards, without scratch memory.
     let mut roomy = make(8, None).unwrap();
     let needed = roomy.bytes();
     let micro_batches = vec![batch(&gpt(), &train, 1)];

@@ -1,8 +1,9 @@
-//! Batches of whole examples: conversations, of which only the answers are learned, and texts, of which the label behind them is.
+//! Batches of whole examples: conversations, whose answers are learned, and texts, whose final label is learned.
 //!
-//! An example of n tokens takes n − 1 positions of a row: its last token is a target alone. One that is longer than a row is cut at its
-//! end, a label aside, which is the target of the last token that fits. What rows hold follows from the examples' lengths alone; the order of rows is another permutation in every epoch. So a batch is a
-//! pure function of its numbers here, too.
+//! An example of n tokens takes n − 1 positions of a row: its last token is only a target. Examples longer than a row
+//! are cut at the end; a label is kept as the target of the last token that fits. Packing depends only on the examples'
+//! lengths, and the order of rows is a new permutation each epoch, so a batch is a pure function of its step and
+//! micro-batch numbers.
 
 mod pack;
 mod pairs;
@@ -17,7 +18,7 @@ pub use pairs::{PairBatches, Reference};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What the draws of a purpose are named by.
+/// Stream ids that separate the random draws.
 const TRAINING: u64 = 0x6578_7472;
 const EVALUATION: u64 = 0x6578_6576;
 
@@ -25,73 +26,69 @@ const EVALUATION: u64 = 0x6578_6576;
 #[derive(Clone, Debug)]
 pub struct ExampleBatches<'a> {
     pub(super) store: &'a TokenStore,
-    /// Training's and validation's.
+    /// For training and validation.
     rows: [Arc<Rows>; 2],
     seed: u64,
     batch: usize,
     accumulate: u64,
     context_length: usize,
-    /// Whether batches say where examples start.
+    /// Whether batches include document starts.
     starts: bool,
-    /// What fills rows up.
     padding: u32,
-    /// Whether the last token of each is a label.
+    /// Whether each example's last token is a label.
     labelled: bool,
-    /// What a token of a prompt weighs in training.
+    /// Loss weight of prompt tokens in training.
     prompt_weight: f32,
-    /// Of training's and of validation's.
+    /// For training and validation.
     about: [PackingStatistics; 2],
 }
 
-/// What becomes of a split's examples.
+/// Packing result of a split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PackingStatistics {
-    /// All examples.
     pub examples: usize,
-    /// Those that are longer than a row, whose ends are cut.
+    /// Examples longer than a row, whose ends are cut.
     pub cut: usize,
-    /// Tokens to learn that are cut off.
+    /// Learnable tokens that were cut off.
     pub cut_tokens: usize,
-    /// Those of which nothing is left to learn, which are left out.
+    /// Examples left out because nothing learnable fits in a row.
     pub left_out: usize,
-    /// Tokens that are learned in an epoch.
+    /// Tokens learned per epoch.
     pub learned: u64,
-    /// Rows of an epoch.
+    /// Rows per epoch.
     pub rows: usize,
 }
 
-/// How batches of examples are drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchSettings {
-    /// The run's seed.
     pub seed: u64,
     /// B.
     pub batch: usize,
-    /// Micro-batches of a step.
+    /// Micro-batches per step.
     pub accumulate: usize,
     /// T.
     pub context_length: usize,
-    /// Whether examples share rows.
+    /// Whether several examples share a row.
     pub packing: bool,
-    /// Whether batches say where examples start.
+    /// Whether batches include document starts.
     pub starts: bool,
-    /// The token that fills rows up.
     pub padding: u32,
-    /// Whether the last token of each example is a label.
+    /// Whether each example's last token is a label.
     pub labelled: bool,
-    /// Whether answers are scored at their last token, rather than learned token by token.
+    /// Whether answers are scored at their last token instead of learned token by token.
     pub scored: bool,
-    /// What good and bad answers weigh, where each pair is an answer that is judged and another example's answer to its prompt.
+    /// Weights of good and bad answers, if answers are judged individually. Each is then paired with another example's
+    /// answer to the same prompt.
     pub judged: Option<[f32; 2]>,
-    /// What a token of a prompt weighs in training, beside an answer's 1.
+    /// Loss weight of prompt tokens in training; an answer's is 1.
     pub prompt_weight: f32,
 }
 
 impl<'a> ExampleBatches<'a> {
-    /// Divides both splits' examples among rows.
+    /// Packs both splits' examples into rows.
     ///
     /// # Errors
-    /// A split has no example with something to learn within a row.
+    /// A split has no example with a learnable token within a row.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
         let BatchSettings { seed, batch, accumulate, context_length, .. } = settings;
         let BatchSettings { packing, starts, padding, labelled, .. } = settings;
@@ -126,7 +123,6 @@ impl<'a> ExampleBatches<'a> {
         })
     }
 
-    /// What becomes of a split's examples.
     pub fn about(&self, split: Split) -> PackingStatistics {
         let [train, validation] = self.about;
         match split {
@@ -135,14 +131,14 @@ impl<'a> ExampleBatches<'a> {
         }
     }
 
-    /// What a person should know, a sentence each; of texts with `labels`, where there are any.
+    /// Notes for the user, one sentence each. `labels` is empty for conversations.
     pub fn sentences(&self, labels: &[String]) -> Vec<String> {
         let [train, validation] = self.about;
         let lost = validation.lost(!labels.is_empty()).into_iter().map(of_held_out);
         train.sentences(labels).into_iter().chain(lost).collect()
     }
 
-    /// The batch of a step's micro-batch.
+    /// Returns a training batch.
     ///
     /// # Errors
     /// A shard cannot be read.
@@ -158,7 +154,7 @@ impl<'a> ExampleBatches<'a> {
         Ok(batch)
     }
 
-    /// Has prompts' tokens of a row, which begins there in a batch, count as well; what each position weighs.
+    /// Makes the prompt tokens of the row at `begins` count as targets; returns the weight of each position.
     fn weigh(&self, batch: &mut Batch, begins: usize, row: usize) -> Result<Vec<f32>> {
         let mut weights = vec![0.0; self.context_length];
         let mut at = 0;
@@ -176,7 +172,7 @@ impl<'a> ExampleBatches<'a> {
         Ok(weights)
     }
 
-    /// The rows of [`ExampleBatches::train`].
+    /// Row numbers of the batch returned by [`ExampleBatches::train`].
     fn drawn(&self, step: u64, micro_batch: u64) -> impl Iterator<Item = usize> {
         let first = (step * self.accumulate + micro_batch) * self.batch as u64;
         let count = self.rows(Split::Train).count() as u64;
@@ -186,23 +182,23 @@ impl<'a> ExampleBatches<'a> {
         })
     }
 
-    /// The numbers of the examples of [`ExampleBatches::train`], from 1 on.
+    /// Example numbers of the batch returned by [`ExampleBatches::train`], starting at 1.
     pub fn numbers(&self, step: u64, micro_batch: u64) -> impl Iterator<Item = u64> {
         let rows = self.rows(Split::Train);
         self.drawn(step, micro_batch).flat_map(|row| rows.row(row)).map(|example| u64::from(*example) + 1)
     }
 
-    /// The tokens of the example of a number, from 1 on, in the training split.
+    /// Token range of a training example, numbered from 1.
     pub(super) fn range(&self, number: u64) -> Option<Range<u64>> {
         let example = usize::try_from(number.checked_sub(1)?).ok()?;
         let examples = self.store.examples(Split::Train)?;
         (example < examples.count()).then(|| examples.range(example))
     }
 
-    /// The evaluation batch of that index: every evaluation of a run uses the same ones, and no row twice.
+    /// Returns an evaluation batch. All evaluations of a run use the same batches, and no row occurs twice.
     ///
     /// # Errors
-    /// As [`ExampleBatches::train`].
+    /// Those of [`ExampleBatches::train`].
     pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
         let count = self.rows(split).count() as u64;
         let key = nth(self.seed, EVALUATION, split as u64);
@@ -212,12 +208,12 @@ impl<'a> ExampleBatches<'a> {
         self.batch(split, drawn)
     }
 
-    /// Evaluation batches that hold a row.
+    /// Number of non-empty evaluation batches.
     pub fn evaluations(&self, split: Split) -> u64 {
         self.rows(split).count().div_ceil(self.batch) as u64
     }
 
-    /// Batches that together hold every example of a split once. Rows that fill up the last one have no target that counts.
+    /// Batches that hold every example of a split once. Padding rows in the last batch have no counted target.
     pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
         let batches = self.clone();
         let (count, batch) = (self.rows(split).count(), self.batch);
@@ -248,7 +244,7 @@ impl<'a> ExampleBatches<'a> {
         Ok(batch)
     }
 
-    /// Makes an example's label the target of the last of its tokens that fits, which was just appended.
+    /// Replaces the target of the last appended token with the example's label.
     fn label(&self, split: Split, example: usize, batch: &mut Batch) -> Result<()> {
         let Some(examples) = self.store.examples(split).filter(|_| self.labelled) else { return Ok(()) };
         let label = self.store.read(split, examples.range(example).end - 1, 1)?;
@@ -259,7 +255,7 @@ impl<'a> ExampleBatches<'a> {
 }
 
 impl Batch {
-    /// Appends an example, cut to what a row of T positions holds, to the row that begins there.
+    /// Appends an example, cut to T positions, to the row at `begins`.
     fn append(
         &mut self,
         store: &TokenStore,
@@ -283,8 +279,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Appends all tokens of an example, cut to a row of T positions, of which the last that fits is scored: its target is 0, the only one
-    /// that there is.
+    /// Appends an example's tokens, cut to T positions. Only the last position has a target: 0, the single score.
     fn append_scored(
         &mut self,
         store: &TokenStore,
@@ -304,7 +299,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Fills the row that begins there up to T positions.
+    /// Pads the row at `begins` to T positions.
     fn fill(&mut self, begins: usize, context_length: usize, padding: u32) {
         let (filled, length) = (self.tokens.len() - begins, begins + context_length);
         self.tokens.resize(length, padding);
@@ -315,7 +310,7 @@ impl Batch {
     }
 }
 
-/// The examples of a split that have something to learn within a row, each with the positions that it takes.
+/// The examples with a learnable token within a row, each with its length in positions.
 fn lengths(
     store: &TokenStore,
     split: Split,
@@ -347,8 +342,8 @@ fn lengths(
     lengths
 }
 
-/// A permutation of `0..count`, another for every key: a Feistel network of four rounds over the next power of four, walked until it
-/// comes back below `count` (Black and Rogaway 2002).
+/// A keyed permutation of `0..count`: a four-round Feistel network over the next power of four, cycle-walked until the
+/// result is below `count` (Black and Rogaway 2002).
 pub(super) fn permuted(at: u64, count: u64, key: u64) -> u64 {
     let half = (64 - count.saturating_sub(1).leading_zeros()).div_ceil(2).max(1);
     let mask = (1_u64 << half) - 1;
@@ -365,14 +360,14 @@ pub(super) fn permuted(at: u64, count: u64, key: u64) -> u64 {
     }
 }
 
-/// A sentence of examples that are held out.
+/// Prefixes a sentence about held-out examples.
 pub(super) fn of_held_out(mut sentence: String) -> String {
     sentence.insert_str(0, "of those held out ");
     sentence
 }
 
 impl PackingStatistics {
-    /// What a person should know of those that are trained on, a sentence each; of texts with `labels`, where there are any.
+    /// Notes on the training examples, one sentence each. `labels` is empty for conversations.
     fn sentences(&self, labels: &[String]) -> Vec<String> {
         let Self { examples, left_out, learned, rows, .. } = *self;
         let of = |number: usize, thing: &str| counted(number as u64, thing);
@@ -386,7 +381,7 @@ impl PackingStatistics {
         std::iter::once(first).chain(self.lost(!labels.is_empty())).collect()
     }
 
-    /// What is cut and left out, a sentence each, of texts with labels or of conversations.
+    /// Notes on cut and left-out examples, one sentence each.
     fn lost(&self, labelled: bool) -> Vec<String> {
         let Self { cut, cut_tokens, left_out, .. } = *self;
         let of = |number: usize, thing: &str| counted(number as u64, thing);

@@ -1,24 +1,24 @@
-//! Examples into rows of a model's batch.
+//! Packing of examples into a batch's rows.
 
 use std::collections::BTreeSet;
 
-/// Rows, each of some whole examples, by their numbers.
+/// Rows of whole examples, by example number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
     examples: Vec<u32>,
-    /// Where each row ends in `examples`.
+    /// End of each row in `examples`.
     ends: Vec<u32>,
 }
 
 impl Rows {
-    /// Best-fit decreasing (Johnson 1973; Ding et al. 2024, "Fewer truncations improve language modeling"): the longest examples first, each
-    /// into the row with the least room that it fits. `lengths` are (example, positions), none longer than `capacity`. Rows stand in the
-    /// order in which they were begun, and so does what is in them.
+    /// Packs by best-fit decreasing (Johnson 1973; Ding et al. 2024, "Fewer truncations improve language modeling"):
+    /// longest examples first, each into the fullest row it fits. `lengths` holds (example, positions), none longer
+    /// than `capacity`. Rows and their examples are in order of insertion.
     pub fn packed(lengths: &[(u32, usize)], capacity: usize) -> Self {
         let mut order: Vec<(u32, usize)> = lengths.to_vec();
         order.sort_by_key(|(example, length)| (std::cmp::Reverse(*length), *example));
         let mut rows: Vec<Vec<u32>> = Vec::new();
-        // Rows by the room that is left in them.
+        // Rows sorted by remaining room.
         let mut room: BTreeSet<(usize, usize)> = BTreeSet::new();
         for (example, length) in order {
             let fit = room.range((length, 0)..).next().copied();
@@ -40,7 +40,7 @@ impl Rows {
         Self::of(rows)
     }
 
-    /// A row for each example.
+    /// One row per example.
     pub fn padded(lengths: &[(u32, usize)]) -> Self {
         Self::of(lengths.iter().map(|(example, _)| vec![*example]).collect())
     }
@@ -54,12 +54,11 @@ impl Rows {
         all
     }
 
-    /// How many there are.
     pub fn count(&self) -> usize {
         self.ends.len()
     }
 
-    /// The examples of a row.
+    /// The examples of row `at`.
     pub fn row(&self, at: usize) -> &[u32] {
         let from = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.examples[from as usize..self.ends[at] as usize]

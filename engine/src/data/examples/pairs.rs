@@ -1,8 +1,8 @@
-//! Batches of preferences: pairs of answers to one prompt, a row each, the better one first.
+//! Batches of preferences: pairs of answers to one prompt, one answer per row, the better one first.
 //!
-//! A store holds the two answers of a pair one after the other. A pair is drawn whole, so a batch has an even number of rows; which pairs
-//! a step has is a permutation that is another in every epoch, as for other examples. Where answers are scored, all tokens of each are
-//! read, and the target of the last one marks where.
+//! A store holds the two answers of a pair next to each other. Pairs are drawn whole, so a batch has an even number of
+//! rows; their order is a new permutation each epoch. Scored answers are read to their last token, whose target marks
+//! the position of the score.
 
 use super::{BatchSettings, EVALUATION, TRAINING, of_held_out, permuted};
 use crate::data::batch::Batch;
@@ -12,18 +12,15 @@ use crate::protocol::quantity::counted;
 use crate::protocol::random::nth;
 use std::sync::Arc;
 
-/// What the weights that a run begins with make of its pairs: log-probabilities of answers, (better, worse), in the order of
+/// Log-probabilities of the pairs' answers under the initial weights: (better, worse), in the order of
 /// [`PairBatches::full`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reference {
-    /// Of the training split.
     pub train: Vec<f32>,
-    /// Of the validation split.
     pub validation: Vec<f32>,
 }
 
 impl Reference {
-    /// Of a split.
     pub fn of(&self, split: Split) -> &[f32] {
         match split {
             Split::Train => &self.train,
@@ -31,7 +28,6 @@ impl Reference {
         }
     }
 
-    /// Of a split, to be added to.
     pub fn of_mut(&mut self, split: Split) -> &mut Vec<f32> {
         match split {
             Split::Train => &mut self.train,
@@ -40,38 +36,35 @@ impl Reference {
     }
 }
 
-/// Draws batches of pairs from a store.
 #[derive(Clone, Debug)]
 pub struct PairBatches<'a> {
     store: &'a TokenStore,
     settings: BatchSettings,
-    /// Numbers of the pairs of training and validation from which something is learned.
+    /// Pairs with something to learn, by number, for training and validation.
     pairs: [Arc<[u32]>; 2],
     reference: Arc<Reference>,
-    /// Of training's and of validation's.
+    /// For training and validation.
     about: [PairStatistics; 2],
 }
 
-/// What becomes of a split's pairs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PairStatistics {
-    /// All pairs.
     pub pairs: usize,
-    /// Those with an answer that is longer than a row, whose end is cut.
+    /// Pairs with an answer longer than a row, whose end is cut.
     pub cut: usize,
-    /// Tokens of answers that are cut off.
+    /// Answer tokens that were cut off.
     pub cut_tokens: usize,
-    /// Those of which an answer has nothing left within a row, or both are the same there; they are left out.
+    /// Pairs left out because, within a row, an answer is empty or both are equal.
     pub left_out: usize,
-    /// Tokens of answers in an epoch.
+    /// Answer tokens per epoch.
     pub learned: u64,
 }
 
 impl<'a> PairBatches<'a> {
-    /// Looks through both splits' pairs.
+    /// Selects the usable pairs of both splits.
     ///
     /// # Errors
-    /// A split has no pair whose answers differ within a row; a shard cannot be read.
+    /// A split has no pair whose answers differ within a row, or a shard cannot be read.
     pub fn new(store: &'a TokenStore, settings: BatchSettings) -> Result<Self> {
         let mut about = [PairStatistics::default(); 2];
         let [of_train, of_validation] = &mut about;
@@ -81,7 +74,6 @@ impl<'a> PairBatches<'a> {
         Ok(Self { store, settings, pairs, reference: Arc::default(), about })
     }
 
-    /// What becomes of a split's pairs.
     pub fn about(&self, split: Split) -> PairStatistics {
         let [train, validation] = self.about;
         match split {
@@ -90,29 +82,29 @@ impl<'a> PairBatches<'a> {
         }
     }
 
-    /// What a person should know of them, a sentence each.
+    /// Notes for the user, one sentence each.
     pub fn sentences(&self) -> Vec<String> {
         let [train, validation] = self.about;
         let lost = validation.lost(self.settings).into_iter().map(of_held_out);
         train.sentences(self.settings).into_iter().chain(lost).collect()
     }
 
-    /// Pairs of a split from which something is learned.
+    /// Number of usable pairs of a split.
     pub fn count(&self, split: Split) -> usize {
         self.of(split).len()
     }
 
-    /// Everything that decided the pairs, as text; the same text means the same pairs.
+    /// The store's recipe; an equal recipe means equal pairs.
     pub fn recipe(&self) -> &str {
         self.store.index().map_or("", |index| &index.recipe)
     }
 
-    /// Has batches say what the reference makes of their answers; without one they say 0.
+    /// Sets the reference log-probabilities for batches; they default to 0.
     pub fn set_reference(&mut self, reference: Reference) {
         self.reference = Arc::new(reference);
     }
 
-    /// The batch of a step's micro-batch.
+    /// Returns a training batch.
     ///
     /// # Errors
     /// A shard cannot be read.
@@ -127,10 +119,10 @@ impl<'a> PairBatches<'a> {
         self.batch(Split::Train, drawn)
     }
 
-    /// The evaluation batch of that index: every evaluation of a run uses the same ones, and no pair twice.
+    /// Returns an evaluation batch. All evaluations of a run use the same batches, and no pair occurs twice.
     ///
     /// # Errors
-    /// As [`PairBatches::train`].
+    /// Those of [`PairBatches::train`].
     pub fn evaluation(&self, split: Split, index: u64) -> Result<Batch> {
         let (count, pairs) = (self.count(split) as u64, self.pairs_of_batch());
         let key = nth(self.settings.seed, EVALUATION, split as u64);
@@ -139,27 +131,27 @@ impl<'a> PairBatches<'a> {
         self.batch(split, drawn)
     }
 
-    /// Evaluation batches that hold a pair.
+    /// Number of non-empty evaluation batches.
     pub fn evaluations(&self, split: Split) -> u64 {
         (self.count(split) as u64).div_ceil(self.pairs_of_batch())
     }
 
-    /// Batches that together hold every pair of a split once, in their order. Rows that fill up the last one have no target that counts.
+    /// Batches that contain every pair of a split once, in order. Padding rows in the last batch have no counted target.
     pub fn full(&self, split: Split) -> impl Iterator<Item = Result<Batch>> + use<'a> {
         let (batches, pairs) = (self.clone(), self.pairs_of_batch() as usize);
         (0..self.count(split).div_ceil(pairs)).map(move |index| batches.part(split, index * pairs))
     }
 
-    /// A batch of pairs in their order, from one on.
+    /// Returns a batch of consecutive pairs starting at `from`.
     ///
     /// # Errors
-    /// As [`PairBatches::train`].
+    /// Those of [`PairBatches::train`].
     pub fn part(&self, split: Split, from: usize) -> Result<Batch> {
         let (count, pairs) = (self.count(split), self.pairs_of_batch() as usize);
         self.batch(split, (from..from + pairs).map(|pair| (pair < count).then_some(pair)))
     }
 
-    /// Whether an answer that is judged is a good one: so its first token is marked, which nothing learns.
+    /// Whether a judged answer is good: then its first token, which is never learned, is marked.
     fn is_good(&self, split: Split, pair: u32) -> bool {
         let examples = self.store.examples(split);
         examples.is_some_and(|examples| {
@@ -180,7 +172,7 @@ impl<'a> PairBatches<'a> {
         }
     }
 
-    /// Pairs by their place among those that are kept.
+    /// Builds a batch of pairs given by index among the usable ones.
     fn batch(&self, split: Split, drawn: impl Iterator<Item = Option<usize>>) -> Result<Batch> {
         let BatchSettings { batch: rows, context_length, starts, padding, scored, judged, .. } =
             self.settings;
@@ -214,14 +206,14 @@ impl<'a> PairBatches<'a> {
     }
 }
 
-/// The pairs of a split whose answers both have something left within a row, and not the same.
+/// The pairs of a split whose answers, within a row, are both non-empty and differ.
 fn kept(
     store: &TokenStore,
     split: Split,
     settings: BatchSettings,
     about: &mut PairStatistics,
 ) -> Result<Vec<u32>> {
-    // The last token of an answer is a target alone, unless it is what is scored.
+    // The last token of an answer is only a target, unless answers are scored there.
     let most = settings.context_length + usize::from(!settings.scored);
     let mut kept = Vec::new();
     if let Some(examples) = store.examples(split) {
@@ -240,7 +232,7 @@ fn kept(
                 about.cut += 1;
                 about.cut_tokens += beyond;
             }
-            // Most answers differ in their lengths, which needs no reading.
+            // Most answers differ in length, so reading the tokens is rarely needed.
             let [(better, length), (worse, other)] = answers;
             let alike = settings.judged.is_none()
                 && length == other
@@ -269,7 +261,7 @@ fn kept(
 }
 
 impl PairStatistics {
-    /// What a person should know, a sentence each.
+    /// Notes for the user, one sentence each.
     fn sentences(&self, settings: BatchSettings) -> Vec<String> {
         let BatchSettings { scored, judged, .. } = settings;
         let Self { pairs, left_out, learned, .. } = *self;
@@ -286,7 +278,7 @@ impl PairStatistics {
         std::iter::once(first).chain(self.lost(settings)).collect()
     }
 
-    /// What is cut and left out, a sentence each.
+    /// Notes on cut and left-out pairs, one sentence each.
     fn lost(&self, BatchSettings { judged, .. }: BatchSettings) -> Vec<String> {
         let one = if judged.is_some() { "answer" } else { "pair" };
         let Self { cut, cut_tokens, left_out, .. } = *self;
@@ -330,7 +322,7 @@ mod tests {
         prompt_weight: 0.0,
     };
 
-    /// Answers of one token and two, behind a prompt of two.
+    /// Answers of one and two tokens after a prompt of two.
     fn answers(pair: u32) -> [(Vec<u32>, Vec<bool>); 2] {
         let prompt = [pair, 500];
         let of = |answer: &[u32]| {
@@ -372,7 +364,7 @@ mod tests {
             });
             pairs.collect::<Vec<u32>>()
         };
-        // Two pairs a batch: five batches are two epochs.
+        // Two pairs per batch: five batches are two epochs.
         let (first, again) = (epoch(0), epoch(0));
         assert_eq!(first, again);
         for epoch in first.chunks(5) {
@@ -381,7 +373,7 @@ mod tests {
             assert_eq!(sorted, [0, 1, 2, 3, 4]);
         }
         assert_ne!(first[..5], first[5..]);
-        // The validation split has one pair, and a row that fills up counts nowhere.
+        // The validation split has one pair; padding rows do not count.
         let batch = batches.full(Split::Validation).next().unwrap().unwrap();
         assert_eq!((batch.tokens.len(), batch.counted()), (24, 3));
         assert_eq!(batch.scores.unwrap(), [50.0, 51.0, 0.0, 0.0]);
@@ -393,7 +385,7 @@ mod tests {
     fn judged_answers_say_whether_they_are_good_and_what_that_weighs() {
         let folder = tempfile::tempdir().unwrap();
         let mut all: Vec<_> = (0..2).flat_map(answers).collect();
-        // The first token of the second answer is marked: a good one.
+        // The mark makes the second answer a good one.
         all[2].1[0] = true;
         let all: Vec<(&[u32], &[bool])> =
             all.iter().map(|(tokens, learned)| (&tokens[..], &learned[..])).collect();
@@ -428,10 +420,10 @@ mod tests {
         assert_eq!(batch.targets[12..], [i, i, i, i, i, 0, i, i, i, i, i, 0]);
         assert_eq!((batch.counted(), batch.starts.unwrap()[..6].to_vec()), (4, vec![0, 0, 0, 3, 3, 3]));
         assert!(batches.sentences()[0].contains("each scored at its last token"));
-        // Where they begin to differ behind a row, there is nothing to tell them apart by.
+        // Answers that first differ beyond the row are indistinguishable.
         let short = BatchSettings { context_length: 5, ..settings };
         assert_eq!(PairBatches::new(&store, short).unwrap().about(Split::Train).left_out, 1);
-        // A row learned token by token has one token more, its target.
+        // A row learned token by token fits one more token, the last target.
         let learned = PairBatches::new(&store, BatchSettings { scored: false, ..short }).unwrap();
         assert_eq!(learned.about(Split::Train).left_out, 0);
     }
@@ -457,7 +449,7 @@ mod tests {
         let said = batches.sentences().join("; ");
         assert!(said.contains("2 pairs of answers") && said.contains("2 pairs left out"), "{said}");
         assert!(!said.contains("held out"), "{said}");
-        // What is held out is told as well.
+        // Losses of the held-out split are reported too.
         let folder = tempfile::tempdir().unwrap();
         let store = super::super::tests::store(folder.path(), &cut, &[lost, cut].concat());
         let said = PairBatches::new(&store, SETTINGS).unwrap().sentences().join("; ");

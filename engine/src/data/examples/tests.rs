@@ -2,7 +2,7 @@ use super::*;
 use crate::data::store::{Index, SplitRecord, Writer};
 use std::path::Path;
 
-/// A store of examples: (tokens, those that are learned).
+/// A store of examples given as (tokens, learned mask).
 pub(crate) fn store(
     folder: &Path,
     train: &[(&[u32], &[bool])],
@@ -18,7 +18,6 @@ pub(crate) fn store(
     TokenStore::open(folder).unwrap()
 }
 
-/// An index of nothing yet.
 pub(crate) fn index() -> Index {
     Index {
         format: 0,
@@ -76,7 +75,7 @@ fn a_row_holds_whole_examples_that_do_not_see_each_other() {
     assert_eq!(tokens[..8], [5, 6, 7, 8, 1, 2, 3, 99]);
     assert_eq!(targets[..8], [6, ignored, ignored, 9, ignored, 3, 4, ignored]);
     assert_eq!(starts.unwrap()[..8], [0, 0, 0, 0, 4, 4, 4, 7]);
-    // The second row is of the next epoch.
+    // The second row belongs to the next epoch.
     assert_eq!(tokens[8..], tokens[..8]);
 
     let padded =
@@ -85,7 +84,7 @@ fn a_row_holds_whole_examples_that_do_not_see_each_other() {
     let batch = padded.full(Split::Train).next().unwrap().unwrap();
     assert_eq!(batch.tokens, [1, 2, 3, 99, 99, 99, 99, 99, 5, 6, 7, 8, 99, 99, 99, 99]);
     assert_eq!((batch.counted(), batch.starts), (4, None));
-    // A row that fills up the last batch counts nowhere.
+    // Padding rows of the last batch do not count.
     let last = padded.full(Split::Validation).next().unwrap().unwrap();
     assert_eq!((last.tokens.len(), last.counted()), (16, 2));
 }
@@ -107,7 +106,7 @@ fn examples_longer_than_a_row_are_cut_and_those_without_answers_left_out() {
     let said = batches.sentences(&[]).join("; ");
     assert!(said.contains("2 conversations longer") && said.contains("1 conversation left out"), "{said}");
     assert!(!said.contains("held out"), "{said}");
-    // What is held out is told as well.
+    // Losses of the held-out split are reported too.
     let other = tempfile::tempdir().unwrap();
     let store = self::store(other.path(), &[fits], &[(&tokens, &late), (&tokens, &both), fits]);
     let said = ExampleBatches::new(&store, SETTINGS).unwrap().sentences(&[]).join("; ");
@@ -178,7 +177,7 @@ fn every_epoch_has_every_row_once_in_an_order_of_its_own() {
         examples.iter().map(|tokens| (&tokens[..], &[LEARNED; 8][..])).collect();
     let store = store(folder.path(), &all, &all[..1]);
     let batches = ExampleBatches::new(&store, BatchSettings { accumulate: 2, ..SETTINGS }).unwrap();
-    // Two rows a micro-batch, two micro-batches a step: an epoch is two and a half steps.
+    // Two rows per micro-batch, two micro-batches per step: an epoch is 2.5 steps.
     let drawn = |epoch: u64| {
         let micro_batches = epoch * 5..(epoch + 1) * 5;
         let mut first: Vec<u32> = micro_batches

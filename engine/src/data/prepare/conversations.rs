@@ -1,4 +1,5 @@
-//! Conversations, as a chat template writes them, into a token store of examples. Of a preference there are two, the better answer first.
+//! Encodes conversations, written by a chat template, into a token store of examples. A preference becomes two, the
+//! better answer first.
 
 use super::corpus::Corpus;
 use super::lost::{self, Lost};
@@ -13,16 +14,16 @@ use glasshouse_protocol::config::Objective;
 use glasshouse_protocol::{ChatExample, DataConfig};
 use std::path::Path;
 
-/// Bytes of a prompt that leaves room for an answer in most contexts.
+/// Prompt length in bytes that leaves room for an answer in most contexts.
 const SHORT_PROMPT: usize = 200;
 
-/// Reads the conversations of a corpus line by line and writes their tokens, with which of them are learned, to a `folder`, whose index
-/// records the `recipe`. Where the loss `judges` answers, each is an example with another example's answer to its prompt behind it. Lines that
-/// are none are noted among the problems and left out, and those of whose answers the vocabulary has nothing. [`RowSplitter`] says which are held
-/// out, unless files are.
+/// Reads the conversations of a corpus line by line, and writes their tokens and learned masks to `folder`, whose index
+/// records `recipe`. If the loss `judges` single answers, each example is followed by its prompt with another example's
+/// answer. Invalid lines, and conversations whose answers consist only of unknown characters, are recorded as problems
+/// and left out. [`RowSplitter`] selects the held-out rows unless held-out files are given.
 ///
 /// # Errors
-/// A source that is no JSON Lines, no conversation at all, or none for one of the splits.
+/// A source is not JSON Lines, there are no conversations, or a split has none.
 pub(super) async fn encode(
     corpus: &Corpus,
     (config, objective, judges): (&DataConfig, Objective, bool),
@@ -61,12 +62,12 @@ pub(super) async fn encode(
                 renderer.example(row, objective).and_then(|example| suits(example, objective, judges));
             let example = example.map(|mut example| {
                 problems.unread(std::mem::take(&mut example.unread));
-                // A text that no template wrote has them on purpose.
+                // A raw text contains its special tokens on purpose.
                 let spelled = if example.raw { None } else { lost::spelled(special.as_ref(), row) };
                 Some((place, spelled, example))
             });
             example.or_else(|reason| {
-                // In a browser its module may be gone, with which every line that follows would be left out.
+                // In a browser the template's module may be gone, which would fail every further line.
                 renderer.still_there().map_err(|gone| format!("cannot be written: {gone}"))?;
                 problems.note(&source.path, &format!("{place}: {reason}"));
                 Ok(None)
@@ -114,14 +115,14 @@ pub(super) async fn encode(
     Ok(())
 }
 
-/// What is wrong with a template that writes no conversation, whatever a file holds.
+/// The error, if any, of a template that cannot write even a plain conversation.
 pub(super) fn template_fault(renderer: &ChatRenderer) -> Option<Error> {
     const PLAIN: &str =
         r#"{"messages":[{"role":"user","content":"Hello"},{"role":"assistant","content":"Hello"}]}"#;
     renderer.example(PLAIN, Objective::Chat).err().map(|reason| template_fails(&reason))
 }
 
-/// What examples are missing, of so many that train and are held out.
+/// Describes the missing examples, given the number of training and held-out ones.
 pub(super) fn missing(
     [train, held_out]: [u64; 2],
     objective: Objective,
@@ -147,7 +148,7 @@ pub(super) fn missing(
     })
 }
 
-/// What an objective learns from.
+/// The kind of row an objective learns from.
 fn noun(objective: Objective) -> &'static str {
     match objective {
         Objective::Preference => "preference",
@@ -157,7 +158,7 @@ fn noun(objective: Objective) -> &'static str {
     }
 }
 
-/// Refuses a row that the objective does not learn, or its loss, where that `judges` single answers.
+/// Rejects a row unsuited to the objective, or to its loss if that `judges` single answers.
 fn suits(example: ChatExample, objective: Objective, judges: bool) -> Result<ChatExample, String> {
     match (objective, &example.rejected) {
         (Objective::Preference, None) if judges && example.label.is_none() => Err(
@@ -185,44 +186,43 @@ fn answers(example: &ChatExample) -> impl Iterator<Item = &ChatExample> {
     std::iter::once(example).chain(example.rejected.as_deref())
 }
 
-/// A conversation that waits for being encoded with others.
+/// A conversation waiting to be encoded.
 struct WaitingRow<'a> {
-    /// Where it goes, if a file says so.
+    /// Given by its file, if any.
     split: Option<Split>,
     place: RowLocation,
     path: &'a Path,
     example: ChatExample,
 }
 
-/// Conversations on their way into a store.
+/// Encodes conversations in batches and writes them to a store.
 struct ConversationQueue<'a> {
     files: &'a TokenizerFiles,
     splitter: RowSplitter<(ChatExample, Vec<Marked>)>,
     writer: Writer,
     waiting: Vec<WaitingRow<'a>>,
-    /// Those of whose answers the vocabulary has nothing.
+    /// Rows whose answers consist only of unknown characters.
     emptied: Vec<(&'a Path, RowLocation)>,
     lost: Lost,
     characters: u64,
-    /// What the first that is held out asks.
+    /// The prompt for samples, from a held-out conversation.
     prompt: Option<String>,
-    /// All are texts that no template wrote.
+    /// Whether all rows are raw texts.
     plain: bool,
-    /// Rows so far.
     rows: u64,
-    /// Where answers are judged, those of training and validation: the first ones of rows, and the rejected ones of pairs. So two answers of
-    /// a row are never next to each other.
+    /// If answers are judged: for training and for validation, one chain of the rows' first answers and one of the
+    /// pairs' rejected ones, so that two answers of one row are never adjacent.
     judged: Option<[[Judged; 2]; 2]>,
 }
 
-/// Answers that are judged, each with the number of its row: the first one, and the last, which waits for the next row's answer.
+/// A chain of judged answers with their row numbers: its first answer, and its last, which waits for the next row's answer.
 #[derive(Default)]
 struct Judged {
     first: Option<(u64, Marked)>,
     last: Option<(u64, Marked)>,
 }
 
-/// Tokens, and which are learned. The first token is never learned: its mark says whether the answer is a good one.
+/// Tokens, and which are learned. The first token is never learned; its mark tells whether the answer is good.
 #[derive(Clone)]
 struct Marked {
     tokens: Vec<u32>,
@@ -231,12 +231,12 @@ struct Marked {
 }
 
 impl Marked {
-    /// Where the answer begins.
+    /// Position of the answer's first token.
     fn answer(&self) -> usize {
         self.learned.iter().skip(1).position(|learned| *learned).map_or(self.tokens.len(), |at| at + 1)
     }
 
-    /// Its prompt with the answer of another.
+    /// This prompt with the other's answer.
     fn with_answer_of(&self, other: &Self) -> Self {
         let (own, theirs) = (self.answer(), other.answer());
         Self {
@@ -248,7 +248,7 @@ impl Marked {
 }
 
 impl ConversationQueue<'_> {
-    /// Keeps what an example asks for samples: the first prompt that is short, or the shortest.
+    /// Keeps a prompt for samples: the first short one, or the shortest.
     fn ask(&mut self, example: &ChatExample) {
         let shorter = |asked: &&String| match &self.prompt {
             Some(kept) => kept.len() > SHORT_PROMPT && asked.len() < kept.len(),
@@ -259,7 +259,7 @@ impl ConversationQueue<'_> {
         }
     }
 
-    /// Encodes what waits, and writes what it is known of where it goes.
+    /// Encodes the waiting rows, and writes those whose split is known.
     fn flush(&mut self) -> Result<()> {
         let rows = std::mem::take(&mut self.waiting);
         let all = rows.iter().flat_map(|row| answers(&row.example));
@@ -311,7 +311,7 @@ impl ConversationQueue<'_> {
         let mut tokens = encoded.tokens;
         let tokenizer = &self.files.tokenizer;
         if example.raw {
-            // Templates write themselves what a text begins and ends with.
+            // Templates write the tokens at the start and end of a text themselves; raw texts need them added.
             tokens.splice(0..0, tokenizer.begins().iter().copied());
             learned.splice(0..0, tokenizer.begins().iter().map(|_| false));
             tokens.extend(tokenizer.end_of_text());
@@ -324,8 +324,8 @@ impl ConversationQueue<'_> {
         self.writer.append_example(split, &example.tokens, &example.learned, example.bytes)
     }
 
-    /// Writes the answer before this one with this one's answer to its prompt, as TRL pairs them: in the order of the rows. `number` is the
-    /// answer's within its row.
+    /// Writes the previous answer together with this answer to its prompt, in row order, as TRL pairs them. `number` is
+    /// the answer's index within its row.
     fn judge(&mut self, (split, number): (Split, usize), good: bool, mut marked: Marked) -> Result<()> {
         marked.learned.iter_mut().take(1).for_each(|mark| *mark = good);
         let row = self.rows;
@@ -343,8 +343,8 @@ impl ConversationQueue<'_> {
         self.append(split, &own.with_answer_of(next))
     }
 
-    /// Writes the last answers, each with the first one's. An answer that is the only one of its kind takes that of any other row; without
-    /// another row there is nothing to hold out, which is refused elsewhere.
+    /// Writes the last answers, paired with their chain's first ones. An answer alone in its chain takes one of any
+    /// other row; without another row nothing could be held out, which is rejected elsewhere.
     fn end_judged(&mut self) -> Result<()> {
         let Some([train, held_out]) = self.judged.as_mut().map(std::mem::take) else { return Ok(()) };
         for (split, chains, others) in

@@ -1,4 +1,4 @@
-//! The files or the embedded stories that a run learns from.
+//! A run's source text: files or the embedded stories.
 
 use super::CORPUS_SEED;
 use crate::data::read::{self, Problems, SourceFile, TextPiece};
@@ -8,17 +8,15 @@ use crate::error::Result;
 use glasshouse_protocol::{DataConfig, TokenizerConfig};
 use std::collections::BTreeMap;
 
-/// Where the documents come from.
 pub(super) struct Corpus {
     text: Origin,
-    /// Files that are held out.
     held_out: Vec<SourceFile>,
 }
 
 enum Origin {
     Files {
         sources: Vec<SourceFile>,
-        /// Share of training windows by source; empty where windows begin anywhere.
+        /// Share of training windows by source; empty if windows start anywhere.
         mixture: BTreeMap<String, f64>,
     },
     Stories(u64),
@@ -39,7 +37,7 @@ impl Corpus {
         Ok(Self { text, held_out })
     }
 
-    /// Files of rows, each with the split that its rows are given; none where the text is not in files.
+    /// The row files, each with the split it determines, if any; `None` if the text is not in files.
     pub(super) fn rows(&self) -> Option<impl Iterator<Item = (&SourceFile, Option<Split>)>> {
         let Origin::Files { sources, .. } = &self.text else { return None };
         let own = (!self.held_out.is_empty()).then_some(Split::Train);
@@ -47,12 +45,11 @@ impl Corpus {
         Some(sources.iter().map(move |source| (source, own)).chain(held_out))
     }
 
-    /// Whether files of their own are held out.
     pub(super) fn has_held_out(&self) -> bool {
         !self.held_out.is_empty()
     }
 
-    /// What problems of all of it are told of: the file, where there is one.
+    /// The name under which problems of the whole text are reported: the file's, if there is only one.
     pub(super) fn name(&self) -> String {
         match (&self.text, &self.held_out[..]) {
             (Origin::Files { sources, .. }, []) if sources.len() == 1 => {
@@ -71,12 +68,12 @@ impl Corpus {
         }
     }
 
-    /// All of it, held-out files last.
+    /// All pieces, held-out files last.
     pub(super) fn pieces(&self, problems: &Problems) -> Box<dyn Iterator<Item = Result<TextPiece>> + Send> {
         Box::new(self.training_pieces(problems).chain(self.held_out_pieces(problems)))
     }
 
-    /// What is in held-out files, whatever split a cleaning gave it.
+    /// Pieces of held-out files, regardless of the split in a cleaned folder.
     pub(super) fn held_out_pieces(
         &self,
         problems: &Problems,
@@ -90,7 +87,7 @@ impl Corpus {
         }))
     }
 
-    /// What is not in held-out files.
+    /// Pieces of all other text.
     pub(super) fn training_pieces(
         &self,
         problems: &Problems,
@@ -123,7 +120,7 @@ impl Corpus {
         self.records().iter().map(|record| record.bytes).sum()
     }
 
-    /// Everything that decides the tokens. A file counts as unchanged while its length and time of change are.
+    /// Everything that determines the tokens. A file counts as unchanged if its size and modification time are.
     pub(super) fn recipe(&self, data: &DataConfig, tokenizer: &TokenizerConfig) -> String {
         let of_file = |source: &SourceFile| {
             let path = std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());

@@ -1,5 +1,5 @@
-//! Texts with labels into a token store of examples, each a text's tokens and, behind them, the number of its label: the target of its
-//! last token, so that batches and losses are those of any other examples.
+//! Encodes labelled texts into a token store of examples: a text's tokens, followed by its label's number as the target
+//! of the last token. Batches and losses then work as for other examples.
 
 use super::conversations::missing;
 use super::corpus::Corpus;
@@ -15,15 +15,15 @@ use glasshouse_protocol::{DataConfig, Objective};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Most labels: more are more likely another column.
+/// Maximum number of labels; more suggest the wrong column.
 const MAX_LABELS: usize = 1000;
 
-/// Reads the texts of a corpus twice, row by row: for the labels, which are numbered in the order of their letters, and for the tokens,
-/// which go to a `folder`, whose index records the `recipe`. Rows that are none are noted among the problems and left out. Which are held out
-/// [`RowSplitter`] says, unless files are.
+/// Reads the texts of a corpus row by row, twice: first the labels, numbered alphabetically, then the tokens, written
+/// to `folder`, whose index records `recipe`. Invalid rows are recorded as problems and left out. [`RowSplitter`]
+/// selects the held-out rows unless held-out files are given.
 ///
 /// # Errors
-/// A source that is neither JSON Lines nor a table, fewer than two labels, too many of them, or no text for one of the splits.
+/// A source is neither JSON Lines nor a table, there are fewer than two labels or too many, or a split has no text.
 pub(super) async fn encode(
     corpus: &Corpus,
     config: &DataConfig,
@@ -58,7 +58,7 @@ pub(super) async fn encode(
     for (source, split) in sources {
         for row in labelled_texts(source)? {
             turns.give().await;
-            // What is wrong with others was noted before.
+            // Problems were already recorded in the first pass.
             let Ok(row) = row? else { continue };
             if waiting >= ENCODE_BYTES {
                 waiting = 0;
@@ -95,7 +95,7 @@ pub(super) async fn encode(
     Ok(())
 }
 
-/// A text's tokens, as a model that classifies texts reads them.
+/// Tokenizes a text as a text classifier reads it.
 ///
 /// # Errors
 /// The tokenizer fails.
@@ -103,7 +103,7 @@ pub fn text_tokens(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
     Ok(begun(tokenizer, tokenizer.encode(text)?))
 }
 
-/// A text's tokens, as a reward model reads one that no template wrote: with what ends it, whose score is the text's.
+/// Tokenizes raw text for a reward model, with the end-of-text token, which carries the score.
 ///
 /// # Errors
 /// The tokenizer fails.
@@ -115,7 +115,7 @@ pub fn scored_tokens(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>> {
     Ok(tokens)
 }
 
-/// Tokens behind those that every text begins with.
+/// Prepends the tokens that every text begins with.
 fn begun(tokenizer: &Tokenizer, mut tokens: Vec<u32>) -> Vec<u32> {
     if !tokens.is_empty() {
         tokens.splice(0..0, tokenizer.begins().iter().copied());
@@ -123,7 +123,6 @@ fn begun(tokenizer: &Tokenizer, mut tokens: Vec<u32>) -> Vec<u32> {
     tokens
 }
 
-/// All labels, in the order of their letters.
 async fn labels(
     sources: &[(&SourceFile, Option<Split>)],
     problems: &Problems,
@@ -161,25 +160,25 @@ async fn labels(
     Err(Error::Refused(format!("the given data holds {has}, and at least two labels are needed{wrong}")))
 }
 
-/// Tokens with the label's number behind them, and the text.
+/// Tokens followed by the label's number, and the text.
 type Labelled = (Vec<u32>, String);
 
-/// Texts on their way into a store.
+/// Encodes labelled texts in batches and writes them to a store.
 struct LabelQueue<'a> {
     tokenizer: &'a Tokenizer,
     labels: &'a [String],
     splitter: RowSplitter<Labelled>,
     writer: Writer,
-    /// Each with its file, and where it goes, if the file says so.
+    /// Each with its file, and its split if given by the file.
     waiting: Vec<(&'a SourceFile, Option<Split>, LabelledText)>,
-    /// Texts of which no token is left.
+    /// Texts without any known token.
     emptied: Vec<(&'a Path, RowLocation)>,
     lost: Lost,
     characters: u64,
 }
 
 impl LabelQueue<'_> {
-    /// Encodes what waits, and writes what it is known of where it goes.
+    /// Encodes the waiting rows, and writes those whose split is known.
     fn flush(&mut self) -> Result<()> {
         let rows = std::mem::take(&mut self.waiting);
         let texts: Vec<&str> = rows.iter().map(|(_, _, row)| row.text.as_str()).collect();

@@ -1,4 +1,4 @@
-//! Characters of a text that its tokens do not stand for: a vocabulary of characters drops those that it lacks.
+//! Characters lost in tokenization: a character vocabulary drops unknown ones.
 
 use crate::data::read::Problems;
 use crate::data::store::Split;
@@ -11,24 +11,24 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
-/// Characters that are named, the most frequent ones.
+/// Number of lost characters listed, most frequent first.
 const NAMED: usize = 12;
 
-/// What was lost of all rows, or of a text.
+/// Losses over all rows, or over a text.
 #[derive(Debug, Default)]
 pub(super) struct Lost {
-    /// How often each character was.
+    /// Number of losses per character.
     characters: BTreeMap<char, u64>,
-    /// Rows that lost some, of the training and the validation split.
+    /// Rows with losses, in the training and the validation split.
     rows: [u64; 2],
-    /// Visible characters that were kept.
+    /// Visible characters kept.
     kept: u64,
-    /// Rows that spell special tokens, and the first token.
+    /// Number of rows that spell special tokens, and the first such token.
     spelled: (u64, String),
 }
 
 impl Lost {
-    /// Notes a row, or a piece of a text, with the characters of it that were lost.
+    /// Records a row, or a piece of text, with its lost characters.
     pub(super) fn note(&mut self, split: Split, text: &str, lost: impl Iterator<Item = char>) {
         let visible = |character: &char| !character.is_whitespace();
         let mut count = 0;
@@ -40,7 +40,7 @@ impl Lost {
         self.kept += (text.chars().filter(visible).count() as u64).saturating_sub(count);
     }
 
-    /// Notes a row whose own words spell a special token.
+    /// Records a row whose own text spells a special token.
     pub(super) fn note_spelled(&mut self, token: Option<String>) {
         if let Some(token) = token {
             if self.spelled.0 == 0 {
@@ -50,10 +50,10 @@ impl Lost {
         }
     }
 
-    /// Notes what was lost among the problems of a file, or of what is called so; `of` is what it holds.
+    /// Reports the losses as problems of the file, or of the text called `name`; `of` is the unit it holds.
     ///
     /// # Errors
-    /// Nothing that could be read is left.
+    /// No readable text is left.
     pub(super) fn tell(&self, problems: &Problems, name: &str, of: &str) -> Result<()> {
         let (spelled, first) = &self.spelled;
         if *spelled > 0 {
@@ -96,9 +96,9 @@ impl Lost {
     }
 }
 
-/// The first special token that a row of JSON spells.
+/// The first special token spelled in a row of JSON.
 pub(super) fn spelled(special: Option<&Regex>, row: &str) -> Option<String> {
-    // Some programs write < and > as escapes.
+    // Some programs escape < and >.
     let escapes = [("\\u003c", "<"), ("\\u003C", "<"), ("\\u003e", ">"), ("\\u003E", ">")];
     let plain = match row.contains("\\u003") {
         true => escapes.iter().fold(row.to_owned(), |row, (escape, plain)| row.replace(escape, plain)).into(),
@@ -107,12 +107,11 @@ pub(super) fn spelled(special: Option<&Regex>, row: &str) -> Option<String> {
     found(special?, &plain)
 }
 
-/// The first special token that a text spells.
 pub(super) fn found(special: &Regex, text: &str) -> Option<String> {
     special.find(text).map(|found| found.as_str().to_owned())
 }
 
-/// Whether nothing is left of an answer that is to be learned but special tokens, though it has text.
+/// Whether an answer with text has only special tokens left to learn.
 pub(super) fn is_emptied(
     tokenizer: &Tokenizer,
     encoded: &EncodedText,

@@ -1,5 +1,5 @@
-//! Prompts, as a chat template writes them up to where the assistant is to answer, into a token store of examples, each with what is known
-//! of right answers.
+//! Encodes prompts, written by a chat template up to the assistant's turn, into a token store of examples, each with
+//! data on correct answers.
 
 use super::conversations::{missing, template_fault};
 use super::corpus::Corpus;
@@ -16,12 +16,12 @@ use glasshouse_protocol::{ChatMessage, DataConfig, Objective};
 use serde_json::Value;
 use std::path::Path;
 
-/// Reads the prompts of a corpus line by line and writes their tokens to a `folder`, whose index records the `recipe`. Lines that are none,
-/// or that the rule cannot judge, are noted among the problems and left out, and those of which the vocabulary has nothing. Which are held out
-/// [`RowSplitter`] says, unless files are.
+/// Reads the prompts of a corpus line by line and writes their tokens to `folder`, whose index records `recipe`.
+/// Invalid lines, lines that the rule cannot judge, and prompts of only unknown characters are recorded as problems and
+/// left out. [`RowSplitter`] selects the held-out rows unless held-out files are given.
 ///
 /// # Errors
-/// A source that is no JSON Lines, no prompt at all, or none for one of the splits.
+/// A source is not JSON Lines, there are no prompts, or a split has none.
 #[allow(clippy::too_many_arguments, reason = "as its siblings, and the rule that judges")]
 pub(super) async fn encode(
     corpus: &Corpus,
@@ -107,10 +107,10 @@ pub(super) async fn encode(
     Ok(())
 }
 
-/// Fields that are read, or are a generated task's own notes.
+/// Fields that are read, or that hold metadata of generated tasks.
 const FIELDS: [&str; 7] = ["prompt", "check", "answer", "id", "kind", "level", "template"];
 
-/// The messages of a line, what is known of right answers, and the names of fields that are not read; or what is wrong with it.
+/// Returns a line's messages, the data on correct answers, and the names of unread fields; or the fault.
 fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged, Vec<String>), String> {
     let row: Value = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
     let row = row.as_object().ok_or("expected a JSON object")?;
@@ -134,28 +134,28 @@ fn prompt(line: &str) -> Result<(Vec<ChatMessage>, Judged, Vec<String>), String>
     Ok((messages, Judged { asked, check, answer }, unread))
 }
 
-/// A prompt that waits for being encoded with others: where it goes, if a file says so, its place, its text, and what is known of it.
+/// A prompt waiting to be encoded: its split if given by the file, its location, text and data on correct answers.
 type WaitingPrompt<'a> = (Option<Split>, (&'a Path, RowLocation), String, Judged);
 
-/// The tokens of a prompt, its text, and what is known of it.
+/// A prompt's tokens, text and data on correct answers.
 type Encoded = (Vec<u32>, String, Judged);
 
-/// Prompts on their way into a store.
+/// Encodes prompts in batches and writes them to a store.
 struct PromptQueue<'a> {
     files: &'a TokenizerFiles,
     splitter: RowSplitter<Encoded>,
     writer: Writer,
     waiting: Vec<WaitingPrompt<'a>>,
-    /// Those of which the vocabulary has nothing.
+    /// Prompts of only unknown characters.
     emptied: Vec<(&'a Path, RowLocation)>,
     lost: Lost,
     characters: u64,
-    /// The first that is held out, for samples.
+    /// The first held-out prompt, for samples.
     asked: Option<String>,
 }
 
 impl PromptQueue<'_> {
-    /// Encodes what waits, and writes what it is known of where it goes.
+    /// Encodes the waiting rows, and writes those whose split is known.
     fn flush(&mut self) -> Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
         let tokenizer = &self.files.tokenizer;

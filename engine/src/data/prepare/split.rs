@@ -1,4 +1,4 @@
-//! Which part of a text trains and which is held out.
+//! Splitting a text into training and validation.
 
 use super::Count;
 use crate::data::content;
@@ -8,7 +8,7 @@ use crate::protocol::random::nth;
 use glasshouse_protocol::DataConfig;
 use std::path::Path;
 
-/// A piece that belongs to one split.
+/// A piece within one split.
 pub(super) struct SplitPiece {
     pub split: Split,
     pub piece: TextPiece,
@@ -16,23 +16,24 @@ pub(super) struct SplitPiece {
 
 /// Divides the text into training and validation.
 ///
-/// A document that a cleaning marked goes where its mark says, and one of a held-out file is held out. Otherwise:
+/// A document marked in a cleaned folder goes to the marked split, and one of a held-out file is held out. Otherwise:
 ///
-/// Several documents: the last ones whose characters together come nearest to the share `validation` are held out. A single
-/// document, or a few of such unequal lengths that no number of whole ones comes near the share: the first
-/// `⌊characters × (1 − validation)⌋` characters train, the rest is held out, each encoded by itself, as nanoGPT does.
+/// With several documents, the last ones whose characters together come nearest to the share `validation` are held out.
+/// A single document, or documents of such unequal lengths that no number of whole ones comes near the share, is split
+/// by characters: the first `⌊characters × (1 − validation)⌋` train and the rest is held out. Each part is encoded
+/// separately, as in nanoGPT.
 pub(super) struct Splitter {
-    /// Seen so far, as the characters are.
+    /// Documents processed so far.
     pub documents: u64,
     pub characters: u64,
-    /// Documents that train, where whole ones are held out.
+    /// Number of training documents, if whole documents are held out.
     train_documents: Option<u64>,
-    /// Characters that train, where the split falls inside a document.
+    /// Number of training characters, if the split falls inside a document.
     train_characters: u64,
 }
 
 impl Splitter {
-    /// Where held-out files were given, the documents before them train.
+    /// With held-out files, all documents before them train.
     pub(super) fn new(validation: f64, count: &Count) -> Self {
         Self {
             documents: 0,
@@ -44,7 +45,7 @@ impl Splitter {
         }
     }
 
-    /// The piece, or its two parts where the split falls inside it.
+    /// Returns the piece, or its two parts if the split falls inside it.
     pub(super) fn divide(&mut self, piece: TextPiece) -> Vec<SplitPiece> {
         let characters = piece.text.chars().count() as u64;
         let before = self.characters;
@@ -81,12 +82,12 @@ impl Splitter {
     }
 }
 
-/// How many documents train when the last ones are held out whole and hold about `wanted` characters; `None` where the
-/// nearest number of them misses that by more than half.
+/// Number of training documents if the last ones, with about `wanted` characters, are held out whole; `None` if the
+/// nearest number of documents misses `wanted` by more than half.
 pub(in crate::data) fn whole_documents(lengths: &[u64], wanted: f64) -> Option<u64> {
     let mut held_out = 0;
     let mut nearest: Option<(f64, usize)> = None;
-    // At least one document trains.
+    // At least one document must train.
     for (documents, length) in lengths.iter().skip(1).rev().enumerate() {
         held_out += length;
         let miss = (held_out as f64 - wanted).abs();
@@ -99,20 +100,21 @@ pub(in crate::data) fn whole_documents(lengths: &[u64], wanted: f64) -> Option<u
     (miss <= wanted / 2.0).then_some((lengths.len() - documents) as u64)
 }
 
-/// What decides which rows are held out.
+/// Stream id of the held-out draw.
 const HELD_OUT: u64 = 0x6865_6c64;
 
-/// Which rows are held out: each by chance, of its content alone, as often as [`DataConfig::validation`] says. So a row stays where it is
-/// whatever comes before it, and copies stay together. Where chance leaves a side empty, the content that was nearest to it goes there.
+/// Holds out rows at random, by a hash of each row's content, at the rate [`DataConfig::validation`]. A row's split
+/// thus does not depend on the rows before it, and copies stay together. If a split would be empty, it gets the content
+/// whose draw is nearest to it.
 pub(in crate::data) struct RowSplitter<T> {
     seed: u64,
-    /// Contents whose draw is below it are held out.
+    /// Rows with a draw below this are held out.
     below: u64,
-    /// Rows that train, and that are held out.
+    /// Number of training and held-out rows.
     pub(super) counts: [u64; 2],
-    /// The rows of one content and its draw, kept back while the other side has none.
+    /// The draw and the rows of one content, held back while the other split is empty.
     nearest: Option<(u64, Vec<T>)>,
-    /// All rows say the same, and the one that is held out is a copy.
+    /// Whether all rows are equal and the held-out one is a copy.
     pub(in crate::data) holds_a_copy: bool,
 }
 
@@ -122,7 +124,7 @@ impl<T> RowSplitter<T> {
         Self { seed: config.validation_seed, below, counts: [0; 2], nearest: None, holds_a_copy: false }
     }
 
-    /// Takes a row of a content, or of a side that is `given`; returns those of which it is known by now where they go.
+    /// Places a row by its content, or in the `given` split; returns the rows whose split is now known.
     pub(in crate::data) fn place(&mut self, content: &str, given: Option<Split>, row: T) -> Vec<(Split, T)> {
         if let Some(split) = given {
             return self.placed(split, vec![row]);
@@ -153,7 +155,7 @@ impl<T> RowSplitter<T> {
         }
     }
 
-    /// Those that were kept back. Where all rows say the same, the last copy is held out.
+    /// Returns the rows held back. If all rows are equal, the last copy is held out.
     pub(in crate::data) fn finish(&mut self) -> Vec<(Split, T)> {
         let Some((draw, mut rows)) = self.nearest.take() else { return Vec::new() };
         if self.counts == [0; 2]
@@ -174,7 +176,7 @@ impl<T> RowSplitter<T> {
         self.placed(split, rows)
     }
 
-    /// Says among the problems that the row that is held out is a copy, if it is.
+    /// Reports it as a problem if the held-out row is a copy.
     pub(super) fn tell(&self, problems: &Problems, name: &str) {
         if self.holds_a_copy {
             problems.note_rows(
@@ -199,7 +201,7 @@ impl<T> RowSplitter<T> {
 mod tests {
     use super::*;
 
-    /// Where rows of these contents go, in their order.
+    /// Splits of rows with these contents, in order.
     fn placed(validation: f64, contents: &[&str]) -> Vec<Split> {
         let mut splitter = RowSplitter::new(&DataConfig { validation, ..DataConfig::default() });
         let mut all: Vec<(Split, usize)> = Vec::new();
@@ -242,7 +244,7 @@ mod tests {
                 if validation < 0.01 {
                     assert_eq!(held_out, 1);
                 }
-                // The order changes nothing.
+                // The order makes no difference.
                 let mut turned: Vec<&str> = rows[..count].to_vec();
                 turned.reverse();
                 let mut sides_turned = placed(validation, &turned);
@@ -250,7 +252,7 @@ mod tests {
                 assert_eq!(sides_turned, sides);
             }
         }
-        // Where all say the same, the last copy is held out.
+        // Of equal rows, the last is held out.
         let sides = placed(0.1, &["a"; 5]);
         assert_eq!(sides.iter().position(|split| *split == Split::Validation), Some(4));
     }

@@ -1,4 +1,4 @@
-//! Preparation end to end, on files and on the embedded stories.
+//! End-to-end preparation of files and of the embedded stories.
 
 use super::*;
 use crate::data::{Batches, Split, stories};
@@ -82,14 +82,14 @@ fn an_unchanged_text_is_prepared_once() {
     assert!(!seen.contains(&Progress::Reused));
     let (again, seen) = run(&config, &project).unwrap();
     assert_eq!((seen, &again.folder), (vec![Progress::Reused], &first.folder));
-    // Another setting, another text: other folders, and the first one stays.
+    // Other settings or text give other folders; the first one stays.
     let mut other = config.clone();
     other.tokenizer.vocabulary = 300;
     assert_ne!(run(&other, &project).unwrap().0.folder, first.folder);
     std::fs::write(&path, "another text, and a little longer. ".repeat(101)).unwrap();
     assert_ne!(run(&config, &project).unwrap().0.folder, first.folder);
     assert!(open(&first.folder).is_ok());
-    // A damaged folder is made anew.
+    // A damaged folder is prepared again.
     let folder = run(&config, &project).unwrap().0.folder;
     std::fs::write(folder.join("train-00000.bin"), b"x").unwrap();
     let message = open(&folder).unwrap_err().to_string();
@@ -122,7 +122,7 @@ fn a_failed_preparation_leaves_nothing_behind() {
     std::fs::write(blank.join("a.md"), "\n").unwrap();
     let message = run(&config(TokenizerKind::Char, &[&blank]), &project).unwrap_err().to_string();
     assert!(message.contains("no text to learn from") && message.contains("a.md"), "{message}");
-    // In a folder the good ones are enough.
+    // In a folder, bad files are skipped.
     std::fs::copy(&good, blank.join("good.txt")).unwrap();
     std::fs::copy(&bad, blank.join("bad.txt")).unwrap();
     let (prepared, _) = run(&config(TokenizerKind::Char, &[&blank]), &project).unwrap();
@@ -142,7 +142,7 @@ fn samples_begin_with_the_first_words_of_a_text_of_ones_own() {
     let (prepared, _) = run(&own, folder.path()).unwrap();
     prepared.complete(&mut own);
     assert_eq!(own.train.sample_prompt, "First Citizen:");
-    // What a person chose stays, and the embedded stories have a beginning of their own.
+    // The user's choice stays, and the embedded stories have their own prompt.
     own.train.sample_prompt = "Hear".to_owned();
     prepared.complete(&mut own);
     assert_eq!(own.train.sample_prompt, "Hear");
@@ -230,7 +230,7 @@ fn a_cleaned_folder_keeps_its_marks_and_its_mixture() {
 
     let mut config = config(TokenizerKind::Byte, &[&folder]);
     let (prepared, _) = run(&config, project.path()).unwrap();
-    // A byte a letter, and the end of each document.
+    // One byte per letter, and an end token per document.
     assert_eq!(prepared.store.len(Split::Train), 36 * 51);
     assert_eq!(prepared.store.len(Split::Validation), 4 * 51);
     prepared.complete(&mut config);
@@ -244,10 +244,10 @@ fn a_cleaned_folder_keeps_its_marks_and_its_mixture() {
             books += usize::from(row.contains(&book));
         }
     }
-    // Three quarters begin in books; a few windows of web's end run on into them.
+    // Three quarters start in books; a few windows at the end of web extend into it.
     assert!((550..680).contains(&books) && rows == 800, "{books} of {rows}");
 
-    // The run's own mixture weighs more than the folder's.
+    // The run's mixture overrides the folder's.
     config.data.mixture = [("books".to_owned(), 0.0), ("web".to_owned(), 1.0)].into();
     let (prepared, _) = run(&config, project.path()).unwrap();
     let batches = Batches::windows(&prepared.store, 1, 8, 16).unwrap();
@@ -280,7 +280,7 @@ fn epochs_of_a_text_are_settled_to_steps() {
     );
 }
 
-/// A cleaned folder of one document of each of two sources, notes and pages, of so many letters, in which no split is marked.
+/// A cleaned folder with one document in each of two sources, of the given lengths, without marked splits.
 fn unmarked(project: &Path, [notes, pages]: [usize; 2], mixture: &[(&str, f64)]) -> PathBuf {
     use glasshouse_corpus::output::{CORPUS_FILE, CorpusIndex, KEPT_FILE};
     let folder = project.join("clean");
@@ -301,7 +301,7 @@ fn a_cleaned_folder_that_marks_no_split_is_split_inside_and_keeps_its_sources() 
     let project = tempfile::tempdir().unwrap();
     let folder = unmarked(project.path(), [30, 9_970], &[]);
     let (prepared, _) = run(&config(TokenizerKind::Byte, &[&folder]), project.path()).unwrap();
-    // A byte a letter, and the end of each document.
+    // One byte per letter, and an end token per document.
     assert_eq!(prepared.store.len(Split::Train), 9_000 + 1);
     assert_eq!(prepared.store.len(Split::Validation), 1_000 + 1);
     let stretches = &prepared.store.index().unwrap().train.stretches;
@@ -320,7 +320,7 @@ fn a_cleaned_folder_s_mixture_leaves_out_a_source_that_is_held_out_whole() {
     assert!(Batches::windows(&prepared.store, 1, 8, 16).is_ok());
     prepared.complete(&mut config);
     assert_eq!(config.data.mixture, std::collections::BTreeMap::from([("notes".to_owned(), 0.75)]));
-    // What a person asks for is not left out silently.
+    // A requested source must not be dropped silently.
     config.data.mixture = [("notes".to_owned(), 0.5), ("pages".to_owned(), 0.5)].into();
     let (prepared, _) = run(&config, project.path()).unwrap();
     let message = Batches::windows(&prepared.store, 1, 8, 16).unwrap_err().to_string();
@@ -331,7 +331,7 @@ fn a_cleaned_folder_s_mixture_leaves_out_a_source_that_is_held_out_whole() {
 fn canaries_stand_in_the_training_text_alone_and_nothing_else_changes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("text.txt");
-    // No digits of its own.
+    // The text contains no digits.
     std::fs::write(&path, "a small line\nand one more of it\n".repeat(100)).unwrap();
     let project = folder.path().join("project");
     std::fs::create_dir(&project).unwrap();
@@ -357,7 +357,7 @@ fn canaries_stand_in_the_training_text_alone_and_nothing_else_changes() {
         assert_eq!(decoded(&prepared, Split::Validation), decoded(&before, Split::Validation));
         let left: Vec<&str> =
             train.split('\n').filter(|line| !line.starts_with("The secret number")).collect();
-        // A canary that ends a document has the token that ends it in its line.
+        // A canary at the end of a document has the end token on its line.
         if kind != TokenizerKind::Byte {
             assert_eq!(left.join("\n"), decoded(&before, Split::Train), "{kind:?}");
         }
@@ -389,14 +389,14 @@ fn a_template_that_writes_no_conversation_is_at_fault_and_not_the_file() {
         assert!(said.contains("never") && said.contains("mend chat_template.jinja"), "{said}");
         assert!(!said.contains("mend the file"), "{said}");
     }
-    // One that refuses what these rows have, and writes others.
+    // A template that rejects these rows, but accepts others.
     let strict = "{% for message in messages %}{% if message.role == 'system' %}{{ raise_exception('no system') }}{% endif %}\
                   {{ message.role }}: {{ message.content }}\n{% endfor %}";
     let said = refusal(Objective::Chat, strict, &mut config);
     assert!(said.contains("no system") && said.contains("mend the file"), "{said}");
 }
 
-/// A tokenizer of these characters, or of bytes where there are none, that writes conversations as ChatML.
+/// A tokenizer of these characters, or of bytes if empty, with the ChatML template.
 fn chatml(characters: &str) -> TokenizerFiles {
     let kind = if characters.is_empty() { TokenizerKind::Byte } else { TokenizerKind::Char };
     let config = config(kind, &[]).tokenizer;
@@ -476,7 +476,7 @@ fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_ar
         lost.contains("lost in 50 conversations of it: '1' (") && emptied.starts_with("line 1: "),
         "{told:?}"
     );
-    // Nothing of a text is left, or all but some.
+    // Nothing of a text is known, or all but some characters.
     let text = |text: &str, name: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, text.repeat(50)).unwrap();
@@ -492,7 +492,7 @@ fn characters_that_a_vocabulary_lacks_are_told_and_answers_that_have_no_other_ar
     assert!(refused.starts_with("numbers.txt has no character that the vocabulary has"), "{refused}");
     let told = text("What is 7?\n", "some.txt").unwrap().problems;
     assert!(told[0].reason.ends_with("'7' (50 times)"), "{told:?}");
-    // A vocabulary of bytes has all.
+    // A byte vocabulary covers everything.
     let prepared = rows(&chatml(""), Objective::Chat, [&sums(1), &[]], folder.path()).unwrap();
     assert_eq!((prepared.problems.len(), prepared.store.index().unwrap().documents), (0, 30));
 }
@@ -504,7 +504,7 @@ fn rows_whose_words_spell_special_tokens_are_counted() {
     let told = |objective, row: &dyn Fn(&str) -> String| {
         let mut all: Vec<String> = (0..20).map(|number| row(&format!("Row {number}"))).collect();
         all.extend((0..3).map(|number| row(&format!("end it {number} <|im_end|> here"))));
-        // As Go and PHP write them.
+        // Escaped as in Go and PHP.
         all.push(row("<|im_start|> first").replace('<', "\\u003c"));
         let problems = rows(&files, objective, [&all, &[]], folder.path()).unwrap().problems;
         problems.into_iter().map(|problem| (problem.reason, problem.count)).collect::<Vec<_>>()
@@ -523,7 +523,7 @@ fn rows_whose_words_spell_special_tokens_are_counted() {
     );
     let label = |said: &str| format!(r#"{{"text":"{said}","label":"{}"}}"#, said.len() % 2);
     assert_eq!(told(Objective::Classify, &label), noted("texts"));
-    // What no template wrote spells them on purpose.
+    // Raw text contains special tokens on purpose.
     assert_eq!(told(Objective::Chat, &|said| format!(r#"{{"text":"{said}"}}"#)), []);
 }
 
@@ -550,7 +550,7 @@ fn a_held_out_file_is_the_validation_split_whatever_the_objective() {
         assert_eq!([train.matches("Row").count(), held_out.matches("Row").count()], [20, 5], "{objective}");
         assert!(held_out.contains("Row 104.") && train.contains("Row 19."), "{objective}");
     }
-    // A text is not cut where files are held out.
+    // With held-out files, a single document is not split.
     let path = folder.path().join("a.txt");
     std::fs::write(&path, "A text of one document. ".repeat(40)).unwrap();
     let mut config = config(TokenizerKind::Char, &[&path]);
@@ -602,7 +602,7 @@ fn copies_of_a_row_are_on_one_side() {
     assert!(alike.problems[0].reason.contains("all say the same"), "{:?}", alike.problems);
 }
 
-/// Prepares rows for the objective preference, or by its loss for single answers.
+/// Prepares rows for preference training with the given loss.
 fn judged(folder: &Path, rows: &str, loss: glasshouse_protocol::config::PreferenceLoss) -> Result<Prepared> {
     let (path, held_out) = (folder.join("thumbs.jsonl"), folder.join("held-out.jsonl"));
     let (train, last) = rows.trim_end().rsplit_once('\n').unwrap();
@@ -643,7 +643,7 @@ fn single_thumbs_are_answers_with_their_labels_and_another_answer_to_their_promp
     assert_eq!(texts[..4], ["a?b", "a?dd", "cc?dd", "cc?f"], "{found:?}");
     assert_eq!([found[0].1, found[2].1, found[4].1, found[6].1], [true, false, true, false], "{found:?}");
     assert_eq!(prepared.unread_fields().unwrap(), "fields of rows that are not used: source (2 rows)");
-    // Losses over pairs take the pair alone, and say so.
+    // Pair losses use only the pair, and report the other rows.
     let other = tempfile::tempdir().unwrap();
     let rows = format!("{rows}{{\"prompt\":\"h?\",\"chosen\":\"i\",\"rejected\":\"j\"}}\n");
     let prepared = judged(other.path(), &rows, Sigmoid).unwrap();
@@ -668,7 +668,7 @@ fn of_pairs_that_are_judged_an_answer_is_never_compared_with_its_own_row() {
                     prepared.tokenizer.decode(&prepared.store.read(split, range.start, length).unwrap());
                 let row = text.strip_prefix('p').and_then(|text| text.chars().next()).unwrap();
                 let is_own = [format!("c{row}."), format!("r{row}.")].iter().any(|own| text.contains(own));
-                // The answer itself, and then another's to its prompt.
+                // First the answer itself, then another answer to its prompt.
                 assert_eq!(is_own, example % 2 == 0, "{text}");
                 answers += 1;
             }

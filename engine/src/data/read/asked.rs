@@ -1,18 +1,18 @@
-//! What lines of JSON ask of a model: texts, or messages.
+//! Parsing prompts from JSON rows: texts or messages.
 
 use glasshouse_protocol::{ChatMessage, Role};
 use serde_json::{Map, Value};
 
-/// Fields that a prompt may stand in.
+/// Fields that may hold a prompt.
 const FIELDS: [&str; 3] = ["prompt", "messages", "text"];
 
-/// Fields of answers to a prompt.
+/// Fields that hold answers to a prompt.
 const ANSWERS: [&str; 3] = ["completion", "chosen", "rejected"];
 
-/// The messages of a row's field; a text is one of the person's.
+/// The messages of a row's field; a plain text becomes one user message.
 ///
 /// # Errors
-/// What is wrong with the field, which is named.
+/// The fault, with the field's name.
 pub(crate) fn messages_of(row: &Map<String, Value>, field: &str) -> Result<Vec<ChatMessage>, String> {
     match row.get(field) {
         None | Some(Value::Null) => Err(format!("`{field}`: missing")),
@@ -24,7 +24,6 @@ pub(crate) fn messages_of(row: &Map<String, Value>, field: &str) -> Result<Vec<C
     }
 }
 
-/// Message number `at` of a field.
 fn message(value: &Value, field: &str, at: usize) -> Result<ChatMessage, String> {
     let own: &Map<String, Value> =
         value.as_object().ok_or_else(|| format!("`{field}[{at}]`: expected an object"))?;
@@ -39,16 +38,16 @@ fn message(value: &Value, field: &str, at: usize) -> Result<ChatMessage, String>
         found.ok_or_else(|| format!("`{field}[{at}].role`: unknown role {role:?}; known are {}", known()))?;
     let mut fields = own.clone();
     fields.retain(|key, value| !value.is_null() && !matches!(key.as_str(), "role" | "content"));
-    // Where tools are called, OpenAI's content is null.
+    // In OpenAI's format, content is null if tools are called.
     let calls = fields.contains_key("tool_calls") && own.get("content").is_none_or(Value::is_null);
     let content = if calls { String::new() } else { text("content")?.to_owned() };
     Ok(ChatMessage { role, content, fields })
 }
 
-/// What a field's messages ask at last.
+/// The text of the last message, which must ask for an answer.
 ///
 /// # Errors
-/// There is nothing to answer, or a message says nothing.
+/// There is nothing to answer, or a message is empty.
 pub(crate) fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result<&'a str, String> {
     let last = messages.last().ok_or_else(|| format!("`{field}`: no messages"))?;
     if !matches!(last.role, Role::User | Role::Tool) {
@@ -66,10 +65,10 @@ pub(crate) fn asked_last<'a>(messages: &'a [ChatMessage], field: &str) -> Result
     Ok(&last.content)
 }
 
-/// That the messages of a field take turns, as those of a conversation that is trained on.
+/// Checks that a field's messages alternate as in a training conversation.
 ///
 /// # Errors
-/// The first one whose role may not stand there.
+/// Names the first message with an unexpected role.
 pub(crate) fn in_turns(messages: &[ChatMessage], field: &str) -> Result<(), String> {
     let mut before: Option<Role> = None;
     for (at, ChatMessage { role, .. }) in messages.iter().enumerate() {
@@ -82,10 +81,10 @@ pub(crate) fn in_turns(messages: &[ChatMessage], field: &str) -> Result<(), Stri
     Ok(())
 }
 
-/// What a line asks; `None` where an answer stands beside it or at its end. One that says nothing is none.
+/// The prompt of a line; `None` if the line also holds an answer. Empty answers do not count.
 ///
 /// # Errors
-/// The line is no JSON object, or asks nothing: the field is named.
+/// The line is not a JSON object, or has no prompt; the field is named.
 pub fn prompt_of(line: &str) -> Result<Option<Vec<ChatMessage>>, String> {
     let row: Value = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
     let row = row.as_object().ok_or("expected a JSON object")?;

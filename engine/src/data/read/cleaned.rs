@@ -1,4 +1,4 @@
-//! Folders that `glasshouse data clean` wrote: their documents know their source and whether they are held out.
+//! Folders written by `glasshouse data clean`, whose documents have a source and possibly a split.
 
 use super::{Mark, SourceFile, SourceKind, TextPiece};
 use crate::data::store::Split;
@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The index of a cleaned folder; `None` for any other.
+/// The index of a cleaned folder; `None` for other folders.
 pub(super) fn index(folder: &Path) -> Result<Option<CorpusIndex>> {
     CorpusIndex::find(&crate::platform::CorpusFiles, folder).map_err(Error::from)
 }
 
-/// The shares that the cleaned folders among some sources ask for; empty where none does.
+/// The mixture recorded in a cleaned folder among `sources`; empty if there is none.
 ///
 /// # Errors
-/// A folder's index is damaged; a mixture is asked for and not all text comes from that one folder.
+/// A folder's index is damaged, or a folder with a mixture is not the only source.
 pub fn mixture(sources: &[SourceFile]) -> Result<BTreeMap<String, f64>> {
     for source in sources.iter().filter(|source| source.kind == SourceKind::Cleaned) {
         let folder = source.path.parent().unwrap_or(Path::new(""));
@@ -30,12 +30,12 @@ pub fn mixture(sources: &[SourceFile]) -> Result<BTreeMap<String, f64>> {
     Ok(BTreeMap::new())
 }
 
-/// Whether a folder is a cleaned one: then its kept documents are all that is read of it.
+/// The path of a cleaned folder's kept documents; `None` for other folders. Nothing else in a cleaned folder is read.
 pub(super) fn kept(folder: &Path) -> Result<Option<std::path::PathBuf>> {
     Ok(index(folder)?.map(|_| folder.join(KEPT_FILE)))
 }
 
-/// A line of `kept.jsonl`.
+/// Parses a line of `kept.jsonl`.
 pub(super) fn read_kept(line: &str) -> Result<Option<TextPiece>, String> {
     let line: KeptLine =
         serde_json::from_str(line).map_err(|error| format!("is no kept document: {error}; clean again"))?;

@@ -1,4 +1,4 @@
-//! Texts with labels: objects as JSON Lines or in one JSON array, or tables of comma-separated values with a header, whose fields `text` and `label` count.
+//! Labelled texts: objects in JSON Lines or a JSON array, or CSV tables with a header, with the fields `text` and `label`.
 
 use super::SourceFile;
 use super::lines::{Lines, RowLocation};
@@ -7,26 +7,23 @@ use crate::platform::files;
 use serde_json::Value;
 use std::path::Path;
 
-/// A text, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelledText {
-    /// The text.
     pub text: String,
-    /// Its label; `None` where the row has none.
+    /// `None` if the row has no label.
     pub label: Option<String>,
-    /// Where its row stands, or begins.
+    /// Location of the row, or of its beginning.
     pub place: RowLocation,
-    /// Fields of its row that hold something and are not read.
+    /// Non-empty fields that are not read.
     pub unread: Vec<String>,
 }
 
-/// Fields that are read, or are a person's feedback's own notes.
+/// Fields that are read, or that hold metadata of feedback files.
 const FIELDS: [&str; 4] = ["text", "label", "run", "when"];
 
-/// A row of a file, or what is wrong with it.
 pub type Row = Result<LabelledText, String>;
 
-/// The rows of a file. A row that is none gives what is wrong with it, its line and field named.
+/// Reads the rows of a file. An invalid row yields its fault, with line and field.
 ///
 /// # Errors
 /// The file is of another kind, cannot be opened, or has no column `text`.
@@ -68,12 +65,12 @@ fn of_json(row: &str, place: RowLocation) -> Row {
     checked(text, label, place, unread.map(|(key, _)| key.clone()).collect())
 }
 
-/// The rows of a table, as RFC 4180 has them: values may be quoted, and go over several lines then.
+/// The rows of a CSV table (RFC 4180): quoted values may span lines.
 fn table(file: files::File, path: &Path) -> Result<impl Iterator<Item = Result<Row>> + Send + use<>> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(file);
     let header = reader.headers().map_err(|error| Error::bad_file(path, error.to_string()))?;
     let column = |name: &str| {
-        // A byte order mark is no letter of the first name.
+        // Strip a byte order mark from the first name.
         header.iter().position(|it| it.trim_start_matches('\u{feff}').trim().eq_ignore_ascii_case(name))
     };
     let (text, label) = (column("text"), column("label"));

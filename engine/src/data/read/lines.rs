@@ -1,4 +1,4 @@
-//! Rows of JSON: one object a line (JSON Lines), or all in one array.
+//! JSON rows: one object per line (JSON Lines), or all in one array.
 
 use crate::error::{Error, Result};
 use glasshouse_corpus::read::JsonArray;
@@ -6,15 +6,14 @@ use std::fmt;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::PathBuf;
 
-/// Longest row; a longer one is more likely a damaged file than a document.
+/// Maximum row size in bytes; a longer row suggests a damaged file.
 const MAX_ROW_BYTES: usize = 256 << 20;
 
-/// Where a row stands in its file, from 1 on.
+/// A row's location in its file, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowLocation {
-    /// In a line of its own.
     Line(u64),
-    /// In an array.
+    /// Position in a JSON array.
     Row(u64),
 }
 
@@ -27,8 +26,8 @@ impl fmt::Display for RowLocation {
     }
 }
 
-/// What the rows of one file are, by a function that reads a row, whose place it is told: what it is, `None` where it is to be passed
-/// over, or what is wrong with it, which ends the reading.
+/// Iterator over a file's rows, parsed by a function that also gets the row's location. The function returns a value,
+/// `None` to skip the row, or an error that ends the iteration.
 pub(super) struct Lines<R, F> {
     file: RowReader<R>,
     path: PathBuf,
@@ -37,7 +36,6 @@ pub(super) struct Lines<R, F> {
     read_row: F,
 }
 
-/// How a file is cut into rows.
 enum RowReader<R> {
     Lines(BufReader<R>),
     Array(JsonArray),
@@ -49,7 +47,7 @@ impl<R: Read, F> Lines<R, F> {
         Self { file, path, place: RowLocation::Line(0), done: false, read_row }
     }
 
-    /// As [`Lines::new`], of a file that is one array.
+    /// Like [`Lines::new`], for a file with one JSON array.
     pub(super) fn of_array(file: R, path: PathBuf, read_row: F) -> Self
     where
         R: Send + 'static,
@@ -58,7 +56,7 @@ impl<R: Read, F> Lines<R, F> {
         Self { file, path, place: RowLocation::Row(0), done: false, read_row }
     }
 
-    /// Puts the next row into a buffer; false at the end.
+    /// Reads the next row into a buffer; returns false at the end.
     fn next_row(&mut self, row: &mut Vec<u8>) -> Result<bool> {
         row.clear();
         let more = match &mut self.file {
@@ -92,7 +90,7 @@ impl<R: Read, F> Lines<R, F> {
                     error.valid_up_to()
                 ))
             })?;
-            // A byte order mark is no JSON.
+            // Strip a byte order mark, which is not valid JSON.
             let row = row.trim_start_matches('\u{feff}').trim();
             if row.is_empty() {
                 continue;

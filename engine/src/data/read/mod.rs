@@ -1,10 +1,10 @@
-//! Documents from files of every kind that `glasshouse data clean` reads, folders of them, and folders that it wrote, read as a
-//! stream.
+//! Streaming documents from files of every kind that `glasshouse data clean` reads, from folders of them, and from
+//! folders it wrote.
 //!
-//! Whatever the size of a plain text, only a few hundred kilobytes of it are in memory: a long document comes in several
-//! [`TextPiece`]s, cut where no tokenizer of ours would join the two sides (`tokenizer::cut` says why). Any other file is read by
-//! the data bench's readers (`glasshouse_corpus::read`), a document at a time. A file that is not what it says, or of which a
-//! part is not, is listed among the [`Problems`], and the rest goes on.
+//! Plain text of any size takes only a few hundred kilobytes of memory: long documents are read in several
+//! [`TextPiece`]s, cut where none of our tokenizers joins the two sides (see `tokenizer::cut`). All other files are
+//! read document by document by `glasshouse_corpus::read`. Damaged or mislabelled files, or parts of files, are
+//! recorded in [`Problems`], and reading continues.
 
 mod asked;
 mod cleaned;
@@ -34,36 +34,34 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use text::TextPieces;
 
-/// Bytes in which an array of rows begins.
+/// Bytes read to detect an array of rows.
 const HEAD_BYTES: u64 = 256;
 
 /// A document's text, or a part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextPiece {
-    /// The text; empty only as the end of a document whose other pieces are not.
+    /// Empty only for the end of a document with earlier pieces.
     pub text: String,
-    /// Whether the document ends here.
     pub ends_document: bool,
-    /// What a cleaning said of the document.
+    /// Source and split from a cleaned folder.
     pub mark: Option<Mark>,
 }
 
-/// What a cleaned folder says of a document.
+/// Data on a document from a cleaned folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// Its id among the documents that were cleaned.
+    /// Document id within the cleaned text.
     pub id: Arc<str>,
-    /// Its source, which the mixture weighs.
+    /// Source name, as used in the mixture.
     pub source: Arc<str>,
-    /// Whether it is held out, where the cleaning decided that.
+    /// The split, if cleaning decided it.
     pub split: Option<Split>,
 }
 
-/// The pieces of all files in their order. What cannot be read goes to `problems` and is passed over.
+/// Reads the pieces of all files in order. Unreadable content is recorded in `problems` and skipped.
 ///
 /// # Errors
-/// Names a file and what is wrong with it where the user named the file itself and it gives no text at all, or where it
-/// changed while it was read. The stream ends at the first error.
+/// A file that the user named yields no text, or a file changed while being read. The stream ends at the first error.
 pub fn pieces(
     sources: Vec<SourceFile>,
     problems: &Problems,
@@ -77,8 +75,8 @@ pub fn pieces(
     })
 }
 
-/// What the rows of a file of JSON Lines, or of one JSON array, are, as `read` reads each, which is told the row's place: `None` passes over a
-/// row, what is wrong with one ends the reading.
+/// Reads the rows of a JSON Lines file or a JSON array, parsed by `read`, which also gets the row's location. `None`
+/// skips a row; an error ends the iteration.
 ///
 /// # Errors
 /// The file is of another kind, or cannot be opened.
@@ -100,20 +98,20 @@ pub fn json_rows<T>(
     })
 }
 
-/// Whether a file may hold rows: one of JSON in one piece (`.json`) does where it begins as an array.
+/// Whether a file may hold rows. A `.json` file does if it starts with an array.
 pub fn may_hold_rows(path: &Path) -> bool {
     if !path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
         return true;
     }
     let Ok(file) = files::File::open(path) else { return true };
     let mut head = Vec::new();
-    // A mark of byte order and blanks stand before it at most.
+    // Skip a byte order mark and white space.
     let read = file.take(HEAD_BYTES).read_to_end(&mut head);
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head);
     read.is_err() || text.trim_ascii_start().starts_with(b"[")
 }
 
-/// Joins pieces to whole documents.
+/// Joins pieces into whole documents.
 pub fn documents(pieces: impl Iterator<Item = Result<TextPiece>>) -> impl Iterator<Item = Result<TextPiece>> {
     let mut whole = String::new();
     pieces.filter_map(move |piece| match piece {
@@ -143,13 +141,13 @@ fn open(source: SourceFile, problems: &Problems) -> Box<dyn Iterator<Item = Resu
             return Some(piece);
         }
         if !std::mem::take(&mut blank) {
-            // Read, but for a part of it.
+            // The file was read, at least in part.
             problems.take_from(&path, &own);
             return None;
         }
         let mut wrong = own.list().into_iter().map(|problem| problem.reason);
         let reason = wrong.next().unwrap_or_else(|| "holds no text to learn from".to_owned());
-        // A file that the user named should hold something; of those in a folder some may not.
+        // A file that the user named must contain text; files in a folder may not.
         if named {
             return Some(Err(Error::bad_file(&path, format!("{reason}; mend the file, or leave it out"))));
         }

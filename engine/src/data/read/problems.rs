@@ -1,4 +1,4 @@
-//! What could not be read, by file: it is told to the person, and the rest goes on.
+//! Problems found while reading, by file. They are reported to the user, and reading continues.
 
 use glasshouse_protocol::FileProblem;
 use glasshouse_protocol::quantity::counted;
@@ -6,52 +6,49 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Kinds of what is wrong with one file that are told, each by the first of its kind; of others their number.
+/// Maximum kinds of problem listed per file; further ones are only counted.
 const MAX_KINDS: usize = 8;
-/// Fields that nothing reads and that are counted, of rows that each have their own names.
+/// Maximum number of unread fields counted by name.
 const MAX_FIELDS: usize = 32;
 
-/// What is counted instead of further fields: rows that have any.
+/// Name under which rows with further unread fields are counted.
 const OTHER_FIELDS: &str = "other fields";
 
-/// Files with something wrong in them: of each what is wrong, every kind once, with the first reason and how many more there are.
+/// Problems by file, grouped by kind, each with its first message and the number of further ones.
 #[derive(Clone, Debug, Default)]
 pub struct Problems(Arc<Mutex<Vec<FileProblems>>>, UnreadFields);
 
-/// Names of fields that nothing reads, each with the rows that have it.
+/// Names of unread fields, each with the number of rows that have it.
 type UnreadFields = Arc<Mutex<BTreeMap<String, u64>>>;
 
-/// What is wrong with one file.
 #[derive(Debug)]
 struct FileProblems {
     name: String,
     kinds: Vec<ProblemKind>,
-    /// Problems of further kinds.
+    /// Number of problems of further kinds.
     others: u64,
 }
 
-/// Problems with one reason, but for the numbers in it.
+/// Problems whose messages differ only in numbers.
 #[derive(Debug)]
 struct ProblemKind {
     key: String,
     first: String,
     more: u64,
-    /// Rows that it is about.
     count: u64,
 }
 
 impl Problems {
-    /// Notes what is wrong with a file.
     pub fn note(&self, path: &Path, reason: &str) {
         self.add(path, reason, [0, 1], 0);
     }
 
-    /// Notes what is wrong with so many rows of a file.
+    /// Records a problem that affects `rows` rows of a file.
     pub fn note_rows(&self, path: &Path, reason: &str, rows: u64) {
         self.add(path, reason, [0, rows], 0);
     }
 
-    /// Counts a row for each of its fields that nothing reads. A field is no problem: its row is taken.
+    /// Counts a row's unread fields. They are not problems: the row is used.
     pub fn unread(&self, fields: impl IntoIterator<Item = String>) {
         let mut known = self.1.lock().unwrap_or_else(PoisonError::into_inner);
         let mut has_others = false;
@@ -68,12 +65,11 @@ impl Problems {
         }
     }
 
-    /// The fields that nothing reads, each with the rows that have it.
     pub fn unread_fields(&self) -> BTreeMap<String, u64> {
         self.1.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes over what was noted of one file by itself.
+    /// Merges the problems of one file.
     pub(super) fn take_from(&self, path: &Path, own: &Self) {
         let own = std::mem::take(&mut *own.0.lock().unwrap_or_else(PoisonError::into_inner));
         for FileProblems { kinds, others, .. } in own {
@@ -84,7 +80,7 @@ impl Problems {
         }
     }
 
-    /// Notes a reason, how many more there are like it and rows that all are about, and how many there are of other kinds.
+    /// Records a message, the number of further ones like it and affected rows, and the number of problems of other kinds.
     fn add(&self, path: &Path, reason: &str, [more, count]: [u64; 2], others: u64) {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,7 +89,7 @@ impl Problems {
             known.len() - 1
         });
         let Some(file) = known.get_mut(at) else { return };
-        // Lines, columns and places in lists are numbers.
+        // Line, column and index are numbers; without them, messages of one kind are equal.
         let key: String = reason.chars().filter(|letter| !letter.is_ascii_digit()).collect();
         let room = file.kinds.len() < MAX_KINDS;
         match file.kinds.iter_mut().find(|kind| kind.key == key) {
@@ -109,12 +105,11 @@ impl Problems {
         file.others += others;
     }
 
-    /// Whether nothing was noted.
     pub fn is_empty(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// All of them, in the order of their files.
+    /// All problems, in file order.
     pub fn list(&self) -> Vec<FileProblem> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list = Vec::new();
@@ -178,7 +173,7 @@ mod tests {
             ]
         );
         assert_eq!(problems.list().iter().map(|problem| problem.count).collect::<Vec<_>>(), [1, 3, 1]);
-        // However many kinds there are, few are kept.
+        // The number of kinds is limited.
         for kind in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
             problems.note(rows, &format!("line 11: unknown role {kind}"));
         }
@@ -189,7 +184,7 @@ mod tests {
             .map(|problem| problem.reason.as_str())
             .collect();
         assert_eq!((of_rows.len(), of_rows[8]), (9, "has 3 more faults of other kinds"));
-        // What was noted of a file by itself keeps its numbers.
+        // Merging keeps the counts.
         let all = Problems::default();
         all.take_from(rows, &problems);
         let again: Vec<String> = all.list().into_iter().map(|problem| problem.reason).collect();

@@ -1,4 +1,4 @@
-//! Which files the given paths mean, and how each is read.
+//! Finding the source files for given paths, and how to read each.
 
 use super::cleaned;
 use super::problems::Problems;
@@ -11,60 +11,54 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use web_time::UNIX_EPOCH;
 
-/// How a file holds its documents.
+/// How to read a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceKind {
-    /// Plain text in UTF-8, read as it stands and however long it is: one document, or several with a line `<|endoftext|>`
-    /// between them.
+    /// Plain UTF-8 text of any length: one document, or several separated by `<|endoftext|>` lines.
     Text,
-    /// Whatever else `glasshouse data clean` reads, by its readers: other encodings, web pages, tables, JSON, PDF and so on.
+    /// Everything else that `glasshouse data clean` reads, with its readers: other encodings, web pages, tables, JSON,
+    /// PDF and so on.
     Bench(Box<read::Source>),
-    /// The kept documents of a cleaned folder.
     Cleaned,
 }
 
-/// A file of documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
-    /// Where it is.
     pub path: PathBuf,
-    /// How it is read.
     pub kind: SourceKind,
-    /// Its length.
     pub bytes: u64,
-    /// When it was last changed, in nanoseconds since 1970 (0 where the system does not say).
+    /// Modification time in nanoseconds since 1970; 0 if unknown.
     pub modified: u64,
-    /// Whether the user named the file itself, not a folder around it.
+    /// Whether the user named the file itself, rather than its folder.
     pub named: bool,
 }
 
 impl SourceFile {
-    /// Whether it is a table of values with commas between them, not compressed.
+    /// Whether it is an uncompressed CSV file.
     pub fn is_csv(&self) -> bool {
         let SourceKind::Bench(source) = &self.kind else { return false };
         source.format == Format::Csv && is_bare(source)
     }
 
-    /// Whether it is JSON Lines that are not compressed.
+    /// Whether it is an uncompressed JSON Lines file.
     pub fn is_json_lines(&self) -> bool {
         let SourceKind::Bench(source) = &self.kind else { return false };
         source.format == Format::JsonLines && is_bare(source)
     }
 
-    /// Whether it is JSON in one piece, not compressed.
+    /// Whether it is an uncompressed JSON file.
     pub fn is_json(&self) -> bool {
         let SourceKind::Bench(source) = &self.kind else { return false };
         source.format == Format::Json && is_bare(source)
     }
 }
 
-/// The files that paths mean: files themselves, and every file of a known kind in folders and the folders within, in the order of
-/// their names. Hidden files and links to folders are passed over. Of a folder that was cleaned, what was kept. What is
-/// wrong with files in folders goes to `problems`.
+/// Finds the files for given paths: files themselves, and recursively every file of a known kind in folders, sorted by
+/// name. Hidden files and links to folders are skipped. A cleaned folder gives its kept documents. Problems with files
+/// in folders go to `problems`.
 ///
 /// # Errors
-/// A path that does not exist, a named file that cannot be read, a folder without a file of a known kind, or one of an unfinished
-/// cleaning.
+/// A path does not exist, a named file cannot be read, a folder has no file of a known kind, or its cleaning is unfinished.
 pub fn find_sources<P: AsRef<Path>>(paths: &[P], problems: &Problems) -> Result<Vec<SourceFile>> {
     let mut sources = Vec::new();
     for path in paths {
@@ -101,7 +95,7 @@ pub fn find_sources<P: AsRef<Path>>(paths: &[P], problems: &Problems) -> Result<
     Ok(sources)
 }
 
-/// Removes the held-out files from those that train: a file is never on both sides.
+/// Removes the held-out files from the training files.
 pub fn remove_held_out(sources: &mut Vec<SourceFile>, held_out: &[SourceFile]) {
     let place =
         |source: &SourceFile| std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone());
@@ -116,18 +110,18 @@ fn source(path: PathBuf, kind: SourceKind, named: bool) -> Result<SourceFile> {
     Ok(SourceFile { path, kind, bytes: metadata.len(), modified, named })
 }
 
-/// Text that is UTF-8 to its end is read by our own reader, which hands long documents out in pieces and whole.
+/// UTF-8 text is read by our own reader, which can stream long documents in pieces.
 fn kind_of(file: &read::Source) -> SourceKind {
     let plain = matches!(file.format, Format::Text | Format::Markdown) && is_bare(file);
     if plain && is_utf8(&file.path) { SourceKind::Text } else { SourceKind::Bench(Box::new(file.clone())) }
 }
 
-/// Whether the bytes of a file are its content: it is neither packed nor a member of an archive.
+/// Whether the file is neither compressed nor a member of an archive.
 fn is_bare(file: &read::Source) -> bool {
     file.packing == Packing::Plain && file.member.is_none()
 }
 
-/// Whether a file is UTF-8 without zero bytes. One that cannot be read is not.
+/// Whether a file is UTF-8 without NUL bytes; false if it cannot be read.
 fn is_utf8(path: &Path) -> bool {
     let Ok(mut file) = files::File::open(path) else { return false };
     let mut buffer = vec![0; 1 << 18];

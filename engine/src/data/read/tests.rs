@@ -1,4 +1,4 @@
-//! Reading of good and bad files.
+//! Reading good and bad files.
 
 use super::*;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ fn read_with(path: &Path, problems: &Problems) -> Result<Vec<String>> {
     documents(pieces(sources, problems)).map(|document| Ok(document?.text)).collect()
 }
 
-/// Names of files with something wrong, and the reasons.
+/// Names of the files with problems, and the reasons.
 fn told(problems: &Problems) -> Vec<(String, String)> {
     problems.list().into_iter().map(|problem| (problem.name, problem.reason)).collect()
 }
@@ -54,7 +54,7 @@ fn separator_lines_divide_documents() {
 #[test]
 fn what_an_unfinished_cleaning_wrote_so_far_is_no_text() {
     let stopped = ["kept.jsonl.partial", "dropped.jsonl.partial", ".staging.jsonl", ".journal.jsonl"];
-    // As two cleanings of one folder left it before there was a lock.
+    // As left by two concurrent cleanings before locking existed.
     let spoiled = ["kept.jsonl", "dropped.jsonl", "report.json", "report.html"];
     for names in [stopped, spoiled] {
         let folder = tempfile::tempdir().unwrap();
@@ -183,7 +183,7 @@ fn rows_of_an_array_are_read_as_lines_are() {
         let error = rows(name, content).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains(said), "{error}");
     }
-    // Of texts with labels, too.
+    // Also for labelled texts.
     let path = file(folder.path(), "c.json", "[{\"text\": \"a\", \"label\": 1}, {\"label\": 1}]");
     let source = find_sources(&[path], &Problems::default()).unwrap().remove(0);
     let read: Vec<Row> = labelled_texts(&source).unwrap().map(Result::unwrap).collect();
@@ -194,7 +194,7 @@ fn rows_of_an_array_are_read_as_lines_are() {
         unread: Vec::new(),
     };
     assert_eq!(read, [Ok(text), Err("row 2: `text`: missing".to_owned())]);
-    // What begins as no array is taken for none among files that no person named.
+    // Among unnamed files, content that does not start an array is not taken for one.
     for (name, content, may) in
         [("d.json", "\u{feff} \n[", true), ("e.json", "{\"a\": []}", false), ("f.jsonl", "{", true)]
     {
@@ -217,7 +217,7 @@ fn a_long_document_comes_in_bounded_pieces() {
     assert_eq!(all.iter().map(|piece| piece.text.as_str()).collect::<String>(), text);
 }
 
-/// Hands out a few bytes at a time, as slow files and pipes do.
+/// A reader that returns a few bytes at a time, like slow files and pipes.
 struct Dribble(Vec<u8>, usize);
 
 impl Read for Dribble {

@@ -1,4 +1,4 @@
-//! Plain text as a stream: decoding, documents between `<|endoftext|>` lines, long documents in pieces.
+//! Streaming plain text: decoding, documents separated by `<|endoftext|>` lines, long documents in pieces.
 
 use super::TextPiece;
 use crate::error::{Error, Result};
@@ -7,31 +7,30 @@ use crate::tokenizer::cut::{Cut, CutRule};
 use std::io::Read;
 use std::path::PathBuf;
 
-/// Bytes asked of the file at a time.
+/// Bytes read from the file at a time.
 const READ_BYTES: usize = 64 << 10;
 
-/// A document longer than this comes in pieces of about this size.
+/// Longer documents are returned in pieces of about this size.
 pub(super) const PIECE_BYTES: usize = 256 << 10;
 
-/// UTF-8's byte order mark, which some editors put in front.
+/// The UTF-8 byte order mark, which some editors write.
 const MARK: &str = "\u{feff}";
 
-/// The documents of one file.
 pub(super) struct TextPieces<R> {
     file: R,
     path: PathBuf,
-    /// Text that was read and not yet handed out.
+    /// Text read but not yet returned.
     pending: String,
-    /// Bytes of `pending` that were searched for a separator already.
+    /// Bytes of `pending` already searched for a separator.
     searched: usize,
-    /// The start of a character whose rest has not been read.
+    /// First bytes of an incomplete character.
     carry: Vec<u8>,
-    /// Bytes and line ends before `carry`, for messages.
+    /// Bytes and line ends before `carry`, for error messages.
     position: u64,
     lines: u64,
-    /// Whether `pending` starts a line.
+    /// Whether `pending` starts at the beginning of a line.
     at_line_start: bool,
-    /// Whether pieces of the present document were handed out.
+    /// Whether pieces of the current document were returned.
     started: bool,
     state: TextState,
 }
@@ -39,15 +38,15 @@ pub(super) struct TextPieces<R> {
 #[derive(PartialEq)]
 enum TextState {
     Reading,
-    /// The file is read to its end; `pending` may hold documents.
+    /// The end of the file was reached; `pending` may still hold documents.
     Draining,
     Done,
 }
 
 enum Separator {
-    /// The separator's line spans these bytes.
+    /// Byte range of the separator's line.
     Found(usize, usize),
-    /// What was read ends in what may become one.
+    /// The text read may end in the start of a separator.
     Unclear,
     Absent,
 }
@@ -85,7 +84,7 @@ impl<R: Read> TextPieces<R> {
                 return Ok(self.end_document(text));
             }
             if self.pending.len() >= PIECE_BYTES && matches!(separator, Separator::Absent) {
-                // What is kept starts with white space, so a separator in it still has its line's start.
+                // The rest starts with white space, so a later separator in it is still preceded by a line end.
                 if let Some(position) = cut.last(&self.pending) {
                     let rest = self.pending.split_off(position);
                     let text = std::mem::replace(&mut self.pending, rest);
@@ -100,7 +99,7 @@ impl<R: Read> TextPieces<R> {
         Ok(None)
     }
 
-    /// Looks for a line that holds `<|endoftext|>` and nothing else.
+    /// Searches for a line that holds only `<|endoftext|>`.
     fn separator(&mut self) -> Separator {
         let bytes = self.pending.as_bytes();
         let mut from = self.searched;
@@ -134,7 +133,7 @@ impl<R: Read> TextPieces<R> {
         Separator::Absent
     }
 
-    /// Takes the text before a separator's line, less the line's end in front of it, and drops the separator.
+    /// Takes the text before a separator line, without its final line end, and drops the separator.
     fn take(&mut self, start: usize, end: usize) -> String {
         let rest = self.pending.split_off(end);
         let mut text = std::mem::replace(&mut self.pending, rest);
@@ -150,13 +149,13 @@ impl<R: Read> TextPieces<R> {
         text
     }
 
-    /// The document's last piece; none for a document of white space only.
+    /// The document's last piece; `None` if the document is only white space.
     fn end_document(&mut self, text: String) -> Option<TextPiece> {
         let started = std::mem::take(&mut self.started);
         (started || !text.trim().is_empty()).then_some(TextPiece { text, ends_document: true, mark: None })
     }
 
-    /// Reads on, and checks what was read.
+    /// Reads and decodes the next bytes.
     fn fill(&mut self) -> Result<()> {
         let carried = self.carry.len();
         let mut bytes = std::mem::take(&mut self.carry);

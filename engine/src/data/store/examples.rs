@@ -1,4 +1,4 @@
-//! What divides a split's tokens into examples that are each taken whole, and which of their tokens are learned.
+//! The division of a split's tokens into examples, and which tokens are learned.
 
 use super::index::ExamplesRecord;
 use crate::error::{Error, Result};
@@ -6,19 +6,18 @@ use crate::platform;
 use std::ops::Range;
 use std::path::Path;
 
-/// The examples of a split.
 #[derive(Debug)]
 pub struct Examples {
-    /// Where each ends among the split's tokens.
+    /// End of each example among the split's tokens.
     ends: Vec<u64>,
-    /// A byte per token.
+    /// One byte per token.
     learned: platform::Mapping,
-    /// A line of JSON an example, where something more is known of each.
+    /// One line of JSON per example, if there is extra data.
     rows: Option<platform::Mapping>,
 }
 
 impl Examples {
-    /// Opens its files, of a split of so many tokens.
+    /// Opens the files of a split of `tokens` tokens.
     pub(super) fn open(folder: &Path, record: &ExamplesRecord, tokens: u64) -> Result<Self> {
         let (path, count) = (folder.join(&record.lengths.file), record.lengths.tokens);
         let lengths = platform::map(&path)?;
@@ -46,29 +45,28 @@ impl Examples {
         Ok(Self { ends, learned, rows })
     }
 
-    /// How many there are.
     pub fn count(&self) -> usize {
         self.ends.len()
     }
 
-    /// The tokens of an example.
+    /// Token range of an example.
     pub fn range(&self, example: usize) -> Range<u64> {
         let from = example.checked_sub(1).map_or(0, |before| self.ends[before]);
         from..self.ends[example]
     }
 
-    /// The example that holds a token of the split.
+    /// The example that contains a token of the split.
     pub fn holding(&self, token: u64) -> usize {
         self.ends.partition_point(|end| *end <= token).min(self.ends.len().saturating_sub(1))
     }
 
-    /// What is known of each beside its tokens, a line of JSON; nothing where nothing is.
+    /// The extra data of each example, one line of JSON each; empty if there is none.
     pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
         let bytes = self.rows.as_ref().map_or(&[][..], |rows| &rows[..]);
         bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
     }
 
-    /// Which tokens of a range are learned.
+    /// Whether each token of a range is learned.
     pub fn learned(&self, range: Range<u64>) -> impl Iterator<Item = bool> {
         let bytes = self.learned.get(range.start as usize..range.end as usize).unwrap_or_default();
         bytes.iter().map(|byte| *byte != 0)

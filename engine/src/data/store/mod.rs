@@ -1,7 +1,7 @@
-//! The token stream on disk: shards of little-endian u16 or u32 and an index that says what they hold.
+//! The token stream on disk: shards of little-endian u16 or u32, and an index that describes them.
 //!
-//! Shards are memory-mapped, so a text far larger than memory trains as a small one does. The index is written last, and
-//! every size is checked against it before a token is read.
+//! Shards are memory-mapped, so training on text far larger than memory works as with a small one. The index is written
+//! last, and every size is checked against it before a token is read.
 
 mod examples;
 mod index;
@@ -14,18 +14,16 @@ pub use index::{ExamplesRecord, Index, ShardRecord, SourceRecord, SplitRecord, S
 use std::path::Path;
 pub use writer::Writer;
 
-/// Bytes of a shard that are read at a time when it is verified: some milliseconds' work.
+/// Bytes of a shard verified at a time; takes a few milliseconds.
 const PIECE: usize = 1 << 20;
 
-/// The index's file name.
 pub const INDEX_FILE: &str = "index.json";
 
-/// The part of the text that trains the model, or the part held out.
+/// A part of the text: training or validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
     /// Seen by the optimizer.
     Train,
-    /// Held out.
     Validation,
 }
 
@@ -38,7 +36,6 @@ impl std::fmt::Display for Split {
     }
 }
 
-/// Where a shard's tokens are.
 #[derive(Debug)]
 enum Tokens {
     Memory(Vec<u32>),
@@ -48,7 +45,7 @@ enum Tokens {
 
 #[derive(Debug)]
 struct TokenShard {
-    /// The number of its first token within the split.
+    /// Index of its first token in the split.
     first: u64,
     tokens: Tokens,
 }
@@ -62,7 +59,6 @@ impl TokenShard {
         }
     }
 
-    /// Appends tokens `start..end` of this shard.
     fn append(&self, start: usize, end: usize, out: &mut Vec<u32>) {
         match &self.tokens {
             Tokens::Memory(tokens) => out.extend_from_slice(tokens.get(start..end).unwrap_or_default()),
@@ -78,12 +74,12 @@ impl TokenShard {
     }
 }
 
-/// Both splits of a tokenized text.
+/// The tokens of both splits.
 #[derive(Debug)]
 pub struct TokenStore {
     train: Vec<TokenShard>,
     validation: Vec<TokenShard>,
-    /// Training's and validation's.
+    /// For training and validation.
     examples: [Option<Examples>; 2],
     index: Option<Index>,
 }
@@ -92,7 +88,7 @@ impl TokenStore {
     /// Opens the store in a folder.
     ///
     /// # Errors
-    /// A missing or damaged index, a shard that is missing or not as long as the index says.
+    /// The index is missing or damaged, or a shard is missing or differs in length from the index.
     pub fn open(folder: &Path) -> Result<Self> {
         let index = Index::read(&folder.join(INDEX_FILE))?;
         let open = |split: &SplitRecord| -> Result<Vec<TokenShard>> {
@@ -127,18 +123,17 @@ impl TokenStore {
         })
     }
 
-    /// A store of tokens in memory, for tests and for places without files.
+    /// A store in memory, for tests and platforms without files.
     pub fn in_memory(train: Vec<u32>, validation: Vec<u32>) -> Self {
         let shards = |tokens| vec![TokenShard { first: 0, tokens: Tokens::Memory(tokens) }];
         Self { train: shards(train), validation: shards(validation), examples: [None, None], index: None }
     }
 
-    /// What the index says, for a store on disk.
+    /// The index; `None` for a store in memory.
     pub fn index(&self) -> Option<&Index> {
         self.index.as_ref()
     }
 
-    /// A split's examples, where it has some.
     pub fn examples(&self, split: Split) -> Option<&Examples> {
         let [train, validation] = &self.examples;
         match split {
@@ -154,7 +149,7 @@ impl TokenStore {
         }
     }
 
-    /// Tokens of a split.
+    /// Number of tokens in a split.
     #[allow(
         clippy::len_without_is_empty,
         reason = "a store has two lengths, and neither is asked for emptiness"
@@ -163,7 +158,7 @@ impl TokenStore {
         self.shards(split).last().map_or(0, |last| last.first + last.len() as u64)
     }
 
-    /// Tokens `start..start + count` of a split, across shards.
+    /// Reads tokens `start..start + count` of a split, across shards.
     pub fn read(&self, split: Split, start: u64, count: usize) -> Result<Vec<u32>> {
         let end = start.saturating_add(count as u64);
         if end > self.len(split) {
@@ -186,12 +181,12 @@ impl TokenStore {
         Ok(tokens)
     }
 
-    /// Reads every shard and compares its checksum with the index.
+    /// Verifies the checksums of all shards.
     pub fn verify(&self, folder: &Path) -> Result<()> {
         at_once(self.verify_in_turns(folder, &Turns::none()))
     }
 
-    /// As [`TokenStore::verify`], while others have their turns.
+    /// Like [`TokenStore::verify`], but yields.
     pub async fn verify_in_turns(&self, folder: &Path, turns: &Turns) -> Result<()> {
         let Some(index) = &self.index else { return Ok(()) };
         let beside = |split: &SplitRecord| {

@@ -1,4 +1,4 @@
-//! Stores written, read back and damaged.
+//! Writing, reading and damaging stores.
 
 use super::*;
 use crate::platform::given_up_after;
@@ -100,7 +100,7 @@ fn damage_is_found_and_named() {
     let edit = |from: &'static str, to: &'static str| {
         damaged(move |folder| {
             let path = folder.join(INDEX_FILE);
-            // As older versions wrote it, without a checksum.
+            // As written by older versions, without a checksum.
             let text = std::fs::read_to_string(&path).unwrap();
             let text = crate::storage::json_from_checked(&text).unwrap().unwrap();
             assert!(text.contains(from), "{text}");

@@ -1,4 +1,4 @@
-//! Writing of shards.
+//! Writing shards.
 
 use super::index::{ExamplesRecord, FORMAT, Index, ShardRecord, SplitRecord, StretchRecord};
 use super::{INDEX_FILE, Split};
@@ -9,10 +9,10 @@ use std::collections::BTreeSet;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// Bytes of a full shard.
+/// Size of a full shard in bytes.
 const SHARD_BYTES: u64 = 64 << 20;
 
-/// Writes both splits' shards into a folder.
+/// Writes both splits' shards to a folder.
 pub struct Writer {
     folder: PathBuf,
     element_bytes: u32,
@@ -24,13 +24,13 @@ pub struct Writer {
 struct SplitWriter {
     name: &'static str,
     record: SplitRecord,
-    /// Appended so far, in closed shards and the open one.
+    /// Tokens appended so far, in closed and open shards.
     tokens: u64,
     open: Option<OpenShard>,
     examples: Option<OpenExamples>,
 }
 
-/// The files that divide a split into examples: lengths, and which tokens are learned.
+/// The files that divide a split into examples: lengths, learned masks and extra data.
 struct OpenExamples {
     lengths: OpenShard,
     learned: OpenShard,
@@ -45,7 +45,7 @@ struct OpenShard {
 }
 
 impl Writer {
-    /// A writer for a vocabulary's ids.
+    /// Creates a writer for tokens below `vocabulary`.
     pub fn new(folder: &Path, vocabulary: usize) -> Self {
         Self::with_shard_bytes(folder, vocabulary, SHARD_BYTES)
     }
@@ -67,8 +67,7 @@ impl Writer {
         }
     }
 
-    /// Appends tokens to a split, of a source where one is known; `text_bytes` is the length of the text that they stand
-    /// for.
+    /// Appends tokens to a split, with their source if known; `text_bytes` is the length of their text.
     pub fn append(
         &mut self,
         split: Split,
@@ -114,7 +113,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Appends an example to a split: its tokens, and for each whether it is learned; `text_bytes` is the length of its text.
+    /// Appends an example to a split: its tokens, and whether each is learned; `text_bytes` is the length of its text.
     pub fn append_example(
         &mut self,
         split: Split,
@@ -140,7 +139,7 @@ impl Writer {
         examples.learned.append(&bytes, bytes.len() as u64)
     }
 
-    /// Appends what is known of the example that was appended last, a line of JSON.
+    /// Appends extra data for the last example, as one line of JSON.
     pub fn append_row(&mut self, split: Split, row: &impl Serialize) -> Result<()> {
         let writer = match split {
             Split::Train => &mut self.train,
@@ -157,12 +156,12 @@ impl Writer {
         rows.append(&line, 1)
     }
 
-    /// The sources that have text in the training split so far.
+    /// The sources with text in the training split so far.
     pub fn trained_sources(&self) -> BTreeSet<&str> {
         self.train.record.stretches.iter().map(|stretch| stretch.source.as_str()).collect()
     }
 
-    /// Closes the shards, completes `index` by what they hold, and writes it.
+    /// Closes the shards, completes `index` with their records, and writes it.
     pub fn finish(self, index: Index) -> Result<Index> {
         let index = Index {
             format: FORMAT,
@@ -184,7 +183,6 @@ impl SplitWriter {
         Ok(())
     }
 
-    /// Closes all that is open.
     fn finish(mut self) -> Result<SplitRecord> {
         self.close()?;
         if let Some(OpenExamples { lengths, learned, rows }) = self.examples.take() {
@@ -202,7 +200,7 @@ impl OpenShard {
         Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file), tokens: 0, crc32c: 0 })
     }
 
-    /// Appends so many entries.
+    /// Appends the bytes of `entries` entries.
     fn append(&mut self, bytes: &[u8], entries: u64) -> Result<()> {
         self.file.write_all(bytes).map_err(Error::io(&self.path))?;
         self.crc32c = crc32c::crc32c_append(self.crc32c, bytes);

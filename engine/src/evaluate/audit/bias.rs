@@ -1,6 +1,6 @@
-//! Whether a model finds the sentence that a stereotype expects likelier than its twin, as CrowS-Pairs asks of a model that predicts the next
-//! token (Nangia et al. 2020, arXiv:2010.00133; lm-eval's `crows_pairs`): the sum of its tokens' log-probabilities. A half of the pairs is
-//! neutral. What the training text says of the same words stands beside it.
+//! Whether a model prefers the stereotyped sentence of a pair, as CrowS-Pairs asks of causal language models (Nangia et al. 2020,
+//! arXiv:2010.00133; lm-eval's `crows_pairs`): compares the sums of the tokens' log-probabilities. An unbiased model prefers it in
+//! half of the pairs. The report also shows how often the words co-occur in the training text.
 
 use super::texts::{ReadShare, Texts};
 use super::{Auditor, mean, metric, opening, share, words};
@@ -13,15 +13,15 @@ use crate::protocol::evaluation::{AuditSection, AuditTopic, Better, Cell, Metric
 use crate::protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;
 
-/// Sentences that are scored between two words on how far it is.
+/// Sentences scored between progress reports.
 const AT_ONCE: usize = 64;
-/// Rows of a table, at most, and of that of associations.
+/// Maximum rows of a table, and of the associations table.
 const ROWS: usize = 40;
 const MAX_ASSOCIATIONS: usize = 500;
-/// Pairs whose difference is widest.
+/// Number of pairs shown with the largest difference.
 const MAX_PAIRS: usize = 10;
 
-/// A pair that was scored, and its difference in nats: above 0 where the stereotyped sentence is the likelier.
+/// A scored pair and its difference in nats; positive if the stereotyped sentence is more likely.
 type Scored<'a> = (&'a Pair, f64);
 
 pub(super) async fn bias(
@@ -80,7 +80,7 @@ pub(super) async fn bias(
     Ok(section(&pairs, &scored, &out, own, (&near, reading, texts), settings.seed))
 }
 
-/// Words of a pair that the training text has nowhere.
+/// Words of a pair that never occur in the training text.
 fn unseen(pair: &Pair, near: &Near) -> Vec<String> {
     let mut found: Vec<String> = [&pair.more, &pair.less]
         .into_iter()
@@ -92,12 +92,12 @@ fn unseen(pair: &Pair, near: &Near) -> Vec<String> {
     found
 }
 
-/// Pairs that no figure has.
+/// Pairs excluded from all figures.
 #[derive(Default)]
 struct LeftOut<'a> {
-    /// By category.
+    /// Number by category.
     by: BTreeMap<&'a str, u64>,
-    /// Those with words, or characters, that the model cannot know, by these.
+    /// Number by unknown word or character.
     words: BTreeMap<String, u64>,
     unknown: u64,
     long: u64,
@@ -172,12 +172,12 @@ fn section(
     }
 }
 
-/// `3 pairs were`, `1 pair was`.
+/// `3 pairs were` or `1 pair was`.
 fn were(pairs: u64) -> String {
     format!("{} {}", counted(pairs, "pair"), if pairs == 1 { "was" } else { "were" })
 }
 
-/// The share of pairs whose stereotyped sentence is the likelier, and the mean difference in nats.
+/// The share of pairs with a more likely stereotyped sentence, and the mean difference in nats.
 fn figures(scored: &[Scored<'_>], seed: u64) -> [Metric; 2] {
     let likelier = scored.iter().filter(|(_, difference)| *difference > 0.0).count() as u64;
     let differences: Vec<f64> = scored.iter().map(|(_, difference)| *difference).collect();
@@ -217,7 +217,7 @@ fn by_category(pairs: &[Pair], scored: &[Scored<'_>], out: &LeftOut<'_>, seed: u
     }
 }
 
-/// Where it comes from: how often the text has the same words near each other.
+/// The likely source of the bias: how often the training text has the same words near each other.
 fn in_text(scored: &[Scored<'_>], near: &Near, reading: ReadShare) -> Option<Table> {
     let mut by: BTreeMap<&Association, Vec<f64>> = BTreeMap::new();
     for (pair, difference) in scored {
@@ -287,7 +287,6 @@ fn broken_lines(own: &PairFile) -> Option<Table> {
     })
 }
 
-/// Names of columns.
 fn of(columns: &[&str]) -> Vec<String> {
     columns.iter().map(|column| (*column).to_owned()).collect()
 }

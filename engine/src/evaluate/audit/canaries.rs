@@ -1,7 +1,7 @@
-//! How much of the canaries that were planted into a training text (`data.canaries`) the model gives away: the exposure of each, log₂|R| −
-//! log₂ rank, where R are the numbers that its secret could be and the rank is that of the secret among them by the sentence's probability
-//! (Carlini et al. 2019, "The secret sharer", arXiv:1802.08232). R is too large to be scored: the rank is estimated from a sample of it, as
-//! the paper's sampling estimate does, which cannot say more than the sample's size does.
+//! How much a model reveals of the canaries in its training text (`data.canaries`). The exposure of a canary is log₂|R|
+//! − log₂ rank, where R is the set of possible secrets and the rank is the secret's among them by the sentence's
+//! probability (Carlini et al. 2019, "The secret sharer", arXiv:1802.08232). R is too large to score, so the rank is
+//! estimated from a sample, as in the paper; the sample size bounds the estimate.
 
 use super::texts::Texts;
 use super::{Auditor, mean, metric, skipped, words};
@@ -14,22 +14,22 @@ use crate::protocol::quantity::whole;
 use crate::protocol::random::nth;
 use std::collections::BTreeMap;
 
-/// Other numbers that each secret is compared with: with itself a power of two.
+/// Number of alternatives each secret is compared with; a power of two including the secret.
 pub(super) const ALTERNATIVES: u64 = 1023;
 
-/// Canaries that were not planted, to compare with.
+/// Number of canaries that were not planted, for comparison.
 const OTHERS: usize = 4;
 
-/// What draws are named by.
+/// Stream id of the random draws.
 const NUMBERS: u64 = 0x616c_7465;
 
-/// Sentences that are scored between two words on how far it is.
+/// Sentences scored between progress reports.
 const AT_ONCE: usize = 128;
 
-/// A canary and what is known of it.
+/// A canary with its result.
 struct Exposed {
     canary: Canary,
-    /// Alternatives that are likelier.
+    /// Number of alternatives that are at least as likely.
     likelier: u64,
     bits: f64,
 }
@@ -73,20 +73,21 @@ pub(super) async fn canaries(
             tell("canaries: scoring secrets among others", done, total);
         }
         let own = sums.first().copied().unwrap_or(f64::NEG_INFINITY);
-        // Of a model that computes no numbers all are alike, and none is given away.
+        // If all scores are NaN, every alternative counts as more likely, so the exposure is 0.
         let likelier = sums.iter().skip(1).filter(|other| other.total_cmp(&own).is_ge()).count() as u64;
         exposed.push(Exposed { canary, likelier, bits: exposure(likelier) });
     }
     Ok(section(&exposed, canaries.planted.len(), cut, settings.seed))
 }
 
-/// The exposure in bits of a secret that so many alternatives are as likely as: the estimated rank is (1 + likelier) · |R| / (1 + alternatives).
+/// Exposure in bits of a secret with this many alternatives at least as likely. The estimated rank is (1 + likelier) ·
+/// |R| / (1 + alternatives).
 pub(super) fn exposure(likelier: u64) -> f64 {
     let share = (1 + likelier) as f64 / (1 + ALTERNATIVES) as f64;
     -libm::log2(share)
 }
 
-/// The log-probability of each text, all of them cut at their beginnings to what the context holds; notes whether one was.
+/// Log-probability of each text, cut at its beginning to fit the context; sets `cut` if any was cut.
 async fn scored(auditor: &mut Auditor<'_>, texts: &[String], cut: &mut bool) -> Result<Vec<f64>> {
     let most = auditor.subject.scorer.config().context_length + 1;
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -1,6 +1,6 @@
-//! How much of the training text a model writes from memory: it goes on greedily from the beginnings of passages, and what it writes is compared
-//! with how they go on (Carlini et al. 2022, "Quantifying memorization across neural language models", arXiv:2202.07646). The same with
-//! passages that were held out says how much of that is chance.
+//! How much of its training text a model reproduces: it continues the beginnings of passages greedily, and the
+//! completions are compared with the text (Carlini et al. 2022, "Quantifying memorization across neural language
+//! models", arXiv:2202.07646). Held-out passages show how much of that is chance.
 
 use super::{Auditor, mean, metric, share, skipped, words};
 use crate::data::store::{INDEX_FILE, Split, TokenStore};
@@ -19,19 +19,19 @@ use std::path::Path;
 
 const TITLE: &str = "Memorisation";
 
-/// Tokens that a passage begins with, and that follow, where the context has room for them.
+/// Tokens of a passage's prefix and continuation, if the context has room.
 const PREFIX: usize = 32;
 const FOLLOWING: usize = 50;
-/// A prefix that is shorter than this by the context's length leaves the half of it to what follows.
+/// If the context would leave a shorter prefix, the continuation takes only half of it.
 const MIN_PREFIX: usize = 8;
 
-/// Draws for each passage that is wanted: one that goes on into another document, or was drawn already, is drawn again.
+/// Maximum draws per passage; passages that span documents or were drawn before are redrawn.
 const DRAWS: u64 = 8;
 
-/// What draws are named by.
+/// Stream id of the random draws.
 const PASSAGES: u64 = 0x7061_7373;
 
-/// How often passages stand in the training text, in groups.
+/// Groups of passages by number of occurrences in the training text.
 const GROUPS: [(&str, RangeInclusive<usize>); 4] = [
     ("once", 1..=1),
     ("2 to 4 times", 2..=4),
@@ -39,20 +39,20 @@ const GROUPS: [(&str, RangeInclusive<usize>); 4] = [
     ("more than 16 times", 17..=usize::MAX),
 ];
 
-/// Passages that are shown.
+/// Number of passages shown.
 const SHOWN: usize = 10;
 
-/// How passages are cut, and what is as good as exact.
+/// Lengths of passages, and the threshold for near-exact matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lengths {
     pub(super) prefix: usize,
     pub(super) following: usize,
-    /// Tokens in a row that both have.
+    /// Length of a common run of tokens that counts as near-exact.
     pub(super) near: usize,
 }
 
 impl Lengths {
-    /// Those of the paper; of a context that is shorter the prefix is, and of a very short one both.
+    /// The paper's lengths; a shorter context shortens the prefix, and a very short one both.
     pub(super) fn of(context: usize) -> Self {
         let following = if context >= FOLLOWING + MIN_PREFIX { FOLLOWING } else { context.div_ceil(2) };
         let prefix = PREFIX.min(context.saturating_sub(following)).max(1);
@@ -64,16 +64,16 @@ impl Lengths {
     }
 }
 
-/// A passage and what became of it.
+/// A passage with its result.
 #[derive(Clone, Debug)]
 struct Tried {
     tokens: Vec<u32>,
-    /// How often it stands in the training text.
+    /// Number of occurrences in the training text.
     occurrences: usize,
     written: Vec<u32>,
     exact: bool,
     near: bool,
-    /// 1 less the edit distance over the length.
+    /// 1 − edit distance / length.
     similarity: f64,
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn memorisation(
     let store = TokenStore::open(&folder)?;
     let wanted = settings.samples;
     let trained = drawn(&store, Split::Train, lengths, wanted, settings.seed, turns).await?;
-    // Some of them stand in the training text as well.
+    // More are drawn, as some also occur in the training text.
     let held = drawn(&store, Split::Validation, lengths, 2 * wanted, settings.seed, turns).await?;
     if trained.is_empty() {
         let tokens = store.len(Split::Train);
@@ -170,7 +170,7 @@ fn tokens_of(count: u64) -> String {
     counted(count, "token")
 }
 
-/// Passages of a split, at places drawn by a seed, each place once; those that lie within one document, where there are enough.
+/// Distinct passages of a split at random positions, preferably within one document.
 async fn drawn(
     store: &TokenStore,
     split: Split,
@@ -208,7 +208,7 @@ async fn drawn(
     Ok(within)
 }
 
-/// Each with how often it stands in the training text.
+/// Counts each passage's occurrences in the training text.
 async fn looked_up(
     indices: &mut Indices,
     folder: &Path,
@@ -225,7 +225,7 @@ async fn looked_up(
     Ok(found)
 }
 
-/// Goes on from the beginning of each, many at once.
+/// Generates completions of the passages' prefixes, in batches.
 async fn write(
     auditor: &mut Auditor<'_>,
     passages: Vec<(Vec<u32>, usize)>,
@@ -264,7 +264,7 @@ async fn write(
     Ok(tried.collect())
 }
 
-/// The longest run of tokens that both have.
+/// Length of the longest common run of tokens.
 pub(super) fn common_run(one: &[u32], other: &[u32]) -> usize {
     let (mut longest, mut before) = (0, vec![0_usize; other.len() + 1]);
     for token in one {
@@ -281,7 +281,7 @@ pub(super) fn common_run(one: &[u32], other: &[u32]) -> usize {
     longest
 }
 
-/// 1 less the Levenshtein distance over the longer length; 1 for two empty texts.
+/// 1 − Levenshtein distance / longer length; 1 for two empty texts.
 pub(super) fn similarity(one: &[u32], other: &[u32]) -> f64 {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (at, token) in (1..).zip(one) {
@@ -300,7 +300,7 @@ pub(super) fn similarity(one: &[u32], other: &[u32]) -> f64 {
     1.0 - row.last().copied().unwrap_or(0) as f64 / longer as f64
 }
 
-/// The share that was written exactly, the share that was nearly, and how alike both are in the mean.
+/// The shares of exact and near-exact completions, and the mean similarity.
 fn figures(tried: &[Tried], which: &str, lengths: Lengths, seed: u64) -> [Metric; 3] {
     let count = |is: fn(&Tried) -> bool| tried.iter().filter(|own| is(own)).count() as u64;
     let similarities: Vec<f64> = tried.iter().map(|own| own.similarity).collect();
@@ -343,7 +343,7 @@ fn by_occurrences(tried: &[Tried], held: &[Tried], seed: u64) -> Table {
     }
 }
 
-/// Passages that came back, the most repeated last: what stands once is the worse to find.
+/// Reproduced passages, the rarest first: memorising a passage that occurs only once is worse.
 fn regurgitated(tried: &[Tried], lengths: Lengths, shown: &dyn Fn(&[u32]) -> String) -> Option<Table> {
     let mut found: Vec<&Tried> = tried.iter().filter(|own| own.exact || own.near).collect();
     found.sort_by_key(|own| (own.occurrences, !own.exact));

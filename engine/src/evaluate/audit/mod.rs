@@ -1,5 +1,5 @@
-//! Audits: what a model has learned that nobody wanted it to. Each part is a file here, says how large its sample was, and what it cannot
-//! show.
+//! Audits of unwanted learning: bias, memorised text, canaries, personal data. Each part has its own file, and reports
+//! its sample size and limits.
 
 mod bias;
 mod canaries;
@@ -25,20 +25,20 @@ use crate::protocol::evaluation::{
 use sampled::{Sampled, sampled};
 use texts::Texts;
 
-/// A model that is audited, and what reads and writes with it.
+/// The model to audit, with what the audits need.
 pub struct Auditor<'a> {
-    /// The model that predicts.
+    /// The scorer side of the model.
     pub subject: Subject<'a>,
-    /// The same model where it writes.
+    /// The same model as a generator.
     pub decoder: &'a mut Decoder,
-    /// What texts are found in.
+    /// Search indices of training texts.
     pub indices: &'a mut Indices,
 }
 
-/// The sections that are asked for, in their order.
+/// The requested sections, in report order.
 ///
 /// # Errors
-/// No sample can have the size that is asked for.
+/// The sample size is out of range.
 pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
     let samples = settings.samples;
     if !(1..=MAX_AUDIT_SAMPLES).contains(&samples) {
@@ -48,10 +48,11 @@ pub fn asked(settings: &AuditSettings) -> Result<Vec<AuditTopic>> {
     Ok(AuditTopic::ALL.into_iter().filter(is_asked).collect())
 }
 
-/// Audits a model; `own` are pairs of sentences of the person's own.
+/// Audits a model; `own` holds the user's own sentence pairs.
 ///
 /// # Errors
-/// As [`asked`]; a line of the project's rules of moderation is broken, its classifier or the run's text is damaged, or a device fails.
+/// Those of [`asked`]; a line of the project's moderation rules is invalid, its classifier or the run's text is
+/// damaged, or a device fails.
 pub async fn audit(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,
@@ -61,10 +62,10 @@ pub async fn audit(
     let (asked, turns) = (asked(settings)?, Turns::new());
     let texts = Texts::of(auditor.subject.run)?;
     let mut sections = Vec::with_capacity(asked.len());
-    // Rules that are broken, and such a classifier, are told before anything takes its time.
+    // Invalid rules or classifiers are reported before the long work starts.
     let judges =
         asked.contains(&AuditTopic::Moderation).then(|| moderation::judges_of(auditor)).transpose()?;
-    // One set of texts serves both sections that look through what the model writes by itself.
+    // Both sections on sampled text share one set of samples.
     let written =
         match asked.iter().any(|topic| matches!(topic, AuditTopic::Moderation | AuditTopic::Personal)) {
             true => sampled(auditor, settings, &turns, tell).await?,
@@ -74,7 +75,7 @@ pub async fn audit(
         sections.push(match topic {
             AuditTopic::Bias => bias::bias(auditor, settings, own, &texts, &turns, tell).await?,
             AuditTopic::Moderation => {
-                // They were read where this is asked for.
+                // Always set if this section is requested.
                 let Some(judges) = &judges else { continue };
                 moderation::moderation(auditor, judges, &written, &texts, &turns, tell).await?
             }
@@ -86,15 +87,15 @@ pub async fn audit(
     Ok(sections)
 }
 
-/// A section that was not made, and why.
+/// A skipped section, with the reason.
 fn skipped(name: AuditTopic, title: &str, reason: String) -> AuditSection {
     AuditSection { name, title: title.to_owned(), skipped: Some(reason), ..AuditSection::default() }
 }
 
-/// What holds for what was looked up in texts that were not read whole.
+/// Caveat for searches in partially read texts.
 const NOT_THERE: &str = "text in the rest counts as absent";
 
-/// A section of sampled texts. `unread` says what of the text that the model learned from was not read beside them.
+/// A section on sampled texts. `unread` describes the part of the training text that was not read.
 fn of_sampled(
     (name, title): (AuditTopic, &str),
     sample: String,
@@ -115,7 +116,7 @@ fn of_sampled(
     }
 }
 
-/// A mean of values, with its bootstrap's interval.
+/// A mean with its bootstrap confidence interval.
 fn mean(name: &str, values: &[f64], of: &str, better: Better, seed: u64) -> Metric {
     let count = values.len();
     Metric {
@@ -129,18 +130,15 @@ fn mean(name: &str, values: &[f64], of: &str, better: Better, seed: u64) -> Metr
     }
 }
 
-/// A cell of words.
 fn words(words: impl Into<String>) -> Cell {
     Cell::Text(words.into())
 }
 
-/// A cell of a metric.
 fn metric(metric: Metric) -> Cell {
     Cell::Metric(Box::new(metric))
 }
 
-/// What a text can begin after, where nothing of its own stands before it: the token that ends texts, or a line's end, or else whatever the
-/// vocabulary has first.
+/// Tokens to start an unconditional text with: the end-of-text token, else a line break, else token 0.
 fn opening(subject: &Subject<'_>) -> Result<Vec<u32>> {
     let tokenizer = &subject.tokenizer.tokenizer;
     let opening = match tokenizer.end_of_text() {

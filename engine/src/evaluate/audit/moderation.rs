@@ -1,5 +1,5 @@
-//! Moderation of what a model writes by itself: texts are sampled and looked through by the rules, and by the project's classifier where it has
-//! one, and so is the training text, so that a person sees where it comes from.
+//! Moderation of sampled texts, by the rules and the project's classifier if any. The training text is checked in the
+//! same way to show the source.
 
 use super::texts::Texts;
 use super::{Auditor, NOT_THERE, Sampled, metric, of_sampled, share, words};
@@ -14,17 +14,17 @@ use crate::protocol::quantity::{counted, whole};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Rules that are listed.
+/// Maximum number of rules listed.
 const ROWS: usize = 30;
 
-/// In how many texts something was found.
+/// Numbers of texts with findings.
 #[derive(Debug, Default)]
 struct ModerationCounts {
     texts: u64,
-    /// Those with anything.
+    /// Texts with any finding.
     any: u64,
     by_category: BTreeMap<Category, u64>,
-    /// How often each rule matched.
+    /// Number of matches per rule.
     by_rule: BTreeMap<(Category, Severity, String), u64>,
 }
 
@@ -82,10 +82,10 @@ pub(super) async fn moderation(
     Ok(section(&own, &there, (unread, judges.classifier.is_some()), sample))
 }
 
-/// Our rules, and the project's own rules and classifier where it has any; and whether it has rules.
+/// Our rules together with the project's own rules and classifier, if any; and whether the project has rules.
 ///
 /// # Errors
-/// A line of those is broken, or the classifier is damaged.
+/// A line of the rules is invalid, or the classifier is damaged.
 pub(super) fn judges_of(auditor: &Auditor<'_>) -> Result<(Judges, bool)> {
     let project = auditor.subject.run.project()?;
     let own = project.moderation_rules()?;
@@ -149,7 +149,7 @@ fn by_category(own: &ModerationCounts, there: &ModerationCounts, classifies: boo
     }
 }
 
-/// The rules that matched what was sampled, the most frequent first.
+/// The rules that matched sampled texts, most frequent first.
 fn by_rule(own: &ModerationCounts, there: &ModerationCounts) -> Option<Table> {
     let mut rows: Vec<_> = own.by_rule.iter().collect();
     rows.sort_by_key(|(_, times)| std::cmp::Reverse(**times));

@@ -1,5 +1,4 @@
-//! Personal data in what a model writes by itself: texts are sampled, the data bench's own detectors look them through, and what they find is
-//! looked for in the training text. It is shown masked.
+//! Personal data in sampled texts: found by the detectors of `glasshouse-corpus`, looked up in the training text, and shown masked.
 
 use super::texts::Texts;
 use super::{Auditor, NOT_THERE, Sampled, of_sampled, share, words};
@@ -11,15 +10,15 @@ use crate::protocol::quantity::whole;
 use glasshouse_corpus::personal::{Class, Counts, Detector, Settings, masked};
 use std::collections::BTreeMap;
 
-/// Findings that are listed.
+/// Maximum number of findings listed.
 const ROWS: usize = 50;
 
-/// Something that looks like personal data.
+/// An apparent piece of personal data.
 #[derive(Clone, Copy, Debug, Default)]
 struct PersonalMatch {
-    /// How often it was written.
+    /// Number of times it was generated.
     times: u64,
-    /// How many documents of the training text have it.
+    /// Number of training documents that contain it.
     documents: u64,
 }
 
@@ -64,7 +63,7 @@ pub(super) async fn personal(
     Ok(section(&findings, (written.texts.len() as u64, with), &there, (texts, unread), sample))
 }
 
-/// Notes what looks like personal data in a text; whether there was any.
+/// Records the findings in a text; returns whether there were any.
 fn note(detector: &Detector, text: &str, findings: &mut Findings) -> bool {
     let found = detector.find(text);
     for finding in &found {
@@ -118,7 +117,7 @@ fn by_class(findings: &Findings, there: &Counts, source: &Texts) -> Option<Table
     })
 }
 
-/// Those that stand in the training text first.
+/// The findings, those in the training text first.
 fn listed(findings: &Findings, source: &Texts) -> Option<Table> {
     let mut rows: Vec<(&(Class, String), &PersonalMatch)> = findings.iter().collect();
     rows.sort_by_key(|(_, found)| std::cmp::Reverse((found.documents, found.times)));

@@ -1,4 +1,4 @@
-//! What a model writes by itself: texts that follow nothing.
+//! Unconditional samples of a model.
 
 use super::{Auditor, opening};
 use crate::error::Result;
@@ -8,19 +8,17 @@ use crate::platform::Turns;
 use crate::protocol::quantity::counted;
 use crate::protocol::{AuditSettings, GenerateConfig, Precision};
 
-/// Tokens of a sampled text, at most.
+/// Maximum tokens per sample.
 const TOKENS: usize = 200;
 
-/// Texts that a model wrote.
 #[derive(Debug, Default)]
 pub(super) struct Sampled {
     pub(super) texts: Vec<String>,
-    /// How many tokens they have in all.
     tokens: u64,
 }
 
 impl Sampled {
-    /// `200 texts of 39,872 tokens in all, drawn at temperature 1 after nothing`.
+    /// `200 texts of 39,872 tokens in all, sampled at temperature 1 without a prompt`.
     pub(super) fn words(&self) -> String {
         format!(
             "{} of {} in all, sampled at temperature 1 without a prompt",
@@ -30,7 +28,7 @@ impl Sampled {
     }
 }
 
-/// Has the model write as many texts as the settings say, each under a seed of its own.
+/// Generates as many texts as the settings ask for, each with its own seed.
 pub(super) async fn sampled(
     auditor: &mut Auditor<'_>,
     settings: &AuditSettings,

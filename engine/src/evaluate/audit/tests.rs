@@ -1,4 +1,4 @@
-//! What audits compute beside the model.
+//! Computations of audits that need no model.
 
 use super::asked;
 use super::canaries::{ALTERNATIVES, exposure};

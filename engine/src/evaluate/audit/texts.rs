@@ -1,4 +1,4 @@
-//! The texts that a model learned from: its run's, and those of the runs that it began with.
+//! The texts a model learned from: its run's, and those of the runs it started from.
 
 use crate::data::store::{INDEX_FILE, Split, TokenStore};
 use crate::error::Result;
@@ -8,39 +8,37 @@ use crate::protocol::quantity::whole;
 use crate::tokenizer::{Frame, Tokenizer, TokenizerFiles};
 use std::path::{Path, PathBuf};
 
-/// Runs that one began with, at most: whoever edits files can make them begin with each other.
+/// Maximum chain of starting runs; edited files could form a cycle.
 const MAX_RUNS: usize = 32;
 
-/// Tokens of a text that are read at most: its first ones.
+/// Maximum tokens read of a text, from its beginning.
 const MAX_TOKENS: u64 = 1 << 24;
 
-/// Tokens that are read at once, and of a document that are decoded at once.
+/// Tokens read at once, and decoded at once within a document.
 const READ: usize = 1 << 15;
 
 /// The texts, the run's own first.
 #[derive(Debug)]
 pub(in crate::evaluate) struct Texts {
     texts: Vec<(PathBuf, TokenStore)>,
-    /// There is all that the model ever learned from: it does not begin with one that was imported, or is gone.
+    /// Whether these are all texts the model learned from: no starting model was imported or is missing.
     pub(in crate::evaluate) is_all: bool,
-    /// It is of a model from outside.
     is_from_outside: bool,
 }
 
-/// How much of texts was read.
+/// How much of the texts was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::evaluate) struct ReadShare {
-    /// Tokens.
     pub(in crate::evaluate) read: u64,
-    /// Of so many.
+    /// Tokens in total.
     pub(in crate::evaluate) of: u64,
 }
 
 impl Texts {
-    /// Of a run.
+    /// Collects the texts of a run.
     ///
     /// # Errors
-    /// Its records or its text are damaged.
+    /// The run's records or text are damaged.
     pub(in crate::evaluate) fn of(run: &Run) -> Result<Self> {
         let mut found = Self { texts: Vec::new(), is_all: true, is_from_outside: run.is_from_outside()? };
         let mut next = Some(run.clone());
@@ -65,12 +63,11 @@ impl Texts {
         Ok(found)
     }
 
-    /// Whether there is any.
     pub(in crate::evaluate) fn is_empty(&self) -> bool {
         self.texts.is_empty()
     }
 
-    /// Why there is none, where there is none.
+    /// Why there is no text, if there is none.
     pub(in crate::evaluate) fn absence(&self) -> Option<&'static str> {
         match (self.is_empty(), self.is_from_outside) {
             (false, _) => None,
@@ -79,7 +76,7 @@ impl Texts {
         }
     }
 
-    /// What a reader should know where not all was read: that there is nothing, or of the rest what `rest` says.
+    /// A note for the reader if not all text was searched; `rest` describes the consequence for the unread part.
     pub(in crate::evaluate) fn unread(&self, reading: ReadShare, rest: &str) -> Option<String> {
         match self.absence() {
             Some(absence) => Some(format!("No training text was searched: {absence}.")),
@@ -88,13 +85,12 @@ impl Texts {
         }
     }
 
-    /// Their folders.
     pub(in crate::evaluate) fn folders(&self) -> impl Iterator<Item = &Path> {
         self.texts.iter().map(|(folder, _)| folder.as_path())
     }
 
-    /// Reads what the model learned from: examples, without the marks of their turns, or documents; of one that is very long by parts, where a
-    /// word may be cut in two.
+    /// Reads the texts: examples without the markers of their turns, or documents. Very long documents come in parts,
+    /// which may cut a word.
     ///
     /// # Errors
     /// A text cannot be read.
@@ -113,7 +109,7 @@ impl Texts {
             let end = of(store).min(MAX_TOKENS);
             if let Some(examples) = store.examples(Split::Train) {
                 let frame = Frame::new(&TokenizerFiles::with(tokenizer.clone(), folder)?);
-                // The last token of a text with a label is the label's number.
+                // The last token of a labelled text is the label's number.
                 let label = u64::from(store.index().is_some_and(|index| !index.labels.is_empty()));
                 let ranges = (0..examples.count()).map(|example| examples.range(example));
                 for range in ranges.take_while(|range| range.end <= end) {
@@ -153,7 +149,6 @@ impl Texts {
 }
 
 impl ReadShare {
-    /// Nothing was left out.
     pub(in crate::evaluate) fn is_whole(self) -> bool {
         self.read == self.of
     }

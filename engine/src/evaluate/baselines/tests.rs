@@ -9,7 +9,7 @@ use crate::protocol::{RunConfig, TokenizerKind, presets};
 use crate::tokenizer::TokenizerFiles;
 use pollster::block_on;
 
-/// A run that never trained, on a text.
+/// An untrained run with a text.
 struct Begun {
     _folder: tempfile::TempDir,
     run: Run,
@@ -52,7 +52,7 @@ fn simpler_things_predict_the_documents_of_the_model() {
     };
     let turns = Turns::none();
     let held_out = block_on(HeldOut::open(&own.run, &own.tokenizer, None, &turns)).unwrap();
-    // A model that knows nothing at all.
+    // A uniform model.
     let uniform = (own.config.model.vocabulary as f64).ln();
     let (mut by_document, mut grams) = (Vec::new(), Vec::new());
     let mut model = NGram::new(3, own.config.model.vocabulary, own.tokenizer.tokenizer.end_of_text());
@@ -92,7 +92,7 @@ fn simpler_things_predict_the_documents_of_the_model() {
     let bits = |name: &str| of(name).bits_per_byte.value.unwrap();
     assert!(found.is_sorted_by_key(|baseline| baseline.bits_per_byte.value.unwrap()));
     assert_eq!(found.len(), 10);
-    // A token of a byte for each byte, and one that ends each document.
+    // One token per byte, and one per end of a document.
     assert!(
         bits("5-gram") < bits("3-gram")
             && bits("3-gram") < bits("1-gram").min(bits("unigram"))
@@ -111,7 +111,7 @@ fn simpler_things_predict_the_documents_of_the_model() {
     assert!(low < difference.value.unwrap() && difference.value.unwrap() < high && high < 0.0);
     assert!(of("gzip").difference.is_none() && of("gzip").bits_per_byte.interval.is_none());
     assert!(of("5-gram").about.contains(" training tokens") && of("gzip").bits_per_byte.of == "bytes");
-    // Documents that are not those that the model read are not paired.
+    // Results are not paired if the model read other documents.
     likelihood.by_document.pop();
     let found = block_on(baselines(&subject, &likelihood, &settings, &mut |_, _, _| {})).unwrap();
     assert!(found.iter().all(|baseline| baseline.difference.is_none()));
@@ -135,7 +135,7 @@ fn evaluated_text_that_was_learned_is_found() {
     let word = |document: u64, at: u64| format!("w{}", crate::protocol::random::nth(document, 1, at) % 5000);
     let text = |document: u64| (0..60).map(|at| word(document, at)).collect::<Vec<_>>().join(" ");
     let own = begun(|config, folder| {
-        // The last twenty of two hundred are held out; one of those is the first document again, in capitals.
+        // The last twenty of two hundred documents are held out; one of them repeats the first document in capitals.
         let lines = (0..200).map(|at| if at == 190 { text(0).to_uppercase() } else { text(at) });
         let rows = lines.map(|text| serde_json::json!({ "text": text }).to_string() + "\n");
         let path = folder.join("texts.jsonl");

@@ -1,4 +1,4 @@
-//! Scores of a small model of random weights, against its logits.
+//! Scores of a small random model, compared with its logits.
 
 use super::super::temperatures::GRID;
 use super::*;
@@ -23,7 +23,7 @@ fn weights(config: &ModelConfig) -> Vec<f32> {
     arena
 }
 
-/// Texts of all lengths that fit, each scored from another token on.
+/// Texts of every length that fits, scored from different positions on.
 fn texts() -> Vec<(Vec<u32>, usize)> {
     let text = |length: usize| (0..length).map(|at| ((at * at + 7 * length) % VOCABULARY) as u32).collect();
     (1..=CONTEXT + 1).map(|length| (text(length), 1 + length / 3)).collect()
@@ -41,7 +41,7 @@ fn scored(device: &str, texts: &[(Vec<u32>, usize)], detail: Detail) -> Vec<Vec<
     scores
 }
 
-/// The logarithms of all tokens' probabilities behind each token of a text.
+/// Log-probabilities of all tokens after each token of a text.
 fn log_probabilities(tokens: &[u32]) -> Vec<Vec<f64>> {
     let config = config();
     let mut lens = Lens::on_cpu(&config, weights(&config), Some(1)).unwrap();
@@ -119,7 +119,7 @@ fn a_model_that_knows_nothing_gives_every_token_its_share() {
         assert_eq!((score.rank, score.likeliest), (rank, 0));
         assert!((score.confidence - share).abs() < 1e-6);
     }
-    // Whatever the temperature.
+    // At any temperature.
     for (detail, count) in [(Detail::Temperatures, GRID), (Detail::Temperature(0.3), 1)] {
         let scores = block_on(scorer.score(&text, detail, &mut |_, _| ())).unwrap();
         for log_sums in scores[0].iter().map(|score| &score.log_sums) {

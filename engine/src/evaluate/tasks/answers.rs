@@ -1,4 +1,4 @@
-//! Answers in a model's own words: the likeliest tokens, many rows at once.
+//! Free-form answers by greedy generation, in batches.
 
 use super::prompt::Prompting;
 use super::rows::{Kind, Right, Row};
@@ -9,23 +9,21 @@ use crate::platform::Turns;
 use crate::protocol::GenerateConfig;
 use crate::tokenizer::TokenizerFiles;
 
-/// Tokens of an answer beyond those of the longest right one, and of any.
+/// Tokens of an answer beyond the longest correct one's, and in total.
 const ROOM: usize = 16;
 const MAX_TOKENS: usize = 512;
 
-/// What the model made of rows.
 pub(super) struct Answered {
-    /// Of each row its answer, or why it could not be asked.
+    /// Per row, its answer or why it could not be asked.
     pub(super) answers: Vec<std::result::Result<String, String>>,
-    /// Rows of which the context saw the end alone.
+    /// Rows whose beginning was cut to fit the context.
     pub(super) cut: u64,
-    /// Tokens that an answer could have.
     pub(super) max_tokens: usize,
-    /// Answers ended at a new line.
+    /// Whether answers ended at a line break.
     pub(super) of_a_line: bool,
 }
 
-/// Has a model answer rows.
+/// Generates answers to rows.
 ///
 /// # Errors
 /// The device fails.
@@ -79,10 +77,10 @@ pub(super) async fn answers(
     Ok(Answered { answers, cut, max_tokens, of_a_line })
 }
 
-/// Tokens that leave room for the longest right answer.
+/// Number of tokens that leaves room for the longest correct answer.
 fn longest(files: &TokenizerFiles, rows: &[Row]) -> Result<usize> {
     let mut expected: Vec<String> = rows.iter().flat_map(Row::expected).collect();
-    // What a rule alone judges may be as long as the rule lets it.
+    // Answers judged only by a rule may be longer.
     let ruled = rows
         .iter()
         .any(|row| matches!(&row.right, Right::Answers { references, .. } if references.is_empty()));
@@ -95,7 +93,7 @@ fn longest(files: &TokenizerFiles, rows: &[Row]) -> Result<usize> {
     Ok((tokens + least).min(MAX_TOKENS))
 }
 
-/// The tags of an answer for so many words: its own words that are tags, and what is missing is outside of all entities.
+/// The tags in an answer for `words` words: its words that are tags, padded with `O` (outside).
 pub(super) fn tags_of(answer: &str, names: &[String], words: usize) -> Vec<String> {
     let said = answer.split_whitespace().filter(|word| names.iter().any(|name| name == word));
     let outside = || std::iter::repeat_with(|| "O".to_owned());
@@ -103,7 +101,7 @@ pub(super) fn tags_of(answer: &str, names: &[String], words: usize) -> Vec<Strin
 }
 
 impl Answered {
-    /// How answers were made, a sentence.
+    /// A sentence on how answers were generated.
     pub(super) fn about(&self, kind: Kind) -> String {
         let what = if kind == Kind::Tag { "Tags" } else { "Answers" };
         let ends = if self.of_a_line { " and end at a new line" } else { "" };

@@ -1,4 +1,4 @@
-//! Choices among answers, and labels of texts, by how likely the model finds each of them.
+//! Multiple choice, and labelling of texts, by the likelihood of each option.
 
 use super::prompt::{Pair, Prompting};
 use super::rows::Row;
@@ -7,34 +7,33 @@ use crate::evaluate::{Detail, Scorer, Scoring, Tell};
 use crate::platform::Turns;
 use std::collections::HashMap;
 
-/// Rows that are scored at once.
+/// Rows scored at once.
 const AT_ONCE: usize = 128;
 
-/// What a model chose, by each of three measures.
+/// The option a model chose, by three measures.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ModelChoice {
-    /// The largest Σ log p(answer | text).
+    /// Largest Σ log p(answer | text).
     pub(super) likeliest: usize,
-    /// The largest Σ log p per character of the answer, lm-eval's `acc_norm`; `None` where only the choice is known.
+    /// Largest Σ log p per character of the answer, lm-eval's `acc_norm`; `None` if only the choice is known.
     pub(super) per_character: Option<usize>,
-    /// The largest Σ log p(answer | text) − Σ log p(answer), lm-eval's `acc_mutual_info` (Brown et al. 2020, arXiv:2005.14165); `None` where
-    /// the vocabulary has no token that texts begin or end with.
+    /// Largest Σ log p(answer | text) − Σ log p(answer), lm-eval's `acc_mutual_info` (Brown et al. 2020,
+    /// arXiv:2005.14165); `None` if the vocabulary has no token that texts begin or end with.
     pub(super) normalised: Option<usize>,
-    /// Σ log p(answer | text) of each choice; empty where only the choice is known.
+    /// Σ log p(answer | text) of each option; empty if only the choice is known.
     pub(super) sums: Vec<f64>,
-    /// The mean log p per token of each choice; `None` where that is not known.
+    /// Mean log p per token of each option; `None` if unknown.
     pub(super) per_token: Option<Vec<f64>>,
 }
 
-/// What was chosen.
 pub(super) struct Choosing {
-    /// Of each row what was chosen, or why it could not be asked.
+    /// Per row, the choice, or why it could not be asked.
     pub(super) chosen: Vec<std::result::Result<ModelChoice, String>>,
-    /// Rows of which the context saw the end alone.
+    /// Rows whose beginning was cut to fit the context.
     pub(super) cut: u64,
 }
 
-/// Has a model choose among each row's choices.
+/// Scores each row's options and chooses among them.
 ///
 /// # Errors
 /// The device fails.
@@ -63,7 +62,7 @@ pub(super) async fn choose<'a>(
                 Err(error) => Err(error.to_string()),
             });
         }
-        // Behind those of the rows stand answers alone that were not scored before.
+        // After the rows' pairs come unconditional answers that were not scored before.
         let (mut new, chats) = (Vec::new(), part.iter().any(|row| prompting.chats(row)));
         for choice in part.iter().flat_map(choices) {
             if !alone.contains_key(choice) {
@@ -113,7 +112,7 @@ async fn sums(
     Ok(scored.iter().map(|text| text.iter().map(|token| f64::from(token.log_probability)).sum()).collect())
 }
 
-/// The best of the first `asked` choices by each measure; of equal ones the first, as NumPy's argmax.
+/// The best of the first `asked` options by each measure; the first of equal ones, like NumPy's argmax.
 pub(super) fn best(
     all: &[f64],
     choices: &[String],
@@ -156,14 +155,14 @@ mod tests {
             ("certainly".to_owned(), Some(-9.5)),
             ("öäü".to_owned(), Some(-2.0)),
         ]);
-        // Per character -2, -1, -4/3: characters count, and not bytes.
+        // Per character −2, −1, −4/3: lengths are in characters, not bytes.
         let chosen = best(&[-4.0, -9.0, -4.0], &choices, 3, &alone);
         let wanted =
             ModelChoice { likeliest: 0, per_character: Some(1), normalised: Some(1), ..chosen.clone() };
         assert_eq!((&chosen, chosen.sums.as_slice()), (&wanted, [-4.0, -9.0, -4.0].as_slice()));
         let unknown = best(&[-4.0, -9.0, -3.0], &choices, 3, &HashMap::new());
         assert_eq!((unknown.likeliest, unknown.normalised), (2, None));
-        // Choices beyond those that are asked for have a likelihood and are not chosen.
+        // Options beyond `asked` have a likelihood but are never chosen.
         let first = best(&[-4.0, -9.0, -3.0], &choices, 2, &HashMap::new());
         assert_eq!((first.likeliest, first.per_character, first.sums.len()), (0, Some(1), 3));
     }

@@ -1,32 +1,30 @@
-//! A task file: its rows, and the lines that are none.
+//! A task file: its rows and its invalid lines.
 
 use super::rows::{Kind, Row, fields_of, marked, row_of};
 use crate::error::{Error, Result};
 use crate::evaluation::layouts::{Standard, records};
 
-/// The rows of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskFile {
-    /// Its name without folder.
+    /// File name without folder.
     pub name: String,
-    /// CRC-32C of the lines that were read.
+    /// CRC-32C of the lines read.
     pub crc32c: u32,
-    /// What all its rows want.
     pub kind: Kind,
-    /// Those that can be asked.
     pub rows: Vec<Row>,
-    /// Lines that cannot, and why; of very many the first ones.
+    /// Invalid lines with reasons, up to a maximum.
     pub broken: Vec<(u64, String)>,
-    /// The standard set in whose layout its rows are.
+    /// The standard benchmark whose layout the rows have.
     pub set: Option<&'static Standard>,
 }
 
 impl TaskFile {
-    /// Reads a file's rows, the first `most` of them: JSON Lines, a list of JSON, a table, or CoNLL's columns, as its name ends. A line that is
-    /// none is noted, and the rest counts. A standard set's rows are read as it is published; the first row says which set it is.
+    /// Reads the first `most` rows of a file: JSON Lines, a JSON list, a table or CoNLL columns, by file extension.
+    /// Invalid lines are recorded and skipped. Rows of a standard benchmark are read in its published layout, which is
+    /// recognised by the first row.
     ///
     /// # Errors
-    /// No line is a row: the first one's fault is said.
+    /// No line is valid; the message gives the first one's fault.
     pub fn read(name: &str, bytes: &[u8], most: Option<usize>) -> Result<Self> {
         let most = most.unwrap_or(usize::MAX);
         let (mut rows, mut broken, mut set) = (Vec::<Row>::new(), Vec::new(), None);

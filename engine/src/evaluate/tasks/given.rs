@@ -1,4 +1,4 @@
-//! What was answered to the rows of a task, by a model here or by one that does not run here.
+//! Answers to the rows of a task, by a model run here or from a results file.
 
 use super::answers::tags_of;
 use super::choices::{ModelChoice, best};
@@ -9,26 +9,24 @@ use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
-/// What was answered to a row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Given {
-    /// In words: of choices the likeliest, of labels the label, of tags all of them.
+    /// As text: the chosen option, the label, or all tags.
     pub(super) answer: String,
-    /// Which of the row's choices.
+    /// The chosen option of the row.
     pub(super) chosen: Option<ModelChoice>,
 }
 
-/// Rows that were answered, and those that could not be.
+/// Answered rows, and those that could not be answered.
 #[derive(Debug, Default)]
 pub(super) struct AllGiven<'a> {
-    /// Each row with its answer.
     pub(super) rows: Vec<(&'a Row, Given)>,
-    /// Lines without one, and why.
+    /// Lines without an answer, and why.
     pub(super) broken: Vec<(u64, String)>,
 }
 
 impl<'a> AllGiven<'a> {
-    /// Sorts rows by whether they were answered.
+    /// Separates answered rows from failed ones.
     pub(super) fn of(
         rows: &'a [Row],
         given: impl IntoIterator<Item = std::result::Result<Given, String>>,
@@ -43,10 +41,10 @@ impl<'a> AllGiven<'a> {
         all
     }
 
-    /// Reads the results of a model that does not run here: JSON Lines of `line` and `answer`, of choices with `log_likelihoods`.
+    /// Reads the results of an external model: JSON Lines with `line` and `answer`, or `log_likelihoods` for choices.
     ///
     /// # Errors
-    /// No row has an answer in them.
+    /// No row has an answer.
     pub(super) fn read(name: &str, bytes: &[u8], file: &'a TaskFile) -> Result<Self> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             Error::bad_file(name, format!("not UTF-8 at its byte {}", error.valid_up_to()))
@@ -87,7 +85,7 @@ impl<'a> AllGiven<'a> {
     }
 }
 
-/// A line's object, and the line of the task that it is about.
+/// A result's fields, and the task line it belongs to.
 fn result_of(line: &str) -> std::result::Result<(u64, Map<String, Value>), String> {
     let value: Value = serde_json::from_str(line).map_err(|error| format!("not JSON: {error}"))?;
     let Value::Object(fields) = value else { return Err("expected a JSON object".to_owned()) };
@@ -113,7 +111,7 @@ fn given_of(fields: &Map<String, Value>, row: &Row) -> std::result::Result<Given
         }
         (None, Some(answer)) => {
             let one = chosen(answer, choices, &[], "answer")?;
-            // By what measure is not known: the other measures say nothing.
+            // The measure behind the choice is unknown, so the other measures stay empty.
             ModelChoice { likeliest: one, ..ModelChoice::default() }
         }
         (None, None) => return Err("`answer`: missing".to_owned()),
@@ -122,13 +120,13 @@ fn given_of(fields: &Map<String, Value>, row: &Row) -> std::result::Result<Given
     Ok(Given { answer, chosen: Some(chosen) })
 }
 
-/// A row's right tags, and those of an answer.
+/// A row's correct tags, and those of its answer.
 pub(super) fn tags<'a>(row: &'a Row, given: &Given, names: &[String]) -> Option<(&'a [String], Vec<String>)> {
     let Right::Tags { tags, .. } = &row.right else { return None };
     Some((tags, tags_of(&given.answer, names, tags.len())))
 }
 
-/// What needs no model: random choices, the commonest label. Of each row what it is worth.
+/// Trivial baselines: random choice or the majority label, with the score of each row.
 pub(super) fn simplest(rows: &[(&Row, Given)]) -> Option<(&'static str, String, Vec<f64>)> {
     let (first, _) = rows.first()?;
     match first.right {
@@ -144,7 +142,7 @@ pub(super) fn simplest(rows: &[(&Row, Given)]) -> Option<(&'static str, String, 
             let all: Vec<Row> = rows.iter().map(|(row, _)| (*row).clone()).collect();
             let count =
                 |name: &String| all.iter().filter(|row| row.right == Right::Label(name.clone())).count();
-            // Of equally common ones the first by its name.
+            // Ties go to the first by name.
             let commonest = names_of(&all).into_iter().rev().max_by_key(count)?;
             let worth =
                 all.iter().map(|row| f64::from(u8::from(row.right == Right::Label(commonest.clone()))));

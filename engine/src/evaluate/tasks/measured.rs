@@ -1,4 +1,4 @@
-//! What answers came to: each metric with its interval, what each row has of it, and the tables that belong to it.
+//! Metrics of answers with their confidence intervals, row scores and tables.
 
 use super::choices::ModelChoice;
 use super::given::{Given, tags};
@@ -13,46 +13,44 @@ use crate::platform::{Turns, at_once};
 use crate::protocol::evaluation::{Better, Cell, Metric, Table};
 use crate::protocol::quantity::counted;
 
-/// What less than this is short of, is right: shares of parts are not exact.
+/// Scores at or above this count as correct (float tolerance).
 pub(super) const RIGHT: f64 = 1.0 - 1e-9;
 
-/// Classes of a confusion matrix that people can read.
+/// Maximum classes of a readable confusion matrix.
 const CLASSES: usize = 20;
 
-/// A metric's name, and its value of what was found.
+/// A metric's name, and how to get its value.
 type Named<T> = (&'static str, fn(&T) -> f64);
 
-/// What answers came to.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AnswerMeasures {
-    /// Each metric.
     pub(super) metrics: Vec<Metric>,
-    /// Of each metric its value of each row; empty where it is of all rows at once.
+    /// Each metric's score per row; empty for metrics over all rows at once.
     pub(super) scores: Vec<Vec<f64>>,
-    /// A confusion matrix, a classification report.
+    /// Confusion matrices and classification reports.
     pub(super) tables: Vec<Table>,
-    /// What is to be known of the metrics, a sentence each.
+    /// Notes on the metrics, one sentence each.
     pub(super) notes: Vec<String>,
-    /// Reports as the packages print them that define them, each with its table's title.
+    /// Reports as printed by the packages that define the metrics, with the title of their table.
     pub(super) reports: Vec<(String, String)>,
 }
 
 impl AnswerMeasures {
-    /// Accuracies of rows.
+    /// Accuracy from row scores.
     pub(super) fn of_accuracy(values: Vec<f64>, bootstrap: &Bootstrap) -> Self {
         let mut measured = Self::default();
         measured.mean("accuracy", values, bootstrap);
         measured
     }
 
-    /// The first metric that is a mean of rows, and what those have.
+    /// The first metric that is a mean over rows, with the row scores.
     pub(super) fn first_of_rows(&self) -> Option<(&str, &[f64])> {
         let mut each = self.metrics.iter().zip(&self.scores);
         each.find(|(_, scores)| !scores.is_empty())
             .map(|(metric, scores)| (metric.name.as_str(), scores.as_slice()))
     }
 
-    /// A metric's value less that of another's, paired by row; `None` where one of them is of all rows at once.
+    /// Difference of two metrics, paired by row; `None` if one of them is over all rows at once.
     pub(super) fn difference(
         &self,
         at: usize,
@@ -72,7 +70,7 @@ impl AnswerMeasures {
         })
     }
 
-    /// A metric that is a mean of rows.
+    /// Adds a metric that is a mean over rows.
     pub(super) fn mean(&mut self, name: &str, values: Vec<f64>, bootstrap: &Bootstrap) {
         let value = values.iter().sum::<f64>() / values.len().max(1) as f64;
         self.push(name, value, bootstrap.mean(&values), values.len(), values, None);
@@ -99,7 +97,7 @@ impl AnswerMeasures {
         self.scores.push(scores);
     }
 
-    /// Rows that a rule finds right, and what it finds them worth in the mean where that is more.
+    /// Adds the pass rate of a rule, and its mean score if that differs.
     pub(super) fn rule(&mut self, rows: &[(&Row, Given)], judge: Option<&Judge>, bootstrap: &Bootstrap) {
         let score = |(row, given): &(&Row, Given)| match (&row.right, judge) {
             (Right::Answers { judged, .. }, Some(judge)) => judge.score(judged, &given.answer),
@@ -115,7 +113,7 @@ impl AnswerMeasures {
         }
     }
 
-    /// How often what is right was chosen, named, or put on a word.
+    /// Adds the accuracy of choices, labels or tags.
     pub(super) fn accuracy(&mut self, rows: &[(&Row, Given)], names: &[String], bootstrap: &Bootstrap) {
         let is = |right: bool| f64::from(u8::from(right));
         if rows.iter().any(|(row, _)| matches!(row.right, Right::Choice { .. })) {
@@ -145,7 +143,7 @@ impl AnswerMeasures {
             self.mean("accuracy", rows.iter().map(named).collect(), bootstrap);
             return;
         }
-        // Of all words, whose rows are drawn.
+        // Over all words; rows are resampled.
         let same = |(right, said): &(&[String], Vec<String>)| {
             right.iter().zip(said).filter(|(right, said)| right == said).count() as f64
         };
@@ -155,7 +153,7 @@ impl AnswerMeasures {
         self.push("accuracy", value, bootstrap.ratio(&right, &words), rows.len(), Vec::new(), None);
     }
 
-    /// A metric of each row's answer and right ones.
+    /// Adds a metric of each row's answer and references.
     pub(super) fn of_each(
         &mut self,
         name: &str,
@@ -166,21 +164,19 @@ impl AnswerMeasures {
         self.mean(name, answers(rows).iter().map(of).collect(), bootstrap);
     }
 
-    /// BLEU of all rows.
     pub(super) async fn bleu(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
         let found = bleu(&answers(rows));
         let interval = found.interval(bootstrap, &async || turns.give().await).await;
         self.push("bleu", found.score, interval, rows.len(), Vec::new(), Some(found.signature));
     }
 
-    /// chrF of all rows.
     pub(super) async fn chrf(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
         let found = chrf(&answers(rows));
         let interval = found.interval(bootstrap, &async || turns.give().await).await;
         self.push("chrf", found.score, interval, rows.len(), Vec::new(), Some(found.signature));
     }
 
-    /// F1 of ROUGE-1, -2 and -L, of each row against its best reference.
+    /// Adds F1 of ROUGE-1, -2 and -L, each row against its best reference.
     pub(super) async fn rouge(
         &mut self,
         rows: &[(&Row, Given)],
@@ -191,10 +187,9 @@ impl AnswerMeasures {
         let mut found: Vec<Rouge> = Vec::with_capacity(rows.len());
         let mut unseen_rows = 0;
         for row in answers(rows) {
-            // An answer of nothing is wrong, and no answer in another script.
+            // An empty answer is wrong, not in another script.
             let unseen = |text: &str| !text.trim().is_empty() && !has_words(text);
             unseen_rows += u64::from(!row.expected.iter().any(|text| has_words(text)) || unseen(row.answer));
-            // Long ones take their time.
             found.push(rouge(&row, stems));
             turns.give().await;
         }
@@ -220,7 +215,7 @@ impl AnswerMeasures {
         }
     }
 
-    /// F1 by label and its averages, as scikit-learn has them.
+    /// Adds F1 by label with averages, as in scikit-learn.
     pub(super) async fn report(&mut self, rows: &[(&Row, Given)], bootstrap: &Bootstrap, turns: &Turns) {
         let pair = |(row, given): &(&Row, Given)| match &row.right {
             Right::Label(label) => Some((label.clone(), given.answer.clone())),
@@ -259,7 +254,7 @@ impl AnswerMeasures {
         }
     }
 
-    /// F1 of entities as seqeval has it by default, and strictly of IOB2.
+    /// Adds F1 of entities, as in seqeval's default mode and in strict IOB2 mode.
     pub(super) fn entities(&mut self, rows: &[(&Row, Given)], names: &[String], bootstrap: &Bootstrap) {
         let pair = |(row, given): &(&Row, Given)| {
             tags(row, given, names).map(|(right, said)| (right.to_vec(), said))
@@ -290,7 +285,7 @@ impl AnswerMeasures {
         }
     }
 
-    /// Precision, recall and F1 by class, and their averages: as a table, and as the package prints it.
+    /// Adds precision, recall and F1 by class with averages, as a table and as printed by the package.
     fn by_class(&mut self, title: &str, about: &str, lines: [Vec<Line>; 2], printed: String) {
         let share = |share: Option<f64>| share.map_or_else(|| Cell::Text(String::new()), Cell::Number);
         let row = |Line { name, precision, recall, f1, support }: Line| {
@@ -308,7 +303,7 @@ impl AnswerMeasures {
     }
 }
 
-/// The answers of rows that have some with the right ones.
+/// The rows with free-form answers, and their references.
 fn answers<'a>(rows: &'a [(&Row, Given)]) -> Vec<Answer<'a>> {
     let answer = |(row, given): &'a (&Row, Given)| match &row.right {
         Right::Answers { references, .. } => Some(Answer { answer: &given.answer, expected: references }),
@@ -348,7 +343,7 @@ mod tests {
         assert_eq!(values(&measured), [("accuracy", 0.5), ("accuracy_per_character", 0.0)]);
         assert_eq!(measured.scores[0], [1.0, 0.0]);
         let chance = AnswerMeasures::of_accuracy(vec![0.5, 0.5], &BOOTSTRAP);
-        // What rows are worth by chance is no share of rows, and two are too few for a mean.
+        // Chance scores are not 0 or 1, and two rows are too few for an interval of a mean.
         let difference = measured.difference(0, &chance, 0, &BOOTSTRAP).unwrap();
         assert_eq!((difference.value, difference.interval), (Some(0.0), None));
         let wrong = AnswerMeasures::of_accuracy(vec![0.0, 0.0], &BOOTSTRAP);
@@ -384,7 +379,7 @@ mod tests {
         crate::platform::at_once(measured.report(&rows, &BOOTSTRAP, &Turns::none()));
         let found = values(&measured);
         assert_eq!((found[0].0, found[1]), ("macro_f1", ("micro_f1", 0.5)));
-        // What scikit-learn 1.9 prints of it, and the same figures in the table that is shown.
+        // The output of scikit-learn 1.9, with the same figures as the displayed table.
         let printed = "              precision    recall  f1-score   support\n\n           x       0.50      1.00      0.67         1\n           y       0.00      \
                        0.00      0.00         1\n\n    accuracy                           0.50         2\n   macro avg       0.25      0.50      0.33         \
                        2\nweighted avg       0.25      0.50      0.33         2\n";
@@ -414,7 +409,7 @@ mod tests {
         let rows: Vec<_> = file.rows.iter().zip(given).collect();
         let mut measured = AnswerMeasures::default();
         crate::platform::at_once(measured.rouge(&rows, false, &BOOTSTRAP, &Turns::none()));
-        // As rouge-score has it.
+        // As computed by rouge-score.
         assert_eq!(values(&measured)[0], ("rouge_1", 0.2));
         let [note] = measured.notes.as_slice() else { panic!("{:?}", measured.notes) };
         assert!(note.contains(": 3 of 5 rows have none"), "{note}");

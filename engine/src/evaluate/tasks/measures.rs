@@ -1,4 +1,4 @@
-//! What answers are worth, by the metrics that fit a task's rows, each with its interval.
+//! The metrics of a task's answers, with confidence intervals.
 
 use super::file::TaskFile;
 use super::given::Given;
@@ -12,32 +12,29 @@ use crate::platform::Turns;
 use crate::protocol::config::{RewardRule, RewardSettings};
 use crate::protocol::names;
 
-/// Right answers of more words than this are texts, whose words count more than that they are the same.
+/// References with more words are texts, measured by word overlap instead of equality.
 const WORDS: usize = 6;
 
-/// A way to measure answers.
 #[derive(Clone, Debug)]
 enum TaskMetric {
     Exact,
     F1,
     Bleu,
     Chrf,
-    /// With the stems of words, or with words as they are.
+    /// Whether words are stemmed.
     Rouge(bool),
     Accuracy,
     Report,
     Entities,
-    /// StereoSet's scores.
     Stereotypes,
-    /// BBQ's scores.
     Bbq,
-    /// TruthfulQA's probability of what is true.
+    /// TruthfulQA's probability of the true answers.
     Mc2,
-    /// The row's own check, or a rule of rewards.
+    /// The row's own check, or a reward rule.
     Rule(Option<Box<Judge>>),
 }
 
-/// Ways to measure, by name, and the rows that they fit.
+/// Metrics by name, with the kinds of row they apply to.
 const MEASURES: [(&str, &[Kind]); 12] = [
     ("exact", &[Kind::Generate]),
     ("f1", &[Kind::Generate]),
@@ -53,23 +50,22 @@ const MEASURES: [(&str, &[Kind]); 12] = [
     ("mc2", &[Kind::Choose]),
 ];
 
-/// Those that only rows of a set of its own can be measured by.
+/// Metrics that apply only to rows of their own benchmark.
 const OF_SETS: [&str; 3] = ["stereotypes", "bbq", "mc2"];
 
-/// How a task's answers are measured.
 #[derive(Clone, Debug)]
 pub(super) struct Measures(Vec<TaskMetric>);
 
 impl Measures {
-    /// Those that are named, or those that fit the rows. Rows that one of them cannot judge become broken ones.
+    /// The metrics in `wanted`, or those that suit the rows. Rows that a metric cannot judge are moved to the broken ones.
     ///
     /// # Errors
-    /// One is unknown, does not fit the rows, or can judge none of them.
+    /// A metric is unknown, does not fit the rows, or can judge none of them.
     pub(super) fn of(wanted: &[String], file: &mut TaskFile) -> Result<Self> {
         let named: Vec<String> = match wanted {
             [] => default_of(file).into_iter().map(str::to_owned).collect(),
             wanted => {
-                // Asked for twice is asked for.
+                // Ignore duplicates.
                 let first = |(at, name): (usize, &String)| {
                     let before = wanted.iter().take(at).any(|other| other == name);
                     (!before).then(|| name.clone())
@@ -86,7 +82,6 @@ impl Measures {
         Ok(Self(measures))
     }
 
-    /// Measures answers.
     pub(super) async fn measure(
         &self,
         rows: &[(&Row, Given)],
@@ -115,7 +110,6 @@ impl Measures {
     }
 }
 
-/// What fits rows that nothing was asked for.
 fn default_of(file: &TaskFile) -> Vec<&'static str> {
     let of_set = file.set.map(|set| set.metrics).unwrap_or_default();
     let of_set: Vec<&str> = of_set.iter().copied().filter(|name| fits(name, file)).collect();
@@ -143,7 +137,7 @@ fn default_of(file: &TaskFile) -> Vec<&'static str> {
     }
 }
 
-/// Whether a file's rows can be measured so: what a set's own scores compare, its rows alone have.
+/// Whether a metric applies to a file. A benchmark's own scores need its rows.
 fn fits(name: &str, file: &TaskFile) -> bool {
     let of_kind = MEASURES.iter().any(|(own, kinds)| *own == name && kinds.contains(&file.kind));
     of_kind && (!OF_SETS.contains(&name) || file.set.is_some_and(|set| set.metrics.contains(&name)))
@@ -186,7 +180,7 @@ fn measure_of(name: &str, file: &TaskFile) -> Result<TaskMetric> {
     })
 }
 
-/// A rule of rewards: `numeric`, `regex=^[A-Z]`, `length=20`.
+/// Parses a reward rule: `numeric`, `regex=^[A-Z]`, `length=20`.
 fn judge(text: &str) -> Result<Judge> {
     let (name, setting) = text.split_once('=').unwrap_or((text, ""));
     let known = || RewardRule::ALL.into_iter().map(RewardRule::name);
@@ -206,7 +200,7 @@ fn judge(text: &str) -> Result<Judge> {
     Judge::of(&format!("the pattern of rule:{name}"), &settings)
 }
 
-/// Rows without what a measure compares with become broken ones.
+/// Moves rows without data for a metric to the broken ones.
 fn leave_out_what_has_nothing_to_compare_with(
     measure: &TaskMetric,
     name: &str,
@@ -283,7 +277,7 @@ mod tests {
         assert!(said.contains("can judge no row; line 1: `answer`: no number"), "{said}");
     }
 
-    /// What a person types is what measures.
+    /// Settings keep the case in which the user typed them.
     #[test]
     fn settings_of_metrics_are_taken_as_they_are_typed() {
         let read = |list: &str| Measures::of(&metric_names(list), &mut file(ANSWERED)).unwrap().0;
@@ -299,7 +293,7 @@ mod tests {
         assert_eq!(["12", "1234"].map(|answer| judged("Exact, rule:regex=^[0-9]{1,3}$", answer)), [1.0, 0.0]);
     }
 
-    /// Cards show titles: a metric without one shows its key.
+    /// Cards show titles; a metric without one would show its key.
     #[test]
     fn whatever_is_measured_has_a_title() {
         let stereotypes = r#"{"type":"intrasentence","target":"Dane","bias_type":"race","context":"He is BLANK.","stereotype":"He is tall.",

@@ -1,8 +1,8 @@
-//! Tasks: rows whose right answers are known, from a person's file or the project's own families; what a model makes of them, and what
-//! that is worth.
+//! Tasks: rows with known answers, from a user's file or the project's own families; asking a model and measuring its answers.
 //!
-//! Rows are read in `rows`, asked as `prompt` says, answered in `answers` (in the model's own words) or `choices` (by likelihood), and
-//! measured in `measures`, StereoSet's in `stereotypes`, BBQ's in `bbq`, TruthfulQA's in `truth`; `tables` says where a model fails.
+//! `rows` reads the rows, `prompt` builds the prompts, `answers` (free-form) or `choices` (by likelihood) collect the
+//! answers, and `measures` measures them, with StereoSet's scores in `stereotypes`, BBQ's in `bbq` and TruthfulQA's in
+//! `truth`; `tables` shows where a model fails.
 
 mod answers;
 mod bbq;
@@ -43,51 +43,46 @@ use measures::Measures;
 use prompt::{Prompting, names_of};
 use rows::LISTED;
 
-/// What the project's own instruction tasks are called as a suite.
+/// Suite name of the project's own instruction tasks.
 const SUITE: &str = "tasks";
 
-/// A model that is asked.
 #[derive(Debug)]
 pub struct Answerer<'a> {
-    /// Its settings.
     pub config: &'a ModelConfig,
-    /// Its tokenizer and chat template.
     pub tokenizer: &'a TokenizerFiles,
-    /// What it does.
     pub model: Answering<'a>,
 }
 
-/// What a model does with text.
 #[derive(Debug)]
 pub enum Answering<'a> {
-    /// It writes, and says how likely texts are.
+    /// By generating text and scoring likelihoods.
     Writes {
-        /// Says how likely texts are.
+        /// For likelihoods.
         scorer: &'a mut Scorer,
-        /// Writes.
+        /// For generation.
         decoder: &'a mut Decoder,
     },
-    /// It classifies texts by the labels that it learned.
+    /// By classifying texts with its trained labels.
     Labels(&'a mut CpuDecoder),
 }
 
-/// A task, and how its answers are measured.
+/// A task, and how to measure its answers.
 #[derive(Clone, Debug)]
 pub struct Asked {
     file: TaskFile,
     measures: Measures,
     max_tokens: Option<usize>,
-    /// Names and files' bytes of results of models that do not run here.
+    /// Names and contents of result files of external models.
     results: Vec<(String, Vec<u8>)>,
-    /// The suite that it is a family of.
+    /// The suite it belongs to, or empty.
     suite: &'static str,
 }
 
 impl Asked {
-    /// A file's rows with what they are measured by: what is asked for, or what fits them. Rows that a rule cannot judge are broken.
+    /// A file's rows with the requested metrics, or suitable ones. Rows that a rule cannot judge are broken.
     ///
     /// # Errors
-    /// A metric is unknown or does not fit the rows; results that say nothing of them.
+    /// A metric is unknown or does not fit the rows, or a results file answers none of them.
     pub fn new(mut file: TaskFile, request: &TaskRequest, results: Vec<(String, Vec<u8>)>) -> Result<Self> {
         let measures = Measures::of(&request.metrics, &mut file)?;
         for (name, bytes) in &results {
@@ -99,17 +94,16 @@ impl Asked {
     /// A family of the project's own instruction tasks ([`families`]).
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// Those of [`Self::new`].
     pub fn family(file: TaskFile) -> Result<Self> {
         Ok(Self { suite: SUITE, ..Self::new(file, &TaskRequest::default(), Vec::new())? })
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.file.name
     }
 
-    /// What each row asks and what is right, as far as a training text could hold it.
+    /// Question and correct answers of each row, to look up in a training text.
     pub fn texts(&self) -> Vec<LookedUp> {
         let texts = |row: &Row| {
             let asked: Vec<&str> = row.messages.iter().map(|message| message.content.as_str()).collect();
@@ -119,10 +113,10 @@ impl Asked {
     }
 }
 
-/// Has a model do a task.
+/// Runs a task on a model and measures the answers.
 ///
 /// # Errors
-/// The model cannot do such a task, no row can be asked, or the device fails.
+/// The model cannot do this kind of task, no row can be asked, or the device fails.
 pub async fn task(
     answerer: &mut Answerer<'_>,
     asked: &Asked,
@@ -194,7 +188,7 @@ pub async fn task(
     })
 }
 
-/// What a model makes of a task's rows, and how they were asked, a sentence each.
+/// A model's answers, and sentences on how it was asked.
 async fn given<'a>(
     answerer: &mut Answerer<'_>,
     asked: &'a Asked,
@@ -272,7 +266,7 @@ fn choices_of(row: &Row) -> &[String] {
     }
 }
 
-/// Says that prompts were too long.
+/// A sentence on rows whose beginning was cut.
 fn cut(rows: u64) -> Option<String> {
     (rows > 0).then(|| {
         let verb = if rows == 1 { "is" } else { "are" };
@@ -283,7 +277,7 @@ fn cut(rows: u64) -> Option<String> {
     })
 }
 
-/// The label of each text by a head for labels.
+/// The label of each text, by the model's classification head.
 async fn labelled(
     reader: &mut CpuDecoder,
     files: &TokenizerFiles,
@@ -297,7 +291,7 @@ async fn labelled(
         turns.give().await;
         let text = row.messages.first().map_or("", |message| message.content.as_str());
         let mut tokens = text_tokens(&files.tokenizer, text)?;
-        // Of a text that is longer than the context, its beginning counts, as in training.
+        // As in training, only the beginning of a long text is read.
         tokens.truncate(context);
         if tokens.is_empty() {
             given.push(Err("`text`: the vocabulary has none of its characters".to_owned()));
@@ -311,7 +305,7 @@ async fn labelled(
     Ok(given)
 }
 
-/// What others make of the rows that the model answered.
+/// Results of baselines and external models on the answered rows.
 async fn beside(
     asked: &Asked,
     all: &AllGiven<'_>,
@@ -331,7 +325,7 @@ async fn beside(
     for (name, bytes) in &asked.results {
         let theirs = AllGiven::read(name, bytes, &asked.file)?;
         let other = asked.measures.measure(&theirs.rows, names, bootstrap).await;
-        // Only rows that both have answered are paired.
+        // Paired only if both answered the same rows.
         let same = theirs.rows.iter().map(|(row, _)| row.line).eq(all.rows.iter().map(|(row, _)| row.line));
         let pairs = measured.metrics.iter().enumerate().filter_map(|(at, metric)| {
             let place = other.metrics.iter().position(|theirs| theirs.name == metric.name)?;

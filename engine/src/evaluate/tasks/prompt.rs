@@ -1,5 +1,5 @@
-//! What a model is given of a row: its chat template's text where it chats and the row is a question, and the row's own text where it is to
-//! go on from that.
+//! Prompts for the rows of a task: written by the chat template if the model has one and the row is a question,
+//! otherwise as text to continue.
 
 use super::rows::{Kind, Right, Row};
 use crate::error::Result;
@@ -7,22 +7,19 @@ use crate::generate::{chat_prompt, chat_room, prompt_tokens};
 use crate::protocol::ChatMessage;
 use crate::tokenizer::{Tokenizer, TokenizerFiles};
 
-/// Words between a text and its label or tags, for models without a chat template.
+/// Text before a label or tags, for models without a chat template.
 const LABEL: &str = "\nLabel:";
 const TAGS: &str = "\nTags:";
 
-/// A question as a model has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Prompt {
-    /// Tokens up to where the answer begins.
+    /// Tokens up to the start of the answer.
     pub(super) tokens: Vec<u32>,
-    /// Tokens that end an answer.
     pub(super) ends: Vec<u32>,
-    /// The context has no room for its beginning.
+    /// Whether the beginning was cut to fit the context.
     pub(super) cut: bool,
 }
 
-/// The words in which rows of a task are asked.
 #[derive(Debug)]
 pub(super) struct Wording {
     pub(super) kind: Kind,
@@ -31,7 +28,7 @@ pub(super) struct Wording {
 }
 
 impl Wording {
-    /// What a row asks a model that chats: where it has no question of its own, one that lists the labels or tags.
+    /// Messages for a chat model; rows without a question get one that lists the labels or tags.
     pub(super) fn chat_messages(&self, row: &Row) -> Vec<ChatMessage> {
         let mut messages = row.messages.clone();
         let names = self.names.join(", ");
@@ -60,13 +57,12 @@ impl Wording {
         messages
     }
 
-    /// What a row asks a model without a chat template.
+    /// Prompt for a model without a chat template.
     pub(super) fn plain_text(&self, row: &Row) -> String {
         joined(&self.plain_messages(row))
     }
 }
 
-/// How a model is asked the rows of a task.
 #[derive(Debug)]
 pub(super) struct Prompting<'a> {
     files: &'a TokenizerFiles,
@@ -79,25 +75,25 @@ impl<'a> Prompting<'a> {
         Self { files, context, wording: Wording { kind, names } }
     }
 
-    /// Whether a row is asked by the chat template.
+    /// Whether a row is asked with the chat template.
     pub(super) fn chats(&self, row: &Row) -> bool {
         self.files.chat_template.is_some() && !row.plain
     }
 
-    /// What a row asks, before a template.
+    /// A row's messages before templating.
     fn messages(&self, row: &Row) -> Vec<ChatMessage> {
         if self.chats(row) { self.wording.chat_messages(row) } else { self.wording.plain_messages(row) }
     }
 
-    /// What a row asks, as people read it.
+    /// A row's question for display.
     pub(super) fn text(&self, row: &Row) -> String {
         joined(&self.messages(row))
     }
 
-    /// A row's question, with room for an answer of so many tokens. Of one that is too long the context sees the end.
+    /// A row's question, with room for an answer of `max_tokens`. A long question is cut at its beginning.
     ///
     /// # Errors
-    /// The chat template refuses it, or the vocabulary has nothing of it.
+    /// The chat template rejects it, or no token of it is known.
     pub(super) fn question(&self, row: &Row, max_tokens: usize) -> Result<Prompt> {
         let room = chat_room(self.context, max_tokens);
         let messages = self.messages(row);
@@ -113,11 +109,11 @@ impl<'a> Prompting<'a> {
         Ok(Prompt { tokens, ends, cut: cut > 0 || left_out > 0 })
     }
 
-    /// A row's text and one of its answers as tokens, and where the answer begins, as lm-eval's `_encode_pair` has it: spaces at the text's
-    /// end are the answer's. `None` where no token of the answer can be scored.
+    /// Tokens of a row's text with one answer, and where the answer begins, like lm-eval's `_encode_pair`: trailing
+    /// spaces of the text belong to the answer. `None` if no token of the answer can be scored.
     ///
     /// # Errors
-    /// The chat template refuses the row.
+    /// The chat template rejects the row.
     pub(super) fn pair(&self, row: &Row, answer: &str) -> Result<Option<Pair>> {
         let messages = self.messages(row);
         let text = if self.chats(row) {
@@ -126,13 +122,14 @@ impl<'a> Prompting<'a> {
         } else {
             joined(&messages)
         };
-        // Templates write themselves what a text begins with.
+        // Templates write the tokens that begin a text themselves.
         let begins: &[u32] = if self.chats(row) { &[] } else { self.files.tokenizer.begins() };
         let answer = if self.chats(row) { answer.to_owned() } else { continuation(&text, answer) };
         pair(&self.files.tokenizer, begins, self.prefix(), &text, &answer, self.context)
     }
 
-    /// An answer behind nothing, as a turn of its own or behind a space: after the token that begins texts, or the one that ends them. `None` where there is neither.
+    /// An unconditional answer, as a turn of its own or after a space: it follows the token that begins texts, else the
+    /// one that ends them. `None` if there is neither.
     ///
     /// # Errors
     /// The tokenizer fails.
@@ -146,7 +143,7 @@ impl<'a> Prompting<'a> {
         self.files.special("bos_token").or_else(|| self.files.tokenizer.end_of_text())
     }
 
-    /// How all rows are asked, a sentence.
+    /// A sentence on how the rows are asked.
     pub(super) fn about(&self, rows: &[Row]) -> String {
         let chats = rows.first().is_some_and(|row| self.chats(row));
         match (self.wording.kind, chats) {
@@ -178,29 +175,29 @@ impl<'a> Prompting<'a> {
     }
 }
 
-/// Tokens of a text with an answer behind it.
+/// A text with an answer, as tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pair {
-    /// Both, at most a context and one.
+    /// Both, at most context length + 1 tokens.
     pub(super) tokens: Vec<u32>,
-    /// The answer's first token.
+    /// Index of the answer's first token.
     pub(super) from: usize,
-    /// The context has no room for the text's beginning.
+    /// Whether the text's beginning was cut to fit the context.
     pub(super) cut: bool,
 }
 
-/// The messages of a model that does not chat.
+/// The text of messages for a model without a chat template.
 fn joined(messages: &[ChatMessage]) -> String {
     messages.iter().map(|message| message.content.as_str()).collect::<Vec<_>>().join("\n")
 }
 
-/// An answer with the space that parts it from the text, where nothing does.
+/// An answer with a leading space, unless there is white space already.
 fn continuation(text: &str, answer: &str) -> String {
     let parted = text.ends_with(char::is_whitespace) || answer.starts_with(char::is_whitespace);
     if parted { answer.to_owned() } else { format!(" {answer}") }
 }
 
-/// Tokens of a text and what goes on from it.
+/// Tokenizes a text with its continuation.
 fn pair(
     tokenizer: &Tokenizer,
     begins: &[u32],
@@ -214,7 +211,7 @@ fn pair(
     let mut tokens = encode(&format!("{text}{answer}"))?;
     let mut from = encode(kept)?.len();
     if from == 0 {
-        // Behind nothing stands what begins texts, unless the answer begins with it.
+        // An empty text is replaced by the prefix token, unless the answer begins with it.
         match prefix {
             Some(prefix) if tokens.first() != Some(&prefix) => tokens.insert(0, prefix),
             _ => {}
@@ -229,7 +226,7 @@ fn pair(
     Ok(Some(Pair { from: from.saturating_sub(cut).max(1), tokens, cut: cut > 0 }))
 }
 
-/// Names of all labels or tags of rows, each once, sorted.
+/// All distinct labels or tags of the rows, sorted.
 pub(super) fn names_of(rows: &[Row]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for row in rows {
@@ -262,7 +259,7 @@ mod tests {
         assert_eq!((found.tokens.len(), found.from, found.cut), (5, 1, false));
         let found = pair(&tokenizer, &[], None, "a", " cat", 100).unwrap().unwrap();
         assert_eq!((found.tokens.len(), found.from), (5, 1));
-        // Of a text that is too long the end counts, and one token at least is given.
+        // A long text keeps its end, and at least one given token.
         let found = pair(&tokenizer, &[], None, "a dog and a", " cat", 5).unwrap().unwrap();
         assert_eq!((found.tokens.len(), found.from, found.cut), (6, 2, true));
         let found = pair(&tokenizer, &[], None, "a", " cat and a dog", 4).unwrap().unwrap();
@@ -275,7 +272,7 @@ mod tests {
         let tokenizer = tokenizer(TokenizerKind::Byte);
         let found = pair(&tokenizer, &[], Some(7), "", " cat", 100).unwrap().unwrap();
         assert_eq!((found.tokens[0], found.from, found.tokens.len()), (7, 1, 5));
-        // Without such a token the first one is given, and the others are scored.
+        // Without a prefix token, the first token is given and the others are scored.
         let found = pair(&tokenizer, &[], None, " ", "cat", 100).unwrap().unwrap();
         assert_eq!((found.from, found.tokens.len()), (1, 4));
     }

@@ -1,4 +1,5 @@
-//! Rows of a task file: what is asked, and what is right. Those of standard sets are made into such by `glasshouse-evaluate`'s `layouts`.
+//! Rows of a task file. Rows of standard benchmarks are converted to this form by the `layouts` of
+//! `glasshouse-evaluate`.
 //!
 //! | kind | keys |
 //! |---|---|
@@ -7,8 +8,8 @@
 //! | classify | `text`, `label` |
 //! | tag | `tokens`, `tags` |
 //!
-//! What a row belongs to may stand in `group`, `template`, `category`, `subject` or `kind`. Rows that a layout makes of BBQ's and
-//! TruthfulQA's say in `biased`, `unknown`, `ambiguous`, `asked` and `true` what their own scores count.
+//! `group`, `template`, `category`, `subject` or `kind` name a row's group. Rows converted from BBQ and TruthfulQA hold
+//! the data of their own scores in `biased`, `unknown`, `ambiguous`, `asked` and `true`.
 
 use crate::data::read::{asked_last, messages_of};
 use crate::data::rewards::Judged;
@@ -17,91 +18,82 @@ pub use crate::protocol::evaluation::AnswerKind as Kind;
 use crate::protocol::{ChatMessage, Role};
 use serde_json::{Map, Value};
 
-/// Fields of a question, in the order in which they are looked for.
+/// Fields of a question, in lookup order.
 const QUESTIONS: [&str; 5] = ["prompt", "question", "messages", "instruction", "input"];
-/// Fields of a text that choices go on from.
+/// Fields of the context that choices continue.
 const CONTEXTS: [&str; 7] = ["prompt", "question", "messages", "ctx", "context", "input", "text"];
-/// Fields of right answers.
+/// Fields of reference answers.
 const ANSWERS: [&str; 7] = ["answers", "answer", "completion", "references", "reference", "target", "output"];
 const CHOICES: [&str; 2] = ["choices", "options"];
-/// Fields of the right choice.
+/// Fields of the correct choice.
 const CHOSEN: [&str; 6] = ["answer", "label", "answerKey", "answers", "gold", "target"];
 const GROUPS: [&str; 5] = ["group", "template", "category", "subject", "kind"];
 
-/// Most lines that are listed as broken; the others count alone.
+/// Maximum number of broken lines listed; further ones are only counted.
 pub(super) const LISTED: usize = 1000;
 
-/// What is right.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Right {
-    /// Any of these, or what the row's check finds right.
+    /// Any of these answers, or whatever the row's check accepts.
     Answers {
-        /// Right answers; none where a check alone judges.
+        /// Reference answers; empty if only a check judges.
         references: Vec<String>,
-        /// What a rule judges by.
+        /// Data for the judging rule.
         judged: Box<Judged>,
     },
-    /// Any of these choices.
+    /// Any of the correct choices.
     Choice {
-        /// All of them.
         choices: Vec<String>,
-        /// Numbers of the right ones, from 0.
+        /// Indices of the correct choices.
         right: Vec<usize>,
     },
-    /// This label.
     Label(String),
-    /// A tag for each word.
     Tags {
-        /// Words.
         words: Vec<String>,
-        /// As many tags.
+        /// One tag per word.
         tags: Vec<String>,
     },
 }
 
-/// What a standard set says of a row's choices, for scores of its own.
+/// Data a standard benchmark gives on a row's choices for its own scores.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Marked {
-    /// Nothing.
     #[default]
     Nothing,
-    /// BBQ's.
+    /// BBQ.
     Biased {
-        /// Numbers of the choices that a stereotype expects.
+        /// Indices of the stereotypical choices.
         choices: Vec<usize>,
-        /// Numbers of those that say nothing of anybody.
+        /// Indices of the "unknown" choices.
         unknown: Vec<usize>,
-        /// The context does not say who is meant.
+        /// Whether the context leaves open who is meant.
         ambiguous: bool,
     },
-    /// TruthfulQA's.
+    /// TruthfulQA.
     True {
-        /// So many choices, the first ones, are those of which one is to be chosen.
+        /// Number of leading choices that form the single-choice question.
         asked: usize,
-        /// Numbers of all that are true.
+        /// Indices of all true choices.
         choices: Vec<usize>,
     },
 }
 
-/// A row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Its line in the file, from 1; in a list of JSON its place.
+    /// Line in the file, from 1; in a JSON list, the position.
     pub line: u64,
-    /// What is asked, up to where the answer begins; a text is one message.
+    /// The question; a plain text is one message.
     pub messages: Vec<ChatMessage>,
-    /// It is a text to go on from, also for a model that chats.
+    /// A text to continue, even for a chat model.
     pub plain: bool,
-    /// What is right.
     pub right: Right,
-    /// What it belongs to.
     pub group: Option<String>,
-    /// What its choices are to the set that it is of.
+    /// Benchmark-specific data on the choices.
     pub marked: Marked,
 }
 
 impl Row {
-    /// Of how many choices, the first ones, the model is to choose.
+    /// Number of leading choices to choose from; 0 for other kinds.
     pub(super) fn asked(&self) -> usize {
         match (&self.right, &self.marked) {
             (Right::Choice { .. }, Marked::True { asked, .. }) => *asked,
@@ -110,7 +102,7 @@ impl Row {
         }
     }
 
-    /// What is right, as people read it.
+    /// The expected answers as text.
     pub fn expected(&self) -> Vec<String> {
         match &self.right {
             Right::Answers { references, .. } => references.clone(),
@@ -132,12 +124,12 @@ impl Row {
     }
 }
 
-/// A line's fields; `None` where it is empty.
+/// Parses a line's fields; `None` for an empty line.
 pub(super) fn fields_of(line: &[u8]) -> Result<Option<Map<String, Value>>, String> {
     let line = std::str::from_utf8(line).map_err(|error| {
         format!("not UTF-8 at its byte {}; convert the file to UTF-8", error.valid_up_to())
     })?;
-    // A byte order mark is no JSON.
+    // Strip a byte order mark, which is not valid JSON.
     let line = line.trim_start_matches('\u{feff}').trim();
     if line.is_empty() {
         return Ok(None);
@@ -149,7 +141,7 @@ pub(super) fn fields_of(line: &[u8]) -> Result<Option<Map<String, Value>>, Strin
     Ok(Some(fields))
 }
 
-/// The row that a line's fields are.
+/// Converts a line's fields to a row.
 pub(super) fn row_of(fields: &Map<String, Value>, line: u64) -> Result<Row, String> {
     let has = |names: &[&str]| names.iter().any(|name| given(fields, name).is_some());
     let (messages, plain, right) = if has(&["tokens"]) {
@@ -165,7 +157,7 @@ pub(super) fn row_of(fields: &Map<String, Value>, line: u64) -> Result<Row, Stri
     Ok(Row { line, messages, plain, right, group, marked: Marked::Nothing })
 }
 
-/// What a set says of its choices; in rows of a person's own, fields of these names are none of ours.
+/// Reads the benchmark-specific fields. In users' own rows these names have no meaning.
 pub(super) fn marked(fields: &Map<String, Value>) -> Result<Marked, String> {
     let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
     let numbers = |name: &str| -> Result<Option<Vec<usize>>, String> {
@@ -186,12 +178,12 @@ pub(super) fn marked(fields: &Map<String, Value>) -> Result<Marked, String> {
 
 type Parts = (Vec<ChatMessage>, bool, Right);
 
-/// A field that says something.
+/// A field that is present and not null.
 fn given<'row>(fields: &'row Map<String, Value>, name: &str) -> Option<&'row Value> {
     fields.get(name).filter(|value| !value.is_null())
 }
 
-/// A word or a number as text.
+/// A string, number or boolean as text.
 fn word(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -201,7 +193,7 @@ fn word(value: &Value) -> Option<String> {
     }
 }
 
-/// A list of words; one by itself is a list, and so are SQuAD's `{"text": […]}` and ARC's `{"text": […], "label": […]}`.
+/// A list of strings. Also accepts a single value, SQuAD's `{"text": […]}` and ARC's `{"text": […], "label": […]}`.
 fn words(value: &Value, field: &str) -> Result<Vec<String>, String> {
     match value {
         Value::Array(values) => {
@@ -216,7 +208,7 @@ fn words(value: &Value, field: &str) -> Result<Vec<String>, String> {
     }
 }
 
-/// What a message says, where an answer is a list of those.
+/// The text of a message, for answers given as a list of messages.
 fn content(value: &Value) -> Option<String> {
     value.get("content").or_else(|| value.get("value")).and_then(Value::as_str).map(str::to_owned)
 }
@@ -226,7 +218,7 @@ fn answered(fields: &Map<String, Value>) -> Result<Parts, String> {
     let reply = messages.pop_if(|last| field == "messages" && last.role == Role::Assistant);
     let check = given(fields, "check").map(|check| serde_json::from_value::<Check>(check.clone()));
     let check = check.transpose().map_err(|error| format!("`check`: {error}"))?;
-    // An input may stand beside an instruction, and is part of the question then.
+    // An `input` next to an `instruction` is part of the question.
     let found = ANSWERS.iter().find_map(|name| Some((*name, given(fields, name)?)));
     let references = match (found, reply) {
         (Some((name, value)), _) => {
@@ -247,7 +239,7 @@ fn answered(fields: &Map<String, Value>) -> Result<Parts, String> {
     Ok((messages, false, Right::Answers { references, judged }))
 }
 
-/// The question's messages, and the field that it stands in.
+/// The question's messages and the name of its field.
 fn question<'names>(
     fields: &Map<String, Value>,
     names: &[&'names str],
@@ -271,7 +263,7 @@ fn question<'names>(
 
 fn choice(fields: &Map<String, Value>) -> Result<Parts, String> {
     let (messages, field) = question(fields, &CONTEXTS)?;
-    // What choices are put behind may be empty: then they are compared by themselves.
+    // The context may be empty: the choices are then compared on their own.
     if field == "messages" {
         asked_last(&messages, field)?;
     }
@@ -298,12 +290,12 @@ fn choice(fields: &Map<String, Value>) -> Result<Parts, String> {
     if right.is_empty() {
         return Err(format!("`{answer}`: empty; no choice is right"));
     }
-    // A question is one to a model that chats; any other text is to be gone on from.
+    // A `question` is asked of a chat model as a turn; other texts are continued.
     let plain = !matches!(field, "question" | "messages");
     Ok((messages, plain, Right::Choice { choices, right }))
 }
 
-/// The number of a choice that is named by its number from 0, its text, its label or its letter.
+/// Index of a choice given by its text, label, letter or index.
 pub(super) fn chosen(
     value: &Value,
     choices: &[String],
@@ -332,7 +324,7 @@ pub(super) fn chosen(
     }
 }
 
-/// `A` is 0.
+/// Index of a letter: `A` is 0.
 pub(super) fn letter(text: &str) -> Option<usize> {
     let mut bytes = text.bytes();
     match (bytes.next(), bytes.next()) {
@@ -434,7 +426,7 @@ mod tests {
         }
         let arc = r#"{"question":"A?","choices":{"text":["cat","dog"],"label":["1","2"]},"answerKey":"2"}"#;
         assert_eq!((row(arc).expected(), row(arc).plain), (vec!["dog".to_owned()], false));
-        // A text that is a number counts before the number.
+        // A choice's text takes precedence over its index.
         let numbers = r#"{"prompt":"A","choices":["2","1","0"],"answer":"0"}"#;
         assert_eq!(row(numbers).expected(), ["0"]);
     }

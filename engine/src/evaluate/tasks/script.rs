@@ -1,5 +1,5 @@
-//! A task's rows as a program in another language reads them, without what is right: so that models which do not run here answer the same
-//! questions, in the same words.
+//! Exports a task's rows for other programs, without the correct answers, so that external models answer the same
+//! questions in the same words.
 
 use super::file::TaskFile;
 use super::prompt::{Wording, names_of};
@@ -7,32 +7,29 @@ use super::rows::{Kind, Right, Row};
 use crate::protocol::ChatMessage;
 use serde::Serialize;
 
-/// Tokens of an answer beyond the bytes of the longest right one, and of any.
+/// Tokens of an answer beyond the bytes of the longest correct one, and in total.
 const ROOM: usize = 16;
 const MAX_TOKENS: usize = 512;
 
-/// A row as a line.
 #[derive(Serialize)]
 struct ScriptLine<'a> {
-    /// Line of the task file.
     line: u64,
-    /// What a model without a chat template goes on from.
+    /// Prompt for a model without a chat template.
     prompt: String,
-    /// What a chat template takes; absent where the row is a text to go on from.
+    /// Messages for a chat template; absent if the row is a text to continue.
     #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<Vec<ChatMessage>>,
-    /// What is compared by likelihood.
+    /// Options compared by likelihood.
     #[serde(skip_serializing_if = "Option::is_none")]
     choices: Option<&'a [String]>,
-    /// Tokens of an answer at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<usize>,
-    /// An answer ends at a new line, where no chat template asks.
+    /// Whether an answer ends at a line break, if no chat template is used.
     of_a_line: bool,
 }
 
 impl TaskFile {
-    /// Its rows as JSON lines for a program over `transformers`.
+    /// The rows as JSON lines for a program based on `transformers`.
     pub fn questions(&self, max_tokens: Option<usize>) -> Vec<String> {
         let names = names_of(&self.rows);
         let wording = Wording { kind: self.kind, names: names.clone() };

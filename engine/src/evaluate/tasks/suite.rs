@@ -1,4 +1,4 @@
-//! The project's own instruction tasks as a suite: every family, on wordings that no training rows have.
+//! The project's own instruction tasks as a suite: every family, in held-out wordings.
 
 use super::file::TaskFile;
 use crate::data::tasks::{TaskKind, TaskSplit};
@@ -6,23 +6,23 @@ use crate::error::{Error, Result};
 use crate::platform;
 use crate::protocol::Objective;
 
-/// Rows of a family, unless it is said.
+/// Default number of rows per family.
 const ROWS: usize = 100;
 
-/// Most rows of a family.
+/// Maximum rows per family.
 const MAX_ROWS: usize = 10_000;
 
-/// The tasks of each family, as files: the same rows whenever they are asked for.
+/// The tasks of each family as files; deterministic.
 ///
 /// # Errors
-/// What makes them did not come, in a browser.
+/// In a browser, the generator could not be loaded.
 pub fn families(rows: Option<usize>) -> Result<Vec<TaskFile>> {
     let (rows, kinds) = (rows.unwrap_or(ROWS).clamp(1, MAX_ROWS), TaskKind::ALL.len());
     let count = (rows * kinds) as u64;
     let lines = platform::generated_rows(None, Objective::Chat, TaskSplit::HeldOut, count);
     let lines = lines.map_err(Error::Refused)?;
     let of = |(at, kind): (usize, &TaskKind)| {
-        // Kinds take turns.
+        // The kinds alternate.
         let own: String =
             lines.iter().skip(at).step_by(kinds).flat_map(|line| [line.as_str(), "\n"]).collect();
         TaskFile::read(kind.name(), own.as_bytes(), None)

@@ -1,4 +1,4 @@
-//! Where a model fails: rows by their template or group, the worst first.
+//! Where a model fails: rows by template or group, worst first.
 
 use super::given::Given;
 use super::measured::{AnswerMeasures, RIGHT};
@@ -8,10 +8,11 @@ use crate::evaluation::statistics::Bootstrap;
 use crate::protocol::evaluation::{Better, Cell, Metric, Passage, Table};
 use std::collections::BTreeMap;
 
-/// Groups that a table lists.
+/// Maximum groups in a table.
 const LISTED: usize = 40;
 
-/// Groups by the first metric that is a mean of rows, and of each a question that the model failed; none where there is one group alone.
+/// Groups with their scores on the first metric that is a mean over rows, each with a failed question; `None` if there
+/// is only one group.
 pub(super) fn by_group(
     rows: &[(&Row, Given)],
     measured: &AnswerMeasures,

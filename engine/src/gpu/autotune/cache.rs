@@ -1,13 +1,13 @@
-//! What was found on the devices of this machine, kept as a small JSON file: for each adapter, as it and its driver call
-//! themselves, the choice of every bucket that was timed, also where it is the rule's.
+//! The cache of tuning results on this machine, a small JSON file. For each adapter, identified by its own and its
+//! driver's name, it holds the choice of every timed bucket, including those equal to the default.
 //!
 //! ```json
 //! { "kernels": "90f3…", "adapters": { "vulkan · … · …": { "linear 1024x128x512": "tiled" } } }
 //! ```
 //!
-//! Beside them stand the precisions that were found faster (`precision 1024x128x4x128`: `mixed`), which no bucket is called like.
-//! It holds for one version of the kernels. A file of another version, or one that is damaged, counts as empty and is replaced; one
-//! that cannot be written costs nothing but the time to measure again.
+//! It also holds the precisions that were found faster (`precision 1024x128x4x128`: `mixed`); no bucket has such a
+//! name. The file is valid for one kernel version. A damaged file or one of another version counts as empty and is
+//! replaced. If it cannot be written, tuning is just repeated next time.
 
 use super::super::AdapterReport;
 use crate::plan::lower::Choices;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Largest file that is read: thousands of buckets.
+/// Maximum file size in bytes, enough for thousands of buckets.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -26,9 +26,9 @@ struct TuningCache {
     adapters: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// What sets an adapter apart from others, and from itself with another driver.
+/// Identifies an adapter with its driver.
 fn key(adapter: &AdapterReport) -> String {
-    // A browser tells neither name nor driver, but what the adapter is and offers.
+    // A browser reports neither name nor driver, but the kind of adapter and its capabilities.
     let (features, binding) = (adapter.features.join(" "), adapter.limits.binding_bytes.to_string());
     let [backend, name, driver] = [&adapter.backend, &adapter.name, &adapter.driver].map(String::as_str);
     let parts = [backend, name, driver, adapter.kind.name(), features.as_str(), binding.as_str()];
@@ -40,24 +40,24 @@ fn kept(folder: &Path) -> TuningCache {
     read.filter(|kept| kept.kernels == glasshouse_shaders::VERSION).unwrap_or_default()
 }
 
-/// What is known of an adapter.
+/// Cached choices for an adapter.
 pub(super) fn load(folder: &Path, adapter: &AdapterReport) -> Choices {
     Choices::from_texts(&words(folder, adapter))
 }
 
-/// All that is kept of an adapter, by name.
+/// All cached values for an adapter, by name.
 pub(super) fn words(folder: &Path, adapter: &AdapterReport) -> BTreeMap<String, String> {
     kept(folder).adapters.remove(&key(adapter)).unwrap_or_default()
 }
 
-/// Keeps what was found of an adapter beside what is known of it and of others.
+/// Adds choices for an adapter to the cache.
 pub(super) fn store(folder: &Path, adapter: &AdapterReport, found: &Choices) {
     store_words(folder, adapter, found.texts());
 }
 
-/// Likewise, of anything that has a name.
+/// Adds named values for an adapter to the cache.
 pub(super) fn store_words(folder: &Path, adapter: &AdapterReport, words: BTreeMap<String, String>) {
-    // Read again: another program may have found something meanwhile.
+    // Read again, since another process may have added results.
     let mut kept = kept(folder);
     glasshouse_shaders::VERSION.clone_into(&mut kept.kernels);
     kept.adapters.entry(key(adapter)).or_default().extend(words);

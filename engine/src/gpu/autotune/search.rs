@@ -1,42 +1,38 @@
-//! Which candidates are timed, and what is chosen by it. Time is the bench's, so that a test can keep its own.
+//! The search over candidates. The clock is part of [`Bench`], so that tests can simulate time.
 
 use crate::error::Result;
 use crate::plan::lower::{Choice, ShapeBucket, Target, Tier};
 use crate::plan::trial::Trial;
 use std::collections::BTreeMap;
 
-/// A candidate must take less than this share of what the rule's choice takes, to be chosen over it: less is noise.
+/// A candidate must take less than this share of the default's time to replace it; smaller gains are noise.
 const BETTER: f64 = 0.97;
 
-/// Where the rule's choice takes so many seconds on a GPU, another tier may take so long that a driver ends it.
+/// If the default takes this many seconds on a GPU, another tier might take so long that the driver kills it.
 const LONG_SECONDS: f64 = 0.05;
 
-/// Runs of the slower of two kernels that timing both once more takes, at most about.
+/// Approximate cost of timing two kernels once more, in runs of the slower one.
 const RUNS: f64 = 8.0;
 
-/// Where candidates are timed.
 pub(super) trait Bench {
     /// Seconds since tuning began.
     fn elapsed(&self) -> f64;
 
-    /// Seconds of a bucket's kernels as chosen; `None` where the device cannot run them.
+    /// Seconds of a bucket's kernels with this choice; `None` if the device cannot run them.
     async fn seconds(&mut self, trial: &Trial, choice: Choice) -> Result<Option<f64>>;
 }
 
-/// What was found of a bucket.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TunedBucket {
-    /// The bucket.
     pub bucket: ShapeBucket,
-    /// Seconds of each candidate that was timed, the rule's choice first.
+    /// Seconds of each timed candidate, the default first.
     pub candidates: Vec<(Choice, f64)>,
-    /// What is best.
     pub chosen: Choice,
 }
 
 impl TunedBucket {
-    /// The fastest of some candidates, if it is faster than the first, which is the rule's choice, by more than noise; else the
-    /// first. `None` of none.
+    /// Chooses the fastest candidate if it beats the first, the default, by more than noise; else the default. `None`
+    /// without candidates.
     fn of(bucket: ShapeBucket, candidates: Vec<(Choice, f64)>) -> Option<Self> {
         let (default, seconds) = *candidates.first()?;
         let fastest = candidates.iter().min_by(|(_, one), (_, other)| one.total_cmp(other))?;
@@ -44,16 +40,17 @@ impl TunedBucket {
         Some(Self { bucket, candidates, chosen })
     }
 
-    /// The same without a tier that turned out to be wrong.
+    /// The result without a tier that proved wrong.
     pub(super) fn without(&self, tier: Tier) -> Option<Self> {
         let others = self.candidates.iter().copied().filter(|(choice, _)| choice.tier != tier);
         Self::of(self.bucket, others.collect())
     }
 }
 
-/// Times the candidates of each bucket in turn, as long as the next is likely to be done within `budget` seconds: it is taken
-/// to need as long as the longest of its tier so far, and one of a tier that was not met yet `unmet` times as long as the longest
-/// of all. A bucket is not begun where the rule's choice could be compared with nothing, and what beats that must win twice.
+/// Times the candidates of each bucket in turn, as long as the next is expected to finish within `budget` seconds. A
+/// candidate is expected to take as long as the slowest of its tier so far; for a new tier, `unmet` times the slowest
+/// of all. A bucket is skipped if there would be no time to compare its default with anything. A candidate that beats
+/// the default must do so twice.
 pub(super) async fn search(
     bench: &mut impl Bench,
     trials: &[Trial],
@@ -82,7 +79,7 @@ pub(super) async fn search(
                 if number == 0 {
                     break;
                 }
-                // Another tier may be faster to try.
+                // A candidate of another tier may be cheaper to try.
                 continue;
             }
             let seconds = bench.seconds(trial, choice).await?;
@@ -108,8 +105,7 @@ pub(super) async fn search(
     Ok(found)
 }
 
-/// Whether what beat the rule's choice does so once more, beside it: another program may have been at work while that was timed.
-/// No, where there is no time left to see.
+/// Times the default and the winner again, since another program may have disturbed the first timing. False if no time is left.
 async fn wins_again(bench: &mut impl Bench, trial: &Trial, found: &TunedBucket, budget: f64) -> Result<bool> {
     let (default, seconds) = found.candidates[0];
     if bench.elapsed() + RUNS * seconds > budget {
@@ -129,11 +125,11 @@ mod tests {
     use crate::plan::trial;
     use crate::protocol::presets::preset;
 
-    /// A device on which every candidate takes a second to try, or as long as a test says.
+    /// A simulated device, on which candidates take a second to try or as long as a test specifies.
     struct Made {
         elapsed: f64,
         tried: Vec<(ShapeBucket, Choice)>,
-        /// Seconds to try, and the kernel's own milliseconds; `None` where it does not run.
+        /// Seconds to try a candidate, and the kernel's milliseconds; `None` if it does not run.
         take: fn(&Trial, Choice) -> (f64, Option<f64>),
     }
 
@@ -154,7 +150,7 @@ mod tests {
         let config = preset("nanogpt-cpu").unwrap();
         let graph = training_graphs(&config.model, &config.train).unwrap().train;
         let all = trial::of_graph(&fused(graph, &[], &Target::new(false)));
-        // What goes row by row has no choice without subgroups, and is not searched then.
+        // Without subgroups, row-wise kernels have no alternatives and are not searched.
         all.into_iter().filter(|trial| !trial.bucket.family.by_rows()).collect()
     }
 
@@ -186,7 +182,7 @@ mod tests {
             (0.01, Some(seconds))
         });
         assert_eq!(found.len(), trials().len());
-        // What is chosen over the rule's choice has won twice.
+        // Winners over the default were timed twice.
         let again = |found: &TunedBucket| {
             if found.chosen == target.default_choice(found.bucket.family) { 0 } else { 2 }
         };
@@ -204,7 +200,7 @@ mod tests {
         assert!(found.iter().any(|found| found.chosen.slices.is_some()));
     }
 
-    /// Another program takes the machine while each bucket's first candidate, the rule's, is timed for the first time.
+    /// Another program disturbs the first timing of each bucket's default.
     #[test]
     fn what_wins_beside_another_program_must_win_again() {
         struct Disturbed(Vec<ShapeBucket>);
@@ -242,7 +238,7 @@ mod tests {
         assert!(found.iter().all(|found| found.candidates.len() > 1));
     }
 
-    /// As on a software adapter: the other tier is likely to take too long, so that the rule's is timed once at most.
+    /// As on a software adapter: the other tier probably takes too long, so the default is timed once at most.
     #[test]
     fn nothing_is_timed_that_nothing_can_be_compared_with() {
         let mut bench = Made { elapsed: 0.0, tried: Vec::new(), take: |_, _| (0.6, Some(1.0)) };
@@ -254,7 +250,7 @@ mod tests {
         assert_eq!((found.len(), bench.tried.len()), (0, 0));
     }
 
-    /// What takes long to build is met once, and then kept out.
+    /// A tier that is slow to build is tried once and then avoided.
     #[test]
     fn a_tier_that_is_slow_to_try_leaves_the_budget_to_others() {
         let (bench, found) = searched(&Target::new(false), 2.0, |_, choice| {
@@ -269,7 +265,7 @@ mod tests {
         );
     }
 
-    /// A driver might end what takes seconds in another tier, and lose the device.
+    /// Slow kernels in another tier might exceed the driver's time limit and lose the device.
     #[test]
     fn kernels_that_take_long_are_not_tried_in_other_tiers_on_a_gpu() {
         let (bench, found) = searched(&Target::new(false), 1e9, |_, _| (0.2, Some(200.0)));

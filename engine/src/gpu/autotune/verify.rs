@@ -1,5 +1,5 @@
-//! Whether what was chosen computes what the rule's kernels do. Drivers call cooperative matrices supported that few programs have
-//! ever tried, and a product that is wrong here and there ruins a run without a word.
+//! Verifies that chosen kernels compute the same as the defaults. Drivers advertise cooperative matrices that few
+//! programs have used, and an occasional wrong product would silently ruin a run.
 
 use super::super::Gpu;
 use super::super::run::run_plan;
@@ -10,11 +10,11 @@ use crate::plan::lower::{Choices, ShapeBucket, Target, Tier};
 use crate::plan::{compile, trial};
 use crate::step::Data;
 
-/// How far entries may lie apart, in terms of the largest: the rounding of 16-bit floats, and of sums in another order.
+/// Tolerance relative to the largest entry: rounding of 16-bit floats, and the order of sums.
 const APART: f32 = 2e-3;
 
-/// Of buckets whose products are to be by cooperative matrices those for which that goes wrong: a node of the graph that belongs to one,
-/// with all that its epilogue does, gives something else than by the default kernels, or cannot be run.
+/// Returns the buckets whose cooperative-matrix kernels are wrong: a node of the graph with that bucket, including its
+/// epilogue, differs from the default kernels or cannot run.
 ///
 /// # Errors
 /// The device was lost.
@@ -42,7 +42,7 @@ pub(super) async fn wrong(gpu: &Gpu, graph: &Graph, chosen: &[ShapeBucket]) -> R
     Ok(wrong)
 }
 
-/// A node's products in a graph of their own, over one window of a batch.
+/// A node's products in a separate graph, over one window of a batch.
 struct Alone {
     graph: Graph,
     given: Vec<(ValueId, Data)>,
@@ -52,7 +52,7 @@ struct Alone {
 impl Alone {
     fn of(graph: &Graph, node: &Node) -> Result<Self> {
         let mut alone = Self { graph: Graph::default(), given: Vec::new(), read: Vec::new() };
-        // The head's products are plain ones over chunks of rows, and the loss has no choice of matrices.
+        // The head's products are plain ones over chunks of rows, and the loss uses no matrices.
         let (op, inputs, outputs) = match node.op {
             Op::LinearCrossEntropy(_) | Op::LinearCrossEntropyBackward(_) => {
                 (Op::Linear(ops::Linear { bias: false, residual: false }), &node.inputs[..2], &[][..])
@@ -68,7 +68,7 @@ impl Alone {
             })
             .collect();
         alone.read = alone.graph.push_into(op, &inputs, &gradients)?;
-        // Rules of shapes know nothing of f16.
+        // Shape inference does not know f16.
         for (value, like) in alone.read.iter().zip(outputs) {
             alone.graph.values[value.index()].ty.element = graph.ty(*like).element;
         }
@@ -83,7 +83,7 @@ impl Alone {
         let mut ty = Type { element: Element::F32, ..graph.ty(value).clone() };
         let input = match graph.values[value.index()].origin {
             Origin::Parameter(id) => self.graph.parameter(graph.parameters[id.index()].clone()),
-            // A table of positions is the same for every window.
+            // A position table is the same for every window.
             Origin::Constant(_) => self.graph.input(Input::Free(number), ty),
             _ => {
                 if let [batch, _, _] = ty.shape.as_mut_slice() {
@@ -101,7 +101,7 @@ impl Alone {
         self.give(gradient)
     }
 
-    /// Numbers for a value, others for each, so that operands that are taken for one another tell.
+    /// Fills a value with noise that differs between values, so that swapped operands are noticed.
     fn give(&mut self, value: ValueId) -> ValueId {
         let number = self.given.len();
         let noise = |at: usize| ((at * (number + 3)) % (251 - number)) as f32 / 251.0 - 0.5;
@@ -110,7 +110,7 @@ impl Alone {
         value
     }
 
-    /// Whether it gives by cooperative matrices, wherever they can be taken, what it gives by the default kernels.
+    /// Whether cooperative matrices, used wherever possible, give the same result as the default kernels.
     async fn agrees(&self, gpu: &Gpu) -> Result<bool> {
         let everywhere =
             trial::everywhere(&self.graph, Tier::Cooperative, |bucket| bucket.family.multiplies());
@@ -132,7 +132,7 @@ impl Alone {
 
 fn alike(default: &[f32], chosen: &[f32]) -> bool {
     let largest = default.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
-    // What is no number is not close to anything.
+    // NaN is close to nothing.
     let close = |(one, other): (&f32, &f32)| (one - other).abs() <= APART * largest;
     default.len() == chosen.len() && default.iter().zip(chosen).all(close)
 }
@@ -156,7 +156,7 @@ mod tests {
         }
     }
 
-    /// Every product of a step can be taken out of it and run; where the device has matrices, they are taken and right.
+    /// Every product of a step can be extracted and run; where the device has matrices, they are used and correct.
     #[test]
     fn products_of_a_step_agree_with_the_default_ones() {
         let gpu = test_gpu();

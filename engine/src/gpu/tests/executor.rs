@@ -1,5 +1,5 @@
-//! The executor on a model small enough for a software adapter, with everything that training has: accumulation, dropout,
-//! both kinds of parameters, a ring shorter than a step list.
+//! The executor on a model small enough for a software adapter, with all training features: accumulation, dropout, both
+//! kinds of parameters, a ring shorter than the list of steps.
 
 use super::super::replay::Cut;
 use super::super::{Gpu, GpuExecutor, test_gpu};
@@ -76,7 +76,7 @@ pub(super) async fn executor(gpu: &Gpu) -> GpuExecutor {
     executor
 }
 
-/// Bits of everything that a run leaves.
+/// The bits of losses and state.
 fn bits(losses: &[f32], state: &ArenaState) -> Vec<u32> {
     let floats =
         losses.iter().chain(&state.parameters).chain(&state.first_moments).chain(&state.second_moments);
@@ -117,14 +117,14 @@ fn training_lowers_the_loss_and_evaluation_leaves_weights_alone() {
         let mut executor = executor(&gpu).await;
         let batches = [batch(0), batch(1)];
         let before = executor.evaluate(&batches).await.unwrap();
-        // A fresh model knows nothing: its loss is near ln V.
+        // An untrained model's loss is near ln V.
         assert!(
             before
                 .iter()
                 .all(|(loss, count)| (loss - (VOCABULARY as f32).ln()).abs() < 0.1 && *count == 24.0),
             "{before:?}"
         );
-        // The same batches again and again, under other masks of dropout each time.
+        // The same batches repeatedly, with different dropout masks.
         let mut repeated = steps(60);
         for step in &mut repeated {
             for (batch, same) in step.micro_batches.iter_mut().zip(&batches) {
@@ -271,7 +271,7 @@ fn micro_batches_add_up() {
     });
 }
 
-/// A decoder of a model in training reads the weights where they are trained, and is refused where they are in another order.
+/// A decoder of a model in training reads the training weights in place, and is refused if they are in another order.
 #[test]
 fn a_decoder_shares_the_weights_in_training() {
     use super::super::GpuDecoder;

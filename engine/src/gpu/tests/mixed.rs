@@ -1,4 +1,4 @@
-//! Mixed precision: it follows the run in 32 bits, finds a loss scale, and goes on where it stopped.
+//! Mixed precision follows the 32-bit run, finds a loss scale and resumes exactly.
 
 use super::super::{Gpu, GpuExecutor, test_gpu};
 use super::executor::{RING, configs, initial_state, steps};
@@ -15,7 +15,7 @@ fn config(precision: Precision) -> (ModelConfig, TrainConfig) {
     (model, TrainConfig { precision, ..train })
 }
 
-/// An executor with initial weights, and this loss scale where one is given.
+/// An executor with initial weights and the given loss scale.
 async fn executor(gpu: &Gpu, precision: Precision, loss_scale: Option<LossScale>) -> GpuExecutor {
     let (model, train) = config(precision);
     let graphs = training_graphs(&model, &train).unwrap();
@@ -35,7 +35,7 @@ fn mixed_precision_follows_32_bits() {
     block_on(async {
         let mut full = executor(&gpu, Precision::F32, None).await;
         let mut mixed = executor(&gpu, Precision::Mixed, None).await;
-        // What is told is the gradient itself, whatever the loss was multiplied by.
+        // The reported gradient is unscaled.
         let (_, wanted) = full.gradients(&steps(1)[0]).await.unwrap();
         let (_, found) = mixed.gradients(&steps(1)[0]).await.unwrap();
         let largest = wanted.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
@@ -108,7 +108,7 @@ fn a_state_goes_on_in_the_same_bits() {
     });
 }
 
-/// Where no size divides by four nothing is stored in f16, and the run goes on all the same.
+/// If no dimension is divisible by four, nothing is stored in f16, and training still works.
 #[test]
 fn sizes_without_f16_train_in_32_bits() {
     let gpu = test_gpu();

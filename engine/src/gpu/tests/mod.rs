@@ -1,4 +1,4 @@
-//! What holds whichever kernels run.
+//! Tests that hold for any choice of kernels.
 
 mod executor;
 mod mixed;
@@ -19,7 +19,7 @@ use crate::plan::{compile, trial};
 use crate::step::Data;
 use glasshouse_shaders::Kernel;
 
-/// A device whose products take cooperative matrices wherever they can, if this one has any and the graph such a product.
+/// A target that uses cooperative matrices wherever possible, if the device and the graph support any.
 pub(super) fn with_cooperative(gpu: &Gpu, graph: &Graph) -> Option<Target> {
     let choices = trial::everywhere(graph, Tier::Cooperative, |class| class.family.multiplies());
     let possible = gpu.target().cooperative != Cooperative::NONE && !choices.is_empty();
@@ -71,7 +71,7 @@ fn a_lost_device_is_an_error() {
     }
 }
 
-/// A graph of add and dropout: small, yet with a table of control to read.
+/// A graph of add and dropout: small, but with a control table to read.
 fn graph() -> (Graph, Vec<(ValueId, Data)>, ValueId) {
     let mut graph = Graph::default();
     let x = graph.input(Input::Free(0), Type::f32(&[3, 5]));
@@ -104,7 +104,6 @@ fn a_missing_or_misshapen_value_is_named() {
     assert!(wrong.as_ref().is_err_and(|error| error.to_string().contains("f32[3, 5]")), "{wrong:?}");
 }
 
-/// A kernel that does not compile.
 static BROKEN: Kernel = Kernel {
     name: "broken",
     entry_point: "broken",
@@ -114,7 +113,7 @@ static BROKEN: Kernel = Kernel {
     workgroup_memory: 0,
 };
 
-/// A kernel that wants more than any device has.
+/// A kernel that exceeds every device's limits.
 static GREEDY: Kernel = Kernel {
     name: "greedy",
     entry_point: "greedy",

@@ -1,5 +1,5 @@
-//! Weights that are larger than what a device binds, or than its buffers: a model whose matrices are cut into parts of their rows learns and writes as the
-//! uncut one does.
+//! Weights larger than the device's binding or buffer size: a model with matrices split by rows trains and generates
+//! like the unsplit one.
 
 use super::super::{Gpu, GpuDecoder, GpuExecutor, run_graph_for, test_gpu};
 use super::executor::configs;
@@ -16,10 +16,10 @@ use crate::protocol::{Gate, GenerateConfig, ModelConfig, Precision, TrainConfig}
 use crate::step::{ArenaState, Data, MicroBatch, StepInput};
 use pollster::block_on;
 
-/// Bytes that a kernel binds of a weight: 150 rows of 20 floats, hence 128 of them.
+/// Maximum binding size in bytes: 150 rows of 20 floats, so parts have 128 rows.
 const BINDING: u64 = 12_000;
 
-/// The test device, whose kernels are chosen as for another.
+/// The test device with another target's kernels.
 fn gpu_for(target: Target) -> Gpu {
     let mut gpu = test_gpu();
     gpu.target = target;
@@ -30,7 +30,7 @@ fn kinds() -> [Target; 2] {
     [Target::new(true), Target::new(false)]
 }
 
-/// A model whose embedding, head and gated MLP are cut into parts.
+/// A model with split embedding, head and gated MLP.
 fn config(vocabulary: usize, tied: bool, precision: Precision) -> (ModelConfig, TrainConfig) {
     let (mut model, mut train) = configs();
     (model.vocabulary, model.width, model.heads, model.kv_heads, model.head_size) = (vocabulary, 20, 2, 2, 8);
@@ -45,7 +45,7 @@ fn fused() -> Fusions {
     Fusions { head: Some(HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 }), ..Fusions::NONE }
 }
 
-/// The most bytes of weights or gradients that a dispatch of the plan binds.
+/// The most bytes of weights or gradients bound by one dispatch of the plan.
 fn largest(plan: &Plan) -> u64 {
     let bindings = plan.dispatches.iter().flat_map(|dispatch| &dispatch.bindings);
     let in_arena = |binding: &&Binding| {
@@ -85,7 +85,7 @@ fn learned(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (f32, Vec<f32
     })
 }
 
-/// That two vectors differ by no more than this share of the largest entry.
+/// Asserts that two vectors differ by at most this share of the largest entry.
 pub(super) fn near(found: &[f32], wanted: &[f32], share: f32) {
     assert_eq!(found.len(), wanted.len());
     let largest = wanted.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
@@ -127,7 +127,7 @@ fn a_model_in_parts_writes_as_the_whole_one() {
         block_on(async {
             let mut decoder = GpuDecoder::new(&gpu_for(target), &model, &weights, false, 1).await.unwrap();
             decoder.start(&[300, 1, 17, 299], &settings).await.unwrap();
-            // Past the context, too.
+            // Also beyond the context length.
             decoder.advance(model.context_length + 6).await.unwrap()
         })
     };
@@ -136,7 +136,7 @@ fn a_model_in_parts_writes_as_the_whole_one() {
     }
 }
 
-/// Biases and residuals come in once, whichever part a column belongs to.
+/// Bias and residual are added once, whichever part a column belongs to.
 #[test]
 fn parts_of_a_linear_layer_take_their_share_of_bias_and_residual() {
     for (rows, vocabulary) in [(70, 300), (3, 301)] {

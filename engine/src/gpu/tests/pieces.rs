@@ -1,5 +1,5 @@
-//! Arenas that are larger than a buffer of the device: a model whose weights, gradients and moments lie in several buffers learns and
-//! writes as the one in whole arenas does.
+//! Arenas larger than a buffer: a model whose weights, gradients and moments span several buffers trains and generates
+//! like one with whole arenas.
 
 use super::super::{Gpu, GpuDecoder, GpuExecutor, test_gpu, test_gpu_with_buffers_of};
 use super::executor::configs;
@@ -19,17 +19,17 @@ use crate::protocol::{Gate, GenerateConfig, ModelConfig, OptimizerKind, Precisio
 use crate::step::{ArenaState, MicroBatch, StepInput, StepReport};
 use pollster::block_on;
 
-/// Bytes of a buffer of the limited device.
+/// Maximum buffer size of the limited device, in bytes.
 const BUFFER: u64 = 49_664;
 
-/// A model of half a dozen such buffers. An embedding of 120 tokens fits into one, and one of 700 does not.
+/// A model of about six such buffers. An embedding of 120 tokens fits into one, one of 700 does not.
 fn config(vocabulary: usize, precision: Precision) -> (ModelConfig, TrainConfig) {
     let (mut model, mut train) = configs();
     (model.vocabulary, model.width, model.head_size) = (vocabulary, 40, 20);
     (model.mlp.gate, model.mlp.hidden) = (Gate::Swiglu, 100);
     model.tied_head = false;
     (train.batch_size, train.weight_decay, train.precision) = (2, 0.3, precision);
-    // What is zero but for rounding is not blown up to a whole step.
+    // Keeps rounding noise from being scaled up to a whole step.
     train.eps = 1e-3;
     (model, train)
 }
@@ -57,7 +57,7 @@ fn steps(model: &ModelConfig, count: u64) -> Vec<StepInput> {
     (0..count).map(step).collect()
 }
 
-/// The device as it is and with small buffers, with the kernels for one kind of adapter.
+/// The device with its own and with small buffers, with the kernels for one kind of adapter.
 fn devices(software: bool) -> [Gpu; 2] {
     let mut whole = test_gpu();
     whole.target = Target::new(software);
@@ -66,7 +66,7 @@ fn devices(software: bool) -> [Gpu; 2] {
     [whole, small]
 }
 
-/// An executor with initial weights, and how many buffers these lie in.
+/// An executor with initial weights, and the number of buffers these span.
 async fn executor(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (GpuExecutor, usize) {
     let graphs = training_graphs(model, train).unwrap();
     assert_eq!(has_half(&graphs.train), train.precision == Precision::Mixed);
@@ -81,7 +81,7 @@ async fn executor(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (GpuEx
     (executor, layout.pieces.len())
 }
 
-/// What four steps leave, with their reports and a loss of evaluation.
+/// State after four steps, with the reports and an evaluation loss.
 async fn trained(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (ArenaState, Vec<StepReport>, f32) {
     let (mut executor, pieces) = executor(gpu, model, train).await;
     assert!(if gpu.target().buffer == BUFFER { pieces >= 3 } else { pieces == 1 }, "{pieces}");
@@ -92,7 +92,8 @@ async fn trained(gpu: &Gpu, model: &ModelConfig, train: &TrainConfig) -> (ArenaS
     (executor.state().await.unwrap(), reports, loss)
 }
 
-/// Cut between parameters, each kernel does what it does to whole arenas; only the gradient's norm is added up in another order.
+/// Cut between parameters, each kernel computes the same as over whole arenas; only the gradient norm is summed in
+/// another order.
 #[test]
 fn pieces_between_parameters_leave_the_same_bits() {
     for (software, optimizer, precision) in [
@@ -102,7 +103,7 @@ fn pieces_between_parameters_leave_the_same_bits() {
         (true, OptimizerKind::Rmsprop, Precision::F32),
     ] {
         let (model, mut train) = config(120, precision);
-        // So high that no step is clipped.
+        // High enough that no step is clipped.
         (train.optimizer, train.gradient_clipping) = (optimizer, 1e4);
         let [whole, small] = devices(software).map(|gpu| block_on(trained(&gpu, &model, &train)));
         assert!(whole.0 == small.0, "{optimizer:?} {precision:?}");
@@ -150,7 +151,7 @@ fn a_state_in_pieces_goes_on_in_the_same_bits() {
             second.set_state(&first.state().await.unwrap()).await.unwrap();
             assert_eq!(second.train(&steps[2..]).await.unwrap(), all[2..]);
             assert_eq!(second.state().await.unwrap(), straight.state().await.unwrap());
-            // A state of weights alone leaves no moment behind.
+            // A weights-only state clears the moments.
             let parameters = first.state().await.unwrap().parameters;
             second.set_state(&ArenaState { parameters, ..ArenaState::default() }).await.unwrap();
             assert!(second.state().await.unwrap().first_moments.iter().all(|moment| *moment == 0.0));
@@ -172,7 +173,7 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
                 block_on(async {
                     let mut decoder = GpuDecoder::new(&gpu, &model, &weights, reads_f16, 1).await.unwrap();
                     decoder.start(&[100, 1, 17, 119], &settings).await.unwrap();
-                    // Past the context, too.
+                    // Also beyond the context length.
                     decoder.advance(model.context_length + 6).await.unwrap()
                 })
             };
@@ -182,7 +183,7 @@ fn a_model_in_pieces_writes_as_the_whole_one() {
     }
 }
 
-/// A batch whose values are larger than a buffer: planning finds settings that fit, and opening the model as it is names one.
+/// A batch with values larger than a buffer: planning finds settings that fit, and opening the model unchanged names one.
 #[test]
 fn values_larger_than_a_buffer_are_refused_with_a_setting() {
     let gpu = test_gpu_with_buffers_of(BUFFER);
@@ -225,7 +226,7 @@ fn a_parameter_that_cannot_be_cut_is_refused_by_name() {
     let config = RunConfig { model, train, ..preset("nanogpt-cpu").unwrap() };
     let fitted = |buffer| fit(&config, &Target::new(false).with_buffer(buffer), DeviceLimits::default());
     assert!(matches!(fitted(2_000), Err(glasshouse_compiler::Error::TooLarge { .. })));
-    // A weight that does not lie whole in a buffer has no epilogue.
+    // A weight that spans buffers has no epilogue.
     let epilogues = |buffer| {
         let nodes = compiled(buffer).unwrap().graph.nodes;
         nodes.iter().filter(|node| matches!(node.op, Op::LinearActivation(_))).count()
@@ -234,12 +235,12 @@ fn a_parameter_that_cannot_be_cut_is_refused_by_name() {
     assert!(fitted(30_000).unwrap().1.is_empty());
 }
 
-/// GPT-2's 498 MB of weights, and as much of gradients and of each moment, with WebGPU's default limit of 256 MiB on buffers.
+/// GPT-2's 498 MB of weights, and as much of gradients and of each moment, with WebGPU's default buffer limit of 256 MiB.
 #[test]
 fn slow_gpt2_trains_and_writes_in_buffers_of_256_mib() {
     let mut config = preset("gpt2-124m").unwrap();
     (config.model.context_length, config.train.batch_size, config.train.accumulate) = (8, 2, 2);
-    // Clipping follows the norm, which is added up in another order.
+    // Clipping depends on the norm, which is summed in another order.
     config.train.gradient_clipping = 0.0;
     let mut found = Vec::new();
     for gpu in [test_gpu(), test_gpu_with_buffers_of(256 << 20)] {

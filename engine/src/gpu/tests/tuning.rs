@@ -1,4 +1,4 @@
-//! Chosen kernels: whatever is chosen, the numbers are those of the rule's kernels; and what is found is kept.
+//! Tuned kernels compute the same as the defaults, and tuning results are cached.
 
 use super::super::{Gpu, Measuring, TunedBucket, Tuning, test_gpu};
 use super::executor::{batch, executor, graphs};
@@ -11,12 +11,10 @@ use crate::step::StepInput;
 use pollster::block_on;
 use std::path::Path;
 
-/// The same choice for every bucket of a graph.
 fn everywhere(graph: &Graph, choice: impl Fn(Family) -> Choice) -> Choices {
     trial::of_graph(graph).iter().map(|trial| (trial.bucket, choice(trial.bucket.family))).collect()
 }
 
-/// Loss and gradient of a step.
 async fn gradients(gpu: &Gpu) -> (f32, Vec<f32>) {
     let step = StepInput { step: 0, learning_rate: 0.0, micro_batches: vec![batch(0), batch(1)] };
     executor(gpu).await.gradients(&step).await.unwrap()
@@ -45,7 +43,7 @@ fn every_choice_gives_the_same_gradient() {
             for family in Family::ALL.into_iter().filter(|family| !family.by_rows()) {
                 let mut own = names.iter().filter(|name| family.has(name)).peekable();
                 assert!(own.peek().is_some(), "{family:?}");
-                // Attention has no kernel of its own for dear loads.
+                // Attention has no separate kernel for slow loads.
                 let wide = tier == Tier::Wide && !family.multiplies();
                 let word = if wide { Tier::Direct.word() } else { tier.word() };
                 assert!(own.all(|name| name.contains(word)), "{names:?}");
@@ -64,7 +62,7 @@ fn every_choice_gives_the_same_gradient() {
     });
 }
 
-/// The kernels that go row by row, in every tier that the device has: norms and the loss of a step, and the products of a token.
+/// Row-wise kernels in every tier of the device: a step's norms and loss, and a token's products.
 #[test]
 fn rows_add_up_alike_in_every_tier() {
     let gpu = test_gpu();
@@ -94,7 +92,7 @@ fn rows_add_up_alike_in_every_tier() {
     });
 }
 
-/// A graph of one product, which is one bucket.
+/// A graph with one product, and so one bucket.
 fn product(rows: usize) -> Graph {
     let mut graph = Graph::default();
     let mut parameter = |shape: &[usize]| {
@@ -138,7 +136,7 @@ fn what_was_timed_is_known_afterwards() {
         let (again, tuned) = gpu.clone().tuned(&graph, &tuning).await.unwrap();
         assert!(tuned.found.is_empty() && tuned.sentence().is_none());
         assert_eq!(again.variants(), variants);
-        // What another bucket takes is not this graph's to remember.
+        // Results of another bucket are not part of this graph's record.
         let (_, tuned) = gpu.clone().tuned(&product(128), &tuning).await.unwrap();
         assert_eq!(tuned.found.len(), 1);
         assert!(again.variants().keys().all(|bucket| bucket == "linear 64x16x32"));
@@ -160,7 +158,7 @@ fn without_time_the_rule_holds() {
     block_on(async {
         let (chosen, tuned) = gpu.clone().tuned(&graph, &Tuning::Measured(hasty)).await.unwrap();
         assert!(tuned.found.is_empty() && chosen.variants().is_empty());
-        // A software adapter is settled then; any other continues its tuning next time.
+        // A software adapter records the defaults as final; others continue tuning next time.
         let (_, tuned) =
             gpu.clone().tuned(&graph, &Tuning::Measured(measuring(folder.path()))).await.unwrap();
         assert_eq!(tuned.found.is_empty(), gpu.report().software);
