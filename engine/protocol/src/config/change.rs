@@ -62,10 +62,10 @@ impl RunConfig {
                 .and_then(toml::Value::as_table_mut)
                 .ok_or_else(|| names::unknown("section", key, known.iter().map(String::as_str)))?;
         }
-        // Accept an integer for a float field,
+        // Users write whole numbers for float fields.
         let value = match (table.get(last), parsed) {
             (Some(toml::Value::Float(_)), toml::Value::Integer(number)) => toml::Value::Float(number as f64),
-            // and a run's number for its name.
+            // A run may be given by its number instead of its name.
             (Some(toml::Value::String(_)), toml::Value::Integer(number)) => {
                 toml::Value::String(number.to_string())
             }
