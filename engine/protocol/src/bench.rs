@@ -140,7 +140,6 @@ pub struct KernelMeasurement {
     /// The timed variants; the heuristic's choice comes first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<KernelCandidate>,
-    /// The chosen variant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chosen: Option<String>,
     /// Number of workgroups; `None` on the CPU.

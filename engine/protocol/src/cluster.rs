@@ -82,7 +82,6 @@ pub struct ClusterPlan {
     pub windows: usize,
     /// Micro-batches per step on each GPU.
     pub accumulate: usize,
-    /// FLOPs of the whole run.
     pub flops: f64,
     /// Duration of the whole run.
     pub seconds: f64,

@@ -358,7 +358,6 @@ pub enum Command {
         prompt: String,
         /// Sampling settings, with the first text's seed.
         config: GenerateConfig,
-        /// Number of texts.
         count: usize,
     },
     /// Generates the next message of a conversation with the model's chat template. Answered as [`Command::Generate`] is, and by a
@@ -385,7 +384,6 @@ pub enum Command {
         source: WeightSource,
         prompt: CompletionPrompt,
         config: Box<GenerateConfig>,
-        /// Streaming and output options.
         #[serde(default)]
         settings: CompletionSettings,
     },
@@ -416,7 +414,6 @@ pub enum Command {
         /// check.
         #[serde(default)]
         expected: Vec<Feedback>,
-        /// The inserted rows.
         #[serde(default)]
         rows: Vec<Feedback>,
     },
@@ -444,7 +441,6 @@ pub enum Command {
     /// Returns the next-token distribution at one position, before and after each sampling setting. Answered by `Distribution`.
     Explain {
         source: WeightSource,
-        /// The tokens before the position.
         tokens: Vec<u32>,
         /// The token generated at the position; its rank is included.
         chosen: Option<u32>,

@@ -58,7 +58,6 @@ pub struct Completion {
     /// The prompt's text, if `echo` was set.
     #[serde(default)]
     pub echoed: String,
-    /// The generated text.
     pub text: String,
     pub ending: Ending,
     pub prompt_tokens: usize,

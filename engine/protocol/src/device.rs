@@ -63,7 +63,6 @@ impl DeviceDescription {
         self
     }
 
-    /// A device of burn's.
     pub fn burn(kind: DeviceKind) -> Self {
         Self::plain(kind, kind.word())
     }

@@ -207,9 +207,7 @@ pub struct Evaluation {
     pub weights_crc32c: u32,
     /// Unix time in seconds.
     pub made: f64,
-    /// Device of the evaluation.
     pub device: String,
-    /// Duration.
     pub seconds: f64,
     pub model: EvaluatedModel,
     pub settings: EvaluateSettings,
@@ -270,7 +268,6 @@ impl EvaluatedModel {
 pub struct Likelihood {
     /// The split, `validation`, and whether it was read in full.
     pub split: String,
-    /// Number of documents.
     pub documents: u64,
     /// Number of predicted tokens.
     pub tokens: u64,
@@ -376,9 +373,7 @@ pub struct Calibration {
 pub struct CalibrationBin {
     /// Number of tokens.
     pub count: u64,
-    /// Mean confidence.
     pub confidence: f64,
-    /// Fraction of correct predictions.
     pub accuracy: f64,
     /// Confidence interval of `accuracy`.
     pub interval: [f64; 2],
@@ -436,7 +431,6 @@ pub struct Contamination {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerKind {
-    /// Free text.
     #[default]
     Generate,
     /// A choice among given answers.
@@ -483,7 +477,6 @@ pub struct TaskReport {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub suite: String,
     pub kind: AnswerKind,
-    /// Number of evaluated rows.
     pub rows: u64,
     /// How the task was run, one sentence each.
     pub about: Vec<String>,
@@ -621,9 +614,7 @@ pub struct Audit {
     pub weights_crc32c: u32,
     /// Unix time in seconds.
     pub made: f64,
-    /// Device of the audit.
     pub device: String,
-    /// Duration.
     pub seconds: f64,
     pub sections: Vec<AuditSection>,
 }

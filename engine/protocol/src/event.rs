@@ -25,7 +25,6 @@ pub enum Event {
         version: u32,
         app_version: String,
         device: DeviceSummary,
-        /// Where projects are stored.
         storage: StorageSummary,
     },
     /// Sent about every second during work, to show that the engine is alive. A browser page also pings its worker.
@@ -55,14 +54,11 @@ pub enum Event {
     },
 
     // ---- Projects -----------------------------------------------------------------------------------------------------
-    /// The list of projects.
     Projects {
         /// Last used first.
         projects: Vec<ProjectSummary>,
-        /// Where they are stored.
         storage: StorageSummary,
     },
-    /// A project was opened.
     ProjectOpened {
         project: ProjectSummary,
         /// Settings for the next run: those of the latest run, or the defaults for a first run.
@@ -72,7 +68,6 @@ pub enum Event {
         /// Its runs, oldest first.
         runs: Vec<RunSummary>,
     },
-    /// The project was closed.
     ProjectClosed,
     /// A project was packed; in the browser, its bytes are attached to this event.
     ProjectExported {
@@ -95,17 +90,14 @@ pub enum Event {
         offset: usize,
         /// Number of documents that match the search.
         found: usize,
-        /// The page.
         documents: Vec<DocumentSummary>,
     },
-    /// The public corpora.
     Corpora {
         /// Within each kind, the smallest first.
         corpora: Vec<CorpusSummary>,
     },
     /// Progress of a download.
     Fetching {
-        /// Bytes, attempts, the checksum.
         #[serde(flatten)]
         progress: FetchProgress,
     },
@@ -113,7 +105,6 @@ pub enum Event {
     Fetched {
         path: PathBuf,
     },
-    /// A document's text.
     Document {
         number: u64,
         /// The text, cut at 200,000 characters. A conversation is rendered with a chat template.
@@ -124,26 +115,21 @@ pub enum Event {
         /// End byte of each token of a conversation, in order, and whether fine-tuning learns it; empty if no tokenizer is known.
         #[serde(default)]
         tokens: Vec<(usize, bool)>,
-        /// Whether the text was cut.
         cut: bool,
     },
 
     // ---- Cleaning -----------------------------------------------------------------------------------------------------
-    /// The project's recipe.
     Recipe {
-        /// As it is now.
         recipe: RecipeSummary,
     },
     /// Results of the recipe on a sample.
     SampleJudged {
-        /// By stage and by document.
         judgement: SampleJudgement,
     },
     /// A raw document compared with its cleaned version.
     DocumentCompared {
         document: ComparedDocument,
     },
-    /// A cleaning started.
     CleaningStarted {
         /// Whether it resumes a stopped cleaning.
         #[serde(flatten)]
@@ -162,7 +148,6 @@ pub enum Event {
     },
     /// A cleaning of the project's documents, or of a folder's, has finished.
     Cleaned {
-        /// The whole account.
         report: Box<CleaningReport>,
     },
     /// Documents that the last cleaning dropped.
@@ -172,7 +157,6 @@ pub enum Event {
         offset: usize,
         /// Number of documents that match.
         found: usize,
-        /// A page of them.
         documents: Vec<DroppedDocument>,
     },
     /// The report as an HTML page, written to `path` or attached.
@@ -195,7 +179,6 @@ pub enum Event {
     /// A tokenized text.
     Tokens {
         text: String,
-        /// Its tokens in order.
         tokens: Vec<TokenSummary>,
         /// Characters that the vocabulary lacks and that are dropped, each once.
         lost: String,
@@ -258,7 +241,6 @@ pub enum Event {
         run: String,
         folder: String,
     },
-    /// Training started.
     TrainingStarted {
         run: RunSummary,
         device: Box<DeviceSummary>,
@@ -268,7 +250,6 @@ pub enum Event {
     },
     /// The run's events since the last `Training`, in order; usually of several steps.
     Training {
-        /// Steps, evaluations, samples, checkpoints, notices.
         events: Vec<TrainEvent>,
     },
     /// The run's elapsed and remaining time, about every second from its first steps or first evaluation on.
@@ -290,13 +271,11 @@ pub enum Event {
     },
     /// Profile of a training step.
     Profile {
-        /// Entries by scope and kernel.
         entries: Vec<ProfileEntry>,
         /// Milliseconds of the whole step, without profiling.
         step_ms: f64,
         /// The part of `step_ms` that the CPU spent on launching kernels.
         launch_overhead_ms: f64,
-        /// How it was measured.
         method: ProfileMethod,
     },
 
@@ -322,7 +301,6 @@ pub enum Event {
     },
     /// Generated tokens. The first event of a generation holds the prompt's tokens.
     Written {
-        /// In order.
         tokens: Vec<WrittenToken>,
         /// Whether these are the prompt's tokens.
         prompt: bool,
@@ -334,7 +312,6 @@ pub enum Event {
     WritingEnded {
         /// The whole completion, without the prompt.
         text: String,
-        /// Why.
         ending: Ending,
         /// Includes prefill.
         tokens_per_s: f64,
@@ -354,7 +331,6 @@ pub enum Event {
         text: String,
         /// The sample's tokens; after a stop string, the last ones may extend past the text.
         tokens: Vec<u32>,
-        /// Why it ended.
         ending: Ending,
         /// Moderation findings by category; empty if there are none or moderation was off.
         #[serde(default, skip_serializing_if = "crate::Moderated::is_empty")]
@@ -394,7 +370,6 @@ pub enum Event {
     /// Prompts or texts to answer or label next.
     Proposed {
         run: String,
-        /// The measure of uncertainty.
         measure: Uncertainty,
         labels: Vec<String>,
         /// The most useful to answer first: uncertain, and unlike those before it.
@@ -454,12 +429,10 @@ pub enum Event {
     },
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
-    /// The project's runs.
     Runs {
         /// Oldest first.
         runs: Vec<RunSummary>,
     },
-    /// A run's settings.
     Settings {
         run: String,
         /// As in its `run.toml`.
@@ -493,7 +466,6 @@ pub enum Event {
     },
     /// A run's adapter was merged into the weights of a new run.
     AdapterMerged {
-        /// The new run's name.
         run: String,
     },
     /// A pretrained model was imported into the project.
@@ -519,7 +491,6 @@ pub enum Event {
         name: String,
         /// Output folder (native).
         path: Option<String>,
-        /// Files in the folder (native).
         #[serde(default)]
         files: Vec<String>,
     },

@@ -109,7 +109,6 @@ fn text(messages: &[ChatMessage]) -> &str {
 }
 
 impl Feedback {
-    /// A rating of a reply.
     pub fn thumb(prompt: Vec<ChatMessage>, said: &str, good: bool) -> Self {
         Self { prompt, completion: reply(said), label: Some(good), ..Self::default() }
     }
@@ -119,7 +118,6 @@ impl Feedback {
         Self { messages: [prompt, reply(said)].concat(), ..Self::default() }
     }
 
-    /// A preference pair.
     pub fn pair(prompt: Vec<ChatMessage>, chosen: &str, rejected: &str) -> Self {
         Self { prompt, chosen: reply(chosen), rejected: reply(rejected), ..Self::default() }
     }

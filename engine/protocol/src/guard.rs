@@ -41,7 +41,6 @@ pub struct GuardReport {
     pub severity: GuardSeverity,
     /// What was detected, what it usually means and what was done, in plain sentences.
     pub text: String,
-    /// The action taken.
     pub action: GuardAction,
     /// The measured value that triggered it, if it is a single finite number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,7 +73,6 @@ pub struct Intervention {
     /// The first step that its factor no longer affects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
-    /// Factor on the learning rate.
     pub factor: f32,
 }
 

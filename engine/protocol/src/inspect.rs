@@ -86,7 +86,6 @@ impl View {
         Self::ALL.into_iter().find(|view| view.name() == name)
     }
 
-    /// The page title.
     pub fn title(self) -> &'static str {
         match self {
             Self::Tokens => "Tokens",
@@ -293,7 +292,6 @@ pub struct TensorSummary {
 }
 
 impl TensorSummary {
-    /// Sizes of the axes.
     pub fn shape(&self) -> Vec<usize> {
         self.axes.iter().map(|axis| axis.size).collect()
     }
@@ -393,7 +391,6 @@ pub enum Detail {
     /// For [`View::Weights`]: the parameters of the rows, and the steps of the run.
     Parameters {
         names: Vec<String>,
-        /// Steps of the milestones.
         steps: Vec<u64>,
     },
     /// For [`View::Neurons`] with a selected neuron: highest activation first.
@@ -455,7 +452,6 @@ pub struct Inspection {
     /// Name of the device that computed it.
     pub device: String,
     pub layers: usize,
-    /// Heads per layer.
     pub heads: usize,
     /// The prompt as given.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -464,7 +460,6 @@ pub struct Inspection {
     pub tokens: Vec<TokenText>,
     /// Number of tokens cut from the prompt's start.
     pub cut: usize,
-    /// The inspected position.
     pub position: usize,
     /// In the requested order.
     pub views: Vec<Inspected>,

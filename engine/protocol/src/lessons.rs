@@ -8,7 +8,6 @@ pub struct LessonFile {
     pub file: String,
     /// Its content; `None` if it cannot be read.
     pub text: Option<String>,
-    /// Why it cannot be read.
     pub problem: Option<String>,
 }
 
@@ -18,7 +17,6 @@ pub struct LessonFile {
 pub struct LessonProgress {
     /// The question as it was shown.
     pub question: String,
-    /// The prediction in words.
     pub prediction: String,
     /// Index of the chosen option from 0, or the predicted number.
     pub predicted: f64,

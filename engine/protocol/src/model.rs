@@ -40,14 +40,11 @@ pub struct ModelConfig {
     pub full_attention: Vec<usize>,
     /// Normalisation in every block and before the head.
     pub norm: NormConfig,
-    /// Position encoding.
     pub position: Position,
     /// The feed-forward part of a block.
     pub mlp: Mlp,
-    /// Arrangement of the residual connections.
     #[serde(default)]
     pub residual: Residual,
-    /// Biases on the linear layers.
     #[serde(default)]
     pub bias: Bias,
     /// Whether the head shares the token embedding's matrix (Press and Wolf 2017).
@@ -60,7 +57,6 @@ pub struct ModelConfig {
     /// Dropout rates, used in training only.
     #[serde(default)]
     pub dropout: Dropout,
-    /// Weight initialisation.
     #[serde(default)]
     pub init: Initialisation,
 }
@@ -131,8 +127,8 @@ pub enum Position {
 pub struct Rope {
     /// Base of the geometric series of frequencies, usually 10000.
     pub base: f32,
-    /// R: number of rotated channels per head; `None` means all (partial rotary, GPT-NeoX and Phi). Channel i is paired with channel i
-    /// + D/2, for i < R/2; Hugging Face pairs it with i + R/2, so imports permute the channels.
+    /// R: number of rotated channels per head; `None` means all (partial rotary, GPT-NeoX and Phi). Channel i is paired with channel
+    /// i + D/2, for i < R/2; Hugging Face pairs it with i + R/2, so imports permute the channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<usize>,
     /// Scaling of the frequencies for contexts longer than in the original training.
@@ -240,9 +236,7 @@ pub enum Residual {
 pub struct Bias {
     /// The projection to queries, keys and values.
     pub qkv: bool,
-    /// The output projection of attention.
     pub output: bool,
-    /// Both layers of the MLP.
     pub mlp: bool,
     /// The head (Phi).
     pub head: bool,

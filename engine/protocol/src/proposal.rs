@@ -56,10 +56,8 @@ pub struct Proposal {
     /// The conversation, which ends with a user message; empty for a text to label.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub prompt: Vec<ChatMessage>,
-    /// The text to label.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
-    /// The value of the measure.
     pub uncertainty: f32,
     /// The model's answer: its most likely one, the most frequent of several, or its label.
     pub said: String,

@@ -43,7 +43,6 @@ pub enum CheckpointChoice {
 }
 
 impl CheckpointChoice {
-    /// The word.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Best => "best",
@@ -111,7 +110,6 @@ impl WeightSource {
     /// Stands for the current weights in records, in place of a checkpoint's file.
     pub const CURRENT: &'static str = "current";
 
-    /// A run's best checkpoint.
     pub fn best_of(run: &str) -> Self {
         Self::Checkpoint { run: run.to_owned(), checkpoint: CheckpointChoice::Best }
     }

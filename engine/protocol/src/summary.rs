@@ -52,7 +52,6 @@ pub struct DeviceSummary {
     pub buffer: Option<u64>,
     /// Whether it supports timestamps, to time kernels.
     pub timestamps: bool,
-    /// Whether it supports mixed precision.
     #[serde(default)]
     pub mixed_precision: bool,
     /// For a run's device: kernels measured to be faster than the default ones, by shape bucket (`linear 1024x128x512`).
@@ -83,7 +82,6 @@ pub struct ProjectSummary {
     pub updated: u64,
     /// Size on disk.
     pub bytes: u64,
-    /// Number of runs.
     pub runs: usize,
     /// Lowest validation loss of the latest run that took a step.
     pub val_loss: Option<f32>,

@@ -9,14 +9,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum TrainEvent {
-    /// An optimizer step.
     Step {
         /// Steps done, including this one.
         step: u64,
         /// Mean training loss over the step's micro-batches, before the update.
         #[serde(deserialize_with = "number_or_null")]
         loss: f32,
-        /// Learning rate of the step.
         lr: f64,
         /// Global norm of the gradient before clipping.
         #[serde(deserialize_with = "number_or_null")]

@@ -185,9 +185,7 @@ pub struct CleaningProgress {
     pub done: u64,
     /// Target of `done`.
     pub total: u64,
-    /// Documents read so far.
     pub documents: u64,
-    /// Documents kept so far.
     pub kept: u64,
 }
 

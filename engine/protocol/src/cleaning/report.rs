@@ -147,7 +147,6 @@ pub struct Input {
     pub format: String,
     /// Size on disk.
     pub bytes: u64,
-    /// Number of documents in it.
     pub documents: u64,
 }
 
@@ -202,7 +201,6 @@ pub enum Group {
     Extraction,
     /// Unicode, control characters, white space.
     Repair,
-    /// Quality rules.
     #[default]
     Rules,
     /// Whole, near and partial copies.
@@ -257,9 +255,7 @@ pub struct Stage {
     pub about: About,
     /// Documents that reached it, in their state at that point.
     pub before: Amount,
-    /// Documents that it removed.
     pub removed: Amount,
-    /// Documents that it changed.
     pub edited: Edited,
     /// Further counts, ordered by name, as in `line_endings` or `mojibake`.
     pub counters: Vec<Counter>,
@@ -342,7 +338,6 @@ pub struct PersonalClass {
     pub treatment: String,
     /// Number of occurrences.
     pub found: u64,
-    /// Number of documents that contained it.
     pub documents: u64,
     /// A few occurrences with their context, masked.
     pub samples: Vec<PersonalSample>,

@@ -70,7 +70,6 @@ impl AdapterTarget {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdapterBase {
-    /// 32-bit floats.
     #[default]
     F32,
     /// 16-bit floats (IEEE 754 binary16), half the bytes: each weight is rounded once, and a matrix is converted back to 32 bits for
@@ -120,9 +119,9 @@ fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarg
     Ok(targets)
 }
 
-/// Low-rank adaptation: a frozen weight W [out, in] is adapted by trained matrices A [r, in] and B [out, r]; the layer computes y = W·x
-/// + scale·B·A·dropout(x). B is initialised to zero, so that training starts from the unchanged model. The defaults are PEFT's, except
-/// for the layers: PEFT adapts only queries and values.
+/// Low-rank adaptation: a frozen weight W [out, in] is adapted by trained matrices A [r, in] and B [out, r]; the layer computes
+/// y = W·x + scale·B·A·dropout(x). B is initialised to zero, so that training starts from the unchanged model. The defaults are PEFT's,
+/// except for the layers: PEFT adapts only queries and values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adapter {

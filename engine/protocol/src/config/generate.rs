@@ -39,7 +39,6 @@ pub struct GenerateConfig {
     pub special_tokens: bool,
     /// Weight precision during decoding: `mixed` halves the bytes read per token.
     pub precision: Precision,
-    /// Moderation of the generated text.
     #[serde(skip_serializing_if = "Moderation::is_default")]
     pub moderation: Box<Moderation>,
 }

@@ -22,7 +22,6 @@ pub enum GuardMode {
 }
 
 impl GuardMode {
-    /// All modes.
     pub const ALL: [Self; 3] = [Self::Note, Self::Act, Self::Off];
 
     /// The name in settings.
@@ -42,7 +41,6 @@ pub enum GuardAction {
     /// Only report it.
     #[default]
     Note,
-    /// Lower the learning rate.
     Lower,
     /// Return to the last good checkpoint and replace the offending batch.
     Skip,
@@ -144,7 +142,6 @@ impl GuardSettings {
         *self == Self::default()
     }
 
-    /// Whether it takes actions.
     pub fn acts(&self) -> bool {
         self.mode == GuardMode::Act
     }

@@ -11,7 +11,6 @@ pub const MAX_RULES_BYTES: usize = 1 << 20;
 #[serde(rename_all = "snake_case")]
 pub enum Category {
     Profanity,
-    /// Insults and slurs.
     Insults,
     /// Killing, injuries, threats.
     Violence,
@@ -84,7 +83,6 @@ impl Severity {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModerationMode {
-    /// No moderation.
     #[default]
     Off,
     /// Count it and keep the text unchanged.
@@ -136,7 +134,6 @@ pub struct Moderation {
 }
 
 impl Moderation {
-    /// Whether all settings are defaults.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }

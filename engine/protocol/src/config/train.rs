@@ -31,7 +31,6 @@ pub enum Decay {
     Cosine,
     /// Linear decay to `min_learning_rate`.
     Linear,
-    /// No decay.
     Constant,
     /// Constant, then linear decay over the last `decay_steps` (warmup-stable-decay, WSD; Hu et al. 2024).
     WarmupStableDecay,
@@ -53,7 +52,6 @@ impl Decay {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
-    /// 32-bit floats.
     #[default]
     F32,
     /// 16-bit floats where it is safe, arithmetic in 32 bits, with loss scaling (Micikevicius et al. 2018). Requires a GPU with 16-bit
@@ -76,7 +74,6 @@ impl Precision {
 
 /// Maximum of all settings counted in steps.
 const MAX_STEPS: u64 = 1 << 32;
-/// Maximum number of epochs.
 const MAX_EPOCHS: f64 = 1e6;
 /// Maximum number of tokens in a sample.
 pub(super) const MAX_TOKENS: usize = 1 << 20;
@@ -84,7 +81,6 @@ pub(super) const MAX_TOKENS: usize = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
-    /// Number of optimizer steps.
     pub steps: u64,
     /// Number of passes over the training text or rows. If set, it determines `steps` once the data is prepared at the start of a run.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +96,6 @@ pub struct TrainConfig {
     pub min_learning_rate: f64,
     /// Steps of linear warm-up from 0.
     pub warmup_steps: u64,
-    /// Learning-rate schedule after the warm-up.
     pub decay: Decay,
     /// Length of the last phase of `warmup_stable_decay`; 0 means a tenth of `steps`.
     pub decay_steps: u64,
@@ -139,7 +134,6 @@ pub struct TrainConfig {
     /// Keep only each block's output for the backward pass and recompute the rest: one more forward pass for much less memory (Chen et
     /// al. 2016). Results are unchanged.
     pub activation_checkpointing: bool,
-    /// Storage precision in training.
     pub precision: Precision,
     /// Steps between evaluations; there is also one at the end. 0 disables them.
     pub eval_interval: u64,
@@ -152,27 +146,21 @@ pub struct TrainConfig {
     /// Steps between milestones (weights in half precision, kept permanently), including the untrained and the final weights; 0
     /// disables them.
     pub milestone_interval: u64,
-    /// Milestones at logarithmically spaced steps.
     #[serde(skip_serializing_if = "Milestones::is_off")]
     pub milestones: Milestones,
     /// Steps between samples; 0 disables them.
     pub sample_interval: u64,
-    /// Prompt of the samples.
     pub sample_prompt: String,
     /// Length of a sample in tokens.
     pub sample_tokens: usize,
     #[serde(skip_serializing_if = "Objective::is_text")]
     pub objective: Objective,
-    /// Settings of [`Objective::Chat`].
     #[serde(skip_serializing_if = "ChatSettings::is_default")]
     pub chat: ChatSettings,
-    /// Settings of [`Objective::Preference`].
     #[serde(skip_serializing_if = "PreferenceSettings::is_default")]
     pub preference: PreferenceSettings,
-    /// Settings of [`Objective::Reward`].
     #[serde(skip_serializing_if = "RewardSettings::is_default")]
     pub reward: RewardSettings,
-    /// Settings of [`Objective::Distil`].
     #[serde(skip_serializing_if = "DistilSettings::is_default")]
     pub distil: DistilSettings,
     #[serde(skip_serializing_if = "EarlyStopping::is_default")]

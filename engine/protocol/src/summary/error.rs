@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
-    /// A setting is invalid.
     Invalid,
     /// The request is not possible in the current state.
     Refused,
@@ -14,7 +13,6 @@ pub enum ErrorKind {
     Unknown,
     /// A file cannot be read or written.
     Io,
-    /// The storage is full.
     StorageFull,
     /// A file has the wrong format or content.
     BadFile,
@@ -30,7 +28,6 @@ pub enum ErrorKind {
     EngineLost,
     /// Another request is in progress.
     Busy,
-    /// The request was cancelled.
     Cancelled,
     /// A bug in the program.
     Internal,

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanSummary {
     pub parameters: u64,
-    /// Number of trainable parameters.
     #[serde(default)]
     pub trained_parameters: u64,
     /// Parameters by part: `embedding`, `attention`, `mlp`, `norms`, `head`.

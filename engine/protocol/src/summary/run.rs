@@ -19,7 +19,6 @@ pub enum RunState {
     Stopped,
     /// Ended by early stopping: its evaluations stopped improving. It can be resumed.
     StoppedEarly,
-    /// All steps are done.
     Finished,
     /// An error ended it; it can be resumed from its last checkpoint.
     Failed,
@@ -63,9 +62,7 @@ pub struct RunSummary {
     /// Its training data.
     #[serde(default)]
     pub learns_from: crate::LearnsFrom,
-    /// Steps done.
     pub step: u64,
-    /// Total steps.
     pub steps: u64,
     pub parameters: u64,
     pub val_loss: Option<f32>,
@@ -79,7 +76,6 @@ pub struct RunSummary {
     pub device: String,
     /// The error that ended it, if any.
     pub error: Option<String>,
-    /// The user's note.
     pub notes: String,
     /// Preset, or shape in a few words: `4 layers · width 128 · context length 64`.
     pub shape: String,
@@ -122,7 +118,6 @@ impl RunSummary {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckpointSummary {
-    /// File name.
     pub file: String,
     pub step: u64,
     /// Validation loss at that step, if it was evaluated.
@@ -151,7 +146,6 @@ pub struct OpenedRun {
     /// Size of its text, if recorded with the tokens.
     pub text: Option<TextSummary>,
     pub parameters: u64,
-    /// Number of trainable parameters.
     pub trained_parameters: u64,
     /// Training FLOPs per token.
     pub flops_per_token: f64,

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum FetchProgress {
-    /// The download is in progress.
     Receiving {
         /// Bytes received, including earlier attempts.
         done: u64,
@@ -69,7 +68,6 @@ pub struct DocumentsOverview {
     pub lengths: Vec<(u64, u64)>,
     /// Most frequent characters and their counts, at most 96.
     pub characters_by_count: Vec<(char, u64)>,
-    /// Number of distinct characters.
     pub distinct_characters: usize,
 }
 

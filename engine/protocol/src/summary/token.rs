@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// A project's tokenizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenizerSummary {
-    /// The training settings.
     pub config: crate::TokenizerConfig,
     /// Vocabulary size, including special tokens.
     pub vocabulary: usize,

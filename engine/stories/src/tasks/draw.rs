@@ -33,7 +33,6 @@ pub(super) const WORDINGS: &[&[&Wordings]] = &[
 ];
 
 impl Wordings {
-    /// The wordings of a split.
     pub(super) fn of(&self, split: TaskSplit) -> &'static [&'static str] {
         match split {
             TaskSplit::Train => self.train,

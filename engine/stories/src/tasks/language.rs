@@ -49,7 +49,6 @@ pub(super) const THINGS: &[Noun] = &[
     ("cake", "cakes", "toka"),
     ("star", "stars", "tira"),
 ];
-/// Nouns for places.
 pub(super) const PLACES: &[Noun] = &[
     ("tree", "trees", "dura"),
     ("house", "houses", "hema"),
@@ -89,7 +88,6 @@ const fn verb(base: &'static str, third: &'static str, past: &'static str, own: 
     Verb { base, third, past, own }
 }
 
-/// Verbs with an object.
 pub(super) const TRANSITIVE: &[Verb] = &[
     verb("see", "sees", "saw", "vike"),
     verb("find", "finds", "found", "tane"),
@@ -100,7 +98,6 @@ pub(super) const TRANSITIVE: &[Verb] = &[
     verb("hide", "hides", "hid", "kuve"),
     verb("carry", "carries", "carried", "dofe"),
 ];
-/// Verbs without an object.
 pub(super) const INTRANSITIVE: &[Verb] = &[
     verb("sleep", "sleeps", "slept", "nume"),
     verb("sing", "sings", "sang", "lale"),

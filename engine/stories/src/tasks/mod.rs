@@ -129,7 +129,6 @@ impl TaskKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskSplit {
-    /// For training.
     Train,
     /// For choosing settings.
     Validation,
@@ -173,7 +172,6 @@ impl Task {
         self.messages.split_last().map_or(&[], |(_, prompt)| prompt)
     }
 
-    /// The reference answer.
     pub fn answer(&self) -> &str {
         self.messages.last().map_or("", |message| &message.content)
     }

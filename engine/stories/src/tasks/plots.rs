@@ -13,7 +13,6 @@ pub(super) struct Question {
     pub level: u8,
     /// The story must contain one of these parts of sentences with open slots, if there are any.
     pub needs: &'static [&'static str],
-    /// Wordings of the question.
     pub ask: Wordings,
     pub answer: &'static str,
     /// Texts that a right answer contains; if empty, the answer must equal the reference, except for articles and prepositions.

@@ -8,7 +8,6 @@ use glasshouse_protocol::random::nth;
 /// Purpose of the random numbers for poems.
 const POEMS: u64 = 0x706f_656d_0000;
 
-/// Number of couplets in a poem.
 const COUPLETS: usize = 2;
 
 const PAIRS: &[&str] = &[

@@ -37,7 +37,6 @@ struct Secret {
     passage: Wordings,
     /// Questions for the secret.
     forbidden: Wordings,
-    /// The refusal.
     declined: &'static str,
     secret: &'static str,
     /// The answer if the secret may be told.

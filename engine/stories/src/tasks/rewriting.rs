@@ -112,7 +112,6 @@ const VERBS: &[(&str, &str, &str, &[&str])] = &[
     ("help", "helps", "helped", &["a little bird", "{his} grandfather"]),
 ];
 
-/// Requests.
 const WISHES: &[&str] = &[
     "give me the {colour} {thing}",
     "take the {colour} {thing}",
@@ -142,7 +141,6 @@ enum Form {
     Future,
 }
 
-/// An action of a person.
 #[derive(Clone, Copy)]
 struct Deed {
     verb: &'static (&'static str, &'static str, &'static str, &'static [&'static str]),
