@@ -41,7 +41,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunConfig {
-    /// The preset it was derived from; informative only.
+    /// Name of the preset that it started from, for the record.
     #[serde(default)]
     pub preset: String,
     /// Seed of initialisation, batches and dropout.
@@ -136,7 +136,7 @@ impl RunConfig {
         })
     }
 
-    /// Serializes the run as TOML.
+    /// Serialises the run as TOML.
     pub fn to_toml(&self) -> Result<String, String> {
         toml::to_string_pretty(self).map_err(|error| error.to_string())
     }

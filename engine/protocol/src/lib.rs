@@ -1,4 +1,4 @@
-//! The interface between the engine and its front ends: plain, serializable data only.
+//! The interface between the engine and its front ends: plain, serialisable data only.
 //!
 //! A front end sends [`Command`]s and receives [`Event`]s; [`message`] defines their envelopes.
 //!

@@ -11,7 +11,7 @@ use serde_json::json;
 const SEED: u64 = 1;
 
 /// Generates rows as JSON lines: those of a recipe, or instruction tasks of all kinds and levels in the objective's format: prompts
-/// only for rewards, a right and a wrong answer for preferences (which may give a few rows less). Rows of different splits share no
+/// only for rewards, a right and a wrong answer for preferences (of which there may be a few fewer). Rows of different splits share no
 /// wording, except for poems, which all come from the same couplets and have no splits.
 ///
 /// # Errors

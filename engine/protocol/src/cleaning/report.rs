@@ -83,7 +83,7 @@ impl CleaningReport {
         serde_json::from_str(text).map_err(|error| format!("no report of a cleaning: {error}"))
     }
 
-    /// Serializes as `report.json`: indented, with a final newline.
+    /// Serialises as `report.json`: indented, with a final newline.
     ///
     /// # Errors
     /// Never for a report made by this crate: every key is a string.

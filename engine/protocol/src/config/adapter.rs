@@ -83,7 +83,7 @@ impl AdapterBase {
     }
 }
 
-/// Deserializes layer names from a list or a comma-separated string.
+/// Deserialises layer names from a list or a comma-separated string.
 struct Names;
 
 impl<'de> Visitor<'de> for Names {

@@ -20,7 +20,7 @@ pub enum ErrorKind {
     Device,
     /// A device stopped answering.
     DeviceLost,
-    /// The device has too little memory or too low a limit.
+    /// The request needs more than the device has.
     TooLarge,
     /// The system is out of memory.
     OutOfMemory,

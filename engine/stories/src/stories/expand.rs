@@ -121,7 +121,7 @@ fn articles(text: &str) -> String {
     whole
 }
 
-/// Capitalizes the first letter of every sentence. In `"Why?" he asked.`, no sentence starts after the quotation.
+/// Capitalises the first letter of every sentence. In `"Why?" he asked.`, no sentence starts after the quotation.
 pub(super) fn capitals(mut text: String) -> String {
     let (mut before, mut ended, mut begins) = (b' ', false, true);
     let mut starts = Vec::new();

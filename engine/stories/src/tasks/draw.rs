@@ -87,14 +87,14 @@ pub(super) fn assistant(content: impl Into<String>) -> ChatMessage {
     ChatMessage::new(Role::Assistant, content)
 }
 
-/// Capitalizes the first letter.
+/// Capitalises the first letter.
 pub(super) fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     first + letters.as_str()
 }
 
-/// Capitalizes the first letter and adds a full stop if there is no other end.
+/// Capitalises the first letter and adds a full stop if there is no other end.
 pub(super) fn sentence(text: &str) -> String {
     let end = if text.ends_with(['.', '!', '?', '"', '>']) { "" } else { "." };
     capital(text) + end
