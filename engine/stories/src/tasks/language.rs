@@ -317,7 +317,7 @@ impl<'text> Words<'text> {
         self.find(|word| of.iter().find(|listed| **listed == word).copied())
     }
 
-    /// Consumes a capitalized word that is not in the lexicon.
+    /// Consumes a capitalised word that is not in the lexicon.
     fn name(&mut self) -> Option<String> {
         let (word, small) = self.left.get(self.at)?;
         let known = lexicon().iter().any(|(english, own)| english == small || own == small);
