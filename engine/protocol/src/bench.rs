@@ -1,84 +1,80 @@
-//! What benches find out. A report's JSON is a line of `glasshouse bench --json`.
+//! Benchmark results. Each report is one line of `glasshouse bench --json`.
 
 use crate::Precision;
 use crate::device::DeviceDescription;
 use crate::inspect::View;
 use serde::{Deserialize, Serialize};
 
-/// A line of a bench.
+/// A line of a benchmark's output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "bench", rename_all = "snake_case")]
 pub enum BenchReport {
-    /// A training step's time.
+    /// Time of a training step.
     Step(Box<StepMeasurement>),
-    /// How fast a prompt is read and continued.
+    /// Speed of prefill and decoding.
     Decode(Box<DecodeMeasurement>),
-    /// What a kernel of a training step reaches.
+    /// Speed of a kernel of a training step.
     Kernel(Box<KernelMeasurement>),
-    /// How long a view of the lens takes, as soon as it is known.
+    /// Time of one lens view, sent as soon as it is measured.
     View(Box<ViewTime>),
-    /// How long views of the lens take.
+    /// Times of all lens views.
     Inspect(Box<InspectMeasurement>),
-    /// A model of many.
+    /// One model of a scaling benchmark.
     Scaling(Box<ScalingCell>),
-    /// What came of all of them.
+    /// Summary of a scaling benchmark.
     ScalingSummary(Box<ScalingSummary>),
 }
 
-/// Training steps, measured.
+/// Measurement of training steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepMeasurement {
-    /// The preset's name.
+    /// Name of the preset.
     pub config: String,
-    /// Windows in a micro-batch.
+    /// Windows per micro-batch.
     pub batch_size: usize,
     /// Micro-batches per step.
     pub accumulate: usize,
-    /// Tokens of a window.
+    /// Tokens per window.
     pub context_length: usize,
-    /// `f32` or `mixed`.
     pub precision: Precision,
-    /// Where it ran.
     pub device: DeviceDescription,
-    /// Kernels were chosen by measuring.
+    /// Whether kernels were chosen by measurement.
     pub autotune: bool,
-    /// Every operation of a layer ran by itself.
+    /// Whether every operation of a layer ran as a separate kernel.
     pub unfused: bool,
-    /// Classes of kernels that were timed for it just now; what is known from before is not timed again.
+    /// Number of kernel classes timed for this benchmark; cached choices are not timed again.
     pub tuned_kernels: usize,
-    /// Seconds that this took.
+    /// Duration of that tuning.
     pub tuning_seconds: f64,
-    /// Steps measured.
+    /// Number of measured steps.
     pub repeats: usize,
     /// Milliseconds per step, median.
     pub ms_per_step: f64,
-    /// Of the fastest step.
+    /// Milliseconds of the fastest step.
     pub ms_fastest: f64,
-    /// Of the slowest step.
+    /// Milliseconds of the slowest step.
     pub ms_slowest: f64,
-    /// Training tokens per second, by the median.
+    /// From the median.
     pub tokens_per_s: f64,
-    /// Floating-point operations per second, likewise.
+    /// From the median.
     pub flops_per_s: f64,
-    /// Microseconds of the CPU's time to encode and submit a dispatch, median over up to ten steps sent to an idle device
-    /// as one submission each; `None` without a GPU, where a step lasts longer than a fifth of a second, and where steps are not
-    /// counted.
+    /// Median CPU time in microseconds to encode and submit a dispatch, over up to ten steps, each sent to an idle device as one
+    /// submission; `None` without a GPU, for steps longer than 0.2 s, and if the benchmark runs for a duration instead of a number of
+    /// steps.
     pub launch_overhead_us_per_dispatch: Option<f64>,
-    /// The same where the step was recorded once just before: the overhead where the device's work does not empty the
-    /// CPU's caches meanwhile, as a software adapter's does.
+    /// The same with warm CPU caches: the step was encoded once just before. A software adapter's own work would otherwise evict the
+    /// caches.
     pub launch_overhead_warm_us_per_dispatch: Option<f64>,
-    /// Milliseconds per step where several are sent one behind another, as training sends them; on a GPU with a clock, where steps are
-    /// counted.
+    /// Milliseconds per step with several steps queued, as in training; only on a GPU with timestamps, and if the benchmark runs for a
+    /// number of steps.
     pub ms_per_step_together: Option<f64>,
-    /// The share of the time between the first and the last pass of those steps in which the device ran none, by its own clock; likewise.
+    /// Fraction of the time between the first and the last pass of those steps in which the device was idle, by its own clock.
     pub idle_share: Option<f64>,
-    /// Kernel launches per step.
     pub dispatches_per_step: usize,
     /// Bytes that the executor holds.
     pub bytes: u64,
     /// Loss of the first step.
     pub loss_first: f32,
-    /// Loss of the last step.
     pub loss_last: f32,
 }
 
@@ -86,163 +82,151 @@ fn one() -> usize {
     1
 }
 
-/// Writing, measured.
+/// Measurement of prefill and decoding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DecodeMeasurement {
-    /// The preset's name.
+    /// Name of the preset.
     pub config: String,
-    /// Tokens of a window.
+    /// Tokens per window.
     pub context_length: usize,
-    /// Entries of the vocabulary.
     pub vocabulary: usize,
-    /// Where it ran.
     pub device: DeviceDescription,
-    /// What weights were read as while a token was written: `f32` or `mixed`.
+    /// Precision of the weights during decoding: `f32` or `mixed`.
     pub precision: Precision,
-    /// Texts written at once.
+    /// Number of texts generated in parallel.
     #[serde(default = "one")]
     pub batch: usize,
-    /// Passages measured.
+    /// Number of measured passes.
     pub repeats: usize,
-    /// Tokens of each text's prompt.
+    /// Prompt tokens of each text.
     pub prompt_tokens: usize,
-    /// Tokens written of each text, the first one left out.
+    /// Generated tokens of each text, without the first.
     pub generated_tokens: usize,
-    /// How many of each text's lie past the window, which is then read anew for every token.
+    /// Generated tokens per text beyond the window; the window is read again for each of them.
     pub tokens_past_window: usize,
-    /// Tokens of all prompts read a second, the drawing of the first tokens included; median.
+    /// Prefill speed over all prompts, including the sampling of the first tokens; median.
     pub prompt_tokens_per_s: f64,
-    /// Tokens written a second after the first, of all texts together, median.
+    /// Decoding speed after the first token, over all texts; median.
     pub generated_tokens_per_s: f64,
-    /// Milliseconds to the first token of all texts, median.
+    /// Milliseconds until all texts have their first token; median.
     pub ms_first_token: f64,
-    /// Milliseconds for each token after it, one of each text, median of the passages' means.
+    /// Milliseconds per further token of each text; median of the passes' means.
     pub ms_per_token: f64,
-    /// Of the fastest passage.
+    /// For the fastest pass.
     pub ms_fastest: f64,
-    /// Of the slowest passage.
+    /// For the slowest pass.
     pub ms_slowest: f64,
     /// Bytes that the decoder holds.
     pub bytes: u64,
 }
 
-/// A class of dispatches, or of nodes on the CPU.
+/// Measurement of a class of dispatches, or of CPU nodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KernelMeasurement {
-    /// The preset's name.
+    /// Name of the preset.
     pub config: String,
-    /// Where it ran.
     pub device: DeviceDescription,
-    /// The kernel with its variant; on the CPU the operation.
+    /// The kernel with its variant; on the CPU, the operation.
     pub kernel: String,
-    /// Where in the model the first of the class stands, or the phase's name.
+    /// Path of the class's first occurrence in the model, or the phase's name.
     pub scope: String,
-    /// Operands, as in `768x128 384x128 -> 768x384`; empty behind the last micro-batch.
+    /// Operand shapes, as in `768x128 384x128 -> 768x384`; empty after the last micro-batch.
     pub shapes: String,
-    /// How many there are in a step, all its micro-batches together.
+    /// Number per step, over all micro-batches.
     pub count: usize,
-    /// The shape bucket, as in `linear 1024x128x512`, where the kernel has a choice and was timed for it.
+    /// The shape bucket, as in `linear 1024x128x512`, if the kernel has variants and was timed for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
-    /// What was timed for the bucket: the rule's choice first.
+    /// The timed variants; the heuristic's choice comes first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<KernelCandidate>,
-    /// What was chosen of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chosen: Option<String>,
-    /// Workgroups; `None` on the CPU.
+    /// Number of workgroups; `None` on the CPU.
     pub groups: Option<[u32; 3]>,
-    /// Milliseconds of one.
+    /// Milliseconds of one dispatch.
     pub ms: f64,
     /// Milliseconds of all of them in a step.
     pub ms_per_step: f64,
-    /// Operations per second in billions; `None` where the work is not a product.
+    /// Billions of operations per second; `None` if the kernel is not a matrix product.
     pub gflop_per_s: Option<f64>,
-    /// Bytes per second in billions, each operand counted once.
+    /// Billions of bytes per second; each operand is counted once.
     pub gb_per_s: f64,
-    /// What holds it back if nothing else does.
+    /// The theoretical bottleneck.
     pub bound: Bound,
-    /// The least time that the peaks allow over the time that it took.
+    /// Minimum time at the measured peaks, divided by the actual time.
     pub share_of_peak: f64,
-    /// The device's peak of operations, as measured.
+    /// Measured peak of the device.
     pub peak_gflop_per_s: f64,
-    /// The device's peak of bytes, as measured.
+    /// Measured peak of the device.
     pub peak_gb_per_s: f64,
 }
 
-/// What bounds a kernel's speed.
+/// Bottleneck of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
-    /// Arithmetic.
     Flops,
-    /// Memory traffic.
     Bytes,
 }
 
-/// A variant that a kernel was chosen from.
+/// A variant considered for a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KernelCandidate {
-    /// `direct`, `tiled`, `tiled in 4 slices`.
+    /// As in `direct`, `tiled`, `tiled in 4 slices`.
     pub choice: String,
-    /// Milliseconds of one run, at the largest shapes of the bucket.
+    /// Milliseconds of one run at the largest shapes of the bucket.
     pub ms: f64,
 }
 
-/// Views of the lens, measured.
+/// Measurement of lens views.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InspectMeasurement {
-    /// The preset's name.
+    /// Name of the preset.
     pub config: String,
-    /// Weights of the model.
     pub parameters: u64,
-    /// Tokens of a window.
+    /// Tokens per window.
     pub context_length: usize,
-    /// Entries of the vocabulary.
     pub vocabulary: usize,
-    /// Where it ran.
     pub device: DeviceDescription,
-    /// Answers measured of each view, fewer where they take long.
+    /// Measurements per view; fewer for slow views.
     pub repeats: usize,
-    /// Tokens of the training text that provenance is looked for in.
+    /// Tokens of training text searched for provenance.
     pub text_tokens: u64,
-    /// By prompt, in the order of views.
+    /// By prompt, in the order of the views.
     pub times: Vec<ViewTime>,
-    /// Views that could not be measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmeasured: Vec<UnmeasuredView>,
 }
 
-/// How long a view takes.
+/// Time of a view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ViewTime {
-    /// The view.
     pub view: View,
-    /// What of it, where it is asked for once, by a click.
+    /// The measured part, if it is one that is computed only on request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<ViewPart>,
-    /// Tokens of the prompt.
     pub prompt_tokens: usize,
-    /// Milliseconds of the first answer, which makes programs ready.
+    /// Milliseconds of the first answer, including the preparation of programs.
     pub ms_first: f64,
-    /// Milliseconds of an answer after it, median.
+    /// Median milliseconds of further answers.
     pub ms: f64,
-    /// Of the fastest.
+    /// Milliseconds of the fastest one.
     pub ms_fastest: f64,
-    /// Of the slowest.
+    /// Milliseconds of the slowest one.
     pub ms_slowest: f64,
-    /// How many answers that is of.
+    /// Number of answers measured.
     #[serde(default)]
     pub answers: usize,
 }
 
-/// What of a view a person asks for by a click, since it takes long.
+/// A slow part of a view that is computed only on request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ViewPart {
-    /// Of what-if: what each head and MLP does by itself.
+    /// What if: separate ablation of each head and MLP.
     #[serde(rename = "every part")]
     EveryPart,
-    /// Of a neuron: the passages of the validation text that excite it most.
+    /// Neurons: the passages of the validation text that activate the neuron most.
     #[serde(rename = "passages")]
     Passages,
 }
@@ -256,73 +240,66 @@ impl std::fmt::Display for ViewPart {
     }
 }
 
-/// A view that gave no answer.
+/// A view that could not be measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnmeasuredView {
-    /// The view.
     pub view: View,
-    /// As a view's time has it.
+    /// As in [`ViewTime::part`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<ViewPart>,
-    /// Tokens of the prompt.
     pub prompt_tokens: usize,
-    /// Why there was none.
     pub reason: String,
 }
 
-/// A model's size: layers, channels, window, vocabulary.
+/// Size of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelSize {
-    /// Layers.
     pub layers: usize,
-    /// Channels.
+    /// Width of the residual stream.
     pub width: usize,
-    /// Tokens of a window.
+    /// Tokens per window.
     pub context_length: usize,
-    /// Entries of the vocabulary.
     pub vocabulary: usize,
 }
 
-/// A model, estimated and measured.
+/// A model's estimates and measurements.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScalingCell {
-    /// Its size.
     #[serde(flatten)]
     pub size: ModelSize,
-    /// Windows in a step.
+    /// Windows per step.
     pub batch_size: usize,
-    /// The forecast was fitted to it, and is not judged by it.
+    /// Whether the estimate was fitted to this model; it is then not judged by it.
     pub calibration: bool,
-    /// Why it was not measured, where it was not.
+    /// Why it was not measured.
     pub skipped: Option<String>,
     /// Milliseconds per step, median.
     pub ms_per_step: Option<f64>,
-    /// Steps measured.
     pub repeats: usize,
-    /// Milliseconds estimated; `None` for the models that the forecast is fitted to.
+    /// Estimated milliseconds; `None` for models that the estimate is fitted to.
     pub ms_estimated: Option<f64>,
-    /// Measured over estimated.
+    /// Measured time divided by estimated time.
     pub time_ratio: Option<f64>,
     /// Bytes that the executor holds.
     pub bytes: Option<u64>,
-    /// Bytes estimated: on a GPU the plan's sum, on the CPU what its executor says that it needs.
+    /// Estimated bytes: on a GPU the plan's total, on the CPU its executor's own estimate.
     pub bytes_estimated: Option<u64>,
-    /// Held over estimated.
+    /// Held bytes divided by estimated bytes.
     pub bytes_ratio: Option<f64>,
 }
 
-/// What came of models of many sizes.
+/// Summary of a scaling benchmark.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScalingSummary {
-    /// Where it ran; `None` where nothing could be measured.
+    /// `None` if nothing could be measured.
     pub device: Option<DeviceDescription>,
-    /// Models that the forecast was judged by.
+    /// Number of models that the estimate was judged by.
     pub cells: usize,
-    /// Those that were left out.
+    /// Number of models left out.
     pub skipped: usize,
-    /// Share of the judged whose time was estimated within 30 %.
+    /// Fraction of judged models whose time was estimated within 30 %.
     pub within_30_percent: f64,
-    /// Share of the judged that hold exactly the bytes that were estimated.
+    /// Fraction of judged models whose memory use equals the estimate exactly.
     pub exact_bytes: f64,
 }
 

@@ -1,30 +1,28 @@
-//! What is said in a conversation.
+//! Conversations: roles, messages and their rendering.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::ops::Range;
 
-/// Who a message is from, by the names of OpenAI's and Hugging Face's formats.
+/// Role of a message, with the names of OpenAI's and Hugging Face's formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Instructions for the whole conversation; the first message, or absent.
+    /// Instructions for the whole conversation; only as the first message.
     System,
-    /// The same under OpenAI's later name, which some templates tell apart.
+    /// The same under OpenAI's later name; some templates distinguish the two.
     Developer,
-    /// The person.
     User,
-    /// The model: what is trained on.
+    /// The model. Its messages are the training targets.
     Assistant,
-    /// What a tool that the assistant called answered.
+    /// The result of a tool call by the assistant.
     Tool,
 }
 
 impl Role {
-    /// Every role.
     pub const ALL: [Self; 5] = [Self::System, Self::Developer, Self::User, Self::Assistant, Self::Tool];
 
-    /// Its name in a row and in a template.
+    /// The name in rows and templates.
     pub fn name(self) -> &'static str {
         match self {
             Self::System => "system",
@@ -35,12 +33,12 @@ impl Role {
         }
     }
 
-    /// Whether it gives instructions for the whole conversation.
+    /// Whether messages of this role instruct the whole conversation.
     pub fn instructs(self) -> bool {
         matches!(self, Self::System | Self::Developer)
     }
 
-    /// Whether a message of this role may come after one of another, or first.
+    /// Whether a message of this role may follow one of role `before`, or come first if that is `None`.
     pub fn may_follow(self, before: Option<Self>) -> bool {
         match before {
             None => self.instructs() || self == Self::User,
@@ -58,22 +56,20 @@ impl std::fmt::Display for Role {
     }
 }
 
-/// ChatML as a template, for models that come without one: `<|im_start|>role`, a line break, the text, `<|im_end|>`, a line break. It has no
-/// place for tools, and says so.
+/// ChatML as a template, for models without one: `<|im_start|>role`, a line break, the text, `<|im_end|>`, a line break. It does not
+/// support tools and refuses them.
 pub const CHATML: &str = include_str!("chatml.jinja");
-/// What begins a turn of ChatML, and what ends it.
+/// Start and end of a turn in ChatML.
 pub const CHATML_TOKENS: [&str; 2] = ["<|im_start|>", "<|im_end|>"];
 
-/// How a reason begins with which a chat template refuses a conversation, as by `raise_exception`. In a browser templates are read by a
-/// module of their own, from which nothing but the reason comes back.
+/// Prefix of the error if a chat template refuses a conversation, as by `raise_exception`. In a browser, templates run in a separate
+/// module that returns only the message.
 pub const TEMPLATE_REFUSES: &str = "the chat template refuses the conversation";
 
-/// One message of a conversation.
+/// A message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatMessage {
-    /// Who it is from.
     pub role: Role,
-    /// Its text.
     pub content: String,
     /// Its other fields, which a template may read: `name`, `tool_calls`, `tool_call_id`, `reasoning_content`.
     #[serde(flatten)]
@@ -81,53 +77,53 @@ pub struct ChatMessage {
 }
 
 impl ChatMessage {
-    /// A message of text alone.
+    /// A message with text only.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
         Self { role, content: content.into(), fields: Map::new() }
     }
 }
 
-/// What a chat template is given besides the messages.
+/// Inputs of a chat template besides the messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChatRendering {
-    /// How the text ends.
+    /// End of the rendered text.
     pub ending: ChatEnding,
-    /// Variables of the template by name, as `enable_thinking`.
+    /// Template variables by name, such as `enable_thinking`.
     pub variables: Map<String, Value>,
 }
 
-/// How the text of a conversation ends that a model goes on from.
+/// End of a rendered conversation that a model continues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChatEnding {
-    /// With the header of the assistant's turn: transformers' `add_generation_prompt`.
+    /// Ends with the header of an assistant turn (`add_generation_prompt` in `transformers`).
     #[default]
     Answer,
-    /// With the last message's turn.
+    /// Ends with the end of the last message's turn.
     Closed,
-    /// Within the last message: transformers' `continue_final_message`.
+    /// Ends within the last message (`continue_final_message` in `transformers`).
     Continued,
 }
 
-/// A row of a data set as supervised fine-tuning takes it: a text, and the parts of it that are learned.
+/// A row of a data set for supervised fine-tuning: a text, and the parts of it that are trained on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatExample {
-    /// The text, with what a chat template puts around its messages.
+    /// The text, with the chat template's markup.
     pub text: String,
-    /// What of it is learned: byte ranges, in order, none empty.
+    /// Byte ranges that are trained on, in order, none empty.
     pub learned: Vec<Range<usize>>,
-    /// Whether it is text without a template, which the token that ends a text is to follow, and be learned with it.
+    /// Whether it is plain text without a template; the end-of-text token is then appended and trained on.
     pub raw: bool,
-    /// What the person says first, for samples.
+    /// The user's first message, as a prompt for samples.
     pub prompt: Option<String>,
-    /// The same prompt with a worse answer, where the row is a preference.
+    /// In a preference row, the same prompt with the rejected answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Box<Self>>,
-    /// Whether its answer is a good one, where the row says so.
+    /// Whether the answer is a good one, if the row says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<bool>,
-    /// Fields of the row that hold something and are not read.
+    /// Non-empty fields of the row that are ignored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<String>,
 }

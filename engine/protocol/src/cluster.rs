@@ -1,18 +1,18 @@
-//! What a run would take on many GPUs: kinds of GPUs, what is assumed of them, and what follows.
+//! Resource estimates for training on many GPUs: GPU models, assumptions and results.
 
 use crate::names;
 use serde::{Deserialize, Serialize};
 
-/// A GPU that can be hired.
+/// A GPU model available for hire.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GpuModel {
-    /// What it is asked for by.
+    /// Name in settings.
     pub name: &'static str,
-    /// Bytes of memory, as its maker counts them.
+    /// Bytes of memory, in the maker's units (decimal gigabytes).
     pub memory: u64,
-    /// Floating-point operations per second of its tensor cores on bfloat16, without sparsity, as its maker publishes them.
+    /// Published peak FLOP/s of its tensor cores in bfloat16, without sparsity.
     pub peak: f64,
-    /// US dollars per hour: a round figure of what several clouds asked for one in 2026, to be replaced by one's own.
+    /// US dollars per hour: a rounded typical cloud price in 2026; replace it by your own.
     pub price: f64,
 }
 
@@ -20,7 +20,7 @@ const fn gpu(name: &'static str, gigabytes: u64, teraflops: f64, price: f64) -> 
     GpuModel { name, memory: gigabytes * 1_000_000_000, peak: teraflops * 1e12, price }
 }
 
-/// Those that are known, from their makers' data sheets.
+/// The known GPU models, from the makers' data sheets.
 pub const GPUS: [GpuModel; 9] = [
     gpu("h100-80gb", 80, 989.0, 2.5),
     gpu("h200-141gb", 141, 989.0, 3.5),
@@ -34,61 +34,58 @@ pub const GPUS: [GpuModel; 9] = [
 ];
 
 impl GpuModel {
-    /// The GPU of a name.
+    /// Looks a GPU model up by name.
     ///
     /// # Errors
-    /// There is none; the nearest is named.
+    /// If the name is unknown; the message suggests the nearest one.
     pub fn named(name: &str) -> Result<Self, String> {
         let found = GPUS.into_iter().find(|gpu| gpu.name.eq_ignore_ascii_case(name));
         found.ok_or_else(|| names::unknown("GPU", name, GPUS.iter().map(|gpu| gpu.name)))
     }
 }
 
-/// What is asked of a plan beyond this machine.
+/// Settings of a cluster estimate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterRequest {
-    /// Name of the GPU, of [`GPUS`].
+    /// A name in [`GPUS`].
     pub gpu: String,
-    /// How many; `None` takes the fewest that hold the run.
+    /// Number of GPUs; `None` means the minimum that fits the run.
     pub gpus: Option<usize>,
-    /// Share of the published peak that training reaches (model FLOPs utilisation; Chowdhery et al. 2022).
+    /// Fraction of the published peak that training reaches (model FLOPs utilisation; Chowdhery et al. 2022).
     pub utilization: f64,
-    /// US dollars per hour of one GPU; `None` takes the round figure of [`GPUS`].
+    /// US dollars per hour and GPU; `None` takes the price in [`GPUS`].
     pub price: Option<f64>,
 }
 
 impl Default for ClusterRequest {
-    /// The fewest H100 of 80 GB, at two fifths of their peak, as well-kept trainers of dense decoders report.
+    /// The fewest 80 GB H100s, at 40 % of their peak, which well-tuned trainers of dense decoders report.
     fn default() -> Self {
         Self { gpu: GPUS[0].name.to_owned(), gpus: None, utilization: 0.4, price: None }
     }
 }
 
-/// What a run would take on many GPUs.
+/// Estimated resources of a run on many GPUs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClusterPlan {
-    /// GPUs.
     pub gpus: usize,
-    /// The fewest that hold it; `None` where no number that the batch divides among does.
+    /// Minimum number of GPUs that fit the run; `None` if no number that divides the batch does.
     pub fewest: Option<usize>,
-    /// Bytes of one GPU's memory by kind, in the order in which they are shown.
+    /// Bytes per GPU by kind, in display order.
     pub memory: Vec<(String, u64)>,
-    /// Their sum.
+    /// Total bytes per GPU.
     pub bytes: u64,
-    /// Bytes that a GPU has.
+    /// Memory of one GPU in bytes.
     pub available: u64,
-    /// Whether they fit, with a tenth left for the allocator, libraries and buffers of communication.
+    /// Whether it fits with 10 % left for the allocator, libraries and communication buffers.
     pub fits: bool,
-    /// Windows of a micro-batch on each GPU.
+    /// Windows per micro-batch on each GPU.
     pub windows: usize,
-    /// Micro-batches of a step on each GPU.
+    /// Micro-batches per step on each GPU.
     pub accumulate: usize,
-    /// Floating-point operations of the whole run.
     pub flops: f64,
-    /// Seconds of the whole run.
+    /// Duration of the whole run.
     pub seconds: f64,
-    /// US dollars.
     pub dollars: f64,
-    /// What was assumed, a sentence each.
+    /// Assumptions, one sentence each.
     pub assumptions: Vec<String>,
 }

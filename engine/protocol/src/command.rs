@@ -1,4 +1,4 @@
-//! Everything that a front end can ask of the engine. Each command is answered by the events that its text names and at last by
+//! The requests a front end can send to the engine. Each variant names the events that answer it; the last one is always
 //! [`Event::Finished`](crate::Event::Finished) or [`Event::Failed`](crate::Event::Failed).
 
 mod export;
@@ -22,533 +22,471 @@ use std::path::PathBuf;
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
     // ---- The session --------------------------------------------------------------------------------------------------
-    /// First of all. Answered by `Ready`.
+    /// The first command of a session. Answered by `Ready`.
     Hello {
         /// [`VERSION`](crate::message::VERSION) of the sender.
         version: u32,
-        /// Device wish: `auto`, `cpu`, `gpu`, or part of an adapter's name.
+        /// Preferred device: `auto`, `cpu`, `gpu`, or part of an adapter's name.
         device: String,
     },
-    /// The window or tab became visible, or stopped being so: while it is, no submission exceeds about 8 ms.
+    /// The window or tab was shown or hidden. While it is visible, GPU submissions are kept to about 8 ms.
     Visible {
-        /// It can be seen.
         visible: bool,
     },
-    /// Ends a request that is under way, within a fifth of a second, or takes back one that still waits; what was whole before stays as
-    /// it was. That request is answered by `Failed` of the kind `cancelled`. A run's training is stopped and saved instead, as
-    /// [`Command::StopTraining`] does, a text as [`Command::StopWriting`] does. One that is over already is no error.
+    /// Cancels a running request within 0.2 s, or removes a queued one; results finished earlier are untouched. The request is answered
+    /// by `Failed` of the kind `cancelled`. Training is stopped and saved as by [`Command::StopTraining`], a generation as by
+    /// [`Command::StopWriting`]. Cancelling a finished request is not an error.
     Cancel {
-        /// The number of the request.
         request: u64,
     },
     /// Lists devices. Answered by `Devices`.
     ListDevices,
-    /// Chooses the device of what is done from now on; a run in training keeps its own. Answered by `Ready`.
+    /// Chooses the device for all further work; a training run keeps its own. Answered by `Ready`.
     ChooseDevice {
-        /// As in `Hello`.
         device: String,
     },
 
     // ---- Projects -----------------------------------------------------------------------------------------------------
-    /// Lists projects and the room they take. Answered by `Projects`.
+    /// Lists projects and their disk usage. Answered by `Projects`.
     ListProjects,
-    /// Makes a project and opens it. Answered by `ProjectOpened`.
+    /// Creates a project and opens it. Answered by `ProjectOpened`.
     CreateProject {
-        /// What people call it; another project's name gets a number behind it.
+        /// Display name; if another project has it, a number is appended.
         name: String,
     },
     /// Opens a project. Answered by `ProjectOpened`; natively `id` may be the path of any project folder.
     OpenProject {
-        /// Its [`ProjectSummary::id`](crate::ProjectSummary::id).
         id: String,
     },
-    /// Opens a project folder as a command line does: beside other programs, which may have it open too, and without looking into its
-    /// documents and runs. A run's text is what its settings say, read where it lies. Natively only. Answered by `Finished` alone.
+    /// Opens a project folder for a command-line program: other programs may have it open too, and its documents and runs are not
+    /// loaded. A run reads its text from the source in its settings. Native only. Answered by `Finished` alone.
     UseProject {
-        /// The folder, on the shelf or anywhere.
+        /// Any path, inside or outside the projects folder.
         folder: PathBuf,
-        /// Make it where there is none. What is made for a run that does not begin goes again.
+        /// Create the folder if it does not exist. It is removed again if the run does not start.
         make: bool,
     },
-    /// Closes the open project. Refused, as opening another one is, while a run trains. Answered by `ProjectClosed`.
+    /// Closes the open project. Refused while a run trains, like opening another project. Answered by `ProjectClosed`.
     CloseProject,
-    /// Gives a project another name. Answered by `Projects`.
+    /// Renames a project. Answered by `Projects`.
     RenameProject {
-        /// Which.
         id: String,
-        /// The new name.
         name: String,
     },
-    /// Copies a project with everything in it. Answered by `Projects`.
+    /// Copies a project with all its files. Answered by `Projects`.
     DuplicateProject {
-        /// Which.
         id: String,
-        /// The copy's name.
         name: String,
     },
-    /// Deletes a project; [`Command::RestoreProject`] undoes it until the program ends or the next start. Answered by `Projects`.
+    /// Deletes a project. [`Command::RestoreProject`] can undo this until the program ends or starts again. Answered by `Projects`.
     DeleteProject {
-        /// Which.
         id: String,
     },
     /// Undoes a deletion. Answered by `Projects`.
     RestoreProject {
-        /// Which.
         id: String,
     },
-    /// Packs a project into one `.glasshouse` file. Answered by `ProjectExported`, natively after writing `to`, in the browser
-    /// with the file's bytes beside it.
+    /// Packs a project into one `.glasshouse` file. Answered by `ProjectExported`: after writing `to` natively, with the file's bytes
+    /// attached in the browser.
     ExportProject {
-        /// Which.
         id: String,
-        /// Path to write, natively.
+        /// Output path (native).
         to: Option<PathBuf>,
-        /// Refuse to take the place of a file that is there.
+        /// Fail if the file exists.
         #[serde(default)]
         keep: bool,
     },
-    /// Unpacks a `.glasshouse` file into a new project and opens it. The bytes come with the command, or from the path. Answered by
+    /// Unpacks a `.glasshouse` file, from the attached bytes or from a path, into a new project and opens it. Answered by
     /// `ProjectOpened`.
     ImportProject {
-        /// What people shall call it; `None` takes the name in the file.
+        /// Display name; `None` takes the name in the file.
         name: Option<String>,
-        /// Path to read, natively.
+        /// Input path (native).
         from: Option<String>,
     },
 
-    /// Keeps the settings that the open project's next run would have: they are there again when it is opened.
+    /// Saves draft settings for the open project's next run; they are restored when the project is opened again.
     SaveDraft {
-        /// All settings.
         config: Box<RunConfig>,
     },
 
     // ---- Documents ----------------------------------------------------------------------------------------------------
-    /// Copies files into the project's `documents` folder. Their bytes come with the command in the order of the names; natively
-    /// a name without bytes is a path of a file or folder to copy. Answered by `Documents`.
+    /// Copies files into the project's `documents` folder. Their bytes are attached in the order of the names; natively, a name without
+    /// bytes is the path of a file or folder to copy. Answered by `Documents`.
     AddDocuments {
-        /// Names of files of kinds that the data bench reads, or paths, of folders too.
+        /// File names of a kind that the data bench reads, or paths of files and folders.
         names: Vec<String>,
     },
-    /// Puts the files beside it in the place of all the project's files, for the next run: where that run is refused, the project
-    /// has its own again. Answered by `Documents`.
+    /// Replaces all of the project's files with the attached ones for the next run; if that run is refused, the old files are restored.
+    /// Answered by `Documents`.
     ReplaceDocuments {
-        /// Their names, one a file.
         names: Vec<String>,
     },
-    /// Removes a document file; the embedded stories are used while there is none. Answered by `Documents`.
+    /// Removes a document file. A project without documents uses the embedded stories. Answered by `Documents`.
     RemoveDocument {
-        /// Its name in the folder.
+        /// File name in the `documents` folder.
         name: String,
     },
     /// Lists public corpora that can be added. Answered by `Corpora`.
     ListCorpora,
-    /// Fetches a public corpus, proves it by its checksum, and adds it to the project's documents. In a browser it is refused, since a
-    /// page may not read other sites. What arrived before [`Command::Cancel`] is kept and continued next time. Answered by `Fetching`s
-    /// and `Documents`.
+    /// Downloads a public corpus, verifies its checksum and adds it to the project's documents. Refused in a browser, where a page
+    /// cannot read other sites. A cancelled download is kept and continued next time. Answered by `Fetching`s and `Documents`.
     FetchCorpus {
         /// [`CorpusSummary::name`](crate::CorpusSummary::name).
         name: String,
     },
-    /// Fetches a public corpus into a folder, if it is not there already, beside any project. Natively only. Answered by `Fetching`s and
+    /// Downloads a public corpus into a folder, unless it is already there, without a project. Native only. Answered by `Fetching`s and
     /// `Fetched`.
     DownloadCorpus {
         /// [`CorpusSummary::name`](crate::CorpusSummary::name).
         name: String,
-        /// The folder; `None` takes the person's cache folder.
+        /// Target folder; `None` means the user's cache folder.
         to: Option<PathBuf>,
     },
-    /// Lists documents: a page of those that contain a text. Answered by `Documents`.
+    /// Lists a page of the documents that contain a search text. Answered by `Documents`.
     ListDocuments {
-        /// Text to look for; empty finds all.
+        /// Search text; empty matches all documents.
         search: String,
-        /// Documents to pass over.
+        /// Number of documents to skip.
         offset: usize,
-        /// Documents to list at most.
+        /// Maximum number of documents to list.
         count: usize,
-        /// Share held out for validation, to say where the split falls.
+        /// Fraction held out for validation, to show each document's split.
         validation: f64,
     },
     /// Reads a document. Answered by `Document`.
     ReadDocument {
-        /// Its number in the whole list, from 0.
+        /// Index in the unfiltered list, from 0.
         number: u64,
     },
 
     // ---- Cleaning -----------------------------------------------------------------------------------------------------
-    /// Shows the project's recipe. Answered by `Recipe`, and by `Cleaned` where the project's documents were cleaned.
+    /// Shows the project's recipe. Answered by `Recipe`, and by `Cleaned` if the project's documents were cleaned.
     ShowRecipe,
-    /// Begins anew from a published recipe: `fineweb`, `gopher`, `c4`, `light` or `raw`. Answered by `Recipe`.
+    /// Replaces the project's recipe with a preset: `fineweb`, `gopher`, `c4`, `light` or `raw`. Answered by `Recipe`.
     ChooseRecipe {
-        /// Its name.
         name: String,
     },
     /// Replaces the project's recipe. Answered by `Recipe`.
     SetRecipe {
-        /// The whole recipe as TOML.
         toml: String,
     },
     /// Switches a stage of the recipe on or off. Answered by `Recipe`.
     SwitchStage {
         /// [`StageCard::name`](crate::cleaning::StageCard::name).
         stage: String,
-        /// Whether it works from now on.
         on: bool,
     },
     /// Sets a number of a stage. Answered by `Recipe`.
     SetThreshold {
-        /// The stage.
         stage: String,
-        /// The number's name.
+        /// The name of the threshold within the stage.
         threshold: String,
-        /// Its new value.
         value: f64,
     },
-    /// Sets what is done with a class of personal data. Answered by `Recipe`.
+    /// Sets the action for a class of personal data. Answered by `Recipe`.
     SetPersonal {
-        /// The class.
         class: String,
-        /// What becomes of it.
         action: PersonalAction,
     },
     /// Sets the mixture of sources. Answered by `Recipe`.
     SetMixture {
-        /// Weights by source.
         weights: BTreeMap<String, f64>,
         /// Temperature, at least 1.
         temperature: f64,
     },
-    /// Judges a sample of the raw documents by the recipe, without writing anything. Answered by `SampleJudged`.
+    /// Applies the recipe to a sample of the raw documents without writing anything. Answered by `SampleJudged`.
     JudgeSample {
-        /// Documents to judge at most, up to [`MAX_JUDGED`](crate::cleaning::MAX_JUDGED).
+        /// Maximum number of documents, up to [`MAX_JUDGED`](crate::cleaning::MAX_JUDGED).
         documents: usize,
     },
-    /// Compares a raw document with what the recipe makes of it. Answered by `DocumentCompared`.
+    /// Compares a raw document with its cleaned version. Answered by `DocumentCompared`.
     CompareDocument {
-        /// Its id.
         id: String,
     },
-    /// Cleans the project's documents by its recipe; what is kept is what tokenizer and runs read from then on. Answered by
-    /// `CleaningStarted`, `Cleaning`s and `Cleaned`, after [`Command::Cancel`] by `CleaningStopped`: the result of the cleaning before
-    /// stays, and the next one resumes what was stopped.
+    /// Cleans the project's documents with its recipe; tokenizer and runs then read the kept documents. Answered by `CleaningStarted`,
+    /// `Cleaning`s and `Cleaned`, or, after [`Command::Cancel`], by `CleaningStopped`: the previous result stays, and the next cleaning
+    /// resumes the stopped one.
     Clean,
-    /// Cleans files into a folder, beside any project. Natively only. Answered as `Clean` is.
+    /// Cleans files into a folder, without a project. Native only. Answered as `Clean` is.
     CleanFiles {
-        /// Files, and folders of files.
+        /// Files and folders.
         inputs: Vec<PathBuf>,
-        /// The folder of what is kept and dropped.
+        /// Output folder for the kept and dropped documents.
         out: PathBuf,
-        /// The whole recipe as TOML.
         recipe: String,
-        /// Start over even where a stopped cleaning of the same files by the same recipe can be resumed.
+        /// Start over even if a stopped cleaning of the same files with the same recipe could be resumed.
         #[serde(default)]
         restart: bool,
-        /// Take the place of another cleaning, or stand beside files that no cleaning wrote.
+        /// Overwrite another cleaning's output, or write into a folder that holds other files.
         #[serde(default)]
         force: bool,
     },
     /// Lists documents that the last cleaning dropped. Answered by `Dropped`.
     ListDropped {
-        /// The stage that dropped them; `None` for all.
+        /// Only documents that this stage dropped; `None` for all stages.
         stage: Option<String>,
-        /// Documents to pass over.
+        /// Number of documents to skip.
         offset: usize,
-        /// Documents to list at most.
+        /// Maximum number of documents to list.
         count: usize,
     },
-    /// Goes back to the raw documents; the cleaned ones are removed. Answered by `Documents`.
+    /// Deletes the cleaned documents and uses the raw ones again. Answered by `Documents`.
     ForgetCleaning,
-    /// Gives the last cleaning's report as a page. Answered by `ReportPage` with its bytes beside it, natively after writing `to`.
+    /// Exports the last cleaning's report as an HTML page. Answered by `ReportPage`: after writing `to` natively, with the page's bytes
+    /// attached in the browser.
     ExportReport {
-        /// Path to write, natively.
+        /// Output path (native).
         to: Option<String>,
     },
 
     // ---- Tokenizer ----------------------------------------------------------------------------------------------------
-    /// Trains a tokenizer on the project's text and turns the text into tokens. Answered by `Preparing`s and `TokenizerReady`.
+    /// Trains a tokenizer on the project's text and tokenizes the text. Answered by `Preparing`s and `TokenizerReady`.
     TrainTokenizer {
-        /// Kind, size, special tokens.
         tokenizer: TokenizerConfig,
-        /// Share held out for validation.
+        /// Fraction held out for validation.
         validation: f64,
     },
-    /// Cuts a text into tokens with the project's tokenizer. Answered by `Tokens`.
+    /// Tokenizes a text with the project's tokenizer. Answered by `Tokens`.
     Tokenize {
-        /// The text.
         text: String,
     },
     /// Lists vocabulary entries. Answered by `Vocabulary`.
     ListVocabulary {
-        /// Text that an entry must contain; empty finds all.
+        /// Search text; empty matches all entries.
         search: String,
-        /// The order.
         order: VocabularyOrder,
-        /// Entries to pass over.
+        /// Number of entries to skip.
         offset: usize,
-        /// Entries to list at most.
+        /// Maximum number of entries to list.
         count: usize,
     },
-    /// The merges that build a text's tokens one after another, for BPE. Answered by `MergeReplay`.
+    /// Replays the BPE merges that build a text's tokens. Answered by `MergeReplay`.
     ReplayMerges {
-        /// The text; at most its first 400 characters.
+        /// Only the first 400 characters are used.
         text: String,
     },
-    /// Bytes per token on the project's text under other tokenizers. Answered by `Compression`.
+    /// Compares the bytes per token of several tokenizers on the project's text. Answered by `Compression`.
     CompareTokenizers {
-        /// Those to try, beside the project's own.
+        /// Tokenizers to compare with the project's own.
         candidates: Vec<TokenizerConfig>,
     },
 
     // ---- Model --------------------------------------------------------------------------------------------------------
-    /// What a run would take, without touching a device. Answered by `Planned`.
+    /// Estimates the resources of a run without touching a device. Answered by `Planned`.
     Plan {
-        /// The run.
         config: Box<RunConfig>,
     },
-    /// Trains on the device for about two seconds, on made-up tokens, to estimate the time. Answered by `Measured`.
+    /// Trains on the device for about two seconds, on synthetic tokens, to estimate the run time. Answered by `Measured`.
     Measure {
-        /// The run.
         config: Box<RunConfig>,
     },
-    /// Shrinks batch size, context length and layers until the run fits the device. Answered by `Fitted`.
+    /// Reduces batch size, context length and layers until the run fits the device. Answered by `Fitted`.
     FitToDevice {
-        /// The run.
         config: Box<RunConfig>,
     },
 
-    /// Measures the chosen device for a moment and sizes a first run on the embedded stories to last about `seconds` on it. Answered
-    /// by `Fitted`.
+    /// Benchmarks the chosen device briefly and sizes a first run on the embedded stories to last about `seconds`. Answered by
+    /// `Fitted`.
     FitFirst {
-        /// Seconds of training.
+        /// Target training time in seconds.
         seconds: f64,
     },
 
     // ---- Training -----------------------------------------------------------------------------------------------------
-    /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady` (`LeftOut` and `RunOpened` where the project
-    /// is used beside others), `TrainingStarted`, `Training`s, `TrainingEnded`.
+    /// Starts a new run of the open project. Answered by `Preparing`s, `TokenizerReady` (plus `LeftOut` and `RunOpened` after
+    /// [`Command::UseProject`]), `TrainingStarted`, `Training`s, `TrainingEnded`.
     Train {
-        /// All of it. The engine fills in the vocabulary that the text gives and, where the project has documents, their place.
+        /// The run's settings. The engine fills in the vocabulary size and, if the project has documents, their path.
         config: Box<RunConfig>,
-        /// What is not among a run's settings.
         #[serde(flatten)]
         launch: RunLaunch,
     },
-    /// Makes a project, opens it, and starts a run on the embedded stories in it that is made to end after about so long on the chosen
-    /// device: the device is measured for a moment, and size and steps are chosen by what it can do. Answered by `ProjectOpened`
-    /// and as `Train` is.
+    /// Creates and opens a project, and starts a run on the embedded stories that lasts about `seconds` on the chosen device. Model
+    /// size and steps follow from a short benchmark of the device. Answered by `ProjectOpened` and as `Train` is.
     TrainFirst {
-        /// What people call the project.
+        /// Display name of the project.
         project: String,
-        /// Seconds of training.
+        /// Target training time in seconds.
         seconds: f64,
     },
     /// Continues a run. Answered as `Train` is.
     Resume {
-        /// The run's name; `None` takes the latest.
         run: Option<String>,
-        /// What is not among a run's settings.
         #[serde(flatten)]
         launch: RunLaunch,
     },
-    /// Holds training after the step in flight. Answered at once by `TrainingState`.
+    /// Pauses training after the current step. Answered at once by `TrainingState`.
     Pause,
-    /// Goes on after a pause. Answered by `TrainingState`.
+    /// Resumes training after a pause. Answered by `TrainingState`.
     Continue,
-    /// One step, then pause. Answered by `TrainingState`.
+    /// Trains one step, then pauses. Answered by `TrainingState`.
     StepOnce,
-    /// Saves a checkpoint of the next step; the run goes on. Answered by `TrainingState`.
+    /// Saves a checkpoint after the next step; training continues. Answered by `TrainingState`.
     SaveCheckpoint,
-    /// Ends training after the step in flight, saved and resumable. Answered by `TrainingState`; `TrainingEnded` follows.
+    /// Stops training after the current step and saves a resumable checkpoint. Answered by `TrainingState`, then by `TrainingEnded`.
     StopTraining,
-    /// Changes a run while it trains; the run's file and metrics say so. Answered by `TrainingState`.
+    /// Changes settings of the training run; the change is recorded in the run's file and metrics. Answered by `TrainingState`.
     ChangeTraining {
         /// New peak learning rate; the schedule keeps its shape.
         learning_rate: Option<f64>,
-        /// New number of steps.
         steps: Option<u64>,
     },
-    /// Where a step's time goes. Answered by `Profile`; the run goes on afterwards.
+    /// Profiles one training step. Answered by `Profile`; the run continues afterwards.
     ProfileStep,
 
     // ---- Writing ------------------------------------------------------------------------------------------------------
-    /// Loads a model to write with, so that texts begin at once. Answered by `ModelOpened`.
+    /// Loads a model for generation, so that the first text starts without delay. Answered by `ModelOpened`.
     OpenModel {
-        /// Whose weights.
         source: WeightSource,
-        /// What a GPU reads them as.
+        /// Weight precision on a GPU.
         precision: Precision,
     },
-    /// Writes on from a prompt. Answered by `Written`s, then `WritingEnded`; by `CharactersLost` before, where that is so. Works while training goes on.
+    /// Generates a completion of a prompt; works during training. Answered by `CharactersLost` if the vocabulary lacks characters of
+    /// the prompt, then `Written`s and `WritingEnded`.
     Generate {
-        /// Whose weights.
         source: WeightSource,
-        /// What the text begins with.
         prompt: String,
-        /// How tokens are drawn.
         config: GenerateConfig,
     },
-    /// Writes several texts after one prompt at once, under seeds that follow each other from that of the settings; each becomes what it
-    /// would by itself: on the CPU bit for bit, on a GPU but for rounding. Answered by `ModelOpened`, by a `Sampled` for each text when it ends, and by `SamplesEnded`; by `CharactersLost`
-    /// before, where that is so. [`Command::StopWriting`] ends it.
+    /// Generates several completions of one prompt in a batch, with consecutive seeds that start at the one in the settings. Each text
+    /// equals the one generated separately with its seed: bit for bit on the CPU, up to rounding on a GPU. Answered by `ModelOpened`,
+    /// `CharactersLost` if the vocabulary lacks characters of the prompt, a `Sampled` as each text ends, and `SamplesEnded`.
+    /// [`Command::StopWriting`] ends it.
     Samples {
-        /// Whose weights.
         source: WeightSource,
-        /// What the texts begin with.
         prompt: String,
-        /// How tokens are drawn, and the first text's seed.
+        /// Sampling settings, with the first text's seed.
         config: GenerateConfig,
-        /// How many texts.
         count: usize,
     },
-    /// Answers in a conversation, as the model's chat template writes it. Answered as [`Command::Generate`] is; by a notice where messages
-    /// no longer fit the context and were left out.
+    /// Generates the next message of a conversation with the model's chat template. Answered as [`Command::Generate`] is, and by a
+    /// notice if messages were left out because they no longer fit the context.
     Reply {
-        /// Whose weights.
         source: WeightSource,
-        /// The conversation, the last message from the person.
+        /// The conversation; the last message is the user's.
         messages: Vec<ChatMessage>,
-        /// How tokens are drawn.
         config: GenerateConfig,
     },
-    /// Answers in several conversations at once, as the model's chat template writes each. Answered as [`Command::Samples`] is, a `Sampled` for
-    /// each conversation, by its number; by a notice where some are longer than the context, which sees the end of those.
+    /// Generates the next message of several conversations in a batch, with the model's chat template. Answered as [`Command::Samples`]
+    /// is, with a `Sampled` for each conversation, and by a notice if conversations were truncated at the start because they exceed the
+    /// context.
     Replies {
-        /// Whose weights.
         source: WeightSource,
-        /// The conversations, the last message of each from the person.
+        /// The conversations; the last message of each is the user's.
         conversations: Vec<Vec<ChatMessage>>,
-        /// How tokens are drawn, and the first answer's seed.
+        /// Sampling settings, with the first reply's seed.
         config: GenerateConfig,
     },
-    /// Writes a text for a program: together with all others that are asked for of the same weights, each as soon as there is a place for
-    /// it. [`Command::StopWriting`] and [`Command::Cancel`] end it where it stands. Answered by `Completing`s and `Completed`.
+    /// Generates a completion for another program, batched with all pending completions of the same weights; it starts as soon as the
+    /// batch has a free slot. [`Command::StopWriting`] and [`Command::Cancel`] end it early. Answered by `Completing`s and `Completed`.
     Complete {
-        /// Whose weights.
         source: WeightSource,
-        /// What it goes on from.
         prompt: CompletionPrompt,
-        /// How tokens are drawn.
         config: Box<GenerateConfig>,
-        /// How it is answered.
         #[serde(default)]
         settings: CompletionSettings,
     },
     /// Ends a generation. Answered by that generation's `WritingEnded` or `Completed`.
     StopWriting {
-        /// The number of its request; 0 ends all.
+        /// The generation's request number; 0 ends all.
         request: u64,
     },
-    /// Lists lessons that stand beside the program's, and what was made of lessons in the open project. Answered by `Lessons`.
+    /// Lists the lessons that are not built in, and the progress of all lessons in the open project. Answered by `Lessons`.
     ListLessons,
-    /// Keeps what was made of a lesson. Answered by `Lessons`.
+    /// Saves the progress of a lesson. Answered by `Lessons`.
     KeepLesson {
-        /// The lesson's name.
         lesson: String,
-        /// What was made of it; `None` forgets it.
+        /// `None` deletes the progress.
         progress: Option<Box<crate::LessonProgress>>,
     },
-    /// Lists what was said of replies. Answered by `Feedback`.
+    /// Lists the feedback on replies. Answered by `Feedback`.
     ListFeedback,
-    /// Puts rows of feedback in the place of others. Answered by `Feedback`.
+    /// Replaces rows of feedback. Answered by `Feedback`.
     SpliceFeedback {
-        /// The first that goes, from 0; the new ones stand there. Behind the last where none is named.
+        /// Index of the first replaced row, from 0; `None` appends.
         #[serde(default)]
         at: Option<usize>,
-        /// How many go.
+        /// Number of rows to remove.
         #[serde(default)]
         removed: usize,
-        /// Those that go, as they were seen: where others stand there by now, nothing is changed. None where any may go.
+        /// The rows to be removed, as the sender last saw them: if they have changed since, nothing is replaced. Empty skips this
+        /// check.
         #[serde(default)]
         expected: Vec<Feedback>,
-        /// The new ones.
         #[serde(default)]
         rows: Vec<Feedback>,
     },
-    /// Writes the feedback to files, each as a trainer of TRL's reads it; packed as one zip in the browser. Answered by `Exported`.
+    /// Exports the feedback to files in the formats of TRL's trainers; in the browser, packed as one zip. Answered by `Exported`.
     ExportFeedback {
-        /// Folder to write, natively.
+        /// Output folder (native).
         to: Option<PathBuf>,
-        /// All rows in one file, as the project has them.
+        /// Write all rows to one file in the project's own format.
         #[serde(default)]
         one: bool,
-        /// Refuse to take the place of what is there.
+        /// Fail if the output exists.
         #[serde(default)]
         keep: bool,
     },
-    /// Looks through a file for the prompts of which a model is least certain, or for such texts where it classifies texts; those that were
-    /// answered or labelled are left out, and it is said of how many else. Answered by `Proposed`.
+    /// Finds the prompts in a file about which a model is least certain (texts, for a classifier). Skips those already answered or
+    /// labelled, and reports how many others were considered. Answered by `Proposed`.
     Propose {
-        /// Whose weights.
         source: WeightSource,
-        /// The file: its path natively, its name where its bytes come with the command. JSON Lines of prompts, or texts with or without
-        /// labels as [`Command::Classify`]'s models learn them.
+        /// Path of the file natively, else its name, with the bytes attached. JSON Lines of prompts, or of texts with or without labels
+        /// in the format that [`Command::Classify`]'s models are trained on.
         from: String,
-        /// What is looked for.
         #[serde(flatten)]
         settings: ProposalSettings,
     },
-    /// What the model thought at one place of a text: the distribution of the next token before and after each setting. Answered
-    /// by `Distribution`.
+    /// Returns the next-token distribution at one position, before and after each sampling setting. Answered by `Distribution`.
     Explain {
-        /// Whose weights.
         source: WeightSource,
-        /// The tokens before the place.
         tokens: Vec<u32>,
-        /// The token that was written there, to find its rank.
+        /// The token generated at the position; its rank is included.
         chosen: Option<u32>,
-        /// How tokens are drawn.
         config: GenerateConfig,
-        /// Likeliest tokens to list.
+        /// Number of most likely tokens to list.
         count: usize,
     },
-    /// What goes on inside a model at work on a prompt, or on several. Answered by an `Inspected` for each.
+    /// Inspects a model's internals on one or more prompts. Answered by an `Inspected` for each prompt.
     Inspect {
-        /// Whose weights.
         source: WeightSource,
-        /// The prompt; of [`View::Provenance`] the text.
+        /// The prompt, or the text to trace for [`View::Provenance`].
         prompt: String,
-        /// Further prompts, answered in this order behind the first.
+        /// Further prompts, answered in this order after the first.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         further: Vec<String>,
-        /// The views.
         views: Vec<View>,
-        /// What is looked at within them.
         #[serde(default)]
         settings: Box<InspectSettings>,
     },
-    /// What a model with a head for labels takes texts for, or what a reward model scores them. Answered by `Classified`.
+    /// Classifies texts with a model that has a label head, or scores them with a reward model. Answered by `Classified`.
     Classify {
-        /// Whose weights.
         source: WeightSource,
-        /// The texts.
         texts: Vec<String>,
     },
-    /// Evaluates a model: on its run's validation split, and on tasks. Bytes of task files come with the command where it is no native
-    /// one. Answered by `Evaluating`s and `Evaluated`.
+    /// Evaluates a model on its run's validation split and on tasks. In the browser, the bytes of task files are attached. Answered by
+    /// `Evaluating`s and `Evaluated`.
     Evaluate {
-        /// Whose weights.
         source: WeightSource,
-        /// What on.
         settings: Box<crate::EvaluateSettings>,
     },
-    /// Looks for bias, memorised and personal text. Answered by `Evaluating`s and `Audited`.
+    /// Audits a model for bias, memorised text and personal data. Answered by `Evaluating`s and `Audited`.
     Audit {
-        /// Whose weights.
         source: WeightSource,
-        /// What for.
         settings: Box<crate::AuditSettings>,
     },
-    /// Reads what is kept of evaluations and audits. Answered by `Evaluations`.
+    /// Reads saved evaluations and audits. Answered by `Evaluations`.
     ReadEvaluations {
-        /// Names of runs; those that were not evaluated are left out.
+        /// Names of runs; runs without an evaluation are omitted.
         runs: Vec<String>,
     },
-    /// Writes the card of a run that was evaluated: one page of HTML. Answered by `CardWritten`.
+    /// Writes the model card of an evaluated run as one HTML page. Answered by `CardWritten`.
     WriteCard {
-        /// The run.
         run: String,
-        /// The file, natively; else it comes with the answer.
+        /// Output path (native); otherwise the page is attached to the answer.
         to: Option<PathBuf>,
-        /// Refuse to take the place of a file that is there.
+        /// Fail if the file exists.
         #[serde(default)]
         keep: bool,
     },
@@ -556,188 +494,168 @@ pub enum Command {
     // ---- Runs ---------------------------------------------------------------------------------------------------------
     /// Lists the project's runs. Answered by `Runs`.
     ListRuns,
-    /// A run's settings. Answered by `Settings`.
+    /// Reads a run's settings. Answered by `Settings`.
     ReadSettings {
-        /// The run's name; `None` takes the latest.
         run: Option<String>,
     },
-    /// A run's curves and samples. Answered by `History`.
+    /// Reads a run's curves and samples. Answered by `History`.
     ReadHistory {
-        /// The run's name.
         run: String,
-        /// Points of each curve at most; longer ones are thinned evenly.
+        /// Maximum number of points per curve; longer curves are thinned evenly.
         points: usize,
     },
-    /// Keeps a note with a run. Answered by `Runs`.
+    /// Saves a note for a run. Answered by `Runs`.
     SaveNotes {
-        /// The run's name.
         run: String,
-        /// The note.
         notes: String,
     },
-    /// Gives a run a title. Answered by `Runs`.
+    /// Sets a run's title. Answered by `Runs`.
     RenameRun {
-        /// The run's name.
         run: String,
-        /// The title; empty takes it away.
+        /// Empty removes the title.
         title: String,
     },
-    /// Sets a run's tags. Answered by `Runs`.
+    /// Replaces a run's tags. Answered by `Runs`.
     TagRun {
-        /// The run's name.
         run: String,
-        /// All of its tags.
         tags: Vec<String>,
     },
-    /// Deletes a run; [`Command::RestoreRun`] undoes it until the project is opened again. Refused while it trains. Answered by `Runs`.
+    /// Deletes a run. [`Command::RestoreRun`] can undo this until the project is opened again. Refused while it trains. Answered by
+    /// `Runs`.
     DeleteRun {
-        /// The run's name.
         run: String,
     },
     /// Undoes a run's deletion. Answered by `Runs`.
     RestoreRun {
-        /// The run's name.
         run: String,
     },
-    /// Makes a new run that begins at a checkpoint of another, with its settings and schedule. Answered by `Runs`.
+    /// Creates a new run that starts at another run's checkpoint, with the same settings and schedule. Answered by `Runs`.
     RestoreCheckpoint {
-        /// The run's name.
         run: String,
-        /// Which of the run's.
         checkpoint: CheckpointChoice,
     },
-    /// Makes a new run without steps whose weights are a run's with its adapter added to them. Answered by `AdapterMerged` and `Runs`.
+    /// Creates a new run, without steps, from a run's weights with its adapter merged into them. Answered by `AdapterMerged` and
+    /// `Runs`.
     MergeAdapter {
-        /// The run's name.
         run: String,
-        /// Which of the run's; `None` takes the best.
+        /// `None` means the best checkpoint.
         #[serde(default)]
         checkpoint: Option<CheckpointChoice>,
-        /// Folder of an adapter that PEFT wrote, natively: that one is added.
+        /// Folder of a PEFT adapter to merge instead (native).
         #[serde(default)]
         adapter: Option<PathBuf>,
-        /// Remove the folder's adapter from the weights instead.
+        /// Subtract that adapter from the weights instead of adding it.
         #[serde(default)]
         undo: bool,
     },
-    /// Writes a run for other programs; a Hugging Face folder is packed as one zip in the browser. Answered by `Exported`.
+    /// Exports a run for other programs; in the browser, a Hugging Face folder is packed as one zip. Answered by `Exported`.
     ExportModel {
-        /// The run's name.
         run: String,
-        /// Which of the run's; `None` takes the best.
+        /// `None` means the best checkpoint.
         #[serde(default)]
         checkpoint: Option<CheckpointChoice>,
-        /// What to write.
         #[serde(default)]
         format: ExportFormat,
-        /// Folder or file to write, natively.
+        /// Output folder or file (native).
         to: Option<PathBuf>,
-        /// Refuse to take the place of what is there.
+        /// Fail if the output exists.
         #[serde(default)]
         keep: bool,
     },
-    /// Lists the files of a pretrained model in the network, so that their size is known before they are fetched. Answered by
+    /// Lists the files of a pretrained model on the network, so that their size is known before the download. Answered by
     /// `ModelListed`.
     ListModelFiles {
-        /// As in [`ModelSource::Address`].
         address: String,
     },
-    /// Looks at a pretrained model; its weights are not read yet. Answered by `ModelFound`, with `ImportProgress` while it is fetched.
+    /// Opens a pretrained model without reading its weights. Answered by `ModelFound`, with `ImportProgress` during the download.
     LookAtModel {
-        /// Where it is.
         from: ModelSource,
     },
-    /// Forgets the model that was looked at last, and frees what was fetched of it. Answered by `Finished` alone.
+    /// Closes the model opened last and frees what was downloaded of it. Answered by `Finished` alone.
     ForgetModel,
-    /// Takes a pretrained model into the project as a run without steps. Answered by `ModelImported`, with `ImportProgress` on the way.
+    /// Imports a pretrained model into the project as a run without steps. Answered by `ModelImported`, with `ImportProgress` before
+    /// it.
     ImportModel {
-        /// Where it is.
         from: ModelSource,
-        /// Context length to shorten the model's to.
+        /// Reduce the model's context length to this many tokens.
         #[serde(default)]
         context_length: Option<usize>,
-        /// It is there to be compared with: nothing takes it for the project's latest run.
+        /// Import only for comparison: the run never counts as the project's latest.
         #[serde(default)]
         for_comparison: bool,
     },
-    /// What a run would take on many GPUs. Answered by `ClusterPlanned`.
+    /// Estimates the resources of a run on many GPUs. Answered by `ClusterPlanned`.
     PlanCluster {
-        /// The run.
         config: Box<RunConfig>,
-        /// The GPUs.
         request: crate::cluster::ClusterRequest,
     },
-    /// Writes a bundle with which a run goes on across many GPUs, packed as one zip in the browser. Answered by `Exported`.
+    /// Exports a bundle for continuing a run on many GPUs; in the browser, packed as one zip. Answered by `Exported`.
     HandOver {
-        /// The run's name; `None` takes the latest.
         run: Option<String>,
-        /// Folder to write, natively.
+        /// Output folder (native).
         to: Option<PathBuf>,
-        /// Refuse to take the place of a bundle that is there.
+        /// Fail if the bundle exists.
         #[serde(default)]
         keep: bool,
-        /// Where the steps are taken that the bundle is verified by; `None` takes the chosen device.
+        /// Device that takes the verification steps; `None` means the chosen device.
         #[serde(default)]
         device: Option<String>,
-        /// How many of them.
+        /// Number of verification steps.
         #[serde(default = "verified_steps")]
         steps: u64,
     },
-    /// Makes a run of what was trained with a bundle. Answered by `BroughtBack`.
+    /// Imports the result of training with a bundle as a run. Answered by `BroughtBack`.
     BringBack {
-        /// The bundle, natively; `None` where its folder comes along as one zip.
+        /// The bundle's folder (native); `None` if the folder is attached as a zip.
         #[serde(default)]
         from: Option<PathBuf>,
-        /// Where metrics and checkpoints went; `None` takes the bundle's folder `out`.
+        /// Folder of the metrics and checkpoints; `None` means `out` in the bundle.
         #[serde(default)]
         out: Option<PathBuf>,
     },
-    /// Times a training step on made-up tokens. Answered by `Bench`.
+    /// Benchmarks a training step on synthetic tokens. Answered by `Bench`.
     BenchStep {
-        /// The run.
         config: Box<RunConfig>,
-        /// Measured steps.
+        /// Number of measured steps.
         repeats: usize,
     },
-    /// Times how a model reads a prompt and writes on. Answered by a `Bench` for each batch.
+    /// Benchmarks prefill and decoding. Answered by a `Bench` for each batch size.
     BenchDecode {
-        /// The run.
         config: Box<RunConfig>,
-        /// Measured passages of prompt and text.
+        /// Number of measurements.
         repeats: usize,
-        /// Tokens of the prompt; half of the context length, 512 at most, unless said.
+        /// Prompt tokens; `None` means half the context length, at most 512.
         #[serde(default)]
         prompt_tokens: Option<usize>,
-        /// Tokens to write after the first; what the context length has room for, 128 at most, unless said.
+        /// Tokens to generate after the first; `None` means the rest of the context, at most 128.
         #[serde(default)]
         tokens: Option<usize>,
-        /// What weights are read as; what suits the device unless said.
+        /// Weight precision; `None` means the device's default.
         #[serde(default)]
         precision: Option<Precision>,
-        /// Texts that are written at once, each number of them by itself; one unless said.
+        /// Batch sizes, each measured separately; empty means 1.
         #[serde(default)]
         batches: Vec<usize>,
     },
-    /// Times every kernel of a training step by itself. Answered by a `Bench` a kernel.
+    /// Benchmarks every kernel of a training step separately. Answered by a `Bench` for each kernel.
     BenchKernels {
-        /// The run.
         config: Box<RunConfig>,
-        /// Only kernels with this in their name; `matmul` stands for all the linear layers'.
+        /// Only kernels with this text in their name; `matmul` selects the linear layers' kernels.
         filter: String,
     },
-    /// Times views of the lens on a model with random weights. Answered by a `Bench`.
+    /// Benchmarks lens views on a model with random weights. Answered by a `Bench`.
     BenchInspect {
-        /// The run.
         config: Box<RunConfig>,
-        /// Measured answers of each view.
+        /// Number of measurements of each view.
         repeats: usize,
-        /// The views; all where none is named.
+        /// Empty means all views.
         #[serde(default)]
         views: Vec<View>,
     },
-    /// Times steps of models of many sizes, beside their estimates. Answered by a `Bench` a model, and one of all of them.
+    /// Benchmarks training steps of models of many sizes and compares them with their estimates. Answered by a `Bench` for each model
+    /// and one for all.
     BenchScaling {
-        /// The small models only, and less time for each.
+        /// Only small models, with less time for each.
         quick: bool,
     },
 }
@@ -746,18 +664,16 @@ pub enum Command {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VocabularyOrder {
-    /// By id.
     #[default]
     Id,
     /// Most used first.
     MostUsed,
-    /// Least used first: unused entries lead.
+    /// Least used first, starting with unused entries.
     LeastUsed,
-    /// Longest first.
     Longest,
 }
 
-/// Steps that a bundle is verified by, unless asked otherwise.
+/// Default number of verification steps of a bundle.
 pub const VERIFIED_STEPS: u64 = 20;
 
 fn verified_steps() -> u64 {

@@ -1,50 +1,46 @@
-//! Completions: texts that programs ask for, many at a time, with the log-probabilities of their tokens.
+//! Completions for other programs, generated in batches, with the log-probabilities of their tokens.
 
 use crate::{ChatMessage, ChatRendering, Moderated};
 use serde::{Deserialize, Serialize};
 
-/// Likeliest tokens that can be listed at each place.
+/// Maximum number of alternatives listed per token.
 pub const MAX_TOP_LOGPROBS: usize = 20;
-/// Texts that are written at once unless said otherwise.
+/// Default number of texts generated in parallel.
 pub const PLACES: usize = 16;
 
-/// What a completion goes on from.
+/// Prompt of a completion.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum CompletionPrompt {
-    /// A text.
     Text {
-        /// It; where it is empty, a document begins.
+        /// Empty starts a new document.
         text: String,
     },
-    /// Tokens, taken as they are.
+    /// Token ids, used as they are.
     Tokens {
-        /// Their ids.
         ids: Vec<u32>,
     },
-    /// A conversation, as the model's chat template writes it.
+    /// A conversation, rendered with the model's chat template.
     Messages {
-        /// The conversation.
         messages: Vec<ChatMessage>,
-        /// How it is rendered.
         #[serde(default)]
         rendering: ChatRendering,
     },
 }
 
-/// How a completion is answered, beside how its tokens are drawn.
+/// Output options of a completion, besides the sampling settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CompletionSettings {
-    /// Say the log-probability of each token, and those of so many of the likeliest, [`MAX_TOP_LOGPROBS`] at most.
+    /// Return the log-probability of each token, and of this many most likely alternatives, at most [`MAX_TOP_LOGPROBS`].
     pub log_probabilities: Option<usize>,
-    /// Say those of the prompt's tokens as well, and its text.
+    /// Return the prompt's text, and its tokens' log-probabilities if those are requested.
     pub echo: bool,
-    /// No token is written: the prompt alone is scored. `GenerateConfig::max_tokens` means nothing then.
+    /// Generate no tokens and only score the prompt. `GenerateConfig::max_tokens` is then ignored.
     pub no_tokens: bool,
-    /// Where the context has no room for as many tokens as are asked for, write those that it has room for.
+    /// Reduce the number of tokens if the context has no room for all.
     pub fits: bool,
-    /// Texts that are written at once with the same weights; what is asked for beyond them waits for a place.
+    /// Maximum number of texts generated in parallel with the same weights; further requests wait for a free slot.
     pub places: usize,
 }
 
@@ -54,81 +50,74 @@ impl Default for CompletionSettings {
     }
 }
 
-/// A completion that is written.
+/// A finished completion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Completion {
-    /// The run whose weights wrote it.
+    /// The run whose weights generated it.
     pub run: String,
-    /// The prompt's text, where it was to be said again.
+    /// The prompt's text, if `echo` was set.
     #[serde(default)]
     pub echoed: String,
-    /// What was written behind it.
     pub text: String,
-    /// Why it ended.
     pub ending: Ending,
-    /// Tokens of the prompt.
     pub prompt_tokens: usize,
-    /// Tokens that were written, the one that ended the text included.
+    /// Number of generated tokens, including the end token.
     pub written_tokens: usize,
-    /// Where log-probabilities were asked for: the tokens written, the one that ended the text included, and before them the prompt's where
-    /// those were asked for as well.
+    /// The generated tokens, including the end token, if log-probabilities were requested; with `echo`, the prompt's tokens come first.
     #[serde(default)]
     pub tokens: Vec<CompletionToken>,
-    /// Characters of the prompt that the vocabulary lacks, so that the model did not see them.
+    /// Characters of the prompt that the vocabulary lacks and that were dropped.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub characters_lost: String,
-    /// Special tokens that the prompt, or what its messages say, spells: the model reads them as such, not as text.
+    /// Number of special tokens spelled out in the prompt or in its messages; the model reads them as special tokens, not as text.
     #[serde(default)]
     pub special_tokens: usize,
-    /// What moderation found, by category.
+    /// Moderation findings by category.
     #[serde(default, skip_serializing_if = "Moderated::is_empty")]
     pub moderated: Moderated,
 }
 
-/// A token of a completion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CompletionToken {
-    /// Its id.
     pub id: u32,
-    /// As people read it, with bytes that are no whole character as `\xE2`.
+    /// Display text; incomplete UTF-8 is shown as `\xE2`.
     pub text: String,
-    /// What it adds to a text, which may be a part of a character.
+    /// The bytes it adds to the text; may be part of a character.
     #[serde(default)]
     pub bytes: Vec<u8>,
-    /// Characters of the whole text before it.
+    /// Offset in the whole text, in characters.
     pub offset: usize,
-    /// The natural logarithm of its probability; `None` for the first of a prompt, which nothing stands before.
+    /// Natural logarithm of its probability; `None` for a prompt's first token.
     pub log_probability: Option<f32>,
-    /// The likeliest tokens there, likeliest first.
+    /// The most likely tokens at this position, in descending order.
     pub top: Vec<LikelyToken>,
 }
 
-/// A token that was likely at a place.
+/// A likely token at a position.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LikelyToken {
-    /// Its id.
     pub id: u32,
     /// As [`CompletionToken::text`].
     pub text: String,
     /// As [`CompletionToken::bytes`].
     #[serde(default)]
     pub bytes: Vec<u8>,
-    /// The natural logarithm of its probability.
+    /// Natural logarithm of its probability.
     pub log_probability: f32,
 }
 
-/// Why a text ended.
+/// Why a generation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// As many tokens as were asked for.
+    /// The requested number of tokens was reached.
     MaxTokens,
-    /// A stop string came; the text ends before it.
+    /// A stop string was generated; the text ends before it.
     StopString,
-    /// The model ended its text.
+    /// The model generated an end token.
     EndOfText,
-    /// Whoever reads had enough.
+    /// It was stopped on request.
     Interrupted,
-    /// Moderation ends it before something that it found.
+    /// Moderation ended the text before a finding.
     Moderated,
 }

@@ -1,4 +1,4 @@
-//! A run's settings beside the model: data here, tokenizer, training and generation in files of their own.
+//! Settings of a run other than the model: data in this file; tokenizer, training and generation in submodules.
 
 mod adapter;
 mod change;
@@ -37,30 +37,26 @@ use crate::{Gate, Invalid, ModelConfig, names, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Everything that decides a run; saved with it as `run.toml`.
+/// All settings of a run, saved with it as `run.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunConfig {
-    /// Name of the preset it began as, for the record.
+    /// Name of the preset that it started from, for the record.
     #[serde(default)]
     pub preset: String,
-    /// Seed of initialisation, batches, dropout.
+    /// Seed of initialisation, batches and dropout.
     #[serde(default = "default_seed")]
     pub seed: u64,
     /// `auto`, `cpu`, `gpu`, `burn-wgpu`, or part of an adapter's name.
     #[serde(default = "default_device")]
     pub device: String,
-    /// What its weights begin as; random ones where there is nothing.
+    /// Initial weights; `None` means random initialisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,
-    /// Where the text comes from and how it is split.
     #[serde(default)]
     pub data: DataConfig,
-    /// How text becomes tokens.
     pub tokenizer: TokenizerConfig,
-    /// The decoder.
     pub model: ModelConfig,
-    /// The training loop.
     pub train: TrainConfig,
 }
 
@@ -72,44 +68,43 @@ fn default_device() -> String {
     "auto".to_owned()
 }
 
-/// Where text comes from.
+/// Source and split of the training text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// Files of every kind that the data bench reads, folders of them, or folders that it cleaned. Empty: the embedded story corpus.
+    /// Files of any kind that the data bench reads, folders of such files, or cleaned folders. Empty: the embedded stories.
     pub paths: Vec<String>,
-    /// Bytes of the embedded corpus, where it is used.
+    /// Bytes to use of the embedded stories.
     pub corpus_bytes: u64,
-    /// Share of the text held out for validation: the last documents, or the end of a single text; of rows, those that a hash of their
-    /// content picks, copies together. A cleaned folder says itself which documents are held out.
+    /// Fraction held out for validation: the last documents, or the end of a single text; of rows, those selected by a hash of their
+    /// content, so that copies stay together. A cleaned folder determines its own split.
     pub validation: f64,
-    /// Picks other rows to hold out.
+    /// Seed of the hash that selects held-out rows.
     #[serde(skip_serializing_if = "is_zero")]
     pub validation_seed: u64,
-    /// Files or folders that are held out, and then nothing of `paths` is but what a cleaned folder marks. Empty: the share `validation`.
+    /// Files or folders to hold out; from `paths`, only documents that a cleaned folder marks are then held out. Empty: hold out the
+    /// fraction `validation`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub validation_files: Vec<String>,
-    /// Share of training windows that begin in each source of a cleaned folder, as `{ web = 0.7, books = 0.3 }`; the shares
-    /// are scaled to add up to 1. Empty: what the folder's own mixture says, else anywhere in the text alike.
+    /// Fraction of training windows that start in each source of a cleaned folder, as in `{ web = 0.7, books = 0.3 }`; normalised to
+    /// sum to 1. Empty: the folder's own mixture, or else uniform over the text.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub mixture: BTreeMap<String, f64>,
-    /// Canaries: sentences with a secret number that are planted into the training text, 1, 2, 4, … up to 64 times each, so that an audit
-    /// can say how much of it the model gives away (Carlini et al. 2019, arXiv:1802.08232).
+    /// Number of canaries: sentences with a secret number, inserted into the training text 1, 2, 4, … up to 64 times each, so that an
+    /// audit can measure how much the model leaks (Carlini et al. 2019, arXiv:1802.08232).
     #[serde(skip_serializing_if = "is_none_of")]
     pub canaries: usize,
 }
 
-/// For what is written only where there is some.
 fn is_none_of(count: &usize) -> bool {
     *count == 0
 }
 
-/// Likewise.
 fn is_zero(seed: &u64) -> bool {
     *seed == 0
 }
 
-/// Most canaries of a run: each has a name of its own.
+/// Maximum number of canaries; each has a distinct name.
 pub const MAX_CANARIES: usize = 200;
 
 impl Default for DataConfig {
@@ -127,10 +122,10 @@ impl Default for DataConfig {
 }
 
 impl RunConfig {
-    /// Reads a run's TOML text.
+    /// Parses a run's TOML.
     ///
     /// # Errors
-    /// One line that names the text's line; a misspelt field is named with the nearest that exists.
+    /// One line that gives the line number; a misspelt field comes with the nearest existing name.
     pub fn from_toml(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error: toml::de::Error| {
             let reason = one_line(&error);
@@ -141,12 +136,12 @@ impl RunConfig {
         })
     }
 
-    /// The run as TOML text.
+    /// Serialises the run as TOML.
     pub fn to_toml(&self) -> Result<String, String> {
         toml::to_string_pretty(self).map_err(|error| error.to_string())
     }
 
-    /// Checks every rule of every part; the first broken one is named. The vocabulary must be known by now.
+    /// Checks all rules and names the first broken one. `model.vocabulary` must be set.
     pub fn validate(&self) -> Result<(), Invalid> {
         require(
             self.data.validation > 0.0 && self.data.validation < 1.0,
@@ -232,8 +227,9 @@ impl RunConfig {
         Ok(())
     }
 
-    /// Checks the labels of a run whose data decided them: two or more to classify texts by, and one for a score. Settings of a run that is
-    /// still to begin with another one may have that one's, which [`RunConfig::validate`] lets pass.
+    /// Checks the labels of a run once its data have set them: at least two for a classifier, one for a reward model.
+    /// [`RunConfig::validate`] does not check this, because settings of a run that will start from another one may still hold that
+    /// run's labels.
     pub fn validate_labels(&self) -> Result<(), Invalid> {
         let labels = &self.model.labels;
         let (fits, rule) = match self.train.objective {
@@ -250,7 +246,7 @@ impl RunConfig {
         require(labels.is_empty() || fits, "model.labels", labels.join(", "), rule)
     }
 
-    /// No value of a micro-batch may have 2³¹ entries: kernels count them in 32 bits.
+    /// Checks that no tensor of a micro-batch has 2³¹ or more entries: kernels index them with 32 bits.
     fn validate_sizes(&self) -> Result<(), Invalid> {
         let widest = |model: &ModelConfig| {
             let packed = (model.heads + 2 * model.kv_heads) * model.head_size;
@@ -274,13 +270,13 @@ impl RunConfig {
     }
 }
 
-/// An error of TOML without the excerpt of its text, with a suggestion where a name is misspelt.
+/// A TOML error without the source excerpt, with a suggestion for a misspelt name.
 fn one_line(error: &toml::de::Error) -> String {
     let message: Vec<&str> = error.message().lines().map(str::trim).collect();
     names::with_suggestion(&without_types(&message.join(", ")))
 }
 
-/// A parser's message to people: what was expected, without the names of types and the place in a line that they did not write.
+/// Replaces Rust type names in a parser's message by plain words, and removes the position within a line that the user did not write.
 pub fn without_types(message: &str) -> String {
     let message = message.split_once(" at line 1 column").map_or(message, |(message, _)| message);
     let (whole, fraction) = ("expected a whole number", "expected a number");
@@ -357,7 +353,7 @@ mod tests {
         run.validate().unwrap();
     }
 
-    /// A file that leaves a setting out means the default that the program shows.
+    /// A setting missing from a file has the default that the program shows.
     #[test]
     fn an_empty_table_is_the_default() {
         fn check<T: Default + PartialEq + std::fmt::Debug + serde::de::DeserializeOwned>() {

@@ -1,27 +1,27 @@
-//! Which device an executor runs on, in the words that a run's record and measurements keep.
+//! Description of an executor's device, as kept in run records and measurements.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Among what was chosen for a machine: the workers among which a step is divided.
+/// Key in [`DeviceDescription::variants`] for the number of workers that share a step.
 const WORKERS: &str = "workers";
 
-/// The kinds of executor.
+/// Kind of executor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceKind {
-    /// Our kernels on the CPU's cores.
+    /// Our CPU kernels.
     Cpu,
-    /// Our kernels through wgpu.
+    /// Our GPU kernels, through wgpu.
     Gpu,
-    /// burn's own WebGPU backend with its autodiff.
+    /// burn's WebGPU backend with its autodiff.
     BurnWgpu,
-    /// burn's own CPU backend with its autodiff.
+    /// burn's CPU backend with its autodiff.
     BurnFlex,
 }
 
 impl DeviceKind {
-    /// The word that asks for it.
+    /// The name that requests it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -31,33 +31,31 @@ impl DeviceKind {
         }
     }
 
-    /// Whether a word asks for one of burn's devices, which train and are tested against: all else is done on ours.
+    /// Whether a device name requests one of burn's backends, which can only train and serve as an oracle.
     pub fn is_of_burn(word: &str) -> bool {
         [Self::BurnWgpu, Self::BurnFlex].iter().any(|kind| kind.word() == word)
     }
 }
 
-/// A device, and what must be the same for a resumed run to repeat the same bits.
+/// A device, with everything that must match for a resumed run to be bit-identical.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceDescription {
-    /// Which executor.
     pub kind: DeviceKind,
-    /// The CPU's or adapter's name.
+    /// Name of the CPU or GPU adapter.
     pub name: String,
-    /// A software adapter: right, but slow.
+    /// Whether it is a software adapter: correct but slow.
     pub software: bool,
-    /// Threads of the CPU executor. Its results do not depend on them.
+    /// Number of threads of the CPU executor. Does not affect results.
     #[serde(default)]
     pub threads: Option<usize>,
-    /// What was chosen for this machine and decides the last digits: on the CPU `vectors`, the vector instructions, and
-    /// `workers`, where each step is divided among several; on a GPU the kernels that differ from those of its kind, by class of
-    /// shapes, as autotuning chose them.
+    /// Choices for this machine that affect rounding. On the CPU: `vectors`, the vector instructions, and `workers` if several share a
+    /// step. On a GPU: the kernels that autotuning chose instead of the defaults, by shape bucket.
     #[serde(default)]
     pub variants: BTreeMap<String, String>,
 }
 
 impl DeviceDescription {
-    /// The same with each step divided among so many workers.
+    /// The same device with each step divided among this number of workers.
     pub fn divided(mut self, workers: usize) -> Self {
         if workers > 1 {
             self.variants.insert(WORKERS.to_owned(), format!("{workers} workers"));
@@ -65,17 +63,16 @@ impl DeviceDescription {
         self
     }
 
-    /// One of burn's backends.
     pub fn burn(kind: DeviceKind) -> Self {
         Self::plain(kind, kind.word())
     }
 
-    /// One of a name of which nothing else is known.
+    /// A device with only a name.
     pub fn plain(kind: DeviceKind, name: &str) -> Self {
         Self { kind, name: name.to_owned(), software: false, threads: None, variants: BTreeMap::new() }
     }
 
-    /// The device wish that gets this device again.
+    /// The device name that requests this device again.
     pub fn request(&self) -> &str {
         match self.kind {
             DeviceKind::Gpu => &self.name,
@@ -83,7 +80,7 @@ impl DeviceDescription {
         }
     }
 
-    /// Whether a run that was interrupted on the one goes on bit for bit on the other.
+    /// Whether a run interrupted on one device can continue on the other bit for bit.
     pub fn repeats(&self, other: &Self) -> bool {
         self.kind == other.kind && self.name == other.name && self.variants == other.variants
     }
@@ -94,7 +91,7 @@ impl std::fmt::Display for DeviceDescription {
         formatter.write_str(&self.name)?;
         if let Some(threads) = self.threads {
             let plural = if threads == 1 { "thread" } else { "threads" };
-            // Where there are workers, each has one thread.
+            // Each worker has one thread.
             let alone = !self.variants.contains_key(WORKERS);
             let threads = alone.then(|| format!("{threads} {plural}"));
             let parts: Vec<_> = threads.into_iter().chain(self.variants.values().cloned()).collect();

@@ -1,5 +1,5 @@
-//! What evaluating a model asks for, and what it finds: one report, which the card, the pages, the command line and JSON all read from.
-//! Every number says of how many things it is, and has an interval where it is of a sample.
+//! Settings and results of model evaluation: one report, from which the card, the pages, the command line and JSON are all made. Every
+//! number states its sample size, and has a confidence interval if it is an estimate.
 
 mod titles;
 
@@ -9,40 +9,39 @@ use crate::config::RewardRule;
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 
-/// Resamples of a bootstrap.
+/// Default number of bootstrap resamples.
 pub const RESAMPLES: u32 = 10_000;
 
-/// Most resamples of a bootstrap: each value is kept until the interval is read off.
+/// Maximum number of bootstrap resamples. Each resampled value is kept in memory.
 pub const MAX_RESAMPLES: u32 = 1_000_000;
 
-/// Most texts that an audit samples, and passages that it tries.
+/// Maximum number of texts that an audit samples, and of passages that it tests.
 pub const MAX_AUDIT_SAMPLES: usize = 10_000;
 
-/// What is evaluated, and how.
+/// Settings of an evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EvaluateSettings {
-    /// How well the model predicts the text of the validation split, and all that follows from it: calibration, errors, repetition.
+    /// Loss on the validation split, with calibration, errors and repetition.
     pub likelihood: bool,
-    /// What needs no neural network beside it: n-grams, compressors.
+    /// Baselines without a neural network: n-grams and compressors.
     pub baselines: bool,
-    /// The run whose validation split it is; `None` takes the model's own, which an imported model has not.
+    /// The run whose validation split is used; `None` means the model's own run (imported models have no split).
     pub text_of: Option<String>,
-    /// Documents of the validation split at most; `None` takes all.
+    /// Maximum number of validation documents; `None` takes all.
     pub documents: Option<usize>,
-    /// Tokens by which windows follow one another; `None` takes half a context.
+    /// Stride between windows in tokens; `None` means half the context.
     pub stride: Option<usize>,
-    /// Task files.
     pub tasks: Vec<TaskRequest>,
-    /// Every family of instruction tasks as well, on wordings that no training rows have.
+    /// Also evaluate all families of instruction tasks, on held-out wordings.
     pub suite: bool,
-    /// Rows of each of those families; `None` takes 100.
+    /// Rows per family of instruction tasks; `None` means 100.
     pub suite_rows: Option<usize>,
-    /// Resamples of each interval's bootstrap, up to [`MAX_RESAMPLES`].
+    /// Bootstrap resamples per interval, at most [`MAX_RESAMPLES`].
     pub resamples: u32,
-    /// Seed of all that is drawn.
+    /// Seed of all random sampling.
     pub seed: u64,
-    /// Keep what was found with the run.
+    /// Save the result with the run.
     pub keep: bool,
 }
 
@@ -65,40 +64,40 @@ impl Default for EvaluateSettings {
 }
 
 impl EvaluateSettings {
-    /// Checks what does not depend on the model.
+    /// Checks the settings that do not depend on the model.
     ///
     /// # Errors
-    /// Names the setting that breaks a rule.
+    /// If `resamples` is too large.
     pub fn validate(&self) -> Result<(), Invalid> {
         let rule = format!("be at most {MAX_RESAMPLES}");
         require(self.resamples <= MAX_RESAMPLES, "resamples", self.resamples, rule)
     }
 }
 
-/// A file of rows whose right answers are known.
+/// A file of rows with known correct answers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskRequest {
-    /// A path, natively; in a browser the file's name, whose bytes come with the command in the order of the tasks.
+    /// Path natively, else the file's name; its bytes are attached in the order of the tasks.
     pub file: String,
-    /// Metrics by name: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `accuracy`, `report`, `entities`, `stereotypes`, `bbq`, `mc2`, `rule`,
-    /// or a rule of rewards as `rule:numeric` or `rule:regex=^[A-Z]`; [`metric_names`] reads a list of them. Empty: what fits the rows.
+    /// Metric names: `exact`, `f1`, `bleu`, `chrf`, `rouge`, `rouge:stemmer`, `accuracy`, `report`, `entities`, `stereotypes`, `bbq`,
+    /// `mc2`, `rule`, or a reward rule such as `rule:numeric` or `rule:regex=^[A-Z]`. [`metric_names`] parses a list of them. Empty:
+    /// the defaults for the rows.
     pub metrics: Vec<String>,
-    /// Rows at most, the first ones; `None` takes all.
+    /// Maximum number of rows, from the start; `None` takes all.
     pub rows: Option<usize>,
-    /// Tokens of an answer at most; `None` follows from the longest right answer.
+    /// Maximum tokens of an answer; `None` derives it from the longest correct answer.
     pub max_tokens: Option<usize>,
     /// Answers of models that do not run here, to the same rows.
     pub results: Vec<TaskResults>,
-    /// The recipe whose rows they are, in the place of a file's: those that the model's run held out, or generated ones where it learned none of
-    /// the recipe. No bytes come for them.
+    /// Use a recipe's rows instead of a file's (no bytes are attached): the rows that the model's run held out, or generated ones if it
+    /// did not train on the recipe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
 }
 
-/// The names in a list of metrics as people type it, with commas or spaces between: `exact, rule:numeric`. Names are the same in capitals;
-/// settings are kept as they are. A regular expression goes on to the list's end, whatever stands in it (`f1,rule:regex=[0-9]{1,3}`), and a
-/// text to look for up to a comma.
+/// Parses a user's list of metrics, separated by commas or spaces: `exact, rule:numeric`. Names are case-insensitive; settings are kept
+/// verbatim. A regular expression extends to the end of the list (`f1,rule:regex=[0-9]{1,3}`), a search text up to the next comma.
 pub fn metric_names(list: &str) -> Vec<String> {
     let between = |letter: char| letter == ',' || letter.is_whitespace();
     let (mut names, mut rest) = (Vec::new(), list);
@@ -119,62 +118,57 @@ pub fn metric_names(list: &str) -> Vec<String> {
     }
 }
 
-/// Answers of a model that does not run here: JSON Lines of `{"line": 1, "answer": "…"}`, as `glasshouse evaluate --script` writes them.
+/// Answers of a model that does not run here: JSON Lines of `{"line": 1, "answer": "…"}`, the format of `glasshouse evaluate --script`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskResults {
-    /// What it is called in tables.
+    /// The name shown in tables.
     pub name: String,
-    /// A path, natively; in a browser the file's name, whose bytes come behind those of its task.
+    /// Path natively, else the file's name; its bytes are attached after those of its task.
     pub file: String,
 }
 
-/// Which end of a metric is the good one.
+/// Whether higher or lower values of a metric are better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
-    /// More is better.
     #[default]
     Higher,
-    /// Less is better.
     Lower,
-    /// Neither: 0, a half, or what another figure is, as the metric's text says.
+    /// Neither: the target is 0, one half or another metric's value, as the metric's text says.
     Neither,
 }
 
-/// A number with its uncertainty.
+/// A number with its confidence interval.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
-    /// As JSON and tables name it, in snake case: `bits_per_byte`.
+    /// The name in JSON and tables, in snake case: `bits_per_byte`.
     pub name: String,
-    /// The value; `None` where it is not finite or there was nothing to measure.
+    /// `None` if the value is not finite or there was nothing to measure.
     pub value: Option<f64>,
-    /// The interval that holds it in 95 of 100 samples.
+    /// The 95 % confidence interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<[f64; 2]>,
-    /// Which end is the good one.
     #[serde(default)]
     pub better: Better,
-    /// How many things it is of.
+    /// Sample size.
     pub count: u64,
-    /// What those are, in the plural: `tokens`, `documents`, `rows`.
+    /// The unit of `count`, in the plural: `tokens`, `documents`, `rows`.
     pub of: String,
-    /// What makes it comparable with others' figures, such as sacreBLEU's signature.
+    /// Signature that makes the value comparable with published figures, such as sacreBLEU's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
 }
 
-/// Rows of cells below a heading: what any front end can draw.
+/// A table for any front end to draw.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
-    /// What it is about.
     pub title: String,
-    /// A sentence below the title; may be empty.
+    /// A sentence below the title, or empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub about: String,
-    /// Names of its columns.
     pub columns: Vec<String>,
-    /// Rows, each as long as the columns.
+    /// Each row has one cell per column.
     pub rows: Vec<Vec<Cell>>,
 }
 
@@ -182,140 +176,126 @@ pub struct Table {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Cell {
-    /// A whole number.
     Count(u64),
-    /// A number, drawn with three digits behind the point.
+    /// A number, shown with three decimals.
     Number(f64),
-    /// Words.
     Text(String),
-    /// A number with its interval.
     Metric(Box<Metric>),
-    /// A text in which a place can be opened in the lens.
+    /// A text with a token that can be opened in the lens.
     Passage(Passage),
 }
 
-/// A text and the token of it that is to be looked at.
+/// A text and the token in it to look at.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Passage {
-    /// The text up to the token and it, as the lens' prompt.
+    /// The text up to and including the token, used as the lens' prompt.
     pub prompt: String,
-    /// The token's text, at the prompt's end; empty where the whole is meant.
+    /// The token's text, which ends `prompt`; empty for the whole text.
     pub token: String,
 }
 
-/// What a model was evaluated on, and what came of it: the data of a model's card.
+/// The result of an evaluation: the data of a model card.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Evaluation {
-    /// The run.
     pub run: String,
-    /// Its checkpoint's file, or `current`.
+    /// The checkpoint's file, or `current`.
     pub checkpoint: String,
-    /// Steps that the weights were trained for.
+    /// Training steps of the weights.
     pub step: u64,
-    /// CRC-32C of the weights' bytes, which tells whether two evaluations are of the same.
+    /// CRC-32C of the weights' bytes; identifies evaluations of the same weights.
     pub weights_crc32c: u32,
-    /// When, in seconds since 1970.
+    /// Unix time in seconds.
     pub made: f64,
-    /// The device that it was made on.
     pub device: String,
-    /// How long it took.
     pub seconds: f64,
-    /// What it is of.
     pub model: EvaluatedModel,
-    /// What it was asked to do.
     pub settings: EvaluateSettings,
-    /// How well the text is predicted.
     pub likelihood: Option<Likelihood>,
-    /// Baselines on the same text, the best first.
+    /// Baselines on the same text, best first.
     pub baselines: Vec<Baseline>,
-    /// How much of the evaluated text stands in the training text.
+    /// Overlap of the evaluated text with the training text.
     pub contamination: Option<Contamination>,
-    /// Tasks in the order in which they were asked for.
+    /// Results in the order of the request.
     pub tasks: Vec<TaskReport>,
-    /// What a reader should know before believing it, a sentence each.
+    /// Caveats, one sentence each.
     pub limits: Vec<String>,
-    /// How long it kept a run in training from its steps, in milliseconds; `None` where none trained.
+    /// Milliseconds for which the evaluation delayed a training run's steps; `None` if none was training.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_training_ms: Option<f64>,
 }
 
-/// A model in the words of its card.
+/// Description of a model for its card.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EvaluatedModel {
-    /// What people call the run.
+    /// Display name of the run.
     pub title: String,
-    /// What it was trained for, and from what it began, a sentence.
+    /// Objective and starting point, in a sentence.
     pub about: String,
-    /// Parameters.
     pub parameters: u64,
     /// Layers, heads, width, context and vocabulary, in words.
     pub shape: String,
-    /// Tokens of a context.
     pub context_length: usize,
-    /// The tokenizer, in words.
+    /// Description in words.
     pub tokenizer: String,
-    /// CRC-32C of the tokenizer's file: perplexities of different tokenizers cannot be compared.
+    /// CRC-32C of the tokenizer's file: perplexities under different tokenizers are not comparable.
     pub tokenizer_crc32c: u32,
-    /// Where its text is from, a line a source.
+    /// Sources of the training text, one line each.
     pub data: Vec<String>,
-    /// The run's settings that differ from its preset, `train.learning_rate = 0.001`.
+    /// Settings that differ from the preset, as in `train.learning_rate = 0.001`.
     pub settings: Vec<String>,
-    /// Last training loss and best validation loss.
+    /// Last training loss.
     pub train_loss: Option<f64>,
-    /// As above.
+    /// Best validation loss.
     pub validation_loss: Option<f64>,
-    /// Seconds of training, and the device.
     pub train_seconds: Option<f64>,
-    /// As above.
     pub train_device: Option<String>,
     /// Floating-point operations of the whole training.
     pub train_flops: Option<f64>,
 }
 
 impl EvaluatedModel {
-    /// Whether its settings are those that differ from a preset's: the preset stands before them.
+    /// Whether `settings` lists the differences from a preset; the preset is then its first line.
     pub fn is_from_preset(&self) -> bool {
         self.settings.first().is_some_and(|first| first.starts_with("preset = "))
     }
 }
 
-/// How well a text is predicted.
+/// Language-modelling metrics of a text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Likelihood {
-    /// The split, `validation`, and whether all of it was read.
+    /// The split, `validation`, and whether it was read in full.
     pub split: String,
-    /// Documents, tokens that were predicted, bytes of UTF-8.
     pub documents: u64,
-    /// As above.
+    /// Number of predicted tokens.
     pub tokens: u64,
-    /// As above.
+    /// Bytes of UTF-8.
     pub bytes: u64,
-    /// Tokens of a window, and by which the next one stands further.
+    /// Window length in tokens.
     pub window: usize,
-    /// As above.
+    /// Stride between windows in tokens.
     pub stride: usize,
-    /// Tokens that were predicted per second; `None` where a run trained meanwhile.
+    /// Predicted tokens per second; `None` if a run was training meanwhile.
     pub tokens_per_s: Option<f64>,
     /// `loss`, `perplexity`, `bits_per_byte`, `token_accuracy`, `top_5_accuracy`, `repetition`, ….
     pub metrics: Vec<Metric>,
-    /// The loss by position in the window, by how often a token occurs in the training text, by source.
+    /// The loss by position in the window, by token frequency in the training text, and by source.
     pub by: Vec<LossBy>,
     /// How sure it is, and how right.
     pub calibration: Option<Calibration>,
-    /// Worst documents and tokens, kinds of tokens.
+    /// Worst documents and tokens, and kinds of tokens.
     pub errors: Vec<Table>,
-    /// Of each document, in order: what a paired comparison needs.
+    /// Losses by document, in order, for paired comparisons.
     pub by_document: Vec<DocumentLoss>,
-    /// When it was found, in seconds since 1970, where an evaluation after that kept it.
+    /// Unix time in seconds of the original result, if it was kept from an earlier evaluation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_from: Option<f64>,
 }
 
 impl Likelihood {
-    /// What `by_document` is of: documents, or passages where there were few of them.
+    /// The unit of `by_document`: documents, or passages if there were few documents.
     pub fn unit(&self) -> &'static str {
         match self.by_document.len() as u64 > self.documents {
             true => "passage",
@@ -324,29 +304,28 @@ impl Likelihood {
     }
 }
 
-/// The loss of tokens by what they have in common.
+/// The loss of tokens by group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossBy {
-    /// What that is.
     pub name: LossGrouping,
-    /// Of each group its label and its mean loss in nats per token.
+    /// Label and mean loss in nats per token of each group.
     pub groups: Vec<(String, Metric)>,
 }
 
-/// What tokens are grouped by.
+/// Criterion by which tokens are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LossGrouping {
-    /// How far into the window they stand.
+    /// Position in the window.
     Position,
-    /// How often they stand in the training text.
+    /// Frequency in the training text.
     Frequency,
-    /// The source of their document.
+    /// Source of the document.
     Source,
 }
 
 impl LossGrouping {
-    /// As JSON and tables name it.
+    /// The name in JSON and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Position => "position",
@@ -356,120 +335,116 @@ impl LossGrouping {
     }
 }
 
-/// A document's part in the whole.
+/// A document's share of the total loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DocumentLoss {
-    /// CRC-32C of its text, by which the same document is found in another evaluation.
+    /// CRC-32C of the text; identifies the same document in another evaluation.
     pub text_crc32c: u32,
-    /// Tokens that were predicted.
+    /// Number of predicted tokens.
     pub tokens: u32,
-    /// Bytes of UTF-8.
     pub bytes: u32,
     /// Sum of the tokens' losses in nats.
     pub nats: f64,
-    /// Tokens that were the likeliest one.
+    /// Tokens predicted correctly (top 1).
     pub right: u32,
-    /// Tokens among the five likeliest.
+    /// Tokens among the top 5 predictions.
     pub right_of_5: u32,
 }
 
-/// Confidence against accuracy of the next token (Guo et al. 2017, arXiv:1706.04599).
+/// Calibration of the next-token prediction: confidence against accuracy (Guo et al. 2017, arXiv:1706.04599).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Calibration {
     /// 15 bins of equal width, (lower, upper].
     pub bins: Vec<CalibrationBin>,
-    /// Expected calibration error of all tokens.
+    /// Expected calibration error over all tokens.
     pub ece: Metric,
-    /// The temperature of the lowest loss on half of the text: every other document, or passage of a text of few documents.
+    /// The temperature with the lowest loss on half of the text: every other document, or every other passage if there are few
+    /// documents.
     pub temperature: f64,
-    /// Tokens of that half.
+    /// Number of tokens in that half.
     pub fitted_tokens: u64,
-    /// Expected calibration error on the other half, without the temperature and with it.
+    /// Expected calibration error on the other half, without and with the temperature.
     pub checked: [Metric; 2],
 }
 
-/// Tokens whose likeliest candidate had about the same probability.
+/// A bin of tokens whose top prediction had a similar probability.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationBin {
-    /// Tokens.
+    /// Number of tokens.
     pub count: u64,
-    /// Their mean confidence.
     pub confidence: f64,
-    /// The share of them that were right.
     pub accuracy: f64,
-    /// The interval of that share.
+    /// Confidence interval of `accuracy`.
     pub interval: [f64; 2],
 }
 
 impl CalibrationBin {
-    /// Tokens of one that is drawn at least: fewer say nothing of a share.
+    /// Bins with fewer tokens are not drawn: their accuracy is too uncertain.
     pub const MIN_TOKENS: u64 = 10;
 
-    /// Whether it has tokens enough to be drawn.
+    /// Whether the bin has enough tokens to be drawn.
     pub fn is_drawn(&self) -> bool {
         self.count >= Self::MIN_TOKENS
     }
 }
 
-/// What something simpler makes of the same text.
+/// The result of a simpler model on the same text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Baseline {
     /// `5-gram`, `unigram`, `uniform`, `xz`, `gzip`.
     pub name: String,
-    /// What it is, a sentence.
+    /// A one-sentence description.
     pub about: String,
     /// Bits per byte of the evaluated text.
     pub bits_per_byte: Metric,
-    /// Perplexity of the model's own tokens, where it predicts those.
+    /// Perplexity over the model's own tokens, if the baseline predicts them.
     pub perplexity: Option<f64>,
-    /// Its bits per byte less the model's, paired by document: above 0 where the model is better.
+    /// The baseline's bits per byte minus the model's, paired by document: above 0 if the model is better.
     pub difference: Option<Metric>,
-    /// Of each document in nats, where it predicts documents one by one.
+    /// Loss of each document in nats, if the baseline predicts documents separately.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nats: Vec<f64>,
-    /// When it was found, in seconds since 1970, where an evaluation after that kept it.
+    /// Unix time in seconds of the original result, if it was kept from an earlier evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_from: Option<f64>,
 }
 
-/// Evaluated text that the model has seen.
+/// Overlap of evaluated text with the training text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Contamination {
-    /// Words of an n-gram.
+    /// Length of the n-grams in words.
     pub n: usize,
-    /// Documents or rows that were looked up, and those that share an n-gram with the training text.
+    /// Number of documents or rows that were checked.
     pub looked_up: u64,
-    /// As above.
+    /// Number of those that share an n-gram with the training text.
     pub found: u64,
-    /// The share of n-grams of all of them that stand in the training text.
+    /// Fraction of all their n-grams that occur in the training text.
     pub share: f64,
-    /// The most contaminated: the text's beginning and the share of its n-grams.
+    /// The most contaminated ones: the start of each text and the fraction of its n-grams found.
     pub worst: Vec<(String, f64)>,
-    /// How it was looked for, a sentence or two.
+    /// The method, in one or two sentences.
     pub about: String,
 }
 
-/// What the rows of a task want of a model.
+/// Kind of answer that a task's rows require.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerKind {
-    /// To answer in its own words.
     #[default]
     Generate,
-    /// To choose among answers.
+    /// A choice among given answers.
     Choose,
-    /// To name the label of a text.
+    /// The label of a text.
     Classify,
-    /// To name the tag of each word.
+    /// A tag for each word.
     Tag,
 }
 
 impl AnswerKind {
-    /// All of them.
     pub const ALL: [Self; 4] = [Self::Generate, Self::Choose, Self::Classify, Self::Tag];
 
-    /// As reports and JSON name it.
+    /// The name in reports and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Generate => "generate",
@@ -479,7 +454,7 @@ impl AnswerKind {
         }
     }
 
-    /// What rows of it are, behind "rows that".
+    /// A description that follows "rows that".
     pub fn words(self) -> &'static str {
         match self {
             Self::Generate => "are answered in free text",
@@ -490,119 +465,109 @@ impl AnswerKind {
     }
 }
 
-/// What came of a task.
+/// The result of a task.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskReport {
     /// The file's name without its folder, or the family of tasks.
     pub name: String,
-    /// CRC-32C of the file: only answers to the same rows are compared.
+    /// CRC-32C of the file; only answers to the same rows are compared.
     pub file_crc32c: u32,
-    /// The suite that it is a family of, `tasks`; empty of a person's own file.
+    /// The suite of the family, `tasks`; empty for a user's own file.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub suite: String,
-    /// What its rows want of a model.
     pub kind: AnswerKind,
-    /// Rows that were evaluated.
     pub rows: u64,
-    /// How it was asked, a sentence each.
+    /// How the task was run, one sentence each.
     pub about: Vec<String>,
-    /// Lines that could not be, and why.
+    /// Lines that could not be evaluated, with the reason.
     pub broken: Vec<(u64, String)>,
-    /// What it came to.
     pub metrics: Vec<Metric>,
-    /// A confusion matrix, a classification report, accuracy by template.
+    /// Confusion matrix, classification report, accuracy by template.
     pub tables: Vec<Table>,
-    /// Reports as the package prints them that defines them, each with the title of the table that has the same figures.
+    /// Reports in the format of the package that defines them, each with the title of the table that has the same figures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reports: Vec<(String, String)>,
-    /// Of each row: for paired comparison and for a person to read.
+    /// One per row, for paired comparisons and for reading.
     pub answers: Vec<TaskAnswer>,
-    /// How much of the rows stands in the training text.
+    /// Overlap of the rows with the training text.
     pub contamination: Option<Contamination>,
-    /// What others make of the same rows.
+    /// Results of baselines on the same rows.
     pub beside: Vec<TaskBaseline>,
-    /// When it was found, in seconds since 1970, where an evaluation after that kept it.
+    /// Unix time in seconds of the original result, if it was kept from an earlier evaluation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_from: Option<f64>,
 }
 
-/// What a simple rule, or a model that does not run here, makes of a task.
+/// Result on a task of a simple rule, or of a model that does not run here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskBaseline {
-    /// `random`, `majority`, or what its results are called.
+    /// `random`, `majority`, or the name given to the results.
     pub name: String,
-    /// What it is, a sentence.
+    /// A one-sentence description.
     pub about: String,
-    /// What it comes to.
     pub metrics: Vec<Metric>,
-    /// The model's value less its own, paired by row, of each metric that is a mean of rows.
+    /// The model's value minus the baseline's, paired by row, for each metric that is a mean over rows.
     pub differences: Vec<Metric>,
-    /// Lines of its results that say nothing of a row, and why.
+    /// Lines of the results that match no row, with the reason.
     pub broken: Vec<(u64, String)>,
 }
 
-/// A row of a task and what the model made of it.
+/// A row of a task and the model's answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TaskAnswer {
-    /// Line of the file, from 1.
+    /// Line number in the file, from 1.
     pub line: u64,
-    /// The prompt as the model had it.
+    /// The prompt as given to the model.
     pub prompt: String,
-    /// What it answered.
     pub answer: String,
-    /// What is right; several may be.
+    /// The correct answers.
     pub expected: Vec<String>,
-    /// Its score by each metric that is a mean of rows, in the order of `TaskReport::metrics`; `None` where the metric is of all rows at once.
+    /// The row's score for each metric in `TaskReport::metrics`; `None` if the metric is not a mean over rows.
     pub scores: Vec<Option<f64>>,
-    /// The row's template or group, where it has one.
+    /// The row's template or group, if it has one.
     pub group: Option<String>,
 }
 
-/// Two models on the same things.
+/// A comparison of two models.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// Run of the first.
     pub first: String,
-    /// Run of the second.
     pub second: String,
-    /// What was compared: `bits_per_byte`, or a task's name and metric.
+    /// The metric: `bits_per_byte`, or a task's name and metric.
     pub what: String,
-    /// Value of the first.
     pub first_value: f64,
-    /// Value of the second.
     pub second_value: f64,
-    /// The first less the second, paired, with its interval.
+    /// First minus second, paired, with its confidence interval.
     pub difference: Metric,
-    /// In plain words: which is better, or that the difference is within the noise.
+    /// Plain-language conclusion: which is better, or that the difference is within the noise.
     pub verdict: String,
 }
 
-/// What a part of an audit looks for, in the order in which they are told.
+/// A part of an audit, in the order of the report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditTopic {
-    /// Which of paired sentences the model finds likelier.
+    /// Which of two paired sentences the model finds more likely.
     #[default]
     Bias,
-    /// What rules of moderation find in what it writes.
+    /// Moderation findings in generated text.
     Moderation,
-    /// Passages of the training text that it continues by heart.
+    /// Passages of the training text that the model completes verbatim.
     Memorisation,
-    /// Secrets that were planted in the training text.
+    /// Secrets planted in the training text.
     Canaries,
-    /// Personal data in what it writes.
+    /// Personal data in generated text.
     Personal,
 }
 
 impl AuditTopic {
-    /// All of them.
     pub const ALL: [Self; 5] =
         [Self::Bias, Self::Moderation, Self::Memorisation, Self::Canaries, Self::Personal];
 
-    /// As settings and files name it.
+    /// The name in settings and files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bias => "bias",
@@ -614,19 +579,19 @@ impl AuditTopic {
     }
 }
 
-/// What an audit is to look at.
+/// Settings of an audit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuditSettings {
-    /// Its parts. Empty: all.
+    /// Parts to run; empty means all.
     pub sections: Vec<AuditTopic>,
-    /// Texts that are sampled, and passages that are tried: 1 to [`MAX_AUDIT_SAMPLES`].
+    /// Number of texts sampled and of passages tested: 1 to [`MAX_AUDIT_SAMPLES`].
     pub samples: usize,
-    /// Pairs of sentences of the person's own, in the layout that `docs/audit.md` gives: a path natively, else the file's text.
+    /// The user's own sentence pairs, in the format of `docs/audit.md`: a path natively, else the file's text.
     pub pairs: Option<String>,
-    /// Seed of all that is drawn.
+    /// Seed of all random sampling.
     pub seed: u64,
-    /// Keep what was found with the run.
+    /// Save the result with the run.
     pub keep: bool,
 }
 
@@ -636,45 +601,36 @@ impl Default for AuditSettings {
     }
 }
 
-/// What an audit found.
+/// The result of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Audit {
-    /// The run.
     pub run: String,
-    /// Its checkpoint's file, or `current`.
+    /// The checkpoint's file, or `current`.
     pub checkpoint: String,
-    /// Steps that the weights were trained for.
+    /// Training steps of the weights.
     pub step: u64,
-    /// CRC-32C of the weights' bytes: parts of an audit of the same ones stay with it.
+    /// CRC-32C of the weights' bytes. Earlier parts of an audit are kept if it is the same.
     pub weights_crc32c: u32,
-    /// When, in seconds since 1970.
+    /// Unix time in seconds.
     pub made: f64,
-    /// The device that it was made on.
     pub device: String,
-    /// How long it took.
     pub seconds: f64,
-    /// Its parts.
     pub sections: Vec<AuditSection>,
 }
 
-/// A part of an audit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuditSection {
-    /// What it looks for.
     pub name: AuditTopic,
-    /// Its heading.
     pub title: String,
-    /// How large its sample was, a sentence.
+    /// The sample size, in a sentence.
     pub sample: String,
-    /// What it came to.
     pub metrics: Vec<Metric>,
-    /// In detail.
     pub tables: Vec<Table>,
-    /// What it cannot show, a sentence each.
+    /// What this part cannot show, one sentence each.
     pub limits: Vec<String>,
-    /// Why it was not made, where it was not.
+    /// Why this part was not run.
     pub skipped: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Everything that the engine tells a front end. A front end's state is a fold over these: the same events give the same state.
+//! The events the engine sends to a front end. A front end's state is a fold over these: the same events give the same state.
 
 use crate::bench::BenchReport;
 use crate::cleaning::report::CleaningReport;
@@ -15,84 +15,67 @@ use crate::{Ending, Feedback, Precision, Proposal, RunConfig, TrainEvent, Uncert
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     // ---- The session --------------------------------------------------------------------------------------------------
-    /// The engine listens.
+    /// The engine is ready.
     Ready {
         /// [`VERSION`](crate::message::VERSION) of the engine.
         version: u32,
-        /// The program's version.
         app_version: String,
-        /// The device that is used from now on.
         device: DeviceSummary,
-        /// Where projects are kept.
         storage: StorageSummary,
     },
-    /// Every second or so while work is going on, between its pieces: the engine lives. A browser's page pings its worker besides.
+    /// Sent about every second during work, to show that the engine is alive. A browser page also pings its worker.
     Heartbeat {
-        /// What it is busy with, in a word; empty when idle.
+        /// One word for the current work; empty when idle.
         busy: String,
     },
-    /// What is being done for a request that takes longer than a moment, and how far it is. [`Command::Cancel`](crate::Command::Cancel)
-    /// ends it.
+    /// Progress of a request that takes longer than a moment. [`Command::Cancel`](crate::Command::Cancel) ends it.
     Underway {
-        /// In a few words, as `measuring the speed`.
         work: String,
-        /// Share that is done, where that is known.
+        /// Fraction done, if known.
         share: Option<f64>,
     },
-    /// A request was met in full. Its last event.
+    /// A request succeeded. Its last event.
     Finished,
-    /// A request could not be met, or (without a request) something failed by itself. A request's last event.
+    /// A request failed (its last event), or, without a request, something else failed.
     Failed {
-        /// What, what it means, and what to do.
         error: ErrorReport,
     },
-    /// Something to know that stops nothing.
+    /// Information that does not stop any work.
     Notice {
-        /// One line.
         text: String,
     },
-    /// Answers `ListDevices`.
     Devices {
-        /// The CPU first, then adapters, best first.
+        /// The CPU first, then GPU adapters, best first.
         devices: Vec<DeviceSummary>,
     },
 
     // ---- Projects -----------------------------------------------------------------------------------------------------
-    /// The projects there are.
     Projects {
         /// Last used first.
         projects: Vec<ProjectSummary>,
-        /// Where they are kept.
         storage: StorageSummary,
     },
-    /// A project is open now.
     ProjectOpened {
-        /// Which.
         project: ProjectSummary,
-        /// Settings for its next run: its latest run's, or those of its first.
+        /// Settings for the next run: those of the latest run, or the defaults for a first run.
         config: Box<RunConfig>,
-        /// Its tokenizer, where it has one.
+        /// `None` before the first tokenizer is trained.
         tokenizer: Option<TokenizerSummary>,
         /// Its runs, oldest first.
         runs: Vec<RunSummary>,
     },
-    /// No project is open.
     ProjectClosed,
-    /// A project was packed; in the browser its bytes are beside this event.
+    /// A project was packed; in the browser, its bytes are attached to this event.
     ProjectExported {
-        /// A file name for it.
+        /// A suggested file name.
         name: String,
-        /// The path it was written to, natively.
         path: Option<String>,
-        /// Bytes of the file.
         #[serde(default)]
         bytes: u64,
-        /// Files in it.
         #[serde(default)]
         files: usize,
     },
@@ -100,534 +83,456 @@ pub enum Event {
     // ---- Documents ----------------------------------------------------------------------------------------------------
     /// A page of the project's documents.
     Documents {
-        /// About all of them.
+        /// Totals of all documents.
         overview: DocumentsOverview,
-        /// What was searched for.
         search: String,
-        /// Documents passed over.
+        /// Number of skipped documents.
         offset: usize,
-        /// Documents that were found in all.
+        /// Number of documents that match the search.
         found: usize,
-        /// The page.
         documents: Vec<DocumentSummary>,
     },
-    /// Public corpora.
     Corpora {
-        /// The smallest of a kind first.
+        /// Within each kind, the smallest first.
         corpora: Vec<CorpusSummary>,
     },
-    /// How far a public corpus is.
+    /// Progress of a download.
     Fetching {
-        /// Bytes, attempts, the checksum.
         #[serde(flatten)]
         progress: FetchProgress,
     },
-    /// A public corpus is there, whole and right.
+    /// A public corpus was downloaded and verified.
     Fetched {
-        /// Its file.
         path: PathBuf,
     },
-    /// A document's text.
     Document {
-        /// Its number.
         number: u64,
-        /// Its text, cut at 200,000 characters. A conversation stands as a chat template writes it.
+        /// The text, cut at 200,000 characters. A conversation is rendered with a chat template.
         text: String,
-        /// Bytes of a conversation that fine-tuning learns, in order; empty for a text, all of which is learned.
+        /// Byte ranges of a conversation that fine-tuning learns, in order; empty for a text, all of which is learned.
         #[serde(default)]
         learned: Vec<(usize, usize)>,
-        /// The bytes at which a conversation's tokens end, in order, with whether fine-tuning learns each; empty where no tokenizer is known.
+        /// End byte of each token of a conversation, in order, and whether fine-tuning learns it; empty if no tokenizer is known.
         #[serde(default)]
         tokens: Vec<(usize, bool)>,
-        /// Whether it was cut.
         cut: bool,
     },
 
     // ---- Cleaning -----------------------------------------------------------------------------------------------------
-    /// The project's recipe.
     Recipe {
-        /// As it is now.
         recipe: RecipeSummary,
     },
-    /// What the recipe makes of a sample.
+    /// Results of the recipe on a sample.
     SampleJudged {
-        /// Stage by stage and document by document.
         judgement: SampleJudgement,
     },
-    /// A raw document beside what the recipe makes of it.
+    /// A raw document compared with its cleaned version.
     DocumentCompared {
-        /// By passages of text.
         document: ComparedDocument,
     },
-    /// A cleaning begins.
     CleaningStarted {
-        /// Whether it resumes one that was stopped.
+        /// Whether it resumes a stopped cleaning.
         #[serde(flatten)]
         start: CleaningStart,
     },
-    /// How far a cleaning is.
+    /// Progress of a cleaning.
     Cleaning {
-        /// Its phase, and how far that is.
         #[serde(flatten)]
         progress: CleaningProgress,
     },
     /// A cleaning was cancelled. `Failed` follows.
     CleaningStopped {
-        /// The next one of the same files by the same recipe resumes it behind so many documents; `None` where it starts anew.
+        /// Number of documents already cleaned, from which the next cleaning of the same files with the same recipe resumes; `None` if
+        /// it starts over.
         documents: Option<u64>,
     },
-    /// Documents are cleaned: the project's, or those of a folder.
+    /// A cleaning of the project's documents, or of a folder's, has finished.
     Cleaned {
-        /// The whole account.
         report: Box<CleaningReport>,
     },
     /// Documents that the last cleaning dropped.
     Dropped {
-        /// The stage that was asked for.
         stage: Option<String>,
-        /// Documents passed over.
+        /// Number of skipped documents.
         offset: usize,
-        /// Documents found in all.
+        /// Number of documents that match.
         found: usize,
-        /// A page of them.
         documents: Vec<DroppedDocument>,
     },
-    /// The report as a page of HTML, with its bytes beside it or written to the path.
+    /// The report as an HTML page, written to `path` or attached.
     ReportPage {
-        /// Where it was written, natively.
         path: Option<String>,
     },
 
     // ---- Tokenizer ----------------------------------------------------------------------------------------------------
-    /// How far the text's preparation is.
+    /// Progress of the text's preparation.
     Preparing {
-        /// What is being done.
         stage: PreparationStage,
-        /// Bytes done.
         done: u64,
-        /// Bytes in all; 0 where not known.
+        /// 0 if unknown.
         total: u64,
     },
-    /// The project has a tokenizer, and its text is tokens.
+    /// The tokenizer is trained and the project's text is tokenized.
     TokenizerReady {
-        /// About it.
         tokenizer: TokenizerSummary,
     },
-    /// A text, cut.
+    /// A tokenized text.
     Tokens {
-        /// The text.
         text: String,
-        /// Its tokens in order.
         tokens: Vec<TokenSummary>,
-        /// Characters that the vocabulary lacks and that are lost, each once.
+        /// Characters that the vocabulary lacks and that are dropped, each once.
         lost: String,
     },
     /// A page of the vocabulary.
     Vocabulary {
-        /// Entries found in all.
+        /// Number of entries that match.
         found: usize,
-        /// Entries passed over.
         offset: usize,
-        /// The page.
         entries: Vec<VocabularyEntry>,
     },
     /// How BPE builds the tokens of a text.
     MergeReplay {
-        /// The pieces to begin with: a byte each.
+        /// The initial pieces, one byte each.
         pieces: Vec<String>,
-        /// Merges in the order in which they apply.
+        /// Merges in the order of application.
         steps: Vec<MergeStep>,
     },
-    /// How tokenizers compare on the project's text.
+    /// A comparison of tokenizers on the project's text.
     Compression {
-        /// A row each.
+        /// One row per tokenizer.
         rows: Vec<CompressionSummary>,
     },
 
     // ---- Model --------------------------------------------------------------------------------------------------------
-    /// What a run would take.
+    /// The estimated resources of a run.
     Planned {
-        /// The needs.
         plan: Box<PlanSummary>,
     },
-    /// How fast this device trains.
+    /// Measured training speed on this device.
     Measured {
         /// Milliseconds per step, median.
         ms_per_step: f64,
         /// Training tokens per second.
         tokens_per_s: f64,
-        /// FLOP/s reached.
+        /// Achieved FLOP/s.
         flops_per_s: f64,
-        /// The device.
         device: String,
-        /// Seconds that the whole run would take.
+        /// Estimated seconds for the whole run.
         run_seconds: f64,
     },
-    /// Settings that fit this device.
     Fitted {
-        /// The run.
         config: Box<RunConfig>,
-        /// What was changed, a line each; empty where it fitted as it was.
+        /// What was changed, one line each; empty if the run fitted unchanged.
         changes: Vec<String>,
     },
 
     // ---- Training -----------------------------------------------------------------------------------------------------
-    /// What a run's text lacks. A project that is open is told by a `Notice`.
+    /// Gaps in a run's text, after [`Command::UseProject`](crate::Command::UseProject). An open project gets a `Notice` instead.
     LeftOut {
-        /// Files that give no text, or not all of theirs.
+        /// Files that gave no text or only part of it.
         problems: Vec<FileProblem>,
     },
-    /// What is about to be trained, where its project is used beside others. Nothing of a new run is on disk yet.
+    /// The run that is about to train, after [`Command::UseProject`](crate::Command::UseProject). Nothing of a new run is on disk yet.
     RunOpened {
-        /// Run, text and device.
         opened: Box<OpenedRun>,
     },
-    /// Where the run is, once it is there and before it trains, where its project is used beside others.
+    /// The run's folder, sent once it exists and before training starts, after [`Command::UseProject`](crate::Command::UseProject).
     RunFolder {
-        /// Its name.
         run: String,
-        /// Its folder.
         folder: String,
     },
-    /// A run trains.
     TrainingStarted {
-        /// The run.
         run: RunSummary,
-        /// The device that it is on.
         device: Box<DeviceSummary>,
-        /// The step that it begins at.
         step: u64,
-        /// Seconds that it was estimated to take, where that was measured.
+        /// Estimated training time in seconds, if it was measured.
         estimated_seconds: Option<f64>,
     },
-    /// What the run did since the last such event, in order: many steps come in one.
+    /// The run's events since the last `Training`, in order; usually of several steps.
     Training {
-        /// Steps, evaluations, samples, checkpoints, notices.
         events: Vec<TrainEvent>,
     },
-    /// How long the run takes, about every second, from its first steps or its first evaluation on.
+    /// The run's elapsed and remaining time, about every second from its first steps or first evaluation on.
     TrainingTime {
-        /// Seconds so far, in all of its sessions.
+        /// Seconds so far, over all sessions of the run.
         seconds: f64,
-        /// Estimated seconds that are left.
+        /// Estimated remaining seconds.
         seconds_left: f64,
     },
-    /// Whether it goes on.
+    /// A change of the training state.
     TrainingState {
-        /// Which state.
         state: TrainingState,
-        /// Steps done.
         step: u64,
-        /// Steps in all.
         steps: u64,
     },
-    /// A run ended, finished or stopped.
+    /// A run finished or was stopped.
     TrainingEnded {
-        /// As it stands.
         run: RunSummary,
     },
-    /// Where a step's time goes.
+    /// Profile of a training step.
     Profile {
-        /// Entries by scope and kernel.
         entries: Vec<ProfileEntry>,
-        /// Milliseconds of the whole step as it runs untimed.
+        /// Milliseconds of the whole step, without profiling.
         step_ms: f64,
-        /// Of these, milliseconds that the CPU took to launch the kernels.
+        /// The part of `step_ms` that the CPU spent on launching kernels.
         launch_overhead_ms: f64,
-        /// How it was measured.
         method: ProfileMethod,
     },
 
     // ---- Writing ------------------------------------------------------------------------------------------------------
-    /// A model is there to write with.
+    /// A model was loaded for generation.
     ModelOpened {
-        /// Its run.
         run: String,
-        /// Steps that its weights were trained for.
         step: u64,
-        /// The device's name.
         device: String,
-        /// What weights are read as.
+        /// Precision of the weights on the device.
         precision: Precision,
-        /// It has a chat template.
+        /// Whether the model has a chat template.
         #[serde(default)]
         chats: bool,
-        /// That is [`CHATML`](crate::CHATML), as models get it that come without one.
+        /// Whether that template is [`CHATML`](crate::CHATML), the default for models without one.
         #[serde(default)]
         chatml: bool,
     },
-    /// What of a prompt the vocabulary lacks, and is left out.
+    /// Characters of a prompt that the vocabulary lacks and that were dropped.
     CharactersLost {
         /// Each once.
         characters: String,
     },
-    /// Tokens of a generation. The first such event holds the prompt's.
+    /// Generated tokens. The first event of a generation holds the prompt's tokens.
     Written {
-        /// In order.
         tokens: Vec<WrittenToken>,
-        /// They are the prompt's.
+        /// Whether these are the prompt's tokens.
         prompt: bool,
-        /// Text that is certain by now, which no stop string takes back, and was not told before; not the prompt's.
+        /// New text that no stop string can remove any more; empty for the prompt.
         #[serde(default)]
         text: String,
     },
-    /// A generation is over.
+    /// A generation ended.
     WritingEnded {
-        /// All that was written, without the prompt.
+        /// The whole completion, without the prompt.
         text: String,
-        /// Why.
         ending: Ending,
-        /// Tokens per second, the reading of the prompt included.
+        /// Includes prefill.
         tokens_per_s: f64,
-        /// Seconds that it took.
         #[serde(default)]
         seconds: f64,
-        /// What moderation found, by category; empty where nothing, or where nobody looked.
+        /// Moderation findings by category; empty if there are none or moderation was off.
         #[serde(default, skip_serializing_if = "crate::Moderated::is_empty")]
         moderated: crate::Moderated,
     },
-    /// A sample is written.
+    /// One sample of a request is complete.
     Sampled {
-        /// Its number among the samples of the request, from 0.
+        /// Index among the request's samples, from 0.
         number: usize,
-        /// The seed that writes it again.
+        /// The seed that reproduces this sample.
         seed: u64,
-        /// All that was written, without the prompt.
+        /// The whole completion, without the prompt.
         text: String,
-        /// The tokens behind it; after a stop string the last ones may reach past the text.
+        /// The sample's tokens; after a stop string, the last ones may extend past the text.
         tokens: Vec<u32>,
-        /// Why it ended.
         ending: Ending,
-        /// What moderation found, by category; empty where nothing, or where nobody looked.
+        /// Moderation findings by category; empty if there are none or moderation was off.
         #[serde(default, skip_serializing_if = "crate::Moderated::is_empty")]
         moderated: crate::Moderated,
     },
-    /// All samples of a request are written.
+    /// All samples of a request are complete.
     SamplesEnded {
-        /// Tokens of all of them.
+        /// Total number of tokens.
         tokens: usize,
-        /// Of all of them a second, the reading of the prompt included.
+        /// Of all samples together; includes prefill.
         tokens_per_s: f64,
-        /// Seconds that it took.
         seconds: f64,
     },
-    /// Lessons beside the program's.
+    /// The lessons that are not built in.
     Lessons {
-        /// Files of the open project, and of the folder that there is for every one.
+        /// Files of the open project and of the folder shared by all projects.
         files: Vec<crate::LessonFile>,
-        /// What was made of each lesson in the open project, by the lesson's name.
+        /// Progress in the open project, by lesson name.
         progress: std::collections::BTreeMap<String, crate::LessonProgress>,
     },
-    /// A piece of a completion.
+    /// A part of a completion.
     Completing {
-        /// The run whose weights write it.
         #[serde(default)]
         run: String,
-        /// Text that is certain by now, and was not told before.
+        /// New text that no stop string can remove any more.
         text: String,
     },
-    /// A completion is written.
+    /// A completion is done.
     Completed {
-        /// All of it.
         completion: Box<crate::Completion>,
     },
-    /// What was said of replies.
+    /// The feedback on replies.
     Feedback {
         /// Oldest first.
         rows: Vec<Feedback>,
     },
-    /// What to answer or label next.
+    /// Prompts or texts to answer or label next.
     Proposed {
-        /// The run that was asked.
         run: String,
-        /// The measure.
         measure: Uncertainty,
-        /// The labels of a model that classifies texts.
         labels: Vec<String>,
-        /// The most worth an answer first: uncertain, and unlike those before.
+        /// The most useful to answer first: uncertain, and unlike those before it.
         rows: Vec<Proposal>,
-        /// Prompts or texts that were looked at.
+        /// Number of prompts or texts considered.
         considered: usize,
     },
-    /// What the model thought at one place.
+    /// The next-token distribution at one position.
     Distribution {
-        /// The likeliest tokens, likeliest first, and after them the chosen one where it is not among them.
+        /// The most likely tokens in descending order, then the chosen token if it is not among them.
         candidates: Vec<crate::summary::Candidate>,
-        /// Entropy in bits before any setting.
+        /// Entropy in bits, before any sampling setting.
         entropy_bits: f32,
-        /// Tokens that are left after every setting.
+        /// Number of tokens that remain after all sampling settings.
         kept: usize,
     },
-    /// What goes on inside a model, with the entries of each tensor beside it.
+    /// A model's internals; the entries of each tensor are attached.
     Inspected {
-        /// Views and their tensors.
         inspection: Box<crate::Inspection>,
     },
-    /// What texts were taken for.
+    /// The classes or scores of texts.
     Classified {
-        /// The labels.
         labels: Vec<String>,
-        /// For each text the probability of each label; of a reward model, which has one, the score.
+        /// For each text, the probability of each label; for a reward model, one score.
         probabilities: Vec<Vec<f32>>,
     },
-    /// How far an evaluation or an audit is.
+    /// Progress of an evaluation or an audit.
     Evaluating {
-        /// What it is at, in words.
+        /// The current work, in words.
         what: String,
-        /// Things of it that are done.
+        /// Number of items done.
         done: u64,
-        /// All of them; 0 where that is not known.
+        /// Number of items; 0 if unknown.
         total: u64,
     },
-    /// How good a model is.
+    /// The result of an evaluation.
     Evaluated {
-        /// All that was found.
         evaluation: Box<crate::Evaluation>,
     },
-    /// What is kept of evaluations and audits, and how the runs compare.
+    /// The saved evaluations and audits, and comparisons of the runs.
     Evaluations {
-        /// Of each run that was evaluated.
+        /// One per evaluated run.
         evaluations: Vec<crate::Evaluation>,
-        /// Of each run that was audited.
+        /// One per audited run.
         audits: Vec<crate::Audit>,
-        /// Each two of the runs, on all that both were evaluated on.
+        /// Each pair of runs, on everything on which both were evaluated.
         comparisons: Vec<crate::Comparison>,
     },
-    /// How safe a model is.
+    /// The result of an audit.
     Audited {
-        /// All that was found.
         audit: Box<crate::Audit>,
     },
-    /// A run's card is written.
+    /// A run's model card was written.
     CardWritten {
-        /// Where, natively; else the page is beside it.
+        /// Output path (native); otherwise the page is attached.
         path: Option<std::path::PathBuf>,
     },
 
     // ---- Runs ---------------------------------------------------------------------------------------------------------
-    /// The project's runs.
     Runs {
         /// Oldest first.
         runs: Vec<RunSummary>,
     },
-    /// A run's settings.
     Settings {
-        /// Its name.
         run: String,
-        /// As its `run.toml` has them.
+        /// As in its `run.toml`.
         config: Box<RunConfig>,
     },
-    /// A run's past.
+    /// A run's history.
     History {
-        /// Its name.
         run: String,
-        /// Its settings.
         config: Box<RunConfig>,
-        /// Steps (thinned), evaluations, samples, notices, in order.
+        /// Steps (thinned), evaluations, samples and notices, in order.
         events: Vec<TrainEvent>,
         /// Its checkpoints, oldest first.
         checkpoints: Vec<CheckpointSummary>,
     },
-    /// The files of a pretrained model in the network.
+    /// The files of a pretrained model on the network.
     ModelListed {
-        /// Where they are fetched from.
+        /// The host they are downloaded from.
         host: String,
-        /// Their names.
         files: Vec<String>,
-        /// Bytes of them all, where their server says.
+        /// Total bytes, if the server reports them.
         bytes: Option<u64>,
     },
     /// A pretrained model that can be imported.
     ModelFound {
-        /// What is known of it.
         model: Box<FoundModel>,
     },
-    /// A model that is looked at was fetched, or the weights of one that is imported were read.
+    /// Progress of downloading an opened model, or of reading the weights of an imported one.
     ImportProgress {
-        /// Bytes so far.
         done: u64,
-        /// In all.
         total: u64,
     },
-    /// A run's adapter is in the weights of a new run.
+    /// A run's adapter was merged into the weights of a new run.
     AdapterMerged {
-        /// The new run's name.
         run: String,
     },
-    /// A pretrained model is in the project.
+    /// A pretrained model was imported into the project.
     ModelImported {
-        /// The run's name.
         run: String,
-        /// Class of transformers that it is of.
+        /// Its `transformers` class.
         class: String,
-        /// Weights.
         parameters: u64,
-        /// Its shape in words.
+        /// Its shape, in words.
         shape: String,
     },
-    /// What a run would take on many GPUs.
+    /// The estimated resources of a run on many GPUs.
     ClusterPlanned {
-        /// All of it.
         plan: Box<crate::cluster::ClusterPlan>,
     },
-    /// What was trained with a bundle is a run of the project.
+    /// The result of training with a bundle was imported as a run.
     BroughtBack {
-        /// The run.
         run: RunSummary,
     },
-    /// A model was written for others to read; in the browser its zip is beside this event.
+    /// A model was exported; in the browser, its zip is attached to this event.
     Exported {
-        /// A file name for it.
+        /// A suggested file name.
         name: String,
-        /// The folder it was written to, natively.
+        /// Output folder (native).
         path: Option<String>,
-        /// The files in it, natively.
         #[serde(default)]
         files: Vec<String>,
     },
-    /// A timing.
+    /// A benchmark result.
     Bench {
-        /// What `glasshouse bench --json` prints.
+        /// The report that `glasshouse bench --json` prints.
         report: BenchReport,
-        /// What was timed to choose the device's kernels, in words.
+        /// Summary of the timings that chose the device's kernels.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tuning: Option<String>,
     },
 }
 
-/// Whether a run goes on.
+/// State of training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrainingState {
-    /// Nothing trains.
+    /// No run is training.
     #[default]
     Idle,
-    /// Text, tokenizer or device are being prepared.
     Preparing,
-    /// Steps are done.
+    /// Steps are being trained.
     Running,
-    /// Held until `Continue`, `StepOnce` or `StopTraining`.
+    /// Paused until `Continue`, `StepOnce` or `StopTraining`.
     Paused,
     /// The last step is being saved.
     Stopping,
 }
 
-/// What is done to a text before training.
+/// Stage of preparing a text for training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PreparationStage {
-    /// The text is read.
     Reading,
-    /// The tokenizer is trained.
     Training,
-    /// The text is turned into tokens.
     Encoding,
-    /// Tokens of an earlier preparation are there.
+    /// Tokens of an earlier preparation are reused.
     Reused,
 }
 
 impl PreparationStage {
-    /// What is done, in words.
+    /// A description in words.
     pub fn words(self) -> &'static str {
         match self {
             Self::Reading => "reading the text",
@@ -638,15 +543,15 @@ impl PreparationStage {
     }
 }
 
-/// How the times of a profile were measured.
+/// How a profile was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileMethod {
-    /// By timestamps of the device.
+    /// With the device's timestamps.
     Timestamps,
-    /// By the CPU's clock around each operation.
+    /// With the CPU's clock around each operation.
     Clock,
-    /// By the clock of one of several workers, around the operations of its share.
+    /// With the clock of one of several workers, around the operations of its share.
     Worker,
 }
 

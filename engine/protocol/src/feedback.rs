@@ -1,61 +1,54 @@
-//! What a person says of a model's replies, in rows as TRL's trainers read them, and of texts that are to be told apart.
+//! User feedback on a model's replies, and labelled texts, in the formats of TRL's trainers.
 
 use crate::{ChatMessage, Proposal, Role};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// A row: a better reply (`messages`, for SFT), a thumb (`prompt`, `completion`, `label`, for KTO), or two replies of which one is better
-/// (`prompt`, `chosen`, `rejected`, for DPO); or a text with its label (`text`, `text_label`). What it has not is left out of its line. A
-/// prompt or a reply may be read as a text, which is one message then.
+/// A row of feedback: a better reply (`messages`, for SFT), a good or bad rating (`prompt`, `completion`, `label`, for KTO), a
+/// preference pair (`prompt`, `chosen`, `rejected`, for DPO), or a labelled text (`text`, `text_label`). Empty fields are omitted from
+/// JSON. A prompt or reply given as a string is read as a single message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Feedback {
-    /// The whole conversation, whose last reply the person wrote.
+    /// The whole conversation; the user wrote its last reply.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<ChatMessage>,
-    /// The conversation up to the reply.
+    /// The conversation before the reply.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "asked_by_text")]
     pub prompt: Vec<ChatMessage>,
-    /// The reply that has a thumb.
+    /// The rated reply.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "replied_by_text")]
     pub completion: Vec<ChatMessage>,
-    /// Whether that is up.
+    /// Whether the rating is good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<bool>,
-    /// The better reply.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "replied_by_text")]
     pub chosen: Vec<ChatMessage>,
-    /// The worse reply.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "replied_by_text")]
     pub rejected: Vec<ChatMessage>,
-    /// A text that models tell apart.
+    /// A text for classification.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
-    /// What it is.
+    /// Label of `text`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text_label: String,
-    /// The run whose weights wrote what is judged.
+    /// The run that generated the rated replies.
     pub run: String,
-    /// When it was said: seconds since 1970, UTC. 0 stands for now in what is added.
+    /// Unix time in seconds; 0 in a new row means now.
     pub when: u64,
 }
 
-/// What a row is.
+/// Kind of a feedback row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeedbackKind {
-    /// A better reply.
     Better,
-    /// A thumb up.
     Good,
-    /// A thumb down.
     Bad,
-    /// Two replies.
     Pair,
-    /// A text with its label.
     Labelled,
 }
 
 impl FeedbackKind {
-    /// In a word or two.
+    /// The name for display.
     pub fn words(self) -> &'static str {
         match self {
             Self::Better => "better reply",
@@ -66,7 +59,7 @@ impl FeedbackKind {
         }
     }
 
-    /// The file that rows of its kind are exported to.
+    /// File to which rows of this kind are exported.
     pub fn file(self) -> &'static str {
         match self {
             Self::Better => "chat.jsonl",
@@ -77,7 +70,7 @@ impl FeedbackKind {
     }
 }
 
-/// Messages, or the text of one.
+/// A list of messages, or the text of a single one.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a text, or a list of messages with `role` and `content`")]
 enum TextOrMessages {
@@ -106,7 +99,7 @@ fn reply(text: &str) -> Vec<ChatMessage> {
     vec![ChatMessage::new(Role::Assistant, text)]
 }
 
-/// Who says what in a message.
+/// Role and trimmed text of a message.
 fn turn(message: &ChatMessage) -> (Role, &str) {
     (message.role, message.content.trim())
 }
@@ -116,30 +109,27 @@ fn text(messages: &[ChatMessage]) -> &str {
 }
 
 impl Feedback {
-    /// A thumb for a reply.
     pub fn thumb(prompt: Vec<ChatMessage>, said: &str, good: bool) -> Self {
         Self { prompt, completion: reply(said), label: Some(good), ..Self::default() }
     }
 
-    /// A conversation with the reply as it should be.
+    /// A conversation with a corrected reply.
     pub fn better(prompt: Vec<ChatMessage>, said: &str) -> Self {
         Self { messages: [prompt, reply(said)].concat(), ..Self::default() }
     }
 
-    /// Two replies.
     pub fn pair(prompt: Vec<ChatMessage>, chosen: &str, rejected: &str) -> Self {
         Self { prompt, chosen: reply(chosen), rejected: reply(rejected), ..Self::default() }
     }
 
-    /// A text with its label.
     pub fn labelled(text: &str, label: &str) -> Self {
         Self { text: text.to_owned(), text_label: label.to_owned(), ..Self::default() }
     }
 
-    /// What it is.
+    /// The kind of the row.
     ///
     /// # Errors
-    /// The first rule that it breaks: the field, and what is expected there.
+    /// The first broken rule: the field and what is expected in it.
     pub fn kind(&self) -> Result<FeedbackKind, String> {
         let Self { messages, prompt, completion, label, chosen, rejected, text: told_apart, .. } = self;
         let pair = !(chosen.is_empty() && rejected.is_empty());
@@ -195,8 +185,8 @@ impl Feedback {
         Ok(kind)
     }
 
-    /// Whether it is what was asked for: a label of the text, or something about a reply to the conversation, whatever the model was told
-    /// first of all.
+    /// Whether it answers the proposal: with a label for its text, or with any feedback on a reply to its conversation. System messages
+    /// are ignored.
     pub fn answers(&self, Proposal { prompt, text, .. }: &Proposal) -> bool {
         if prompt.is_empty() {
             return !text.is_empty() && self.text.trim() == text.trim();
@@ -209,7 +199,7 @@ impl Feedback {
         own.iter().filter(said).map(turn).eq(prompt.iter().filter(said).map(turn))
     }
 
-    /// What was asked last, or the text that has a label.
+    /// The last user message, or the labelled text.
     pub fn asked(&self) -> &str {
         if !self.text.is_empty() {
             return &self.text;
@@ -219,21 +209,21 @@ impl Feedback {
         asked.map_or("", |message| message.content.as_str())
     }
 
-    /// The replies: the one that is judged, or the better and the worse; or the label.
+    /// The replies: the rated one, or the better and the worse; or the label.
     pub fn replies(&self) -> Vec<&str> {
         let lists = [&self.messages, &self.completion, &self.chosen, &self.rejected];
         let label = (!self.text.is_empty()).then_some(self.text_label.as_str());
         lists.into_iter().filter(|list| !list.is_empty()).map(|list| text(list)).chain(label).collect()
     }
 
-    /// The same texts, to be edited, as [`Feedback::replies`] lists them.
+    /// The texts of [`Feedback::replies`], mutable.
     pub fn replies_mut(&mut self) -> Vec<&mut String> {
         let lists = [&mut self.messages, &mut self.completion, &mut self.chosen, &mut self.rejected];
         let label = (!self.text.is_empty()).then_some(&mut self.text_label);
         lists.into_iter().filter_map(|list| Some(&mut list.last_mut()?.content)).chain(label).collect()
     }
 
-    /// What supervised fine-tuning learns of it: a reply that the person wrote or found good, after what led to it.
+    /// Prompt and reply for supervised fine-tuning, if the user wrote the reply or rated it as good.
     pub fn learned(&self) -> Option<(&[ChatMessage], &[ChatMessage])> {
         match self.kind().ok()? {
             FeedbackKind::Better => self.messages.split_at_checked(self.messages.len() - 1),

@@ -1,18 +1,18 @@
-//! What a file is by its first bytes, where its name has no ending that says so: the engine and its front ends judge by the same.
+//! File type detection from the first bytes, for files without a known extension; shared by the engine and its front ends.
 
-/// First bytes of a file that are looked at.
+/// Number of bytes to read from the start of a file.
 pub const HEAD: u64 = 4096;
-/// Those of them that say whether it is text.
+/// Number of those bytes that decide whether it is text.
 const TEXT_HEAD: usize = 1024;
 
-/// What a file with a private key is, and what to do.
+/// The message for a file with a private key.
 pub const PRIVATE_KEY: &str =
     "a file with a private key, which no model should learn; leave it out, or remove the key from it";
 
-/// First bytes of formats that are not text, and are read.
+/// Signatures of supported binary formats.
 const BINARY: [&[u8]; 3] = [b"PAR1", b"WARC/", b"%PDF-"];
 
-/// First bytes of formats that are not text, and of what is refused.
+/// Signatures of unsupported formats, with the message for each.
 const REFUSED: &[(&[u8], &str)] = &[
     (b"PK\x03\x04", "a zip archive (or an office document); unpack or export it"),
     (b"PK\x05\x06", "an empty zip archive"),
@@ -31,7 +31,7 @@ const REFUSED: &[(&[u8], &str)] = &[
     (b"{\\rtf", "a word processor's file; export it as PDF, HTML or text"),
 ];
 
-/// What a file is that begins as one of a kind that is not read, and what to do.
+/// The message for a file of an unsupported format, if it is one.
 pub fn refused(head: &[u8]) -> Option<&'static str> {
     if head.get(257..262) == Some(b"ustar") {
         return Some("a tar archive; unpack it and name its folder");
@@ -42,9 +42,10 @@ pub fn refused(head: &[u8]) -> Option<&'static str> {
     REFUSED.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, what)| *what)
 }
 
-/// Whether a file holds a private key: within [`HEAD`] bytes, the first line of one in PEM (RFC 7468), which tools put attributes and
-/// certificates before, or in OpenPGP's armor, with a line of the key below; or it is one of PuTTY's. Headers may stand between the two, as
-/// where OpenSSL encrypts the key (`Proc-Type: 4,ENCRYPTED`, RFC 1421). Keys of SSH have no ending that would tell them from a text.
+/// Whether a file contains a private key: the first line of one in PEM (RFC 7468) or OpenPGP armor within the first [`HEAD`] bytes,
+/// followed by a line of key data, or a PuTTY key. In PEM, tools put attributes and certificates before the key, and headers between
+/// the two lines, as OpenSSL does for encrypted keys (`Proc-Type: 4,ENCRYPTED`, RFC 1421). SSH keys have no extension that would
+/// distinguish them from texts.
 pub fn is_private_key(head: &[u8]) -> bool {
     let head = &head[..head.len().min(HEAD as usize)];
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
@@ -52,7 +53,7 @@ pub fn is_private_key(head: &[u8]) -> bool {
         line.starts_with(b"-----BEGIN ")
             && (line.ends_with(b"PRIVATE KEY-----") || line.ends_with(b"PRIVATE KEY BLOCK-----"))
     };
-    // A text about keys has dots there, or a word.
+    // Excludes texts about keys, which have dots or a word there.
     let is_of_key = |line: &[u8]| {
         let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
         line.len() >= 16 && line.iter().all(is_base64)
@@ -69,14 +70,14 @@ pub fn is_private_key(head: &[u8]) -> bool {
         || begun && lines.find(|line| !is_header(line)).is_some_and(is_of_key)
 }
 
-/// Whether bytes may be those of a text: it is marked as UTF-16, or has no control characters but those of lines, tabs and terminals.
+/// Whether the bytes may be text: UTF-16 with a byte order mark, or no control characters other than white space and escape.
 pub fn is_text(head: &[u8]) -> bool {
     let is_odd = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace() && *byte != 0x1b;
     let head = &head[..head.len().min(TEXT_HEAD)];
     head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") || !head.iter().any(is_odd)
 }
 
-/// Whether a file of these first bytes is read where its name has no ending.
+/// Whether a file without an extension is supported, by its first bytes.
 pub fn is_read(head: &[u8]) -> bool {
     let head = &head[..head.len().min(HEAD as usize)];
     refused(head).is_none() && (BINARY.iter().any(|magic| head.starts_with(magic)) || is_text(head))

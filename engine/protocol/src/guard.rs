@@ -1,92 +1,86 @@
-//! What the guard saw in a run, and what it did.
+//! Reports and interventions of the guard.
 
 use crate::GuardKind;
 use crate::config::GuardAction;
 use serde::{Deserialize, Serialize};
 
-/// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardSeverity {
-    /// Good to know.
+    /// For information.
     Info,
-    /// Worth a look.
+    /// Should be looked at.
     Warning,
-    /// The run may be lost without an action.
+    /// Without an action, the run may be lost.
     Critical,
 }
 
 /// A document of the training text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuardDocument {
-    /// Its number among those that are trained on, from 1 on.
+    /// Number among the training documents, from 1.
     pub number: u64,
-    /// The source that it is from, where the text has several.
+    /// Its source, if the text has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// Words of its beginning, in one line, where they are known: what it is found by.
+    /// Its first words, on one line, if known; identifies the document to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
 }
 
-/// Something that the guard saw.
+/// A problem that the guard detected.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GuardReport {
-    /// Steps that the run has done since: those that it went back to, or else those at which it was seen.
+    /// Step from which the run continues: the step it went back to, or else `seen`.
     pub step: u64,
-    /// Steps done when it was seen.
+    /// Steps done when it was detected.
     pub seen: u64,
-    /// The step that it began at, as far as that can be told.
+    /// Estimated step at which it started.
     pub since: u64,
-    /// What.
     pub kind: GuardKind,
-    /// How bad.
     pub severity: GuardSeverity,
-    /// What was seen, what it usually means, and what was done, in plain sentences.
+    /// What was detected, what it usually means and what was done, in plain sentences.
     pub text: String,
-    /// What was done.
     pub action: GuardAction,
-    /// The number that gave it away, where it is one and finite.
+    /// The measured value that triggered it, if it is a single finite number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f32>,
-    /// What that number was compared with.
+    /// The threshold for `value`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f32>,
-    /// The documents that the step's batch was cut from, where one batch may be the reason and documents are known: the first of them.
+    /// The first of the documents in the step's batch, if a single batch may be the cause and the documents are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub documents: Vec<GuardDocument>,
 }
 
 impl GuardReport {
-    /// Whether the run went back.
+    /// Whether the run went back to an earlier step.
     pub fn went_back(&self) -> bool {
         self.step < self.seen
     }
 }
 
-/// Something that the guard did to a run: batches and learning rates after it are those of the settings and of all of these, in order.
+/// An action of the guard on a run. The batches and learning rates of later steps follow from the settings and all interventions, in
+/// order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intervention {
     /// Steps done when it was decided.
     pub seen: u64,
-    /// Why.
     pub kind: GuardKind,
-    /// What.
     pub action: GuardAction,
-    /// The first step that it concerns, counted from 0.
+    /// The first step that it affects, counted from 0.
     pub from: u64,
-    /// The first step that its factor does not concern any more.
+    /// The first step that its factor no longer affects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
-    /// Factor on the learning rate.
     pub factor: f32,
 }
 
-/// Draws of batches are this far apart: no run has as many steps.
+/// Offset between redraws of batches; larger than the number of steps of any run.
 const APART: u64 = 1 << 32;
 
 impl Intervention {
-    /// The number that a step's batch is drawn by: the step's own, unless interventions had it drawn anew.
+    /// The index that draws a step's batch: the step's own, plus an offset for each intervention that redraws it.
     pub fn draw(all: &[Self], step: u64) -> u64 {
         let concerns = |one: &&Self| match one.action {
             GuardAction::GoBack => one.from <= step,
@@ -96,7 +90,7 @@ impl Intervention {
         step + APART * all.iter().filter(concerns).count() as u64
     }
 
-    /// What the learning rate of a step is multiplied by.
+    /// Total factor on the learning rate of a step.
     pub fn factor(all: &[Self], step: u64) -> f64 {
         let concerns = |one: &&Self| one.from <= step && one.until.is_none_or(|until| step < until);
         all.iter().filter(concerns).map(|one| f64::from(one.factor)).product()

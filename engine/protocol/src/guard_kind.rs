@@ -1,39 +1,39 @@
-//! The kinds of things that the guard sees: settings have an action for each, and reports say which it was.
+//! Kinds of problems that the guard detects. Settings have an action for each; reports name the kind.
 
 use serde::{Deserialize, Serialize};
 
-/// What was seen.
+/// Kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardKind {
-    /// One step's loss is far above those before it.
+    /// A step's loss is far above the previous ones.
     LossSpike,
-    /// The loss has gone up, and stays there.
+    /// The loss has risen and stays high.
     LossRise,
-    /// One step's gradient is far longer than those before it.
+    /// A step's gradient norm is far above the previous ones.
     GradientSpike,
-    /// Losses or gradients are not finite, several steps in a row.
+    /// Losses or gradients are not finite for several consecutive steps.
     NonFinite,
     /// A matrix gets no gradient.
     DeadLayer,
-    /// A part's weights change by much of what they are in a step, or are not finite.
+    /// A part's weights change by a large fraction in one step, or are not finite.
     ExplodingLayer,
-    /// Behind a part, activations have grown many times over.
+    /// The activations grow many times over across a part.
     ExplodingActivations,
     /// A part adds nothing to the residual stream.
     SilentPart,
-    /// Neither loss has fallen for several evaluations.
+    /// Neither loss has improved for several evaluations.
     Plateau,
     /// The validation loss rises while the training loss falls.
     Overfitting,
     /// The validation loss is above that of step 0.
     WorseThanStart,
-    /// Samples say the same again and again.
+    /// Samples are repetitive.
     Repetition,
 }
 
 impl GuardKind {
-    /// In a few words.
+    /// The display name.
     pub fn name(self) -> &'static str {
         match self {
             Self::LossSpike => "loss spike",
@@ -51,7 +51,7 @@ impl GuardKind {
         }
     }
 
-    /// Whether one batch may be the reason.
+    /// Whether a single batch may be the cause.
     pub fn is_of_batch(self) -> bool {
         matches!(self, Self::LossSpike | Self::GradientSpike | Self::NonFinite)
     }

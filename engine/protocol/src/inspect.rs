@@ -1,49 +1,49 @@
-//! Looking inside a model: the views that can be asked for, and how the numbers of an answer are laid out.
+//! Model inspection: the available views, and the layout of their results.
 //!
-//! [`Command::Inspect`](crate::Command::Inspect) asks for some [`View`]s of a model at work on a prompt. The answer is one
-//! [`Inspection`]: for each view some named tensors, whose entries travel beside it as bytes, and what is no number as a [`Detail`].
-//! The same tensors reach the window, the command line, the safetensors files that it writes, and a page's typed arrays.
+//! [`Command::Inspect`](crate::Command::Inspect) requests [`View`]s of a model on a prompt. The answer is one [`Inspection`]: for each
+//! view some named tensors, whose entries are attached to the event as bytes, and its non-tensor data as [`Detail`]s. The window, the
+//! command line's output, its safetensors files and a web page's typed arrays all use the same tensors.
 
 use crate::{GenerateConfig, WeightSource};
 use serde::{Deserialize, Serialize};
 
-/// A view of a model at work on a prompt. Letters of axes are the legend's: T time, L layers, H heads, K key-value heads, D head size,
-/// C width, F hidden, V vocabulary; N is as many as were asked for.
+/// A view of a model's internals on a prompt. Axis letters are the legend's: T time, L layers, H heads, K key-value heads, D head size,
+/// C width, F hidden, V vocabulary; N is the requested count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum View {
-    /// What each token is, and how likely it was after those before it.
+    /// The prompt's tokens and the probability of each given those before it.
     Tokens,
     /// Token embeddings in two dimensions, and a token's nearest neighbours.
     Embeddings,
-    /// How alike positions are to the model.
+    /// Similarity of positions in the model's position encoding.
     Positions,
-    /// Attention probabilities of every head, and what each head does by measured behaviour.
+    /// Attention probabilities of every head, and scores of its behaviour.
     Attention,
-    /// One head's arithmetic, step by step.
+    /// The computation of one head, step by step.
     Head,
-    /// The residual stream: its norm and direction, and what each part adds to a token's logit.
+    /// The residual stream: its norm and direction, and each part's contribution to a token's logit.
     Residual,
-    /// The most active neurons of an MLP, and the passages that excite one.
+    /// An MLP's most active neurons, and the passages that activate one of them most.
     Neurons,
-    /// What every layer would predict.
+    /// The prediction after every layer.
     LogitLens,
-    /// The next token's distribution before and after each setting.
+    /// The next token's distribution before and after each sampling setting.
     NextToken,
-    /// Weights and gradients by parameter, and along the run.
+    /// Weights and gradients by parameter, and over the run.
     Weights,
-    /// What changes where a part is switched off, scaled, or patched.
+    /// Ablation, scaling and activation patching of parts of the model.
     WhatIf,
-    /// The longest spans of a text that stand in the training text.
+    /// The longest spans of a text that occur in the training text.
     Provenance,
     /// One forward pass, value by value.
     Walk,
-    /// The graph: each operation with its formula, shapes, kernel and time.
+    /// The graph: each operation with formula, shapes, kernel and time.
     Graph,
 }
 
 impl View {
-    /// All, in the order of the page.
+    /// All views, in page order.
     pub const ALL: [Self; 14] = [
         Self::Walk,
         Self::Tokens,
@@ -61,7 +61,7 @@ impl View {
         Self::Graph,
     ];
 
-    /// As commands, addresses and attributes have it.
+    /// The name in commands, URLs and attributes.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
@@ -81,12 +81,11 @@ impl View {
         }
     }
 
-    /// The view of that name.
+    /// Looks a view up by name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|view| view.name() == name)
     }
 
-    /// Its title on a page.
     pub fn title(self) -> &'static str {
         match self {
             Self::Tokens => "Tokens",
@@ -106,7 +105,7 @@ impl View {
         }
     }
 
-    /// The formula that it draws.
+    /// The formula that the view illustrates.
     pub fn formula(self) -> &'static str {
         match self {
             Self::Tokens => "surprise[t] = −log₂ p(x[t] | x[0…t−1])",
@@ -138,17 +137,17 @@ impl View {
         }
     }
 
-    /// What a place along an axis of its tensors stands for, where that has a name of its own: a score, a part, a stage.
+    /// The name of an index along one of the view's axes, if it has one: a score, a part or a stage.
     pub fn place_name(self, axis: &str, place: usize) -> Option<String> {
         match (axis, self) {
             ("score", _) => HEAD_SCORES.get(place).map(|name| (*name).to_owned()),
-            // The embedding, then each layer's attention and MLP in turn.
+            // Index 0 is the embedding; then attention and MLP of each layer alternate.
             ("part", _) | ("stage", Self::Residual) => Some(match place.checked_sub(1) {
                 None => "embedding".to_owned(),
                 Some(place) if place % 2 == 0 => format!("attention {}", place / 2),
                 Some(place) => format!("MLP {}", place / 2),
             }),
-            // The first stage is before every layer, each other one behind a layer.
+            // Stage 0 precedes all layers; each further stage follows a layer.
             ("stage", Self::LogitLens) => {
                 let layer = place.checked_sub(1);
                 Some(layer.map_or_else(|| "embedding".to_owned(), |layer| format!("layer {layer}")))
@@ -158,7 +157,7 @@ impl View {
     }
 }
 
-/// What the scores of a head measure, in their order along the axis `score` of [`View::Attention`].
+/// The head scores along the axis `score` of [`View::Attention`], in order.
 pub const HEAD_SCORES: [&str; 4] = ["previous token", "first token", "duplicate token", "induction"];
 
 impl std::fmt::Display for View {
@@ -178,34 +177,34 @@ impl std::str::FromStr for View {
     }
 }
 
-/// What is looked at within the views asked for.
+/// Selections within the requested views.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct InspectSettings {
-    /// The layer, from 0. `None` takes all where a view has all, else the last.
+    /// Layer, from 0. `None` means all layers, or the last for single-layer views.
     pub layer: Option<usize>,
-    /// The head, from 0; `None` takes the first.
+    /// Head, from 0; `None` means the first.
     pub head: Option<usize>,
-    /// The position, from 0; `None` takes the last.
+    /// Position, from 0; `None` means the last.
     pub position: Option<usize>,
-    /// The token whose logit is attributed and whose neighbours are found; `None` takes the likeliest next one, and the one at the
-    /// position.
+    /// Token for logit attribution and nearest neighbours; `None` means the most likely next token and the token at the position,
+    /// respectively.
     pub token: Option<u32>,
-    /// The neuron whose passages are looked for in the validation text; `None` looks for none.
+    /// Neuron whose top passages are searched in the validation text; `None` searches none.
     pub neuron: Option<usize>,
-    /// How many are listed: candidates, neighbours, neurons, passages, matches.
+    /// Length of lists: candidates, neighbours, neurons, passages, matches.
     pub count: usize,
-    /// How tokens are drawn, for [`View::NextToken`].
+    /// Sampling settings for [`View::NextToken`].
     pub sampling: GenerateConfig,
-    /// What [`View::WhatIf`] changes.
+    /// Changes to the model in [`View::WhatIf`].
     pub edits: Vec<Edit>,
-    /// [`View::WhatIf`] also switches off each head and MLP by itself.
+    /// Let [`View::WhatIf`] also ablate each head and MLP separately.
     pub every_part: bool,
-    /// The prompt that a patched residual comes from.
+    /// Prompt that supplies the residual stream for patches.
     pub other_prompt: String,
-    /// Weights that [`View::Embeddings`] aligns its map with, so that it turns as little as may be from milestone to milestone.
+    /// Weights to align the map of [`View::Embeddings`] with, so that it rotates little from milestone to milestone.
     pub reference: Option<WeightSource>,
-    /// [`View::Weights`] also reads the run's milestones.
+    /// Let [`View::Weights`] also read the run's milestones.
     pub along_run: bool,
 }
 
@@ -228,279 +227,249 @@ impl Default for InspectSettings {
     }
 }
 
-/// A change to a model at work.
+/// A change to a model's activations.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "part")]
 pub enum Edit {
-    /// What a head adds to the residual stream, times a factor: 0 switches it off.
+    /// Scales a head's output to the residual stream: 0 ablates it.
     Head {
-        /// The layer.
         layer: usize,
-        /// The head.
         head: usize,
-        /// The factor.
         factor: f32,
     },
-    /// What a layer's attention adds, times a factor.
+    /// Scales a layer's attention output.
     Attention {
-        /// The layer.
         layer: usize,
-        /// The factor.
         factor: f32,
     },
-    /// What a layer's MLP adds, times a factor.
+    /// Scales a layer's MLP output.
     Mlp {
-        /// The layer.
         layer: usize,
-        /// The factor.
         factor: f32,
     },
-    /// Both of them.
+    /// Scales a layer's attention and MLP output.
     Layer {
-        /// The layer.
         layer: usize,
-        /// The factor.
         factor: f32,
     },
-    /// The residual stream before a layer at a position is that of [`InspectSettings::other_prompt`] at the same position (activation
-    /// patching; Meng et al. 2022).
+    /// Replaces the residual stream before a layer at a position by that of [`InspectSettings::other_prompt`] at the same position
+    /// (activation patching; Meng et al. 2022).
     Patch {
-        /// The layer; as many as there are patches the last layer's result.
+        /// The layer; the number of layers means after the last layer.
         layer: usize,
-        /// The position.
         position: usize,
     },
 }
 
-/// What an axis of a tensor counts, and how far.
+/// Name and size of a tensor's axis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Axis {
-    /// The legend's letter, as in `shaders/README.md`, or a word where it has none: `T`, `H`, `step`, `bin`.
+    /// Letter of the legend in `shaders/README.md`, or a word: `T`, `H`, `step`, `bin`.
     pub name: String,
-    /// Entries along it.
     pub size: usize,
 }
 
-/// What an entry of a tensor is.
+/// Element type of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ElementKind {
-    /// 32-bit float.
     F32,
-    /// 32-bit unsigned integer.
     U32,
 }
 
-/// A tensor of a view. Its entries are the bytes beside the message that stand at the same place, counted over all views of the
-/// inspection in order: little-endian, row-major, last axis fastest.
+/// A tensor of a view. Its entries are the attachment of the same index, counted over all views of the inspection in order:
+/// little-endian, row-major, last axis fastest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TensorSummary {
-    /// What it is called within its view: `probabilities`.
+    /// Name within the view: `probabilities`.
     pub name: String,
-    /// The graph's path that it belongs to, `blocks.2.attention`; empty where it belongs to none or to several.
+    /// Path of the part of the graph, `blocks.2.attention`; empty if the tensor belongs to none or several.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
-    /// Its axes, outermost first.
+    /// Outermost first.
     pub axes: Vec<Axis>,
-    /// What an entry is.
     pub element: ElementKind,
 }
 
 impl TensorSummary {
-    /// Sizes of its axes.
     pub fn shape(&self) -> Vec<usize> {
         self.axes.iter().map(|axis| axis.size).collect()
     }
 
-    /// Number of entries.
     pub fn count(&self) -> usize {
         self.axes.iter().map(|axis| axis.size).product()
     }
 }
 
-/// A token of the prompt, or of any text.
+/// A token id and its text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenText {
-    /// Its id.
     pub id: u32,
-    /// Its text; special tokens by their names.
+    /// Special tokens have their names.
     pub text: String,
 }
 
-/// A passage of the validation text.
+/// A passage of the validation text that activates a neuron.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActivatingPassage {
-    /// Its tokens.
     pub tokens: Vec<TokenText>,
-    /// The neuron's activation at each.
+    /// The neuron's activation at each token.
     pub activations: Vec<f32>,
-    /// The place of the largest.
+    /// Index of the largest activation.
     pub peak: usize,
 }
 
-/// A span of a text that stands in the training text.
+/// A span of a text that occurs in the training text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Match {
-    /// Its first token in the text that was asked about.
+    /// Index of its first token in the queried text.
     pub start: usize,
-    /// Its length in tokens.
+    /// Length in tokens.
     pub length: usize,
-    /// How often it stands in the training text.
+    /// Number of occurrences in the training text.
     pub occurrences: usize,
-    /// What stands before it at its first occurrence, the span itself, and what comes after.
+    /// The text before the first occurrence, the span itself, and the text after it.
     pub context: [String; 3],
-    /// The document of the first occurrence: its number and its beginning; `None` where documents are not told apart.
+    /// Number and beginning of the first occurrence's document; `None` if documents are not separated.
     pub document: Option<(u64, String)>,
-    /// The first occurrence: the number of its first token in the training stream, from 0.
+    /// Index in the training stream, from 0, of the first occurrence's first token.
     #[serde(default)]
     pub place: u64,
-    /// Up to three occurrences behind it, the first of each further document.
+    /// Up to three later occurrences, the first in each further document.
     #[serde(default)]
     pub further: Vec<Place>,
 }
 
-/// Where a span stands in the training text.
+/// An occurrence of a span in the training text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// The number of its first token in the training stream, from 0.
+    /// Index of its first token in the training stream, from 0.
     pub token: u64,
-    /// Its document's number, from 0; `None` where documents are not told apart.
+    /// Index of its document, from 0; `None` if documents are not separated.
     pub document: Option<u64>,
 }
 
 /// A node of the graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GraphNode {
-    /// The path: `blocks.3.attention`.
+    /// Path in the model: `blocks.3.attention`.
     pub scope: String,
-    /// The operation's name.
     pub operation: String,
-    /// Its formula.
     pub formula: String,
-    /// What it reads: numbers of values.
+    /// Indices of the values it reads.
     pub inputs: Vec<usize>,
-    /// What it writes.
+    /// Indices of the values it writes.
     pub outputs: Vec<usize>,
-    /// The kernels that run it on a GPU, by name, with their number of launches; the default ones where the CPU computes.
+    /// Names of the GPU kernels that run it, with their numbers of launches; the default kernels if it runs on the CPU.
     pub kernels: Vec<(String, usize)>,
-    /// Milliseconds that it took, where that was measured.
+    /// Measured milliseconds.
     pub ms: Option<f64>,
 }
 
 /// A value of the graph.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GraphValue {
-    /// `f32[1, 8, 64]`.
+    /// Type, as in `f32[1, 8, 64]`.
     pub ty: String,
-    /// What it is: `tokens`, a parameter's name, a table, or a place of the model, as `MLP activations of layer 1`; empty where it has no name.
+    /// `tokens`, a parameter's name, a table, or a point in the model such as `MLP activations of layer 1`; empty if it has no name.
     pub name: String,
-    /// Of its entries for this prompt: smallest, largest, mean, standard deviation.
+    /// Minimum, maximum, mean and standard deviation for this prompt.
     pub statistics: Option<[f32; 4]>,
-    /// Of its gradient.
+    /// The same statistics of its gradient.
     pub gradient: Option<[f32; 4]>,
 }
 
-/// What of a view is no tensor.
+/// Non-tensor data of a view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Detail {
-    /// Tokens that ids in a tensor mean: the map's, neighbours, candidates, the logit lens's.
+    /// Texts of the token ids in the tensors of the map, neighbours, candidates and logit lens.
     Tokens {
-        /// Each once.
+        /// Each token once.
         tokens: Vec<TokenText>,
     },
-    /// Of [`View::Weights`]: the parameters that rows stand for, and the steps of the run.
+    /// For [`View::Weights`]: the parameters of the rows, and the steps of the run.
     Parameters {
-        /// Their names.
         names: Vec<String>,
-        /// The milestones' steps.
         steps: Vec<u64>,
     },
-    /// Of [`View::Neurons`], where a neuron was asked for: the most exciting first.
+    /// For [`View::Neurons`] with a selected neuron: highest activation first.
     Passages {
-        /// The passages.
         passages: Vec<ActivatingPassage>,
-        /// Tokens of validation text that were looked through.
+        /// Number of searched tokens of validation text.
         searched: usize,
     },
-    /// Of [`View::Provenance`]: in the text's order, none inside another.
+    /// For [`View::Provenance`]: in text order, none inside another.
     Matches {
-        /// The longest spans, as many as were asked for.
+        /// The longest spans, up to the requested count.
         matches: Vec<Match>,
-        /// How many spans there are, with those that are not listed.
+        /// Number of spans, including those not listed.
         #[serde(default)]
         found: usize,
-        /// Tokens of the training text that were looked through.
+        /// Number of searched tokens of training text.
         searched: usize,
-        /// Bytes of the index.
+        /// Size of the index in bytes.
         index_bytes: u64,
-        /// Milliseconds that making it took; 0 where it was there.
+        /// Milliseconds to build the index; 0 if it existed.
         build_ms: f64,
     },
-    /// Of [`View::Walk`]: how this model computes what its tensors show.
+    /// For [`View::Walk`]: how this model computes the view's tensors.
     Formulas {
-        /// A tensor's name, and its formula: x is what the block begins with, y what its MLP adds to.
+        /// Tensor name and formula; x is the block's input, y the input of its MLP's residual addition.
         formulas: Vec<(String, String)>,
     },
-    /// Of [`View::Graph`].
+    /// For [`View::Graph`].
     Graph {
-        /// In the order in which they run.
+        /// In execution order.
         nodes: Vec<GraphNode>,
-        /// By number.
+        /// By index.
         values: Vec<GraphValue>,
-        /// Sources of the kernels named by nodes: (name, WGSL).
+        /// Name and WGSL source of each kernel that the nodes name.
         kernels: Vec<(String, String)>,
     },
 }
 
-/// What a view shows.
+/// The result of one view.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inspected {
-    /// Which.
     pub view: View,
-    /// Its tensors.
     pub tensors: Vec<TensorSummary>,
-    /// What is no tensor.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<Detail>,
-    /// What a reader should know of it, a sentence each.
+    /// Remarks for the reader, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
-    /// Milliseconds that it took.
+    /// Milliseconds for this view.
     pub ms: f64,
 }
 
-/// A model looked at while it works on a prompt.
+/// The result of an inspection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Inspection {
-    /// The run.
     pub run: String,
-    /// Steps that its weights were trained for.
+    /// Training steps of the weights.
     pub step: u64,
-    /// The device that computed it.
+    /// Name of the device that computed it.
     pub device: String,
-    /// Layers of the model.
     pub layers: usize,
-    /// Heads of a layer.
     pub heads: usize,
-    /// The prompt, as it was given.
+    /// The prompt as given.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prompt: String,
-    /// The prompt's tokens, as many as the context holds.
+    /// The prompt's tokens that fit the context.
     pub tokens: Vec<TokenText>,
-    /// Tokens at the prompt's beginning that the context has no room for.
+    /// Number of tokens cut from the prompt's start.
     pub cut: usize,
-    /// The position that was looked at.
     pub position: usize,
-    /// The views, in the order asked for.
+    /// In the requested order.
     pub views: Vec<Inspected>,
-    /// Milliseconds that a run in training waited for the answer; `None` where none trains.
+    /// Milliseconds for which the inspection delayed a training run; `None` if none was training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_training_ms: Option<f64>,
 }
 
 impl Inspection {
-    /// Tensors of all views, in the order of the bytes.
+    /// Tensors of all views, in the order of their attachments.
     pub fn tensors(&self) -> impl Iterator<Item = (View, &TensorSummary)> {
         self.views
             .iter()

@@ -1,46 +1,42 @@
-//! Lessons of a teacher's, and what a learner made of lessons.
+//! User-supplied lessons, and a learner's progress in lessons.
 
 use serde::{Deserialize, Serialize};
 
-/// A Markdown file that stands beside the program's lessons.
+/// A Markdown file with a lesson that is not built in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LessonFile {
-    /// Its path.
     pub file: String,
-    /// What it says; `None` where it cannot be read.
+    /// Its content; `None` if it cannot be read.
     pub text: Option<String>,
-    /// Why it cannot be read.
     pub problem: Option<String>,
 }
 
-/// What a person made of a lesson.
+/// A learner's progress in a lesson.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LessonProgress {
-    /// The question as it was asked.
+    /// The question as it was shown.
     pub question: String,
-    /// What was predicted, in words.
     pub prediction: String,
-    /// The number of the choice from 0, or the number that was predicted.
+    /// Index of the chosen option from 0, or the predicted number.
     pub predicted: f64,
-    /// What was measured since; `None` before that.
+    /// `None` until measured.
     pub measurement: Option<LessonMeasurement>,
 }
 
-/// What was measured for a lesson.
+/// A measurement for a lesson.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LessonMeasurement {
-    /// The measure's name.
     pub measure: String,
-    /// What it came to: always finite.
+    /// The measured value; always finite.
     pub value: f64,
-    /// What was measured, in a sentence.
+    /// One-sentence description.
     pub sentence: String,
-    /// The prediction held.
+    /// Whether the prediction was right.
     pub held: bool,
-    /// The run that it was measured on, where there was one.
+    /// The measured run, if there is one.
     pub run: Option<String>,
-    /// Its step.
+    /// Step of the run.
     pub step: Option<u64>,
 }

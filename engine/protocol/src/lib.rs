@@ -1,10 +1,9 @@
-//! What the engine and its front ends say to each other: plain, serialisable data and nothing else.
+//! The interface between the engine and its front ends: plain, serialisable data only.
 //!
-//! A front end sends a [`Command`] and hears [`Event`]s; [`message`] says how they travel.
+//! A front end sends [`Command`]s and receives [`Event`]s; [`message`] defines their envelopes.
 //!
-//! A run is described by one [`RunConfig`], written as TOML in the project folder. Every front end (command
-//! line, window, browser page) builds one, [`RunConfig::validate`] names what is wrong with it, and the engine
-//! does the rest.
+//! A run is described by a [`RunConfig`], saved as TOML in the project folder. Each front end (command line, window, browser page)
+//! builds one, [`RunConfig::validate`] reports what is wrong with it, and the engine does the rest.
 
 pub mod bench;
 mod chat;
@@ -75,14 +74,14 @@ pub use summary::{
 };
 pub use train_event::{PreferenceMetrics, RewardMetrics, TrainEvent};
 
-/// A configuration that breaks a rule: which field, what it holds, and the rule.
+/// An invalid setting: the field, its value and the rule it breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
-    /// Dotted path of the field, as in the run's TOML file: `model.heads`.
+    /// Dotted path, as in the run's TOML file: `model.heads`.
     pub field: String,
-    /// The value found there, as text.
+    /// The value as text.
     pub value: String,
-    /// The rule that it breaks, as a phrase that follows "must": `divide by model.kv_heads (4)`.
+    /// The broken rule, as a phrase that follows "must": `divide by model.kv_heads (4)`.
     pub rule: String,
 }
 
@@ -94,7 +93,7 @@ impl std::fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-/// Checks one rule of a configuration; `rule` follows the word "must".
+/// Checks one rule of the settings; `rule` is a phrase that follows "must".
 pub(crate) fn require(
     holds: bool,
     field: &str,

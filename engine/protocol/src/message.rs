@@ -1,62 +1,58 @@
-//! How commands and events travel: numbered, so that an answer finds its question, with bulk bytes beside the text.
+//! Envelopes of commands and events: numbered, so that answers can be matched to requests, with bulk bytes attached.
 
 use crate::{Command, Event};
 use serde::{Deserialize, Serialize};
 
-/// Version of the messages. Page and worker are built together; a recorded log and a page kept by a browser may be older.
+/// Version of the protocol. A page and its worker are built together, but a recorded log or a page cached by a browser may be older.
 pub const VERSION: u32 = 1;
 
-/// A command on its way to the engine.
+/// A command sent to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// The sender's number for it; every event that answers it carries the same. Numbers grow and start at 1.
+    /// The sender's number, from 1, ascending; all events that answer the request carry it.
     pub id: u64,
-    /// What is asked.
     pub command: Command,
 }
 
-/// An event on its way to the front end.
+/// An event sent to a front end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// The request that it answers; `None` where it happened by itself.
+    /// The request it answers; `None` for unsolicited events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<u64>,
-    /// What happened.
     pub event: Event,
 }
 
-/// A message with the bytes that go with it (files, archives), which a browser transfers without copying.
+/// A message with attached bytes (files, archives), which a browser transfers without copying.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parcel<T> {
-    /// The message.
     pub body: T,
-    /// Whole files, in the order that the message names them.
+    /// Whole files, in the order in which the message names them.
     pub bytes: Vec<Vec<u8>>,
 }
 
 impl<T> Parcel<T> {
-    /// A message without bytes.
+    /// A message without attachments.
     pub fn plain(body: T) -> Self {
         Self { body, bytes: Vec::new() }
     }
 }
 
-/// A line of a recorded session: `--record FILE` writes them, a test replays them. Bytes are left out.
+/// A line of a recorded session, as written by `--record FILE` and replayed by a test. Attachments are omitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogLine {
-    /// Milliseconds since the recording began.
+    /// Milliseconds since the start of the recording.
     pub at_ms: u64,
-    /// What was sent, or what came.
     #[serde(flatten)]
     pub message: LogMessage,
 }
 
-/// Which way a recorded message went.
+/// Direction of a recorded message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogMessage {
-    /// To the engine.
+    /// Sent to the engine.
     Request(Request),
-    /// From the engine.
+    /// Received from the engine.
     Report(Box<Report>),
 }

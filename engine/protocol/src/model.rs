@@ -1,19 +1,19 @@
-//! The decoder's settings. One builder (`engine/compiler/src/model`) turns them into a graph; nothing else describes a model.
+//! The decoder's settings. One builder (`engine/compiler/src/model`) turns them into a graph; no other code describes a model.
 
 use crate::quantity::{counted, whole};
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A decoder-only transformer, whole. Shapes use the letters of `shaders/README.md`:
-/// C = `width`, H = `heads`, K = `kv_heads`, D = `head_size`, F = `mlp.hidden`, T = `context_length`, V = `vocabulary`.
+/// Settings of a decoder-only transformer. Shapes use the letters of `shaders/README.md`: C = `width`, H = `heads`, K = `kv_heads`, D =
+/// `head_size`, F = `mlp.hidden`, T = `context_length`, V = `vocabulary`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// V: rows of the token embedding. 0 in a preset means "as many as the tokenizer has".
+    /// V: rows of the token embedding. 0 in a preset means the tokenizer's number of entries.
     #[serde(default)]
     pub vocabulary: usize,
-    /// T: tokens that the model sees at once.
+    /// T: context length in tokens.
     pub context_length: usize,
     /// Number of blocks.
     pub layers: usize,
@@ -21,46 +21,42 @@ pub struct ModelConfig {
     pub width: usize,
     /// H: query heads.
     pub heads: usize,
-    /// K: key and value heads; H of them is multi-head attention (MHA), 1 multi-query (MQA), between the two
-    /// grouped-query (GQA, Ainslie et al. 2023). Each is shared by H / K query heads.
+    /// K: key and value heads, each shared by H / K query heads. K = H is multi-head attention (MHA), K = 1 multi-query (MQA), values
+    /// between them grouped-query (GQA, Ainslie et al. 2023).
     pub kv_heads: usize,
     /// D: channels of a head; H·D need not equal C.
     pub head_size: usize,
-    /// What embeddings are multiplied by before the first block: 1, or √width in Gemma (Gemma Team 2024).
+    /// Factor on the embeddings before the first block: 1, or √width in Gemma (Gemma Team 2024).
     #[serde(default = "one")]
     pub embedding_scale: f32,
     /// RMSNorm on each query and key head before the rotation (Dehghani et al. 2023, as in Qwen3 with learned weights).
     #[serde(default)]
     pub qk_norm: bool,
-    /// Positions that a query sees, its own included; the whole context where there is none (Mistral, Jiang et al. 2023).
+    /// Number of positions a query attends to, its own included; `None` means the whole context (Mistral, Jiang et al. 2023).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sliding_window: Option<usize>,
-    /// Blocks, from 0, that see the whole context though there is a sliding window (Ministral, Qwen2).
+    /// Blocks, from 0, that attend to the whole context despite `sliding_window` (Ministral, Qwen2).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub full_attention: Vec<usize>,
-    /// Normalisation of every block and before the head.
+    /// Normalisation in every block and before the head.
     pub norm: NormConfig,
-    /// How a position gets into the model.
     pub position: Position,
     /// The feed-forward part of a block.
     pub mlp: Mlp,
-    /// How attention and MLP add to the residual stream.
     #[serde(default)]
     pub residual: Residual,
-    /// Biases on the linear layers.
     #[serde(default)]
     pub bias: Bias,
-    /// The head shares the token embedding's matrix (Press and Wolf 2017).
+    /// Whether the head shares the token embedding's matrix (Press and Wolf 2017).
     #[serde(default = "yes")]
     pub tied_head: bool,
-    /// What the model classifies texts by, where its head is one for labels: a row each, in this order, in place of a token's. The data of
-    /// a run whose objective is `classify` decide them. One alone is the score of a reward model.
+    /// Class labels, one output row each in this order, if the head is for classification instead of tokens. Set from the data of a run
+    /// with the objective `classify`. A single label makes the head a reward model's score.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// Dropout rates, in training only.
+    /// Dropout rates, used in training only.
     #[serde(default)]
     pub dropout: Dropout,
-    /// How weights begin.
     #[serde(default)]
     pub init: Initialisation,
 }
@@ -73,26 +69,24 @@ fn yes() -> bool {
     true
 }
 
-/// Normalisation layers.
+/// Settings of the normalisation layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NormConfig {
-    /// Which formula.
     pub kind: NormKind,
     /// Added to the variance or mean square before the root.
     pub eps: f32,
-    /// A learned bias beside the learned scale (LayerNorm only).
+    /// Learn a bias in addition to the scale (LayerNorm only).
     #[serde(default)]
     pub bias: bool,
-    /// Where in the block it stands.
     #[serde(default)]
     pub placement: NormPlacement,
-    /// What multiplies is 1 + w, of weights that begin at 0 (Gemma). Norms of queries and keys have none.
+    /// Scale by 1 + w, with w initialised to 0 (Gemma). Query and key norms ignore this.
     #[serde(default)]
     pub add_unit_offset: bool,
 }
 
-/// The formula of a normalisation.
+/// Formula of a normalisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NormKind {
@@ -102,18 +96,18 @@ pub enum NormKind {
     Rms,
 }
 
-/// Where a block normalises.
+/// Position of the normalisation in a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NormPlacement {
-    /// x + f(norm(x)), with one more norm before the head: GPT-2 and everything since.
+    /// x + f(norm(x)), with a final norm before the head: GPT-2 and later models.
     #[default]
     Pre,
-    /// norm(x + f(x)): the first transformer (Vaswani et al. 2017). No norm before the head.
+    /// norm(x + f(x)), without a final norm: the original transformer (Vaswani et al. 2017).
     Post,
 }
 
-/// How a token's position enters the model.
+/// Position encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Position {
@@ -121,37 +115,37 @@ pub enum Position {
     Learned,
     /// A fixed sine and cosine table added to the token embedding (Vaswani et al. 2017).
     Sinusoidal,
-    /// Rotary embedding of queries and keys (Su et al. 2021), halves rotated as in Hugging Face's Llama.
+    /// Rotary embedding of queries and keys (Su et al. 2021), in the half-split layout of Hugging Face's Llama.
     Rope(Rope),
-    /// Nothing: the causal mask alone tells order (NoPE, Kazemnejad et al. 2023).
+    /// None: order follows from the causal mask only (NoPE, Kazemnejad et al. 2023).
     None,
 }
 
-/// Rotary positions.
+/// Settings of rotary positions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rope {
-    /// Base of the geometric series of angles, usually 10000.
+    /// Base of the geometric series of frequencies, usually 10000.
     pub base: f32,
-    /// R: channels of a head that turn, all where it is not given (partial rotary, GPT-NeoX and Phi). Channel i turns with channel
-    /// i + D/2, for i < R/2; Hugging Face's order has it beside channel i + R/2, which an import permutes.
+    /// R: number of rotated channels per head; `None` means all (partial rotary, GPT-NeoX and Phi). Channel i is paired with channel
+    /// i + D/2, for i < R/2; Hugging Face pairs it with i + R/2, so imports permute the channels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<usize>,
-    /// Slower angles for more positions than a model was trained with at first.
+    /// Scaling of the frequencies for contexts longer than in the original training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<RopeScaling>,
-    /// Each layer whose number, from 1 on, this divides has no rotary positions (SmolLM3's every fourth); 0 for none such.
+    /// Omit rotary positions in every n-th layer, counted from 1 (4 in SmolLM3); 0 means in none.
     #[serde(default)]
     pub skip_every: usize,
 }
 
 impl Rope {
-    /// All channels of all layers turn, by angles of this base.
+    /// Rotates all channels of all layers, with this base.
     pub const fn of_base(base: f32) -> Self {
         Self { base, channels: None, scaling: None, skip_every: 0 }
     }
 
-    /// Whether a layer's queries and keys turn; layers count from 0.
+    /// Whether a layer, counted from 0, rotates its queries and keys.
     pub fn turns(&self, layer: usize) -> bool {
         self.skip_every == 0 || !(layer + 1).is_multiple_of(self.skip_every)
     }
@@ -201,57 +195,55 @@ impl Rope {
     }
 }
 
-/// How the angles of rotary positions are made slower. Names and formulas of `transformers`' `rope_scaling`.
+/// Frequency scaling of rotary positions, with the names and formulas of `rope_scaling` in `transformers`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
 pub enum RopeScaling {
-    /// All by one factor (Chen et al. 2023, position interpolation).
+    /// Scales all frequencies equally (position interpolation, Chen et al. 2023).
     Linear {
-        /// Angles are divided by it.
+        /// Divisor of the angles.
         factor: f32,
     },
-    /// Slow ones by the factor, fast ones not at all, and those between by a part of it (Llama 3.1).
+    /// Scales low frequencies by the factor, leaves high ones unchanged and interpolates in between (Llama 3.1).
     Llama3 {
-        /// Angles of long wavelengths are divided by it.
+        /// Divisor of the angles with long wavelengths.
         factor: f32,
-        /// Wavelengths longer than `original_context_length` through this are divided whole.
+        /// Wavelengths above `original_context_length` / `low_freq_factor` are scaled fully.
         low_freq_factor: f32,
-        /// Wavelengths shorter than `original_context_length` through this stay.
+        /// Wavelengths below `original_context_length` / `high_freq_factor` are not scaled.
         high_freq_factor: f32,
-        /// Context length of the training before.
+        /// Context length of the original training.
         original_context_length: usize,
     },
 }
 
-/// How attention and MLP add to the residual stream.
+/// Arrangement of the residual connections of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Residual {
-    /// x + attention(norm(x)), then that + MLP(norm(that)): GPT-2, Llama.
+    /// y = x + attention(norm(x)), then y + MLP(norm(y)): GPT-2, Llama.
     #[default]
     Sequential,
     /// x + attention(norm₁(x)) + MLP(norm₂(x)): GPT-NeoX (Wang and Komatsuzaki 2021).
     Parallel,
-    /// x + attention(norm(x)) + MLP(norm(x)), of one norm: GPT-J, Phi.
+    /// x + attention(norm(x)) + MLP(norm(x)), with one shared norm: GPT-J, Phi.
     ParallelOneNorm,
 }
 
-/// Which linear layers have biases. Settings may say `true` for all but the head, and `false` for none.
+/// Biases of the linear layers. In settings, `true` means all but the head, `false` none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BiasForm", into = "BiasForm")]
 pub struct Bias {
     /// The projection to queries, keys and values.
     pub qkv: bool,
-    /// The projection of attention's result.
     pub output: bool,
-    /// Both layers of the MLP.
     pub mlp: bool,
     /// The head (Phi).
     pub head: bool,
 }
 
 impl Bias {
-    /// Whether any layer has one.
+    /// Whether any layer has a bias.
     pub fn any(self) -> bool {
         self.qkv || self.output || self.mlp || self.head
     }
@@ -269,7 +261,7 @@ impl From<Bias> for BTreeMap<&'static str, bool> {
     }
 }
 
-/// [`Bias`] as settings spell it.
+/// Accepted spellings of [`Bias`] in settings.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged, expecting = "expected true, false, or a table of qkv, output, mlp and head")]
 enum BiasForm {
@@ -308,7 +300,7 @@ impl From<Bias> for BiasForm {
 pub struct Mlp {
     /// F: hidden channels.
     pub hidden: usize,
-    /// The non-linearity; with a gate, the one that the gate half passes through is fixed by [`Gate`].
+    /// Used without a gate; with one, [`Gate`] decides the gate's non-linearity.
     #[serde(default)]
     pub activation: Activation,
     /// A gated MLP (Shazeer 2020): down(gate(x) ⊙ up(x)) in place of down(activation(up(x))).
@@ -316,14 +308,14 @@ pub struct Mlp {
     pub gate: Gate,
 }
 
-/// Non-linearity of a plain MLP.
+/// Non-linearity of an MLP without a gate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
-    /// x·Φ(x) with the error function (Hendrycks and Gimpel 2016); nanoGPT's.
+    /// x·Φ(x) with the error function (Hendrycks and Gimpel 2016), as in nanoGPT.
     #[default]
     GeluExact,
-    /// GELU's tanh approximation; OpenAI's GPT-2's (`gelu_new`).
+    /// GELU's tanh approximation, as in OpenAI's GPT-2 (`gelu_new`).
     GeluTanh,
     /// max(x, 0).
     Relu,
@@ -354,24 +346,24 @@ pub struct Dropout {
     pub embedding: f32,
     /// On attention probabilities.
     pub attention: f32,
-    /// On what attention and MLP add to the residual stream.
+    /// On the outputs of attention and MLP.
     pub residual: f32,
 }
 
 impl Dropout {
-    /// One rate everywhere, as nanoGPT has it.
+    /// The same rate everywhere, as in nanoGPT.
     pub const fn everywhere(rate: f32) -> Self {
         Self { embedding: rate, attention: rate, residual: rate }
     }
 }
 
-/// How weights begin: normal with mean 0, norms at 1, biases at 0.
+/// Weight initialisation: normal with mean 0; norm scales are 1, biases 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Initialisation {
     /// Standard deviation of every matrix and embedding.
     pub std: f32,
-    /// Divide the deviation of the projections back into the residual stream by √(2·layers) (GPT-2).
+    /// Divide the standard deviation of the projections into the residual stream by √(2·layers) (GPT-2).
     pub scale_residual: bool,
 }
 
@@ -382,31 +374,31 @@ impl Default for Initialisation {
 }
 
 impl ModelConfig {
-    /// Rows of its head: labels, where it has one for those, else V.
+    /// Output size of the head: the number of labels, if any, else V.
     pub fn outputs(&self) -> usize {
         if self.labels.is_empty() { self.vocabulary } else { self.labels.len() }
     }
 
-    /// Positions that a query of a block sees, its own included; `None` where it sees the whole context.
+    /// Number of positions a block's query attends to, its own included; `None` for the whole context.
     pub fn window(&self, block: usize) -> Option<usize> {
-        // A window as long as the context hides nothing.
+        // A window as long as the context has no effect.
         self.sliding_window
             .filter(|window| *window < self.context_length && !self.full_attention.contains(&block))
     }
 
-    /// Whether its head has one row, whose logit is the score of a text: a reward model.
+    /// Whether the model is a reward model: its head has one output, the score of a text.
     pub fn scores(&self) -> bool {
         self.labels.len() == 1
     }
 
-    /// Its shape in a few words: `4 layers · width 128 · context length 64`.
+    /// The shape in a few words: `4 layers · width 128 · context length 64`.
     pub fn shape(&self) -> String {
         let layers = counted(self.layers as u64, "layer");
         let [width, context] = [self.width, self.context_length].map(|number| whole(number as u64));
         format!("{layers} · width {width} · context length {context}")
     }
 
-    /// Checks every rule; the first broken one is named. `vocabulary` must be known by now.
+    /// Checks all rules and names the first broken one. `vocabulary` must be set.
     pub fn validate(&self) -> Result<(), Invalid> {
         let sizes = [
             ("model.vocabulary", self.vocabulary, 1 << 22),

@@ -1,6 +1,6 @@
 //! Nearest-name suggestions for misspelt presets, settings and subcommands.
 
-/// The known name nearest to `name`, if any is near enough to be what was meant.
+/// The known name most similar to `name`, if any is similar enough.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
@@ -19,7 +19,7 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>)
     }
 }
 
-/// Adds "did you mean" to serde's "unknown field `x`, expected one of `a`, `b`" (variants likewise).
+/// Appends "did you mean" to serde's messages "unknown field `x`, expected one of `a`, `b`" and "unknown variant …".
 pub fn with_suggestion(message: &str) -> String {
     let Some(start) = message.find("unknown field `").or_else(|| message.find("unknown variant `")) else {
         return message.trim_end().to_owned();

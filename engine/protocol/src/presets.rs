@@ -1,14 +1,14 @@
-//! Named runs that fix model, training and tokenizer together, and the one dial that derives everything from a number of layers.
+//! Presets, which fix model, training and tokenizer together, and [`from_layers`], which derives all settings from a number of layers.
 
 use crate::model::{Activation, Bias, Dropout, Gate, Initialisation, Mlp, ModelConfig, NormConfig, NormKind};
 use crate::model::{NormPlacement, Position, Residual, Rope};
 use crate::{DataConfig, Milestones, RunConfig, TokenizerConfig, TokenizerKind, TrainConfig, names};
 
-/// Seconds that a first run on the embedded stories is sized to take, on the window's page and on the command line.
+/// Target duration in seconds of a first run on the embedded stories, in the window and on the command line.
 pub const FIRST_SECONDS: f64 = 120.0;
 
-/// Every preset: its name, and what it is for, how large, and how long it takes. Times on two cores are those of the machine in
-/// `tests/benches/README.md`, computed from the time of a step.
+/// Name and description (purpose, size, duration) of every preset. Times on two cores are for the machine in `tests/benches/README.md`,
+/// computed from the time of a step.
 pub const PRESETS: &[(&str, &str)] = &[
     (
         "first-stories",
@@ -41,7 +41,7 @@ pub const PRESETS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The preset of that name, or an error that suggests the nearest.
+/// Looks a preset up by name; the error suggests the nearest one.
 pub fn preset(name: &str) -> Result<RunConfig, String> {
     let config = match name {
         "first-stories" => first_stories(),
@@ -57,7 +57,7 @@ pub fn preset(name: &str) -> Result<RunConfig, String> {
     Ok(RunConfig { preset: name.to_owned(), ..config })
 }
 
-/// The settings that a run of that name began with: of a preset, or those that a number of layers derives; `None` where it is neither's.
+/// The initial settings of a run with this preset name: of a preset, or of `layers-N`; `None` for other names.
 pub fn named(name: &str) -> Option<RunConfig> {
     if let Ok(config) = preset(name) {
         return Some(config);
@@ -75,7 +75,7 @@ fn run(tokenizer: TokenizerConfig, model: ModelConfig, train: TrainConfig) -> Ru
         data: DataConfig::default(),
         tokenizer,
         model,
-        // Where they are small, so that a new run can be looked at as it was.
+        // Kept if small, so that the history of a new run can be inspected.
         train: TrainConfig { milestones: Milestones::Auto, ..train },
     }
 }
@@ -168,8 +168,8 @@ fn first_stories() -> RunConfig {
     )
 }
 
-/// Chosen among models of equal work (0.83 TFLOP): wider and fewer steps gave readable sentences where narrower and more
-/// steps did not (validation loss a byte 0.29 against 0.35, November 2026).
+/// Chosen among models with equal work (0.83 TFLOP): a wider model with fewer steps gave readable sentences, a narrower one with more
+/// steps did not (validation loss per byte 0.29 against 0.35, November 2026).
 fn first_stories_small() -> RunConfig {
     run(
         tokenizer(TokenizerKind::Bpe, 512),
@@ -195,9 +195,9 @@ fn first_stories_small() -> RunConfig {
 
 /// karpathy/nanoGPT, README, "I only have a macbook": validation loss 1.88.
 ///
-/// That figure is a mean over 20 random batches. For one trained model it spreads by ±0.015 with the draw of those batches
-/// (mean 1.905 over 159 draws), here and in PyTorch alike, so the seed decides on which side of 1.88 a run ends. This is one
-/// that ends below; the README gives the loss over the whole split beside it.
+/// That figure is a mean over 20 random batches. For a given model it varies by ±0.015 with the batches drawn (mean 1.905 over 159
+/// draws), here and in PyTorch alike, so that the seed decides whether a run ends above or below 1.88. This one ends below; the README
+/// also gives the loss over the whole split.
 fn nanogpt_cpu() -> RunConfig {
     let config = run(
         tokenizer(TokenizerKind::Char, 0),
@@ -229,7 +229,7 @@ fn nanogpt_gpu() -> RunConfig {
     )
 }
 
-/// OpenAI's GPT-2 small with nanoGPT's training constants; nanoGPT's 480 windows per step, four at a time for memory's sake.
+/// OpenAI's GPT-2 small with nanoGPT's training settings; nanoGPT's 480 windows per step, in micro-batches of four to save memory.
 fn gpt2_124m() -> RunConfig {
     let shape = gpt(50257, 1024, 12, 12, 768);
     let model = ModelConfig {
@@ -293,7 +293,7 @@ fn stories_260k() -> RunConfig {
     )
 }
 
-/// karpathy/llama2.c, `train.py`'s defaults for stories15M; its 512 windows per step, 16 at a time for memory's sake.
+/// karpathy/llama2.c, defaults of `train.py` for stories15M; its 512 windows per step, in micro-batches of 16 to save memory.
 fn stories_15m() -> RunConfig {
     run(
         tokenizer(TokenizerKind::Bpe, 32000),
@@ -313,11 +313,11 @@ fn stories_15m() -> RunConfig {
     )
 }
 
-/// Most layers that can be asked for.
+/// Maximum number of layers of [`from_layers`].
 pub const MAX_LAYERS: usize = 48;
 
-/// Everything from one number, after nanochat's habit: 64 channels a layer, heads of 64 (32 for shallow models),
-/// a rate that falls with the root of the width, and about 12 tokens seen for every parameter of the blocks.
+/// Derives all settings from the number of layers, following nanochat: 64 channels per layer, heads of 64 channels (32 for shallow
+/// models), a learning rate that falls with the square root of the width, and about 12 tokens per parameter of the blocks.
 pub fn from_layers(layers: usize) -> Result<RunConfig, String> {
     if layers == 0 || layers > MAX_LAYERS {
         return Err(format!("layers = {layers} must lie between 1 and {MAX_LAYERS}"));
@@ -327,7 +327,7 @@ pub fn from_layers(layers: usize) -> Result<RunConfig, String> {
     let heads = width / head_size;
     let context_length = if layers < 6 { 256 } else { 512 };
     let vocabulary = if layers < 6 { 2048 } else { 8192 };
-    // Llama's two thirds of four widths, on a multiple of 64.
+    // As in Llama, two thirds of four times the width, rounded up to a multiple of 64.
     let hidden = (8 * width / 3).next_multiple_of(64);
     let batch_size = 16;
     let parameters = layers * (4 * width * width + 3 * width * hidden);

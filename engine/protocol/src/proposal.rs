@@ -1,26 +1,25 @@
-//! What to answer or label next: prompts and texts of which a model is least certain (active learning; Settles 2009).
+//! Proposals of prompts and texts to answer or label next: those a model is least certain about (active learning; Settles 2009).
 
 use crate::ChatMessage;
 use serde::{Deserialize, Serialize};
 
-/// How uncertain a model is of a prompt or a text.
+/// Measure of a model's uncertainty about a prompt or text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Uncertainty {
-    /// −Σ p ln p, in nats: the mean over the tokens of the likeliest answer, or that of the labels.
+    /// Entropy −Σ p ln p, in nats: mean over the tokens of the most likely answer, or over the labels.
     #[default]
     Entropy,
-    /// 1 − the share of the most frequent among several answers, 0 to 1.
+    /// 1 minus the fraction of the most frequent among several answers, 0 to 1.
     Disagreement,
-    /// 1 − (the probability of the likeliest label − that of the second), 0 to 1 (Scheffer et al. 2001).
+    /// 1 minus the difference between the probabilities of the two most likely labels, 0 to 1 (Scheffer et al. 2001).
     Margin,
 }
 
 impl Uncertainty {
-    /// Every measure.
     pub const ALL: [Self; 3] = [Self::Entropy, Self::Disagreement, Self::Margin];
 
-    /// As the command line has it.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Entropy => "entropy",
@@ -30,17 +29,17 @@ impl Uncertainty {
     }
 }
 
-/// What is looked for in a file of prompts or of texts.
+/// Settings for proposals from a file of prompts or texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProposalSettings {
-    /// The measure; `None` takes the margin of a model that classifies texts, and the entropy of any other.
+    /// `None` means margin for classifiers and entropy for other models.
     pub measure: Option<Uncertainty>,
-    /// How many are proposed, 1 or more; all where there are fewer.
+    /// Maximum number of proposals, at least 1.
     pub count: usize,
-    /// Answers to each prompt of which the disagreement is found, 2 to 64.
+    /// Answers per prompt for the disagreement, 2 to 64.
     pub samples: usize,
-    /// Tokens of an answer at most.
+    /// Maximum tokens of an answer.
     pub max_tokens: usize,
 }
 
@@ -50,33 +49,31 @@ impl Default for ProposalSettings {
     }
 }
 
-/// A prompt that is to be answered, or a text that is to have a label.
+/// A prompt to answer, or a text to label.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Proposal {
-    /// The conversation, the last message from the person; none where a text is to have a label.
+    /// The conversation, which ends with a user message; empty for a text to label.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub prompt: Vec<ChatMessage>,
-    /// The text that is to have a label.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub text: String,
-    /// How uncertain the model is, as the measure has it.
     pub uncertainty: f32,
-    /// What the model says: its likeliest answer, that which most of several were, or its label.
+    /// The model's answer: its most likely one, the most frequent of several, or its label.
     pub said: String,
-    /// The label's probability, or the share of the answers that were this one.
+    /// The label's probability, or the fraction of answers that were equal to `said`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f32>,
 }
 
 impl Proposal {
-    /// What a person reads of it: the text, or what was asked last.
+    /// The text to label, or the last message of the prompt.
     pub fn asked(&self) -> &str {
         self.prompt.last().map_or(&self.text, |last| &last.content)
     }
 }
 
-/// The likeliest of some labels, with its probability; none where there are no labels.
+/// The most likely label and its probability; `None` if there are no labels.
 pub fn likeliest<'a, P: Copy + Into<f64>>(labels: &'a [String], probabilities: &[P]) -> Option<(&'a str, P)> {
     let each = labels.iter().map(String::as_str).zip(probabilities.iter().copied());
     each.max_by(|(_, one), (_, other)| {

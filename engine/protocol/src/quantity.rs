@@ -1,9 +1,9 @@
-//! Quantities as people read them, for the engine's sentences and front ends alike.
+//! Formatting of quantities for display, for the engine's messages and the front ends.
 
-/// Stands for a number that is missing or not finite.
+/// Placeholder for a number that is missing or not finite.
 pub const NOTHING: &str = "–";
 
-/// Bytes: `812 B`, `4.1 MB`, `124 GB`, in powers of 1000.
+/// Bytes, in powers of 1000: `812 B`, `4.1 MB`, `124 GB`.
 pub fn bytes(value: u64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
     if value < 1000 {
@@ -19,18 +19,18 @@ pub fn bytes(value: u64) -> String {
     }
 }
 
-/// So many of something: `1 step`, `1,200 steps`.
+/// A number with its unit in the singular or plural: `1 step`, `1,200 steps`.
 pub fn counted(number: u64, thing: &str) -> String {
     format!("{} {}", whole(number), things(number, thing))
 }
 
-/// What so many of something are called: `step`, `steps`.
+/// The unit in the singular or plural: `step`, `steps`.
 pub fn things(number: u64, thing: &str) -> String {
     let ending = if number == 1 { "" } else { "s" };
     format!("{thing}{ending}")
 }
 
-/// A whole number in full: `1,200`.
+/// A whole number with thousands separators: `1,200`.
 pub fn whole(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -43,7 +43,7 @@ pub fn whole(value: u64) -> String {
     text
 }
 
-/// A number with three significant figures.
+/// Formats with three significant figures.
 fn three(value: f64) -> String {
     let size = value.abs();
     match size {
@@ -53,7 +53,7 @@ fn three(value: f64) -> String {
     }
 }
 
-/// Three figures, and the prefix of the size; `step` is 1000 throughout, as disks and device memory are sold.
+/// Scales to three figures and a unit index. Steps are always 1000, as for disks and device memory.
 fn scaled(value: f64, units: &[&str]) -> Option<(String, usize)> {
     if !value.is_finite() {
         return None;
@@ -70,7 +70,7 @@ fn scaled(value: f64, units: &[&str]) -> Option<(String, usize)> {
 
 const COUNTS: [&str; 6] = ["", " k", " M", " B", " T", " P"];
 
-/// How many: `812`, `1.23 M`, `124 M`.
+/// A count: `812`, `1.23 M`, `124 M`.
 pub fn count(value: u64) -> String {
     match value {
         0..1000 => value.to_string(),
@@ -78,7 +78,7 @@ pub fn count(value: u64) -> String {
     }
 }
 
-/// How much, of what need not be whole: `3.20 k`.
+/// A quantity that need not be whole: `3.20 k`.
 pub fn quantity(value: f64) -> String {
     match scaled(value, &COUNTS) {
         Some((figures, unit)) => format!("{figures}{}", COUNTS[unit]),
@@ -86,7 +86,7 @@ pub fn quantity(value: f64) -> String {
     }
 }
 
-/// Tokens per second, where they are known: `34.5 k tok/s`.
+/// Tokens per second, if known: `34.5 k tok/s`.
 pub fn tokens_per_second(value: impl Into<Option<f64>>) -> String {
     format!("{} tok/s", value.into().map_or_else(|| NOTHING.to_owned(), quantity))
 }
@@ -115,14 +115,14 @@ pub fn milliseconds(value: f64) -> String {
     } else if value >= 999.5 {
         format!("{} s", three(value / 1000.0))
     } else if value > 0.0 && value < 0.0995 {
-        // Of milliseconds two decimals would leave one figure, or none.
+        // As milliseconds with two decimals, there would be only one significant figure or none.
         format!("{} µs", three(value * 1000.0))
     } else {
         format!("{} ms", three(value))
     }
 }
 
-/// Small numbers as learning rates: `3.0e-4`.
+/// Small numbers such as learning rates: `3.0e-4`.
 pub fn scientific(value: f64) -> String {
     if !value.is_finite() {
         NOTHING.to_owned()
@@ -152,7 +152,8 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// A share of 1 in percent: `12.3 %`. A small share never reads as none, nor one below 1 as all: `0.04 %`, `under 0.01 %`, `over 99.9 %`.
+/// A fraction as a percentage: `12.3 %`. Small fractions are never shown as 0, nor fractions below 1 as 100: `0.04 %`, `under 0.01 %`,
+/// `over 99.9 %`.
 pub fn percent(share: f64) -> String {
     let cent = share * 100.0;
     match cent.abs() {

@@ -1,4 +1,4 @@
-//! Counter-based random numbers of 64 bits: what is drawn is a pure function of a seed, a purpose and a number.
+//! Counter-based 64-bit random numbers: each is a pure function of a seed, a purpose and an index.
 
 /// SplitMix64 (Steele et al. 2014): one step of the stream from a 64-bit state.
 pub fn split_mix(state: u64) -> u64 {
@@ -8,7 +8,7 @@ pub fn split_mix(state: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A stream's n-th number as a pure function of (seed, purpose, n): batches, dropout seeds, initial weights.
+/// The n-th number of a stream, a pure function of (seed, purpose, n); used for batches, dropout seeds and initial weights.
 pub fn nth(seed: u64, purpose: u64, n: u64) -> u64 {
     split_mix(split_mix(split_mix(seed) ^ purpose).wrapping_add(n.wrapping_mul(0xd134_2543_de82_ef95)))
 }

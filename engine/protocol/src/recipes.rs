@@ -1,72 +1,67 @@
-//! Recipes for the applications that people build on a trained model: what a run of each learns, from which rows, for how long and how
-//! fast, and how it is measured. A front end fills in a run's settings by one, and trains it as any other.
+//! Fine-tuning recipes for common applications: objective, rows, steps, learning rate and metric. A front end fills in a run's settings
+//! from a recipe and trains it like any other run.
 
 use crate::evaluation::TaskRequest;
 use crate::{Objective, RunConfig, names};
 
-/// An application, and how a model learns it.
+/// An application, and the settings for fine-tuning a model for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TuningRecipe {
-    /// What it is asked for by, as in `summarise`.
+    /// Identifier, as in `summarise`.
     pub name: &'static str,
-    /// What people press.
+    /// Label of its button.
     pub title: &'static str,
-    /// What a model learns by it, as a phrase.
+    /// What the model learns, as a phrase.
     pub learns: &'static str,
-    /// Of what kind its run is.
     pub objective: Objective,
-    /// A row of its data.
+    /// An example row of its data.
     pub row: &'static str,
-    /// What generated rows it is tried on.
+    /// Rows that can be generated to try it.
     pub generated: Generated,
-    /// Optimizer steps.
     pub steps: u64,
-    /// Peak learning rate; that of the run which it begins with where none is said.
+    /// Peak learning rate; `None` keeps that of the initial run.
     pub learning_rate: Option<f64>,
-    /// What came out where it was measured, in a sentence without its end; none where it was not.
+    /// Measured result, in a sentence without a full stop; `None` if it was not measured.
     pub expected: Option<&'static str>,
 }
 
-/// What a recipe gives a run.
+/// The settings that a recipe gives a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RecipeSettings {
-    /// Of what kind the run is.
     pub objective: Objective,
-    /// Optimizer steps.
     pub steps: u64,
-    /// Peak learning rate; that of the run which it begins with where none is said.
+    /// Peak learning rate; `None` keeps that of the initial run.
     pub learning_rate: Option<f64>,
-    /// Steps between evaluations, and between checkpoints.
+    /// Steps between evaluations and between checkpoints.
     pub interval: u64,
 }
 
-/// Generated rows, all of them about the world of the embedded stories.
+/// Generated rows, all about the world of the embedded stories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Generated {
-    /// Instruction tasks of the easiest level, of these kinds, each with a check of its answer.
+    /// Instruction tasks of these kinds at the easiest level, each with a check of its answer.
     Tasks(&'static [&'static str]),
-    /// Passages, and how somebody in them feels.
+    /// Passages, labelled with the feeling of a person in them.
     Feelings,
-    /// Passages, and what they are about.
+    /// Passages, labelled with their topic.
     Topics,
-    /// Short poems.
     Poems,
 }
 
-/// How well a model does an application.
+/// Metric of a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecipeMetric {
-    /// The share of held-out questions that its likeliest answer answers right: by the row's own check, or as its reference answer but for
-    /// letter case, punctuation and spaces.
+    /// Fraction of held-out questions that the greedy answer gets right: by the row's own check, or equal to its reference answer,
+    /// ignoring case, punctuation and spaces.
     Answers,
-    /// The share of held-out texts whose label it finds.
+    /// Fraction of held-out texts classified correctly.
     Labels,
-    /// The perplexity of the held-out text, e to the power of its mean loss per token, before and after.
+    /// Perplexity of the held-out text, before and after.
     Perplexity,
 }
 
 impl RecipeMetric {
-    /// The metric of an evaluation's task that it is; none of what has no rows.
+    /// The metric's name in an evaluation task; `None` for objectives without rows.
     pub fn of_task(self) -> Option<&'static str> {
         match self {
             Self::Answers => Some("rule"),
@@ -77,7 +72,7 @@ impl RecipeMetric {
 }
 
 impl TuningRecipe {
-    /// How it is measured, which follows from what is learned.
+    /// The metric, which follows from the objective.
     pub fn metric(&self) -> RecipeMetric {
         match self.objective {
             Objective::Text | Objective::Distil => RecipeMetric::Perplexity,
@@ -86,7 +81,7 @@ impl TuningRecipe {
         }
     }
 
-    /// What its files are, in a sentence without its end.
+    /// Supported file formats, in a sentence without a full stop.
     pub fn format(&self) -> &'static str {
         match self.metric() {
             RecipeMetric::Perplexity => {
@@ -100,7 +95,7 @@ impl TuningRecipe {
         }
     }
 
-    /// How it is measured, in a sentence without its end.
+    /// Description of the metric, in a sentence without a full stop.
     pub fn measured(&self) -> &'static str {
         match self.metric() {
             RecipeMetric::Perplexity => "validation perplexity, before and after",
@@ -109,14 +104,14 @@ impl TuningRecipe {
         }
     }
 
-    /// What measures a run by it: a task of the rows that the run held out; none where it has no rows.
+    /// The evaluation task on the run's held-out rows; `None` if it has no rows.
     pub fn task(&self) -> Option<TaskRequest> {
         self.metric().of_task()?;
         let (file, recipe) = (format!("{}.jsonl", self.name), Some(self.name.to_owned()));
         Some(TaskRequest { file, recipe, ..TaskRequest::default() })
     }
 
-    /// What it gives a run, with the steps and the learning rate that a person chose.
+    /// The recipe's settings, with the user's steps and learning rate if given.
     pub fn settings(&self, steps: Option<u64>, learning_rate: Option<f64>) -> RecipeSettings {
         let steps = steps.unwrap_or(self.steps);
         RecipeSettings {
@@ -127,12 +122,12 @@ impl TuningRecipe {
         }
     }
 
-    /// Gives the settings of a run that goes on from a model what this recipe says, with the steps and the learning rate that a person
-    /// chose; the rest stays.
+    /// Applies the recipe to a run that starts from a model, with the user's steps and learning rate if given. Other settings are
+    /// unchanged.
     pub fn fill(&self, config: &mut RunConfig, steps: Option<u64>, learning_rate: Option<f64>) {
         let RecipeSettings { objective, steps, learning_rate, interval } =
             self.settings(steps, learning_rate);
-        // One without a rate has that of the run that it goes on from: what recipes are expected to reach was measured so.
+        // Without its own rate, a recipe keeps the initial run's rate: its `expected` result was measured that way.
         let rate = learning_rate.unwrap_or(config.train.learning_rate);
         config.set_objective(objective);
         config.set_steps(steps);
@@ -141,7 +136,6 @@ impl TuningRecipe {
     }
 }
 
-/// All recipes.
 pub const RECIPES: &[TuningRecipe] = &[
     TuningRecipe {
         name: "summarise",
@@ -224,7 +218,7 @@ pub const RECIPES: &[TuningRecipe] = &[
     },
 ];
 
-/// The recipe of that name, or an error that suggests the nearest.
+/// Looks a recipe up by name; the error suggests the nearest one.
 pub fn recipe(name: &str) -> Result<&'static TuningRecipe, String> {
     let found = RECIPES.iter().find(|recipe| recipe.name == name);
     found.ok_or_else(|| names::unknown("recipe", name, RECIPES.iter().map(|recipe| recipe.name)))

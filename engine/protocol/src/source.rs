@@ -1,51 +1,48 @@
-//! Where the weights are that a command asks for: of a run, or of a model from outside.
+//! Sources of weights: a run's checkpoint, or an external model.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a pretrained model is: a Hugging Face folder or a GGUF file.
+/// Source of a pretrained model: a Hugging Face folder or a GGUF file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum ModelSource {
-    /// In the file system, natively.
+    /// In the file system (native).
     Path {
-        /// The folder or file.
         path: PathBuf,
     },
-    /// Beside the command, as a browser has it: the bytes of one GGUF file, or of all files of a folder.
+    /// Attached to the command, in a browser: the bytes of one GGUF file, or of all files of a folder.
     Files {
-        /// Their names.
         names: Vec<String>,
     },
-    /// In the network: `OWNER/NAME` on Hugging Face's hub, or the address of a folder or of a GGUF file.
+    /// On the network: `OWNER/NAME` on the Hugging Face Hub, or the URL of a folder or a GGUF file.
     Address {
-        /// As it was typed.
+        /// As typed by the user.
         address: String,
     },
-    /// What [`Command::LookAtModel`](crate::Command::LookAtModel) found.
+    /// The model opened by [`Command::LookAtModel`](crate::Command::LookAtModel).
     Looked {
         /// [`FoundModel::number`](crate::FoundModel::number).
         number: u64,
     },
 }
 
-/// Which of a run's checkpoints is meant. Settings, records and people write it as one word.
+/// Selection of a run's checkpoint, written as a single word in settings, in records and by users.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum CheckpointChoice {
-    /// `best`: the lowest validation loss; the latest where the run was never evaluated.
+    /// `best`: the lowest validation loss, or the latest if the run was never evaluated.
     #[default]
     Best,
-    /// `latest`: the newest that training can go on from.
+    /// `latest`: the newest checkpoint that training can resume from.
     Latest,
-    /// Any other word: a file name of [`CheckpointSummary`](crate::CheckpointSummary); natively also the path of a checkpoint that lies
+    /// Any other word: a file name of a [`CheckpointSummary`](crate::CheckpointSummary); natively also the path of a checkpoint
     /// elsewhere.
     File(String),
 }
 
 impl CheckpointChoice {
-    /// As it is written.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Best => "best",
@@ -54,7 +51,7 @@ impl CheckpointChoice {
         }
     }
 
-    /// The file, where one is named: the other two mean other weights as a run goes on.
+    /// The file, if one is named. The other variants select different weights as a run continues.
     pub fn file(&self) -> Option<&str> {
         match self {
             Self::Best | Self::Latest => None,
@@ -62,7 +59,7 @@ impl CheckpointChoice {
         }
     }
 
-    /// The step in a file's name, `step-00000200-000003.safetensors`; `None` where no file is named.
+    /// The step in the file's name, `step-00000200-000003.safetensors`; `None` if no file is named.
     pub fn step(&self) -> Option<u64> {
         let (_, rest) = self.file()?.split_once('-')?;
         rest.split(['-', '.']).next()?.parse().ok()
@@ -97,31 +94,28 @@ impl fmt::Display for CheckpointChoice {
     }
 }
 
-/// Whose weights write.
+/// Source of the weights for a command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum WeightSource {
-    /// Those of the run in training, as they are now; where nothing trains, the latest run's best checkpoint.
+    /// The current weights of the training run, or, if none is training, the latest run's best checkpoint.
     Current,
-    /// A checkpoint.
     Checkpoint {
-        /// The run's name.
         run: String,
-        /// Which of the run's.
         checkpoint: CheckpointChoice,
     },
 }
 
 impl WeightSource {
-    /// What records call the current weights, in the place of a checkpoint's file.
+    /// Stands for the current weights in records, in place of a checkpoint's file.
     pub const CURRENT: &'static str = "current";
 
-    /// A run's best checkpoint.
     pub fn best_of(run: &str) -> Self {
         Self::Checkpoint { run: run.to_owned(), checkpoint: CheckpointChoice::Best }
     }
 
-    /// The weights that a record names by a run and a checkpoint. Records of earlier versions leave the checkpoint of current ones empty.
+    /// The weights that a record names by run and checkpoint. Records of earlier versions use an empty checkpoint for the current
+    /// weights.
     pub fn recorded(run: &str, checkpoint: &str) -> Self {
         match checkpoint {
             "" | Self::CURRENT => Self::Current,

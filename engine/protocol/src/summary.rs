@@ -1,4 +1,4 @@
-//! What events carry: short descriptions of projects, documents, tokenizers, plans, runs, devices and errors.
+//! Payloads of events: short descriptions of projects, documents, tokenizers, plans, runs, devices and errors.
 
 mod error;
 mod plan;
@@ -18,91 +18,87 @@ pub use token::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What computes.
+/// Kind of device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceType {
-    /// The CPU's cores, by our own code.
+    /// The CPU, with our own code.
     #[default]
     Cpu,
-    /// A GPU.
+    /// A hardware GPU.
     Gpu,
-    /// A software adapter: software on the CPU that does what a GPU would.
+    /// A software implementation of a GPU on the CPU.
     Software,
 }
 
-/// A device that can train and write.
+/// A device for training and generation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceSummary {
-    /// What to pass as a device wish to get it.
+    /// Value for [`Command::ChooseDevice`](crate::Command::ChooseDevice) that selects it.
     pub request: String,
-    /// Its name, as people read it.
+    /// Display name.
     pub name: String,
-    /// What it is.
     pub kind: DeviceType,
-    /// Driver, graphics interface and features, in one line.
+    /// Driver, graphics API and features, in one line.
     pub details: String,
-    /// Why it was chosen, or what is missing for a better one and how to turn it on, in a sentence or two.
+    /// Why it was chosen, or what a better device lacks and how to enable it, in a sentence or two.
     pub why: String,
-    /// Largest model memory in bytes, where the device tells.
+    /// Maximum memory for a model in bytes, if the device reports it.
     pub memory: Option<u64>,
-    /// Bytes of a buffer that a kernel sees at once.
+    /// Maximum size in bytes of a buffer binding.
     pub binding: Option<u64>,
-    /// Bytes of the largest buffer.
+    /// Maximum size in bytes of a buffer.
     #[serde(default)]
     pub buffer: Option<u64>,
-    /// It can time kernels.
+    /// Whether it supports timestamps, to time kernels.
     pub timestamps: bool,
-    /// It trains in mixed precision too.
     #[serde(default)]
     pub mixed_precision: bool,
-    /// Of a run's device: the kernels that were found faster than those of its kind, by shape bucket (`linear 1024x128x512`).
+    /// For a run's device: kernels measured to be faster than the default ones, by shape bucket (`linear 1024x128x512`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tuned_kernels: BTreeMap<String, String>,
 }
 
-/// Where projects are kept.
+/// Where projects are stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorageSummary {
-    /// A path natively; in a browser `this browser`, or `memory` where the browser blocks storage.
+    /// A path natively; in a browser, `this browser`, or `memory` if the browser blocks storage.
     pub place: String,
-    /// What is kept outlives the tab.
+    /// Whether the data persists after the tab is closed.
     pub lasting: bool,
-    /// Bytes used, where that is told.
+    /// Bytes used, if known.
     pub used: Option<u64>,
-    /// Bytes that there is room for in all, where that is told.
+    /// Total capacity in bytes, if known.
     pub quota: Option<u64>,
 }
 
-/// A project.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProjectSummary {
-    /// Its folder's name, or natively the path of a folder elsewhere.
+    /// Folder name, or natively the path of a folder elsewhere.
     pub id: String,
-    /// What people call it.
+    /// Display name.
     pub name: String,
-    /// Seconds since 1970, UTC, of its last change.
+    /// Unix time in seconds of the last change.
     pub updated: u64,
-    /// Bytes that it takes.
+    /// Size on disk.
     pub bytes: u64,
-    /// Runs in it.
     pub runs: usize,
-    /// Lowest validation loss of its latest run that took a step.
+    /// Lowest validation loss of the latest run that took a step.
     pub val_loss: Option<f32>,
-    /// Training loss of that run over its whole length, thinned to at most 60 points.
+    /// That run's training loss over its whole length, thinned to at most 60 points.
     pub curve: Vec<f32>,
-    /// What that run wrote last.
+    /// That run's last sample.
     pub sample: String,
-    /// Steps that its latest run did and was to do, where the program that trained it ended in its midst.
+    /// Completed and planned steps of the latest run, if the program that trained it ended unexpectedly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interrupted: Option<(u64, u64)>,
-    /// It has a classifier of its own, for moderation.
+    /// Whether it has its own moderation classifier.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub classifier: bool,
-    /// Deleted, and restorable.
+    /// Whether it is deleted (and can be restored).
     #[serde(default)]
     pub deleted: bool,
-    /// Why it cannot be opened, where it is damaged or of another version; what could not be read is empty then.
+    /// Why it cannot be opened, if it is damaged or of another version; fields that could not be read are then empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }

@@ -1,21 +1,21 @@
-//! A run as the command line that trains another like it: the shortest one of options that the command line has.
+//! Converts a run's settings to the shortest equivalent command line.
 
 use crate::config::{Precision, RunConfig, TokenizerKind};
 use crate::presets::{self, MAX_LAYERS, PRESETS};
 use toml::Value;
 
-/// The preset that `glasshouse train` takes where none is named.
+/// The default preset of `glasshouse train`.
 const FIRST: &str = "first-stories";
 
-/// What of a run is not a setting: its preset's name is the beginning itself, and the vocabulary's size comes from the text.
+/// Fields that are not settings: the preset's name is the base itself, and the vocabulary size comes from the text.
 const DERIVED: [&str; 2] = ["preset", "model.vocabulary"];
 
 impl RunConfig {
-    /// The shortest `glasshouse train …` that trains a run of these settings, quoted for a shell; the folder of the project is
-    /// not named. A run of a preset starts from it, any other from whichever preset or number of layers needs fewest words.
+    /// The shortest `glasshouse train …` command that trains a run with these settings, quoted for a shell, without the project folder.
+    /// Starts from the run's preset, or else from the preset or number of layers with the shortest result.
     ///
     /// # Errors
-    /// Settings that cannot be written as TOML.
+    /// If the settings cannot be written as TOML, the run starts from another run's weights, or its tokenizer is imported.
     pub fn command_line(&self) -> Result<String, String> {
         if self.start.is_some() {
             return Err("it begins with the weights of another run; `glasshouse train --config` with its run.toml repeats it".to_owned());
@@ -114,7 +114,7 @@ impl RunConfig {
         Ok(words.join(" "))
     }
 
-    /// The settings of another run that differ from these, by their dotted paths.
+    /// The settings of `other` that differ, by their dotted paths.
     fn differences(&self, other: &Self) -> Result<Vec<(String, Value)>, String> {
         let table = |run: &Self| Value::try_from(run).map_err(|error| error.to_string());
         let mut found = Vec::new();
@@ -124,14 +124,15 @@ impl RunConfig {
     }
 }
 
-/// What a command line starts from.
+/// Base settings of a command line.
 #[derive(Clone, Copy)]
 enum Base<'a> {
     Preset(&'a str),
     Layers(usize),
 }
 
-/// The fields that differ, by their dotted paths. Below the sections, a table with other keys is one change.
+/// Collects the fields that differ, by their dotted paths. Below the top-level sections, a table with different keys is a single
+/// change.
 fn changed(path: &str, from: &Value, to: &Value, found: &mut Vec<(String, Value)>) {
     match (from, to) {
         (Value::Table(from), Value::Table(to)) if !path.contains('.') || from.keys().eq(to.keys()) => {
@@ -148,7 +149,7 @@ fn changed(path: &str, from: &Value, to: &Value, found: &mut Vec<(String, Value)
     }
 }
 
-/// A value as people write it: a text without quotes, a number of 32 bits with as few digits as it has.
+/// Formats a value as a user would: strings without quotes, `f32` values with the fewest digits that identify them.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -158,7 +159,7 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell, if needed.
 fn quoted(word: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:=,+@%".contains(character);
     match !word.is_empty() && word.chars().all(plain) {
@@ -192,7 +193,7 @@ mod tests {
         assert_eq!(said, "glasshouse train --data 'my texts/a.txt' b");
         let mut run = presets::from_layers(3).unwrap();
         assert_eq!(run.command_line().unwrap(), "glasshouse train --layers 3");
-        // Settings of one's own are told from what is nearest.
+        // Custom settings are expressed as differences from the nearest base.
         run.preset.clear();
         assert_eq!(run.command_line().unwrap(), "glasshouse train --layers 3");
     }

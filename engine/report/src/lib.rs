@@ -1,31 +1,29 @@
-//! What every page begins with that Glasshouse writes for people: one file, which asks nothing of any network, reads well on a screen and on
-//! paper, in light and in dark. A content policy in the page forbids whatever would be fetched.
+//! The frame of all HTML pages that Glasshouse writes: a single self-contained file, readable on screen and on paper, in light and dark
+//! mode. Its content security policy blocks every network request.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// Style of what all pages have; a page's own follows.
+/// Styles shared by all pages; a page's own follow.
 const STYLE: &str = include_str!("style.css");
 
-/// Narrow screens and paper, behind both.
+/// Styles for narrow screens and paper, after all others.
 const NARROW: &str = include_str!("narrow.css");
 
 /// A page without its contents.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
-    /// Its title.
     pub title: &'a str,
-    /// The version of the program that writes it.
     pub version: &'a str,
-    /// Its own style sheet, behind that of all pages.
+    /// The page's own style sheet, after the shared one.
     pub style: &'a str,
-    /// What it does by itself; empty where it has no script.
+    /// The page's script, or empty.
     pub script: &'a str,
 }
 
 impl Page<'_> {
-    /// The page around its contents, as a file's text.
+    /// The full HTML of the page with these contents.
     pub fn around(&self, contents: &Markup) -> String {
-        // What the page may load: nothing.
+        // Only inline styles, inline scripts and `data:` images are allowed.
         let scripts = if self.script.is_empty() { "" } else { " script-src 'unsafe-inline';" };
         let policy = format!("default-src 'none'; style-src 'unsafe-inline';{scripts} img-src data:");
         let page = html! {
@@ -51,7 +49,7 @@ impl Page<'_> {
     }
 }
 
-/// The mark of the program, a glass house, and what the page is.
+/// The logo, a glass house, and the kind of page.
 pub fn brand(what: &str) -> Markup {
     html! {
         div.brand {
@@ -63,7 +61,7 @@ pub fn brand(what: &str) -> Markup {
     }
 }
 
-/// Links to the page's parts: the anchor of each, its title, and whether the page has it.
+/// Links to the page's sections: (anchor, title, whether the section exists).
 pub fn links(parts: &[(&str, &str, bool)]) -> Markup {
     html! {
         nav aria-label="Parts of this page" {
@@ -89,7 +87,7 @@ mod tests {
             !text.contains("script") && !text.contains("http://") && !text.contains("https://"),
             "{text}"
         );
-        // A page's own style stands before what narrow screens and paper change.
+        // The page's own style precedes the rules for narrow screens and paper.
         let place = |what: &str| text.find(what).unwrap();
         assert!(place("box-sizing") < place(".own{}") && place(".own{}") < place("@media print"));
         let with = Page { script: "1<2", ..page }.around(&contents);

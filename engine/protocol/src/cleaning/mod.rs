@@ -1,4 +1,4 @@
-//! The data bench as a front end sees it: a recipe as cards, a sample judged by them, and what a cleaning kept and dropped.
+//! The data bench's types for front ends: recipes as cards, judged samples and the results of a cleaning.
 
 pub mod report;
 pub mod table;
@@ -6,173 +6,154 @@ pub mod table;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Documents of a sample that is judged at most: they are all in memory, and whoever wants more cleans them.
+/// Maximum number of documents in a judged sample; all are held in memory.
 pub const MAX_JUDGED: usize = 1000;
 
-/// A recipe, ready to be shown and changed.
+/// A recipe for display and editing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecipeSummary {
-    /// Its name: a published one's, or the person's own.
+    /// Name of a preset, or a user's own.
     pub name: String,
     /// The whole recipe as TOML.
     pub toml: String,
-    /// Every stage in the order in which it works.
+    /// All stages in order of application.
     pub cards: Vec<StageCard>,
-    /// What is done with each class of personal data.
+    /// Action for each class of personal data.
     pub personal: Vec<PersonalCard>,
-    /// Weight of each source in the mixture; a source that is missing has 1.
+    /// Weight of each source in the mixture; missing sources have 1.
     pub weights: BTreeMap<String, f64>,
-    /// Temperature of the mixture: 1 draws sources by their lengths, higher ones more evenly.
+    /// Temperature of the mixture: 1 samples sources in proportion to their length, higher values more evenly.
     pub temperature: f64,
-    /// Share of documents held out for validation.
+    /// Fraction of documents held out for validation.
     pub validation: f64,
 }
 
-/// A stage of a recipe that can be switched and set.
+/// A stage of a recipe that can be switched on and off and configured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StageCard {
-    /// Its name in recipes, as in `gopher-word-count`.
+    /// Name in recipes, as in `gopher-word-count`.
     pub name: String,
-    /// Where in the bench it stands.
+    /// Part of the bench to which it belongs.
     pub group: report::Group,
-    /// What people read, as in `Word count`.
+    /// Display title, as in `Word count`.
     pub title: String,
-    /// What it takes away and why, in a sentence or two for a learner.
+    /// What the stage removes and why, in a sentence or two for a learner.
     pub sentence: String,
-    /// The paper or project that its thresholds come from; empty where there is none.
+    /// The paper or project that its thresholds come from, or empty.
     pub paper: String,
-    /// Whether it works.
     pub on: bool,
-    /// Its numbers.
     pub thresholds: Vec<Threshold>,
 }
 
-/// A number of a stage.
+/// A numeric parameter of a stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
-    /// Its name in recipes.
+    /// Name in recipes.
     pub name: String,
-    /// Its value.
     pub value: f64,
-    /// What it means, in a few words.
+    /// Meaning in a few words.
     pub meaning: String,
-    /// The least that it may be.
+    /// Minimum, inclusive.
     pub lowest: f64,
-    /// The most that it may be.
+    /// Maximum, inclusive.
     pub highest: f64,
-    /// What it counts.
     pub kind: ThresholdKind,
 }
 
-/// What a number of a stage counts.
+/// Kind of number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThresholdKind {
-    /// A share or another measure: any number.
+    /// A fraction or another real-valued measure.
     #[default]
     Measure,
-    /// Things: a whole number.
+    /// A whole number of things.
     Count,
-    /// Nothing: it is off (0) or on (1).
+    /// A switch: 0 is off, 1 is on.
     Switch,
 }
 
-/// What becomes of a finding of personal data.
+/// Action for personal data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PersonalAction {
-    /// A typed placeholder stands in its place.
+    /// Replaces it by a typed placeholder.
     #[default]
     Replace,
-    /// Its shape stays, its characters go: `j•••@•••.com`.
+    /// Masks its characters and keeps its shape: `j•••@•••.com`.
     Mask,
-    /// The whole document is dropped.
+    /// Drops the whole document.
     Drop,
-    /// It stays and is only counted. Excerpts mask it all the same.
+    /// Only counts it and keeps it in the text. Excerpts mask it all the same.
     Keep,
 }
 
-/// What is done with a class of personal data.
+/// Action for a class of personal data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PersonalCard {
-    /// Its name in recipes, as in `email`.
+    /// Name in recipes, as in `email`.
     pub class: String,
-    /// What people read.
     pub title: String,
-    /// What becomes of it.
     pub action: PersonalAction,
 }
 
-/// What a recipe makes of a sample of the raw documents.
+/// Results of a recipe on a sample of the raw documents.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SampleJudgement {
-    /// Documents looked at.
     pub documents: usize,
-    /// Documents that all stages keep.
+    /// Number of documents that pass all stages.
     pub kept: usize,
-    /// What each stage did, in order; stages that are off too: what they would drop of all documents.
+    /// Results by stage, in order. For a stage that is off: what it would drop of all documents.
     pub stages: Vec<SampleStage>,
-    /// The documents.
     pub judged: Vec<JudgedDocument>,
 }
 
-/// A stage's part in a sample.
+/// A stage's results on a sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SampleStage {
-    /// Its name.
     pub name: String,
-    /// Documents that it dropped, of those that came to it.
+    /// Number of documents that reached the stage and were dropped by it.
     pub dropped: usize,
-    /// Documents that it would drop, were it the only one.
+    /// Number of documents that it would drop if it were the only stage.
     pub alone: usize,
-    /// Documents that it changed.
+    /// Number of documents that it changed.
     pub edited: usize,
 }
 
 /// A document of a sample.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JudgedDocument {
-    /// Its id.
     pub id: String,
-    /// Its source.
     pub source: String,
-    /// The stage that dropped it, and why; `None` where it is kept.
+    /// The stage that dropped it and the reason; `None` if it is kept.
     pub dropped: Option<(String, String)>,
     /// Its beginning, masked.
     pub excerpt: String,
 }
 
-/// A document before and after, with every stage's verdict.
+/// A document before and after cleaning, with every stage's verdict.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ComparedDocument {
-    /// Its id.
     pub id: String,
-    /// Its text by passages.
     pub changes: Vec<TextChange>,
-    /// What each stage says of it, in order.
+    /// Verdict of each stage, in order.
     pub verdicts: Vec<Verdict>,
-    /// The text was too long to be shown whole.
+    /// Whether the text was too long to show in full.
     pub cut: bool,
 }
 
-/// A passage of text and what became of it.
+/// A passage of text and what happened to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextChange {
-    /// What became of it.
     pub fate: TextFate,
-    /// The passage.
     pub text: String,
 }
 
-/// What became of a passage of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextFate {
-    /// It stayed.
     Same,
-    /// It was removed.
     Removed,
-    /// It was put in.
     Added,
 }
 
@@ -180,17 +161,13 @@ pub enum TextFate {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VerdictKind {
-    /// The document stays as it is.
     #[default]
     Keeps,
-    /// It is changed.
     Edits,
-    /// It goes.
     Drops,
 }
 
 impl VerdictKind {
-    /// A word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Keeps => "keeps",
@@ -200,65 +177,60 @@ impl VerdictKind {
     }
 }
 
-/// How far a cleaning is.
+/// Progress of a cleaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CleaningProgress {
-    /// What is being done.
     pub phase: Phase,
-    /// Done so far: bytes of the files while reading, else documents.
+    /// Bytes of the files while reading, else documents.
     pub done: u64,
-    /// In all.
+    /// Target of `done`.
     pub total: u64,
-    /// Documents read so far.
     pub documents: u64,
-    /// Documents kept so far.
     pub kept: u64,
 }
 
 impl CleaningProgress {
-    /// How far the phase is, from 0 to 1; `None` where that is not known.
+    /// Fraction of the phase done, from 0 to 1; `None` if unknown.
     pub fn share(&self) -> Option<f32> {
         (self.total > 0).then(|| (self.done as f64 / self.total as f64).clamp(0.0, 1.0) as f32)
     }
 }
 
-/// How a cleaning begins in a folder where another may have been stopped.
+/// How a cleaning starts in a folder that may hold a stopped one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "start", rename_all = "snake_case")]
 pub enum CleaningStart {
-    /// No other was stopped there.
+    /// The folder holds no stopped cleaning.
     New,
-    /// It resumes the stopped one behind the documents that this had read.
+    /// Resumes the stopped one after the documents that it had read.
     Resumed {
-        /// So many.
+        /// Number of those documents.
         documents: u64,
     },
-    /// The stopped one cannot be resumed, and it starts over.
+    /// The stopped one cannot be resumed, so the cleaning starts over.
     StartedOver {
-        /// Why.
         reason: String,
     },
 }
 
-/// What a cleaning is doing.
+/// Phase of a cleaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// First pass.
+    /// First pass over the files.
     #[default]
     Reading,
-    /// Near duplicates are decided.
+    /// Decides on near duplicates.
     Comparing,
-    /// Texts are scored for gibberish by those that were kept.
+    /// Scores texts for gibberish with statistics of the kept ones.
     Judging,
-    /// Second pass.
+    /// Second pass over the files.
     Writing,
-    /// The folder is finished.
+    /// The folder is complete.
     Done,
 }
 
 impl Phase {
-    /// A word for it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Reading => "reading",
@@ -270,29 +242,24 @@ impl Phase {
     }
 }
 
-/// What a stage says of a document.
+/// A stage's verdict on a document.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The stage.
     pub stage: String,
-    /// What it does to the document.
     pub verdict: VerdictKind,
-    /// Why, where it drops.
+    /// The reason if it drops the document.
     pub reason: String,
-    /// Whether the stage works in this recipe.
+    /// Whether the stage is on in this recipe.
     pub on: bool,
 }
 
-/// A document that was dropped, as `dropped.jsonl` has it.
+/// A dropped document as in `dropped.jsonl`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DroppedDocument {
-    /// Its id.
     pub id: String,
-    /// Its source.
     pub source: String,
     /// The stage that dropped it.
     pub rule: String,
-    /// Why.
     pub reason: String,
     /// Its beginning, masked.
     pub excerpt: String,

@@ -1,43 +1,42 @@
-//! The account of a cleaning: what went in, what every stage took away and from whom, and what came out.
+//! The report of a cleaning, stored as `report.json`: its input, the effect of every stage, and its output.
 //!
-//! It is what `report.json` holds. It holds no times and no names of machines: the same recipe on the same input gives the same
-//! bytes. Texts in it are masked: personal data was taken out before.
+//! It contains no times and no machine names: the same recipe on the same input gives the same bytes. Texts in it are masked: personal
+//! data is removed first.
 
 use super::table::CorpusTable;
 use crate::quantity::counted;
 use serde::{Deserialize, Serialize};
 
-/// The shape of `report.json` that this build writes; a reader refuses a later one.
+/// Version of the `report.json` format that this build writes; readers refuse later ones.
 pub const FORMAT: u32 = 1;
 
-/// Everything that a cleaning counted.
+/// All counts and samples of a cleaning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CleaningReport {
-    /// The shape of this file: [`FORMAT`].
+    /// Version of the format: [`FORMAT`].
     pub format: u32,
-    /// The version of the program that wrote it.
+    /// Version of the program that wrote it.
     pub version: String,
-    /// The recipe, whole, so that the cleaning can be repeated from the report alone.
+    /// The full recipe, so that the cleaning can be repeated from the report alone.
     pub recipe: RecipeText,
-    /// The files that were read, in the order in which they were.
+    /// The input files in reading order.
     pub inputs: Vec<Input>,
-    /// Documents as the readers gave them.
+    /// Documents read.
     pub raw: Amount,
-    /// Documents as they were written to `kept.jsonl`.
+    /// Documents written to `kept.jsonl`.
     pub kept: Amount,
-    /// Those of them that are held out for validation.
+    /// The part of `kept` that is held out for validation.
     #[serde(default)]
     pub held_out: Amount,
-    /// What was done, in order.
+    /// In order of application.
     pub stages: Vec<Stage>,
-    /// Personal data by class, in the order of the classes' names.
+    /// Personal data by class, ordered by class name.
     pub personal: Vec<PersonalClass>,
-    /// Groups of documents that say the same, by how they were found.
+    /// Groups of duplicate documents, by detection method.
     pub duplicates: Vec<Duplicates>,
-    /// What the corpus is made of, raw beside kept (`source`, `genre`, `language`, `licence`, `length`, `date`), its `mixture`, and
-    /// what beside that was counted (`terms`, `safety`): told apart by [`CorpusTable::key`].
+    /// Composition of the corpus, raw and kept (`source`, `genre`, `language`, `licence`, `length`, `date`), its `mixture`, and further
+    /// counts (`terms`, `safety`), identified by [`CorpusTable::key`].
     pub tables: Vec<CorpusTable>,
-    /// A few documents that were kept.
     pub samples: Vec<Sample>,
     /// Files and records that could not be read.
     pub troubles: Troubles,
@@ -64,10 +63,10 @@ impl Default for CleaningReport {
 }
 
 impl CleaningReport {
-    /// A report from the text of a `report.json`.
+    /// Parses a `report.json`.
     ///
     /// # Errors
-    /// It is no report, or one of a later version of the program; the sentence starts with what is wrong.
+    /// If the text is not a report, or a report of a later format; the message starts with what is wrong.
     pub fn from_json(text: &str) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Shape {
@@ -84,7 +83,7 @@ impl CleaningReport {
         serde_json::from_str(text).map_err(|error| format!("no report of a cleaning: {error}"))
     }
 
-    /// The text of a `report.json`, indented, with a line break at its end.
+    /// Serialises as `report.json`: indented, with a final newline.
     ///
     /// # Errors
     /// Never for a report made by this crate: every key is a string.
@@ -94,7 +93,7 @@ impl CleaningReport {
         Ok(text)
     }
 
-    /// The table of this key, where there is one.
+    /// The table with this key, if any.
     pub fn table(&self, key: &str) -> Option<&CorpusTable> {
         self.tables.iter().find(|table| table.key == key)
     }
@@ -125,52 +124,48 @@ impl CleaningReport {
         warnings
     }
 
-    /// Documents that stages took away.
+    /// Number of documents removed by stages.
     pub fn dropped(&self) -> u64 {
         self.stages.iter().map(|stage| stage.removed.documents).sum()
     }
 }
 
-/// A recipe by name and in full.
+/// A recipe's name and text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RecipeText {
-    /// As in `fineweb`, or the file's name.
+    /// A preset's name such as `fineweb`, or the file's name.
     pub name: String,
-    /// Its TOML text.
     pub toml: String,
 }
 
-/// A file that was read.
+/// An input file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Input {
-    /// Its path below what the person named.
+    /// Path below the input that the user named.
     pub path: String,
-    /// As in `WARC, gzip`.
+    /// Format, as in `WARC, gzip`.
     pub format: String,
-    /// Its size on disk.
+    /// Size on disk.
     pub bytes: u64,
-    /// Documents that it held.
     pub documents: u64,
 }
 
-/// So many documents, and how large their texts are together.
+/// A number of documents and the total size of their texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amount {
-    /// Documents.
     pub documents: u64,
     /// Bytes of text, UTF-8.
     pub bytes: u64,
-    /// Words: runs of what is not white space.
+    /// Runs of non-white-space characters.
     pub words: u64,
 }
 
 impl Amount {
-    /// One document of this text.
+    /// The amount of a single document with this text.
     pub fn of(text: &str) -> Self {
         Self { documents: 1, bytes: text.len() as u64, words: words(text) }
     }
 
-    /// Adds another amount.
     pub fn add(&mut self, other: Self) {
         self.documents = self.documents.saturating_add(other.documents);
         self.bytes = self.bytes.saturating_add(other.bytes);
@@ -178,14 +173,14 @@ impl Amount {
     }
 }
 
-/// Words of a text: runs of what is not white space. Non-ASCII white space ends a word too; bytes are looked at singly where the
-/// text is ASCII.
+/// Counts words: runs of non-white-space characters, where white space includes non-ASCII. ASCII texts are counted byte by byte, which
+/// is faster.
 pub fn words(text: &str) -> u64 {
     if text.is_ascii() {
         let mut count = 0_u64;
         let mut inside = false;
         for byte in text.bytes() {
-            // As `char::is_whitespace` sees ASCII: tab to carriage return, and space.
+            // `char::is_whitespace` on ASCII: tab to carriage return, and space.
             let space = matches!(byte, b'\t'..=b'\r' | b' ');
             count += u64::from(!space && !inside);
             inside = !space;
@@ -196,7 +191,7 @@ pub fn words(text: &str) -> u64 {
     }
 }
 
-/// The part of the bench that a stage belongs to; decides its colour and heading.
+/// The part of the bench to which a stage belongs; decides its colour and heading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
@@ -206,12 +201,11 @@ pub enum Group {
     Extraction,
     /// Unicode, control characters, white space.
     Repair,
-    /// Quality rules.
     #[default]
     Rules,
     /// Whole, near and partial copies.
     Duplicates,
-    /// Overlap with what models are measured on.
+    /// Overlap with evaluation sets.
     Contamination,
     /// Personal data and secrets.
     Personal,
@@ -220,7 +214,7 @@ pub enum Group {
 }
 
 impl Group {
-    /// The heading over its stages.
+    /// The heading above its stages.
     pub fn heading(self) -> &'static str {
         match self {
             Self::Reading => "Reading",
@@ -235,48 +229,44 @@ impl Group {
     }
 }
 
-/// What a stage is, said once and shown with its counts.
+/// Description of a stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct About {
-    /// Its name in recipes and in `dropped.jsonl`, as in `gopher.word_count`. Unique in a report.
+    /// Name in recipes and in `dropped.jsonl`, as in `gopher.word_count`. Unique in a report.
     pub name: String,
-    /// Where in the bench it stands.
     pub group: Group,
-    /// What people read, as in `Word count`.
+    /// Display title, as in `Word count`.
     pub title: String,
-    /// One sentence: what it takes away, and why.
+    /// One sentence: what it removes, and why.
     pub sentence: String,
-    /// The thresholds at work, in words, as in `50 to 100,000 words`; empty where it has none.
+    /// The thresholds in words, as in `50 to 100,000 words`; empty if it has none.
     pub threshold: String,
-    /// The paper or project that the threshold comes from, as in `Gopher (Rae et al., 2021)`; empty where there is none.
+    /// The paper or project that the threshold comes from, as in `Gopher (Rae et al., 2021)`, or empty.
     pub paper: String,
-    /// Whether the recipe has it switched off.
+    /// Whether the recipe switches it off.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_off: bool,
 }
 
-/// What a stage did.
+/// Results of a stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
-    /// What it is.
     #[serde(flatten)]
     pub about: About,
-    /// Documents that reached it, as they were then.
+    /// Documents that reached it, in their state at that point.
     pub before: Amount,
-    /// Documents that it took away.
     pub removed: Amount,
-    /// Documents that it changed.
     pub edited: Edited,
-    /// What it counted beside, in the order of their names, as in `line_endings` or `mojibake`.
+    /// Further counts, ordered by name, as in `line_endings` or `mojibake`.
     pub counters: Vec<Counter>,
-    /// A few documents that it took away, chosen by a hash of their ids.
+    /// A few documents that it removed, chosen by a hash of their ids.
     pub victims: Vec<Victim>,
-    /// A few documents that it changed, likewise.
+    /// A few documents that it changed, chosen in the same way.
     pub changes: Vec<Example>,
 }
 
 impl Stage {
-    /// What was left after it.
+    /// The documents that remain after it.
     pub fn after(&self) -> Amount {
         let change = |before: u64, removed: u64, old: u64, new: u64| {
             before.saturating_sub(removed).saturating_sub(old).saturating_add(new)
@@ -298,139 +288,119 @@ impl Stage {
         }
     }
 
-    /// Whether it took away or changed anything.
+    /// Whether it removed or changed anything.
     pub fn acted(&self) -> bool {
         self.removed.documents > 0 || self.edited.before.documents > 0
     }
 }
 
-/// Documents that a stage changed.
+/// Documents that a stage changed, before and after.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edited {
-    /// As they were.
     pub before: Amount,
-    /// As they are now.
     pub after: Amount,
 }
 
-/// A named count.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counter {
-    /// What was counted.
     pub name: String,
-    /// How often.
     pub count: u64,
 }
 
-/// A document that was removed.
+/// A removed document.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Victim {
-    /// Its id.
     pub id: String,
-    /// Its source.
     pub source: String,
-    /// How long it was.
     pub words: u64,
-    /// How large it was.
     pub bytes: u64,
-    /// The measured value beside the threshold.
+    /// The measured value and the threshold.
     pub reason: String,
     /// Its beginning, personal data masked.
     pub excerpt: String,
 }
 
-/// A document that was changed: the part around the first change, as it was and as it is, personal data masked in both.
+/// A changed document: the text around the first change before and after, personal data masked in both.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Example {
-    /// Its id.
     pub id: String,
-    /// Its source.
     pub source: String,
-    /// As it was.
     pub before: String,
-    /// As it is.
     pub after: String,
 }
 
-/// Personal data of one class.
+/// Findings of one class of personal data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PersonalClass {
-    /// As in `email`.
+    /// Name, as in `email`.
     pub class: String,
-    /// What was done with it, as in `replaced by <EMAIL>`, `masked`, `document dropped`.
+    /// The action taken, as in `replaced by <EMAIL>`, `masked`, `document dropped`.
     pub treatment: String,
-    /// Places where it stood.
+    /// Number of occurrences.
     pub found: u64,
-    /// Documents that held it.
     pub documents: u64,
-    /// A few places with what stands around, masked.
+    /// A few occurrences with their context, masked.
     pub samples: Vec<PersonalSample>,
 }
 
-/// A place where personal data stood.
+/// An occurrence of personal data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonalSample {
-    /// The document's id.
     pub id: String,
-    /// The masked value with what stands around it, as in `write to j•••@e•••.org before`.
+    /// The masked value in its context, as in `write to j•••@e•••.org before`.
     pub masked: String,
 }
 
-/// Groups of documents that say the same, found in one way.
+/// Groups of duplicates found by one method.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Duplicates {
-    /// The stage's name, as in `duplicates.near`.
+    /// Name of the stage, as in `duplicates.near`.
     pub name: String,
-    /// What people read, as in `Near copies`.
+    /// Display title, as in `Near copies`.
     pub title: String,
-    /// How they were found and with which parameters, as in `MinHash, 128 permutations, 14 bands of 8, Jaccard at least 0.75`.
+    /// Method and parameters, as in `MinHash, 128 permutations, 14 bands of 8, Jaccard at least 0.75`.
     pub method: String,
-    /// Groups of at least two.
+    /// Number of groups with at least two documents.
     pub clusters: u64,
-    /// Documents in them, the kept ones included.
+    /// Number of documents in them, including the kept ones.
     pub documents: u64,
-    /// Memory that a document's signature takes, where there is one, in bytes.
+    /// Bytes of memory for a document's signature, if the method has one.
     pub bytes_per_document: Option<u64>,
-    /// How many groups are how large, by size.
+    /// Distribution of group sizes, by size.
     pub sizes: Vec<ClusterSize>,
-    /// The largest groups, largest first.
+    /// Largest first.
     pub largest: Vec<Cluster>,
 }
 
-/// So many groups of so many documents.
+/// Number of groups of one size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterSize {
-    /// Documents in each.
+    /// Documents in each group.
     pub size: u64,
-    /// Groups.
     pub clusters: u64,
 }
 
-/// A group of documents that say the same.
+/// A group of duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cluster {
-    /// Documents in it, [`Cluster::members`] and those left out here.
+    /// Number of documents in it, including those not in [`Cluster::members`].
     pub size: u64,
-    /// Why the kept one was kept, as in `the longest of its group`.
+    /// Why this document was kept, as in `the longest of its group`.
     pub reason: String,
-    /// Who is in it, the kept one first; a few of them only where it is large.
+    /// The kept document, then others; only a few of a large group.
     pub members: Vec<Member>,
 }
 
-/// A document in a group.
+/// A document in a group of duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    /// Its id.
     pub id: String,
-    /// Its source.
     pub source: String,
-    /// How long it is.
     pub words: u64,
-    /// Whether it was kept.
     pub kept: bool,
-    /// How alike it is to the kept one, from 0 to 1, where that was measured.
+    /// Similarity to the kept one, from 0 to 1, if it was measured.
     pub similarity: Option<f64>,
-    /// By what it was found, as in `13 of 16 bands agree`; empty for the kept one.
+    /// Evidence, as in `13 of 16 bands agree`; empty for the kept one.
     #[serde(default)]
     pub found_by: String,
     /// Its beginning, personal data masked.
@@ -440,17 +410,17 @@ pub struct Member {
 /// Files and records that could not be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Troubles {
-    /// How many in all.
+    /// Total number.
     pub count: u64,
-    /// The first thousand.
+    /// The first 1000.
     pub listed: Vec<TroubleEntry>,
-    /// How many there are of each kind, the most frequent first: the first hundred kinds.
+    /// Counts by kind, most frequent first; at most 100 kinds.
     #[serde(default)]
     pub kinds: Vec<TroubleKind>,
 }
 
 impl Troubles {
-    /// The kinds; in reports that do not sum them, each trouble that is listed.
+    /// The kinds, or, for reports without them, each listed trouble as its own kind.
     pub fn by_kind(&self) -> Vec<TroubleKind> {
         match self.kinds.as_slice() {
             [] => self.listed.iter().map(|first| TroubleKind { count: 1, first: first.clone() }).collect(),
@@ -459,32 +429,28 @@ impl Troubles {
     }
 }
 
-/// Troubles whose reasons differ in numbers and names only.
+/// Troubles whose reasons differ only in numbers and names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TroubleKind {
-    /// Files or records with such a trouble.
+    /// Number of files or records affected.
     pub count: u64,
-    /// The first of them.
     pub first: TroubleEntry,
 }
 
-/// What was wrong where.
+/// A problem with a file or record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TroubleEntry {
     /// A path, with `#number` for a record in it.
     pub place: String,
-    /// What is wrong, in one sentence.
+    /// One sentence.
     pub reason: String,
 }
 
-/// A document that was kept.
+/// A kept document.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
-    /// Its id.
     pub id: String,
-    /// Its source.
     pub source: String,
-    /// How large it is.
     pub amount: Amount,
     /// Its beginning, personal data masked.
     pub excerpt: String,

@@ -1,72 +1,63 @@
-//! A table that anything countable fits in.
+//! A generic table for counts.
 
 use serde::{Deserialize, Serialize};
 
 /// Rows under named columns; the first column names the row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct CorpusTable {
-    /// What it is to programs, as in `source`.
+    /// Key for programs, as in `source`.
     pub key: String,
-    /// What people read, as in `By source`.
+    /// Display title, as in `By source`.
     pub title: String,
-    /// One sentence on how to read it; empty where the title says all.
+    /// One sentence on how to read it; empty if the title is enough.
     pub note: String,
-    /// The columns.
     pub columns: Vec<Column>,
-    /// The rows, each as long as the columns.
+    /// Each row has one cell per column.
     pub rows: Vec<Vec<CorpusCell>>,
 }
 
 /// A column of a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Column {
-    /// Its heading.
     pub title: String,
-    /// How its cells are written.
     pub unit: Unit,
 }
 
 impl Column {
-    /// A column of this heading and unit.
     pub fn new(title: impl Into<String>, unit: Unit) -> Self {
         Self { title: title.into(), unit }
     }
 }
 
-/// How the cells of a column are written.
+/// Format of a column's cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
-    /// As it is.
+    /// Shown unchanged.
     #[default]
     Text,
-    /// How many: `1.23 M`.
+    /// Abbreviated count: `1.23 M`.
     Count,
     /// `4.1 GB`.
     Bytes,
-    /// From 0 to 1, written as per cent, with a bar beside it.
+    /// A fraction from 0 to 1, shown as a percentage with a bar.
     Share,
     /// `1.88`.
     Number,
 }
 
-/// A cell of a table.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum CorpusCell {
-    /// A whole number.
     Whole(u64),
-    /// Another number.
     Real(f64),
-    /// A text.
     Text(String),
-    /// Nothing to say.
     #[default]
     Nothing,
 }
 
 impl CorpusCell {
-    /// Its value as a number, where it is one.
+    /// The value as a number, if it is one.
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Whole(value) => Some(*value as f64),

@@ -1,20 +1,19 @@
-//! What a run is written as for other programs.
+//! Export formats for other programs.
 
 use serde::{Deserialize, Serialize};
 
-/// What a model is written as for other programs.
+/// Export format of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum ExportFormat {
-    /// A folder that `transformers` opens, in f32.
+    /// A folder for `transformers`, in f32.
     #[default]
     HuggingFace,
-    /// A file that llama.cpp opens.
+    /// A GGUF file for llama.cpp.
     Gguf {
-        /// How its matrices are stored.
         quantization: Quantization,
     },
-    /// The run's adapter alone, as a folder that PEFT opens.
+    /// Only the run's adapter, as a PEFT folder.
     Peft,
 }
 
@@ -22,22 +21,21 @@ pub enum ExportFormat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantization {
-    /// 32 bits per weight: as trained.
+    /// 32 bits per weight, as trained.
     F32,
-    /// 16 bits per weight.
     F16,
-    /// 8 bits per weight, and a scale for every 32.
+    /// 8 bits per weight, with a scale for every 32 weights.
     #[default]
     Q8_0,
-    /// 4 bits per weight, and a scale for every 32; the head in 6 bits.
+    /// 4 bits per weight, with a scale for every 32 weights; the head has 6 bits.
     Q4_0,
 }
 
 impl Quantization {
-    /// All, the largest first.
+    /// All formats, largest first.
     pub const ALL: [Self; 4] = [Self::F32, Self::F16, Self::Q8_0, Self::Q4_0];
 
-    /// As it is written in commands and file names.
+    /// The name in commands and file names.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",

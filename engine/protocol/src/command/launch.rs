@@ -1,43 +1,42 @@
-//! How a run is trained, beside its settings.
+//! Launch options of a run that are not part of its settings.
 
 use crate::Precision;
 use serde::{Deserialize, Serialize};
 
-/// What a run of an open project learns from.
+/// Training data of a run in an open project.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LearnsFrom {
-    /// The project's documents; with an objective other than text, those of them that hold rows.
+    /// The project's documents; with an objective other than text, only documents that hold rows.
     #[default]
     Documents,
-    /// Its feedback: replies that were found good or written better, or pairs, as the objective asks for.
+    /// The project's feedback: accepted or corrected replies, or preference pairs, as the objective requires.
     Feedback,
-    /// Instruction tasks of our own, or a recipe's rows, which are made for it.
+    /// Generated instruction tasks, or a recipe's generated rows.
     Tasks,
 }
 
-/// How a run is trained, beside its settings.
+/// Launch options of a run that are not part of its settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunLaunch {
-    /// Stop, resumably, at this step.
+    /// Stop at this step, resumably.
     pub stop_after: Option<u64>,
-    /// Of a run that is resumed: steps of the whole run from here on, in place of those that it has.
+    /// For a resumed run, the new total number of steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
-    /// Evaluations read the whole validation split instead of some batches; a run keeps to that when it is resumed.
+    /// Evaluate on the whole validation split instead of some batches. A resumed run keeps this choice.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub evaluate_whole_split: bool,
-    /// In place of the precision that the run has.
+    /// Overrides the run's precision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
-    /// In place of the chosen device, and of the one that a resumed run was trained on.
+    /// Overrides the chosen device, and the device of a resumed run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// What a new run learns from.
     #[serde(skip_serializing_if = "is_default")]
     pub learns_from: LearnsFrom,
-    /// Where that is tasks, the recipe whose rows they are ([`crate::recipes`]); tasks of all kinds unless named.
+    /// With [`LearnsFrom::Tasks`], the recipe that generates the rows ([`crate::recipes`]); `None` uses tasks of all kinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What a run trains in place of a model's weights: an adapter.
+//! Adapters, which are trained in place of a model's weights.
 
 use super::{Precision, TrainConfig, Trainable};
 use crate::{Gate, Invalid, ModelConfig, require};
@@ -6,7 +6,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// The kind of an adapter.
+/// Kind of adapter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdapterKind {
@@ -15,15 +15,15 @@ pub enum AdapterKind {
     Lora,
 }
 
-/// A linear layer that an adapter stands beside: in all blocks, or the head.
+/// A linear layer to adapt, in all blocks, or the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdapterTarget {
-    /// The projection to queries, keys and values, which is one matrix.
+    /// The projection to queries, keys and values (a single matrix).
     Qkv,
-    /// The projection of attention's result.
+    /// The output projection of attention.
     Output,
-    /// The MLP's first layer, with its gate where it has one.
+    /// The MLP's first layer, including its gate.
     Up,
     /// The MLP's second layer.
     Down,
@@ -32,10 +32,10 @@ pub enum AdapterTarget {
 }
 
 impl AdapterTarget {
-    /// All of them, in the order of the model.
+    /// All targets, in model order.
     pub const ALL: [Self; 5] = [Self::Qkv, Self::Output, Self::Up, Self::Down, Self::Head];
 
-    /// As settings spell it.
+    /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Qkv => "qkv",
@@ -46,13 +46,13 @@ impl AdapterTarget {
         }
     }
 
-    /// The layer that a path names: `blocks.3.attention.qkv`, or `head`.
+    /// The target of a layer path: `blocks.3.attention.qkv` or `head`.
     pub fn of_layer(path: &str) -> Option<Self> {
         let last = path.rsplit('.').next()?;
         Self::ALL.into_iter().find(|target| target.name() == last)
     }
 
-    /// Rows and columns of the layer's weight, [out, in].
+    /// Shape of the layer's weight, [out, in].
     pub fn shape(self, model: &ModelConfig) -> [usize; 2] {
         let (width, heads) = (model.width, model.heads * model.head_size);
         let halves = if model.mlp.gate == Gate::None { 1 } else { 2 };
@@ -66,15 +66,14 @@ impl AdapterTarget {
     }
 }
 
-/// What the matrices of the blocks are held in that an adapter stands beside.
+/// Storage format of the frozen matrices in the blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdapterBase {
-    /// 32-bit floats.
     #[default]
     F32,
-    /// 16-bit floats (IEEE 754 binary16), half the bytes: each is rounded once, and a matrix is made 32 bits again where it is used. Embeddings,
-    /// norms, biases and the head stay in 32 bits.
+    /// 16-bit floats (IEEE 754 binary16), half the bytes: each weight is rounded once, and a matrix is converted back to 32 bits for
+    /// use. Embeddings, norms, biases and the head stay in 32 bits.
     F16,
 }
 
@@ -84,7 +83,7 @@ impl AdapterBase {
     }
 }
 
-/// Names of layers, in a list or in a text with commas.
+/// Deserialises layer names from a list or a comma-separated string.
 struct Names;
 
 impl<'de> Visitor<'de> for Names {
@@ -120,26 +119,23 @@ fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AdapterTarg
     Ok(targets)
 }
 
-/// Low-rank adaptation: beside a weight W [out, in], which is frozen, train A [r, in] and B [out, r], and a layer computes
-/// y = W·x + scale·B·A·dropout(x). B begins as zeros, so that the model begins as the one that is adapted. The defaults are PEFT's, the
-/// layers aside: it adapts queries and values alone.
+/// Low-rank adaptation: a frozen weight W [out, in] is adapted by trained matrices A [r, in] and B [out, r]; the layer computes
+/// y = W·x + scale·B·A·dropout(x). B is initialised to zero, so that training starts from the unchanged model. The defaults are PEFT's,
+/// except for the layers: PEFT adapts only queries and values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adapter {
-    /// Its kind.
     pub kind: AdapterKind,
     /// r: rows of A and columns of B.
     pub rank: usize,
     /// α: the scale is α / r.
     pub alpha: f32,
-    /// Rate of the dropout before A, in [0, 1).
+    /// Dropout rate before A, in [0, 1).
     pub dropout: f32,
-    /// The scale is α / √r, which keeps the size of updates the same for every rank (Kalajdzievski 2023, arXiv 2312.03732).
+    /// Use the scale α / √r, which keeps the size of updates independent of the rank (Kalajdzievski 2023, arXiv 2312.03732).
     pub rslora: bool,
-    /// The layers that it stands beside.
     #[serde(deserialize_with = "targets")]
     pub targets: Vec<AdapterTarget>,
-    /// What the model's matrices are held in.
     #[serde(skip_serializing_if = "AdapterBase::is_default")]
     pub base: AdapterBase,
 }
@@ -159,7 +155,7 @@ impl Default for Adapter {
     }
 }
 
-/// In a few words: `lora of rank 8 on qkv, output, up, down`, and `, base in f16` where it is.
+/// Formats it as `lora of rank 8 on qkv, output, up, down`, followed by `, base in f16` if set.
 impl fmt::Display for Adapter {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AdapterKind::Lora = self.kind;
@@ -170,18 +166,18 @@ impl fmt::Display for Adapter {
 }
 
 impl Adapter {
-    /// What B·A is multiplied by: α / r, or α / √r.
+    /// Factor on B·A: α / r, or α / √r with `rslora`.
     pub fn scale(&self) -> f32 {
         let rank = self.rank as f32;
         self.alpha / if self.rslora { rank.sqrt() } else { rank }
     }
 
-    /// Whether it stands beside the layer with this path.
+    /// Whether it adapts the layer with this path.
     pub fn adapts(&self, layer: &str) -> bool {
         AdapterTarget::of_layer(layer).is_some_and(|target| self.targets.contains(&target))
     }
 
-    /// Checks every rule, for a run that trains a model so; the first broken one is named.
+    /// Checks all rules for a run with this adapter and names the first broken one.
     pub(super) fn validate(&self, model: &ModelConfig, train: &TrainConfig) -> Result<(), Invalid> {
         let field = |name: &str| format!("train.adapter.{name}");
         require(self.rank >= 1, &field("rank"), self.rank, "be at least 1")?;
@@ -198,7 +194,7 @@ impl Adapter {
             let [out, input] = target.shape(model);
             let most = out.min(input);
             let rule = format!("be at most {most}, the smaller side of {} [{out}, {input}]", target.name());
-            // A preset does not know its vocabulary yet.
+            // The vocabulary size is 0 in a preset.
             require(self.rank <= most || out == 0, &field("rank"), self.rank, rule)?;
         }
         let whole = self.base == AdapterBase::F32;
@@ -249,7 +245,7 @@ mod tests {
         assert_eq!(half.train.adapter.as_ref().unwrap().base, AdapterBase::F16);
         assert!(half.train.trains().ends_with("down, base in f16"), "{}", half.train.trains());
         assert_eq!(RunConfig::from_toml(&half.to_toml().unwrap()).unwrap(), half);
-        // A run that was begun without it has the same file, to the byte.
+        // The file of a run started without an adapter is unchanged, to the byte.
         let file = whole.to_toml().unwrap();
         let (_, section) = file.split_once("[train.adapter]").unwrap();
         assert!(section.split("\n[").next().is_some_and(|section| !section.contains("base")), "{section}");

@@ -1,4 +1,4 @@
-//! Changes to a run's settings as people make them: each is what they mean by it, for command line and scripts alike.
+//! Changes to a run's settings, with their side effects on other settings; used by the command line and by scripts.
 
 use super::tuning::tuning_warmup;
 use super::{
@@ -9,17 +9,17 @@ use crate::{AdapterKind, Objective, RunConfig, names};
 use std::collections::BTreeMap;
 
 impl RunConfig {
-    /// Every setting by its dotted path, as [`Self::set`] takes it, with its value as text.
+    /// All settings as text, by the dotted paths that [`Self::set`] takes.
     pub fn by_path(&self) -> BTreeMap<String, String> {
         let mut fields = BTreeMap::new();
         flatten("", &serde_json::to_value(self).unwrap_or_default(), &mut fields);
         fields
     }
 
-    /// Sets one field by its dotted path, as in `train.eval_interval=100`; the value is TOML, or else a bare string.
+    /// Sets one field by its dotted path, as in `train.eval_interval=100`. The value is TOML, or else a bare string.
     ///
     /// # Errors
-    /// One line: a path that leads nowhere, with the nearest that exists, or a value of another kind.
+    /// One line if the path does not exist (with the nearest existing one) or the value has the wrong type.
     pub fn set(&mut self, assignment: &str) -> Result<(), String> {
         let (path, value) = assignment
             .split_once('=')
@@ -50,7 +50,7 @@ impl RunConfig {
         let last = keys.pop().unwrap_or_default();
         let mut table = root.as_table_mut().ok_or("the run's configuration is not a table")?;
         for key in keys {
-            // Which layers have biases may be said by one word for all.
+            // `bias` may be a single boolean for all layers.
             if key == "bias" && table.get(key).is_some_and(toml::Value::is_bool) {
                 let bias = BTreeMap::from(self.model.bias);
                 let each = bias.into_iter().map(|(layer, has)| (layer.to_owned(), toml::Value::Boolean(has)));
@@ -62,10 +62,10 @@ impl RunConfig {
                 .and_then(toml::Value::as_table_mut)
                 .ok_or_else(|| names::unknown("section", key, known.iter().map(String::as_str)))?;
         }
-        // A whole number for a field of fractions is what people write.
+        // Users write whole numbers for float fields.
         let value = match (table.get(last), parsed) {
             (Some(toml::Value::Float(_)), toml::Value::Integer(number)) => toml::Value::Float(number as f64),
-            // And a run's number for its name.
+            // A run may be given by its number instead of its name.
             (Some(toml::Value::String(_)), toml::Value::Integer(number)) => {
                 toml::Value::String(number.to_string())
             }
@@ -80,7 +80,7 @@ impl RunConfig {
         }
         let objective = std::mem::replace(&mut self.train.objective, objective);
         self.set_objective(objective);
-        // A loss with a head of its own takes another rate, and so does an adapter, where nobody chose one.
+        // Losses with their own head, and adapters, have another default learning rate.
         let tunes = self.start.is_some() || self.train.objective.compares_answers();
         let is_tuned = tunes && path.starts_with("train.adapter");
         if self.train.learning_rate.to_bits() == rate.to_bits()
@@ -91,10 +91,10 @@ impl RunConfig {
         Ok(())
     }
 
-    /// Another objective. Where it is another, samples begin with what is found in its data: what a text begins with is no
-    /// question to answer. A run that goes on from a model, or compares answers, takes the defaults of tuning
-    /// ([`Self::take_tuning_defaults`]). What comes after comparing answers, and was given no other rate, learns at its own,
-    /// with weight decay again. A step of rewards has whole groups of answers: its batch grows until it has.
+    /// Changes the objective. Resets the sample prompt, so that samples start from the new data: the beginning of a text is not a
+    /// question to answer. A run that starts from a model, or compares answers, takes the tuning defaults
+    /// ([`Self::take_tuning_defaults`]). When the run no longer compares answers, its default learning rate and weight decay are
+    /// restored. For rewards, the batch size grows until a step holds whole groups of answers.
     pub fn set_objective(&mut self, objective: Objective) {
         if objective == self.train.objective {
             return;
@@ -111,7 +111,7 @@ impl RunConfig {
         if was_careful {
             self.set_learning_rate(self.tuning_rate());
         }
-        // What compares answers took none; plain Adam has none.
+        // Objectives that compare answers use no weight decay, and neither does plain Adam.
         if compared
             && !objective.compares_answers()
             && self.train.weight_decay == 0.0
@@ -130,8 +130,8 @@ impl RunConfig {
         }
     }
 
-    /// Begins to train an adapter of this kind, or none; one of the kind that is there already stays as it is. A learning rate that is
-    /// the default of tuning ([`Self::tuning_rate`]) becomes that of the adapter.
+    /// Enables an adapter of this kind, or none; an existing adapter keeps its settings. If the learning rate is the tuning default
+    /// ([`Self::tuning_rate`]), it changes to the adapter's default.
     fn set_adapter(&mut self, kind: &str) -> Result<(), String> {
         let kind = kind.trim().trim_matches('"');
         let rate = self.tuning_rate();
@@ -147,8 +147,8 @@ impl RunConfig {
         Ok(())
     }
 
-    /// Another number of optimizer steps, whatever epochs they are. A warm-up that is the share of them that tuning takes stays that share;
-    /// another one that would last as long becomes a tenth of them, since the run would never reach its learning rate.
+    /// Sets the number of optimizer steps and clears `epochs`. A warm-up at the tuning default stays at the default; any other that
+    /// would last for the whole run becomes a tenth of it, since the run would otherwise never reach its learning rate.
     pub fn set_steps(&mut self, steps: u64) {
         let tunes = self.start.is_some() || self.train.objective.compares_answers();
         let train = &mut self.train;
@@ -162,7 +162,7 @@ impl RunConfig {
         }
     }
 
-    /// Makes the steps those of `train.epochs`, where it is set, for a text or rows of which an epoch has so many windows or rows.
+    /// Sets the steps from `train.epochs`, if set; `rows` is the number of rows or windows in an epoch.
     pub fn settle_epochs(&mut self, rows: f64) {
         let Some(epochs) = self.train.epochs else { return };
         let of_step = self.train.batch_size as f64 * self.train.accumulate as f64;
@@ -171,7 +171,7 @@ impl RunConfig {
         self.train.epochs = Some(epochs);
     }
 
-    /// Another peak learning rate; the minimum keeps its proportion to it, so that the schedule keeps its shape.
+    /// Sets the peak learning rate and scales the minimum with it, so that the schedule keeps its shape.
     pub fn set_learning_rate(&mut self, rate: f64) {
         let train = &mut self.train;
         if train.learning_rate > 0.0 {
@@ -181,7 +181,7 @@ impl RunConfig {
     }
 }
 
-/// Adds the tables of settings that are as a rule, which files leave out: they are set by name as well.
+/// Adds tables that are omitted from files because they have default values, so that their settings can be set by name.
 fn add_defaults(root: &mut toml::Value) -> Result<(), String> {
     let Some(train) = root.get_mut("train").and_then(toml::Value::as_table_mut) else { return Ok(()) };
     for (name, settings) in [
@@ -218,7 +218,7 @@ fn flatten(path: &str, value: &serde_json::Value, into: &mut BTreeMap<String, St
     }
 }
 
-/// A number as people write it: one of 32 bits with as few digits as it has.
+/// Formats a number; an `f32` gets the fewest digits that identify it.
 fn shortest(number: &serde_json::Number) -> String {
     match number.as_f64().filter(|_| number.is_f64()) {
         Some(value) if f64::from(value as f32) == value => format!("{:?}", value as f32),
@@ -241,7 +241,7 @@ mod tests {
         let of = |path: &str| told[path].as_str();
         assert_eq!([of("model.norm.eps"), of("train.label_smoothing")], ["1e-5", "0.1"]);
         assert_eq!([of("train.learning_rate"), of("model.layers")], ["0.001", "1"]);
-        // They are read as they were.
+        // They parse back to the same values.
         let mut again = presets::from_layers(1).unwrap();
         for path in ["model.norm.eps", "train.label_smoothing", "train.learning_rate"] {
             again.set(&format!("{path}={}", of(path))).unwrap();
@@ -299,7 +299,7 @@ mod tests {
             run.set(&format!("train.objective={objective}")).unwrap();
             assert_eq!(run.train.learning_rate, rate);
             run.set("train.learning_rate=2e-4").unwrap();
-            // The same objective again is no change.
+            // Setting the same objective again changes nothing.
             run.set(&format!("train.objective={objective}")).unwrap();
             assert_eq!(run.train.learning_rate, 2e-4);
         }
@@ -307,7 +307,7 @@ mod tests {
         let rate = run.train.learning_rate;
         run.set_objective(Objective::Chat);
         assert_eq!(run.train.learning_rate, rate);
-        // What goes on from one of those is not learned as slowly, unless somebody chose so.
+        // Leaving such an objective restores the learning rate, unless the user chose it.
         run.set_objective(Objective::Preference);
         run.set_objective(Objective::Chat);
         assert_eq!(run.train.learning_rate, run.tuning_rate());

@@ -4,20 +4,20 @@ use super::Start;
 use crate::{Invalid, ModelConfig, require};
 use serde::{Deserialize, Serialize};
 
-/// Settings of [`super::Objective::Distil`]. The loss of a token is (1 − m)·cross-entropy + m·T²·KL(softmax(t/T) ‖ softmax(x/T)), x the
-/// logits of the model that learns and t those of its teacher for the same tokens (Hinton et al. 2015, "Distilling the knowledge in a neural
-/// network", section 2, whose targets are the text's own tokens here); the loss of a step is the mean over all its targets that count.
+/// Settings of [`super::Objective::Distil`]. The loss of a token is (1 − m)·cross-entropy + m·T²·KL(softmax(t/T) ‖ softmax(x/T)), with
+/// the student's logits x and the teacher's logits t for the same tokens (Hinton et al. 2015, "Distilling the knowledge in a neural
+/// network", section 2; the targets here are the text's own tokens). The loss of a step is the mean over all its targets that count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DistilSettings {
-    /// The run that teaches, of the same project: its number or name, or `latest`, and `:` with a checkpoint's file behind it where that is
-    /// not to be the best one. The run's own record names both.
+    /// The teacher, a run of the same project: its number or name, or `latest`, optionally followed by `:` and a checkpoint's file
+    /// (default: the best one). The run's own record names both.
     pub teacher: String,
-    /// T, by which the logits of both are divided, 0.01 to 1000: the larger, the more the teacher's unlikely tokens count.
+    /// T, the divisor of both models' logits, 0.01 to 1000: the larger, the more the teacher's unlikely tokens count.
     pub temperature: f32,
-    /// m: 0 learns from the text alone, 1 from the teacher alone.
+    /// m: 0 learns only from the text, 1 only from the teacher.
     pub mix: f32,
-    /// The teacher's model, known once the run begins.
+    /// The teacher's model; set when the run starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Box<ModelConfig>>,
 }
@@ -33,12 +33,12 @@ impl DistilSettings {
         *self == Self::default()
     }
 
-    /// The teacher's run and checkpoint, as they were typed.
+    /// The teacher's run and checkpoint, as typed.
     pub fn teacher(&self) -> Start {
         Start::parse(self.teacher.trim(), None)
     }
 
-    /// Checks every rule, of a run with such a smoothing; the first broken one is named.
+    /// Checks all rules for a run with this label smoothing and names the first broken one.
     pub fn validate(&self, label_smoothing: f32) -> Result<(), Invalid> {
         let rule = "name the run that teaches, by its number or name (train.distil.teacher=1)";
         require(
@@ -55,7 +55,7 @@ impl DistilSettings {
         require(label_smoothing == 0.0, "train.label_smoothing", label_smoothing, rule)
     }
 
-    /// Refuses a teacher whose logits say nothing of a model's, where its own model is known.
+    /// Checks that the teacher's logits are comparable with the student's, if the teacher's model is known.
     pub(super) fn validate_teacher(&self, student: &ModelConfig) -> Result<(), Invalid> {
         let Some(teacher) = &self.model else { return Ok(()) };
         teacher.validate()?;
@@ -63,7 +63,7 @@ impl DistilSettings {
         let rule = "be a run that writes text: this one has a head for labels";
         require(teacher.labels.is_empty(), field, &self.teacher, rule)?;
         let (has, wants) = (teacher.vocabulary, student.vocabulary);
-        // Only a run that begins with weights has a number of its own: another takes its teacher's.
+        // Only a run that starts from weights has its own vocabulary size; other runs take the teacher's.
         let rule = format!(
             "be a run of as many tokens: it has {has}, and model.vocabulary is {wants}; rows that pad an embedding count, too, so name a \
              teacher of {wants}, or begin with random weights, which have as many as the teacher"

@@ -1,16 +1,16 @@
-//! When a run ends before its last step, since it does not get better any more.
+//! Early stopping.
 
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 
-/// Settings of early stopping (`train.early_stopping`), as Keras's callback of that name has them (Prechelt 1998, "Early stopping – but
-/// when?").
+/// Settings of early stopping (`train.early_stopping`), modelled on Keras's `EarlyStopping` callback (Prechelt 1998, "Early stopping –
+/// but when?").
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EarlyStopping {
-    /// Evaluations in a row without an improvement after which the run ends; 0 switches early stopping off.
+    /// Number of consecutive evaluations without improvement after which the run ends; 0 disables early stopping.
     pub patience: u64,
-    /// What the validation loss must fall by, below the last improvement, to be one.
+    /// Minimum decrease of the validation loss, relative to the last improvement, that counts as one.
     pub min_improvement: f32,
 }
 
@@ -19,12 +19,12 @@ impl EarlyStopping {
         *self == Self::default()
     }
 
-    /// What evaluations in order (step, validation loss) come to: the last one that was an improvement, and how many of those after it and
-    /// after the step `from` were none. The first is one unless its loss is not finite.
+    /// Returns the last improvement among the evaluations (step, validation loss), and the number of later evaluations after step
+    /// `from` that did not improve. The first evaluation counts as an improvement if its loss is finite.
     pub fn last_improvement(&self, evaluations: &[(u64, f32)], from: u64) -> (Option<(u64, f32)>, u64) {
         let (mut last, mut without) = (None::<(u64, f32)>, 0);
         for (step, loss) in evaluations {
-            // NaN is none.
+            // NaN is no improvement.
             if loss.is_finite() && last.is_none_or(|(_, best)| *loss < best - self.min_improvement) {
                 (last, without) = (Some((*step, *loss)), 0);
             } else if *step > from {
@@ -34,7 +34,7 @@ impl EarlyStopping {
         (last, without)
     }
 
-    /// Checks every rule; the first broken one is named.
+    /// Checks all rules and names the first broken one.
     pub(super) fn validate(&self, eval_interval: u64) -> Result<(), Invalid> {
         let (field, patience) = ("train.early_stopping.patience", self.patience);
         require(patience <= 1 << 32, field, patience, "be at most 4294967296")?;
@@ -59,10 +59,10 @@ mod tests {
         assert_eq!(run(&[4.0, 2.0, 1.5], 0.0, 0), (Some((20, 1.5)), 0));
         assert_eq!(run(&[4.0, 2.0, 2.0, 2.5, 1.9], 0.0, 0), (Some((40, 1.9)), 0));
         assert_eq!(run(&[4.0, 2.0, 1.95, 1.92, 1.91], 0.1, 0), (Some((10, 2.0)), 3));
-        // Small steps add up: each is compared with the last improvement.
+        // Small decreases add up: each is compared with the last improvement.
         assert_eq!(run(&[4.0, 2.0, 1.95, 1.88, 1.87], 0.1, 0), (Some((30, 1.88)), 1));
         assert_eq!(run(&[2.2, 27.5, f32::NAN, 5.6], 0.0, 0), (Some((0, 2.2)), 3));
-        // A run that went on after it was stopped counts anew, and compares as before.
+        // A resumed run starts a new count but keeps its last improvement.
         assert_eq!(run(&[2.2, 27.5, 8.8, 5.6], 0.0, 20), (Some((0, 2.2)), 1));
         assert_eq!(run(&[f32::NAN, 3.0], 0.0, 0), (Some((10, 3.0)), 0));
         assert_eq!(run(&[], 0.0, 0), (None, 0));

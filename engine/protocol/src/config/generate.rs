@@ -1,45 +1,44 @@
-//! How text is drawn from a model.
+//! Sampling settings.
 
 use super::moderation::MAX_RULES_BYTES;
 use super::train::MAX_TOKENS;
 use crate::{Invalid, Moderation, Precision, require};
 use serde::{Deserialize, Serialize};
 
-/// Most tokens that are masked before `min_tokens`.
+/// Maximum number of end tokens that `min_tokens` masks.
 pub const MAX_ENDS: usize = 8;
 
-/// How the next token is drawn.
+/// Settings of text generation and sampling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GenerateConfig {
-    /// Tokens to write at most.
+    /// Maximum number of tokens to generate.
     pub max_tokens: usize,
-    /// Logits are divided by it; 0 is greedy.
+    /// Divisor of the logits; 0 is greedy.
     pub temperature: f32,
-    /// Keep the k likeliest; 0 keeps all.
+    /// Keep the k most likely tokens; 0 keeps all.
     pub top_k: usize,
-    /// Keep the smallest set of likeliest tokens whose probabilities reach p (Holtzman et al. 2020); 1 keeps all.
+    /// Keep the smallest set of most likely tokens whose total probability reaches p (nucleus sampling, Holtzman et al. 2020); 1 keeps
+    /// all.
     pub top_p: f32,
-    /// Drop tokens less likely than this share of the likeliest (Nguyen et al. 2024); 0 drops none.
+    /// Drop tokens below this fraction of the most likely token's probability (Nguyen et al. 2024); 0 drops none.
     pub min_p: f32,
-    /// Logits of tokens in the window are divided (positive) or multiplied (negative) by it (Keskar et al. 2019); 1 is off.
+    /// Divide positive and multiply negative logits of tokens in the window by this (Keskar et al. 2019); 1 is off.
     pub repetition_penalty: f32,
-    /// Seed of the draws.
     pub seed: u64,
-    /// Texts that end the generation; what is written stops before them.
+    /// Stop strings: the text ends before the first one generated.
     pub stop: Vec<String>,
-    /// Tokens that end the generation besides the model's own; they are not written.
+    /// Further end tokens besides the model's own; they are not part of the text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop_tokens: Vec<u32>,
-    /// The model's own ends end nothing: it goes on after them.
+    /// Ignore the model's end tokens and continue.
     pub ignore_end: bool,
-    /// No token that would end the text is drawn before it has as many; then [`MAX_ENDS`] of them at most.
+    /// Mask end tokens until this many tokens are generated; there may then be at most [`MAX_ENDS`] end tokens.
     pub min_tokens: usize,
-    /// Write special tokens as text too. Otherwise they add nothing to it, and no stop string sees them.
+    /// Include special tokens in the text. Otherwise they add nothing to it, and stop strings do not match them.
     pub special_tokens: bool,
-    /// What a device reads weights as while it writes token by token: `mixed` halves the bytes that each token takes.
+    /// Weight precision during decoding: `mixed` halves the bytes read per token.
     pub precision: Precision,
-    /// What is done about words that many do not want to read.
     #[serde(skip_serializing_if = "Moderation::is_default")]
     pub moderation: Box<Moderation>,
 }
@@ -66,7 +65,7 @@ impl Default for GenerateConfig {
 }
 
 impl GenerateConfig {
-    /// Checks every rule; the first broken one is named.
+    /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
         require(self.max_tokens >= 1, "max_tokens", self.max_tokens, "be at least 1")?;
         let most = MAX_TOKENS;

@@ -1,31 +1,30 @@
-//! Settings of the guard, which looks after a run's health.
+//! Settings of the guard, which monitors a run's health.
 
 use crate::{GuardKind, Invalid, require};
 use serde::{Deserialize, Serialize};
 
-/// Most steps of [`GuardSettings::window`].
+/// Maximum of [`GuardSettings::window`].
 const MAX_WINDOW: usize = 4096;
-/// Fewest: standard deviations of less say little.
+/// Minimum: standard deviations over fewer steps are unreliable.
 const MIN_WINDOW: usize = 16;
 
-/// Whether the guard looks, and whether it acts.
+/// Mode of the guard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardMode {
-    /// It says what it sees, and changes nothing.
+    /// Report problems without changing anything.
     #[default]
     Note,
-    /// It also does what the settings say against trouble.
+    /// Also take the configured actions.
     Act,
-    /// It does not look.
+    /// Disable all checks.
     Off,
 }
 
 impl GuardMode {
-    /// Each as it is written in a configuration.
     pub const ALL: [Self; 3] = [Self::Note, Self::Act, Self::Off];
 
-    /// As it is written in a configuration.
+    /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Note => "note",
@@ -35,23 +34,22 @@ impl GuardMode {
     }
 }
 
-/// What is done against trouble.
+/// Action on a problem.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GuardAction {
-    /// It is told.
+    /// Only report it.
     #[default]
     Note,
-    /// The learning rate is lowered.
     Lower,
-    /// The run goes back to the last good checkpoint, and on with another batch in the place of the one that was odd.
+    /// Return to the last good checkpoint and replace the offending batch.
     Skip,
-    /// The run goes back to the last good checkpoint, and on with other batches and a lower learning rate.
+    /// Return to the last good checkpoint and continue with other batches and a lower learning rate.
     GoBack,
 }
 
 impl GuardAction {
-    /// As it is written in a configuration.
+    /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Note => "note",
@@ -62,53 +60,52 @@ impl GuardAction {
     }
 }
 
-/// Settings of the guard (`train.guard`). What it looks for, and where that is from, is in `docs/guard.md`.
+/// Settings of the guard (`train.guard`). The checks and their sources are documented in `docs/guard.md`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GuardSettings {
-    /// Whether it looks, and whether it acts.
     pub mode: GuardMode,
-    /// Steps that a loss and a gradient norm are compared with, 16 to 4096.
+    /// Number of steps that a loss and a gradient norm are compared with, 16 to 4096.
     pub window: usize,
-    /// Standard deviations above the window's mean from which a step's loss is a spike.
+    /// Standard deviations above the window's mean at which a step's loss is a spike.
     pub loss_z: f32,
-    /// Likewise for the norm of its gradient.
+    /// Standard deviations above the window's mean at which a gradient norm is a spike.
     pub gradient_z: f32,
-    /// Standard deviations of a single step's loss by which the median of the window's last eighth is above the mean of the rest
-    /// where the loss has risen.
+    /// Threshold for a rise of the loss: the median of the window's last eighth lies this many standard deviations (of a single step's
+    /// loss) above the mean of the rest.
     pub rise: f32,
-    /// Steps from one look at activations to the next; 0: none. A look is the forward pass of one micro-batch.
+    /// Steps between checks of the activations, each a forward pass of one micro-batch; 0 disables them.
     pub activation_interval: u64,
-    /// What is done against a spike of the loss. A second one within a window's length is treated as a rise: it was not the batch.
+    /// Action on a spike of the loss. A second spike within `window` steps is treated as a rise: the batch was not the cause.
     pub on_spike: GuardAction,
-    /// What is done against a loss that has risen.
+    /// Action on a rise of the loss.
     pub on_rise: GuardAction,
-    /// What is done where no gradient is finite any more.
+    /// Action when no gradient is finite any more.
     pub on_non_finite: GuardAction,
-    /// What is done against a spike of the gradient's norm; nothing by default, since clipping does that.
+    /// Action on a spike of the gradient norm; `note` by default, since gradient clipping handles it.
     pub on_gradient_spike: GuardAction,
-    /// What is done against weights that explode: all but `skip`, since no single batch is known to be the reason.
+    /// Action on exploding weights; not `skip`, since no single batch is known to be the cause.
     pub on_exploding_layer: GuardAction,
-    /// Likewise against a matrix without a gradient.
+    /// Action on a matrix without a gradient; not `skip`.
     pub on_dead_layer: GuardAction,
-    /// Likewise against activations that explode.
+    /// Action on exploding activations; not `skip`.
     pub on_exploding_activations: GuardAction,
-    /// Likewise against a part that adds nothing.
+    /// Action on a part of the model that adds nothing; not `skip`.
     pub on_silent_part: GuardAction,
-    /// What is done against overfitting: `note` or `lower`, since what was learned before is no better learned again.
+    /// Action on overfitting: `note` or `lower`, since repeating earlier steps does not help.
     pub on_overfitting: GuardAction,
-    /// Likewise against a plateau.
+    /// Action on a plateau: `note` or `lower`.
     pub on_plateau: GuardAction,
-    /// Likewise against a validation loss above that of step 0.
+    /// Action on a validation loss above that of step 0: `note` or `lower`.
     pub on_worse_than_start: GuardAction,
-    /// Likewise against samples that go round in circles.
+    /// Action on repetitive samples: `note` or `lower`.
     pub on_repetition: GuardAction,
-    /// What the learning rate is multiplied by where it is lowered, above 0 and at most 1. Where trouble comes back within a window's length
-    /// of that, the next factor is this times the last.
+    /// Factor on the learning rate when it is lowered, above 0 and at most 1. If the problem recurs within `window` steps, the factor
+    /// is applied again.
     pub rate_factor: f32,
-    /// Steps that it stays lowered for; 0 is the rest of the run.
+    /// Number of steps with the lowered rate; 0 means the rest of the run.
     pub rate_steps: u64,
-    /// How often the guard acts in a run at most.
+    /// Maximum number of actions per run.
     pub retries: u32,
 }
 
@@ -145,12 +142,11 @@ impl GuardSettings {
         *self == Self::default()
     }
 
-    /// Whether it acts.
     pub fn acts(&self) -> bool {
         self.mode == GuardMode::Act
     }
 
-    /// What is done against a kind of trouble.
+    /// The configured action for a kind of problem.
     pub fn action(&self, kind: GuardKind) -> GuardAction {
         match kind {
             GuardKind::LossSpike => self.on_spike,
@@ -168,12 +164,12 @@ impl GuardSettings {
         }
     }
 
-    /// Checks every rule; the first broken one is named.
+    /// Checks all rules and names the first broken one.
     pub(super) fn validate(&self) -> Result<(), Invalid> {
         let window = (MIN_WINDOW..=MAX_WINDOW).contains(&self.window);
         let rule = format!("lie between {MIN_WINDOW} and {MAX_WINDOW}");
         require(window, "train.guard.window", self.window, rule)?;
-        // No value of a window that holds it is further from the window's mean.
+        // No value can lie further than this from the mean of a window that contains it.
         let count = self.window as f32;
         let furthest = (count - 1.0).sqrt();
         for (field, z) in [("train.guard.loss_z", self.loss_z), ("train.guard.gradient_z", self.gradient_z)] {

@@ -1,27 +1,27 @@
-//! Which steps of a run are kept for good.
+//! Milestones: checkpoints that are kept permanently.
 
 use crate::TrainConfig;
 use serde::{Deserialize, Serialize};
 
-/// Most milestones that a run keeps where their steps are spaced by the logarithm.
+/// Maximum number of logarithmically spaced milestones.
 pub const MAX_MILESTONES: u64 = 32;
 
-/// Whether a run keeps milestones, weights in half precision, at steps each of which is about as many times the one before: a model
-/// changes most at its beginning. Those of `train.milestone_interval` come on top.
+/// Whether a run keeps milestones (weights in half precision) at logarithmically spaced steps: a model changes most at the beginning.
+/// Those of `train.milestone_interval` are kept in addition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Milestones {
-    /// None. What a file means that does not say.
+    /// No milestones. The default of a file without this setting.
     #[default]
     Off,
-    /// The untrained weights, the last, and those between, [`MAX_MILESTONES`] at most.
+    /// The untrained weights, the last ones and milestones between them, at most [`MAX_MILESTONES`].
     Log,
-    /// The same where they take little room. A run that begins so is recorded with what was decided.
+    /// As `log` if the milestones are small, else `off`. The run is recorded with the decision.
     Auto,
 }
 
 impl Milestones {
-    /// As it is written in a configuration.
+    /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -30,7 +30,6 @@ impl Milestones {
         }
     }
 
-    /// None are kept.
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     pub fn is_off(&self) -> bool {
         *self == Self::Off
@@ -38,13 +37,13 @@ impl Milestones {
 }
 
 impl TrainConfig {
-    /// Steps of milestones spaced by the logarithm, ascending, from 0 to the last; none where those are off. `auto` counts as `log`:
-    /// whoever begins a run decides.
+    /// Steps of the logarithmically spaced milestones, ascending, from 0 to the last step; empty if they are off. `auto` counts as
+    /// `log`: it is resolved when a run starts.
     pub fn milestone_steps(&self) -> Vec<u64> {
         if self.milestones.is_off() {
             return Vec::new();
         }
-        // 0 and the last, and a ratio between that gives as many as may be.
+        // Step 0, the last step, and a geometric series between them.
         let ratios = (MAX_MILESTONES - 2) as f64;
         let spaced = (0..MAX_MILESTONES - 1).map(|nth| {
             let step = libm::pow(self.steps as f64, nth as f64 / ratios);
@@ -71,7 +70,7 @@ mod tests {
             assert_eq!((kept.first(), kept.last()), (Some(&0), Some(&steps)));
             assert!(kept.is_sorted_by(|one, other| one < other), "{kept:?}");
             let gaps: Vec<u64> = kept.windows(2).map(|pair| pair[1] - pair[0]).collect();
-            // Rounded steps may be one nearer than the gap before.
+            // Rounding may make a gap one step smaller than the previous one.
             assert!(gaps.windows(2).all(|pair| pair[1] + 1 >= pair[0]), "{gaps:?}");
         }
         let train = TrainConfig { steps: 2400, milestones: Milestones::Log, ..TrainConfig::default() };

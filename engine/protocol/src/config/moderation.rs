@@ -1,35 +1,32 @@
-//! What is done about words that many people do not want to read, and by which names they are sorted.
+//! Settings of moderation, and the categories of findings.
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Bytes of a person's rules at most.
+/// Maximum size of a user's rules in bytes.
 pub const MAX_RULES_BYTES: usize = 1 << 20;
 
-/// What a word or phrase is about.
+/// Category of a word or phrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
-    /// Swear words.
     Profanity,
-    /// Insults and slurs.
     Insults,
-    /// Killing, injuring, threats.
+    /// Killing, injuries, threats.
     Violence,
-    /// Sexual acts and what shows them.
+    /// Sexual acts and depictions of them.
     Sexual,
-    /// Suicide and self-injury.
     SelfHarm,
-    /// Drugs that are forbidden in most countries.
+    /// Drugs that are illegal in most countries.
     Drugs,
-    /// What a person's own rules add.
+    /// Findings of a user's own rules.
     Other,
-    /// What a project's classifier finds; no rule is of it.
+    /// Findings of a project's classifier; no rule has this category.
     Classifier,
 }
 
 impl Category {
-    /// Each that a rule may be of, in the order in which they are told.
+    /// All categories that rules may have, in display order.
     pub const ALL: [Self; 7] = [
         Self::Profanity,
         Self::Insults,
@@ -40,7 +37,7 @@ impl Category {
         Self::Other,
     ];
 
-    /// As it is written in rules and JSON.
+    /// The name in rules and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Profanity => "profanity",
@@ -55,24 +52,24 @@ impl Category {
     }
 }
 
-/// How bad a word or phrase is.
+/// Severity of a word or phrase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// What a newspaper would print, and a children's book would not.
+    /// Acceptable in a newspaper, but not in a children's book.
     Mild,
-    /// What a newspaper would not print without a reason.
+    /// A newspaper would print it only with a reason.
     #[default]
     Medium,
-    /// What hurts, or helps to hurt.
+    /// Hurts, or helps to hurt.
     Severe,
 }
 
 impl Severity {
-    /// Each, the mildest first.
+    /// All severities, mildest first.
     pub const ALL: [Self; 3] = [Self::Mild, Self::Medium, Self::Severe];
 
-    /// As it is written in rules and JSON.
+    /// The name in rules and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Mild => "mild",
@@ -82,28 +79,26 @@ impl Severity {
     }
 }
 
-/// What is done about a finding in text that a model writes.
+/// Action on a finding in generated text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModerationMode {
-    /// Nobody looks.
     #[default]
     Off,
-    /// It is counted; the text stays as it is.
+    /// Count it and keep the text unchanged.
     Note,
-    /// It is left out.
+    /// Remove it.
     Filter,
-    /// Its letters are replaced.
+    /// Replace its letters.
     Replace,
-    /// The text ends before it.
+    /// End the text before it.
     Stop,
 }
 
 impl ModerationMode {
-    /// Each as it is written in a configuration.
     pub const ALL: [Self; 5] = [Self::Off, Self::Note, Self::Filter, Self::Replace, Self::Stop];
 
-    /// As it is written in a configuration.
+    /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -114,38 +109,36 @@ impl ModerationMode {
         }
     }
 
-    /// Whether a text is another where something is found in it.
+    /// Whether findings change the text.
     pub fn hides(self) -> bool {
         matches!(self, Self::Filter | Self::Replace | Self::Stop)
     }
 }
 
-/// Moderation of text that a model writes (`docs/moderation.md`).
+/// Moderation of generated text (`docs/moderation.md`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Moderation {
-    /// What is done.
     pub mode: ModerationMode,
-    /// The mildest severity that counts.
+    /// Minimum severity of findings.
     pub severity: Severity,
-    /// The categories of rules that count; all where none is named.
+    /// Categories of rules to apply; empty means all.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub categories: BTreeSet<Category>,
-    /// Rules beside the program's, as JSON Lines; `None` takes those of the open project, where it has any.
+    /// Rules in addition to the built-in ones, as JSON Lines; `None` takes the open project's, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
-    /// Sentences count, too, that the open project's classifier finds harmful, whatever the severity and the categories of rules.
+    /// Also report sentences that the open project's classifier finds harmful, regardless of `severity` and `categories`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub classifier: bool,
 }
 
 impl Moderation {
-    /// Whether nothing was set.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether a finding of this category and severity counts.
+    /// Whether a finding with this category and severity is reported.
     pub fn counts(&self, category: Category, severity: Severity) -> bool {
         category == Category::Classifier
             || severity >= self.severity
@@ -153,5 +146,5 @@ impl Moderation {
     }
 }
 
-/// How often something of each category was found; those that were not are left out.
+/// Number of findings by category, without zeros.
 pub type Moderated = BTreeMap<Category, u64>;

@@ -1,35 +1,34 @@
-//! What a run learns: its data's form and its loss.
+//! Training objectives: the form of the data, and the loss.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What a run learns. Settings of its own, where it has any, are a table of [`crate::TrainConfig`] with its name.
+/// Training objective. Its own settings, if any, are the table of [`crate::TrainConfig`] with its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
-    /// The next token of a text, from documents: pretraining, and going on in another domain.
+    /// Next-token prediction on documents: pretraining, and continued pretraining on another domain.
     #[default]
     Text,
-    /// The assistant's part of conversations: supervised fine-tuning (Ouyang et al. 2022, "Training language models to follow
-    /// instructions", section 3.5). The cross-entropy of the assistant's tokens, those that end its turns included, summed and divided by
-    /// the number of such tokens in the whole step, as TRL's `SFTTrainer` with `assistant_only_loss`.
+    /// Supervised fine-tuning on the assistant's messages of conversations (Ouyang et al. 2022, "Training language models to follow
+    /// instructions", section 3.5). The cross-entropy of the assistant's tokens, including those that end its turns, is summed and
+    /// divided by the number of such tokens in the whole step, as in TRL's `SFTTrainer` with `assistant_only_loss`.
     Chat,
-    /// Pairs of answers, of which one is better: to make it likelier than the other, or to score it higher by a head of its own, which is
-    /// a reward model ([`super::PreferenceLoss`]).
+    /// Preference learning on pairs of a better and a worse answer: makes the better one likelier, or trains a reward model with its
+    /// own head that scores it higher ([`super::PreferenceLoss`]).
     Preference,
-    /// The label of a text, from rows of `text` and `label`: a head over labels takes the place of the one over tokens, and reads the
-    /// residual stream at a text's last token (Radford et al. 2018, "Improving language understanding by generative pre-training",
-    /// section 3.2; Raschka 2024, "Build a large language model (from scratch)", chapter 6). Cross-entropy over the labels, its mean over
-    /// the texts of a step, as `ForSequenceClassification` in transformers.
+    /// Text classification on rows of `text` and `label`: a label head replaces the token head and reads the residual stream at a
+    /// text's last token (Radford et al. 2018, "Improving language understanding by generative pre-training", section 3.2; Raschka
+    /// 2024, "Build a large language model (from scratch)", chapter 6). The loss is the cross-entropy over the labels, averaged over
+    /// the texts of a step, as in `ForSequenceClassification` in `transformers`.
     Classify,
-    /// Prompts, which the model answers itself, and a rule or a reward model that says what its answers are worth: group-relative policy optimization (Shao et
-    /// al. 2024, "DeepSeekMath", arXiv 2402.03300; TRL's `GRPOTrainer`). Of each prompt's answers those that are worth more than the others
-    /// become likelier, with the ratio of probabilities clipped and, if wanted, a penalty on the divergence from the first weights
+    /// Group-relative policy optimization on prompts (Shao et al. 2024, "DeepSeekMath", arXiv 2402.03300; TRL's `GRPOTrainer`). The
+    /// model generates a group of answers to each prompt, which a rule or a reward model scores; answers with more than their group's
+    /// mean reward become likelier, with a clipped probability ratio and an optional penalty on the divergence from the initial weights
     /// ([`super::RewardSettings`]).
     Reward,
-    /// The next token of a text, and what a larger model of the same tokenizer makes of every token in its place
-    /// ([`super::DistilSettings`]).
+    /// Next-token prediction with distillation from a larger model with the same tokenizer ([`super::DistilSettings`]).
     Distil,
 }
 
@@ -37,12 +36,12 @@ pub enum Objective {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChatSettings {
-    /// Several conversations share a row, without attending to each other (best-fit decreasing, as TRL's `bfd`). Where they do not, or
-    /// positions are absolute, so that a conversation must begin at the first, each has a row of its own, padded.
+    /// Pack several conversations into a row, without attention between them (best-fit decreasing, as TRL's `bfd`). Otherwise, and with
+    /// absolute positions, which require a conversation to start at position 0, each conversation has its own padded row.
     pub packing: bool,
-    /// α of noisy embeddings (NEFTune; Jain et al. 2023, arXiv 2310.05914): in training alone, each entry of the embedded tokens gets a
-    /// number drawn evenly between ±α/√(T·C), T the positions of a row and C its width, as `neftune_noise_alpha` in transformers has it,
-    /// which counts padding, too. 0 switches it off; the paper has 5.
+    /// α of noisy embeddings (NEFTune; Jain et al. 2023, arXiv 2310.05914): in training, uniform noise in ±α/√(T·C) is added to each
+    /// entry of the embedded tokens, with T positions in a row and width C. T includes padding, as for `neftune_noise_alpha` in
+    /// `transformers`. 0 disables it; the paper uses 5.
     pub neftune_alpha: f32,
 }
 
@@ -59,11 +58,10 @@ impl ChatSettings {
 }
 
 impl Objective {
-    /// All of them.
     pub const ALL: [Self; 6] =
         [Self::Text, Self::Chat, Self::Preference, Self::Reward, Self::Classify, Self::Distil];
 
-    /// As settings spell it.
+    /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -75,12 +73,12 @@ impl Objective {
         }
     }
 
-    /// Whether it is the default, which run files do not name.
+    /// Whether it is the default, which is omitted from run files.
     pub fn is_text(&self) -> bool {
         *self == Self::Text
     }
 
-    /// Whether it learns whole texts, of documents.
+    /// Whether it trains on whole texts of documents.
     pub fn learns_text(self) -> bool {
         match self {
             Self::Text | Self::Distil => true,
@@ -88,7 +86,7 @@ impl Objective {
         }
     }
 
-    /// Endings of the files that hold its rows, in small letters; none of one that learns whole texts, whose files are of many kinds.
+    /// Lowercase extensions of files with its rows; empty for objectives that train on whole texts, whose files are of many kinds.
     pub fn row_endings(self) -> &'static [&'static str] {
         match self {
             Self::Text | Self::Distil => &[],
@@ -97,12 +95,12 @@ impl Objective {
         }
     }
 
-    /// Whether some targets do not count.
+    /// Whether some targets are masked from the loss.
     pub fn is_masked(self) -> bool {
         !self.learns_text()
     }
 
-    /// Whether tokens of a prompt may count in its loss.
+    /// Whether a prompt's tokens may count in the loss.
     pub fn weighs_prompts(self) -> bool {
         match self {
             Self::Chat => true,
@@ -110,7 +108,7 @@ impl Objective {
         }
     }
 
-    /// Whether its examples come in pairs, a better and a worse answer to one prompt, in rows that belong together.
+    /// Whether its examples are pairs of a better and a worse answer to one prompt, in adjacent rows.
     pub fn learns_pairs(self) -> bool {
         match self {
             Self::Preference => true,
@@ -118,8 +116,8 @@ impl Objective {
         }
     }
 
-    /// Whether there are instruction tasks in the form that it learns from: pairs where [`Self::learns_pairs`], prompts where
-    /// [`Self::answers_prompts`], else conversations with their answers.
+    /// Whether instruction tasks exist in its format: pairs if [`Self::learns_pairs`], prompts if [`Self::answers_prompts`], else
+    /// conversations with answers.
     pub fn learns_tasks(self) -> bool {
         match self {
             Self::Chat | Self::Preference | Self::Reward => true,
@@ -127,7 +125,7 @@ impl Objective {
         }
     }
 
-    /// Whether its examples are texts, each with a label.
+    /// Whether its examples are labelled texts.
     pub fn learns_labels(self) -> bool {
         match self {
             Self::Classify => true,
@@ -135,7 +133,7 @@ impl Objective {
         }
     }
 
-    /// Whether its examples are prompts, which the model answers itself, in groups.
+    /// Whether its examples are prompts to which the model generates groups of answers.
     pub fn answers_prompts(self) -> bool {
         match self {
             Self::Reward => true,
@@ -143,7 +141,7 @@ impl Objective {
         }
     }
 
-    /// Whether another model's weights take part in its training graph.
+    /// Whether its training graph includes another model's weights.
     pub fn has_teacher(self) -> bool {
         match self {
             Self::Distil => true,
@@ -151,8 +149,9 @@ impl Objective {
         }
     }
 
-    /// Whether its loss compares answers with each other, and with what other weights make of them: then a step says what its answers came
-    /// to, its rows cannot be divided among workers, and a rate of a first training would unlearn how to answer.
+    /// Whether its loss compares answers with each other and with reference log-probabilities. Such a run reports the results of its
+    /// answers at each step, its rows cannot be split among workers, and a pretraining learning rate would make it forget how to
+    /// answer.
     pub fn compares_answers(self) -> bool {
         match self {
             Self::Preference | Self::Reward => true,
@@ -160,7 +159,7 @@ impl Objective {
         }
     }
 
-    /// Whether it writes its examples by a chat template.
+    /// Whether it renders its examples with a chat template.
     pub fn needs_chat_template(self) -> bool {
         match self {
             Self::Text | Self::Classify | Self::Distil => false,

@@ -3,9 +3,9 @@
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 
-/// What is made small over pairs of answers, c the chosen and r the rejected one. log π is the sum of the log-probabilities of an answer's
-/// tokens, π₀ the weights that the run begins with, n the number of an answer's tokens, σ the logistic function; the loss is a mean over pairs.
-/// Dropout is off, as TRL has it.
+/// Loss over pairs of a chosen answer c and a rejected answer r. log π is the sum of the log-probabilities of an answer's tokens, π₀
+/// the initial weights, n the number of an answer's tokens, σ the logistic function; the loss is a mean over pairs. Dropout is off, as
+/// in TRL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PreferenceLoss {
@@ -14,34 +14,34 @@ pub enum PreferenceLoss {
     #[default]
     #[serde(alias = "dpo")]
     Sigmoid,
-    /// IPO: ((log π(c) − log π₀(c))/n(c) − (log π(r) − log π₀(r))/n(r) − 1/(2β))² (Azar et al. 2023, arXiv 2310.12036, equation 17, whose τ is
-    /// β; by the mean over tokens as TRL's `DPOTrainer` has it, which asked the authors).
+    /// IPO: ((log π(c) − log π₀(c))/n(c) − (log π(r) − log π₀(r))/n(r) − 1/(2β))² (Azar et al. 2023, arXiv 2310.12036, equation 17,
+    /// whose τ is β; averaged over tokens as in TRL's `DPOTrainer`, after consultation with the authors).
     Ipo,
     /// SimPO, without π₀: −log σ(β·(log π(c)/n(c) − log π(r)/n(r)) − γ) (Meng et al. 2024, arXiv 2405.14734, equation 6; TRL's
-    /// `CPOTrainer` with `cpo_alpha` = 0). γ is `margin`; the paper has β from 2 to 2.5.
+    /// `CPOTrainer` with `cpo_alpha` = 0). γ is `margin`; the paper uses β from 2 to 2.5.
     Simpo,
-    /// ORPO, without π₀: the mean loss of all chosen tokens − β·log σ(log odds(c) − log odds(r)), odds = p/(1 − p), p = exp(log π/n) (Hong et
-    /// al. 2024, arXiv 2403.07691, equations 4 to 7, whose λ is β). TRL's `ORPOTrainer` takes the prompt's tokens into the first term, too.
+    /// ORPO, without π₀: the mean loss of all chosen tokens − β·log σ(log odds(c) − log odds(r)), odds = p/(1 − p), p = exp(log π/n)
+    /// (Hong et al. 2024, arXiv 2403.07691, equations 4 to 7, whose λ is β). TRL's `ORPOTrainer` also includes the prompt's tokens in
+    /// the first term.
     Orpo,
-    /// Bradley and Terry's, of a reward model: −log σ(r(c) − r(r) − m) + k·(r(c) + r(r))² (Ouyang et al. 2022, "Training language models to
-    /// follow instructions", equation 1; TRL's `RewardTrainer`). r is a text's score: the logit of a head with one row, which takes the place
-    /// of the one over tokens, at the text's last token. m is `margin`, for all pairs, where TRL has a column of them; k is
-    /// `center_rewards_coefficient`, which holds scores near 0 (Eisenstein et al. 2023, arXiv 2312.09244). β is not in it.
+    /// Bradley–Terry loss of a reward model: −log σ(r(c) − r(r) − m) + k·(r(c) + r(r))² (Ouyang et al. 2022, "Training language models
+    /// to follow instructions", equation 1; TRL's `RewardTrainer`). r is a text's score: the output, at its last token, of a head with
+    /// one row that replaces the token head. m is `margin`, the same for all pairs (a column of the data in TRL); k is
+    /// `center_rewards_coefficient`, which keeps scores near 0 (Eisenstein et al. 2023, arXiv 2312.09244). β is unused.
     #[serde(alias = "bradley-terry")]
     BradleyTerry,
-    /// KTO, of single answers that are each good or bad: w·(1 − σ(±β·(log π(y) − log π₀(y) − z))), + for good ones, w
-    /// `desirable_weight` or `undesirable_weight`; z is the mean of log π − log π₀ of answers to other prompts than theirs, 0 at least, over
-    /// a micro-batch, and has no gradient (Ethayarajh et al. 2024, arXiv 2402.01306, equation 8; TRL's `KTOTrainer`, `loss_type` kto). Of a
-    /// pair, the chosen answer is a good one and the rejected one a bad one.
+    /// KTO, on single answers that are each good or bad: w·(1 − σ(±β·(log π(y) − log π₀(y) − z))), + for good ones, with w
+    /// `desirable_weight` or `undesirable_weight`. z is the mean of log π − log π₀ over mismatched prompts and answers of a
+    /// micro-batch, at least 0, without a gradient (Ethayarajh et al. 2024, arXiv 2402.01306, equation 8; TRL's `KTOTrainer`,
+    /// `loss_type` kto). In a pair, the chosen answer is good and the rejected one bad.
     Kto,
 }
 
 impl PreferenceLoss {
-    /// All of them.
     pub const ALL: [Self; 6] =
         [Self::Sigmoid, Self::Ipo, Self::Simpo, Self::Orpo, Self::BradleyTerry, Self::Kto];
 
-    /// Whether it compares with the weights that the run begins with.
+    /// Whether it uses reference log-probabilities from the initial weights.
     pub fn has_reference(self) -> bool {
         match self {
             Self::Sigmoid | Self::Ipo | Self::Kto => true,
@@ -49,12 +49,12 @@ impl PreferenceLoss {
         }
     }
 
-    /// Whether it is over single answers, each good or bad, rather than over pairs of a better and a worse one.
+    /// Whether it takes single good or bad answers rather than pairs.
     pub fn judges_answers(self) -> bool {
         self == Self::Kto
     }
 
-    /// Whether it is over scores of texts, by a head of their own, rather than over likelihoods.
+    /// Whether it compares scores from a separate head rather than likelihoods.
     pub fn is_of_scores(self) -> bool {
         self == Self::BradleyTerry
     }
@@ -64,23 +64,22 @@ impl PreferenceLoss {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PreferenceSettings {
-    /// The loss.
     pub loss: PreferenceLoss,
-    /// β of the loss: how much a difference counts.
+    /// β of the loss: the weight of differences.
     pub beta: f32,
-    /// By how much the chosen answer is to be ahead: γ of SimPO, 0.5 where nothing is said, and m of Bradley and Terry's, 0 then.
+    /// Target margin of the chosen answer: γ of SimPO (default 0.5), or m of Bradley–Terry (default 0).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin: Option<f32>,
-    /// k of Bradley and Terry's, as TRL names it: what the squared sum of a pair's scores costs. TRL's paper has 0.01.
+    /// k of Bradley–Terry, as named in TRL: the penalty on the squared sum of a pair's scores. 0.01 in the paper that TRL cites.
     pub center_rewards_coefficient: f32,
-    /// What a good answer weighs in KTO. The paper has good and bad ones weigh about as much in all: counts times weights from 1:1 to 4:3.
+    /// Weight of good answers in KTO. The paper recommends counts times weights in ratios from 1:1 to 4:3 of good to bad answers.
     pub desirable_weight: f32,
-    /// What a bad answer weighs in KTO.
+    /// Weight of bad answers in KTO.
     pub undesirable_weight: f32,
 }
 
 impl Default for PreferenceSettings {
-    /// TRL's.
+    /// TRL's defaults.
     fn default() -> Self {
         Self {
             loss: PreferenceLoss::Sigmoid,
@@ -98,12 +97,12 @@ impl PreferenceSettings {
         *self == Self::default()
     }
 
-    /// The margin of its loss.
+    /// The margin, with the default of its loss.
     pub fn margin(&self) -> f32 {
         self.margin.unwrap_or(if self.loss == PreferenceLoss::Simpo { 0.5 } else { 0.0 })
     }
 
-    /// Checks every rule, of a run with so many rows in a micro-batch and such a smoothing; the first broken one is named.
+    /// Checks all rules for a run with this batch size and label smoothing and names the first broken one.
     pub(super) fn validate(&self, batch_size: usize, label_smoothing: f32) -> Result<(), Invalid> {
         let beta = self.beta.is_finite() && self.beta > 0.0;
         require(beta, "train.preference.beta", self.beta, "be a number above 0")?;

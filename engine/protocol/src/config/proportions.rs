@@ -1,26 +1,26 @@
-//! Whether a run, its model and its text are of sizes that go together: said before it starts, and never a reason to refuse it.
+//! Warnings about the proportions of a run, its model and its text. They never prevent a run.
 
 use super::{RunConfig, TokenizerConfig, TokenizerKind};
 use crate::quantity::whole;
 
-/// How often a text is worth seeing. Up to 4 times is nearly as good as new text; then each time adds less, and past some 16 times
-/// hardly anything (Muennighoff et al. 2023, "Scaling Data-Constrained Language Models", arXiv:2305.16264, section 5).
+/// Number of epochs beyond which a text is repeated too often. Up to 4 epochs are nearly as good as new text; then each adds less, and
+/// beyond about 16 hardly anything (Muennighoff et al. 2023, "Scaling Data-Constrained Language Models", arXiv:2305.16264, section 5).
 pub const MAX_EPOCHS: f64 = 20.0;
 
-/// Parameters for each token of text above which a model is far too large for it: a hundred times those of Hoffmann et al. 2022
-/// ("Training Compute-Optimal Large Language Models", arXiv:2203.15556), who found 20 tokens for each parameter best. Small models are
-/// grown on small texts all the time, so that only what is far beyond is worth a word.
+/// Number of parameters per training token above which a model is far too large: 100 times the ratio of Hoffmann et al. 2022 ("Training
+/// Compute-Optimal Large Language Models", arXiv:2203.15556), who found 20 tokens per parameter optimal. Small models are often trained
+/// on small texts, so that only extreme ratios are reported.
 pub const MAX_PARAMETERS_PER_TOKEN: f64 = 5.0;
 
 impl RunConfig {
-    /// Training tokens of one optimizer step.
+    /// Training tokens per optimizer step.
     pub fn tokens_per_step(&self) -> u64 {
         let tokens = self.train.batch_size.saturating_mul(self.train.accumulate);
         tokens.saturating_mul(self.model.context_length) as u64
     }
 
-    /// What is out of proportion for a model of so many parameters and a text of so many tokens to train on, a sentence each. Nothing
-    /// for what is no text; [`Self::repeats`] counts rows.
+    /// Warnings about a model of this size and a text of this many training tokens, one sentence each. Empty for objectives that train
+    /// on rows; see [`Self::repeats`].
     pub fn proportions(&self, parameters: u64, text_tokens: u64) -> Vec<String> {
         let mut found = Vec::new();
         if text_tokens == 0 || !self.train.objective.learns_text() {
@@ -35,7 +35,7 @@ impl RunConfig {
             ));
         }
         let share = parameters as f64 / text;
-        // A model that is there learned from more than this text.
+        // A pretrained model has learned from more than this text.
         if share > MAX_PARAMETERS_PER_TOKEN && self.start.is_none() {
             found.push(format!(
                 "The model has about {} parameters per token of its text; the rule of thumb is 20 tokens per parameter. It may memorise the text. \
@@ -48,7 +48,8 @@ impl RunConfig {
 }
 
 impl RunConfig {
-    /// Whether the run sees its rows, so many in all and so many in a step, too often: a sentence, where it does. They are called `what`.
+    /// A warning if the run repeats its rows too often, given the number of rows in total and per step. `what` is the singular name of
+    /// a row.
     pub fn repeats(&self, rows: u64, of_step: u64, what: &str) -> Option<String> {
         let epochs = self.train.steps as f64 * of_step as f64 / (rows as f64).max(1.0);
         (epochs > MAX_EPOCHS).then(|| {
@@ -62,8 +63,8 @@ impl RunConfig {
 }
 
 impl TokenizerConfig {
-    /// Tokens that so many bytes of text will be, about, before a tokenizer was trained: a vocabulary twice as large saves 0.3 bytes per
-    /// token on English text (1,024 entries give 3 bytes, GPT-2's 50,257 give 4.7).
+    /// Estimates the number of tokens in a text before a tokenizer is trained: doubling the vocabulary adds 0.3 bytes per token on
+    /// English text (1,024 entries give 3 bytes, GPT-2's 50,257 give 4.7).
     pub fn estimated_tokens(&self, bytes: u64) -> u64 {
         let bytes_per_token = match self.kind {
             TokenizerKind::Byte | TokenizerKind::Char => 1.0,
@@ -89,7 +90,7 @@ mod tests {
         );
         let step = run.tokens_per_step();
         assert_eq!(step, 12 * 128);
-        // At 20 times nothing is said, and beyond it is.
+        // No warning at exactly 20 epochs.
         run.train.steps = 200;
         assert_eq!(run.proportions(1, 10 * step), Vec::<String>::new());
         run.train.steps = 201;

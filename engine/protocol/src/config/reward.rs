@@ -1,53 +1,53 @@
-//! Settings of the objective `reward`: group-relative policy optimization by rules, or by a reward model.
+//! Settings of [`super::Objective::Reward`]: group-relative policy optimization with rules or a reward model.
 
 use super::Start;
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 
-/// What the losses of answers' tokens are divided by. l(t) is a token's loss, n(i) the tokens of answer i.
+/// Normalisation of the token losses. l is a token's loss, n(i) the number of tokens of answer i.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RewardLoss {
-    /// Σ l / Σ n over all answers of the step: every token weighs as much as any other (Yu et al. 2025, "DAPO", arXiv 2503.14476, equation 8;
+    /// Σ l / Σ n over all answers of the step: all tokens have the same weight (Yu et al. 2025, "DAPO", arXiv 2503.14476, equation 8;
     /// TRL's default).
     #[default]
     Dapo,
     /// The mean over answers of Σ l / n(i) (Shao et al. 2024, "DeepSeekMath", arXiv 2402.03300, equation 3).
     Grpo,
-    /// Σ l / Σ n over the answers of each micro-batch, and the mean of those (TRL).
+    /// Σ l / Σ n over the answers of each micro-batch, averaged over the micro-batches (TRL).
     Bnpo,
-    /// Σ l / (answers · max tokens), so that no answer gains by its length (Liu et al. 2025, "Understanding R1-Zero-like training", arXiv
-    /// 2503.20783, which leaves `scale_rewards` off, too).
+    /// Σ l / (answers · max tokens), so that length gives no advantage (Liu et al. 2025, "Understanding R1-Zero-like training", arXiv
+    /// 2503.20783, which also sets `scale_rewards` to false).
     DrGrpo,
 }
 
-/// What an answer is rewarded for, from 0 to 1.
+/// Rule that rewards an answer with a number from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RewardRule {
-    /// What the row's own `check` says, as `glasshouse corpus tasks` writes it.
+    /// Evaluates the row's own `check`, as written by `glasshouse corpus tasks`.
     #[default]
     Check,
-    /// It is the row's `answer`; letter case, punctuation and spaces do not count.
+    /// The answer equals the row's `answer`, ignoring case, punctuation and spaces.
     Exact,
-    /// It has `pattern`, or the row's `answer` where that is empty, somewhere; letter case does not count.
+    /// The answer contains `pattern`, or the row's `answer` if that is empty, ignoring case.
     Contains,
-    /// The regular expression `pattern` is found in it.
+    /// The regular expression `pattern` matches somewhere in the answer.
     Regex,
-    /// It has about `words` words: 1 less the share by which it has more or fewer, 0 at least.
+    /// The answer has about `words` words: 1 minus the relative deviation, at least 0.
     Length,
-    /// All of it is what the regular expression `pattern` describes.
+    /// The regular expression `pattern` matches the whole answer.
     Format,
-    /// Its last number, in digits (with sign, decimals and commas between thousands) or in words below one hundred, is that of the row's `answer`.
+    /// The answer's last number, in digits (with sign, decimals and thousands separators) or in words below one hundred, equals that of
+    /// the row's `answer`.
     Numeric,
 }
 
 impl RewardRule {
-    /// All of them.
     pub const ALL: [Self; 7] =
         [Self::Check, Self::Exact, Self::Contains, Self::Regex, Self::Length, Self::Format, Self::Numeric];
 
-    /// As settings spell it.
+    /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Check => "check",
@@ -60,53 +60,48 @@ impl RewardRule {
         }
     }
 
-    /// Whether it needs a pattern.
     fn needs_pattern(self) -> bool {
         matches!(self, Self::Regex | Self::Format)
     }
 }
 
-/// Most answers to a prompt in a step, and most steps that learn from the same answers.
+/// Maximum of `group` and of `iterations`.
 const MAX_ANSWERS: usize = 1 << 12;
 const MAX_ITERATIONS: u64 = 64;
-/// Max tokens of an answer where nothing else is said, as in TRL.
+/// Upper limit of the default for `max_tokens`, as in TRL.
 const ANSWER_TOKENS: usize = 512;
-/// Most characters of a pattern.
 const MAX_PATTERN_CHARACTERS: usize = 4096;
 
-/// Settings of [`super::Objective::Reward`]. What is not said otherwise is as in TRL's `GRPOTrainer`.
+/// Settings of [`super::Objective::Reward`], as in TRL's `GRPOTrainer` unless noted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RewardSettings {
-    /// What an answer is rewarded for.
     pub rule: RewardRule,
-    /// The reward model that scores answers in the place of a rule: a run of the project that learned preferences by
-    /// [`super::PreferenceLoss::BradleyTerry`], its number or name, or `latest`, and `:` with a checkpoint's file behind it where that is not
-    /// to be the best one. The run's own record names both. Scores have no bounds, of which none is needed: what counts is how answers of a
-    /// group compare.
+    /// Reward model that scores answers instead of a rule: a run of the project trained with [`super::PreferenceLoss::BradleyTerry`],
+    /// by number or name, or `latest`, optionally followed by `:` and a checkpoint's file (default: the best one). The run's own record
+    /// names both. Scores may be unbounded: only differences within a group matter.
     pub model: String,
-    /// The text or the regular expression of the rules that have one.
+    /// Search text or regular expression for the rules that use one.
     pub pattern: String,
-    /// Words of the rule `length`.
+    /// Target number of words for the rule `length`.
     pub words: usize,
-    /// G: answers to each prompt, whose rewards are compared with each other.
+    /// G: number of answers per prompt, whose rewards are compared.
     pub group: usize,
-    /// Max tokens of an answer; 0 takes half the context length, 512 at most.
+    /// Maximum tokens of an answer; 0 means half the context length, at most 512.
     pub max_tokens: usize,
-    /// What logits are divided by, where answers are drawn and where they are learned from.
+    /// Divisor of the logits, in sampling and in training.
     pub temperature: f32,
-    /// What tokens' losses are divided by.
     pub loss: RewardLoss,
-    /// ε: a token's probability counts as changed by this share at most.
+    /// ε: clipping range of the probability ratio.
     pub epsilon: f32,
-    /// μ: steps that learn from the same answers.
+    /// μ: number of steps that train on the same answers.
     pub iterations: u64,
-    /// β of the divergence from the weights that the run began with; 0 does without, and without a copy of them.
+    /// β: weight of the divergence from the initial weights; 0 omits it and the copy of those weights.
     pub beta: f32,
-    /// The divergence is multiplied by the ratio of probabilities, which makes its gradient that of the divergence as it is now (TRL's
-    /// `use_bias_correction_kl`); off, it is as in the papers.
+    /// Multiply the divergence by the probability ratio, which gives the gradient of the current divergence (`use_bias_correction_kl`
+    /// in TRL); false follows the papers.
     pub bias_corrected_kl: bool,
-    /// Advantages are divided by the standard deviation of their group's rewards.
+    /// Divide advantages by the standard deviation of the group's rewards.
     pub scale_rewards: bool,
 }
 
@@ -135,17 +130,17 @@ impl RewardSettings {
         *self == Self::default()
     }
 
-    /// What judges answers, in a word.
+    /// Name of the rule, or `model`.
     pub fn judge(&self) -> &'static str {
         if self.model.is_empty() { self.rule.name() } else { "model" }
     }
 
-    /// The reward model's run and checkpoint, as they were typed.
+    /// The reward model's run and checkpoint, as typed.
     pub fn named_model(&self) -> Start {
         Start::parse(self.model.trim(), None)
     }
 
-    /// Max tokens of an answer, of a model with such a context.
+    /// Maximum tokens of an answer for a model with this context length.
     pub fn answer_tokens(&self, context_length: usize) -> usize {
         match self.max_tokens {
             0 => (context_length / 2).clamp(1, ANSWER_TOKENS),
@@ -153,13 +148,12 @@ impl RewardSettings {
         }
     }
 
-    /// Whether tokens' probabilities are compared with those of the weights that drew them, or of the first weights.
+    /// Whether the loss uses log-probabilities of the sampling weights or of the initial weights.
     pub fn compares_probabilities(&self) -> bool {
         self.iterations > 1 || self.beta > 0.0
     }
 
-    /// Checks every rule, of a run with so many rows in a micro-batch, so many of those in a step, and such a smoothing; the first broken
-    /// one is named.
+    /// Checks all rules for a run with this batch size, number of micro-batches and label smoothing, and names the first broken one.
     pub(super) fn validate(
         &self,
         batch_size: usize,

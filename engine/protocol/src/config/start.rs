@@ -1,37 +1,37 @@
-//! Where a run's first weights come from, where it does not begin with random ones.
+//! Initial weights of a run that does not start from random ones.
 
 use crate::{CheckpointChoice, Invalid, require};
 use serde::{Deserialize, Serialize};
 
-/// A checkpoint of another run, or an imported model, whose weights and tokenizer a run begins with.
+/// A checkpoint of another run, or an imported model, that provides a run's initial weights and tokenizer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
-    /// The run, by its number or name, or `latest`. The run's own record names it.
+    /// The run, by number or name, or `latest`. The run's own record stores the name.
     pub run: String,
-    /// Which of that run's. The run's own record names the file.
+    /// The run's checkpoint. The run's own record stores the file.
     #[serde(default)]
     pub checkpoint: CheckpointChoice,
-    /// Folder of the project that the run is in; the same project where there is none.
+    /// Folder of the run's project; `None` means the same project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub project: Option<String>,
 }
 
 impl Start {
-    /// Means a project's latest run, in the place of a number or a name.
+    /// Selects a project's latest run, in place of a number or name.
     pub const LATEST: &'static str = "latest";
 
-    /// The run that is named, by its number or name; `None` where the word means the project's latest.
+    /// The number or name of the run; `None` if `word` selects the latest run.
     pub fn named_run(word: &str) -> Option<&str> {
         Some(word).filter(|word| *word != Self::LATEST)
     }
 
-    /// The lowest validation loss of a run of the same project.
+    /// The checkpoint with the lowest validation loss of a run in the same project.
     pub fn best_of(run: &str) -> Self {
         Self { run: run.to_owned(), checkpoint: CheckpointChoice::Best, project: None }
     }
 
-    /// As people type it: `RUN`, or `RUN:CHECKPOINT`.
+    /// Parses a user's input: `RUN`, or `RUN:CHECKPOINT`.
     pub fn parse(typed: &str, project: Option<String>) -> Self {
         match typed.split_once(':') {
             Some((run, checkpoint)) => Self { run: run.to_owned(), checkpoint: checkpoint.into(), project },
@@ -39,7 +39,7 @@ impl Start {
         }
     }
 
-    /// The step of a checkpoint's file; `None` where no file is named.
+    /// The step in the checkpoint's file name; `None` if it is not given by file.
     pub fn step(&self) -> Option<u64> {
         self.checkpoint.step()
     }
@@ -53,7 +53,7 @@ impl Start {
     }
 }
 
-/// In a few words: `1-smollm2 at step 200`.
+/// Formats it as in `1-smollm2 at step 200`.
 impl std::fmt::Display for Start {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.run)?;

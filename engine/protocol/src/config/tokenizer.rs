@@ -1,26 +1,25 @@
-//! How text becomes tokens: the tokenizer's settings.
+//! Settings of the tokenizer.
 
 use crate::{Invalid, require};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-/// Ends a document; a window of training text may hold several.
+/// Ends a document; a training window may contain several.
 pub const END_OF_TEXT: &str = "<|endoftext|>";
 
-/// How text becomes tokens.
+/// Settings of the tokenizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerConfig {
-    /// The algorithm.
     pub kind: TokenizerKind,
-    /// Most entries that a trained vocabulary may have, special tokens included; byte and char ignore it.
+    /// Maximum size of a trained vocabulary, including special tokens; ignored by byte and char.
     #[serde(default = "default_vocabulary")]
     pub vocabulary: usize,
-    /// A pair or word seen less often than this is not merged or kept.
+    /// Minimum number of occurrences for a pair or word to be merged or kept.
     #[serde(default = "default_min_frequency")]
     pub min_frequency: u64,
-    /// Special tokens beside `<|endoftext|>`, which is always there.
+    /// Special tokens in addition to `<|endoftext|>`, which always exists.
     #[serde(default)]
     pub special_tokens: Vec<String>,
 }
@@ -33,13 +32,12 @@ fn default_min_frequency() -> u64 {
     2
 }
 
-/// The tokenizer's algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenizerKind {
     /// One token per byte.
     Byte,
-    /// One token a Unicode character that the text holds.
+    /// One token per Unicode character in the text.
     Char,
     /// Byte-level byte-pair encoding (Sennrich et al. 2016; GPT-2).
     Bpe,
@@ -47,15 +45,15 @@ pub enum TokenizerKind {
     WordPiece,
     /// Unigram language model (Kudo 2018; SentencePiece).
     Unigram,
-    /// One that came with an imported model, of whatever algorithm.
+    /// The tokenizer of an imported model, with any algorithm.
     Imported,
 }
 
 impl TokenizerKind {
-    /// Those that are made of a text, the simplest first.
+    /// The kinds that can be trained here, simplest first.
     pub const ALL: [Self; 5] = [Self::Byte, Self::Char, Self::Bpe, Self::WordPiece, Self::Unigram];
 
-    /// As it is written in a configuration.
+    /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Byte => "byte",
@@ -67,12 +65,12 @@ impl TokenizerKind {
         }
     }
 
-    /// Whether its vocabulary is trained, as large as the configuration says.
+    /// Whether its vocabulary is trained, up to the configured size.
     pub fn is_trained(self) -> bool {
         !matches!(self, Self::Byte | Self::Char | Self::Imported)
     }
 
-    /// Tokens that a trained vocabulary begins with.
+    /// Minimum size of a trained vocabulary without special tokens: its alphabet.
     pub fn alphabet_size(self) -> usize {
         match self {
             Self::Byte | Self::Char | Self::Imported => 0,
@@ -85,7 +83,7 @@ impl TokenizerKind {
 impl FromStr for TokenizerKind {
     type Err = String;
 
-    /// One that is made of a text, by its name as people type it.
+    /// Parses the name of a trainable kind, as typed by a user.
     fn from_str(name: &str) -> Result<Self, String> {
         let word = match name.to_ascii_lowercase().replace('-', "_") {
             word if word == "wordpiece" => "word_piece".to_owned(),
@@ -97,7 +95,7 @@ impl FromStr for TokenizerKind {
 }
 
 impl TokenizerConfig {
-    /// Special tokens in the order of their ids.
+    /// Special tokens in the order of their ids, each once.
     pub fn special(&self, several_documents: bool) -> Vec<String> {
         let end = (self.kind.is_trained() || several_documents).then(|| END_OF_TEXT.to_owned());
         let mut seen = BTreeSet::new();
@@ -105,7 +103,7 @@ impl TokenizerConfig {
         tokens.filter(|token| seen.insert(token.clone())).collect()
     }
 
-    /// Checks every rule; the first broken one is named.
+    /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
         let (most, name) = (1 << 22, "tokenizer.vocabulary");
         require(self.vocabulary <= most, name, self.vocabulary, format!("be at most {most}"))?;
@@ -117,7 +115,7 @@ impl TokenizerConfig {
             let rule = "hold printable ASCII characters only, without spaces";
             require(printable, tokens, format!("{token:?}"), rule)?;
         }
-        // Where the algorithm ignores it, it may be 0.
+        // May be 0 for algorithms that ignore it.
         let (alphabet, special) = (self.kind.alphabet_size(), self.special(true).len());
         let least = alphabet + special;
         require(

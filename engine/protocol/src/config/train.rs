@@ -1,4 +1,4 @@
-//! How a run trains: optimizer, schedule, batches, and what is done along the way.
+//! Settings of training: optimizer, schedule, batches, evaluations, checkpoints and samples.
 
 use super::{
     Adapter, ChatSettings, DistilSettings, EarlyStopping, GuardSettings, Milestones, Objective,
@@ -9,7 +9,7 @@ use crate::quantity::counted;
 use crate::{Invalid, ModelConfig, require};
 use serde::{Deserialize, Serialize};
 
-/// The optimizer's update rule. Weight decay is decoupled and touches matrices only in all of them.
+/// Update rule of the optimizer. In all of them, weight decay is decoupled and applies only to matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OptimizerKind {
@@ -23,22 +23,21 @@ pub enum OptimizerKind {
     Rmsprop,
 }
 
-/// The learning rate after warm-up.
+/// Learning-rate schedule after the warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decay {
-    /// Half a cosine down to `min_learning_rate` (Loshchilov and Hutter 2017).
+    /// Half a cosine period down to `min_learning_rate` (Loshchilov and Hutter 2017).
     Cosine,
-    /// A straight line down to `min_learning_rate`.
+    /// Linear decay to `min_learning_rate`.
     Linear,
-    /// No decay.
     Constant,
-    /// Warm-up, stable, then a straight line down over the last `decay_steps` (WSD; Hu et al. 2024).
+    /// Constant, then linear decay over the last `decay_steps` (warmup-stable-decay, WSD; Hu et al. 2024).
     WarmupStableDecay,
 }
 
 impl Decay {
-    /// As it is written in a configuration.
+    /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cosine => "cosine",
@@ -49,23 +48,21 @@ impl Decay {
     }
 }
 
-/// What values are stored as in training, which evaluates in 32 bits in any case, and weights in writing.
+/// Storage precision of values in training, and of weights in generation. Evaluations always use 32 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
-    /// 32-bit floats.
     #[default]
     F32,
-    /// 16-bit floats where that does no harm, arithmetic in 32 bits, the loss scaled as gradients need it (Micikevicius et al.
-    /// 2018). For GPUs with 16-bit floats.
+    /// 16-bit floats where it is safe, arithmetic in 32 bits, with loss scaling (Micikevicius et al. 2018). Requires a GPU with 16-bit
+    /// floats.
     Mixed,
-    /// Whichever suits the device: 32 bits on the CPU and on software adapters. A run that begins so is recorded with what
-    /// was found.
+    /// `mixed` or `f32`, whichever suits the device; `f32` on the CPU and on software adapters. The run is recorded with the choice.
     Auto,
 }
 
 impl Precision {
-    /// As it is written in a configuration.
+    /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -75,27 +72,23 @@ impl Precision {
     }
 }
 
-/// Most steps of a run, and of anything that is counted in steps.
+/// Maximum of all settings counted in steps.
 const MAX_STEPS: u64 = 1 << 32;
-/// Most epochs of a run.
 const MAX_EPOCHS: f64 = 1e6;
-/// Max tokens that a sample may have.
+/// Maximum number of tokens in a sample.
 pub(super) const MAX_TOKENS: usize = 1 << 20;
 
-/// The training loop's settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
-    /// Optimizer steps.
     pub steps: u64,
-    /// How often the training text, or each row, is seen: where it is set, `steps` follows from it and the prepared data when the run begins.
+    /// Number of passes over the training text or rows. If set, it determines `steps` once the data is prepared at the start of a run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<f64>,
-    /// Windows of text in a micro-batch.
+    /// Windows per micro-batch.
     pub batch_size: usize,
-    /// Micro-batches whose gradients are averaged before one optimizer step.
+    /// Gradient accumulation: micro-batches per optimizer step, whose gradients are averaged.
     pub accumulate: usize,
-    /// Update rule.
     pub optimizer: OptimizerKind,
     /// Peak learning rate.
     pub learning_rate: f64,
@@ -103,87 +96,75 @@ pub struct TrainConfig {
     pub min_learning_rate: f64,
     /// Steps of linear warm-up from 0.
     pub warmup_steps: u64,
-    /// Shape after the warm-up.
     pub decay: Decay,
-    /// Steps of the last phase of `warmup_stable_decay`; 0 takes a tenth of `steps`.
+    /// Length of the last phase of `warmup_stable_decay`; 0 means a tenth of `steps`.
     pub decay_steps: u64,
-    /// First moment's smoothing, or SGD's momentum.
+    /// Decay rate of the first moment, or SGD's momentum.
     pub beta1: f64,
-    /// Second moment's smoothing.
+    /// Decay rate of the second moment.
     pub beta2: f64,
-    /// Added to the root of the second moment.
+    /// Added to the square root of the second moment.
     pub eps: f64,
-    /// Decoupled weight decay on matrices and embeddings.
+    /// Decoupled weight decay of matrices and embeddings.
     pub weight_decay: f64,
-    /// Largest global gradient norm; 0 switches clipping off.
+    /// Maximum global gradient norm; 0 disables clipping.
     pub gradient_clipping: f64,
     /// Label smoothing of the training loss, in [0, 1).
     pub label_smoothing: f32,
-    /// α of unlikelihood (Welleck et al. 2019, "Neural text generation with unlikelihood training", arXiv 1908.04319, equations 4 and 5), of the
-    /// objective `text`: the training loss of a token gets −α·Σ ln(1 − p(c)) more, over the tokens before it in its row, of its own document
-    /// where documents are separate, each once and without the token itself. 0 switches it off.
+    /// α of unlikelihood training for the objective `text` (Welleck et al. 2019, "Neural text generation with unlikelihood training",
+    /// arXiv 1908.04319, equations 4 and 5). The loss of a token is increased by −α·Σ ln(1 − p(c)) over the distinct tokens c that
+    /// precede it in its row (with `document_mask`, in its document), except the token itself. 0 disables it.
     #[serde(skip_serializing_if = "is_zero")]
     pub unlikelihood: f32,
-    /// What a token of a prompt weighs in the training loss of the objective `chat`, from 0 (it is only given) to 1 (as much as an answer's):
-    /// the loss is Σ w·loss / Σ w over a step's tokens, as OpenAI's `prompt_loss_weight`. Messages that are marked as not learned count as
-    /// part of the prompt. Evaluations are of the answers alone.
+    /// Weight of prompt tokens in the loss of the objective `chat`, from 0 to 1 (the weight of the answer's tokens): the loss is Σ
+    /// w·loss / Σ w over a step's tokens, as with OpenAI's `prompt_loss_weight`. Messages marked as not learned count as part of the
+    /// prompt. Evaluations only use the answers.
     #[serde(skip_serializing_if = "is_zero")]
     pub prompt_loss_weight: f32,
-    /// A target id that takes no part in the loss.
+    /// Target id that is excluded from the loss.
     pub ignore_index: Option<u32>,
-    /// Which parameters are trained; the others are frozen.
+    /// The trained parameters; the others are frozen.
     pub trainable: Trainable,
-    /// What is trained beside the model's weights, which are frozen then. Stands among the tables that follow the plain fields of
-    /// `run.toml`.
+    /// Adapter to train while the model's own weights are frozen. Placed here because `run.toml` needs tables after the plain fields.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub adapter: Option<Adapter>,
-    /// Tokens attend to those of their own document alone, also where a window holds several (Grattafiori et al. 2024, section 3.2).
-    /// Positions go on counting along the window.
+    /// Restrict attention to the token's own document in windows with several documents (Grattafiori et al. 2024, section 3.2).
+    /// Positions still count along the window.
     pub document_mask: bool,
-    /// Keep only what leaves each block for the backward pass and compute the rest again: a forward pass more, for much less
-    /// memory (Chen et al. 2016). It changes no number.
+    /// Keep only each block's output for the backward pass and recompute the rest: one more forward pass for much less memory (Chen et
+    /// al. 2016). Results are unchanged.
     pub activation_checkpointing: bool,
-    /// What values are stored as.
     pub precision: Precision,
-    /// Steps between evaluations; one more at the end. 0 switches them off.
+    /// Steps between evaluations; there is also one at the end. 0 disables them.
     pub eval_interval: u64,
-    /// Batches of a step's size, `batch_size` · `accumulate`, that an evaluation averages over, of each split.
+    /// Batches per evaluation and split, each with a step's size, `batch_size` · `accumulate`.
     pub eval_batches: usize,
-    /// Steps between checkpoints of the latest state; one more at the end.
+    /// Steps between checkpoints of the latest state; there is also one at the end.
     pub checkpoint_interval: u64,
-    /// Seconds after which the latest state is saved whatever the step; 0 switches that off. It changes no number of the run.
+    /// Seconds after which the latest state is saved regardless of the step; 0 disables this. Results are unchanged.
     pub checkpoint_seconds: u64,
-    /// Steps between milestones, weights in half precision that are kept for good, the untrained ones and the last among them;
-    /// 0 switches them off.
+    /// Steps between milestones (weights in half precision, kept permanently), including the untrained and the final weights; 0
+    /// disables them.
     pub milestone_interval: u64,
-    /// Milestones at steps that are spaced by the logarithm.
     #[serde(skip_serializing_if = "Milestones::is_off")]
     pub milestones: Milestones,
-    /// Steps between printed samples; 0 switches them off.
+    /// Steps between samples; 0 disables them.
     pub sample_interval: u64,
-    /// What a printed sample begins with.
     pub sample_prompt: String,
-    /// Tokens of a printed sample.
+    /// Length of a sample in tokens.
     pub sample_tokens: usize,
-    /// What is learned.
     #[serde(skip_serializing_if = "Objective::is_text")]
     pub objective: Objective,
-    /// Settings of the objective `chat`.
     #[serde(skip_serializing_if = "ChatSettings::is_default")]
     pub chat: ChatSettings,
-    /// Settings of the objective `preference`.
     #[serde(skip_serializing_if = "PreferenceSettings::is_default")]
     pub preference: PreferenceSettings,
-    /// Settings of the objective `reward`.
     #[serde(skip_serializing_if = "RewardSettings::is_default")]
     pub reward: RewardSettings,
-    /// Settings of the objective `distil`.
     #[serde(skip_serializing_if = "DistilSettings::is_default")]
     pub distil: DistilSettings,
-    /// When it ends before its last step.
     #[serde(skip_serializing_if = "EarlyStopping::is_default")]
     pub early_stopping: EarlyStopping,
-    /// Settings of the guard.
     #[serde(skip_serializing_if = "GuardSettings::is_default")]
     pub guard: GuardSettings,
 }
@@ -240,12 +221,12 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// What is trained, in a few words: the adapter, or which of the parameters.
+    /// What is trained, in a few words: the adapter, or the selection of parameters.
     pub fn trains(&self) -> String {
         self.adapter.as_ref().map_or_else(|| self.trainable.to_string(), ToString::to_string)
     }
 
-    /// Checks every rule; the first broken one is named.
+    /// Checks all rules and names the first broken one.
     pub fn validate(&self) -> Result<(), Invalid> {
         require(self.steps >= 1, "train.steps", self.steps, "be at least 1")?;
         require(self.batch_size >= 1, "train.batch_size", self.batch_size, "be at least 1")?;
@@ -338,7 +319,7 @@ impl TrainConfig {
                 "be above 0 and at most 1000000",
             )?;
         }
-        // Whatever a file from elsewhere says: what is far beyond any run is a slip, and would be worked on for ever.
+        // Limits for files from elsewhere: values far beyond any real run are mistakes, and would take forever.
         let counts = [
             ("train.steps", self.steps, MAX_STEPS),
             ("train.warmup_steps", self.warmup_steps, MAX_STEPS),
@@ -366,19 +347,18 @@ impl TrainConfig {
         )
     }
 
-    /// The target that takes no part in the training loss, where there is one: the setting's, or that of an objective that says which
-    /// targets count.
+    /// The target id excluded from the loss, if any: `ignore_index`, or the mask of objectives that mask targets.
     pub fn ignored_target(&self) -> Option<u32> {
         self.ignore_index.or(self.objective.is_masked().then_some(u32::MAX))
     }
 
-    /// Micro-batches of a split that an evaluation averages over.
+    /// Number of micro-batches per split in an evaluation.
     pub fn evaluated_micro_batches(&self) -> usize {
         self.eval_batches.saturating_mul(self.accumulate)
     }
 
-    /// That evaluations read more rows of a split than the steps between them, in a sentence, where that follows from accumulation: an
-    /// evaluation's batches are of a step's size.
+    /// A warning if evaluations read more rows per split than the steps between them because of gradient accumulation: an evaluation's
+    /// batches have a step's size.
     pub fn evaluation_sentence(&self) -> Option<String> {
         let (batches, steps) = (self.eval_batches as u64, self.eval_interval);
         (self.accumulate > 1 && steps > 0 && batches > steps).then(|| {
@@ -393,7 +373,7 @@ impl TrainConfig {
         })
     }
 
-    /// Whether it learns scores of texts: the model's head has one row then, and writes nothing.
+    /// Whether it trains a reward model, whose head has one row and generates no text.
     pub fn learns_scores(&self) -> bool {
         self.objective.learns_pairs() && self.preference.loss.is_of_scores()
     }
@@ -403,22 +383,22 @@ impl TrainConfig {
         self.objective.learns_pairs() && self.preference.loss.judges_answers()
     }
 
-    /// Whether its head is another than the one over tokens.
+    /// Whether the token head is replaced by another.
     pub fn has_own_head(&self) -> bool {
         self.objective.learns_labels() || self.learns_scores()
     }
 
-    /// The model of the run that teaches, where one does and it is known.
+    /// The teacher's model, if there is a teacher and its model is known.
     pub fn teacher_model(&self) -> Option<&ModelConfig> {
         self.distil.model.as_deref().filter(|_| self.objective.has_teacher())
     }
 
-    /// Rows of a batch that belong together: the two answers of a pair.
+    /// Number of adjacent rows of a batch that belong together: the two answers of a pair.
     pub fn rows_together(&self) -> usize {
         if self.objective.learns_pairs() { 2 } else { 1 }
     }
 
-    /// Whether several examples of the objective share a row of a model's batch.
+    /// Whether several examples share a row of a batch.
     pub fn packs_examples(&self, model: &ModelConfig) -> bool {
         let relative = matches!(model.position, Position::Rope(_) | Position::None);
         match self.objective {
@@ -428,7 +408,7 @@ impl TrainConfig {
         }
     }
 
-    /// Largest number that is added to an entry of the embedded tokens in training, as [`crate::ChatSettings::neftune_alpha`] says it.
+    /// Maximum noise added to an entry of the embedded tokens in training; see [`crate::ChatSettings::neftune_alpha`].
     pub fn embedding_noise(&self, model: &ModelConfig) -> f32 {
         match self.objective {
             Objective::Chat => {
@@ -442,18 +422,18 @@ impl TrainConfig {
         }
     }
 
-    /// Whether rows of a batch hold several documents, or several examples of the objective, that do not attend to each other.
+    /// Whether rows of a batch hold several documents or examples that do not attend to each other.
     pub fn separates_documents(&self, model: &ModelConfig) -> bool {
         self.document_mask || self.packs_examples(model)
     }
 
-    /// Learning rate of step `step`, counted from 0, as nanoGPT has it: warm-up lr·(step + 1)/(warm-up + 1), then the decay.
+    /// Learning rate of step `step`, counted from 0, as in nanoGPT: warm-up lr·(step + 1)/(warm-up + 1), then the decay.
     pub fn learning_rate_at(&self, step: u64) -> f64 {
         let (peak, low) = (self.learning_rate, self.min_learning_rate);
         if step < self.warmup_steps {
             return peak * (step + 1) as f64 / (self.warmup_steps + 1) as f64;
         }
-        // The decay reaches its end at step `steps`, one after the last.
+        // The decay ends at step `steps`, one after the last.
         let share = |from: u64| {
             let length = self.steps.saturating_sub(from).max(1) as f64;
             (step.saturating_sub(from) as f64 / length).min(1.0)

@@ -1,27 +1,26 @@
-//! Which parameters a run trains.
+//! Selection of the parameters that a run trains.
 
 use serde::{Deserialize, Serialize};
 
-/// The parameters that are trained; the others are frozen: they keep their values, and have neither gradients nor moments.
+/// The trained parameters. All others are frozen: they keep their values and have neither gradients nor moments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Form", into = "Form")]
 pub enum Trainable {
-    /// All of them.
     #[default]
     All,
-    /// Those of the last blocks, so many, of the norm after them, and of the head where it has weights of its own.
+    /// The last n blocks, the norm after them, and the head if it has its own weights.
     Last(usize),
-    /// The head's, which is the token embedding where the two share a matrix.
+    /// The head, which is the token embedding if the two share a matrix.
     Head,
     /// Scales and biases of the norms.
     Norms,
-    /// Those, and the biases of all layers (Ben Zaken et al. 2021, "BitFit", arXiv 2106.10199, which trains the biases alone).
+    /// The norms, and the biases of all layers (Ben Zaken et al. 2021, "BitFit", arXiv 2106.10199, which trains only the biases).
     NormsAndBiases,
-    /// Those whose names fit one of these, in which `*` stands for any text: `blocks.*.mlp.*`.
+    /// Parameters whose names match one of these patterns, with `*` for any text: `blocks.*.mlp.*`.
     Patterns(Vec<String>),
 }
 
-/// As settings spell it.
+/// Accepted spellings in settings.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(
     untagged,
@@ -91,7 +90,7 @@ impl std::fmt::Display for Trainable {
 }
 
 impl Trainable {
-    /// Whether a parameter of that name is trained, in a model of so many blocks. A head for labels always is: it is new.
+    /// Whether the parameter is trained, in a model with this number of layers. A label head always is, because it is new.
     pub fn includes(&self, parameter: &str, layers: usize, tied_head: bool) -> bool {
         if parameter.starts_with("classifier.") {
             return true;
@@ -112,7 +111,7 @@ impl Trainable {
         }
     }
 
-    /// The first pattern that fits none of these names.
+    /// The first pattern that matches none of the names.
     pub fn unused_pattern<'all>(&'all self, names: &[&str]) -> Option<&'all str> {
         let Self::Patterns(patterns) = self else { return None };
         let unused = |pattern: &&String| !names.iter().any(|name| fits(pattern, name));
@@ -120,12 +119,12 @@ impl Trainable {
     }
 }
 
-/// Whether a text is what a pattern says, in which `*` stands for any text, none included.
+/// Whether the text matches the pattern, in which `*` stands for any text, including none.
 fn fits(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
     let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
     let text = text.strip_prefix(first).and_then(|text| text.strip_suffix(last));
-    // The first place that a part is found at leaves the most for those behind it.
+    // Matching each part at its first occurrence leaves the most text for the following parts.
     let left = text.and_then(|text| {
         middle.split('*').try_fold(text, |text, part| text.find(part).map(|at| &text[at + part.len()..]))
     });

@@ -1,35 +1,36 @@
-//! What a run takes that goes on from a model, where nobody chose otherwise: the one place for command line and pages.
+//! Default settings of runs that start from a model, for the command line and the pages.
 
 use super::OptimizerKind;
 use crate::quantity::counted;
 use crate::{Objective, RunConfig};
 
-/// Learning rate of preferences and rewards, as TRL's trainers have it.
+/// Learning rate for preferences and rewards, as in TRL's trainers.
 const CAREFUL_RATE: f64 = 1e-6;
-/// Likewise where only an adapter is trained, which begins as nothing.
+/// The same for an adapter, which starts at zero.
 const ADAPTER_RATE: f64 = 1e-5;
-/// And of a reward model, whose head is new.
+/// The same for a reward model, whose head is new.
 const SCORING_RATE: f64 = 1e-4;
-/// The highest rate of all other objectives, times the model's width: 5e-5 for GPT-2's 768, which is transformers' default, and 3e-4 for 128.
+/// Maximum learning rate of all other objectives, times the model's width: 5e-5 for GPT-2's 768, the default of `transformers`, and
+/// 3e-4 for 128.
 const RATE_TIMES_WIDTH: f64 = 0.0384;
-/// How much higher that rate is where only an adapter is trained, and its limit.
+/// Factor on that rate for an adapter, and its limit.
 const ADAPTER_FACTOR: f64 = 10.0;
 const HIGHEST_ADAPTER_RATE: f64 = 1e-3;
-/// Per cent of the steps that warm up.
+/// Warm-up as a percentage of the steps.
 const WARMUP: u64 = 3;
-/// PyTorch's, and TRL's.
+/// The value in PyTorch and TRL.
 const BETA2: f64 = 0.999;
 
 impl RunConfig {
-    /// The learning rate of a run that goes on from a model by this objective; most, where that is none of comparing answers, since a model
-    /// may have been trained at a lower one.
+    /// Default learning rate of a run that starts from a model with this objective. Unless the objective compares answers, it is an
+    /// upper limit: the model may have been trained at a lower rate.
     pub fn tuning_rate(&self) -> f64 {
         match (self.train.objective, &self.train.adapter) {
             (Objective::Preference, _) if self.train.learns_scores() => SCORING_RATE,
             (Objective::Preference | Objective::Reward, Some(_)) => ADAPTER_RATE,
             (Objective::Preference | Objective::Reward, None) => CAREFUL_RATE,
             (Objective::Text | Objective::Chat | Objective::Classify | Objective::Distil, adapter) => {
-                // Two digits: a rate is an estimate, and is shown.
+                // Rounded to two digits, because the rate is an estimate and is displayed.
                 let rate = RATE_TIMES_WIDTH / self.model.width.max(1) as f64;
                 let rate = match adapter {
                     Some(_) => (ADAPTER_FACTOR * rate).min(HIGHEST_ADAPTER_RATE),
@@ -41,9 +42,9 @@ impl RunConfig {
         }
     }
 
-    /// Gives a run that goes on from a model the defaults of its objective: the rate of [`Self::tuning_rate`], or a lower one that the model
-    /// was trained at, unless it compares answers or trains an adapter; a warm-up of 3 % of the steps; β₂ 0.999 of Adam. Runs that compare answers have no weight
-    /// decay, as TRL's: it would move weights of which nothing is learned.
+    /// Applies the defaults for a run that starts from a model: the rate of [`Self::tuning_rate`], or the model's own training rate if
+    /// that is lower and the run neither compares answers nor trains an adapter; a warm-up of 3 % of the steps; β₂ = 0.999 for Adam.
+    /// Runs that compare answers have no weight decay, as in TRL: it would change weights that learn nothing.
     pub fn take_tuning_defaults(&mut self) {
         let (rate, compares) = (self.tuning_rate(), self.train.objective.compares_answers());
         let is_own = compares || self.train.adapter.is_some();
@@ -58,7 +59,7 @@ impl RunConfig {
         }
     }
 
-    /// Which of a run's settings are those defaults, in a sentence; nothing of one that begins with random weights, or has none of them.
+    /// A sentence that lists the settings at these defaults; `None` if the run starts from random weights or has none of them.
     pub fn tuning_sentence(&self) -> Option<String> {
         let train = &self.train;
         self.start.as_ref()?;
@@ -81,7 +82,7 @@ impl RunConfig {
     }
 }
 
-/// Steps of warm-up of a run of so many.
+/// Default number of warm-up steps.
 pub(super) fn tuning_warmup(steps: u64) -> u64 {
     steps.saturating_mul(WARMUP).div_ceil(100)
 }
@@ -124,7 +125,7 @@ mod tests {
         assert_eq!(of(Objective::Reward, |_| ()).1, 0.0);
         let scores = |run: &mut RunConfig| run.train.preference.loss = PreferenceLoss::BradleyTerry;
         assert_eq!(of(Objective::Preference, scores), (1e-4, 0.0, 0.999, warmup));
-        // What trains from random weights has its own.
+        // Training from random weights has its own defaults.
         let mut own = presets::preset("first-stories").unwrap();
         let before = own.train.clone();
         own.set_objective(Objective::Distil);

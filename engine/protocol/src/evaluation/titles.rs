@@ -1,6 +1,6 @@
-//! What metrics are called wherever people read of them: on the card, in a model card, on the page Evaluate.
+//! Display titles of metrics, for cards, model cards and the page Evaluate.
 
-/// What every metric of a report is called.
+/// Titles of all metrics in our reports.
 const TITLES: &[(&str, &str)] = &[
     ("loss", "Loss in nats per token"),
     ("perplexity", "Perplexity"),
@@ -58,12 +58,12 @@ const TITLES: &[(&str, &str)] = &[
     ("false_alarm_rate", "Rate of false alarms"),
 ];
 
-/// Whether a metric has a title of its own. Those of reports have.
+/// Whether a metric has its own title, as all metrics of our reports do.
 pub fn is_titled(name: &str) -> bool {
     TITLES.iter().any(|(known, _)| *known == name)
 }
 
-/// What a metric is called: `Bits per byte` of `bits_per_byte`; its name in words, where it is another's.
+/// The display title: `Bits per byte` for `bits_per_byte`. Unknown metrics get their name in words.
 pub fn metric_title(name: &str) -> String {
     if let Some((_, title)) = TITLES.iter().find(|(known, _)| *known == name) {
         return (*title).to_owned();
@@ -84,7 +84,7 @@ mod tests {
         };
         for (at, (name, title)) in TITLES.iter().enumerate() {
             assert!(unlike(at, |own| own.0), "{name}");
-            // An earlier name of the same figure.
+            // An earlier name of the same metric.
             assert!(unlike(at, |own| own.1) || *name == "ece", "{title}");
         }
         assert_eq!((is_titled("of_others"), metric_title("of_others").as_str()), (false, "Of others"));

@@ -1,45 +1,42 @@
-//! What went wrong, as front ends are told.
+//! Errors as reported to front ends.
 
 use serde::{Deserialize, Serialize};
 
-/// What sort of error it is, by what can be done about it.
+/// Kind of error, by the remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
-    /// A setting breaks a rule.
     Invalid,
-    /// It cannot be done as things stand.
+    /// The request is not possible in the current state.
     Refused,
-    /// Nothing has the name that was given.
+    /// No item has the given name.
     Unknown,
     /// A file cannot be read or written.
     Io,
-    /// The storage has no room left.
     StorageFull,
-    /// A file is not what it should be.
+    /// A file has the wrong format or content.
     BadFile,
-    /// A device is missing, or lacks something.
+    /// A device is missing or lacks a feature.
     Device,
     /// A device stopped answering.
     DeviceLost,
-    /// More is needed than the device has.
+    /// The request needs more than the device has.
     TooLarge,
-    /// The system had no memory left.
+    /// The system is out of memory.
     OutOfMemory,
-    /// The engine stopped: the front end says so.
+    /// The engine stopped; reported by the front end itself.
     EngineLost,
-    /// Something else is under way.
+    /// Another request is in progress.
     Busy,
-    /// It was cancelled.
     Cancelled,
-    /// A fault of the program.
+    /// A bug in the program.
     Internal,
-    /// No error: a sentence of the front end's own.
+    /// Not an error, but a message of the front end itself.
     Notice,
 }
 
 impl ErrorKind {
-    /// All that are errors.
+    /// All kinds except [`Self::Notice`].
     pub const ALL: [Self; 14] = [
         Self::Invalid,
         Self::Refused,
@@ -58,23 +55,22 @@ impl ErrorKind {
     ];
 }
 
-/// An error as people read it.
+/// An error for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorReport {
-    /// What sort of error it is.
     pub kind: ErrorKind,
-    /// What happened, and what to do about it: the engine's own sentence.
+    /// What happened and what to do about it.
     pub message: String,
-    /// The setting that breaks a rule, as `model.heads`; a form shows the message beside it.
+    /// The invalid setting, as in `model.heads`; a form shows the message next to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// The run whose training stands in the way: it can be done when that has ended.
+    /// The run whose training blocks the request; it is possible once that run has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
 }
 
 impl ErrorReport {
-    /// An error that is about no setting and no run.
+    /// An error without a setting or run.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), field: None, run: None }
     }

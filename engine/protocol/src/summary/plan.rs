@@ -1,80 +1,74 @@
-//! What a run takes: weights, memory, floating-point operations, time.
+//! Resource estimates of a run: parameters, memory, floating-point operations, time.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What a run takes.
+/// Estimated resources of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanSummary {
-    /// Weights.
     pub parameters: u64,
-    /// How many of them are trained.
     #[serde(default)]
     pub trained_parameters: u64,
-    /// Weights by part: `embedding`, `attention`, `mlp`, `norms`, `head`.
+    /// Parameters by part: `embedding`, `attention`, `mlp`, `norms`, `head`.
     pub parameters_by_part: BTreeMap<String, u64>,
-    /// Each parameter of the model: its name, as `blocks.3.attention.query.weight`, and its shape.
+    /// Name, as in `blocks.3.attention.query.weight`, and shape of each parameter.
     pub tensors: Vec<(String, Vec<usize>)>,
-    /// Bytes by kind: `weights`, `gradients`, `moments`, `activations`, `tables`, …
+    /// Memory in bytes by kind.
     pub bytes_by_kind: BTreeMap<MemoryKind, u64>,
-    /// Their sum.
+    /// Total memory in bytes.
     pub bytes: u64,
-    /// The largest range of a buffer that a kernel sees.
+    /// Bytes of the largest buffer range that a kernel binds.
     pub largest_binding: u64,
-    /// Bytes of the largest buffer beside weights, gradients and moments.
+    /// Bytes of the largest buffer other than weights, gradients and moments.
     #[serde(default)]
     pub largest_buffer: u64,
-    /// Bytes of the values alive at once at their peak: the activations of a perfect placement.
+    /// Peak bytes of simultaneously live values: the lower bound for activations.
     #[serde(default)]
     pub peak_live: u64,
-    /// Bytes that the run writes to its project at most, all its checkpoints together.
+    /// Maximum bytes that the run writes to its project, with all checkpoints.
     #[serde(default)]
     pub disk_bytes: u64,
-    /// Those of them that milestones take.
+    /// The part of `disk_bytes` for milestones.
     #[serde(default)]
     pub milestone_bytes: u64,
-    /// Kernel launches per step.
     pub dispatches_per_step: usize,
-    /// Floating-point operations of training for one token.
+    /// Training FLOPs per token.
     pub flops_per_token: f64,
-    /// The same, pass by pass.
+    /// The same by pass.
     #[serde(default)]
     pub flops_per_token_by_pass: PassFlops,
-    /// Tokens of one optimizer step.
+    /// Tokens per optimizer step.
     pub tokens_per_step: u64,
-    /// Share of the FLOPs by scope: `blocks.0.attention`, `blocks.0.mlp`, `head`, …
+    /// Fraction of the FLOPs by scope: `blocks.0.attention`, `blocks.0.mlp`, `head`, …
     pub flops_by_scope: BTreeMap<String, f64>,
-    /// It fits the chosen device; `None` where the device does not tell its memory.
+    /// Whether it fits the chosen device; `None` if the device does not report its memory.
     pub fits: Option<bool>,
-    /// Seconds that the run would take, from the last measurement on this device scaled by FLOPs.
+    /// Estimated run time, from the last measurement on this device scaled by FLOPs.
     pub run_seconds: Option<f64>,
-    /// What is out of proportion between run, model and text, a sentence each ([`crate::RunConfig::proportions`]).
+    /// Warnings about the proportions of run, model and text, one sentence each ([`crate::RunConfig::proportions`]).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub proportions: Vec<String>,
 }
 
-/// What memory is for, in the order in which it is shown.
+/// Use of memory, in display order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MemoryKind {
-    /// Weights.
     Weights,
-    /// Gradients.
     Gradients,
-    /// The optimizer state: its moments.
+    /// The optimizer's moments.
     #[serde(rename = "optimizer state")]
     OptimizerState,
-    /// Slots of computed values.
+    /// Buffers of computed values.
     Activations,
     /// Key and value caches.
     Caches,
-    /// Constants, inputs, schedule, reports, control, kernel arguments and what is read back.
+    /// Constants, inputs, schedule, reports, control, kernel arguments and readback buffers.
     #[serde(rename = "tables and staging")]
     TablesAndStaging,
 }
 
 impl MemoryKind {
-    /// In words.
     pub fn name(self) -> &'static str {
         match self {
             Self::Weights => "weights",
@@ -87,26 +81,24 @@ impl MemoryKind {
     }
 }
 
-/// Floating-point operations of training for one token.
+/// Training FLOPs per token, by pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PassFlops {
-    /// Forward.
     pub forward: f64,
-    /// Backward.
     pub backward: f64,
-    /// Forward once more, for what was not kept.
+    /// Second forward pass for activations that were not stored.
     pub recomputed: f64,
 }
 
-/// Time of a kernel, or an operation of the CPU, under a scope.
+/// Time of a kernel, or of a CPU operation, in one scope.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProfileEntry {
-    /// `blocks.3.attention`, or the phase's name.
+    /// Path such as `blocks.3.attention`, or the phase's name.
     pub scope: String,
-    /// The kernel's or operation's name.
+    /// Name of the kernel or operation.
     pub kernel: String,
-    /// Launches.
+    /// Number of launches.
     pub count: usize,
-    /// Milliseconds in all.
+    /// Total milliseconds.
     pub ms: f64,
 }

@@ -1,94 +1,86 @@
-//! Text: public corpora, documents, what a run has of them.
+//! Public corpora, documents and a run's text.
 
 use serde::{Deserialize, Serialize};
 
-/// How far the download of a public corpus is.
+/// Progress of downloading a public corpus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum FetchProgress {
-    /// Bytes come in.
     Receiving {
-        /// Bytes that are here, those of earlier attempts included.
+        /// Bytes received, including earlier attempts.
         done: u64,
-        /// Bytes in all; about, where its publisher says no exact number.
+        /// Total bytes; approximate if the publisher states no exact size.
         total: u64,
     },
-    /// Something went wrong, and it will be tried again.
+    /// The download failed and will be retried.
     Retrying {
-        /// What went wrong.
         reason: String,
-        /// After so many seconds.
+        /// Delay before the retry.
         seconds: f64,
     },
-    /// All bytes are here and are compared with the checksum.
+    /// The download is complete and its checksum is being verified.
     Verifying,
 }
 
-/// A public corpus that can be added to a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CorpusSummary {
-    /// What it is asked for by, as in `tiny-stories`.
+    /// Identifier, as in `tiny-stories`.
     pub name: String,
-    /// What people call it.
+    /// Display title.
     pub title: String,
-    /// What it is, in one sentence.
+    /// A one-sentence description.
     pub sentence: String,
-    /// Where it lies.
+    /// Download URL.
     pub address: String,
-    /// As in `plain text`.
+    /// Format, as in `plain text`.
     pub format: String,
-    /// Bytes.
     pub bytes: u64,
-    /// They are exactly so many; else about.
+    /// Whether `bytes` is exact rather than approximate.
     pub exact: bool,
-    /// Under which licence: SPDX names where there is one.
+    /// SPDX name if there is one.
     pub licence: String,
-    /// What to know before training on it; empty where there is nothing.
+    /// What to know before training on it, or empty.
     pub note: String,
 }
 
-/// About all documents of a project.
+/// Totals of a project's documents.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DocumentsOverview {
-    /// The embedded stories are used: the project has no documents of its own.
+    /// Whether the embedded stories are used because the project has no documents.
     pub embedded: bool,
-    /// What was kept of them by a cleaning is what is listed and trained on.
+    /// Whether the documents listed and trained on are those kept by a cleaning.
     #[serde(default)]
     pub cleaned: bool,
-    /// The project's files as they were added: name and bytes.
+    /// Name and size in bytes of the project's files, as added.
     pub files: Vec<(String, u64)>,
-    /// Files among them that cannot be read, or not wholly, and why.
+    /// Files that could not be read in full, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<FileProblem>,
-    /// Documents in all.
     pub documents: u64,
-    /// UTF-8 bytes of their text.
+    /// Bytes of their text in UTF-8.
     pub bytes: u64,
-    /// Characters.
     pub characters: u64,
-    /// Documents and bytes of the training part.
+    /// Number and bytes of the training documents.
     pub train: (u64, u64),
-    /// Documents and bytes of the validation part.
+    /// Number and bytes of the validation documents.
     pub validation: (u64, u64),
-    /// Documents by length in characters: the upper end of each class (doubling) and how many are in it.
+    /// Histogram of document lengths in characters: upper bound (doubling) and count of each bin.
     pub lengths: Vec<(u64, u64)>,
-    /// Most frequent characters and how often each occurs, at most 96.
+    /// Most frequent characters and their counts, at most 96.
     pub characters_by_count: Vec<(char, u64)>,
-    /// Distinct characters.
     pub distinct_characters: usize,
 }
 
-/// A file that gives no text, or of which a part gives none.
+/// A file that gives no text, or only part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileProblem {
-    /// The file's name.
     pub name: String,
-    /// What is wrong with it, as in `is empty`.
+    /// The problem, as in `is empty`.
     pub reason: String,
-    /// It gives text but for a part.
+    /// Whether the rest of the file was read.
     #[serde(default)]
     pub partly: bool,
-    /// How many rows, or other parts of the file, this is about.
+    /// Number of affected rows or other parts of the file.
     #[serde(default = "one")]
     pub count: u64,
 }
@@ -97,33 +89,28 @@ fn one() -> u64 {
     1
 }
 
-/// A document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentSummary {
-    /// Its number in the whole list, from 0.
+    /// Index in the unfiltered list, from 0.
     pub number: u64,
-    /// Its id among the raw documents, where a cleaning kept it: by it `CompareDocument` shows it before and after.
+    /// Id of the raw document, if a cleaning kept it; `CompareDocument` takes it.
     #[serde(default)]
     pub id: Option<String>,
-    /// The file that it comes from, or its source, where a cleaning kept it.
+    /// The file it comes from, or its source if a cleaning kept it.
     pub file: String,
-    /// Characters.
+    /// Length in characters.
     pub characters: u64,
-    /// Its beginning, or the surroundings of what was searched for; at most 160 characters, in one line.
+    /// Its beginning, or the context of the search match; at most 160 characters, on one line.
     pub preview: String,
-    /// It is held out for validation.
+    /// Whether it is held out for validation.
     pub validation: bool,
 }
 
-/// A run's text.
+/// Size of a run's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextSummary {
-    /// Documents.
     pub documents: u64,
-    /// Bytes.
     pub bytes: u64,
-    /// Tokens to train on.
     pub train_tokens: u64,
-    /// Tokens that are held out.
     pub validation_tokens: u64,
 }

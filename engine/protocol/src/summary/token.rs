@@ -1,34 +1,31 @@
-//! Tokenizers, their vocabularies and merges, and tokens of texts.
+//! Tokenizers, their vocabularies and merges, and tokens.
 
 use serde::{Deserialize, Serialize};
 
 /// A project's tokenizer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TokenizerSummary {
-    /// How it was trained.
     pub config: crate::TokenizerConfig,
-    /// Entries, special tokens included.
+    /// Vocabulary size, including special tokens.
     pub vocabulary: usize,
-    /// Tokens of the training part.
+    /// Number of tokens in the training split.
     pub train_tokens: u64,
-    /// Tokens of the validation part.
+    /// Number of tokens in the validation split.
     pub validation_tokens: u64,
-    /// Bytes of text for one token.
+    /// Compression: bytes of text per token.
     pub bytes_per_token: f64,
-    /// Entries that the text never uses.
+    /// Number of entries that the text never uses.
     pub unused: usize,
-    /// Merges can be replayed.
+    /// Whether merges can be replayed (BPE).
     pub merges: bool,
 }
 
-/// A token of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenSummary {
-    /// Its id.
     pub id: u32,
-    /// Its text; bytes that are no whole character are shown as `\xE2`.
+    /// Its text; incomplete UTF-8 is shown as `\xE2`.
     pub text: String,
-    /// A special token, as `<|endoftext|>`.
+    /// Whether it is a special token such as `<|endoftext|>`.
     #[serde(default)]
     pub special: bool,
 }
@@ -36,89 +33,81 @@ pub struct TokenSummary {
 /// An entry of the vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VocabularyEntry {
-    /// Its id.
     pub id: u32,
     /// Its text, as in [`TokenSummary`].
     pub text: String,
-    /// How often the project's text uses it.
+    /// Number of occurrences in the project's text.
     pub count: u64,
-    /// The two entries that it was merged from, for BPE.
+    /// The two entries that it was merged from (BPE).
     pub parts: Option<(String, String)>,
 }
 
-/// A merge of byte-pair encoding, at every place where it applies.
+/// A BPE merge, with all positions at which it applies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MergeStep {
-    /// Its rank: merges are learned and applied in this order.
+    /// Rank: merges are learned and applied in this order.
     pub rank: usize,
-    /// The left part.
     pub left: String,
-    /// The right part.
     pub right: String,
-    /// Both joined: bytes that were no whole character by themselves may be one now.
+    /// Both joined: bytes that were incomplete UTF-8 separately may now form a character.
     pub whole: String,
-    /// Positions, among the pieces before this step, of the left parts that it joins with their right neighbour.
+    /// Positions, among the pieces before this step, of the left parts that are merged.
     pub at: Vec<usize>,
 }
 
-/// A tokenizer on the project's text.
+/// A tokenizer's compression of the project's text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CompressionSummary {
-    /// `byte`, `char`, `bpe 1024`.
+    /// As in `byte`, `char`, `bpe 1024`.
     pub name: String,
-    /// Entries.
     pub vocabulary: usize,
-    /// Bytes of text for one token.
+    /// Bytes of text per token.
     pub bytes_per_token: f64,
-    /// The project's own.
+    /// Whether it is the project's own tokenizer.
     pub current: bool,
 }
 
-/// A token of a written text.
+/// A token of a generated text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenToken {
-    /// Its id.
     pub id: u32,
-    /// What it adds to the text; empty where a character is not whole yet.
+    /// The text it adds; empty while a character is incomplete.
     pub text: String,
 }
 
-/// A token that might come next.
+/// A candidate for the next token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// Its id.
     pub id: u32,
-    /// Its text.
     pub text: String,
-    /// Its place, 1 for the likeliest.
+    /// Rank by probability, from 1.
     pub rank: usize,
-    /// Probability as the model gives it.
+    /// The model's probability.
     pub probability: f32,
     /// Probability after temperature and repetition penalty.
     pub tempered: f32,
-    /// Probability after all settings; 0 where one cut it off.
+    /// Probability after all settings; 0 if one excluded the token.
     pub drawn: f32,
-    /// The setting that cut it off.
+    /// The setting that excluded it.
     pub cut_by: Option<Cut>,
 }
 
-/// A setting that leaves unlikely tokens out of the draw, in the order in which they apply.
+/// A setting that excludes unlikely tokens, in order of application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cut {
-    /// So many tokens are left.
+    /// Keeps a fixed number of tokens.
     TopK,
-    /// So much probability is left.
+    /// Keeps a fixed probability mass.
     TopP,
-    /// What is much less likely than the likeliest goes.
+    /// Excludes tokens much less likely than the most likely one.
     MinP,
 }
 
 impl Cut {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::TopK, Self::TopP, Self::MinP];
 
-    /// As people write it.
+    /// The display name.
     pub fn name(self) -> &'static str {
         match self {
             Self::TopK => "top-k",

@@ -1,9 +1,9 @@
-//! Picking and filling in: alternatives and list entries are drawn, `{slot}` becomes what the story picked, `a(n)` the article that fits.
+//! Template expansion: alternatives and list entries are drawn, `{slot}` becomes the story's pick, `a(n)` the fitting article.
 
 use super::grammar::{Grammar, lowered};
 use glasshouse_protocol::random::nth;
 
-/// Draws choices from a story's key.
+/// Random choices from a story's key.
 pub(crate) struct Picker {
     key: u64,
     drawn: u64,
@@ -14,19 +14,19 @@ impl Picker {
         Self { key, drawn: 0 }
     }
 
-    /// A number below `count`.
+    /// A number in `0..count`.
     pub(crate) fn below(&mut self, count: usize) -> usize {
         self.drawn += 1;
         ((u128::from(nth(self.key, 0, self.drawn)) * count as u128) >> 64) as usize
     }
 
-    /// One of the choices, which are never none.
+    /// One of the choices; there must be at least one.
     pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        // `below` stays under the length; a list of the grammar is never empty.
+        // `below` is less than the length, and lists of the grammar are never empty.
         choices[self.below(choices.len())]
     }
 
-    /// A text with its alternatives and list entries drawn; slots stay open.
+    /// Draws a text's alternatives and list entries; slots remain.
     pub(super) fn resolve(&mut self, text: &'static str, grammar: &Grammar) -> String {
         let mut resolved = String::with_capacity(text.len());
         self.resolve_into(text, grammar, &mut resolved);
@@ -55,7 +55,7 @@ impl Picker {
     }
 }
 
-/// The number of alternatives up to the closing bracket, with what follows it; or the alternative of a number.
+/// The number of alternatives up to the closing bracket, with the text after it; or the alternative with index `number`.
 fn alternatives(text: &str, number: usize) -> (usize, &str) {
     let (mut count, mut start, mut depth) = (0, 0, 0);
     for (at, byte) in text.bytes().enumerate() {
@@ -77,13 +77,13 @@ fn alternatives(text: &str, number: usize) -> (usize, &str) {
     (count + 1, "")
 }
 
-/// A story's picks by name.
+/// A story's picks by slot name.
 pub(crate) type Slots = Vec<(&'static str, String)>;
 
-/// Deepest nesting of picks that hold slots themselves.
+/// Maximum nesting of picks that contain slots.
 const DEPTH: usize = 4;
 
-/// Fills in every slot, then the articles.
+/// Fills in all slots, then the articles.
 pub(crate) fn expand(template: &str, slots: &Slots) -> String {
     let mut text = String::with_capacity(2 * template.len());
     fill_into(template, slots, DEPTH, &mut text);
@@ -111,7 +111,7 @@ fn fill_into(template: &str, slots: &Slots, depth: usize, text: &mut String) {
 }
 
 fn articles(text: &str) -> String {
-    // "a(n)" and "A(n)" alike: the letter before the bracket stays.
+    // Handles "a(n)" and "A(n)": the letter before the bracket stays.
     let mut parts = text.split("(n) ");
     let mut whole = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -121,7 +121,7 @@ fn articles(text: &str) -> String {
     whole
 }
 
-/// With a capital letter at the beginning of every sentence. In `"Why?" he asked.` no sentence begins after the quotation.
+/// Capitalises the first letter of every sentence. In `"Why?" he asked.`, no sentence starts after the quotation.
 pub(super) fn capitals(mut text: String) -> String {
     let (mut before, mut ended, mut begins) = (b' ', false, true);
     let mut starts = Vec::new();
@@ -130,7 +130,7 @@ pub(super) fn capitals(mut text: String) -> String {
             starts.push(at);
             begins = false;
         }
-        // An opening quotation mark begins a sentence too.
+        // An opening quotation mark also starts a sentence.
         begins |= letter == b' ' && ended || letter == b'"' && before == b' ';
         ended = matches!(letter, b'.' | b'!' | b'?') || letter == b'"' && before == b'.';
         before = letter;

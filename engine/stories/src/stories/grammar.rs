@@ -1,31 +1,31 @@
-//! The grammar of `stories.toml`, read and checked once.
+//! The grammar of `stories.toml`, parsed and checked once.
 
 use std::sync::LazyLock;
 use toml::{Table, Value};
 
-/// Entries and sentences live as long as the program.
+/// Entries and sentences have a static lifetime.
 type Texts = &'static [&'static str];
 type Result<T> = std::result::Result<T, String>;
 
 static GRAMMAR: LazyLock<Grammar> = LazyLock::new(embedded);
 
-/// Deepest nesting of lists in lists.
+/// Maximum nesting of lists in lists.
 const DEPTH: usize = 8;
 
-/// Slots of the people of every story.
+/// Slots for the people of every story.
 const PEOPLE: Texts = &["hero", "kind", "friend", "fkind", "elder"];
 
-/// What the names of pronouns begin with: the hero's, the friend's and the older one's.
+/// Prefixes of the pronoun names: for the hero, the friend and the elder.
 const PREFIXES: [&str; 3] = ["", "f", "e"];
 
-/// What a story fills in throughout: names of slots, and for each choice their texts.
+/// A pick that is used throughout a story: slot names, and the slots' texts for each choice.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub names: Vec<&'static str>,
     pub choices: Vec<Vec<&'static str>>,
 }
 
-/// One gender of a world.
+/// The names of one gender in a world.
 #[derive(Debug)]
 pub(super) struct People {
     pub names: Texts,
@@ -33,21 +33,20 @@ pub(super) struct People {
     pub elders: Texts,
 }
 
-/// Children or animals; `people` are `he` and `she`.
+/// A world: children or animals. `people` are `he` and `she`.
 #[derive(Debug)]
 pub(super) struct World {
     pub people: [People; 2],
     pub slots: Vec<Slot>,
 }
 
-/// A kind of story.
 #[derive(Debug)]
 pub(crate) struct Plot {
     pub name: &'static str,
-    /// Whether hero and friend meet in it for the first time.
+    /// Whether hero and friend first meet in the story.
     pub strangers: bool,
     pub slots: Vec<Slot>,
-    /// The beats of the three paragraphs, without the introduction and the closing; each is one of its texts.
+    /// The beats of the three paragraphs, without introduction and closing; each beat is a list of alternative texts.
     pub paragraphs: [Vec<Texts>; 3],
     pub closings: Texts,
 }
@@ -55,7 +54,7 @@ pub(crate) struct Plot {
 #[derive(Debug)]
 pub(crate) struct Grammar {
     lists: Vec<(&'static str, Texts)>,
-    /// Names for the hero, the friend and the older one, and texts for `he` and `she`.
+    /// Slot names for hero, friend and elder, and the texts for `he` and `she`.
     pub(super) pronouns: Vec<([&'static str; 3], [&'static str; 2])>,
     pub(super) slots: Vec<Slot>,
     pub(super) worlds: Vec<World>,
@@ -65,12 +64,10 @@ pub(crate) struct Grammar {
     pub(crate) plots: Vec<Plot>,
 }
 
-/// The embedded grammar.
 pub(crate) fn grammar() -> &'static Grammar {
     &GRAMMAR
 }
 
-/// The text of the embedded grammar.
 const SOURCE: &str = include_str!("../../stories.toml");
 
 #[expect(clippy::panic, reason = "a test reads the embedded grammar")]
@@ -79,10 +76,10 @@ fn embedded() -> Grammar {
 }
 
 impl Grammar {
-    /// Reads a grammar.
+    /// Parses a grammar.
     ///
     /// # Errors
-    /// The first mistake, with the plot and the text that has it.
+    /// The first mistake, with its plot and text.
     pub(crate) fn parse(source: &str) -> Result<Self> {
         let table = parsed(source)?;
         let section = |name| table_of(table, name, "the grammar");
@@ -115,19 +112,19 @@ impl Grammar {
         Ok(grammar)
     }
 
-    /// The entries of a list; none if there is no such list.
+    /// The entries of a list; empty if the list does not exist.
     pub(crate) fn list(&self, name: &str) -> Texts {
         let found = self.lists.binary_search_by_key(&name, |(list, _)| list);
         found.ok().and_then(|at| self.lists.get(at)).map_or(&[], |(_, entries)| entries)
     }
 
-    /// Names of one gender: of children, or of animals.
+    /// Names of one gender, of children or animals.
     pub(crate) fn names(&self, animals: bool, she: bool) -> Texts {
         let world = self.worlds.get(usize::from(animals));
         world.map_or(&[], |world| world.people[usize::from(she)].names)
     }
 
-    /// The slots that a plot's texts may have.
+    /// The slots that a plot's texts may use.
     pub(crate) fn known(&self, plot: Option<&Plot>) -> Vec<&'static str> {
         let world = self.worlds.first().map_or(&[][..], |world| &world.slots);
         let slots = self.slots.iter().chain(world).chain(plot.map_or(&[][..], |plot| &plot.slots));
@@ -168,7 +165,7 @@ impl Grammar {
         Ok(())
     }
 
-    /// Whether brackets are closed, and lists and slots exist.
+    /// Checks that brackets are closed, and that lists and slots exist.
     pub(crate) fn check_texts(&self, texts: &[&str], known: &[&str], place: &str) -> Result<()> {
         let mistake =
             |text: &&str| self.mistake(text, known, 0).map(|what| format!("{place}: {what} in {text:?}"));
@@ -214,7 +211,7 @@ impl Grammar {
     }
 }
 
-/// A slot's name as `{Name}` means it.
+/// The slot's name for `{Name}`.
 pub(super) fn lowered(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default() + letters.as_str()
@@ -272,14 +269,14 @@ fn slots(table: &'static Table, place: &str) -> Result<Vec<Slot>> {
     sorted(table_of(table, "slots", place)?).into_iter().map(slot).collect()
 }
 
-/// By name, whatever order the parser keeps: draws follow it.
+/// Sorted by name, because the draws must not depend on the parser's order.
 fn sorted(table: &'static Table) -> Vec<(&'static String, &'static Value)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_unstable_by_key(|(name, _)| *name);
     entries
 }
 
-/// A TOML file, for as long as the program runs.
+/// Parses TOML into a static table (leaked).
 pub(crate) fn parsed(source: &str) -> Result<&'static Table> {
     let table = source.parse::<Table>().map_err(|error| error.to_string())?;
     Ok(Box::leak(Box::new(table)))
@@ -302,12 +299,11 @@ fn as_text(value: &'static Value, place: &str) -> Result<&'static str> {
     value.as_str().ok_or_else(|| format!("{place} must be text"))
 }
 
-/// A field that is text.
 pub(crate) fn text(table: &'static Table, key: &str, place: &str) -> Result<&'static str> {
     as_text(field(table, key, place)?, &format!("{place}: {key}"))
 }
 
-/// A list that has entries.
+/// A non-empty list.
 fn filled(value: &'static Value, place: &str) -> Result<&'static Vec<Value>> {
     let list = value.as_array().ok_or_else(|| format!("{place} must be a list"))?;
     if list.is_empty() { Err(format!("{place} is empty")) } else { Ok(list) }
@@ -318,7 +314,7 @@ fn texts_of(value: &'static Value, place: &str) -> Result<Texts> {
     Ok(texts.collect::<Result<Vec<_>>>()?.leak())
 }
 
-/// A field that is a list of texts.
+/// A field that is a list of strings.
 pub(crate) fn texts(table: &'static Table, key: &str, place: &str) -> Result<Texts> {
     texts_of(field(table, key, place)?, &format!("{place}: {key}"))
 }

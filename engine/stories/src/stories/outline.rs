@@ -1,10 +1,10 @@
-//! A story as a list of sentences and picks, so that others can ask about what it says.
+//! A story as a list of sentences and picks, so that tasks can ask about its content.
 
 use super::expand::{Picker, Slots, capitals, expand};
 use super::grammar::{Plot, Slot, World, grammar};
 use std::ops::Range;
 
-/// What a story is made of before its text is put together.
+/// The parts of a story.
 #[derive(Debug)]
 pub(crate) struct Outline {
     plot: &'static Plot,
@@ -14,7 +14,7 @@ pub(crate) struct Outline {
 }
 
 impl Outline {
-    /// Of the story that has this key.
+    /// The outline of the story with this key.
     pub(crate) fn new(key: u64) -> Self {
         let grammar = grammar();
         let mut picker = Picker::new(key);
@@ -34,7 +34,7 @@ impl Outline {
             beats.filter(|beat| !beat.is_empty()).collect::<Vec<_>>()
         });
         told[2].push(pick(&plot.closings));
-        // Nobody turns up who has not been introduced, unless the two meet in the story.
+        // The introduction mentions the friend if the friend appears later, unless the two first meet in the story.
         let friend_comes = told.iter().flatten().any(|beat| beat.contains("{Friend}"));
         let about = if friend_comes && !plot.strangers { grammar.friend } else { grammar.habit };
         let mut beats = vec![pick(&grammar.hero), pick(&about)];
@@ -50,23 +50,23 @@ impl Outline {
         self.plot
     }
 
-    /// The story's parts of a sentence or two, in order, with their slots open: two introduce the hero, the plot's follow, and the
-    /// last one closes.
+    /// The story's parts, of one or two sentences each, in order and with open slots: two that introduce the hero, those of the plot,
+    /// and the closing.
     pub(crate) fn beats(&self) -> &[String] {
         &self.beats
     }
 
-    /// At which beats the second and the third paragraph begin.
+    /// Indices of the beats that start the second and third paragraph.
     pub(crate) fn paragraphs(&self) -> [usize; 2] {
         self.paragraphs
     }
 
-    /// A text with this story's picks in its slots.
+    /// Fills the slots of a template with this story's picks.
     pub(crate) fn fill(&self, template: &str) -> String {
         expand(template, &self.slots)
     }
 
-    /// The beats from one number up to another, with spaces between them.
+    /// The text of a range of beats, separated by spaces.
     pub(crate) fn excerpt(&self, beats: Range<usize>) -> String {
         let beats = self.beats.get(beats).unwrap_or_default().iter();
         beats.map(|beat| capitals(self.fill(beat))).collect::<Vec<_>>().join(" ")
@@ -79,7 +79,7 @@ impl Outline {
     }
 }
 
-/// A hero, a friend and someone older with their pronouns.
+/// Picks a hero, a friend and an elder with their pronouns.
 fn cast(picker: &mut Picker, world: &World) -> Slots {
     let mut person = || {
         let she = picker.below(2);
@@ -88,7 +88,7 @@ fn cast(picker: &mut Picker, world: &World) -> Slots {
         (she, picker.pick(people.names), picker.resolve(kind, grammar()))
     };
     let (he, name, kind) = person();
-    // Two foxes in one story would make "the fox" mean either.
+    // With two foxes in one story, "the fox" would be ambiguous.
     let (fhe, friend, fkind) = loop {
         let other = person();
         if other.1 != name && (other.2 != kind || world.people[0].kinds != world.people[1].kinds) {

@@ -1,4 +1,4 @@
-//! What makes the corpus fit to learn from.
+//! Tests that the corpus is suitable for training.
 
 use super::*;
 use std::collections::{BTreeMap, HashSet};
@@ -24,7 +24,7 @@ fn a_seed_is_a_corpus() {
     let first: Vec<String> = generate(1).take(20).collect();
     assert_eq!(first, generate(1).take(20).collect::<Vec<_>>());
     assert_ne!(first, generate(2).take(20).collect::<Vec<_>>());
-    // The edition's text is pinned: whoever changes a story raises EDITION and this number.
+    // Pins the text of the edition: a change of any story must increase EDITION and update this number.
     assert_eq!((EDITION, crc32c::crc32c(text(100_000, 1).as_bytes())), (3, PINNED));
 }
 const PINNED: u32 = 127_867_192;
@@ -83,7 +83,7 @@ fn pronouns_are_the_casts() {
     assert!(all_he > 100 && all_she > 100, "{all_he} and {all_she}");
 }
 
-/// The share of stories of the last tenth that have a run of thirteen words in common with the others.
+/// The fraction of stories in the last tenth that share a 13-gram of words with the others.
 fn seen_before(bytes: u64, seed: u64) -> f64 {
     let words = |story: &String| -> Vec<String> {
         let small = story.to_lowercase();
@@ -111,7 +111,7 @@ fn held_out_stories_of_two_megabytes() {
     }
 }
 
-/// A grammar with one small plot, in which a test makes mistakes.
+/// A grammar with one small plot, which tests modify to contain mistakes.
 const SMALL: &str = r#"
 pronouns.he = { he = "he", she = "she" }
 slots.colour = ["red"]

@@ -1,38 +1,36 @@
-//! What is asked about each plot of the stories, and what its stories come to in a sentence: `questions.toml`. It is a file of
-//! its own, since a browser's engine has the stories without the tasks.
+//! Questions about each plot of the stories, and its one-sentence summaries, from `questions.toml`. The file is separate because a
+//! browser's engine includes the stories without the tasks.
 
 use super::draw::Wordings;
 use crate::stories::{Grammar, Plot, grammar, parsed, table_of, tables, text_field, texts};
 use std::sync::LazyLock;
 use toml::{Table, Value};
 
-/// A question about stories of one plot, or of all.
+/// A question about stories of one plot, or of any plot.
 #[derive(Debug)]
 pub(super) struct Question {
-    /// The lowest level that it is asked at.
+    /// The level at which it is asked.
     pub level: u8,
-    /// The story must have said one of these, if there are any: parts of sentences with open slots.
+    /// The story must contain one of these parts of sentences with open slots, if there are any.
     pub needs: &'static [&'static str],
-    /// How it is asked.
     pub ask: Wordings,
-    /// The reference answer.
     pub answer: &'static str,
-    /// What a right answer contains; if nothing is named, it is the reference itself, give or take an article or a preposition.
+    /// Texts that a right answer contains; if empty, the answer must equal the reference, except for articles and prepositions.
     pub keys: &'static [&'static str],
 }
 
-/// What is asked about one plot, or about all.
+/// Questions and summaries of one plot, or of any plot.
 #[derive(Debug)]
 pub(super) struct About {
     pub plot: &'static str,
     pub questions: Vec<Question>,
-    /// Of the beginning, of the first two paragraphs, of the whole: text, and what must be in any.
+    /// Summaries of the beginning, of the first two paragraphs and of the whole story: text, and required parts.
     pub summaries: Vec<(&'static str, &'static [&'static str])>,
 }
 
 const SOURCE: &str = include_str!("../../questions.toml");
 
-/// About any plot, and then about each.
+/// The entry for any plot, then one for each plot.
 static ALL: LazyLock<Vec<About>> = LazyLock::new(embedded);
 
 #[expect(clippy::panic, reason = "a test reads the embedded questions")]
@@ -91,17 +89,17 @@ fn questions(asked: &'static Table, grammar: &Grammar, plot: Option<&Plot>) -> R
     tables(asked, "question", &place)?.map(question).collect()
 }
 
-/// What can be asked about any plot.
+/// Questions about any plot.
 pub(super) fn any() -> &'static [Question] {
     ALL.first().map_or(&[], |about| &about.questions)
 }
 
-/// What is asked about a plot.
+/// Questions about a plot.
 pub(super) fn of(plot: &Plot) -> Option<&'static About> {
     ALL.iter().find(|about| about.plot == plot.name)
 }
 
-/// Every wording of a question.
+/// The wordings of all questions.
 pub(super) fn wordings() -> impl Iterator<Item = &'static Wordings> {
     ALL.iter().flat_map(|about| about.questions.iter().map(|question| &question.ask))
 }
