@@ -24,6 +24,7 @@ pub enum Wish {
     },
     /// Choose where to save a run's model.
     ExportModel {
+        /// The run's name.
         run: String,
         format: ExportFormat,
     },
@@ -31,6 +32,7 @@ pub enum Wish {
     ImportModel,
     /// Choose where to save a run's bundle.
     HandOver {
+        /// The run's name.
         run: String,
     },
     /// Choose where to save feedback.
@@ -63,6 +65,7 @@ pub enum Wish {
     ModerationRules,
     /// Choose where to save a run's model card.
     WriteCard {
+        /// The run's name.
         run: String,
     },
     /// Files were dropped on the window.
