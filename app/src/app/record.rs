@@ -11,12 +11,11 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder that begins now.
     pub fn new(to: impl Write + 'static) -> Self {
         Self { began: Instant::now(), to: Box::new(to) }
     }
 
-    /// Writes a message. A recording that cannot be written ends; the session goes on.
+    /// Writes a message. Errors end neither the recording nor the session.
     pub fn write(&mut self, message: LogMessage) {
         let at_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Ok(line) = serde_json::to_string(&LogLine { at_ms, message }) {

@@ -1,4 +1,4 @@
-//! `glasshouse plan`: what a run would take, without touching a device.
+//! `glasshouse plan`: memory and time of a run, computed without a device.
 
 use super::arguments::PlanArguments;
 use super::driver::{Engine, drive};
@@ -43,7 +43,7 @@ async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSumm
     planned.context("the engine returned no plan")
 }
 
-/// What it takes on many GPUs.
+/// Prints a forecast for many GPUs.
 async fn beyond(
     engine: &mut Engine,
     config: &RunConfig,
@@ -91,7 +91,7 @@ async fn beyond(
     Ok(())
 }
 
-/// A plan for programs.
+/// A plan as JSON.
 fn report(plan: &PlanSummary) -> Value {
     let mut bytes = Map::from_iter([("total".to_owned(), plan.bytes.into())]);
     bytes.extend(
@@ -183,7 +183,7 @@ fn whole_run(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     Ok(())
 }
 
-/// What switching activation checkpointing would save and cost.
+/// Prints what activation checkpointing would save and cost.
 async fn trade(engine: &mut Engine, config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     if config.train.activation_checkpointing {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `glasshouse bench scaling`: models of many sizes, measured beside their estimates.
+//! `glasshouse bench scaling`: measures models of many sizes, and compares them with estimates.
 
 use super::{measured, session_options};
 use crate::cli::arguments::BenchScalingArguments;
