@@ -1,14 +1,14 @@
 //! The command line. Each subcommand is a file; `arguments` defines the options, `settings` turns them into a run's
 //! configuration, `output` prints progress as a bar, plain lines or JSON.
 
-/// A line on standard output, as an error instead of a panic where its reader has gone.
+/// Prints a line to standard output; a closed pipe is an error instead of a panic.
 macro_rules! say {
     ($($argument:tt)*) => {
         std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($argument)*)))
     };
 }
 
-/// A line on standard error. Where nobody reads it, or the disk behind it is full, that is no reason to end.
+/// Prints a line to standard error, ignoring a closed pipe or full disk.
 macro_rules! tell {
     ($($argument:tt)*) => {{
         std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($argument)*))).ok();
