@@ -335,7 +335,7 @@ impl App {
         }
     }
 
-    /// Stores changed draft settings with the project once they have been unchanged for [`DRAFT_RESTS`].
+    /// Stores changed draft settings with the project once they have been unchanged for `DRAFT_RESTS`.
     fn keep_draft(&mut self, context: &egui::Context) {
         if self.state.projects.open.is_none() || self.draft == self.kept_draft {
             self.resting_draft = None;

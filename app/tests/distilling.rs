@@ -38,7 +38,7 @@ fn learn(folder: &Path, more: &[&str]) -> Vec<Value> {
     lines(&train(folder, &folder.join("first"), &[more, &["--json"]].concat()))
 }
 
-/// Like [`learn`], with run 1 as the teacher.
+/// Like `learn`, with run 1 as the teacher.
 fn distil(folder: &Path, more: &[&str]) -> Vec<Value> {
     let own = ["--objective", "distil", "--set", "train.distil.teacher=1"];
     learn(folder, &[&own[..], more].concat())

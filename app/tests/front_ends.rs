@@ -96,7 +96,7 @@ pub(super) fn play(shelf: &Path, commands: Vec<Command>) -> Result<Vec<Event>, S
     play_with(shelf, commands.into_iter().map(|command| (command, Vec::new())).collect())
 }
 
-/// Like [`play`], with bytes for each command.
+/// Like `play`, with bytes for each command.
 pub(super) fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result<Vec<Event>, String> {
     let (requests, inbox) = async_channel::unbounded();
     let mut commands = commands

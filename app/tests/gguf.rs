@@ -139,7 +139,7 @@ fn a_disk_that_is_full_in_the_middle_leaves_nothing() {
             "adapter_model.safetensors: ",
         ),
         (20, "handover --project first --to out/bundle --steps 1 --device cpu", "model.safetensors: "),
-        // The file without reserved space: weights and moments are written by then.
+        // This file has no reserved space; weights and moments are written by then.
         (200, "handover --project tiny --to out/bundle --steps 1 --device cpu", "data/train.bin: "),
     ] {
         // Limits the file size in KiB, like a full disk.

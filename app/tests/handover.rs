@@ -273,7 +273,7 @@ fn a_bundle_comes_back_as_a_zip_to_where_there_are_no_folders() {
     assert_eq!(weights(folder, "first", "1").0, weights(folder, "first", "2").0);
 }
 
-/// The error of a command, which must include advice.
+/// The error of a command, which must end with advice.
 fn refused_with_a_step(folder: &Path, arguments: &[&str]) -> String {
     let error = error_of(folder, arguments);
     let step = error.rsplit([';', ':']).next().unwrap().trim();

@@ -42,7 +42,7 @@ fn serve(folder: PathBuf, odd: Odd) -> String {
     serve_by_halves(folder, odd, |_| true)
 }
 
-/// Like [`serve`]. `midway` is called after the first half of each file, and returns whether to send the rest. If not, nothing
+/// Like `serve`. `midway` is called after the first half of each file, and returns whether to send the rest. If not, nothing
 /// more is sent, and the connection stays open.
 fn serve_by_halves(
     folder: PathBuf,
@@ -619,7 +619,7 @@ fn what_lies_beyond_this_machine_stands_within_a_phone() {
     for theme in ["light", "dark"] {
         let mut window = phone(theme, PageName::Model);
         planned(&mut window);
-        // The previous minimum, as a number.
+        // Unchecked, it leaves a number field.
         window.get_by_role_and_label(Role::CheckBox, "The fewest GPUs").click_accesskit();
         window.run_steps(3);
         planned(&mut window);

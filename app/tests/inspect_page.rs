@@ -138,7 +138,7 @@ fn the_key_that_a_head_reads_from_most_is_in_sight_however_long_the_prompt_is() 
     scene.harness.get_by_label("Prompt").type_text(more);
     scene.settle();
     scene.settle();
-    // Each token attends most to itself, so the last key is the largest, below the visible ones.
+    // Each token attends most to itself, so the last key has the largest weight, below the visible ones.
     let key = engine::tokens(&last(&mut scene).1).len() - 1;
     assert!(key > 15, "{key}");
     assert!(shows(&scene, &format!("Key of {key} ")) && !shows(&scene, "Key of 0 "));

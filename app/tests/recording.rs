@@ -193,7 +193,7 @@ fn look(session: &mut Session, view: View, step: u64) {
     look_at(session, view, step, LOOKED_AT);
 }
 
-/// Like [`look`], for a prompt.
+/// Like `look`, for a prompt.
 fn look_at(session: &mut Session, view: View, step: u64, prompt: &str) {
     for other in View::ALL {
         session.window.state_mut().preferences().folds.insert(format!("inspect:{other}"), other == view);

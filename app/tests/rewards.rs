@@ -59,7 +59,7 @@ fn what_a_rule_rewards_becomes_likelier() {
     assert!(first < 0.6 && last > first + 0.3, "{rewards:?}");
     let step = of(&told, "reward")[0];
     assert!(step["tokens"].as_f64().unwrap() <= 8.0 && step["kl"].is_null() && step["clipped"].is_null());
-    // Evaluations report the negative reward as the loss, and the best checkpoint has the highest reward.
+    // The evaluation loss falls as the reward rises, so the best checkpoint has the highest reward.
     let losses = numbers(&told, "eval", "val_loss");
     assert!(
         losses.iter().all(|loss| (0.0..=1.0).contains(loss)) && losses[losses.len() - 1] <= losses[0],

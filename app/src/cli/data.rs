@@ -52,7 +52,7 @@ pub(super) fn named(name: &str) -> Result<Recipe> {
     Recipe::named(name).map_err(|error| usage(format!("--recipe {name}: {error}")))
 }
 
-/// Like [`named`], with the text in the given field.
+/// Like `named`, with the text in the given field.
 fn named_for(name: &str, text_field: Option<&str>) -> Result<Recipe> {
     let mut recipe = named(name)?;
     if let Some(field) = text_field {

@@ -135,7 +135,7 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// A text on one line, truncated to [`CELL`].
+/// A text on one line, truncated to `CELL`.
 fn cut(text: &str) -> String {
     let line = in_a_line(text);
     if line.chars().count() <= CELL {
@@ -144,7 +144,7 @@ fn cut(text: &str) -> String {
     line.chars().take(CELL - 1).chain(['…']).collect()
 }
 
-/// Like [`cut`], but keeps the end of the text.
+/// Like `cut`, but keeps the end of the text.
 fn end_of(text: &str) -> String {
     let line = in_a_line(text);
     let count = line.chars().count();

@@ -13,7 +13,7 @@ pub fn lack() -> Option<String> {
     (!desktops_own).then(|| lack_of(|name| std::env::var_os(name), Path::is_file)).flatten()
 }
 
-/// Like [`lack`], with the environment variables and files passed in.
+/// Like `lack`, with the environment variables and files passed in.
 fn lack_of(variable: impl Fn(&str) -> Option<OsString>, is_file: impl Fn(&Path) -> bool) -> Option<String> {
     let any = |paths: &str, name: &str, unless_set: &str| {
         let paths = variable(paths).filter(|paths| !paths.is_empty()).unwrap_or_else(|| unless_set.into());

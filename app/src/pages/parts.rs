@@ -43,7 +43,7 @@ impl<T> Default for Debounce<T> {
 }
 
 impl<T: Clone + PartialEq> Debounce<T> {
-    /// Whether to send the value now: the first at once, later ones after [`REST`]. Requests a repaint while it waits.
+    /// Whether to send the value now: the first at once, later ones after `REST`. Requests a repaint while it waits.
     pub(super) fn due(&mut self, ui: &Ui, value: &T) -> bool {
         let now = ui.input(|input| input.time);
         if self.sent.as_ref() == Some(value) {

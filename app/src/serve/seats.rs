@@ -197,7 +197,7 @@ impl<I> WatchedStream<I> {
         Self { io, seat: seat.clone(), patience: None }
     }
 
-    /// The result of a write; an error if the last progress is longer ago than [`PATIENCE`].
+    /// The result of a write; an error if the last progress is longer ago than `PATIENCE`.
     fn in_time(
         &mut self,
         context: &mut Context<'_>,

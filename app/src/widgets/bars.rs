@@ -131,7 +131,7 @@ pub fn flow_bar(ui: &mut Ui, name: &str, segments: &[FlowSegment]) {
     legend(ui, &named);
 }
 
-/// Lengths proportional to bytes, each at least [`MIN_LENGTH`] if there is enough room.
+/// Lengths proportional to bytes, each at least `MIN_LENGTH` if there is enough room.
 fn lengths(bytes: &[u64], room: f32) -> Vec<f32> {
     /// Minimum length of a segment in points.
     const MIN_LENGTH: f32 = 4.0;

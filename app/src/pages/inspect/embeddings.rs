@@ -164,7 +164,7 @@ fn apart(labels: &[(Pos2, Vec2)], frame: Rect) -> Vec<Option<Rect>> {
     labels.iter().map(place).collect()
 }
 
-/// The token nearest to a screen position within [`NEAR`], its map coordinates, and its screen position.
+/// The token nearest to a screen position within `NEAR`, its map coordinates, and its screen position.
 fn nearest(ids: &[u32], points: &[[f32; 2]], map: &PlotTransform, at: Pos2) -> Option<(u32, [f32; 2], Pos2)> {
     let placed = ids.iter().zip(points).map(|(id, [x, y])| {
         let place = map.position_from_point(&PlotPoint::new(f64::from(*x), f64::from(*y)));

@@ -114,7 +114,7 @@ impl InspectPage {
         wanted
     }
 
-    /// Marks an answer that has been outdated for longer than [`PATIENCE`]. Returns whether it did.
+    /// Marks an answer that has been outdated for longer than `PATIENCE`. Returns whether it did.
     fn old_ui(
         &self,
         ui: &mut Ui,

@@ -116,7 +116,7 @@ pub struct Number {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// Name of a measure in [`super::measures::ALL`].
+    /// Name of a measure in `measures::ALL`.
     pub measure: String,
     /// Explanation shown with the result.
     #[serde(default)]

@@ -20,7 +20,7 @@ const MEASURES: [(&str, &str); 4] = [
     ),
 ];
 
-/// A head's highest score, if that reaches [`NAMED`].
+/// A head's highest score, if that reaches `NAMED`.
 pub(super) fn name_of(scores: &[f32]) -> Option<(usize, f32)> {
     let finite = scores.iter().copied().enumerate().filter(|(_, score)| score.is_finite());
     finite
