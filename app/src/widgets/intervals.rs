@@ -1,5 +1,5 @@
 //! Numbers with their 95 % confidence intervals, as dots with whiskers: single, as bars, or side by side. Painted here because
-//! egui_plot's axes and zoom do not fit into such small plots.
+//! `egui_plot`'s axes and zoom do not fit into such small plots.
 
 use crate::theme::{self, Palette};
 use egui::{

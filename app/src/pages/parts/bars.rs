@@ -1,4 +1,4 @@
-//! Bars of histograms and table rows. Painted here because egui_plot's axes and zoom do not fit into such small plots. Every bar
+//! Bars of histograms and table rows. Painted here because `egui_plot`'s axes and zoom do not fit into such small plots. Every bar
 //! has a tooltip with its exact value.
 
 use crate::theme::{self, Palette};
