@@ -43,9 +43,7 @@ pub struct AppOptions {
     pub page: Option<PageName>,
     /// Id of the project to open, or natively its folder.
     pub project: Option<String>,
-    /// Preset of the initial draft.
     pub preset: Option<String>,
-    /// Seed of the initial draft.
     pub seed: Option<u64>,
     /// Lesson to open, counted from 1.
     pub lesson: Option<usize>,
@@ -117,7 +115,6 @@ pub struct App {
 /// Seconds without a change before a draft is stored.
 const DRAFT_RESTS: f64 = 0.5;
 
-/// Everything a plan depends on.
 #[derive(Clone, Debug, PartialEq)]
 struct PlanKey {
     /// The project's opening number.

@@ -32,7 +32,6 @@ pub struct Asks {
     pub serving: Serving,
 }
 
-/// State of the API server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Serving {
     /// The base URL for clients; `None` if off.
@@ -55,14 +54,12 @@ pub struct Toast {
 /// A part of the window to save as a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capture {
-    /// In points.
     pub rect: Rect,
     /// File name.
     pub name: String,
 }
 
 impl Asks {
-    /// Shows a toast.
     pub fn tell(&mut self, text: impl Into<String>) {
         self.toast = Some(Toast { text: text.into(), ..Toast::default() });
     }
@@ -93,7 +90,6 @@ impl Asks {
 /// What an undo button does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Undo {
-    /// A command.
     Command(Command),
     /// Cancels the removal of a document's file that is still pending on the Data page.
     Removal,

@@ -50,7 +50,6 @@ pub enum Link {
     Engine(EngineLink),
     /// A prepared list of reports, for tests; sent requests are recorded.
     Script {
-        /// Requests sent so far.
         sent: Vec<Parcel<Request>>,
         /// Reports still to be received.
         reports: std::collections::VecDeque<Parcel<Report>>,
@@ -118,7 +117,6 @@ impl Outbox {
         self.last
     }
 
-    /// Takes all queued requests.
     pub fn take(&mut self) -> Vec<Parcel<Request>> {
         std::mem::take(&mut self.waiting)
     }

@@ -29,7 +29,6 @@ pub struct Preferences {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThemeChoice {
-    /// The system's theme.
     #[default]
     System,
     Dark,

@@ -48,20 +48,15 @@ pub struct State {
     /// Empty until listed.
     pub devices: Vec<DeviceSummary>,
     pub projects: Projects,
-    /// The open project's documents.
     pub documents: Documents,
-    /// The public corpora.
     pub catalogue: Catalogue,
-    /// The open project's data bench.
     pub cleaning: Cleaning,
     /// The open project's tokenizer, and answers about it.
     pub tokenizer: Tokenizing,
     /// Memory and time forecasts for the current settings.
     pub planning: Planning,
     pub training: Training,
-    /// Generated texts.
     pub writing: Writing,
-    /// Views inside models.
     pub inspections: Inspections,
     /// Evaluations of the open project's models: quality and safety.
     pub evaluation: Evaluations,
@@ -90,7 +85,6 @@ pub struct State {
     pub lost: Option<String>,
 }
 
-/// The connected engine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Engine {
     pub app_version: String,
@@ -117,7 +111,6 @@ impl State {
         current_run(&self.training, &self.runs)
     }
 
-    /// Records a sent request.
     pub fn sent(&mut self, id: u64, command: &Command) {
         self.waiting.insert(id, command.clone());
         // A pending import offer does not outlive a new question about models.
@@ -138,7 +131,6 @@ impl State {
         self.catalogue.sent(id, command);
     }
 
-    /// Applies an event.
     pub fn apply(&mut self, parcel: Parcel<Report>) {
         let Parcel { body: Report { request, event }, bytes } = parcel;
         let asked = request.and_then(|id| self.waiting.get(&id).cloned());

@@ -74,7 +74,6 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// The palette of a `Ui`'s theme.
     pub fn of(ui: &egui::Ui) -> &'static Self {
         if ui.visuals().dark_mode { &DARK } else { &LIGHT }
     }

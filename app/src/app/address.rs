@@ -9,7 +9,6 @@ use glasshouse_protocol::{ErrorKind, View, presets};
 /// Maximum characters of a prompt in an address.
 const MAX_PROMPT_CHARACTERS: usize = 10_000;
 
-/// A parsed address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Address {
     pub page: Option<PageName>,

@@ -159,7 +159,6 @@ impl App {
         }
     }
 
-    /// A page's entry in the rail or bar.
     fn entry_ui(
         &mut self,
         ui: &mut Ui,

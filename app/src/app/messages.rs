@@ -196,7 +196,6 @@ impl App {
     }
 }
 
-/// A command's name without its data.
 fn command_name(command: &Command) -> String {
     let value = serde_json::to_value(command).ok();
     let name = value.as_ref().and_then(|value| value.get("command")?.as_str());

@@ -4,7 +4,6 @@ use glasshouse_protocol::message::{LogLine, LogMessage};
 use std::io::Write;
 use web_time::Instant;
 
-/// Writes messages as they pass.
 pub struct Recorder {
     began: Instant,
     to: Box<dyn Write>,

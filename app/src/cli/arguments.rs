@@ -54,7 +54,6 @@ use glasshouse_engine::cpu::MAX_THREADS;
 use glasshouse_engine::protocol::{GuardMode, Objective, Precision, TokenizerKind};
 use std::path::PathBuf;
 
-/// Default project folder.
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
 
 /// Train small language models from scratch on any GPU or CPU, and see every part of them while they learn.

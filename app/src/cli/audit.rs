@@ -48,7 +48,6 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
     })
 }
 
-/// Prints the whole report.
 fn tell_all(audit: &Audit) -> Result<()> {
     let Audit { run, step, device, seconds, sections, .. } = audit;
     say!("{run} at step {step}, on {device}, in {}", duration(*seconds))?;

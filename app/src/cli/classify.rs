@@ -68,7 +68,6 @@ async fn ask(
     engine.ask(command, show).await
 }
 
-/// Counts of the output so far.
 struct ClassificationOutput {
     json: bool,
     right: u64,

@@ -124,7 +124,6 @@ fn check_card(card: &Path, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// The settings given by the arguments.
 fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
     let EvaluateArguments { task, with_results, name, .. } = arguments;
     if name.len() > with_results.len() {
@@ -367,7 +366,6 @@ async fn memorisation(
     Ok(found)
 }
 
-/// Paired comparisons of the models.
 async fn comparisons(engine: &mut Engine, runs: Vec<String>) -> Result<Vec<Comparison>> {
     let mut found = None;
     let hear = |event| {

@@ -33,7 +33,6 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
     Ok(config)
 }
 
-/// Session options given by the arguments.
 pub(super) fn session_options(sampling: &SamplingArguments, device: &str) -> Result<session::Options> {
     let device = checked_device(device)?.to_owned();
     Ok(session::Options { device, autotune: !sampling.no_autotune, ..session::Options::default() })

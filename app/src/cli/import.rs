@@ -24,7 +24,6 @@ pub(super) fn is_place(text: &str) -> bool {
     is_address(text) || has_folder || text.to_ascii_lowercase().ends_with(".gguf") || is_model()
 }
 
-/// An imported model.
 pub(super) struct Imported {
     pub(super) run: String,
     /// A description of a few words.

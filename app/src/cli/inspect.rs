@@ -130,7 +130,6 @@ pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
     })
 }
 
-/// The settings of the views.
 fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
     let drawn = &arguments.drawn;
     let sampling = GenerateConfig {
@@ -161,7 +160,6 @@ fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
     })
 }
 
-/// A run's checkpoint at a step.
 fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<CheckpointChoice> {
     let run = trained::find_run(project, run)?;
     let checkpoints = run.summary()?.checkpoints;
@@ -177,7 +175,6 @@ fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<CheckpointCho
     }))
 }
 
-/// A request to the engine.
 struct InspectionRequest<'a> {
     project: &'a Path,
     run: Option<String>,
@@ -268,7 +265,6 @@ impl ViewTensor<'_> {
 }
 
 impl ViewsAnswer {
-    /// Each view with its tensors.
     fn views<'a>(&'a self) -> impl Iterator<Item = (&'a Inspected, Vec<ViewTensor<'a>>)> {
         let mut rest = self.bytes.iter();
         self.head.views.iter().map(move |inspected| {

@@ -6,10 +6,8 @@ use glasshouse_engine::signals::{Signal, listen};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Callback for raised flags.
 type Raised = Box<dyn Fn(&Flags) + Send>;
 
-/// Flags raised by signals.
 #[derive(Default)]
 pub(super) struct Flags {
     /// Finish and end.

@@ -29,7 +29,6 @@ enum OutputMode {
     /// A bar that stays at the bottom of the terminal.
     Bar(ProgressBar),
     Lines {
-        /// Total steps of the run.
         steps: u64,
         /// When a step was last printed.
         last: Option<Instant>,
@@ -59,7 +58,6 @@ impl Output {
         }
     }
 
-    /// Changes the run's total steps.
     pub(super) fn set_steps(&mut self, all: u64) {
         match &mut self.mode {
             OutputMode::Bar(bar) => bar.set_length(all),
@@ -94,7 +92,6 @@ impl Output {
         self.notice(&of_guard(report));
     }
 
-    /// Prints an event.
     pub(super) fn event(&mut self, event: &TrainEvent) {
         if let OutputMode::Json = self.mode {
             return self.put_json(event);
@@ -170,12 +167,10 @@ fn of_pairs(pairs: &PreferenceMetrics) -> String {
     )
 }
 
-/// Pair metrics of a step.
 fn of_step_pairs(pairs: &PreferenceMetrics) -> String {
     format!("margin {:.3} · accuracy {:.0} %", pairs.margin, pairs.accuracy * 100.0)
 }
 
-/// Reward metrics of a step.
 fn of_answers(rewards: &RewardMetrics) -> String {
     let RewardMetrics { reward, deviation, tokens, uniform_groups, kl, clipped, .. } = rewards;
     let kl = kl.map(|kl| format!(" · KL {kl:.4}")).unwrap_or_default();

@@ -29,7 +29,6 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     })
 }
 
-/// The engine's plan of a run.
 async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSummary>> {
     let mut planned = None;
     let command = Command::Plan { config: Box::new(config.clone()) };
@@ -91,7 +90,6 @@ async fn beyond(
     Ok(())
 }
 
-/// A plan as JSON.
 fn report(plan: &PlanSummary) -> Value {
     let mut bytes = Map::from_iter([("total".to_owned(), plan.bytes.into())]);
     bytes.extend(

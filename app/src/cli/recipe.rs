@@ -207,7 +207,6 @@ fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Measures an existing run.
 fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) -> Result<()> {
     if recipe.metric() == RecipeMetric::Perplexity && arguments.data.is_some() {
         return Err(usage(format!(

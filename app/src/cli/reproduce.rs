@@ -23,7 +23,6 @@ const TEXT: &str = "tiny-shakespeare";
 /// Number of distinct characters in the text.
 const ALPHABET: usize = 65;
 
-/// A published run.
 struct Published {
     preset: &'static str,
     loss: f64,
@@ -46,7 +45,6 @@ const NANOGPT_GPU: Published = Published {
     source: "karpathy/nanoGPT, README, \"I have a GPU\"",
 };
 
-/// Something that can be reproduced.
 enum Reproduction {
     Preset(&'static Published),
     Exercise(&'static Exercise),

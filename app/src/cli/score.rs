@@ -37,7 +37,6 @@ impl Score {
         self.right as f64 / self.rows.max(1) as f64
     }
 
-    /// The mean score per row.
     pub(super) fn mean(&self) -> f64 {
         self.score / self.rows.max(1) as f64
     }

@@ -41,7 +41,6 @@ pub(super) async fn source(engine: &mut Engine, arguments: &ModelArguments) -> R
     Ok(WeightSource::Checkpoint { run, checkpoint: arguments.checkpoint.clone() })
 }
 
-/// A model opened by the engine.
 pub(super) struct OpenedModel {
     pub(super) source: WeightSource,
     pub(super) run: String,

@@ -35,7 +35,6 @@ pub enum Wish {
         /// The run's name.
         run: String,
     },
-    /// Choose where to save feedback.
     ExportFeedback {
         /// Write everything to one file.
         one: bool,
@@ -120,7 +119,6 @@ pub const ENDINGS: &[&str] = &[
 pub const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
 /// Extensions of task files, and of sentence pairs.
 pub const TASKS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "tsv"];
-/// Extensions of moderation rules.
 pub const RULES: [&str; 3] = ["jsonl", "ndjson", "json"];
 /// Extensions of compressed single files.
 pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];

@@ -61,7 +61,6 @@ pub struct Change {
     pub focus: Option<String>,
 }
 
-/// The elements as last reported.
 #[derive(Debug, Default)]
 pub struct Mirror {
     top: Vec<String>,
@@ -270,7 +269,6 @@ mod tests {
         found.unwrap_or_else(|| panic!("no {role} {name:?} in {:#?}", mirror.elements))
     }
 
-    /// The state of the test interface.
     struct Made {
         text: String,
         number: f32,

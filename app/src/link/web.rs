@@ -15,7 +15,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use wasm_bindgen::prelude::Closure;
 
-/// The connection to the worker.
 #[derive(Debug)]
 pub struct EngineLink {
     boot: Boot,

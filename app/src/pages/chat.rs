@@ -33,7 +33,6 @@ pub struct ChatPage {
     exchanges: Vec<Exchange>,
     /// The message being typed.
     typed: String,
-    /// The system prompt.
     system: String,
     /// The person's own system prompt, while a loaded prompt replaces it.
     own_system: Option<String>,
@@ -59,7 +58,6 @@ pub struct ChatPage {
     opening: u64,
 }
 
-/// A cleared conversation.
 #[derive(Debug)]
 struct Left {
     exchanges: Vec<Exchange>,
@@ -69,7 +67,6 @@ struct Left {
     own_system: Option<String>,
 }
 
-/// A request to open a model.
 #[derive(Debug)]
 struct RequestedModel {
     source: WeightSource,
@@ -427,7 +424,6 @@ impl ChatPage {
         context.asks.toast = Some(Toast { text, undo, shown_at: None });
     }
 
-    /// Restores the cleared conversation.
     pub fn put_back(&mut self) {
         if let Some(Left { exchanges, edits, system, own_system }) = self.left.take() {
             (self.exchanges, self.edits, self.seen) = (exchanges, edits, None);

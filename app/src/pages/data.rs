@@ -42,7 +42,6 @@ const WHAT: &str = "A language model learns only from its training text. Add sto
     out. The held-out part is never trained on: the loss on it distinguishes learning the language from memorising sentences. A recipe cleans the \
     text; each rule is a card with what it removes and why.";
 
-/// The listed documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Listed {
     /// The training text: raw, or what the last cleaning kept.
@@ -243,7 +242,6 @@ impl DataPage {
         }
     }
 
-    /// Cancels a pending removal.
     pub fn keep_file(&mut self) {
         self.removal = None;
     }

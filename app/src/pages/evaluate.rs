@@ -110,7 +110,6 @@ impl EvaluatePage {
         }
     }
 
-    /// The results of the chosen runs.
     fn found_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[&RunSummary]) {
         let state = context.state;
         let found = &state.evaluation;
@@ -186,7 +185,6 @@ fn source_of(state: &State, run: &RunSummary) -> WeightSource {
     }
 }
 
-/// The weights that were evaluated.
 fn source_evaluated(state: &State, run: &str, checkpoint: &str) -> WeightSource {
     let recorded = WeightSource::recorded(run, checkpoint);
     let known = state.runs.list.iter().find(|known| known.name == run);

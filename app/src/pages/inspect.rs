@@ -60,10 +60,8 @@ pub struct InspectPage {
     looked: [Option<(u64, f64)>; 2],
     /// The run whose weights are shown; chosen layers, heads and positions belong to its model.
     run: Option<String>,
-    /// Views shown as tables.
     tables: BTreeSet<View>,
     scrub: Scrub,
-    /// The view to scroll to.
     going: Option<View>,
     opening: u64,
     /// A request from an address, kept until there is a model.
@@ -155,7 +153,6 @@ impl InspectPage {
         self.views().into_iter().filter(open).collect()
     }
 
-    /// All views on the page.
     fn views(&self) -> Vec<View> {
         self.alone.map_or_else(|| View::ALL.to_vec(), |view| vec![view])
     }

@@ -33,7 +33,6 @@ pub struct LearnPage {
     asked: Option<u64>,
     /// [`Lessons::revision`](crate::state::Lessons) of the files read last.
     read: Option<u64>,
-    /// Name of the open lesson.
     open: Option<String>,
     /// A lesson to open once lessons are read, counted from 1.
     wanted: Option<usize>,
@@ -43,7 +42,6 @@ pub struct LearnPage {
     checking: Checking,
 }
 
-/// A button in a lesson's header.
 enum Pressed {
     All,
     Lesson(usize),

@@ -119,7 +119,6 @@ impl ModelPage {
     }
 }
 
-/// The draft, checked.
 fn draft(context: &Context<'_>) -> Draft {
     let config = context.draft.clone();
     let refused = config.validate().err().map(ErrorReport::from);

@@ -18,9 +18,7 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub struct RunsPage {
     list: list::List,
-    /// Names of the chosen runs.
     chosen: BTreeSet<String>,
-    /// Histories that were requested.
     asked: BTreeSet<(String, u64)>,
     details: details::Details,
     compare: compare::Compare,

@@ -24,7 +24,6 @@ const SHORTCUTS: [(&str, &str); 6] = [
 
 #[derive(Debug, Default)]
 pub struct SettingsPage {
-    /// Devices were requested.
     listed: bool,
 }
 

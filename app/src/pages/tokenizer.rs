@@ -20,7 +20,6 @@ const WHAT: &str = "A model reads numbers, so text is first cut into numbered to
 
 #[derive(Debug)]
 pub struct TokenizerPage {
-    /// The person's own text.
     text: String,
     cutting: Debounce<(u64, u64, String)>,
     replaying: Debounce<(u64, u64, String)>,

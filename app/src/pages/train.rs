@@ -198,7 +198,6 @@ impl TrainPage {
     }
 }
 
-/// Starts a new run with the draft.
 pub(super) fn train(context: &mut Context<'_>) {
     context
         .outbox

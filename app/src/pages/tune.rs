@@ -36,7 +36,6 @@ const NARROW: f32 = 860.0;
 #[derive(Debug, Default)]
 pub struct TunePage {
     learns_from: LearnsFrom,
-    /// The chosen recipe.
     recipe: Option<&'static TuningRecipe>,
     /// The chosen base run until its settings are known, and the request for them.
     wanted: Option<(String, Option<u64>)>,

@@ -102,7 +102,6 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Reads a request's body.
     pub(super) async fn read(body: Body) -> Result<Self, Refusal> {
         let slow = |_| {
             let message = format!("the request was incomplete after {} s", BODY.as_secs());

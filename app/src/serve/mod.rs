@@ -150,7 +150,6 @@ impl Server {
         self.address
     }
 
-    /// The `base_url` for clients.
     pub fn base_url(&self) -> String {
         let mut reached = self.address;
         if reached.ip().is_unspecified() {

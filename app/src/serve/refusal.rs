@@ -19,7 +19,6 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// An invalid request, and its field.
     pub(super) fn bad(param: &str, message: impl Into<String>) -> Self {
         Self { param: Some(param.to_owned()), ..Self::new(StatusCode::BAD_REQUEST, None, message) }
     }
@@ -28,20 +27,17 @@ impl Refusal {
         Self { status, message: message.into(), param: None, code }
     }
 
-    /// An unknown model.
     pub(super) fn no_model(message: impl Into<String>) -> Self {
         let code = Some("model_not_found");
         Self { param: Some("model".to_owned()), ..Self::new(StatusCode::NOT_FOUND, code, message) }
     }
 
-    /// All places are taken.
     pub(super) fn full(most: usize) -> Self {
         let message =
             format!("all {most} places are taken by running and waiting requests; retry in a moment");
         Self::new(StatusCode::TOO_MANY_REQUESTS, Some("rate_limit_exceeded"), message)
     }
 
-    /// The engine ended.
     pub(super) fn gone() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, None, "the engine ended; restart the server")
     }

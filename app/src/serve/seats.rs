@@ -24,7 +24,6 @@ pub(super) struct Seats {
     row: Arc<IdleConnections>,
 }
 
-/// The idle connections.
 #[derive(Debug, Default)]
 struct IdleConnections {
     /// Signals that close them, longest idle first.
@@ -138,14 +137,12 @@ impl Drop for End {
 }
 
 impl Watched<Incoming> {
-    /// A request's body.
     pub(super) fn request(body: Incoming, seat: &Seat) -> Self {
         Self::new(body, End::Request(seat.clone()))
     }
 }
 
 impl Watched<AnswerBody> {
-    /// An answer's body.
     pub(super) fn answer(body: AnswerBody, seat: &Seat) -> Self {
         Self::new(body, End::Answer(seat.clone()))
     }
@@ -281,7 +278,6 @@ mod tests {
         }
     }
 
-    /// The test server's answer.
     fn answer(
         request: Request<Incoming>,
         seat: &Seat,

@@ -93,7 +93,6 @@ impl Stream {
         }
     }
 
-    /// Processes the next event.
     async fn advance(&mut self) -> Result<(), Refusal> {
         match self.ask.next().await {
             Some((_, Event::Failed { error })) => return Err(error.into()),

@@ -78,7 +78,6 @@ pub struct Ask {
     board: Switchboard,
     requests: Vec<u64>,
     events: async_channel::Receiver<(usize, Event)>,
-    /// Number of unfinished requests.
     left: usize,
 }
 

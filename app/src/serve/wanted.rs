@@ -31,7 +31,6 @@ pub(super) enum Endpoint {
     Responses,
 }
 
-/// A parsed request.
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) endpoint: Endpoint,
@@ -39,11 +38,9 @@ pub(super) struct Wanted {
     pub(super) model: Option<String>,
     source: WeightSource,
     prompts: Vec<CompletionPrompt>,
-    /// Answers per prompt.
     pub(super) answers: usize,
     pub(super) config: GenerateConfig,
     pub(super) settings: CompletionSettings,
-    /// The response is streamed.
     pub(super) streams: bool,
     /// The stream ends with token counts.
     pub(super) includes_usage: bool,

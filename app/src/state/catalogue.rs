@@ -10,7 +10,6 @@ pub struct Catalogue {
     pub fetching: Option<Fetching>,
 }
 
-/// Progress of a download.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetching {
     pub request: u64,

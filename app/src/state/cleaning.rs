@@ -19,7 +19,6 @@ pub struct Cleaning {
     pub before: Vec<String>,
     /// The recipe's effect on a sample.
     pub judgement: Option<SampleJudgement>,
-    /// The document compared last.
     pub compared: Option<ComparedDocument>,
     /// Number of comparisons so far, to detect a new one.
     pub comparisons: u64,
@@ -36,11 +35,9 @@ pub struct Cleaning {
     pub reports: u64,
     /// Dropped documents, by page.
     pub dropped: Dropped,
-    /// Why the last cleaning failed.
     pub failed: Option<ErrorReport>,
 }
 
-/// A page of dropped documents.
 #[derive(Debug, Default)]
 pub struct Dropped {
     /// The stage that dropped them; `None` for all.

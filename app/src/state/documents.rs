@@ -15,7 +15,6 @@ pub struct Documents {
     /// Number of matching documents.
     pub found: usize,
     pub page: Vec<DocumentSummary>,
-    /// The document that was read last.
     pub read: Option<ReadDocument>,
     /// Number of file changes and cleanings so far; each renumbers the documents.
     pub changes: u64,

@@ -21,7 +21,6 @@ pub struct Evaluations {
     pub revision: u64,
 }
 
-/// A requested evaluation or audit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Work {
     /// The run; `None` for the current weights.

@@ -19,7 +19,6 @@ pub struct Said {
     pub pairs: usize,
     /// Rows with good or bad replies, single or paired, for KTO.
     pub judged: usize,
-    /// Texts with labels.
     pub labelled: usize,
     /// Number of times rows arrived, so that pages know when to look at them again.
     pub revision: u64,

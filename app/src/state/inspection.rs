@@ -19,9 +19,7 @@ pub struct Inspections {
 
 #[derive(Debug, PartialEq)]
 pub struct InspectionAnswer {
-    /// The prompt as requested.
     pub prompt: String,
-    /// The settings as requested.
     pub settings: InspectSettings,
     /// The answer without the tensors' entries.
     pub inspection: Inspection,
@@ -29,7 +27,6 @@ pub struct InspectionAnswer {
     pub views: Vec<Rc<ViewData>>,
 }
 
-/// The content of a view.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ViewData {
     pub view: View,

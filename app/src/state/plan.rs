@@ -30,7 +30,6 @@ pub struct Measured {
     pub tokens_per_s: f64,
     /// Achieved FLOP/s.
     pub flops_per_s: f64,
-    /// The device's name.
     pub device: String,
     /// Estimated seconds of the whole run.
     pub run_seconds: f64,

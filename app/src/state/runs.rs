@@ -3,7 +3,6 @@
 use glasshouse_protocol::{CheckpointSummary, Command, Event, RunConfig, RunState, RunSummary, TrainEvent};
 use std::collections::BTreeMap;
 
-/// The runs and their histories.
 #[derive(Debug, Default)]
 pub struct Runs {
     /// Oldest first.

@@ -33,7 +33,6 @@ pub struct EvalPoint {
     pub preference: Option<PreferenceMetrics>,
 }
 
-/// A text sampled during training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     pub step: u64,
@@ -47,9 +46,7 @@ pub struct Training {
     /// `None` before the first run.
     pub run: Option<RunSummary>,
     pub device: Option<DeviceSummary>,
-    /// Completed steps.
     pub step: u64,
-    /// Total steps.
     pub steps: u64,
     /// The step at which this session began.
     pub began_at: u64,
@@ -175,7 +172,6 @@ impl Training {
         self.whole = true;
     }
 
-    /// Applies a training event.
     pub fn take(&mut self, event: &TrainEvent) {
         match event {
             TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped } => {

@@ -14,7 +14,6 @@ pub struct Writing {
     pub opened: Option<OpenedModel>,
 }
 
-/// A model opened for a chat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedModel {
     /// The source as requested.
@@ -33,7 +32,6 @@ pub enum TextEnding {
     Failed,
 }
 
-/// A generated text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Text {
     pub source: WeightSource,
@@ -45,7 +43,6 @@ pub struct Text {
     pub prompt: String,
     /// A reply in a conversation.
     pub is_reply: bool,
-    /// Sampling settings.
     pub config: GenerateConfig,
     pub prompt_tokens: Vec<WrittenToken>,
     /// Tokens generated so far.

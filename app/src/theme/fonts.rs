@@ -10,7 +10,6 @@ use std::sync::Arc;
 /// Family of headings and emphasis.
 const SEMI_BOLD: &str = "semi-bold";
 
-/// Family of headings and emphasis.
 pub fn strong_family() -> FontFamily {
     FontFamily::Name(SEMI_BOLD.into())
 }

@@ -67,7 +67,6 @@ pub fn apply(context: &Context, preferences: &Preferences) {
     }
 }
 
-/// The style of a palette.
 fn style(palette: &Palette) -> Style {
     let strong = strong_family();
     let mut style = Style {

@@ -21,7 +21,6 @@ pub fn progress_bar(ui: &mut Ui, share: f32, width: f32) {
     });
 }
 
-/// A part of a bar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
     pub name: String,
@@ -98,7 +97,6 @@ fn legend(ui: &mut Ui, named: &[(&str, u64, Color32)]) {
     });
 }
 
-/// A segment of a flow bar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlowSegment {
     pub name: String,

@@ -154,7 +154,6 @@ impl CurvePlot<'_> {
         shown.response.rect
     }
 
-    /// Draws the legend.
     pub fn legend_ui(ui: &mut Ui, curves: &[Curve]) {
         Self::marked_legend_ui(ui, curves, &[]);
     }

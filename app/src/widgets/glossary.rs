@@ -50,7 +50,6 @@ const PAGES: &[&[Term]] = &[
     evaluate::TERMS,
 ];
 
-/// All terms.
 pub fn glossary() -> impl Iterator<Item = &'static Term> {
     PAGES.iter().copied().flatten()
 }

@@ -72,7 +72,6 @@ pub struct Heatmap<'a> {
     pub chosen: Option<(usize, usize)>,
 }
 
-/// Interaction with a heat map.
 #[derive(Debug)]
 pub struct Touched {
     /// The widget's response; `clicked` is a click or Enter on a cell or on the whole.

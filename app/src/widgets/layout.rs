@@ -64,7 +64,6 @@ pub fn dialog(context: &Context, name: &str) -> Modal {
     Modal::new(Id::unique(name)).frame(frame)
 }
 
-/// A section heading.
 pub fn section(ui: &mut Ui, text: &str) -> Response {
     ui.label(RichText::new(text).text_style(theme::section()))
 }

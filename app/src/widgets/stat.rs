@@ -3,7 +3,6 @@
 use crate::theme::{self, Palette};
 use egui::{RichText, Ui};
 
-/// A number to show.
 #[derive(Clone, Copy, Debug)]
 pub struct Stat<'a> {
     pub name: &'a str,

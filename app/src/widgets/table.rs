@@ -3,7 +3,6 @@
 use crate::theme::{self, Palette};
 use egui::{Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, Vec2, WidgetInfo, pos2};
 
-/// Alignment of a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Align {
     /// For text.

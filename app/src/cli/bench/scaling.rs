@@ -20,7 +20,6 @@ pub(super) fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
     })
 }
 
-/// A cell as a row of the table.
 fn row(cell: &ScalingCell) -> String {
     let size = cell.size;
     let place = format!(

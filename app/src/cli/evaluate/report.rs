@@ -11,7 +11,6 @@ use std::io::Result;
 /// Maximum number of reported invalid lines.
 const LINES: usize = 12;
 
-/// Prints a model's evaluation.
 pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
     let model = &found.model;
     say!("\n{} · {} at step {}", model.title, found.checkpoint, found.step)?;
@@ -148,7 +147,6 @@ fn beside(task: &TaskReport) -> Result<()> {
     Ok(())
 }
 
-/// Prints comparisons of models.
 pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
     if comparisons.is_empty() {
         return say!("\nThe models have no evaluated text or rows in common");

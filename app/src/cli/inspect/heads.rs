@@ -5,7 +5,6 @@ use super::summary::{COLUMNS, ROWS, SQUARE, Words, number, print_table, quoted, 
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{HEAD_SCORES, InspectSettings};
 
-/// A head and its scores.
 #[derive(Debug)]
 struct MeasuredHead {
     layer: usize,
@@ -65,7 +64,6 @@ pub(super) fn print(tensors: &[ViewTensor<'_>], words: &Words<'_>, settings: &In
     print_table(&scores_of(&listed))
 }
 
-/// The heads of all layers.
 fn measured(scores: &ViewTensor<'_>, entropies: &ViewTensor<'_>) -> Vec<MeasuredHead> {
     let of_layer = scores.summary.shape().get(1).copied().unwrap_or(0).max(1);
     let (scores, entropies) = (scores.floats(), entropies.floats());
@@ -116,7 +114,6 @@ fn most_attended(weights: &[f32], words: &Words<'_>) -> Vec<Vec<String>> {
     table
 }
 
-/// A row of scores per head.
 fn scores_of(heads: &[&MeasuredHead]) -> Vec<Vec<String>> {
     let titles = ["layer", "head"].into_iter().chain(HEAD_SCORES).chain(["entropy (bits)"]);
     let mut table = vec![titles.map(str::to_owned).collect::<Vec<String>>()];

@@ -75,7 +75,6 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
 pub(super) struct Words<'a> {
     view: View,
     pub(super) tokens: &'a [TokenText],
-    /// The inspected position.
     pub(super) position: usize,
     texts: HashMap<u32, &'a str>,
     parameters: &'a [String],

@@ -37,7 +37,6 @@ struct RunOutcome {
     ours: Option<f64>,
     /// Whether it reaches the book's figure; `None` if the two are not comparable.
     verdict: Option<bool>,
-    /// Details of the comparison.
     note: String,
 }
 

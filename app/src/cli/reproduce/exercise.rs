@@ -37,7 +37,6 @@ pub(super) enum Begins {
     Tuned(Gpt2),
 }
 
-/// A size of GPT-2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gpt2 {
     /// Repository on the Hugging Face Hub.
@@ -46,7 +45,6 @@ pub(super) struct Gpt2 {
     pub width: usize,
 }
 
-/// The compared figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Figure {
     /// The text is memorised: the last evaluation's training loss, compared with the published one, is below 1, and the
@@ -67,7 +65,6 @@ impl Figure {
         }
     }
 
-    /// The published figure.
     pub(super) fn published(self) -> f64 {
         match self {
             Self::Memorised { train: figure, .. } | Self::Loss(figure) | Self::Accuracy(figure) => figure,

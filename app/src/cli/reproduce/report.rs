@@ -8,15 +8,12 @@ use glasshouse_engine::protocol::quantity::{duration, things};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// A published figure and ours.
 pub(super) struct FigureReport<'run> {
     /// Key of the name in JSON lines: `preset` or `exercise`.
     pub kind: &'static str,
     pub name: &'static str,
-    /// Name of the figure.
     pub figure: &'static str,
     pub published: f64,
-    /// Source of the figure.
     pub source: &'static str,
     /// Steps of the published run.
     pub steps: u64,
@@ -25,7 +22,6 @@ pub(super) struct FigureReport<'run> {
     pub run: &'run RunSummary,
     /// Whether it reaches the published figure; `None` if the two are not comparable.
     pub verdict: Option<bool>,
-    /// Notes on the figure.
     pub note: String,
     /// Differences from the published run.
     pub differs: &'static str,

@@ -47,7 +47,6 @@ pub(super) fn spam(table: &str) -> Result<ExerciseRows> {
     Ok(ExerciseRows { learned, test })
 }
 
-/// A row of the book's instructions.
 #[derive(Deserialize)]
 struct Instruction {
     instruction: String,

@@ -13,7 +13,6 @@ extern "C" {
     #[wasm_bindgen(thread_local_v2, js_name = glasshouseBoot)]
     static BOOT: Boot;
 
-    /// The canvas to draw on.
     #[wasm_bindgen(method, getter)]
     pub fn canvas(this: &Boot) -> HtmlCanvasElement;
 
@@ -25,7 +24,6 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn listen(this: &Boot, hear: &Closure<dyn FnMut(String, Array)>, lose: &Closure<dyn FnMut(String)>);
 
-    /// Sends a request to the worker.
     #[wasm_bindgen(method)]
     pub fn send(this: &Boot, request: &str, files: &Array);
 
@@ -41,7 +39,6 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn failed(this: &Boot, why: &str);
 
-    /// Reports a panic.
     #[wasm_bindgen(method)]
     pub fn panicked(this: &Boot, report: &str);
 
@@ -71,7 +68,6 @@ extern "C" {
     pub fn keep(this: &Boot, name: &str, text: &str);
 }
 
-/// The boot script's object.
 pub fn boot() -> Boot {
     BOOT.with(Clone::clone)
 }

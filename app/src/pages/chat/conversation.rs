@@ -4,7 +4,6 @@ use crate::pages::written::Look;
 use crate::state::{Text, Writing};
 use glasshouse_protocol::{ChatMessage, Role};
 
-/// A message and its reply.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     pub(super) asked: String,

@@ -10,7 +10,6 @@ use crate::widgets::{card, hint_line, plain, primary, prose, quiet_text, raised}
 use egui::{TextEdit, Ui};
 use egui_material_icons::icons;
 
-/// An action on an exchange.
 pub(super) enum Wanted {
     /// Replace the message; the conversation continues from it.
     Resend(String),
@@ -24,7 +23,6 @@ pub(super) enum Wanted {
     Leave(usize),
     /// Thumbs up or down.
     Rate(bool),
-    /// A rewritten reply.
     Improve(String),
 }
 
@@ -50,12 +48,10 @@ impl Edits {
     }
 }
 
-/// The situation of an exchange.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReplyPosition {
     /// Index from 0.
     pub(super) at: usize,
-    /// It is the last exchange.
     pub(super) last: bool,
     /// A text is being generated in the conversation.
     pub(super) busy: bool,
@@ -177,7 +173,6 @@ fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
     }
 }
 
-/// The model that wrote a reply.
 fn writer(context: &Context<'_>, reply: &Reply) -> String {
     let Reply { run, .. } = reply;
     match reply.text(&context.state.writing) {
@@ -251,7 +246,6 @@ fn reply_ui(
     wanted
 }
 
-/// One of two compared replies.
 fn compared_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, which: usize, at: usize) {
     let name = if which == 0 { "First" } else { "Second" };
     card(ui, |ui| {

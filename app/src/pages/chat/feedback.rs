@@ -17,7 +17,6 @@ use glasshouse_protocol::{Command, Feedback, FeedbackKind, Objective, Role};
 /// Rows per page.
 const ROWS: usize = 8;
 
-/// State of the list.
 #[derive(Debug, Default)]
 pub(super) struct FeedbackRows {
     /// Whether the project's rows were requested.
@@ -151,7 +150,6 @@ impl FeedbackRows {
         });
     }
 
-    /// The row editor, above the page.
     fn edit_ui(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let Some((at, before, mut row)) = self.edited.take() else { return };
         let free = !keeps(context.state);
@@ -194,7 +192,6 @@ fn unread_ui(ui: &mut Ui, state: &State) -> bool {
     }
 }
 
-/// A button in a row.
 enum Pressed {
     Edit,
     Remove,
@@ -244,7 +241,6 @@ fn remove(context: &mut Context<'_>, rows: &[Feedback], at: usize) {
     context.asks.tell_when_done(sent, "Removed a feedback row", Some(back));
 }
 
-/// The editable fields of a row.
 fn fields_ui(ui: &mut Ui, row: &mut Feedback) {
     let conversation = if row.messages.is_empty() { &mut row.prompt } else { &mut row.messages };
     let asked = conversation.iter_mut().rev().find(|message| message.role == Role::User);

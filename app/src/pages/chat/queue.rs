@@ -18,7 +18,6 @@ use glasshouse_protocol::{ChatMessage, Command, Feedback, Proposal, Role, Uncert
 /// Number of visible proposals.
 const SHOWN: usize = 6;
 
-/// An action on a proposal.
 enum QueueAction {
     /// Answer the prompt in the conversation.
     Answer(Vec<ChatMessage>),

@@ -54,10 +54,8 @@ pub(super) enum Side {
     Report,
 }
 
-/// State of the right side.
 #[derive(Debug, Default)]
 pub(super) struct Bench {
-    /// The tab that the person chose.
     side: Option<Side>,
     /// Number of files with problems when last listed.
     problems: Option<usize>,
@@ -133,7 +131,6 @@ impl DataPage {
     }
 }
 
-/// The heading of a group of cards.
 fn group_head_ui(ui: &mut Ui, group: Group) {
     let palette = Palette::of(ui);
     ui.add_space(space::TIGHT);

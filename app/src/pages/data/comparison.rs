@@ -15,7 +15,6 @@ const MAX_LINE_WIDTH: f32 = 72.0 * 7.4;
 /// Width in points of the margin with the verdicts, if it fits.
 const MARGIN: f32 = 176.0;
 
-/// The compared document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Looked {
     pub(super) id: String,

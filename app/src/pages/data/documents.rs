@@ -148,7 +148,6 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: 
     row.ui(ui, palette, open)
 }
 
-/// A row of two lines.
 pub(super) struct TwoLineRow {
     /// Accessible name.
     pub(super) name: String,

@@ -20,7 +20,6 @@ pub(super) fn counted(documents: u64) -> String {
     format::counted(documents, "document")
 }
 
-/// A button at the head of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pressed {
     Clean,
@@ -192,7 +191,6 @@ fn top_ui<R>(
     sides.show(ui, words, buttons).1
 }
 
-/// Progress of a cleaning.
 fn working_ui(
     ui: &mut Ui,
     progress: &CleaningProgress,

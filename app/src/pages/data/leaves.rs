@@ -7,7 +7,6 @@ use std::ops::Range;
 /// Maximum bytes of a leaf.
 const LEAF: usize = 16_000;
 
-/// A document's leaves.
 #[derive(Debug, Default)]
 pub(super) struct Leaves {
     /// What they belong to: document number, length, and search text.

@@ -16,7 +16,6 @@ use glasshouse_protocol::{Command, DocumentsOverview, FileProblem};
 use std::path::Path;
 
 impl DataPage {
-    /// Files, split and histograms.
     pub(super) fn overview_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         self.files_ui(ui, context);
         let overview = context.state.documents.overview.as_ref();

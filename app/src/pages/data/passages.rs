@@ -10,7 +10,6 @@ use std::ops::Range;
 /// Maximum bytes of a leaf.
 const LEAF: usize = 12_000;
 
-/// A compared document's leaves.
 #[derive(Debug, Default)]
 pub(super) struct Passages {
     /// Number of the comparison they belong to.
@@ -29,7 +28,6 @@ impl Passages {
         }
     }
 
-    /// Number of leaves.
     pub(super) fn count(&self) -> usize {
         self.leaves.len()
     }
@@ -46,7 +44,6 @@ impl Passages {
     }
 }
 
-/// Text format of a passage.
 fn format(fate: TextFate, palette: &Palette, size: f32) -> TextFormat {
     let of = |colour: Color32| TextFormat {
         line_height: Some((size * 1.5).round()),

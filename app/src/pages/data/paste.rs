@@ -7,7 +7,6 @@ use crate::widgets::{dialog, plain, primary, quiet_text};
 use egui::{ScrollArea, TextEdit, Ui};
 use glasshouse_protocol::Command;
 
-/// The form.
 #[derive(Debug, Default)]
 pub(super) struct Paste {
     /// Name of the file.

@@ -193,7 +193,6 @@ fn mark_learned(
     }
 }
 
-/// Background colour of a token.
 fn shade(palette: &Palette, is_learned: bool, is_even: bool) -> Color32 {
     match (is_learned, is_even) {
         (true, true) => mix(palette.panel, palette.accent, 0.3),

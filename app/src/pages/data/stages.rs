@@ -5,7 +5,6 @@ use crate::theme::{self, Palette};
 use egui::Color32;
 use glasshouse_protocol::cleaning::report::{Group, Stage};
 
-/// The colour of a group of stages.
 pub(super) fn colour(palette: &Palette, group: Group) -> Color32 {
     let [blue, orange, green, pink, red, yellow] = palette.series;
     match group {

@@ -40,7 +40,6 @@ struct TaskFile {
     metrics: String,
 }
 
-/// The current settings.
 #[derive(Debug, Default)]
 pub(super) struct Asking {
     evaluates: EvaluateSettings,
@@ -48,7 +47,6 @@ pub(super) struct Asking {
     files: Vec<TaskFile>,
     /// Display name of the file of sentence pairs.
     pairs: Option<String>,
-    /// The problem with a chosen file.
     problem: Option<String>,
 }
 
@@ -104,7 +102,6 @@ impl Asking {
         (Command::Evaluate { source, settings: Box::new(settings) }, bytes)
     }
 
-    /// The command to audit.
     pub(super) fn audit(&self, source: WeightSource) -> Command {
         Command::Audit { source, settings: Box::new(self.audits.clone()) }
     }
@@ -205,7 +202,6 @@ impl Asking {
         number(ui, ("Seed", ""), &mut self.evaluates.seed, 0..=u64::from(u32::MAX), None);
     }
 
-    /// Draws the settings of an audit.
     pub(super) fn audit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let sections = &mut self.audits.sections;
         for (topic, title) in SECTIONS {

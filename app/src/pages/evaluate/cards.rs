@@ -137,7 +137,6 @@ fn card_ui(
     seen_ui(ui, palette, evaluation);
 }
 
-/// The main metric.
 fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
     let likelihood = evaluation.likelihood.as_ref();
     let Some(first) = likelihood.and_then(|likelihood| metric_of(&likelihood.metrics, FIRST)) else { return };
@@ -182,7 +181,6 @@ fn lines_ui(ui: &mut Ui, lines: &[Line], ranges: &BTreeMap<String, [f64; 2]>, co
     });
 }
 
-/// The metric of that name.
 pub(super) fn metric_of<'a>(metrics: &'a [Metric], name: &str) -> Option<&'a Metric> {
     metrics.iter().find(|metric| metric.name == name)
 }
@@ -249,7 +247,6 @@ pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, conta
     }
 }
 
-/// Draws metrics below each other.
 pub(super) fn metrics_ui(ui: &mut Ui, metrics: &[Metric]) {
     let lines: Vec<Line> =
         metrics.iter().map(|metric| (format::metric_title(&metric.name), metric.clone())).collect();

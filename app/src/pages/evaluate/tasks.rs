@@ -67,7 +67,6 @@ fn does(kind: AnswerKind) -> &'static str {
 }
 
 impl EvaluatePage {
-    /// Draws all tasks of an evaluation.
     pub(super) fn tasks_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
         suite::suite_ui(ui, context, &evaluation.tasks);
         for (place, task) in evaluation.tasks.iter().enumerate() {

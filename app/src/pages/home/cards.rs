@@ -20,7 +20,6 @@ const WIDE_HEIGHTS: [f32; 2] = [260.0, 120.0];
 /// Number of points of a small curve.
 const CURVE: usize = 60;
 
-/// State of the cards.
 #[derive(Debug, Default)]
 pub(super) struct Cards {
     /// The project being renamed, and the typed name.

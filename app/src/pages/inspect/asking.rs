@@ -24,7 +24,6 @@ impl Key {
     }
 }
 
-/// An answered view.
 #[derive(Debug)]
 pub(super) struct Seen {
     request: u64,
@@ -48,7 +47,6 @@ struct Pending {
     views: Vec<(View, Key)>,
 }
 
-/// The views of one column.
 #[derive(Debug, Default)]
 struct ColumnView {
     seen: BTreeMap<View, Seen>,
@@ -179,7 +177,6 @@ impl Asking {
         seen.values().max_by_key(|seen| (seen.key.prompt == prompt, seen.request))
     }
 
-    /// Whether a request is pending.
     pub(super) fn is_waiting(&self) -> bool {
         self.pending.is_some()
     }

@@ -53,7 +53,6 @@ pub(super) fn left_out(shown: &Shown<'_>, chosen: &Chosen) -> Option<usize> {
     (lacks && !layers.is_empty()).then_some(layer)
 }
 
-/// The layer of a row of the tensor.
 fn layer_of(shown: &Shown<'_>, row: usize) -> usize {
     shown.data.integers("layers").get(row).map_or(row, |layer| *layer as usize)
 }

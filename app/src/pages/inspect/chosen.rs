@@ -71,9 +71,7 @@ impl Default for Chosen {
     }
 }
 
-/// Views of a single layer.
 pub(super) const OF_LAYER: [View; 3] = [View::Walk, View::Head, View::Neurons];
-/// Views of a single position.
 pub(super) const OF_POSITION: [View; 8] = [
     View::Walk,
     View::Embeddings,
@@ -84,7 +82,6 @@ pub(super) const OF_POSITION: [View; 8] = [
     View::NextToken,
     View::WhatIf,
 ];
-/// Views of a single token.
 const OF_TOKEN: [View; 4] = [View::Embeddings, View::Residual, View::NextToken, View::WhatIf];
 
 impl Chosen {

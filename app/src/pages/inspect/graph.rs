@@ -16,7 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Maximum number of listed search results.
 const MAX_LISTED: usize = 200;
 
-/// The graph from the answer.
 #[derive(Clone, Copy)]
 struct Graph<'a> {
     nodes: &'a [GraphNode],
@@ -25,11 +24,9 @@ struct Graph<'a> {
     kernels: &'a [(String, String)],
 }
 
-/// State of the view.
 #[derive(Clone, Debug, Default)]
 struct Look {
     search: String,
-    /// The expanded scopes.
     open: BTreeSet<String>,
     node: Option<usize>,
     /// The kernel whose source is shown.

@@ -5,13 +5,10 @@ use crate::theme::Palette;
 use crate::widgets::{Heatmap, Scale, Touched};
 use egui::{Align2, FontId, Rect, Sense, Ui, pos2, vec2};
 
-/// A heat map with names.
 pub(super) struct Labelled<'a> {
     /// Accessible name, and id among its siblings.
     pub(super) name: &'a str,
-    /// Row names.
     pub(super) rows: &'a [String],
-    /// Column names.
     pub(super) columns: &'a [String],
     /// Row-major.
     pub(super) values: &'a [f32],

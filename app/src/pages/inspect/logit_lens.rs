@@ -38,7 +38,6 @@ enum Shading {
     Divergence,
 }
 
-/// The numbers of the table.
 struct Lens<'a> {
     /// Number of layers plus one.
     stages: usize,

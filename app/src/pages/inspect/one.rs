@@ -19,7 +19,6 @@ pub(in crate::pages) struct OneView {
 }
 
 impl OneView {
-    /// A view of a model on a prompt.
     pub(in crate::pages) fn new(view: View, prompt: &str, settings: &InspectSettings) -> Self {
         let chosen = Chosen {
             prompt: prompt.to_owned(),
@@ -34,7 +33,6 @@ impl OneView {
         Self { view, chosen, asking: Asking::default() }
     }
 
-    /// Draws the view for a source's weights.
     pub(in crate::pages) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, source: &WeightSource) {
         self.chosen.source.clone_from(source);
         let view = self.view;

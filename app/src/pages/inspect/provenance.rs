@@ -141,7 +141,6 @@ fn said(length: usize, listed: Option<&Match>) -> String {
     }
 }
 
-/// Occurrences of a span.
 fn span_ui(ui: &mut Ui, palette: &Palette, span: &Match) {
     raised(ui, |ui| {
         ui.set_width(ui.available_width());

@@ -40,7 +40,6 @@ fn old_since(ui: &Ui) -> egui::Id {
     ui.scope_id().with("old since")
 }
 
-/// An action on a section.
 #[derive(Clone, Copy)]
 enum SectionAction {
     Csv,

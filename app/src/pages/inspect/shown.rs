@@ -13,7 +13,6 @@ pub(super) struct Shown<'a> {
     /// The run, its step, the prompt's tokens, and the numbers of layers and heads.
     pub(super) inspection: &'a Inspection,
     pub(super) data: &'a ViewData,
-    /// The requested settings.
     pub(super) settings: &'a InspectSettings,
     /// Index of the column: 0, or 1 for the second model.
     pub(super) column: usize,
@@ -51,7 +50,6 @@ impl Shown<'_> {
         known.map_or_else(|| format!("#{id}"), visible)
     }
 
-    /// The inspected position.
     pub(super) fn position(&self) -> usize {
         self.settings.position.unwrap_or(self.inspection.position)
     }
@@ -61,7 +59,6 @@ impl Shown<'_> {
         self.settings.layer.unwrap_or(self.inspection.layers.saturating_sub(1))
     }
 
-    /// The inspected head.
     pub(super) fn head(&self) -> usize {
         self.settings.head.unwrap_or(0)
     }

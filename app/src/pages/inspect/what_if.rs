@@ -50,7 +50,6 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
 }
 
-/// The list of edits.
 fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let inspection = shown.inspection;
     head(ui, "Changes");

@@ -36,7 +36,6 @@ impl InspectPage {
         self.wished = Some(wish);
     }
 
-    /// Applies the request.
     pub(super) fn take_wish(&mut self, context: &Context<'_>) {
         let Some(Wish { view, prompt, layer, head, position, step, source }) = self.wished.take() else {
             return;

@@ -311,7 +311,6 @@ fn keep(context: &mut Context<'_>, lesson: &Lesson, progress: LessonProgress) {
     context.outbox.send(Command::KeepLesson { lesson, progress });
 }
 
-/// A prediction in words.
 fn in_words(prediction: &Prediction, predicted: f64) -> String {
     match &prediction.number {
         Some(number) => format!("{predicted} {}", number.unit),

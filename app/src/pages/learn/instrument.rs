@@ -19,12 +19,10 @@ const MAX_RUNS: usize = 8;
 /// Maximum characters to tokenize.
 const MAX_CHARACTERS: usize = 2_000;
 
-/// State of an instrument.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     /// The view, once it was drawn.
     view: Option<OneView>,
-    /// The text to tokenize.
     text: Option<String>,
     cutting: Debounce<(u64, u64, String)>,
     asked: BTreeSet<(String, u64)>,

@@ -46,7 +46,6 @@ pub struct Head {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Instrument {
-    /// A view of the Inspect page.
     #[serde(deserialize_with = "named_view")]
     pub view: Option<View>,
     pub plot: Option<Plot>,
@@ -76,9 +75,7 @@ pub struct Instrument {
 pub enum Plot {
     /// Training and validation loss of the latest run.
     Loss,
-    /// Learning rate of the latest run.
     LearningRate,
-    /// Gradient norm of the latest run.
     GradientNorm,
     /// Validation losses of all runs.
     Runs,
@@ -157,7 +154,6 @@ pub struct Broken {
     pub file: String,
     /// Line number from 1.
     pub line: usize,
-    /// The problem.
     pub what: String,
 }
 
@@ -260,7 +256,6 @@ impl Instrument {
         }
     }
 
-    /// Settings of a measured view.
     pub fn settings(&self, view: View) -> InspectSettings {
         let default = InspectSettings::default();
         InspectSettings {

@@ -12,7 +12,6 @@ pub enum Block {
     Paragraph(Vec<Span>),
     /// A list, numbered or not, and its items.
     List(bool, Vec<Vec<Span>>),
-    /// A code block.
     Code(String),
 }
 
@@ -37,7 +36,6 @@ pub enum Style {
 /// Inline markers, longer ones first.
 const MARKS: [(&str, Style); 3] = [("**", Style::Strong), ("`", Style::Code), ("*", Style::Emphasis)];
 
-/// Parses a text.
 pub fn parse(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().peekable();
@@ -233,7 +231,6 @@ fn line_html(spans: &[Span]) -> String {
     each.collect()
 }
 
-/// Escapes text for HTML.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -27,11 +27,9 @@ type Found = (f64, String);
 /// The data a measure is computed from.
 #[derive(Clone, Copy, Debug)]
 enum Of {
-    /// A text and its tokens.
     Tokens(fn(&str, &[TokenSummary]) -> Option<Found>),
     /// A view of the model on the lesson's prompt, with the project's vocabulary size.
     View(View, fn(&InspectionAnswer, &ViewData, Option<usize>) -> Option<Found>),
-    /// The latest run's history.
     Run(fn(&History) -> Option<Found>),
     /// All runs with their histories, oldest first; `None` if no two are comparable.
     Runs(fn(&[(&RunSummary, &History)]) -> Option<Sweep>),
@@ -217,7 +215,6 @@ fn no_run() -> Missing {
     Missing::Runs("There is no trained model in this project yet.".to_owned())
 }
 
-/// The run in training.
 fn trains(state: &State) -> Option<&str> {
     let run = state.training.run.as_ref().filter(|_| state.training.state != TrainingState::Idle);
     run.map(|run| run.name.as_str())

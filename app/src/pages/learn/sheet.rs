@@ -67,7 +67,6 @@ fn looked_at(instrument: &Instrument) -> String {
     }
 }
 
-/// A plot's name.
 pub(super) fn called(plot: Plot) -> &'static str {
     match plot {
         Plot::Loss => "Loss of the latest run",

@@ -77,7 +77,6 @@ impl ModelPage {
     }
 }
 
-/// The settings of the forecast.
 fn request_ui(ui: &mut Ui, request: &mut ClusterRequest, plan: Option<&ClusterPlan>) {
     field(ui, "GPU", "beyond.gpu", None, |ui| {
         let list = ComboBox::from_id_salt("gpu").selected_text(&request.gpu).show_ui(ui, |ui| {

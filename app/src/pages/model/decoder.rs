@@ -8,17 +8,14 @@ use glasshouse_protocol::{Gate, ModelConfig, NormKind, NormPlacement, PlanSummar
 pub(super) enum Component {
     /// Token and position embedding.
     Embedding,
-    /// The norm of the attention.
     AttentionNorm,
     /// Attention with its projections.
     Attention,
-    /// The norm of the MLP.
     MlpNorm,
     /// The feed-forward network.
     Mlp,
     /// The norm before the head.
     FinalNorm,
-    /// The language-model head.
     Head,
 }
 

@@ -57,7 +57,6 @@ impl ModelPage {
     }
 }
 
-/// Height of an expanded block.
 fn open_height() -> f32 {
     HEAD + 2.0 * (EDGE + BOX + TALL + JOIN + 2.0 * SHORT) + SHORT + 8.0
 }
@@ -140,7 +139,6 @@ impl Sketch<'_, '_> {
         self.down(EDGE);
     }
 
-    /// A downward arrow.
     fn down(&mut self, length: f32) {
         let x = self.middle;
         self.arrow(pos2(x, self.y + 1.0), pos2(x, self.y + length - 1.0));

@@ -5,14 +5,12 @@ use egui::{ComboBox, DragValue, Ui};
 use glasshouse_protocol::ErrorReport;
 use std::ops::RangeInclusive;
 
-/// A form of settings.
 pub(super) struct Form<'a> {
     /// The rule that the settings break.
     pub(super) refused: Option<&'a ErrorReport>,
 }
 
 impl Form<'_> {
-    /// An integer.
     pub(super) fn whole(
         &self,
         ui: &mut Ui,
@@ -29,7 +27,6 @@ impl Form<'_> {
         });
     }
 
-    /// A number of steps.
     pub(super) fn steps(
         &self,
         ui: &mut Ui,
@@ -70,7 +67,6 @@ impl Form<'_> {
         });
     }
 
-    /// A choice between several values.
     pub(super) fn choice<T: PartialEq + Copy>(
         &self,
         ui: &mut Ui,

@@ -2,7 +2,6 @@
 
 use crate::widgets::Axis;
 
-/// The times of a run's steps.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct StepClock {
     /// Step, and seconds of training up to its end, by step.
@@ -25,7 +24,6 @@ impl StepClock {
         Self { known }
     }
 
-    /// The place of a step on an axis.
     pub(crate) fn place(&self, axis: Axis, step: f64) -> f64 {
         match axis {
             Axis::Steps => step,

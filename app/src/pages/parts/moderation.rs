@@ -12,7 +12,6 @@ use egui_material_icons::icons;
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{ModerationMode, Severity};
 
-/// Description of a mode.
 fn about(mode: ModerationMode) -> &'static str {
     match mode {
         ModerationMode::Off => "Texts are not moderated.",

@@ -23,14 +23,11 @@ pub(crate) struct Ranked {
     pub(crate) faint: bool,
 }
 
-/// How rows are drawn.
 #[derive(Clone, Debug)]
 pub(crate) struct Ranking {
-    /// Font of the names.
     pub(crate) font: FontId,
     /// Width of the figures in points.
     pub(crate) figures: f32,
-    /// Rows are clickable.
     pub(crate) presses: bool,
 }
 

@@ -12,7 +12,6 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{GuardReport, RunConfig, RunSummary, TrainEvent};
 use std::collections::BTreeMap;
 
-/// State of the overlay.
 #[derive(Debug, Default)]
 pub(super) struct Compare {
     training: bool,
@@ -86,7 +85,6 @@ impl Compare {
     }
 }
 
-/// The guard's report in an event.
 pub(super) fn report(event: &TrainEvent) -> Option<&GuardReport> {
     match event {
         TrainEvent::Guard(report) => Some(report),

@@ -15,7 +15,6 @@ use glasshouse_protocol::{
     TrainEvent, TrainingState,
 };
 
-/// State of a run's details.
 #[derive(Debug, Default)]
 pub(super) struct Details {
     title: Kept,
@@ -27,7 +26,6 @@ pub(super) struct Details {
 #[derive(Debug, Default)]
 struct Kept {
     run: String,
-    /// The stored text.
     saved: String,
     text: String,
 }

@@ -68,7 +68,6 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     }
 }
 
-/// Bits per weight.
 fn bits(quantization: Quantization) -> &'static str {
     match quantization {
         Quantization::F32 => "32 bits per weight, as trained",

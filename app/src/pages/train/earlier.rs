@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 /// Points of a curve that a history is thinned to: more than a plot can show.
 const POINTS: usize = 2000;
 
-/// State of a requested history.
 #[derive(Debug)]
 pub enum Awaited<'a> {
     Here(&'a History),

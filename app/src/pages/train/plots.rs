@@ -11,7 +11,6 @@ use egui_material_icons::icons;
 use glasshouse_protocol::TrainEvent;
 use std::collections::BTreeSet;
 
-/// The plotted quantity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Tab {
     #[default]
@@ -35,14 +34,12 @@ impl Tab {
     }
 }
 
-/// Settings of the curves.
 #[derive(Debug)]
 pub(in crate::pages) struct Plots {
     tab: Tab,
     axis: Axis,
     log: bool,
     smooth: f64,
-    /// Runs of the overlay.
     pub(super) overlaid: BTreeSet<String>,
 }
 
@@ -231,7 +228,6 @@ impl Plots {
     }
 }
 
-/// The times of a run's steps.
 fn clock(context: &Context<'_>, training: &Training) -> StepClock {
     let tokens = training.run.as_ref().and_then(|run| controls::tokens_per_step(context, run));
     let speeds = training.points.iter().map(|point| (point.step, point.tokens_per_s));

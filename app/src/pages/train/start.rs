@@ -30,7 +30,6 @@ pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
     }
 }
 
-/// The draft's base as a setting.
 pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
     begins_ui(ui, draft);
     let Some(start) = &mut draft.start else { return };
@@ -53,7 +52,6 @@ pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[Run
     });
 }
 
-/// The trainable parameters.
 pub(in crate::pages) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let layers = draft.model.layers;
     let trainable = &mut draft.train.trainable;

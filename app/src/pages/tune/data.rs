@@ -14,7 +14,6 @@ use glasshouse_protocol::{Command, LearnsFrom, Objective};
 /// Maximum number of files named individually.
 const NAMED: usize = 6;
 
-/// Requests about the project's data.
 #[derive(Debug, Default)]
 pub(super) struct DataRequests {
     feedback: Once,
@@ -123,7 +122,6 @@ fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
     }
 }
 
-/// Files suitable for the objective.
 pub(super) fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
     let state = context.state;
     let all = state.documents.overview.iter().flat_map(|overview| &overview.files);

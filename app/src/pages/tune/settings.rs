@@ -37,7 +37,6 @@ pub(super) fn follow_rate(draft: &mut RunConfig, before: f64) {
     }
 }
 
-/// Sets the draft's objective.
 pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
     if objective != draft.train.objective {
         let (before, rate) = (draft.tuning_rate(), draft.train.learning_rate);

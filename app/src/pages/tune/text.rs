@@ -64,7 +64,6 @@ pub(super) fn rule(rule: RewardRule) -> (&'static str, &'static str) {
     }
 }
 
-/// Description of an objective.
 pub(super) fn objective(objective: Objective) -> &'static str {
     match objective {
         Objective::Text => "Continue text: next-token prediction on another domain.",

@@ -10,7 +10,6 @@ use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 
-/// State of a column.
 #[derive(Debug, Default)]
 pub(super) struct Column {
     pub(super) sampling: Sampling,
@@ -41,7 +40,6 @@ impl Column {
         self.look = Look::default();
     }
 
-    /// Shows an earlier text.
     pub(super) fn show(&mut self, request: u64, text: &Text) {
         let sampling = Sampling::of(&text.source, &text.config);
         *self = Self { sampling, request: Some(request), look: Look::default() };

@@ -12,7 +12,6 @@ use egui_material_icons::icons;
 /// Maximum listed texts.
 const LISTED: usize = 24;
 
-/// An action on an earlier text.
 enum HistoryAction {
     Show,
     Compare,

@@ -61,7 +61,6 @@ pub(in crate::pages) fn candidates_ui(
     Ranking { font: FontId::monospace(14.0), figures, presses: verb.is_some() }.ui(ui, palette, &rows)
 }
 
-/// A legend of bar colours.
 pub(in crate::pages) fn legend_ui(ui: &mut Ui, palette: &Palette, names: &[(Color32, &str)]) {
     ui.horizontal_wrapped(|ui| {
         for (colour, name) in names {

@@ -21,7 +21,6 @@ pub(super) fn prefix(text: &Text, place: usize) -> Option<(Vec<u32>, u32)> {
     (!before.is_empty()).then_some((before, chosen))
 }
 
-/// The inspected token.
 pub(super) struct Explained<'a> {
     pub(super) token: &'a WrittenToken,
     /// Its index in the text.

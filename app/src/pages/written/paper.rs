@@ -149,7 +149,6 @@ impl Paper {
         self.blocks.last().map_or(0.0, |block| block.top + block.height)
     }
 
-    /// Number of tokens.
     pub(super) fn count(&self) -> usize {
         self.tokens.len()
     }

@@ -136,7 +136,6 @@ pub(in crate::pages) fn narrowing_ui(
     number_ui(ui, quiet, "Top-k", "top_k", &mut config.top_k, 0..=100_000, refused);
 }
 
-/// The stop strings, one per line.
 pub(in crate::pages) fn stop_ui(ui: &mut Ui, stop: &mut String) {
     let quiet = Palette::of(ui).quiet;
     term(ui, "Stop strings", Some(quiet));

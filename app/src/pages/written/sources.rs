@@ -38,7 +38,6 @@ pub(in crate::pages) fn start_of(source: &WeightSource, state: &State) -> Option
     state.current_run().map(|run| Start::best_of(&run.name))
 }
 
-/// The run of a source's weights.
 pub(in crate::pages) fn run_of<'a>(source: &WeightSource, state: &'a State) -> Option<&'a RunSummary> {
     let run = start_of(source, state)?.run;
     state.runs.list.iter().find(|listed| listed.name == run)

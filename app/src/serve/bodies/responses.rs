@@ -104,7 +104,6 @@ impl Head {
         self.id.replacen("resp", "msg", 1)
     }
 
-    /// The message of a response.
     fn item(&self, completion: Option<&Completion>) -> Value {
         let content = completion.map_or_else(|| json!([]), |completion| json!([part(&completion.text)]));
         json!({ "id": self.item_id(), "type": "message", "status": status(completion), "role": "assistant", "content": content })

@@ -216,7 +216,6 @@ fn sample_ui(ui: &mut Ui, card: &StageCard, sample: &SampleStage, documents: usi
     caption(ui, words);
 }
 
-/// The effect in words.
 fn sample_words(on: bool, sample: &SampleStage, documents: usize) -> String {
     let of = format::whole(documents as u64);
     let mut words = Vec::new();

@@ -14,12 +14,10 @@ use glasshouse_protocol::cleaning::table::Unit;
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Maximum weight of the slider.
 const HEAVIEST: f64 = 4.0;
 /// Maximum temperature of the slider, at which even sources of very different sizes get similar shares.
 const HOTTEST: f64 = 5.0;
 
-/// A mixture being edited.
 #[derive(Debug, Default)]
 pub(super) struct Mixing {
     /// The edited weights and temperature.

@@ -4,7 +4,6 @@ use glasshouse_protocol::inspect::{
     ActivatingPassage, Detail, GraphNode, GraphValue, Match, Place, TokenText,
 };
 
-/// A list of a view.
 pub(super) enum List<'a> {
     Tokens(&'a [TokenText]),
     Parameters(&'a [String]),
@@ -17,7 +16,6 @@ pub(super) enum List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// The lists of a detail.
     pub(super) fn of(detail: &'a Detail) -> Vec<Self> {
         match detail {
             Detail::Tokens { tokens } => vec![Self::Tokens(tokens)],
@@ -94,7 +92,6 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Number of rows.
     pub(super) fn count(&self) -> usize {
         match self {
             Self::Tokens(tokens) => tokens.len(),

@@ -1,11 +1,9 @@
 //! The boxes of the walk: what each computes, and the tensor that shows it.
 
-/// A stage of the walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WalkStage {
     /// From text to vectors.
     Begin,
-    /// A block of the decoder.
     Block,
     /// From the last vector to the next token.
     End,
@@ -24,7 +22,6 @@ impl WalkStage {
     }
 }
 
-/// A box.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub(super) part: WalkStage,

@@ -122,12 +122,10 @@ fn validation_gap(history: &History) -> Option<Found> {
 /// Tag of the sample project's runs, which are compared only if the person has too few.
 const CAME_ALONG: &str = "sample";
 
-/// A run in a comparison.
 struct Compared<'a> {
     run: &'a RunSummary,
     /// The settings without the compared one.
     rest: RunConfig,
-    /// The compared setting.
     value: f64,
     /// Best validation loss.
     loss: f64,
