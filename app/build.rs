@@ -1,5 +1,5 @@
-//! Puts the lessons of `lessons/` into the program: a list of each file's name and its text, in the order of the names. And what
-//! `glasshouse --version` prints.
+//! Embeds the lessons of `lessons/` as a list of file names and texts, sorted by name, and sets the version that `glasshouse
+//! --version` prints.
 
 use std::error::Error;
 use std::fs;
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for entry in fs::read_dir("lessons")? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // README.md says how a lesson is written.
+        // README.md documents the lesson format.
         if name.ends_with(".md") && name != "README.md" {
             files.push((name, fs::read_to_string(&path)?));
         }
@@ -25,7 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The commit that `GLASSHOUSE_COMMIT` names, or the checked-out one. Set to nothing, it names none: each commit compiles this crate anew.
+/// The commit that `GLASSHOUSE_COMMIT` names, or the checked-out one. Set to nothing, it names none, since otherwise each commit
+/// recompiles this crate.
 fn commit() -> Option<String> {
     println!("cargo::rerun-if-env-changed=GLASSHOUSE_COMMIT");
     let full = match std::env::var("GLASSHOUSE_COMMIT") {

@@ -1,7 +1,8 @@
-//! The application: the frame around the pages, and the flow of a frame: events in, state folded, page drawn, commands out.
+//! The application: the frame around the pages, and the flow of one frame: receive events, fold them into the state, draw the
+//! page, send commands.
 //!
-//! Words of the interface stand where they are drawn, but for each page's prose, which is in a `text` module at its end: that is what
-//! a translation begins with.
+//! Interface texts are next to the code that draws them, except each page's prose, which is in its `text` module: a translation
+//! starts there.
 
 mod address;
 mod frame;
@@ -34,32 +35,28 @@ use glasshouse_protocol::{Command, Parcel, Precision, Request, RunConfig, messag
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 
-/// How an application begins.
+/// Start-up options of the application.
 #[derive(Debug, Default)]
 pub struct AppOptions {
-    /// The sample project as a `.glasshouse` file; opened where the shelf is empty.
+    /// The sample project as a `.glasshouse` file, opened if there is no project.
     pub sample: Option<Vec<u8>>,
-    /// Page to open.
     pub page: Option<PageName>,
-    /// Project to open: its id, or natively its folder.
+    /// Id of the project to open, or natively its folder.
     pub project: Option<String>,
-    /// Preset of the first draft.
     pub preset: Option<String>,
-    /// Its seed.
     pub seed: Option<u64>,
-    /// Lesson to open, by its number from 1.
+    /// Lesson to open, counted from 1.
     pub lesson: Option<usize>,
-    /// Device wish for this visit, instead of the preferred one.
+    /// Device for this visit, overriding the preferred one.
     pub device: Option<String>,
-    /// Hide the rail, and the bar above the page Inspect, for use inside another page.
+    /// Hides the rail, and the top bar on the Inspect page, for embedding in another page.
     pub embed: bool,
-    /// What the page Inspect begins with.
+    /// Initial request of the Inspect page.
     pub inspect: inspect::Wish,
-    /// Where messages are recorded.
+    /// Recorder of all messages.
     pub record: Option<Recorder>,
 }
 
-/// The application.
 #[derive(Debug)]
 pub struct App {
     state: State,
@@ -67,36 +64,36 @@ pub struct App {
     outbox: Outbox,
     page: PageName,
     draft: RunConfig,
-    /// Opening of the project whose settings the draft took over.
+    /// Opening number of the project whose draft settings were loaded.
     taken: u64,
-    /// The draft as the engine keeps it.
+    /// The draft as stored by the engine.
     kept_draft: RunConfig,
-    /// A changed draft, and since when it has been as it is, in seconds of egui's clock.
+    /// A changed draft, and the time of its last change, in seconds of egui's clock.
     resting_draft: Option<(RunConfig, f64)>,
-    /// What the last plan was asked for.
+    /// Inputs of the last plan request.
     planned: Option<PlanKey>,
-    /// Projects were listed, and one was opened where there was one.
+    /// Projects were listed, and one was opened if there was any.
     settled: bool,
-    /// There is no project yet, and no sample came.
+    /// There is no project, and no sample has arrived yet.
     wants_sample: bool,
     /// The page of the last frame.
     drawn: PageName,
-    /// When a text field had the keyboard last, in seconds of egui's clock.
+    /// When a text field last had the keyboard focus, in seconds of egui's clock.
     wrote_at: f64,
-    /// When each message was shown first, and last under the pointer, by its number; in seconds of egui's clock.
+    /// When each message was first shown or last hovered, by message number, in seconds of egui's clock.
     shown: BTreeMap<u64, f64>,
-    /// A path that is typed where the system has no file dialog.
+    /// A path being typed, on systems without file dialogs.
     typed: Option<typed_path::TypedPath>,
-    /// The window could be seen in the last frame.
+    /// The window was visible in the last frame.
     visible: bool,
-    /// The window had the keyboard in the last frame.
+    /// The window had the keyboard focus in the last frame.
     focused: bool,
     preferences: Preferences,
-    /// Preferences as they were kept last.
+    /// Preferences as last stored.
     kept: Preferences,
     start: AppOptions,
     asks: Asks,
-    /// What answers other programs.
+    /// The API server for other programs.
     #[cfg(feature = "command-line")]
     server: Option<crate::serve::Server>,
     answers: (mpsc::Sender<Answer>, mpsc::Receiver<Answer>),
@@ -115,27 +112,26 @@ pub struct App {
     settings: settings::SettingsPage,
 }
 
-/// Seconds without a change after which a draft is kept.
+/// Seconds without a change before a draft is stored.
 const DRAFT_RESTS: f64 = 0.5;
 
-/// What a plan depends on.
 #[derive(Clone, Debug, PartialEq)]
 struct PlanKey {
-    /// The project, by its opening.
+    /// The project's opening number.
     opening: u64,
     draft: RunConfig,
     device: String,
     vocabulary: Option<usize>,
-    /// The text, by its changes, and whether anything was seen of it.
+    /// The text's change count, whether its overview is known, and the tokenizer's training count.
     text: (u64, bool, u64),
     ms_per_step: Option<f64>,
 }
 
 impl App {
-    /// An application on a link, with what the person preferred last time. [`theme::prepare`] comes before the first frame.
+    /// Creates the application on a link, with stored preferences. Call [`theme::prepare`] before the first frame.
     ///
     /// # Errors
-    /// A preset that does not exist.
+    /// The preset does not exist.
     pub fn new(link: Link, preferences: Preferences, start: AppOptions) -> Result<Self, String> {
         let mut draft = presets::preset(start.preset.as_deref().unwrap_or("first-stories"))?;
         draft.seed = start.seed.unwrap_or(draft.seed);
@@ -186,7 +182,7 @@ impl App {
         Ok(app)
     }
 
-    /// The first words to an engine.
+    /// Sends the first requests to an engine.
     fn greet(&mut self) {
         self.settled = false;
         self.planned = None;
@@ -196,27 +192,23 @@ impl App {
         self.send();
     }
 
-    /// What the engine has told.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// The way to the engine.
     pub fn link(&mut self) -> &mut Link {
         &mut self.link
     }
 
-    /// Opens a page.
     pub fn open(&mut self, page: PageName) {
         self.page = page;
     }
 
-    /// What the person prefers, to be changed.
     pub fn preferences(&mut self) -> &mut Preferences {
         &mut self.preferences
     }
 
-    /// Takes in what the engine told since the last frame, and does what follows from it by itself.
+    /// Receives the engine's events since the last frame and runs the automatic follow-ups.
     pub fn receive(&mut self) {
         while let Some(report) = self.link.receive() {
             if let Some(recorder) = &mut self.start.record {
@@ -237,7 +229,7 @@ impl App {
         self.send();
     }
 
-    /// Opens what was open last time, else the latest project, else the sample.
+    /// Opens the last open project, else the latest, else the sample.
     fn settle(&mut self) {
         if self.settled || !self.state.projects.listed {
             return;
@@ -262,7 +254,7 @@ impl App {
         }
     }
 
-    /// Opens the project that is called as a preset, or makes it: settings that an address names are no other project's.
+    /// Opens the project named after a preset, or creates it: settings from an address do not apply to another project.
     fn open_for(&mut self, preset: &str) {
         let mut alive = self.state.projects.list.iter().filter(|project| !project.deleted);
         self.outbox.send(match alive.find(|project| project.name == preset) {
@@ -271,10 +263,10 @@ impl App {
         });
     }
 
-    /// Hands over the sample project, which may come later than the first frame; it is opened where there is nothing else.
+    /// Provides the sample project, possibly after the first frame. It is opened only if there is no other project.
     pub fn offer_sample(&mut self, file: Vec<u8>) {
         let none = self.state.projects.open.is_none() && self.state.projects.list.is_empty();
-        // Somebody who made a project while the sample was on its way is not taken out of it.
+        // Do not leave a project that was created while the sample was loading.
         let opens = |command: &Command| {
             matches!(
                 command,
@@ -297,7 +289,7 @@ impl App {
         self.outbox.send_with(Command::ImportProject { name: None, from: None }, vec![file]);
     }
 
-    /// A project that was opened brings the settings of its next run.
+    /// Loads the draft settings of a newly opened project.
     fn take_over_draft(&mut self) {
         let Some(open) = &self.state.projects.open else { return };
         if self.taken != open.opening {
@@ -316,7 +308,7 @@ impl App {
         }
     }
 
-    /// Keeps the plan up to date with the draft: one question at a time, the newest settings next.
+    /// Keeps the plan up to date with the draft, with one request at a time.
     fn plan(&mut self) {
         let Some(engine) = &self.state.engine else { return };
         if self.state.planning.asked.is_some() {
@@ -340,8 +332,7 @@ impl App {
         }
     }
 
-    /// Has the engine keep settings that a person changed, once the change has rested: they are there again when the project is
-    /// opened.
+    /// Stores changed draft settings with the project once they have been unchanged for `DRAFT_RESTS`.
     fn keep_draft(&mut self, context: &egui::Context) {
         if self.state.projects.open.is_none() || self.draft == self.kept_draft {
             self.resting_draft = None;
@@ -365,7 +356,7 @@ impl App {
         }
     }
 
-    /// Draws the frame and the open page, and sends what was asked for.
+    /// Draws the frame and the open page, and sends the resulting commands.
     pub fn ui(&mut self, ui: &mut egui::Ui) {
         theme::apply(ui.ctx(), &self.preferences);
         self.keys(ui.ctx());
@@ -398,7 +389,7 @@ impl App {
             preferences: &mut self.preferences,
             asks: &mut self.asks,
         };
-        // Another project's page begins at its top.
+        // Scroll to the top when the project changes.
         let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
         let of_project = if matches!(self.page, PageName::Home | PageName::Settings) { 0 } else { opening };
         let page = self.page;
@@ -435,7 +426,7 @@ impl App {
         self.page = go.unwrap_or(self.page);
     }
 
-    /// A page's introduction folds once the page was left; the question mark brings it back.
+    /// Folds the introduction of a page once the page was left.
     fn introduced(&mut self) {
         if self.drawn != self.page {
             self.preferences.folds.insert(format!("what:{}", self.drawn.key()), false);
@@ -445,7 +436,7 @@ impl App {
 
     fn send(&mut self) {
         let requests = self.outbox.take();
-        // A removal that could still be called off comes before whatever reads the project's text or leaves it.
+        // Pending removals are carried out before any command that reads the text or leaves the project.
         let settles = |request: &Parcel<Request>| {
             matches!(
                 request.body.command,
@@ -478,7 +469,7 @@ impl App {
     fn keep_preferences(&mut self) {
         if self.preferences != self.kept {
             self.kept = self.preferences.clone();
-            // A recording has no person whose preferences these were.
+            // A replayed recording does not change the stored preferences.
             if matches!(self.link, Link::Engine(_)) {
                 link::store_preferences(&self.kept);
             }

@@ -1,4 +1,4 @@
-//! The application on a page's canvas.
+//! The application on a web page's canvas.
 
 use crate::app::{Address, App};
 use crate::link::{Answer, Wish, chosen_files};
@@ -7,7 +7,7 @@ use crate::theme;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::UrlSearchParams;
 
-/// The application as eframe keeps it for a page's script to reach.
+/// The application as stored by eframe, accessible to the page's script.
 struct OnCanvas {
     app: App,
     context: egui::Context,
@@ -52,7 +52,7 @@ impl eframe::App for OnCanvas {
     }
 }
 
-/// What the page's script can ask of the application.
+/// The interface for the page's script.
 #[wasm_bindgen]
 pub struct Page {
     runner: eframe::WebRunner,
@@ -60,12 +60,12 @@ pub struct Page {
 
 #[wasm_bindgen]
 impl Page {
-    /// The application's state in short, as JSON; nothing while a frame is drawn or after a panic.
+    /// A summary of the application's state as JSON; `None` while a frame is drawn or after a panic.
     pub fn state(&self) -> Option<String> {
         Some(self.runner.app_mut::<OnCanvas>()?.app.summary().to_string())
     }
 
-    /// Hands over the sample project, as a `.glasshouse` file.
+    /// Provides the sample project as a `.glasshouse` file.
     pub fn offer_sample(&self, file: Vec<u8>) {
         if let Some(mut page) = self.runner.app_mut::<OnCanvas>() {
             page.app.offer_sample(file);
@@ -73,7 +73,7 @@ impl Page {
         }
     }
 
-    /// Takes in files that were dropped in a folder: a list for each of its name and `Uint8Array`.
+    /// Takes in files dropped as a folder: a list of `[name, Uint8Array]`.
     pub fn drop_files(&self, files: &js_sys::Array) {
         if let Some(mut page) = self.runner.app_mut::<OnCanvas>() {
             page.app.answer(Answer { wish: Wish::Dropped, files: Ok(chosen_files(files)) });
@@ -81,21 +81,21 @@ impl Page {
         }
     }
 
-    /// Hands over the font of a script that the application lacked.
+    /// Provides the font of a script that the application lacked.
     pub fn add_font(&self, script: &str, font: Vec<u8>) {
         if let Some(page) = self.runner.app_mut::<OnCanvas>() {
             fonts::add(&page.context, script, font);
         }
     }
 
-    /// Does to what an element stands for what was done to the element: `click`, `focus`, `increment`, `decrement`, or `set_value`.
+    /// Performs an action on the widget of an element: `click`, `focus`, `increment`, `decrement`, or `set_value`.
     pub fn act(&self, element: String, action: String, value: Option<String>) {
         if let Some(page) = self.runner.app_mut::<OnCanvas>() {
             mirrored::act(&page.context, (element, action, value));
         }
     }
 
-    /// Follows an address' query, `?page=write`, while the application runs.
+    /// Applies a new query, such as `?page=write`, while the application runs.
     pub fn follow(&self, query: &str) {
         if let Some(mut page) = self.runner.app_mut::<OnCanvas>() {
             page.app.follow(&address(query));
@@ -104,7 +104,7 @@ impl Page {
     }
 }
 
-/// Puts the application on the canvas that the boot script made.
+/// Starts the application on the canvas that the boot script created.
 pub fn web_start() {
     // eframe's own hook calls this one after it has noted the panic, and then stops drawing.
     std::panic::set_hook(Box::new(|panic| {

@@ -1,6 +1,6 @@
-//! Numbers as people read them: `1.23 M`, `34.5 k tok/s`, `2 min 10 s`, `4.1 GB`, `3.0e-4`.
+//! Human-readable numbers: `1.23 M`, `34.5 k tok/s`, `2 min 10 s`, `4.1 GB`, `3.0e-4`.
 //!
-//! Quantities are [`glasshouse_protocol::quantity`]'s; here is what only pages show.
+//! Quantities are in [`glasshouse_protocol::quantity`]; this module has formats that only the pages use.
 
 mod metric;
 mod time;
@@ -15,7 +15,7 @@ pub use time::{ago, clock, date_time, kept_from, now};
 use glasshouse_protocol::Moderated;
 use glasshouse_protocol::config::Category;
 
-/// `3 profanity, 1 self harm`: what moderation found; empty where that is nothing.
+/// Moderation hits as `3 profanity, 1 self harm`; empty without hits.
 pub fn moderated(moderated: &Moderated) -> String {
     let words = |(category, count): (&Category, &u64)| match category {
         Category::Classifier => format!("{count} by the classifier"),
@@ -24,13 +24,13 @@ pub fn moderated(moderated: &Moderated) -> String {
     moderated.iter().map(words).collect::<Vec<_>>().join(", ")
 }
 
-/// Words as the beginning of a line.
+/// Capitalizes the first letter.
 pub fn capitalized(words: &str) -> String {
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// A loss while it changes: `1.842`.
+/// A changing loss: `1.842`.
 pub fn loss(value: f32) -> String {
     decimals_or_exponent(value, 3)
 }
@@ -40,7 +40,7 @@ pub fn loss_exact(value: f32) -> String {
     decimals_or_exponent(value, 4)
 }
 
-/// A number with some decimals, and where those would all be 0 and it is not, as [`scientific`] has it.
+/// A number with some decimals; in [`scientific`] notation if those would all be 0 although it is not.
 fn decimals_or_exponent(value: f32, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     match value {
@@ -50,7 +50,7 @@ fn decimals_or_exponent(value: f32, decimals: usize) -> String {
     }
 }
 
-/// A number that says whether it is above 0 or below: `+0.250`, `−0.250`; none of both where its decimals are all 0.
+/// A number with its sign: `+0.250`, `−0.250`; without a sign if it rounds to 0.
 pub fn signed(value: impl Into<f64>, decimals: usize) -> String {
     let value = value.into();
     let size = format!("{:.decimals$}", value.abs());
@@ -62,12 +62,12 @@ pub fn signed(value: impl Into<f64>, decimals: usize) -> String {
     }
 }
 
-/// Whether a number that is written out has no digit but 0.
+/// Whether a formatted number has no digit other than 0.
 fn is_zero(text: &str) -> bool {
     !text.contains(|letter: char| ('1'..='9').contains(&letter))
 }
 
-/// A file name of what a person calls something.
+/// A file name derived from a display name.
 pub fn file_name(name: &str, ending: &str) -> String {
     let clean: String = name
         .chars()
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(loss(1.8421), "1.842");
         assert_eq!(loss_exact(1.88), "1.8800");
         assert_eq!(loss(f32::NAN), NOTHING);
-        // What is small is not nothing.
+        // Small numbers are not shown as 0.
         assert_eq!([0.0005, 0.000_21, -0.000_21, 0.0].map(loss), ["0.001", "2.1e-4", "-2.1e-4", "0.000"]);
         assert_eq!([0.000_21, 0.000_021].map(loss_exact), ["0.0002", "2.1e-5"]);
     }

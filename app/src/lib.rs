@@ -1,4 +1,4 @@
-//! The front end of Glasshouse: the headless command line, the native window and the browser's page.
+//! The front ends of Glasshouse: the command line, the native window and the browser page.
 //!
 //! Window and page are one egui application, [`app::App`]. It knows the engine only by the protocol: [`link`] carries commands
 //! out and events in, [`state`] folds the events, [`pages`] draw the state and put commands into an outbox.

@@ -1,5 +1,5 @@
-//! The way to the engine: commands out, events in. Natively the engine is a thread of this process, in a browser a worker.
-//! Beside it, what else differs between the two: picking and saving files, and keeping preferences.
+//! The connection to the engine: commands out, events in. Natively the engine is a thread of this process, in a browser a worker.
+//! Other platform differences are here, too: choosing and saving files, and storing preferences.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod address_native;
@@ -44,27 +44,24 @@ pub(crate) use web::{boot, fonts, mirrored};
 
 use glasshouse_protocol::{Command, Parcel, Report, Request};
 
-/// A link to an engine, or to a recording of one.
+/// A link to an engine, or to a script.
 #[derive(Debug)]
 pub enum Link {
-    /// A living engine.
     Engine(EngineLink),
-    /// Reports laid up beforehand, for tests; what is sent is kept.
+    /// A prepared list of reports, for tests; sent requests are recorded.
     Script {
-        /// Sent so far.
         sent: Vec<Parcel<Request>>,
-        /// To come.
+        /// Reports still to be received.
         reports: std::collections::VecDeque<Parcel<Report>>,
     },
 }
 
 impl Link {
-    /// A link to nobody, for tests: nothing is to come.
+    /// An empty script, for tests.
     pub fn script() -> Self {
         Self::Script { sent: Vec::new(), reports: Default::default() }
     }
 
-    /// Sends a command.
     pub fn send(&mut self, request: Parcel<Request>) {
         match self {
             Self::Engine(engine) => engine.send(request),
@@ -72,7 +69,7 @@ impl Link {
         }
     }
 
-    /// The next event, if one has come.
+    /// The next event, if one has arrived.
     pub fn receive(&mut self) -> Option<Parcel<Report>> {
         match self {
             Self::Engine(engine) => engine.receive(),
@@ -80,7 +77,7 @@ impl Link {
         }
     }
 
-    /// Why the engine cannot be reached any more; `None` while it can.
+    /// Why the engine is unreachable; `None` while it is reachable.
     pub fn lost(&self) -> Option<String> {
         match self {
             Self::Engine(engine) => engine.lost(),
@@ -88,7 +85,7 @@ impl Link {
         }
     }
 
-    /// Starts a lost engine again.
+    /// Restarts a lost engine.
     ///
     /// # Errors
     /// Why it does not start.
@@ -100,7 +97,7 @@ impl Link {
     }
 }
 
-/// Commands that pages want sent, in order; the app sends them after drawing.
+/// Commands of the pages in order; the app sends them after drawing.
 #[derive(Debug, Default)]
 pub struct Outbox {
     last: u64,
@@ -108,19 +105,18 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Puts a command in and returns its number.
+    /// Queues a command and returns its request number.
     pub fn send(&mut self, command: Command) -> u64 {
         self.send_with(command, Vec::new())
     }
 
-    /// The same with files beside it.
+    /// Like [`send`](Self::send), with files.
     pub fn send_with(&mut self, command: Command, bytes: Vec<Vec<u8>>) -> u64 {
         self.last += 1;
         self.waiting.push(Parcel { body: Request { id: self.last, command }, bytes });
         self.last
     }
 
-    /// Everything that waits.
     pub fn take(&mut self) -> Vec<Parcel<Request>> {
         std::mem::take(&mut self.waiting)
     }

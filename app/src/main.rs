@@ -1,11 +1,11 @@
-//! The `glasshouse` program. Natively [`glasshouse::cli`] reads what was typed; with nothing typed it opens the window.
+//! The `glasshouse` program. Natively [`glasshouse::cli`] parses the command line; without arguments it opens the window.
 
-/// Encoding for the GPU and cleaning text both ask for many small pieces of memory, from several threads.
+/// Encoding for the GPU and cleaning text both allocate many small blocks on several threads.
 #[cfg(not(target_arch = "wasm32"))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// In a browser the boot script has laid out what the page needs.
+/// In a browser, the boot script has prepared what the page needs.
 #[cfg(target_arch = "wasm32")]
 fn main() {
     glasshouse::canvas::web_start();
@@ -18,8 +18,8 @@ fn main() -> std::process::ExitCode {
     glasshouse::cli::run()
 }
 
-/// Mesa's device-select layer asks the desktop which GPU it runs on; without a desktop session it prints an error on every
-/// start. We choose the adapter ourselves.
+/// Mesa's device-select layer asks the desktop which GPU it runs on; without a desktop session it prints an error on every start.
+/// We choose the adapter ourselves.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code, reason = "set_var is unsafe where other threads may read the environment")]
 fn quiet_device_selection() {

@@ -1,4 +1,4 @@
-//! The pages, in the order of the work. Each is a struct of what a person chose on it, and draws the engine's state.
+//! The pages, in workflow order. Each is a struct of the person's choices, and draws the engine's state.
 
 pub mod chat;
 pub mod data;
@@ -24,40 +24,37 @@ use crate::theme::Palette;
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::RunConfig;
 
-/// Names of the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PageName {
     /// Projects and the first step.
     #[default]
     Home,
-    /// Documents.
+    /// Documents and their cleaning.
     Data,
     /// Text to tokens.
     Tokenizer,
     /// The decoder and its size.
     Model,
-    /// Training.
     Train,
-    /// Training on from a model that is there.
+    /// Fine-tuning.
     Tune,
-    /// Generation.
+    /// Text generation.
     Write,
-    /// Conversations, and what is said of replies.
+    /// Conversations, and feedback on replies.
     Chat,
-    /// Inside a model at work.
+    /// Views inside a model.
     Inspect,
     /// Past runs.
     Runs,
-    /// How good runs are, and how safe.
+    /// Quality and safety of models.
     Evaluate,
-    /// Lessons.
     Learn,
     /// Device, theme, text size.
     Settings,
 }
 
 impl PageName {
-    /// All of them, in the rail's order.
+    /// All pages in the rail's order.
     pub const ALL: [Self; 13] = [
         Self::Home,
         Self::Data,
@@ -74,7 +71,7 @@ impl PageName {
         Self::Settings,
     ];
 
-    /// What the rail calls it.
+    /// The title in the rail.
     pub fn title(self) -> &'static str {
         match self {
             Self::Home => "Home",
@@ -93,7 +90,7 @@ impl PageName {
         }
     }
 
-    /// What preferences and addresses call it.
+    /// The name in preferences and addresses.
     pub fn key(self) -> &'static str {
         match self {
             Self::Home => "home",
@@ -112,12 +109,11 @@ impl PageName {
         }
     }
 
-    /// The page of that key.
     pub fn from_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|page| page.key() == key)
     }
 
-    /// Its mark in the rail.
+    /// The icon in the rail.
     pub fn icon(self) -> MaterialIcon {
         match self {
             Self::Home => icons::ICON_HOME,
@@ -137,23 +133,20 @@ impl PageName {
     }
 }
 
-/// What a page draws with.
+/// What a page reads and writes while it draws.
 pub struct Context<'a> {
-    /// The engine's state.
     pub state: &'a State,
-    /// Colours of the theme in use.
+    /// Colours of the current theme.
     pub palette: &'a Palette,
     /// Settings of the next run: one draft that Tokenizer, Model, Data and Train edit together. The app keeps
     /// [`Planning::plan`](crate::state::Planning::plan) up to date with it.
     pub draft: &'a mut RunConfig,
-    /// Commands to send.
     pub outbox: &'a mut Outbox,
-    /// A page to go to after this frame.
+    /// The page to open after this frame.
     pub go: &'a mut Option<PageName>,
-    /// What the page Inspect is to look at after this frame.
+    /// A request to the Inspect page after this frame.
     pub look: &'a mut Option<inspect::Wish>,
-    /// What the person prefers: remembered across starts.
     pub preferences: &'a mut crate::preferences::Preferences,
-    /// What the page wants of the window: files picked or saved, a line with an undo.
+    /// Requests to the window: choosing or saving files, toasts.
     pub asks: &'a mut Asks,
 }

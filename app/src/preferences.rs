@@ -1,63 +1,58 @@
-//! What a person prefers; remembered across starts.
+//! The person's preferences, stored across starts.
 
 use glasshouse_protocol::{Moderation, Precision};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
-/// What a person prefers. Fields that are not known are passed over, so that another version's file is read too.
+/// The person's preferences. Unknown fields are ignored, so that files of other versions can be read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Preferences {
-    /// Dark or light.
     #[serde(deserialize_with = "known_or_default")]
     pub theme: ThemeChoice,
-    /// Scale of everything, 1 as designed.
+    /// Scale of the interface; 1 by default.
     pub scale: f32,
-    /// Device wish.
+    /// Requested device.
     pub device: String,
-    /// Precision of a project's first run, where the device offers it.
+    /// Precision of a project's first run, if the device supports it.
     pub precision: Precision,
-    /// The project that was open last.
+    /// The last open project.
     pub project: Option<String>,
-    /// What folds open or shut was left how, by the fold's name; also the hidden "what is this?" texts.
+    /// Folds that were opened or closed, by key, including the "what is this?" texts.
     pub folds: BTreeMap<String, bool>,
-    /// What is done about words that many do not want to read, on Chat, on Write and by the window's server.
+    /// Moderation on the Chat and Write pages and by the window's server.
     #[serde(deserialize_with = "known_or_default")]
     pub moderation: ChosenModeration,
 }
 
-/// A theme, or what chooses it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThemeChoice {
-    /// As the system has it.
     #[default]
     System,
-    /// Light on dark.
     Dark,
-    /// Dark on light.
     Light,
 }
 
-/// Moderation as a person chose it.
+/// The person's moderation settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChosenModeration {
-    /// What is done, and the person's own rules.
+    /// The settings, with the person's own rules.
     pub settings: Moderation,
-    /// The name of the file that those are from.
+    /// Name of the file with those rules.
     pub rules_of: Option<String>,
 }
 
 impl ChosenModeration {
-    /// What holds where a project has a classifier or none: one that has none is moderated by rules alone.
+    /// The settings for a project with or without a classifier: without one, only rules apply.
     pub fn holding(&self, has_classifier: bool) -> Moderation {
         Moderation { classifier: self.settings.classifier && has_classifier, ..self.settings.clone() }
     }
 }
 
-/// What another version has that this one does not know costs no other preference.
+/// The default for unknown values, so that a value of another version does not discard all preferences.
 fn known_or_default<'de, T: Default + DeserializeOwned, D: Deserializer<'de>>(
     from: D,
 ) -> Result<T, D::Error> {

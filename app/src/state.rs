@@ -1,5 +1,5 @@
-//! What the front end knows: a fold over the engine's events. Nothing else changes it, so that a recorded log of events gives
-//! the same state again. What a person chose in the interface (open page, texts in fields) lives in the pages.
+//! The front end's state: a fold over the engine's events. Nothing else changes it, so a recorded event log reproduces the same
+//! state. Choices in the interface (open page, texts in fields) are stored in the pages.
 
 mod catalogue;
 mod cleaning;
@@ -40,93 +40,80 @@ use glasshouse_protocol::{
 };
 use std::collections::BTreeMap;
 
-/// Everything that the engine has told so far.
+/// Everything the engine has reported.
 #[derive(Debug, Default)]
 pub struct State {
-    /// The engine and its device; `None` before its first word.
+    /// The engine and its device; `None` before the first event.
     pub engine: Option<Engine>,
-    /// Devices, once they were listed.
+    /// Empty until listed.
     pub devices: Vec<DeviceSummary>,
-    /// Projects on the shelf, and the open one.
     pub projects: Projects,
-    /// The open project's text.
     pub documents: Documents,
-    /// Public corpora.
     pub catalogue: Catalogue,
-    /// What its data bench knows of it.
     pub cleaning: Cleaning,
-    /// The open project's tokenizer and what was asked of it.
+    /// The open project's tokenizer, and answers about it.
     pub tokenizer: Tokenizing,
-    /// Needs and forecasts of the settings at hand.
+    /// Memory and time forecasts for the current settings.
     pub planning: Planning,
-    /// The run in training.
     pub training: Training,
-    /// Texts that models write.
     pub writing: Writing,
-    /// What was seen inside models.
     pub inspections: Inspections,
-    /// How good its models are, and how safe.
+    /// Evaluations of the open project's models: quality and safety.
     pub evaluation: Evaluations,
-    /// What was said of replies in the open project.
+    /// Feedback on replies in the open project.
     pub feedback: Said,
-    /// Lessons of a teacher's, and what was made of lessons.
+    /// A teacher's lessons, and the progress in all lessons.
     pub lessons: Lessons,
-    /// What to answer next there.
+    /// Prompts proposed for the next feedback.
     pub proposals: Proposals,
-    /// The open project's runs.
     pub runs: Runs,
-    /// A pretrained model that may be imported.
+    /// A pretrained model offered for import.
     pub importing: Option<Importing>,
-    /// Requests that wait for their end, and what each asked.
+    /// Unfinished requests by id.
     pub waiting: BTreeMap<u64, Command>,
-    /// Requests that take longer than a moment: what is done for each, and the share of it that is done.
+    /// Requests in progress: what is being done, and the finished fraction if known.
     pub underway: BTreeMap<u64, (String, Option<f64>)>,
-    /// Errors and notices, newest last; pages take away what was dismissed.
+    /// Errors and notices, newest last. Pages remove dismissed ones.
     pub messages: Vec<Message>,
-    /// Messages so far.
+    /// Number of messages so far.
     told: u64,
     /// What the engine is busy with, from its last heartbeat.
     pub busy: String,
-    /// Files that came beside events and wait for being saved by the person's browser: name and bytes.
+    /// Files from events that wait for the browser to save them: name and bytes.
     pub downloads: Vec<(String, Vec<u8>)>,
-    /// The engine stopped answering or died, and why.
+    /// Why the engine stopped responding or died.
     pub lost: Option<String>,
 }
 
-/// The engine, once it is there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Engine {
-    /// The program's version.
     pub app_version: String,
-    /// The chosen device.
     pub device: DeviceSummary,
-    /// Where projects are kept.
+    /// Where projects are stored.
     pub storage: StorageSummary,
 }
 
-/// An error or a notice to show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    /// Numbered in order of arrival.
+    /// Sequence number in order of arrival.
     pub number: u64,
-    /// What was asked, for an error that answers a request.
+    /// The failed command, if the error answers a request.
     pub command: Option<Command>,
-    /// The project that it is about: it goes when another one is opened. `None` for what is about none.
+    /// The project it concerns; the message goes when another one opens. `None` if it concerns no project.
     pub project: Option<String>,
-    /// The error; a notice is one of [`ErrorKind::Notice`].
+    /// Notices have [`ErrorKind::Notice`].
     pub error: ErrorReport,
 }
 
 impl State {
-    /// The run of the current weights: the one in training, else the latest that has any.
+    /// The run of the current weights: the one in training, else the latest that has weights.
     pub fn current_run(&self) -> Option<&RunSummary> {
         current_run(&self.training, &self.runs)
     }
 
-    /// Notes that a request was sent.
     pub fn sent(&mut self, id: u64, command: &Command) {
         self.waiting.insert(id, command.clone());
-        // What was asked of the model before is asked no more.
+        // A pending import offer does not outlive a new question about models.
         if matches!(
             command,
             Command::ListModelFiles { .. } | Command::LookAtModel { .. } | Command::Hello { .. }
@@ -144,7 +131,6 @@ impl State {
         self.catalogue.sent(id, command);
     }
 
-    /// Takes in an event.
     pub fn apply(&mut self, parcel: Parcel<Report>) {
         let Parcel { body: Report { request, event }, bytes } = parcel;
         let asked = request.and_then(|id| self.waiting.get(&id).cloned());
@@ -236,14 +222,14 @@ impl State {
                 };
                 self.say(None, ErrorKind::Notice, format!("The cleaning was stopped. {next}"));
             }
-            // What is about an inspection stands with it.
+            // Notices about an inspection are shown with it.
             Event::Notice { .. } | Event::CharactersLost { .. }
                 if matches!(asked, Some(Command::Inspect { .. })) => {}
-            // What is about a text stands beside it.
+            // Notices about a text are shown with it.
             Event::Notice { .. } if request.is_some_and(|id| self.writing.texts.contains_key(&id)) => {}
             Event::Notice { text } => self.say(None, ErrorKind::Notice, text),
             Event::CharactersLost { characters } => {
-                // A reply has a place of its own for it.
+                // A reply shows its own error.
                 let text = request.and_then(|id| self.writing.texts.get(&id));
                 if !text.is_some_and(|text| text.is_reply) {
                     let words = crate::format::capitalized(&writing::lost(&characters));
@@ -253,21 +239,21 @@ impl State {
             Event::Underway { work, share } => {
                 self.underway.insert(request.unwrap_or_default(), (work, share));
             }
-            // What it stood in the way of can be done now.
+            // Errors about the run are obsolete.
             Event::TrainingEnded { run } => {
                 self.messages.retain(|message| message.error.run.as_ref() != Some(&run.name));
             }
-            // What was under way is over; from here on the run has its own progress.
+            // Preparation is over; from here on the run reports its own progress.
             Event::TrainingStarted { .. } => {
                 self.underway.remove(&request.unwrap_or_default());
             }
             Event::Failed { error } => {
                 self.underway.remove(&request.unwrap_or_default());
-                // A form shows the rule that its settings break beside the setting, and so does what looks inside a model.
+                // A form shows a broken rule next to its setting, and so does the Inspect page.
                 let in_form = (error.field.is_some() && matches!(asked, Some(Command::Plan { .. })))
                     || matches!(asked, Some(Command::PlanCluster { .. } | Command::Inspect { .. }))
                     || asked.as_ref().is_some_and(evaluation::is_evaluating);
-                // The bench shows what a cleaning failed by, and the way on; and whoever cancelled something knows.
+                // The data bench shows a failed cleaning itself, and cancellations need no message.
                 if !in_form && asked != Some(Command::Clean) && error.kind != ErrorKind::Cancelled {
                     self.message(asked, error);
                 }
@@ -281,7 +267,7 @@ impl State {
         }
     }
 
-    /// Takes in a recorded session.
+    /// Rebuilds the state from a recorded session.
     pub fn replay(lines: impl IntoIterator<Item = LogLine>) -> Self {
         let mut state = Self::default();
         for line in lines {
@@ -293,19 +279,19 @@ impl State {
         state
     }
 
-    /// Whether a request of this kind is under way.
+    /// Whether an unfinished request satisfies `is`.
     pub fn is_waiting(&self, is: impl Fn(&Command) -> bool) -> bool {
         self.waiting.values().any(is)
     }
 
-    /// Shows a line of this front end's own.
+    /// Adds a message of the front end itself.
     pub fn say(&mut self, command: Option<Command>, kind: ErrorKind, message: impl Into<String>) {
         let error = ErrorReport::new(kind, message.into());
         self.message(command, error);
     }
 
     fn message(&mut self, command: Option<Command>, error: ErrorReport) {
-        // The same again says nothing new.
+        // Do not repeat the last message.
         if self.messages.last().is_some_and(|last| last.error == error) {
             return;
         }
@@ -322,7 +308,7 @@ fn current_run<'a>(training: &'a Training, runs: &'a Runs) -> Option<&'a RunSumm
     training.run.as_ref().filter(|_| trains).or_else(latest)
 }
 
-/// Whether a command is about projects as such, or the device, and not about what is in the open one.
+/// Whether a command concerns projects in general or the device, not the content of the open project.
 fn is_about_the_shelf(command: &Command) -> bool {
     matches!(
         command,

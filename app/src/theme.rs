@@ -1,7 +1,7 @@
-//! The look: colours, type sizes, spacing. [`Palette`] names every colour once for each theme; [`apply`] makes egui's style of it.
+//! The look: colours, font sizes, spacing. [`Palette`] names every colour once per theme; [`apply`] turns it into egui's style.
 //!
 //! The light theme's accent, warning, failure and series are darker than the dark theme's, because the same colours reach only
-//! 2:1 to 4:1 on white: a test below holds every pair that is drawn to 4.5:1 for text and 3:1 for marks.
+//! 2:1 to 4:1 on white. A test below requires a contrast of 4.5:1 for text and 3:1 for marks from every pair that is drawn.
 
 mod fonts;
 mod heat;
@@ -17,7 +17,7 @@ use egui::Color32;
 
 /// The spacing grid, in points.
 pub mod space {
-    /// Between what belongs together.
+    /// Between parts of a unit.
     pub const TIGHT: f32 = 4.0;
     /// Between lines of a group.
     pub const SMALL: f32 = 8.0;
@@ -31,52 +31,49 @@ pub mod space {
     pub const PAGE: f32 = 32.0;
 }
 
-/// Height of a control, in points.
+/// Height of a control in points.
 pub const CONTROL: f32 = 28.0;
-/// Height of a control under a finger, in points.
+/// Height of a control on touch screens, in points.
 pub const TOUCH: f32 = 36.0;
-/// Corner of a control, in points.
+/// Corner radius of a control in points.
 pub const CONTROL_CORNER: u8 = 6;
-/// Corner of a card, in points.
+/// Corner radius of a card in points.
 pub const CARD_CORNER: u8 = 10;
-/// Widest column of prose, in points: about 72 characters of body text.
+/// Maximum width of prose in points: about 72 characters of body text.
 pub const PROSE: f32 = 460.0;
-/// Below this width of the window the rail shows icons alone.
+/// Below this window width in points, the rail shows icons only.
 pub const MEDIUM_WIDTH: f32 = 900.0;
-/// Below this width there is one column and a bar at the bottom.
+/// Below this window width in points, there is one column, and the rail becomes a bar at the bottom.
 pub const NARROW_WIDTH: f32 = 600.0;
 
-/// Colours of a theme, by what they are for.
+/// The colours of a theme, by purpose.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Palette {
-    /// It is the dark one.
     pub dark: bool,
-    /// Behind everything.
+    /// Window background.
     pub ground: Color32,
     /// Cards and bars.
     pub panel: Color32,
-    /// Controls and what stands out of a panel.
+    /// Controls, and surfaces raised above a panel.
     pub raised: Color32,
-    /// The one kind of line.
+    /// All separators and borders.
     pub hairline: Color32,
-    /// Text.
     pub text: Color32,
-    /// Text that stands back.
+    /// Secondary text.
     pub quiet: Color32,
-    /// What can be done, and what is done.
+    /// Actions and selections.
     pub accent: Color32,
     /// Text on the accent.
     pub on_accent: Color32,
     /// Warnings, always with an icon and words.
     pub warning: Color32,
-    /// Failures, likewise.
+    /// Failures, always with an icon and words.
     pub failure: Color32,
-    /// Curves, colour-blind safe: training, validation, then the others.
+    /// Curve colours, safe for colour blindness: training, validation, then others.
     pub series: [Color32; 6],
 }
 
 impl Palette {
-    /// The palette of the theme that a part of the interface is drawn in.
     pub fn of(ui: &egui::Ui) -> &'static Self {
         if ui.visuals().dark_mode { &DARK } else { &LIGHT }
     }
@@ -86,25 +83,24 @@ impl Palette {
         mix(self.raised, self.text, 0.08)
     }
 
-    /// A place that is chosen: raised with a breath of the accent.
+    /// A selected item: raised with a tint of the accent.
     pub fn chosen(&self) -> Color32 {
         mix(self.raised, self.accent, if self.dark { 0.16 } else { 0.12 })
     }
 }
 
-/// Gives a context fonts and styles. Before its first frame, since a frame that has begun keeps the style that it began with.
+/// Sets a context's fonts and styles. Call it before the first frame: a frame keeps the style it began with.
 pub fn prepare(context: &egui::Context, preferences: &crate::preferences::Preferences) {
     fonts::install_fonts(context);
     apply(context, preferences);
 }
 
-/// The colour a share of the way from one to another.
+/// Interpolates between two colours.
 pub fn mix(from: Color32, to: Color32, share: f32) -> Color32 {
     let part = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * share).round() as u8;
     Color32::from_rgb(part(from.r(), to.r()), part(from.g(), to.g()), part(from.b(), to.b()))
 }
 
-/// The dark theme.
 pub const DARK: Palette = Palette {
     dark: true,
     ground: Color32::from_rgb(0x0E, 0x14, 0x12),
@@ -127,7 +123,6 @@ pub const DARK: Palette = Palette {
     ],
 };
 
-/// The light theme.
 pub const LIGHT: Palette = Palette {
     dark: false,
     ground: Color32::from_rgb(0xF5, 0xF8, 0xF5),

@@ -1,7 +1,7 @@
-//! Parts that the pages are made of, so that a card, a fold or a number looks and behaves alike everywhere.
+//! Widgets that the pages share, so that cards, folds and numbers look and behave alike everywhere.
 //!
-//! They know the theme and the person's preferences and nothing of the engine's state, beyond the summaries that the protocol
-//! defines. A function that draws takes the [`egui::Ui`] first.
+//! They know the theme and the preferences, but of the engine only the summaries defined by the protocol. Functions that draw
+//! take the [`egui::Ui`] first.
 
 mod banner;
 mod bars;

@@ -1,4 +1,4 @@
-//! What proposals save of a person's labels: uncertain-first against random order, until as many held-out texts are right.
+//! Label savings of active learning: uncertain-first compared with random order, until the same accuracy on held-out texts.
 
 use crate::front_ends::succeed;
 use crate::support::labelled::propose;
@@ -9,27 +9,27 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-/// Topics of the passages of our classification tasks of the highest level, each followed or led by a sentence about somebody's feelings,
-/// which says nothing of the topic.
+/// Topics from our hardest classification tasks. Each passage is preceded or followed by an unrelated sentence about somebody's
+/// feelings.
 const COMMON: [&str; 2] = ["weather", "food"];
 const RARE: [&str; 4] = ["animals", "toys", "music", "family"];
-/// Texts of the pool, and which share of them is about the common topics: most of what is collected says what much else says, too.
+/// Size of the pool, and the fraction of texts on the common topics: most of a real collection is repetitive.
 const POOL: usize = 800;
 const COMMON_SHARE: f64 = 0.9;
-/// Held-out texts of each topic, so that a topic counts alike however rare it is in the pool.
+/// Held-out texts per topic, so that topics count equally however rare they are in the pool.
 const HELD_OUT: usize = 40;
-/// Labels to begin with: one of each topic, for whoever labels knows the labels, and others by chance.
+/// Initial labels: one of each topic, since the labels are known in advance, and random others.
 const SEED_SET: usize = 12;
 /// Labels between two trainings.
 const BATCH: usize = 12;
-/// Labels at most: a strategy that has not reached the target by then counts as if it had, which favours the one that needs more.
+/// Maximum labels. A strategy that has not reached the target by then counts as if it had, in favour of the one that needs more.
 const MAX_LABELS: usize = 252;
-/// Share of the held-out texts that are to be right.
+/// Target accuracy on the held-out texts.
 const TARGET: f64 = 0.75;
 const SEEDS: [u64; 3] = [1, 2, 3];
-/// What uncertain-first needs at most of the labels that random order needs, in the mean of the seeds.
+/// Maximum ratio of labels for uncertain-first to labels for random order, averaged over seeds.
 const MAX_SHARE_OF_RANDOM: f64 = 0.7;
-/// A short fine-tuning of all weights, as long for few labels as for many.
+/// A short fine-tuning of all weights, with the same number of steps for few labels as for many.
 const TRAINING: [&str; 12] = [
     "--steps",
     "80",
@@ -47,12 +47,12 @@ const TRAINING: [&str; 12] = [
 
 type Labelled = (String, String);
 
-/// Texts with their topics, in an order that the seed draws.
+/// Texts by topic, in an order that depends on the seed.
 fn texts(seed: u64) -> BTreeMap<String, Vec<Labelled>> {
     let options = TaskOptions { seed, count: 12_000, kinds: vec![TaskKind::Classification], level: 3 };
     let (mut found, mut known) = (BTreeMap::<String, Vec<Labelled>>::new(), HashSet::new());
     for task in options.tasks(TaskSplit::Train).filter(|task| task.level == 3) {
-        // The passage stands before or behind what is asked about it.
+        // The passage is before or after the question.
         let prompt = &task.prompt()[0].content;
         let text = prompt.split("\n\n").find(|part| !part.contains("topic (")).unwrap().to_owned();
         let topic = task.answer().split(',').next().unwrap().to_lowercase();
@@ -63,7 +63,7 @@ fn texts(seed: u64) -> BTreeMap<String, Vec<Labelled>> {
     found
 }
 
-/// Draws one of a list, which loses it.
+/// Removes and returns a random entry of a list.
 fn draw(list: &mut Vec<Labelled>, seed: u64, number: usize) -> Labelled {
     let at = nth(seed, 0x7365_6564, number as u64) % list.len() as u64;
     list.swap_remove(at as usize)
@@ -77,7 +77,7 @@ fn write(path: &Path, rows: &[Labelled], labels: bool) {
     write_rows(path, rows.iter().map(row));
 }
 
-/// Labels that a strategy needs until the target is reached, and the accuracies on the way.
+/// Number of labels a strategy needs to reach the target, and the accuracies on the way.
 fn labels_needed(folder: &Path, seed: u64, uncertain: bool) -> (usize, Vec<(usize, f64)>) {
     let mut by_topic = texts(seed);
     let (mut pool, mut held_out, mut labelled) = (Vec::new(), Vec::new(), Vec::new());
@@ -98,7 +98,7 @@ fn labels_needed(folder: &Path, seed: u64, uncertain: bool) -> (usize, Vec<(usiz
     write(&folder.join("held.jsonl"), &held_out, true);
     let mut accuracies = Vec::new();
     loop {
-        // All of the few rows are learned.
+        // All of the few rows are trained on.
         write(&folder.join("labels.jsonl"), &labelled, true);
         let held_out = ["--validation", "held.jsonl"];
         tune(folder, "1", "classify", "labels.jsonl", &[&TRAINING[..], &held_out].concat());
@@ -127,8 +127,8 @@ fn labels_needed(folder: &Path, seed: u64, uncertain: bool) -> (usize, Vec<(usiz
     }
 }
 
-/// A pool of which nine tenths are about two of six topics; the held-out texts are as often about each. What it measures is the finding of
-/// what is rare, which is what random order is slow at: of a pool whose texts are all alike rare, no order gains much.
+/// In the pool, nine tenths of the texts are about two of six topics; in the held-out set, topics are equally frequent. The test
+/// measures how fast rare topics are found, at which random order is slow. In a balanced pool, no order gains much.
 #[test]
 fn slow_uncertain_first_takes_fewer_labels_than_random_order() {
     let folder = tempfile::tempdir().unwrap();

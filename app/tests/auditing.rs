@@ -1,4 +1,4 @@
-//! Audits: what a run that learned a text by heart gives away, and what is said of bad input.
+//! Audits: what a run that memorised a text reveals, and errors for bad input.
 
 use crate::front_ends::{error_of, folder, succeed};
 use glasshouse_engine::evaluation::card::is_titled;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// A model that has room for all of a small text, and steps enough to learn it by heart.
+/// A model and training long enough to memorise a small text.
 const BY_HEART: [&str; 31] = [
     "--preset",
     "nanogpt-cpu",
@@ -41,7 +41,7 @@ const BY_HEART: [&str; 31] = [
     "--json",
 ];
 
-/// A small text of its own in lines of random words, with an address in it.
+/// A small text of lines of random words, with an address in it.
 fn text(folder: &Path) {
     let words = [
         "fox", "dog", "ran", "home", "day", "sun", "river", "boat", "tree", "small", "old", "we", "she",
@@ -88,7 +88,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
     text(folder);
     let train = ["train", "--data", "small.txt", "--project", "first", "--canaries", "7"];
     let told = succeed(folder, &[&train[..], &BY_HEART].concat());
-    // The last that a run with canaries says is how much it gives away of them.
+    // The last event of a run with canaries is the audit of their exposure.
     let at_the_end: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
     assert_eq!(at_the_end["event"], "audit");
     assert_eq!(at_the_end["sections"].as_array().unwrap().len(), 1);
@@ -115,7 +115,7 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
         assert!(section["skipped"].is_null(), "{section}");
     }
 
-    // What was planted often is among the first of 1,024; what was not planted is anywhere.
+    // Often planted canaries rank among the first of 1,024; canaries that were not planted have any rank.
     let own = section(&found, "canaries");
     let exposure = |row: &Value| (row[1].as_u64().unwrap(), row[3].as_f64().unwrap());
     let exposures: Vec<(u64, f64)> = table(own, "Each canary").iter().map(exposure).collect();
@@ -136,13 +136,13 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
     assert!(own["sample"].as_str().unwrap().contains("The context of 64 tokens is too short"), "{own}");
     assert!(!table(own, "Passages that came back").is_empty());
 
-    // One set of texts serves both sections that look through what the model writes.
+    // Both sections about generated text share one set of samples.
     let of = |name: &str| section(&found, name)["sample"].as_str().unwrap().to_owned();
     let texts = of("personal").split(", sampled").next().unwrap().to_owned();
     assert!(texts.starts_with("40 texts of ") && of("moderation").starts_with(&texts), "{texts}");
     assert!(of("personal").contains("; looked for in all "), "{}", of("personal"));
 
-    // The address comes back, is known to stand in the text, and nobody reads it here.
+    // The address is reproduced, recognised as part of the training text, and masked here.
     let own = section(&found, "personal");
     assert!(figure(own, "texts_with_personal_data") > 0.1, "{own}");
     let first = &table(own, "What was written")[0];
@@ -151,13 +151,13 @@ fn a_run_that_learned_its_text_by_heart_is_found_out() {
     assert!(first[3].as_u64().unwrap() >= 1, "{first}");
     assert!(!own.to_string().contains("ada@king.org"), "{own}");
 
-    // A model of a handful of words knows no nurse.
+    // A model with a tiny vocabulary does not know the word "nurse".
     let own = section(&found, "bias");
     assert!(own["sample"].as_str().unwrap().starts_with("0 of "), "{own}");
     assert!(own["metrics"][0]["value"].is_null() && own["metrics"][0]["count"] == 0, "{own}");
     assert!(!table(own, "Words that the model cannot know").is_empty());
 
-    // The same again is the same, and what is asked for by itself leaves the rest with the run.
+    // The same audit again gives the same result, and an audit of some sections keeps the others.
     let again = audit(folder, &["--samples", "40", "--section", "canaries,personal"]);
     assert_eq!(section(&again, "canaries"), section(&found, "canaries"));
     assert_eq!(section(&again, "personal"), section(&found, "personal"));
@@ -214,12 +214,12 @@ fn a_persons_own_pairs_are_scored_beside_ours_and_broken_lines_are_named() {
     let own = section(&found, "bias");
     let by = |name: &str| table(own, "By category").iter().find(|row| row[0] == name).unwrap();
     assert_eq!((&by("weather")[1], &by("weather")[2]), (&Value::from(1), &Value::from(0)));
-    // A word that the text never has.
+    // A word that does not occur in the text.
     assert_eq!((&by("words")[1], &by("words")[2]), (&Value::from(0), &Value::from(1)));
     assert!(table(own, "Words that the model cannot know").iter().any(|row| row[0] == "zyxomat"), "{own}");
     let broken = &table(own, "Lines of your file that could not be read")[0];
     assert!(broken[0] == 2 && broken[1].as_str().unwrap().contains("expected `less`"), "{broken}");
-    // What our stories say of boys and girls is known to a model of them.
+    // A model of our stories knows their words about boys and girls.
     let pairs = own["metrics"][0]["count"].as_u64().unwrap();
     assert!(pairs > 20, "{own}");
     let text = table(own, "What the training text says");

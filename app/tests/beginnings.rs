@@ -1,4 +1,4 @@
-//! Runs that begin with others, and runs that go elsewhere, in the window.
+//! Runs based on others, and runs moved to other machines, in the window.
 
 use crate::meets::{contains, is_shown, on, press};
 use crate::support;
@@ -141,7 +141,7 @@ fn files_of_a_model_that_are_dropped_are_looked_at_together() {
     let names = names.map(str::to_owned).to_vec();
     let command = Command::LookAtModel { from: ModelSource::Files { names } };
     assert!(sent(window.state_mut()).contains(&command));
-    // By its path, where there are paths: of a folder's weights the folder is meant.
+    // Natively by path; for the weights of a model folder, the folder is meant.
     for (dropped, from) in
         [("/models/owl/model.safetensors", "/models/owl"), ("/models/owl.gguf", "/models/owl.gguf")]
     {

@@ -1,5 +1,4 @@
-//! The measuring commands as people and scripts meet them: what they print can be read, and bad input gets one line. How fast
-//! anything is, is no business of a test.
+//! The benchmark commands: their output is parsed, and bad input gives a one-line error. Speeds are not tested.
 
 use serde_json::Value;
 use std::process::{Command, Output};
@@ -26,7 +25,7 @@ const SMALL: &[&str] = &[
     "model.context_length=16",
 ];
 
-/// The CPU, and the adapter that the engine's own tests run on.
+/// The CPU, and the adapter of the engine's own tests.
 fn devices() -> [String; 2] {
     let adapter = std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned());
     ["cpu".to_owned(), adapter]
@@ -34,11 +33,11 @@ fn devices() -> [String; 2] {
 
 fn glasshouse(arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_glasshouse");
-    // What is found of a device is kept beside the tests, not with the person's own.
+    // Measurements of a device are cached in the test folder instead of the user's cache.
     Command::new(program).env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR")).args(arguments).output().unwrap()
 }
 
-/// Runs a command on the small model, and reads the JSON lines that it prints.
+/// Runs a command on the small model, and parses its JSON lines.
 fn measured(command: &[&str], device: &str, more: &[&str]) -> Vec<Value> {
     let arguments = [command, SMALL, &["--device", device], more, &["--json"]].concat();
     let output = glasshouse(&arguments);
@@ -47,7 +46,7 @@ fn measured(command: &[&str], device: &str, more: &[&str]) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Runs, must be refused as bad usage, in one line that holds `part`.
+/// Checks that a command is refused as a usage error, in one line that contains `part`.
 fn refused(arguments: &[&str], part: &str) {
     let output = glasshouse(arguments);
     let message = String::from_utf8(output.stderr).unwrap();
@@ -106,7 +105,7 @@ fn a_step_is_timed_with_chosen_kernels_and_without() {
             assert_eq!(line["ms_per_step_together"].is_f64(), device != "cpu", "{line}");
             dispatches.push(line["dispatches_per_step"].as_u64().unwrap());
         }
-        // A kernel that was faster may take a dispatch more than the default, and none as many as unfused operations.
+        // A faster kernel may need one more dispatch than the default, but none as many as unfused operations.
         for fused in &dispatches[..2] {
             assert_eq!(dispatches[2] > *fused, device != "cpu", "{dispatches:?}");
         }
@@ -141,7 +140,7 @@ fn a_devices_own_tests_say_what_was_tried_and_what_was_left() {
     let [row] = variants["rows"].as_array().unwrap().as_slice() else { panic!("{variants}") };
     assert_eq!((&row["cases"], &row["wrong"]), (&row["of"], &Value::from(0)), "{variants}");
     assert!(number(row, "runs") >= 4.0 && variants["left"] == serde_json::json!([]), "{variants}");
-    // The plain run is made in any case: the others are held to it.
+    // The plain run is always made, since the others are compared with it.
     let losses = selftest(&["--losses", "--steps", "2", "--seconds", "0"]);
     let [row] = losses["rows"].as_array().unwrap().as_slice() else { panic!("{losses}") };
     assert!(row["way"] == "f32" && row["apart"] == 0.0 && row["error"].is_null(), "{row}");
@@ -158,7 +157,7 @@ fn a_devices_own_tests_say_what_was_tried_and_what_was_left() {
     refused(&["selftest", "--losses", "--steps", "0"], "--steps must be at least 1");
 }
 
-/// Weights that are held in 16 bits are there for the kernels that are timed, too.
+/// Weights stored in 16 bits are also available to the measured kernels.
 #[test]
 fn kernels_of_a_base_in_16_bits_are_timed() {
     let more = ["--set", "train.adapter.base=f16", "--filter", "scale", "--no-autotune"];
@@ -181,7 +180,7 @@ fn every_kernel_has_its_line() {
             }
             assert_eq!(line["groups"].is_array(), device != "cpu", "{line}");
         }
-        // Four projections at least, forward and twice backward: all of them multiply.
+        // At least four projections, forward and twice backward, all of which are matrix products.
         let products: f64 =
             lines.iter().filter(|line| line["gflop_per_s"].is_f64()).map(|line| number(line, "count")).sum();
         assert!(products >= 12.0, "{lines:?}");
@@ -193,7 +192,7 @@ fn a_shortened_reproduction_gives_no_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).display().to_string();
     let stories = glasshouse(&["corpus", "stories", "--bytes", "1200KB"]).stdout;
-    // Another text of the same length stands in for the one that would have to be fetched.
+    // Another text of the same length replaces the one that would be downloaded.
     std::fs::write(at("text.txt"), &stories[..1_115_394]).unwrap();
     std::fs::write(at("other.txt"), &stories[..1_115_393]).unwrap();
     let (text, project, other) = (at("text.txt"), at("project"), at("other.txt"));
@@ -209,7 +208,7 @@ fn a_shortened_reproduction_gives_no_verdict() {
         let places = std::fs::read_dir(folder.path().join("project/runs")).unwrap();
         assert_eq!(places.filter(|place| place.as_ref().unwrap().path().is_dir()).count(), runs);
     }
-    // It ended as it was to, so that continuing it ends at once.
+    // It finished, so resuming it ends at once.
     let again = ["reproduce", "nanogpt-cpu", "--project", &project, "--device", "cpu", "--resume"];
     let output = glasshouse(&[&again[..], &["--json"]].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! Conversations by a model's own chat template.
+//! Conversations through a model's chat template.
 
 use crate::front_ends::{error_of, folder, play, succeed};
 use crate::support::tuning::referee;
@@ -6,10 +6,10 @@ use glasshouse_protocol::{ChatMessage, Command, Event, GenerateConfig, Precision
 use std::path::Path;
 use std::process::Stdio;
 
-/// A letter for the role, and a full stop where a message ends.
+/// A letter for the role, and a full stop at the end of each message.
 const TEMPLATE: &str = "{% for m in messages %}{{ m.role[0] }},{{ m.content }}.{% endfor %}{% if add_generation_prompt %}a,{% endif %}";
 
-/// What `glasshouse chat` answers to lines, four tokens each.
+/// The output of `glasshouse chat` for some lines, with four tokens per reply.
 fn chat(folder: &Path, project: &str, lines: &str, more: &[&str]) -> String {
     chat_with(folder, project, lines, &[&["--max-tokens", "4"], more].concat())
 }
@@ -64,14 +64,14 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
         events.iter().find_map(tokens).unwrap()
     };
 
-    // The model sees what the template makes of the conversation, and both front ends get the same answer.
+    // The model sees the rendered template, and both front ends give the same answer.
     let heard = reply(&[(Role::User, "Go")]).unwrap();
     assert_eq!(prompt(&heard), "u,Go.a,");
     assert_eq!(chat(folder, "chats", "Go\n\n/quit\n", &[]), ended(&heard) + "\n");
     let heard = reply(&[(Role::System, "x"), (Role::User, "Go")]).unwrap();
     assert_eq!(prompt(&heard), "s,x.u,Go.a,");
     assert_eq!(chat(folder, "chats", "Go\n", &["--system", "x"]), ended(&heard) + "\n");
-    // Forgotten, it is a new conversation by the next seed.
+    // `/new` starts a new conversation with the next seed.
     let twice = chat(folder, "chats", "Go\n/new\nGo\n", &["--temperature", "0"]);
     let lines: Vec<&str> = twice.lines().collect();
     assert!(
@@ -79,7 +79,7 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
         "{twice:?}"
     );
 
-    // Of a long one the beginning is left out, but for the system's message, and that is said.
+    // The beginning of a long conversation is cut except for the system message, and this is reported.
     let long = [(Role::System, "x"), (Role::User, "help"), (Role::Assistant, "there"), (Role::User, "Go")];
     let heard = reply(&long).unwrap();
     assert_eq!(prompt(&heard), "s,x.u,Go.a,");
@@ -93,7 +93,7 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     let refused = reply(&[(Role::System, "x")]).unwrap_err();
     assert!(refused.contains("there is nothing to answer to"), "{refused}");
 
-    // Without a template it goes on from texts, as before.
+    // Without a template it continues texts, as before.
     let text = chat(folder, "plain", "Go\n", &[]);
     assert_eq!(chat(folder, "chats", "Go\n", &["--no-template"]), text);
     let error = error_of(folder, &["chat", "--project", "plain", "--device", "cpu", "--system", "x"]);
@@ -114,7 +114,7 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     );
     assert!(refused.unwrap_err().contains("without a chat template"));
 
-    // A template that fails, does not compile or asks for what it may not is named as what failed, with its line.
+    // A template that fails, does not compile or uses something forbidden is reported with its line.
     for (number, (template, said)) in [
         ("{{ raise_exception('no') }}", "no"),
         ("{% for %}", "line 1"),
@@ -131,7 +131,7 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
         let reply = Command::Reply { source: source(), messages, config: config.clone() };
         let refused = play(folder, vec![open, reply]).unwrap_err();
         assert!(refused.contains("the model's chat template fails") && refused.contains(said), "{refused}");
-        // Nothing is learned by it, and no run is left.
+        // Nothing is trained, and no run is left.
         let rows = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#;
         std::fs::write(folder.join("rows.jsonl"), format!("{rows}\n").repeat(3)).unwrap();
         let tune =
@@ -142,7 +142,7 @@ fn a_conversation_is_written_by_the_chat_template_that_came_with_the_model() {
     }
 }
 
-/// The one pretrained model that a package ships answers by its own template what transformers lets it answer.
+/// The one pretrained model that a package ships, with its own template, gives the same answers as transformers.
 #[test]
 fn slow_python_smollm2_answers_what_transformers_lets_it_answer() {
     let folder = tempfile::tempdir().unwrap();

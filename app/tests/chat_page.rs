@@ -1,4 +1,5 @@
-//! Chat and Tune, drawn in the real application on a scripted engine: a conversation, what is said of it, and what is trained on that.
+//! The Chat and Tune pages in the real application, with a scripted engine: a conversation, feedback on it, and training on the
+//! feedback.
 
 use crate::support::engine::Engine;
 use crate::support::scene::Scene;
@@ -20,7 +21,7 @@ fn wide(engine: Engine, page: PageName) -> Scene {
     Scene::new(engine, page, WIDE, "dark")
 }
 
-/// Says something as a person does, by the keyboard.
+/// Sends a message with the keyboard.
 fn say(scene: &mut Scene, text: &str) {
     scene.harness.get_by_label("Message").focus();
     scene.frame();
@@ -30,7 +31,7 @@ fn say(scene: &mut Scene, text: &str) {
     scene.settle();
 }
 
-/// Says something as a person with a phone does, by the button.
+/// Sends a message with the button, as on a phone.
 fn send(scene: &mut Scene, text: &str) {
     scene.harness.get_by_label("Message").focus();
     scene.frame();
@@ -52,7 +53,7 @@ fn press(scene: &mut Scene, name: &str) {
     scene.settle();
 }
 
-/// Writes behind the first reply, and keeps that as a better one.
+/// Appends to the first reply, and stores the result as an improved one.
 fn improve(scene: &mut Scene, text: &str) {
     press(scene, "Write a better reply 1");
     scene.harness.get_by_label("Better reply 1").focus();
@@ -62,7 +63,7 @@ fn improve(scene: &mut Scene, text: &str) {
     press(scene, "Keep reply 1");
 }
 
-/// Conversations that a reply was asked for, and their seeds.
+/// The conversations for which replies were requested, and their seeds.
 fn asked(scene: &mut Scene) -> Vec<(Vec<ChatMessage>, u64)> {
     let sent = scene.sent_of(|command| matches!(command, Command::Reply { .. }));
     let replies = sent.into_iter().map(|command| match command {
@@ -100,7 +101,7 @@ fn a_conversation_goes_on_and_is_cut_where_a_message_is_said_in_other_words() {
     );
     assert!(scene.harness.query_all_by_label_contains("messages were left out").next().is_some());
 
-    // It is there again after a look at another page.
+    // It survives a visit to another page.
     scene.harness.state_mut().open(PageName::Write);
     scene.settle();
     scene.harness.state_mut().open(PageName::Chat);
@@ -281,7 +282,7 @@ fn what_is_said_of_replies_becomes_rows_that_can_be_edited_removed_and_put_back(
     assert_eq!(scene.engine.feedback, before);
 }
 
-/// Chooses a file of prompts, as a person does in the dialog.
+/// Chooses a file of prompts, as in the dialog.
 fn propose(scene: &mut Scene, measure: Uncertainty) {
     let wish = Wish::Propose { source: WeightSource::Current, measure };
     let chosen = Chosen { name: "prompts.jsonl".to_owned(), bytes: Some(b"{}".to_vec()) };
@@ -378,7 +379,7 @@ fn a_text_that_a_model_is_uncertain_of_gets_a_label_to_train_on() {
     assert!(scene.harness.query_by_label("It classifies texts and generates none: food, weather").is_some());
     assert!(scene.harness.query_by_label("Message").is_none());
     propose(&mut scene, Uncertainty::Margin);
-    // Two texts that it is as uncertain of.
+    // Two texts with the same uncertainty.
     let said = "0.90 · the model says “food”, 55 %";
     assert!(scene.harness.query_all_by_label_contains(said).next().is_some());
     scene.picture("chat-labels");
@@ -506,11 +507,11 @@ fn a_model_is_tuned_by_what_is_chosen_one_after_another() {
     );
 }
 
-/// The objective's own choices: how pairs are learned, and what rewards replies.
+/// The objective's own settings: the preference loss, and the source of rewards.
 #[test]
 fn a_reward_model_is_chosen_on_tune() {
     let mut scene = wide(Engine { labels: vec!["reward".to_owned()], ..Engine::full() }, PageName::Tune);
-    // No pointer: the list before stays open, and might lie above this one.
+    // Without the pointer: the previous list stays open, and might cover this one.
     let open = |scene: &mut Scene, list: &str| {
         scene.harness.get_by_role_and_label(Role::ComboBox, list).click_accesskit();
         scene.settle();
@@ -576,7 +577,7 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
     assert_eq!((launch.learns_from, launch.recipe.as_deref()), (LearnsFrom::Tasks, Some("summarise")));
     let train = &config.train;
     assert_eq!((train.objective, train.steps), (Objective::Chat, recipe("summarise").steps));
-    // Where a recipe says none, that of the run.
+    // Without a recipe's learning rate, the run's is used.
     assert_eq!(train.learning_rate, recipe("summarise").learning_rate.unwrap_or(1e-3));
     assert_eq!(config.start.as_ref().unwrap().run, "1-first-stories");
 }
@@ -614,7 +615,7 @@ fn a_recipe_has_an_example_and_measures_a_run_by_rows_that_were_held_out() {
     assert_eq!(settings.tasks[0].recipe.as_deref(), Some("answer"));
 }
 
-/// Rewards and preferences have their settings on the page, and instruction tasks in their form.
+/// Rewards and preferences have their settings on the page, and instruction tasks are offered in their format.
 #[test]
 fn rewards_are_chosen_by_rule_and_preferences_by_their_numbers() {
     let mut scene = wide(Engine::full(), PageName::Tune);
@@ -674,7 +675,7 @@ fn a_model_learns_from_a_teacher_that_is_chosen() {
     assert_eq!((distil.teacher.as_str(), distil.temperature, distil.mix), ("2-first-stories", 4.0, 0.5));
 }
 
-/// What the last reply is moderated by.
+/// The moderation of the last reply.
 fn moderation(scene: &mut Scene) -> Moderation {
     let sent = scene.sent_of(|command| matches!(command, Command::Reply { .. }));
     match sent.last() {
@@ -683,7 +684,7 @@ fn moderation(scene: &mut Scene) -> Moderation {
     }
 }
 
-/// Chooses from a list, which stays open when its last choice was not made by a pointer.
+/// Chooses from a list, which stays open unless its last choice was made with the pointer.
 fn choose(scene: &mut Scene, list: &str, choice: &str) {
     if scene.harness.query_by_label(choice).is_none() {
         scene.harness.get_by_role_and_label(Role::ComboBox, list).click_accesskit();
@@ -710,7 +711,7 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
         assert_eq!(moderation(&mut scene).mode, mode);
         let line = format!("Moderation {did}: 2 profanity, 1 self harm.");
         assert!(scene.harness.query_by_label(&line).is_some(), "{line}");
-        // What moderation changed is not what the model would have said.
+        // Moderated text is not the model's own.
         let rated = mode == ModerationMode::Note;
         for name in ["Good reply 1", "Bad reply 1", "Compare with another reply"] {
             assert_eq!(is_disabled(&scene, name), !rated, "{choice}: {name}");
@@ -723,7 +724,7 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
     let shown = scene.harness.get_by_label_contains("Reply 1, choose tokens").accesskit_node().value().unwrap();
     assert!(shown.contains("█████ forest"), "{shown}");
 
-    // What was likely there would tell what is hidden.
+    // The candidates would reveal hidden words.
     scene.harness.get_by_label_contains("Reply 1, choose tokens").focus();
     scene.settle();
     scene.harness.key_press(Key::ArrowRight);
@@ -731,7 +732,7 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
     assert!(scene.harness.query_by_label_contains("Moderation hides words here").is_some());
     assert!(scene.sent_of(|command| matches!(command, Command::Explain { .. })).is_empty());
 
-    // A better one is kept, and that it is better than what the model never said is not.
+    // The rewritten reply is stored, but no preference over the moderated one.
     improve(&mut scene, " Indeed.");
     assert_eq!(kinds(&scene), [FeedbackKind::Better]);
     assert!(scene.harness.query_by_label_contains("Moderation replaced").is_none(), "the person put it so");
@@ -762,7 +763,7 @@ fn categories_severity_and_rules_of_moderation_are_chosen() {
     }
     assert!(is_disabled(&scene, "Other"), "one of them stays");
 
-    // Rules of the person's own, by the file's name; what is none says so, and changes nothing.
+    // The person's own rules, named by file; an invalid file is reported and changes nothing.
     assert!(!is_disabled(&scene, "Choose rules"));
     let picked = |name: &str, bytes: &[u8]| Answer {
         wish: Wish::ModerationRules,
@@ -784,7 +785,7 @@ fn categories_severity_and_rules_of_moderation_are_chosen() {
     press(&mut scene, "Without these rules");
     say(&mut scene, "Who was it?");
     assert_eq!(moderation(&mut scene).rules, None);
-    // It is remembered, and holds for every project.
+    // The setting is stored, and applies to all projects.
     let kept = scene.harness.state_mut().preferences().moderation.clone();
     assert_eq!((kept.settings, kept.rules_of), (moderation(&mut scene), None));
 }
@@ -804,7 +805,7 @@ fn the_projects_classifier_is_switched_on_where_there_is_one() {
     press(&mut scene, name);
     say(&mut scene, "Who was it?");
     assert!(moderation(&mut scene).classifier);
-    // A project without one is moderated by rules, and the choice is remembered.
+    // A project without a classifier is moderated by rules, and the choice is kept.
     tell(scene.harness.state_mut(), trained(false));
     scene.settle();
     say(&mut scene, "And then?");

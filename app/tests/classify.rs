@@ -1,4 +1,4 @@
-//! Texts told apart by labels: a model that went on from texts learns which kind each is of.
+//! Classification: a base model learns to label texts.
 
 use crate::front_ends::{error_of, succeed};
 use crate::support::labelled::{folder, row};
@@ -24,7 +24,7 @@ const LEARNING: [&str; 10] = [
     "train.checkpoint_interval=50",
 ];
 
-/// In rows of their own, and several in a row.
+/// One text per row, and several in a row.
 #[test]
 fn a_model_learns_to_tell_texts_apart() {
     for more in [&[][..], &["--set", "model.position={kind=\"none\"}"]] {
@@ -40,7 +40,7 @@ fn a_model_learns_to_tell_texts_apart() {
         assert_eq!(config.model.labels, ["food", "music", "weather"]);
         assert_eq!(config.train.objective, Objective::Classify);
 
-        // Texts that no training saw, by the command that asks.
+        // Classify unseen texts on the command line.
         let said =
             lines(&succeed(folder, &["classify", "--project", "first", "--file", "held.jsonl", "--json"]));
         let (last, each) = said.split_last().unwrap();
@@ -55,7 +55,7 @@ fn a_model_learns_to_tell_texts_apart() {
         let said = succeed(folder, &["classify", "--project", "first", "--text", "Ben saw rain and wind."]);
         assert!(said.starts_with("weather (") && said.contains("Ben saw rain"), "{said}");
 
-        // What it cannot do.
+        // Unsupported commands.
         for command in [&["generate"][..], &["chat"]] {
             let error = error_of(folder, &[command, &["--project", "first", "--device", "cpu"]].concat());
             assert!(error.contains("classifies texts and writes none"), "{error}");
@@ -94,7 +94,7 @@ fn a_run_that_was_interrupted_goes_on_to_the_same_numbers() {
     }
 }
 
-/// From a table; what is frozen stays, and the new head is trained whatever is.
+/// From a table. Frozen parameters stay, and the new head is always trained.
 #[test]
 fn an_adapter_or_a_part_learns_labels_from_a_table() {
     let folder = folder(&[]);
@@ -131,7 +131,7 @@ fn an_adapter_or_a_part_learns_labels_from_a_table() {
     assert!(adapted[norm] == base[norm] && norms[norm] != base[norm]);
     assert!(!adapted.contains_key("head.weight"));
 
-    // It goes on, with its head, where the labels are the same.
+    // It can be trained further with its head if the labels are the same.
     let own = [
         "train",
         "--project",
@@ -195,7 +195,7 @@ fn rows_that_are_none_are_named_and_left_out() {
     assert!(error.contains("train.objective = classify must be text") && error.contains("--from"), "{error}");
 }
 
-/// What transformers' class with a head for labels makes of the exported folder, text by text.
+/// transformers' sequence classification class on the exported folder, text by text.
 #[test]
 fn slow_python_transformers_tells_the_same_texts_apart() {
     let folder = folder(&[]);
@@ -219,7 +219,7 @@ fn slow_python_transformers_tells_the_same_texts_apart() {
     }
 }
 
-/// The texts of a batch, each with the number of its label, wherever they stand in its rows of `time` tokens.
+/// The texts of a batch with their labels' indices, wherever they are in rows of `time` tokens.
 fn texts_of(batch: &Batch, time: usize) -> Vec<Value> {
     let labelled = batch.targets.iter().enumerate().filter(|(_, target)| **target != IGNORED);
     labelled
@@ -230,12 +230,12 @@ fn texts_of(batch: &Batch, time: usize) -> Vec<Value> {
         .collect()
 }
 
-/// Ten steps of transformers' class with a head for labels from the same weights on the same texts: of a Llama, which reads several in a
-/// row here, and of a GPT-2, which reads each in a row of its own.
+/// Ten steps of transformers' sequence classification class from the same weights on the same texts: a Llama, which reads several
+/// per row here, and a GPT-2, which reads one per row.
 #[test]
 fn slow_python_transformers_learns_the_same_labels() {
     let roomy = [&ROOMY[..], &["--tokenizer", "bpe", "--vocab", "400"]].concat();
-    // Biases that GPT-2's class has, and this model not, stay zeros.
+    // Biases that GPT-2's class has, and this model lacks, stay zero.
     for (folder, frozen) in [(trained_llama(96, 20), &[][..]), (trained(&roomy), &[".bias"])] {
         let folder = folder.path();
         let line = |number| {
@@ -243,7 +243,7 @@ fn slow_python_transformers_learns_the_same_labels() {
             json!({ "text": text, "label": label })
         };
         write_rows(&folder.join("texts.jsonl"), (0..60).map(line));
-        // A step that changes next to nothing gives weights with the new head.
+        // A step that changes almost nothing adds the new head to the weights.
         let still = ["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"];
         tune(folder, "1", "classify", "texts.jsonl", &still);
         succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "begun"]);

@@ -1,4 +1,4 @@
-//! The command line as people and scripts meet it: what it prints, its exit codes, and what bad input gets.
+//! The command line: output, exit codes, and errors for bad input.
 
 use serde_json::Value;
 use std::path::Path;
@@ -46,14 +46,14 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Runs, must succeed, and returns what it printed.
+/// Runs a command that must succeed, and returns its output.
 fn succeed(folder: &Path, arguments: &[&str]) -> String {
     let output = glasshouse(folder, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
     stdout(&output)
 }
 
-/// Runs, must fail with `code` and one clear line that holds `parts`.
+/// Runs a command that must fail with `code` and one line that contains `parts`.
 fn fail(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
     let output = glasshouse(folder, arguments);
     let message = stderr(&output);
@@ -89,7 +89,7 @@ fn train(folder: &Path, project: &str, more: &[&str]) -> String {
     succeed(folder, &arguments)
 }
 
-/// A run of mixed precision is not lost to a machine without 16-bit floats: its weights were 32 bits all along.
+/// A mixed-precision run can resume on a machine without 16-bit floats, since its weights have 32 bits.
 #[test]
 fn a_run_of_mixed_precision_goes_on_in_32_bits_where_it_is_told_to() {
     let folder = tempfile::tempdir().unwrap();
@@ -195,7 +195,7 @@ fn a_window_that_cannot_open_is_told_in_one_line() {
     fail(folder.path(), &["window", "--page", "tarin"], 2, &["no page `tarin`", "train"]);
     fail(folder.path(), &["window", "--preset", "first-storys"], 2, &["first-storys", "first-stories"]);
     fail(folder.path(), &["window", "--project", "nowhere"], 1, &["nowhere is not a folder"]);
-    // Elsewhere there is always a display.
+    // Other systems always have a display.
     if std::env::consts::OS == "linux" {
         for arguments in [&["window", "--record", "messages.jsonl"][..], &[]] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
@@ -480,7 +480,7 @@ fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
     let lines = json_lines(&succeed(folder, &[&samples[..], &["--json"]].concat()));
     let written = events(&lines, "sample");
     assert_eq!(written.len(), 3);
-    // The first seed writes what it writes by itself, and so do the others.
+    // Each seed writes the same text as in a separate call.
     let by_seed = |seed: u64| written.iter().find(|line| line["seed"] == seed).unwrap();
     assert_eq!(by_seed(1)["text"], done[0]["text"]);
     let third = [
@@ -522,8 +522,7 @@ fn a_resumed_run_equals_the_uninterrupted_one_and_runs_are_never_overwritten() {
     }
 }
 
-/// What commands say of a run that there is none of, of a place that is taken, of a prompt that is no text, and of a run that is
-/// past its end.
+/// Errors about an unknown run, an occupied path, a prompt that is not text, and a run past its end.
 #[test]
 fn a_trained_project_gets_specific_answers() {
     let folder = tempfile::tempdir().unwrap();
@@ -661,7 +660,7 @@ fn unknown_devices_are_refused_and_listed() {
     let report: Value = serde_json::from_str(&succeed(folder, &["devices", "--json"])).unwrap();
     assert!(report["adapters"].is_array() && report["cpu_threads"].as_u64().unwrap() >= 1);
     assert!(succeed(folder, &["devices"]).contains("--device auto"));
-    // Before any text is read, and no project is left of it.
+    // Before any text is read, and without leaving a project.
     fail(folder, &["train", "--device", "warp", "--project", "new"], 1, &["unknown adapter \"warp\""]);
     fail(folder, &["train", "--threads", "0", "--project", "new"], 2, &["--threads", "1 to 256"]);
     assert!(!folder.join("new").exists());

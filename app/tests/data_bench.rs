@@ -1,5 +1,4 @@
-//! The data bench as people meet it in a terminal: a folder of many formats goes in, a corpus, an account and a model trained on
-//! it come out.
+//! The data bench on the command line: from a folder of many formats to a corpus, a report, and a model trained on it.
 
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
@@ -23,7 +22,7 @@ fn fail(folder: &Path, arguments: &[&str], code: i32, part: &str) {
     assert!(message.contains(part) && !message.contains("panicked"), "{part:?} is not in {message:?}");
 }
 
-/// The stories of the embedded corpus from a seed.
+/// Stories of the embedded corpus for a seed.
 fn stories(folder: &Path, seed: u64) -> Vec<String> {
     let text = succeed(folder, &["corpus", "stories", "--bytes", "40KB", "--seed", &seed.to_string()]);
     text.split("<|endoftext|>")
@@ -32,7 +31,7 @@ fn stories(folder: &Path, seed: u64) -> Vec<String> {
         .collect()
 }
 
-/// A PDF of one page with a line of text each.
+/// A PDF of one page with these lines.
 fn pdf(lines: &[&str]) -> Vec<u8> {
     let mut content = String::from("BT /F1 11 Tf 50 780 Td 14 TL\n");
     for line in lines {
@@ -97,7 +96,7 @@ fn gather(folder: &Path) {
     for (number, pair) in tales[..20].chunks(2).enumerate() {
         std::fs::write(own.join(format!("pages/{number}.html")), page("A tale", pair)).unwrap();
     }
-    // A copy of a page, and a person's address.
+    // A duplicate page, and a person's address.
     std::fs::copy(own.join("pages/0.html"), own.join("pages/copy.html")).unwrap();
     let with_address =
         vec![tales[20].clone(), format!("{} Write to mia.stone@example-mail.org about it.", tales[21])];
@@ -157,7 +156,7 @@ fn a_folder_of_many_formats_becomes_a_corpus_and_a_model() {
         serde_json::from_str(&succeed(folder, &["data", "inspect", "clean", "--json"])).unwrap();
     assert_eq!(report["kept"]["documents"], kept.len());
 
-    // The same folder again: the same bytes.
+    // Cleaning the same folder again writes the same bytes.
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "again", "--json"]);
     for name in ["kept.jsonl", "dropped.jsonl", "report.json", "report.html", "recipe.toml", "corpus.json"] {
         let read = |out: &str| std::fs::read(folder.join(out).join(name)).unwrap();
@@ -247,7 +246,7 @@ fn recipes_are_files_and_every_document_is_explained() {
         1,
         "of other files",
     );
-    // The same again, and another one when asked to, are no mistakes.
+    // Cleaning again, and with another recipe on request, is allowed.
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "mine.toml", "--json"]);
     succeed(folder, &["data", "clean", "--in", "mine", "--out", "clean", "--recipe", "gopher", "--force"]);
     fail(folder, &["data", "inspect", "mine"], 1, "not a folder of `glasshouse data clean`");
@@ -256,8 +255,8 @@ fn recipes_are_files_and_every_document_is_explained() {
     assert!(!folder.join("clean2").exists(), "nothing was left behind");
 }
 
-/// Thirty stories in `mine` and their cleaning in `clean`, each with something that cleaning replaces, so that whatever is held out is
-/// another text raw.
+/// Thirty stories in `mine` and their cleaning in `clean`. Cleaning replaces something in each, so that every held-out document
+/// differs from its raw form.
 fn clean_stories(folder: &Path) {
     std::fs::create_dir(folder.join("mine")).unwrap();
     for (number, tale) in stories(folder, 1)[..30].iter().enumerate() {
@@ -315,7 +314,7 @@ fn raw_and_clean_are_compared_on_the_same_text() {
     }
     let (cleaned, raw) = (&pairs[0]["held_out"]["clean"], &pairs[0]["held_out"]["raw"]);
     assert_ne!(cleaned["raw"], raw["raw"], "each held-out text gives losses of its own");
-    // Both train beside the same held-out tokens; a third text is what these were before.
+    // Both trainings use the same held-out tokens; a third text is their raw form.
     let runs = folder.join("glasshouse-comparison");
     let tokens: Vec<u64> = std::fs::read_dir(runs.join("data"))
         .unwrap()
@@ -367,7 +366,7 @@ fn the_field_of_text_is_named_on_the_command_line() {
     let kept = lines(&folder.join("clean/kept.jsonl"));
     assert_eq!(kept[0]["text"], "What stands inside.");
     assert_eq!(kept[0]["record"]["data"]["page"], 3);
-    // Whoever asks why names the same field, or that cleaning's recipe.
+    // `explain` needs the same text field, or that cleaning's recipe.
     let id = kept[0]["id"].as_str().unwrap();
     let explain = ["data", "explain", id, "--in", "records.jsonl"];
     fail(folder, &explain, 1, "no document");

@@ -1,4 +1,5 @@
-//! The Data page on the real engine: web pages go in, a sample is judged, they are cleaned, and what was dropped says why.
+//! The Data page with the real engine: web pages are added, a sample is judged, they are cleaned, and dropped documents show the
+//! reason.
 
 use crate::support;
 use egui::Role;
@@ -12,7 +13,7 @@ use glasshouse_protocol::cleaning::{TextChange, TextFate};
 use glasshouse_protocol::{Command, Parcel, Report, Request};
 use std::time::Duration;
 
-/// A window whose script is played by an engine in a thread.
+/// A window whose script is answered by an engine in a thread.
 struct Played {
     window: Harness<'static, App>,
     requests: Option<async_channel::Sender<Parcel<Request>>>,
@@ -43,13 +44,13 @@ impl Played {
         Self { window, requests: Some(requests), reports, engine: Some(engine), passed_on: 0 }
     }
 
-    /// Asks the engine beside the window.
+    /// Sends a command to the engine, bypassing the window.
     fn ask(&self, id: u64, command: Command, bytes: Vec<Vec<u8>>) {
         let requests = self.requests.as_ref().unwrap();
         requests.try_send(Parcel { body: Request { id, command }, bytes }).unwrap();
     }
 
-    /// Carries requests and reports to and fro until the window is as it should be.
+    /// Passes requests and reports until the window satisfies a condition.
     fn until(&mut self, what: &str, is: impl Fn(&Harness<'static, App>) -> bool) {
         for _ in 0..3000 {
             let Link::Script { sent, reports } = self.window.state_mut().link() else {
@@ -89,7 +90,7 @@ fn shows(window: &Harness<'static, App>, text: &str) -> bool {
     window.query_all_by_label_contains(text).next().is_some()
 }
 
-/// A web page about a place, with what surrounds an article on most pages.
+/// A web page about a place, with typical surroundings of an article.
 fn page(place: &str) -> Vec<u8> {
     let article = format!(
         "<p>The harbour of {place} was built by people who had seen the sea take three piers before. They laid the stones of the fourth \
@@ -122,7 +123,7 @@ fn web_pages_become_text_and_what_is_dropped_says_why() {
         .until("the report", |window| window.query_by_role_and_label(Role::Button, "Clean again").is_some());
     let report = played.window.state().state().cleaning.report.clone().unwrap();
     assert_eq!((report.raw.documents, report.kept.documents), (3, 1));
-    // Until the text is listed anew, rows are of raw documents, which close when others take their numbers.
+    // Until the text is listed again, rows are raw documents, which close when the documents are renumbered.
     played.until("the kept text", |window| {
         let overview = window.state().state().documents.overview.as_ref();
         overview.is_some_and(|overview| overview.cleaned) && shows(window, "Document 1: ")
@@ -148,7 +149,7 @@ fn web_pages_become_text_and_what_is_dropped_says_why() {
         .map(|row| row.click_accesskit());
     assert!(row.is_some(), "a copy was dropped");
     played.until("the comparison", |window| shows(window, "Dropped by Exact duplicates"));
-    // What was personal stands there by its placeholder.
+    // Personal data is replaced by a placeholder.
     played.press(Role::RadioButton, "Sample");
     let row = played
         .window

@@ -1,4 +1,4 @@
-//! The data bench in the real application: what a person presses, what is sent, and what is shown of the answers.
+//! The data bench in the real application: clicks, the commands they send, and the display of the answers.
 
 use crate::support;
 use crate::support::{answer, bench, forget, sent, tell};
@@ -14,7 +14,7 @@ use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event};
 
 type Window = Harness<'static, App>;
 
-/// A window on the Data page of a project whose documents are as said.
+/// A window on the Data page of a project with these documents.
 fn window(documents: Event, events: impl IntoIterator<Item = Event>, size: [f32; 2]) -> Window {
     let mut app = support::app("dark");
     tell(&mut app, [support::ready(), support::projects(), support::opened("first", "Harbour", Vec::new())]);
@@ -34,13 +34,13 @@ fn cleaned() -> Window {
     window(bench::documents(true), events, [1280.0, 900.0])
 }
 
-/// Presses what may be scrolled out of sight.
+/// Clicks a widget that may be scrolled out of sight.
 fn press(window: &mut Window, role: Role, name: &str) {
     window.get_by_role_and_label(role, name).click_accesskit();
     window.run_steps(3);
 }
 
-/// Waits until what rests is sent.
+/// Waits until debounced values are sent.
 fn rest(window: &mut Window) {
     window.run_steps(6);
 }
@@ -179,7 +179,7 @@ fn a_cleaning_shows_how_far_it_is_can_be_stopped_and_ends_in_a_report() {
     answer(window.state_mut(), is_clean, [failed(ErrorKind::Refused)]);
     window.run_steps(3);
     assert!(shows(&window, "The action failed"));
-    // Below the failure the button is there too.
+    // The button is also available below the failure.
     press(&mut window, Role::Button, "Clean");
     let done = [bench::cleaned(), bench::documents(true), Event::Finished];
     answer(window.state_mut(), is_clean, done);

@@ -1,4 +1,5 @@
-//! Distillation: a small model learns from a larger one of the same tokenizer. Beside it unlikelihood, which their referee knows too.
+//! Distillation: a small model learns from a larger one with the same tokenizer. Also unlikelihood training, which has the same
+//! reference script.
 
 use crate::front_ends::{error_of, succeed, train};
 use crate::support::tuning::{
@@ -37,7 +38,7 @@ fn learn(folder: &Path, more: &[&str]) -> Vec<Value> {
     lines(&train(folder, &folder.join("first"), &[more, &["--json"]].concat()))
 }
 
-/// The same, taught by run 1.
+/// Like `learn`, with run 1 as the teacher.
 fn distil(folder: &Path, more: &[&str]) -> Vec<Value> {
     let own = ["--objective", "distil", "--set", "train.distil.teacher=1"];
     learn(folder, &[&own[..], more].concat())
@@ -47,7 +48,7 @@ fn losses(told: &[Value]) -> Vec<f64> {
     numbers(told, "step", "loss")
 }
 
-/// The validation losses, in the order of the steps.
+/// The validation losses by step.
 fn evaluations(told: &[Value]) -> Vec<f64> {
     numbers(told, "eval", "val_loss")
 }
@@ -56,7 +57,7 @@ fn evaluations(told: &[Value]) -> Vec<f64> {
 fn a_small_model_comes_nearer_to_its_teacher_and_keeps_nothing_of_it() {
     let folder = folder();
     let folder = folder.path();
-    // The teacher's probabilities alone: the loss is the divergence from them, and 0 where both agree.
+    // Only the teacher's probabilities: the loss is the divergence from them, and 0 if both agree.
     let only = ["--steps", "120", "--lr", "3e-3", "--set", "train.distil.mix=1"];
     let told = distil(folder, &[&only[..], &["--set", "train.distil.temperature=1"]].concat());
     let losses = losses(&told);
@@ -66,7 +67,7 @@ fn a_small_model_comes_nearer_to_its_teacher_and_keeps_nothing_of_it() {
     let RunConfig { train, .. } = run.config().unwrap();
     assert!(train.distil.teacher.starts_with("1-nanogpt-cpu:step-"), "{}", train.distil.teacher);
     assert_eq!(train.teacher_model().map(|teacher| (teacher.layers, teacher.width)), Some((2, 48)));
-    // The model is as large as one that learned from the text alone, in its record and its files, and writes as any other.
+    // The model is as large as one trained on the text alone, in its record and its files, and generates like any other.
     let plain = learn(folder, &["--steps", "120", "--lr", "3e-3"]);
     let text = self::run(folder, "3");
     assert_eq!(run.record().unwrap().parameters, text.record().unwrap().parameters);
@@ -88,11 +89,11 @@ fn a_small_model_comes_nearer_to_its_teacher_and_keeps_nothing_of_it() {
     let write = ["generate", "--project", "first", "--run", "2", "--prompt", "The", "--max-tokens", "5"];
     let write = [&write[..], &["--device", "cpu"]].concat();
     assert!(!succeed(folder, &write).is_empty());
-    // Evaluations are those of a text, so that curves compare: before the first step they are the same number.
+    // Evaluations measure the text, so that curves are comparable: before the first step they are equal.
     let [learned, plain] = [&told, &plain].map(|told| evaluations(told));
     assert_eq!(learned[0], plain[0]);
     assert!(learned[learned.len() - 1] < learned[0] - 0.3, "{learned:?}");
-    // A mix of 0 is the text alone, whatever the teacher says.
+    // A mix of 0 trains on the text only.
     let alone = distil(folder, &["--steps", "10", "--set", "train.distil.mix=0"]);
     let plain = learn(folder, &["--steps", "10"]);
     for (ours, theirs) in self::losses(&alone).iter().zip(self::losses(&plain)) {
@@ -108,7 +109,7 @@ fn a_run_that_was_interrupted_continues_with_its_teacher() {
     let whole = distil(folder, &set);
     distil(folder, &[&set[..], &["--stop-after", "5"]].concat());
     let again = ["train", "--project", "first", "--run", "3", "--resume", "--json"];
-    // Without its teacher and what was kept of it, it cannot go on.
+    // It cannot resume without its teacher and the stored copy.
     std::fs::remove_file(run(folder, "3").folder().join("teacher.safetensors")).unwrap();
     let (teacher, aside) = (run(folder, "1").folder().to_owned(), folder.join("aside"));
     std::fs::rename(&teacher, &aside).unwrap();
@@ -120,7 +121,7 @@ fn a_run_that_was_interrupted_continues_with_its_teacher() {
         assert_eq!(at(&whole, "step", number), at(&rest, "step", number), "step {number}");
     }
     assert_eq!(evaluations(&whole).last(), evaluations(&rest).last());
-    // What is kept of activations changes no number, and a restored run has its teacher, too.
+    // Activation checkpointing changes no number, and a restored run has its teacher, too.
     let kept = distil(folder, &[&set[..], &["--set", "train.activation_checkpointing=true"]].concat());
     assert_eq!(losses(&kept), losses(&whole));
     let project = Project::open(&folder.join("first")).unwrap();
@@ -136,7 +137,7 @@ fn an_adapter_and_frozen_blocks_learn_from_a_teacher() {
     learn(folder, &["--steps", "20", "--lr", "3e-3"]);
     let from =
         ["--from", "2", "--steps", "60", "--lr", "1e-2", "--batch-size", "16", "--set", "train.distil.mix=1"];
-    // An adapter begins as nothing, and has come less far.
+    // An adapter starts at zero, and has learned less.
     for (part, most) in [(&["--adapter", "lora"][..], 0.995), (&["--set", "train.trainable=last:1"], 0.95)] {
         let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json"];
         let taught = ["--objective", "distil", "--set", "train.distil.teacher=1"];
@@ -197,7 +198,7 @@ fn what_cannot_teach_is_refused_in_a_sentence() {
     assert!(error.contains("train.unlikelihood is on"), "{error}");
 }
 
-/// The loss asks for more than the text's, and is learned as well.
+/// The loss is higher than the text's alone, and decreases as well.
 #[test]
 fn unlikelihood_adds_to_the_loss_and_is_learned() {
     let folder = folder();
@@ -210,7 +211,7 @@ fn unlikelihood_adds_to_the_loss_and_is_learned() {
     assert!(mean(&unlikely[50..]) < unlikely[0], "{unlikely:?}");
 }
 
-/// Ten steps of PyTorch from the same weights on the same windows: of distillation by two temperatures, and of unlikelihood.
+/// Ten steps of PyTorch from the same weights on the same windows: distillation with two temperatures, and unlikelihood.
 #[test]
 fn slow_python_pytorch_distils_the_same_weights() {
     let folder = stories();

@@ -1,4 +1,4 @@
-//! Evaluate, drawn in the real application on a scripted engine whose evaluations are staged.
+//! The Evaluate page in the real application, with a scripted engine and staged evaluations.
 
 use crate::support::engine::Engine;
 use crate::support::scene::Scene;
@@ -13,7 +13,7 @@ use glasshouse::state::State;
 use glasshouse_protocol::{Command, Event, Parcel, Report, RunState, TrainingState, View, WeightSource};
 use std::path::PathBuf;
 
-/// As high as all that is there, so that nothing is scrolled away.
+/// High enough that nothing is scrolled away.
 const TALL: f32 = 6_200.0;
 
 fn evaluated(size: [f32; 2], theme: &str) -> Scene {
@@ -76,7 +76,7 @@ fn what_is_kept_is_shown_at_once_within_the_edges_of_every_width_in_both_themes(
             ] {
                 assert!(says(&scene, words), "{words:?} is missing at {width}, {theme}");
             }
-            // The text and a task were evaluated before, which stands beside what was found then.
+            // The text and a task were evaluated earlier, as the page states.
             for days in [40, 80] {
                 let date = format::date_time(support::THEN - days * 86_400);
                 let kept = format!("Kept from an evaluation of {date}.");
@@ -178,7 +178,7 @@ fn what_was_evaluated_and_audited_is_there_when_it_is_done() {
     assert!(says(&scene, "Audit: Bias"));
 }
 
-/// The first table of an audit's part is open, and those behind it are when they are pressed.
+/// The first table of an audit's topic is open; the others open on a click.
 #[test]
 fn where_an_audits_figures_come_from_is_opened_by_hand() {
     let mut scene = evaluated([1280.0, TALL], "dark");
@@ -307,7 +307,7 @@ fn a_card_goes_where_it_is_wanted() {
     scene.settle();
     assert!(says(&scene, "The card was saved as /cards/two.html."));
 
-    // In a browser it comes as bytes, and is handed on under the run's name.
+    // In a browser it arrives as bytes, and is saved under the run's name.
     let mut state = State::default();
     state.sent(4, &Command::WriteCard { run: "2-first-stories".to_owned(), to: None, keep });
     let report = Report { request: Some(4), event: Event::CardWritten { path: None } };

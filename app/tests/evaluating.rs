@@ -1,4 +1,4 @@
-//! Evaluations on the command line: cards, tasks, comparisons, models from elsewhere.
+//! Evaluations on the command line: cards, tasks, comparisons, external models.
 
 use crate::front_ends::{error_of, folder, glasshouse, succeed, train};
 use crate::support::tuning::{lines, of, referee};
@@ -8,7 +8,7 @@ use glasshouse_engine::project::Project;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// A folder with a run of a small model of bytes and pairs of them, that has room for a question.
+/// A folder with a run of a small model with a byte-pair tokenizer, whose context fits a question.
 fn with_run() -> tempfile::TempDir {
     let (folder, _) = folder();
     train_one(folder.path(), &[]);
@@ -29,7 +29,7 @@ fn evaluate(folder: &Path, more: &[&str]) -> Vec<Value> {
     told
 }
 
-/// Every metric that is told has a title: a card would show the key of one without.
+/// Checks that every reported metric has a title, since a card would otherwise show its key.
 fn titled(told: &Value) {
     match told {
         Value::Object(fields) => {
@@ -69,7 +69,7 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
     let told = evaluate(folder, &["--documents", "20", "--card", "card.html"]);
     let found = of(&told, "evaluation")[0].clone();
     assert_eq!((&found["run"], told.len()), (&json!("2-nanogpt-cpu"), 2));
-    // What it writes from memory is of the same card.
+    // Memorisation is part of the same card.
     let memory = &of(&told, "audit")[0]["sections"][0];
     assert_eq!((&memory["name"], &memory["skipped"]), (&json!("memorisation"), &Value::Null));
     let extractable = metric(memory, "extractable")["value"].as_f64().unwrap();
@@ -96,7 +96,7 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
     let kept = std::fs::read_to_string(folder.join("first/runs/2-nanogpt-cpu/evaluation.json")).unwrap();
     let kept: Value = serde_json::from_str(&kept).unwrap();
     assert_eq!(kept["likelihood"]["metrics"], likelihood["metrics"]);
-    // An export has the figures of the same weights, as the Hub reads them, and not those of others.
+    // An export of the evaluated weights includes their figures for the Hub; one of other weights does not.
     let exported = |to: &str| {
         succeed(folder, &["export", "--project", "first", "--to", to]);
         std::fs::read_to_string(folder.join(to).join("README.md")).unwrap()
@@ -113,7 +113,7 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
     assert!(!exported("others").contains("model-index:"));
     of_others["weights_crc32c"] = json!(of_others["weights_crc32c"].as_u64().unwrap() ^ 1);
     std::fs::write(&path, of_others.to_string()).unwrap();
-    // A card that is there stays unless that is said, and an evaluation of tasks adds to what is kept.
+    // An existing card is only replaced on request, and an evaluation of tasks keeps the earlier results.
     write(folder, "qa.jsonl", &[json!({ "prompt": "Who?", "answer": "Ada" })]);
     let error = error_of(
         folder,
@@ -126,7 +126,7 @@ fn the_standard_card_of_a_run_has_intervals_and_baselines_and_is_kept() {
     {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // The text and its baselines are of the evaluation before, which is said; the task is new.
+    // The text and its baselines are marked as kept; the task is new.
     assert_eq!(text.matches("kept from an evaluation of").count(), 2, "{text}");
 }
 
@@ -165,7 +165,7 @@ fn broken_rows_are_named_and_the_rest_is_evaluated() {
     assert_eq!(task["tables"][0]["rows"].as_array().unwrap().len(), 3);
 }
 
-/// Labels have the report that scikit-learn prints, averages included: on a terminal as it is, and its figures in the table of cards and pages.
+/// Labels have scikit-learn's report including averages: verbatim on a terminal, and its figures in tables of cards and pages.
 #[test]
 fn labels_have_the_report_that_scikit_learn_prints() {
     let folder = with_run();
@@ -197,7 +197,7 @@ fn labels_have_the_report_that_scikit_learn_prints() {
     assert!(text.contains(&block), "{block} in {text}");
 }
 
-/// A rule with a comma and capitals is one rule, and is what was typed.
+/// A rule with a comma and capitals is one rule, taken literally.
 #[test]
 fn a_rule_s_pattern_is_taken_as_it_is_typed() {
     let folder = with_run();
@@ -214,7 +214,7 @@ fn a_rule_s_pattern_is_taken_as_it_is_typed() {
         assert!(metrics[1]["signature"].as_str().unwrap().contains("use_stemmer=True"), "{task}");
         metric(&task, "pass_rate")["value"].as_f64().unwrap()
     };
-    // Of any answer there are between 0 and 99 characters, and no letter is both large and small.
+    // Any answer has 0 to 99 characters, and no letter is both upper and lower case.
     assert_eq!((score(r"\A(?s:.){0,99}\z"), score(r"[A-Z&&[a-z]]")), (1.0, 0.0));
 }
 
@@ -244,7 +244,7 @@ fn what_does_not_fit_is_refused_before_anything_is_evaluated() {
     }
     let error = error_of(folder, &[&EVALUATE[..], &["--no-likelihood"]].concat());
     assert!(error.contains("nothing to evaluate"), "{error}");
-    // No model is read for a stride that it cannot have.
+    // An invalid stride is refused before a model is read.
     let output = glasshouse(folder, &[&EVALUATE[..], &["--stride", "1000000"]].concat());
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && told.contains("the nearest is"), "{told}");
@@ -285,7 +285,7 @@ fn runs_are_compared_paired_and_a_run_with_itself_differs_by_nothing() {
     let chance = metric(&task["beside"][0], "accuracy")["value"].as_f64().unwrap();
     assert!((chance - 1.0 / 3.0).abs() < 1e-12);
     let compared = of(&told, "comparison");
-    // Of two models with one tokenizer whatever follows from documents is paired.
+    // All per-document metrics of two models with the same tokenizer are paired.
     for name in ["perplexity", "token_accuracy", "top_5_accuracy"] {
         let one = compared
             .iter()
@@ -345,14 +345,14 @@ fn an_exported_model_is_imported_to_compare_with_and_does_the_same() {
     }
     let bits = |at: usize| metric(&found[at]["likelihood"], "bits_per_byte")["value"].as_f64().unwrap();
     assert!((bits(0) - bits(1)).abs() < 1e-6, "{} {}", bits(0), bits(1));
-    // The run stays what the project is about.
+    // The project's latest run is unchanged.
     let again = evaluate(folder, &["--no-likelihood", "--task", "qa.jsonl"]);
     assert_eq!(of(&again, "evaluation")[0]["run"], "2-nanogpt-cpu");
     let latest = || Project::open(&folder.join("first")).unwrap().latest_run().unwrap().name();
     assert_eq!(latest(), "2-nanogpt-cpu");
     let listed = succeed(folder, &["runs", "--project", "first"]);
     assert!(listed.contains("imported to compare"), "{listed}");
-    // Whoever imports it means to use it.
+    // Importing it explicitly makes it a run of the project.
     let said = succeed(folder, &["import", "elsewhere", "--project", "first"]);
     assert!(said.starts_with("3-elsewhere: "), "{said}");
     assert_eq!(latest(), "3-elsewhere");
@@ -373,7 +373,7 @@ fn a_model_is_not_compared_with_itself_and_that_is_said() {
     assert!(!String::from_utf8(output.stdout).unwrap().contains("Compared"));
 }
 
-/// What lm-eval makes of the exported folder, with its own tokenisation, sums and three accuracies.
+/// lm-eval on the exported folder, with its own tokenisation, sums and three accuracies.
 #[test]
 fn slow_python_lm_eval_chooses_the_same() {
     let folder = with_run();
@@ -394,7 +394,7 @@ fn slow_python_lm_eval_chooses_the_same() {
     }
 }
 
-/// The program over transformers answers with a decoder as we do, and with an encoder-decoder whose results stand beside ours.
+/// The script for transformers gives our answers with a decoder, and with an encoder-decoder results to compare with.
 #[test]
 fn slow_python_models_that_do_not_run_here_answer_the_same_rows() {
     let folder = with_run();
@@ -430,7 +430,7 @@ fn slow_python_models_that_do_not_run_here_answer_the_same_rows() {
     for (task, file) in found[1]["tasks"].as_array().unwrap().iter().zip(results) {
         let theirs = lines(&std::fs::read_to_string(folder.join(file)).unwrap());
         for (own, theirs) in task["answers"].as_array().unwrap().iter().zip(&theirs) {
-            // How many marks stand for bytes that are no UTF-8 is each one's own business.
+            // The number of replacement characters for invalid UTF-8 differs between programs.
             let said = |row: &Value| row["answer"].as_str().unwrap().replace('\u{fffd}', "");
             assert_eq!((&own["line"], said(own)), (&theirs["line"], said(theirs)));
         }

@@ -1,5 +1,5 @@
-//! Faults from outside, put in on purpose: readers that go away, full outputs, signals, other programs at work on the same project,
-//! kills, bits that turn over. Nothing that was finished may be lost, and nothing half may be taken for whole.
+//! Injected faults: closed pipes, full disks, signals, concurrent programs on the same project, kills, flipped bits. Finished
+//! work must not be lost, and incomplete files must not be accepted.
 
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
@@ -9,7 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 const MODEL: &str = "nanogpt-cpu";
-/// What makes its model small, and has nothing saved but at the end.
+/// A small model without intermediate checkpoints.
 const SMALL: &[&str] = &[
     "model.layers=1",
     "model.width=16",
@@ -37,14 +37,14 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
     program(folder).args(arguments).output().unwrap()
 }
 
-/// Runs, must end well, and returns what it printed.
+/// Runs a command that must succeed, and returns its output.
 fn succeed(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Runs, must fail with a code, and returns its one error.
+/// Runs a command that must fail with a code, and returns its only error.
 fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = run(folder, arguments);
     let message = String::from_utf8(output.stderr).unwrap();
@@ -62,7 +62,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// `train` on the CPU, for so many steps, of the small model.
+/// `train` on the CPU for some steps of the small model.
 fn train(folder: &Path, project: &str, steps: &str, more: &[&str]) -> Command {
     let mut command = program(folder);
     command.args([
@@ -94,7 +94,7 @@ fn record(folder: &Path, project: &str, run: &str) -> Value {
 
 const RUN: &str = "1-nanogpt-cpu";
 
-/// The steps of a run's checkpoints, by their files' names.
+/// The steps of a run's checkpoints, from their file names.
 fn checkpoints(folder: &Path, project: &str) -> Vec<u64> {
     let entries = std::fs::read_dir(folder.join(project).join("runs").join(RUN).join("checkpoints")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -105,14 +105,14 @@ fn send(child: &Child, signal: &str) {
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 
-/// Whether whoever runs the tests has them outlive the terminal, and what they start, too.
+/// Whether the tests were started to outlive the terminal, which their child processes inherit.
 fn ignores_hang_up() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
     ignored.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
-/// A run that trains until it is told otherwise, and its lines.
+/// A run that trains until stopped, and its output lines.
 struct Trains {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
@@ -128,7 +128,7 @@ impl Trains {
         trains
     }
 
-    /// The next event of a kind.
+    /// Waits for the next event of a kind.
     fn wait_for(&mut self, kind: &str) -> Value {
         loop {
             let event: Value = serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap();
@@ -153,7 +153,7 @@ impl Trains {
 fn outputs_that_take_nothing_end_no_run() {
     let folder = folder();
     let folder = folder.path();
-    // Readers that go away, as `head` does.
+    // Closed pipes, as with `head`.
     let mut child =
         train(folder, "gone", "300", &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stderr.take());
@@ -165,7 +165,7 @@ fn outputs_that_take_nothing_end_no_run() {
         (&record(folder, "gone", RUN)["state"], checkpoints(folder, "gone")),
         (&"finished".into(), vec![300])
     );
-    // Full disks behind both, with lines for people, too.
+    // Full disks for both outputs, also in text mode.
     if Path::new("/dev/full").exists() {
         let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let mut command = train(folder, "full", "20", &[]);
@@ -193,12 +193,12 @@ fn a_run_that_a_signal_stops_is_saved_and_says_so() {
         assert_eq!(record["state"], "stopped");
         assert_eq!(checkpoints(folder, &project), [record["step"].as_u64().unwrap()]);
     }
-    // Saved, and on it goes.
+    // It saves and continues.
     let mut trains = Trains::begin(folder, "asked", &[]);
     trains.signal("-USR1");
     let saved = trains.wait_for("checkpoint")["step"].as_u64().unwrap();
     assert_eq!(trains.wait_for("step")["step"].as_u64(), Some(saved + 1));
-    // The file is whole while the run goes on, and whoever kills it loses nothing up to there.
+    // The file is complete while the run continues, so a kill loses nothing up to there.
     trains.child.kill().unwrap();
     assert_eq!(trains.child.wait().unwrap().signal(), Some(9));
     let rest = succeed(
@@ -217,12 +217,12 @@ fn a_command_that_fails_takes_only_what_it_made() {
     std::fs::write(folder.join("bad.txt"), b"").unwrap();
     fail(folder, &["train", "--data", "bad.txt", "--project", "new/er", "--device", "cpu"], 1);
     assert!(!folder.join("new/er").exists());
-    // A program is held while it reads a long text: meanwhile another one trains in the project that this one made.
+    // A program is held while it reads a long text; meanwhile another one trains in the project that it created.
     let text = folder.join("long.txt");
     std::fs::write(&text, "The owl sat in the oak and sang.\n".repeat(1 << 20)).unwrap();
     let long = ["train", "--data", "long.txt", "--project", "both", "--device", "cpu"];
     let mut child = program(folder).args(long).stderr(Stdio::piped()).spawn().unwrap();
-    // The project is made by then, and its lock let go of.
+    // The project exists by then, and its lock is released.
     let mut told = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     told.read_line(&mut line).unwrap();
@@ -267,7 +267,7 @@ fn a_project_is_packed_while_it_trains() {
     let folder = folder.path();
     let Trains { mut child, lines } =
         Trains::begin(folder, "busy", &["--set", "train.checkpoint_interval=1"]);
-    // Somebody reads on, so that it goes on.
+    // Keep reading, so that it can continue.
     let (tell, told) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
         lines.for_each(|line| {
@@ -302,7 +302,7 @@ fn a_project_is_packed_while_it_trains() {
     send(&child, "-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(143));
     reader.join().unwrap();
-    // Nothing is replaced unasked.
+    // Nothing is replaced without permission.
     let message = fail(folder, &["pack", "--project", "busy", "--to", "p0.glasshouse"], 1);
     assert!(message.ends_with("replace it, or choose another place (--force)"), "{message}");
     succeed(folder, &["pack", "--project", "busy", "--to", "p0.glasshouse", "--force"]);
@@ -311,7 +311,7 @@ fn a_project_is_packed_while_it_trains() {
     succeed(folder, &["unpack", "p0.glasshouse", "--force"]);
 }
 
-/// Kills a command at several moments; afterwards nothing stands in its place, or what `check` takes for whole.
+/// Kills a command at several moments; afterwards there is nothing in its place, or something that passes `check`.
 fn killed(folder: &Path, arguments: &[&str], place: &Path, check: impl Fn()) {
     for moment in [0, 1, 2, 4, 8, 16, 32, 64] {
         let mut child =
@@ -339,7 +339,7 @@ fn what_is_made_is_whole_or_absent_wherever_it_is_killed() {
     let export = ["export", "--project", "p", "--to", "model", "--force"];
     killed(folder, &export, &folder.join("model"), || assert_eq!(names(&folder.join("model")).len(), 6));
     succeed(folder, &export);
-    // An older one stays as it was until the new one is whole.
+    // An older one is kept until the new one is complete.
     let before = std::fs::read(folder.join("model/model.safetensors")).unwrap();
     killed(folder, &export, &folder.join("model"), || {
         assert_eq!(names(&folder.join("model")).len(), 6);
@@ -359,7 +359,7 @@ fn what_is_made_is_whole_or_absent_wherever_it_is_killed() {
     succeed(folder, &export);
     succeed(folder, &pack);
     succeed(folder, &unpack);
-    // What the killed left is gone.
+    // Leftovers of the killed commands are gone.
     let is_left = |path: &PathBuf| path.is_dir() && path.to_string_lossy().contains(".partial");
     let left: Vec<PathBuf> = names(folder).into_iter().filter(is_left).collect();
     assert_eq!(left, Vec::<PathBuf>::new());
@@ -373,7 +373,7 @@ fn what_a_result_depends_on_is_checked() {
     let generate = ["generate", "--project", "p", "--device", "cpu", "--max-tokens", "3"];
     succeed(folder, &generate);
     let own = folder.join("p/runs").join(RUN);
-    // Two letters of the vocabulary change places.
+    // Swap two characters of the vocabulary.
     let data = std::fs::read_dir(folder.join("p/data")).unwrap().next().unwrap().unwrap().path();
     let tokenizer = data.join("tokenizer.json");
     let whole = std::fs::read_to_string(&tokenizer).unwrap();
@@ -386,7 +386,7 @@ fn what_a_result_depends_on_is_checked() {
         assert!(message.contains("tokenizer.json"), "{message}");
     }
     std::fs::write(&tokenizer, &whole).unwrap();
-    // A bit of a weight.
+    // Flip a bit of a weight.
     let milestone = own.join("checkpoints/milestone-00000010.safetensors");
     let mut bytes = std::fs::read(&milestone).unwrap();
     let last = bytes.len() - 40;
@@ -398,7 +398,7 @@ fn what_a_result_depends_on_is_checked() {
         let message = fail(folder, &[&generate[..], &["--checkpoint", name]].concat(), 1);
         assert!(message.contains(name) && message.contains("(checksum)"), "{message}");
     }
-    // A setting that changes what the same weights compute.
+    // A setting that changes the result of the same weights.
     let config = own.join("run.toml");
     let text = std::fs::read_to_string(&config).unwrap();
     let (before, norm) = text.split_once("[model.norm]").unwrap();
@@ -416,7 +416,7 @@ fn what_a_result_depends_on_is_checked() {
             "{message}"
         );
     }
-    // Numbers beyond any run are refused rather than worked on.
+    // Absurd numbers are refused.
     let message =
         fail(folder, &["plan", "--preset", MODEL, "--set", "train.sample_tokens=4611686018427387904"], 2);
     assert!(message.contains("train.sample_tokens"), "{message}");
@@ -439,7 +439,7 @@ fn settings_that_a_run_has_may_be_named_when_it_goes_on() {
     succeed(folder, &[&resume[..], &config].concat());
     succeed(folder, &[&resume[..], &same].concat());
     assert_eq!(record(folder, "p", RUN)["state"], "finished");
-    // And what is exported tells nobody where it was made.
+    // An export does not reveal where it was made.
     let place = folder.join("stories.txt").display().to_string();
     trained(folder, "far", &["--data", &place]);
     succeed(folder, &["export", "--project", "far", "--to", "model"]);
@@ -486,7 +486,7 @@ fn a_cleaning_that_is_under_way_or_was_stopped_says_so_and_loses_nothing() {
     succeed(folder, &["data", "inspect", "out"]);
 }
 
-/// What a terminal of so many columns shows after a program wrote to it.
+/// The content of a terminal of some columns after a program wrote to it.
 fn screen(written: &str, columns: usize) -> Vec<String> {
     let (mut lines, mut row, mut column) = (vec![Vec::new()], 0_usize, 0);
     let mut letters = written.chars().peekable();

@@ -1,4 +1,4 @@
-//! What was said of replies, on the command line.
+//! Feedback on replies, on the command line.
 
 use crate::front_ends::{error_of, folder, succeed};
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! What a frame costs with long runs and long texts: update and tessellation, as a window without a screen reader does them.
-//! Milliseconds are printed, since a test cannot know what else its machine does (the median tells least of it); vertices are held.
+//! Cost of a frame with long runs and long texts: update and tessellation, as in a window without a screen reader. Times are
+//! printed but not checked, since the machine may be busy (the median is the least affected); the number of vertices is checked.
 
 use crate::support;
 use crate::support::{answer, full, in_training, sent, tell};
@@ -13,7 +13,7 @@ use glasshouse_protocol::{
 
 const SIZE: Vec2 = Vec2::new(1280.0, 820.0);
 
-/// A window's frames without anything around them.
+/// A window's frames, without a display.
 struct Frames {
     context: egui::Context,
     app: App,
@@ -29,7 +29,7 @@ impl Frames {
         frames
     }
 
-    /// A frame; its vertices.
+    /// Draws a frame, and returns its number of vertices.
     fn frame(&mut self, events: Vec<Event>) -> usize {
         self.time += 0.05;
         let screen_rect = Some(Rect::from_min_size(Pos2::ZERO, SIZE));
@@ -48,7 +48,7 @@ impl Frames {
         vertices.sum()
     }
 
-    /// Frames until a value that rests has been sent.
+    /// Draws frames until debounced values are sent.
     fn rest(&mut self) {
         for _ in 0..12 {
             self.frame(Vec::new());
@@ -68,7 +68,7 @@ impl Frames {
         self.rest();
     }
 
-    /// Moves the pointer about, as a person does; prints what frames cost, and returns the most vertices of one.
+    /// Moves the pointer as a person does, prints the cost of frames, and returns the maximum number of vertices.
     fn measure(&mut self, name: &str) -> usize {
         let mut milliseconds = Vec::new();
         let mut most = 0;
@@ -85,7 +85,7 @@ impl Frames {
     }
 }
 
-/// A project with everything, on a page.
+/// A project with all kinds of data, on a page.
 fn frames(page: PageName) -> Frames {
     let mut app = support::app("dark");
     full(&mut app);
@@ -93,7 +93,7 @@ fn frames(page: PageName) -> Frames {
     Frames::of(app)
 }
 
-/// Sentences of so many letters in all, a new line after every tenth.
+/// Sentences of the given total length, with a line break after every tenth.
 fn prose(letters: usize) -> String {
     let sentences = (0..).map(|number| {
         let end = if number % 10 == 9 { "\n" } else { " " };
@@ -113,7 +113,7 @@ fn pieces(text: &str) -> Vec<String> {
     text.split_inclusive(' ').map(str::to_owned).collect()
 }
 
-/// The same measurement of a short text and of a long one: a frame draws what is seen, and no more for what is not.
+/// Compares a short and a long text: a frame draws only what is visible.
 fn alike(name: &str, measure: impl Fn(usize) -> usize, short: usize, long: usize) {
     let (little, much) = (measure(short), measure(long));
     assert!(much < 60_000, "{name}: {much} vertices");
@@ -173,7 +173,7 @@ fn a_long_text_in_tokens() {
     let measure = |letters: usize| {
         let mut frames = frames(PageName::Tokenizer);
         let text = prose(letters);
-        // Into the field, as it is pasted.
+        // Paste into the field.
         frames.click(Pos2::new(800.0, 190.0));
         frames.frame(vec![Event::Paste(text.clone())]);
         frames.rest();

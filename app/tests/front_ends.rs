@@ -1,5 +1,4 @@
-//! The same work asked for by a command line and by a session's commands, as a window sends them: the same files, the same texts, and
-//! the same message for the same mistake.
+//! The command line and a session's commands, as a window sends them, give the same files, texts and error messages.
 
 use glasshouse_engine::session;
 use glasshouse_protocol::cleaning::CleaningStart;
@@ -49,16 +48,16 @@ pub(super) fn succeed(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What a command line says that it fails by.
+/// The error message of a failing command line.
 pub(super) fn error_of(folder: &Path, arguments: &[&str]) -> String {
     let output = glasshouse(folder, arguments);
     let told = String::from_utf8(output.stderr).unwrap();
-    // 2 where what was typed names nothing that there is.
+    // Exit code 2 means that the arguments name something unknown.
     assert!(matches!(output.status.code(), Some(1 | 2)), "{arguments:?}: {told}");
     told.lines().find_map(|line| line.strip_prefix("error: ")).unwrap().to_owned()
 }
 
-/// The same without the flags and commands that the command line adds behind it: what every other front end says.
+/// The error message without the flags and commands that the command line appends, as other front ends show it.
 fn said_everywhere(folder: &Path, arguments: &[&str]) -> String {
     let error = error_of(folder, arguments);
     match error.rsplit_once(" (") {
@@ -92,12 +91,12 @@ pub(super) fn folder() -> (tempfile::TempDir, RunConfig) {
     (folder, RunConfig::from_toml(&config).unwrap())
 }
 
-/// Sends commands one after another, and returns what was heard, or the message of the first that failed.
+/// Sends commands one after another. Returns the events, or the first error message.
 pub(super) fn play(shelf: &Path, commands: Vec<Command>) -> Result<Vec<Event>, String> {
     play_with(shelf, commands.into_iter().map(|command| (command, Vec::new())).collect())
 }
 
-/// The same, with bytes beside each command.
+/// Like `play`, with bytes for each command.
 pub(super) fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) -> Result<Vec<Event>, String> {
     let (requests, inbox) = async_channel::unbounded();
     let mut commands = commands
@@ -135,7 +134,7 @@ pub(super) fn play_with(shelf: &Path, commands: Vec<(Command, Vec<Vec<u8>>)>) ->
     failed.map_or(Ok(events), Err)
 }
 
-/// Sends a command that cleans, cancels it at its first progress, and returns what was heard.
+/// Sends a cleaning command, cancels it at its first progress event, and returns the events.
 fn play_until_cancelled(shelf: &Path, command: Command) -> Vec<Event> {
     let (requests, inbox) = async_channel::unbounded();
     requests.try_send(Parcel::plain(Request { id: 1, command })).unwrap();
@@ -171,7 +170,7 @@ pub(super) fn use_project(folder: PathBuf, make: bool) -> Command {
     Command::UseProject { folder, make }
 }
 
-/// The tensors of each checkpoint of a project's run, as they lie in its file.
+/// The tensors of each checkpoint of a project's run, as stored.
 fn checkpoints(project: &Path) -> BTreeMap<String, Vec<u8>> {
     checkpoints_of(project, RUN)
 }
@@ -189,7 +188,7 @@ fn checkpoints_of(project: &Path, run: &str) -> BTreeMap<String, Vec<u8>> {
     files.map(tensors).collect()
 }
 
-/// Everything that was recorded of a project's run but for times and places.
+/// All recorded metrics of a project's run except times and paths.
 fn metrics(project: &Path) -> String {
     std::fs::read_to_string(project.join("runs").join(RUN).join("metrics.jsonl")).unwrap()
 }
@@ -235,7 +234,7 @@ fn the_same_recipe_gives_the_same_files() {
         std::fs::read_to_string(project.join("runs").join(run).join(name)).unwrap()
     };
     let settings = file(&typed, LEARNED, "run.toml");
-    // As a window has it: the settings, and whose rows; what it learned before is another text.
+    // As a window sends it: the settings and the source of the rows, with the text of the base run.
     let mut config = RunConfig::from_toml(&settings).unwrap();
     config.data = RunConfig::from_toml(&file(&used, RUN, "run.toml")).unwrap().data;
     let recipe = Some("answer".to_owned());
@@ -309,7 +308,7 @@ fn the_same_mistake_gets_the_same_message() {
         let typed = said_everywhere(folder, arguments);
         assert_eq!(play(folder, commands), Err(typed));
     };
-    // Of text, of devices: and what was made for the run is gone.
+    // Errors about texts and devices; nothing remains of the run.
     for (name, content) in [("empty.txt", &b""[..]), ("binary.txt", b"PK\x03\x04\x00\x00\x00\x00data")] {
         let place = folder.join(name).display().to_string();
         std::fs::write(&place, content).unwrap();
@@ -324,7 +323,7 @@ fn the_same_mistake_gets_the_same_message() {
     let typed = ["train", "--project", new.to_str().unwrap(), "--device", "warp"];
     tried(&typed, vec![use_project(new.clone(), true), command]);
     assert!(!new.exists());
-    // Of projects and runs.
+    // Errors about projects and runs.
     let (first, photos) = (folder.join("first"), folder.join("photos"));
     std::fs::create_dir(&photos).unwrap();
     std::fs::write(photos.join("cat.jpg"), b"cat").unwrap();
@@ -372,7 +371,7 @@ fn the_same_run_is_planned_alike() {
     assert!((sum / plan.flops_per_token - 1.0).abs() < 1e-9);
 }
 
-/// The names in a JSON object, in order.
+/// The keys of a JSON object, in order.
 fn names(object: &Value) -> Vec<&String> {
     object.as_object().unwrap().keys().collect()
 }
@@ -445,7 +444,7 @@ fn the_same_corpus_is_refused_alike() {
     assert_eq!(play(folder, vec![download("tiny-shakespear")]), Err(error));
 }
 
-/// Interrupts a command line as Ctrl-C does, and returns what it told in the end.
+/// Interrupts a command line as Ctrl-C does, and returns its last output.
 #[cfg(unix)]
 fn interrupted(child: std::process::Child) -> String {
     let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
@@ -494,7 +493,7 @@ fn the_same_project_is_packed_alike() {
     assert!(packed("typed.glasshouse") == packed("sent.glasshouse"));
 }
 
-/// A text of many short documents in a folder of its own.
+/// A folder with a text of many short documents.
 fn documents(folder: &Path, count: usize) -> PathBuf {
     let place = folder.join("mine");
     std::fs::create_dir(&place).unwrap();
@@ -514,7 +513,7 @@ fn clean_files(input: &Path, out: PathBuf) -> Command {
     Command::CleanFiles { inputs, out, recipe, restart: false, force: false }
 }
 
-/// The files of a folder that a cleaning wrote.
+/// The files of a folder written by a cleaning.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -547,7 +546,7 @@ fn the_same_documents_are_cleaned_alike() {
         heard.iter().any(|event| matches!(event, Event::Cleaned { report } if report.raw.documents == 40))
     );
 
-    // The same mistakes: an input that is missing, and a folder that holds something else.
+    // The same errors: a missing input, and an output folder with other contents.
     let missing = folder.join("missing");
     let typed = ["data", "clean", "--in", missing.to_str().unwrap(), "--out", "new", "--recipe", "light"];
     let sent = clean_files(&missing, folder.join("new"));
@@ -654,7 +653,7 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     assert!(weights("again") == weights("model"));
     assert!(succeed(folder, &["runs", "--project", "typed"]).contains("imported"));
 
-    // A project that an import did not come into is nobody's, and the next one begins anew.
+    // A project created for a failed import is removed, and the next import starts anew.
     let place = folder.join("twice");
     let sent = |from: &str| Command::ImportModel {
         from: ModelSource::Path { path: folder.join(from) },
@@ -666,12 +665,12 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     assert!(!place.exists());
     play(folder, vec![use_project(place.clone(), true), sent("model")]).unwrap();
     assert!(succeed(folder, &["runs", "--project", "twice"]).contains("1-model"));
-    // What fails for another reason takes no project back.
+    // Another failure removes no project.
     let missing = Command::ReadSettings { run: Some("7".to_owned()) };
     play(folder, vec![use_project(folder.join("empty"), true), missing]).unwrap_err();
     assert!(folder.join("empty/project.json").exists());
 
-    // As a browser has it: files whose bytes come along.
+    // As in a browser: files with their bytes.
     let names = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
     let bytes = |names: &[&str]| {
         names.iter().map(|name| std::fs::read(folder.join("model").join(name)).unwrap()).collect()
@@ -690,7 +689,7 @@ fn a_model_that_went_out_comes_in_alike_and_writes_the_same() {
     let refused = play_with(folder, vec![tab(), (files(&names[1..]), bytes(&names[1..]))]).unwrap_err();
     assert!(refused.contains("it has no config.json"), "{refused}");
 
-    // It has no text, and a project that nothing came into is none.
+    // It has no text, and a project without an import is not one.
     let error = error_of(folder, &["train", "--resume", "--project", "typed"]);
     assert!(error.contains("it is an imported model, which has no text to train on"), "{error}");
     let error = error_of(folder, &["import", "first", "--project", "third"]);

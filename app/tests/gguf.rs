@@ -1,4 +1,4 @@
-//! Models as GGUF files by the command line, by a session's commands and by the window.
+//! Models as GGUF files through the command line, a session's commands and the window.
 
 use crate::front_ends::{error_of, folder, play, succeed, train, use_project};
 use crate::support::{self, forget, full, sent, window};
@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 const RUN: &str = "1-nanogpt-cpu";
 
-/// The file that a browser's page would be given.
+/// The file that a browser would download.
 fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<u8>) {
     let (requests, inbox) = async_channel::unbounded();
     let send = |id, command| requests.try_send(Parcel::plain(Request { id, command })).unwrap();
@@ -30,7 +30,7 @@ fn download(shelf: &Path, project: &Path, format: ExportFormat) -> (String, Vec<
             *ear.borrow_mut() = parcel.bytes.into_iter().next().map(|bytes| (name, bytes));
         }
         Event::Failed { error } => panic!("{}", error.message),
-        // What is under way when its requests end is cancelled.
+        // Work in progress is cancelled when its requests end.
         Event::Finished if parcel.body.request == Some(2) => {
             requests.close();
         }
@@ -65,7 +65,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     }
     assert!(sizes.is_sorted_by(|a, b| a > b), "{sizes:?}");
 
-    // What went out once more is the same, whatever it is called.
+    // A re-exported model is identical, whatever its name.
     let once_more =
         ["export", "--project", "from-f32", "--format", "gguf", "--quantization", "f32", "--to", "f32"];
     succeed(folder, &once_more);
@@ -75,7 +75,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     assert!(succeed(folder, &["import", "f32", "--project", "again"]).starts_with("1-f32: "));
     assert_eq!(write("again"), write("from-f32"));
 
-    // Nothing is replaced without being told to, and nothing half written stays.
+    // Nothing is replaced without permission, and no partial file remains.
     let again = ["export", "--project", "first", "--format", "gguf", "--to", "f32.gguf"];
     let error = error_of(folder, &again);
     assert!(
@@ -93,7 +93,7 @@ fn a_model_goes_out_as_gguf_and_comes_in_again() {
     let error = error_of(folder, &misused);
     assert!(error.contains("--quantization is for --format gguf"), "{error}");
 
-    // A session's file for a page, and one that it was told the place of.
+    // A session's file for a page, and one with a given path.
     let format = ExportFormat::Gguf { quantization: Quantization::Q8_0 };
     let (name, bytes) = download(folder, &folder.join("first"), format);
     assert_eq!(name, format!("{RUN}-q8_0.gguf"));
@@ -125,7 +125,7 @@ fn a_disk_that_is_full_in_the_middle_leaves_nothing() {
     let adapter = ["--steps", "6", "--adapter", "lora", "--set", "adapter.rank=32"];
     succeed(folder, &[&from[..], &adapter].concat());
     std::fs::create_dir(folder.join("out")).unwrap();
-    // Many tokens for a model as small as it gets.
+    // Many tokens for the smallest possible model.
     let text = succeed(folder, &["corpus", "stories", "--bytes", "400KB"]);
     std::fs::write(folder.join("stories.txt"), text).unwrap();
     let tiny = ["--set", "model.width=8", "--set", "model.head_size=4", "--set", "model.mlp.hidden=8"];
@@ -139,10 +139,10 @@ fn a_disk_that_is_full_in_the_middle_leaves_nothing() {
             "adapter_model.safetensors: ",
         ),
         (20, "handover --project first --to out/bundle --steps 1 --device cpu", "model.safetensors: "),
-        // What no room was set aside for: weights and moments are written by then.
+        // This file has no reserved space; weights and moments are written by then.
         (200, "handover --project tiny --to out/bundle --steps 1 --device cpu", "data/train.bin: "),
     ] {
-        // A file may have so many KiB, as if the disk had no more.
+        // Limits the file size in KiB, like a full disk.
         let script = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" {arguments}");
         let output = std::process::Command::new("bash")
             .args(["-c", &script, env!("CARGO_BIN_EXE_glasshouse")])
@@ -194,7 +194,7 @@ fn the_window_asks_what_a_model_is_written_as() {
     );
     press(&mut window, "q8_0");
 
-    // The place is chosen in a dialog of the system, of which what comes of it is told.
+    // The place is chosen in a system dialog, whose result is simulated.
     let answer = |window: &mut Harness<'_, App>, wish: Wish, name: &str| {
         forget(window.state_mut());
         let files = Ok(vec![Chosen { name: name.to_owned(), bytes: None }]);

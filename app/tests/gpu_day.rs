@@ -1,5 +1,4 @@
-//! `tests/gpu/run` with tiny models on the adapter that tests run on: on the day that a real GPU is at hand, no time goes to a typing
-//! error.
+//! `tests/gpu/run` with tiny models on the test adapter, so that no time on a real GPU is lost to typing errors.
 
 use crate::support;
 use serde_json::Value;
@@ -14,7 +13,7 @@ fn adapter() -> String {
     std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
 }
 
-/// The report of a day that was asked for in these words, and what was said.
+/// The report of a day with these options: exit code, output, report.
 fn day(to: &Path, words: &[&str]) -> (Option<i32>, String, Value) {
     let output = Command::new("python3")
         .arg(scripts().join("run"))
@@ -81,7 +80,7 @@ fn slow_python_a_day_on_a_gpu_has_every_figure() {
     assert!(curve["evaluations"].as_array().is_some_and(|all| all.len() >= 2));
     let operations = figures(&report, "variants")["rows"].as_array().unwrap();
     assert!(operations.len() > 8 && operations.iter().any(|row| row["runs"].as_u64() > Some(4)));
-    // Each bar has its row, and each part its section.
+    // Each bar has a row, and each part a section.
     let bars = report["summary"].as_array().unwrap();
     assert!(bars.len() >= 6 && bars.iter().all(|bar| bar["verdict"] != "not measured"), "{bars:?}");
     let text = std::fs::read_to_string(folder.path().join("report.md")).unwrap();
@@ -92,7 +91,7 @@ fn slow_python_a_day_on_a_gpu_has_every_figure() {
     let bytes = |name| std::fs::metadata(folder.path().join(name)).unwrap().len();
     assert!(bytes("report.md") + bytes("report.json") <= 1_000_000);
 
-    // A report that is too large loses its least telling figures, and keeps the summary.
+    // A report that is too large drops its least important figures, and keeps the summary.
     let thinned = folder.path().join("thinned");
     let script = "import json, pathlib, sys; import report; found = json.load(open(sys.argv[1])); \
                   report.write(found, pathlib.Path(sys.argv[2]), 10_000)";
@@ -111,7 +110,7 @@ fn slow_python_a_day_on_a_gpu_has_every_figure() {
     assert!(small["left_out_for_size"].as_array().is_some_and(|left| left.len() >= 8));
 }
 
-/// With time for little of it, what does not fit is left out with a word, and nothing counts as failed.
+/// With too little time, parts that do not fit are reported as left out, and nothing counts as failed.
 #[test]
 fn slow_python_a_day_of_forty_seconds_leaves_out_what_does_not_fit() {
     let folder = tempfile::tempdir().unwrap();
@@ -128,7 +127,7 @@ fn slow_python_a_day_of_forty_seconds_leaves_out_what_does_not_fit() {
     assert!(text.contains("not measured") && !text.contains("FAILED"), "{text}");
 }
 
-/// A command that is ended since its time is over is no failure; what it was to find is left out.
+/// A command ended by its time limit is not a failure; its results are left out.
 #[test]
 fn python_a_command_whose_time_is_over_counts_as_no_time() {
     let script = "import pathlib, sys, measure
@@ -168,7 +167,7 @@ fn python_bad_usage_ends_with_2_and_says_what_to_do() {
     }
 }
 
-/// Where there is no such adapter and no torch, there is still a report, which says so in every part.
+/// Without such an adapter and without torch there is still a report, which says so in every part.
 #[test]
 fn slow_python_a_day_without_a_gpu_says_so() {
     let folder = tempfile::tempdir().unwrap();

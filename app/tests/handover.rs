@@ -1,4 +1,4 @@
-//! Runs that go on across many GPUs and come back: what a bundle holds, what comes back of it, and what does not.
+//! Moving runs to many GPUs and back: the contents of a bundle, the result of importing it, and the refusals.
 
 use crate::front_ends::{error_of, play_with, succeed, train, use_project};
 use crate::start::weights;
@@ -41,7 +41,7 @@ fn bundle(more: &[&str]) -> tempfile::TempDir {
     folder
 }
 
-/// What training there would leave, of the very weights and moments that were handed over.
+/// Simulates the training of a bundle: its own weights and moments as a checkpoint at `step`.
 fn trained_there(folder: &Path, step: u64) -> PathBuf {
     let bundle = folder.join("bundle");
     let out = bundle.join(format!("out/checkpoint-{step}"));
@@ -74,7 +74,7 @@ fn trained_there(folder: &Path, step: u64) -> PathBuf {
         ]
     };
     let begun = json!({"event": "notice", "text": "one process, 1 on cpu, 0 of 16 parameters sharded"});
-    // It was stopped at a later step, of which there is no checkpoint.
+    // It was stopped at a later step without a checkpoint.
     let log = std::iter::once(begun).chain((11..step).map(line)).chain(seen(step)).chain(seen(step + 2));
     let log: Vec<String> = log.map(|event| event.to_string()).collect();
     std::fs::write(bundle.join("out/metrics.jsonl"), log.join("\n") + "\n").unwrap();
@@ -101,7 +101,7 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
     let run = read(&bundle.join("run.json"));
     assert_eq!((run["step"].as_u64(), run["steps"].as_u64()), (Some(10), Some(20)));
     assert_eq!((&run["optimizer"], &run["layer_class"]), (&json!("adamw"), &json!("GPT2Block")));
-    // GPT-2's class has biases that this model has not: they stay zeros.
+    // GPT-2's class has biases that this model lacks: they stay zero.
     let trainable: Vec<&str> =
         run["trainable"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
     assert!(trainable.contains(&"transformer.h.0.attn.c_attn.weight"), "{trainable:?}");
@@ -122,12 +122,12 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(bundle.join("verify")).unwrap().permissions().mode() & 0o111, 0o111);
     }
-    // What stands there is kept, and what no hand-over wrote even where it is asked for.
+    // An existing bundle is kept, and other contents even with `--force`.
     let again = ["handover", "--project", "first", "--to", "bundle"];
     assert!(error_of(folder.path(), &again).contains("holds a bundle already"));
     let error = error_of(folder.path(), &["handover", "--project", "first", "--to", "first", "--force"]);
     assert!(error.contains("holds what no hand-over wrote"), "{error}");
-    // Not even where a file is called like one of ours, or lies beside them.
+    // Also if one of its files has the name of ours, or lies next to ours.
     let page = folder.path().join("page");
     std::fs::create_dir(&page).unwrap();
     std::fs::write(page.join("bundle.json"), "{\"name\": \"a page\"}").unwrap();
@@ -137,10 +137,10 @@ fn a_bundle_holds_what_goes_on_and_what_proves_it() {
     let error = error_of(folder.path(), &[&again[..], &["--force"]].concat());
     assert!(error.contains("holds what no hand-over wrote"), "{error}");
     std::fs::remove_file(bundle.join("notes.txt")).unwrap();
-    // What its README has people put there is no hindrance.
+    // Files created by following the README do not matter.
     std::fs::create_dir_all(bundle.join("venv/bin")).unwrap();
     std::fs::write(bundle.join("venv/bin/python"), "").unwrap();
-    // Of a run with ten steps left, no more are expected.
+    // A run with ten steps left verifies no more than ten.
     succeed(folder.path(), &[&again[..], &["--force", "--device", "cpu"]].concat());
     assert_eq!(read(&bundle.join("run.json"))["verify_steps"], 10);
     assert_eq!(read(&bundle.join("expected.json"))["steps"].as_array().unwrap().len(), 10);
@@ -175,7 +175,7 @@ fn what_comes_back_continues_with_its_weights_moments_and_curves() {
         let record = back.record().unwrap();
         assert_eq!((record.state, record.step, record.val_loss), (RunState::Stopped, 15, Some(2.5)));
         assert_eq!(record.restored_from.unwrap().run, "1-nanogpt-cpu");
-        // Five steps there, each of which took as many seconds as it has tokens.
+        // Five steps there, each taking as many seconds as it has tokens.
         let there = 5.0 * back.config().unwrap().tokens_per_step() as f64;
         assert_eq!(record.seconds, first.record().unwrap().seconds + there, "{more:?}");
         let log = std::fs::read_to_string(back.metrics_path()).unwrap();
@@ -183,7 +183,7 @@ fn what_comes_back_continues_with_its_weights_moments_and_curves() {
         let of = |kind: &'static str| events.iter().filter(move |event| event["event"] == kind);
         let steps: Vec<u64> = of("step").map(|event| event["step"].as_u64().unwrap()).collect();
         assert_eq!(steps, (1..=15).collect::<Vec<_>>());
-        // What was evaluated and written there up to its step is the run's; the checkpoints there are not.
+        // The run takes over evaluations and samples up to its step, but not the other checkpoints.
         assert_eq!(of("eval").next_back().unwrap()["val_loss"], 2.5, "{more:?}");
         assert_eq!(of("sample").next_back().unwrap()["text"], "One day 15 owls", "{more:?}");
         assert!(of("checkpoint").all(|event| event["step"] != 15), "{log}");
@@ -191,7 +191,7 @@ fn what_comes_back_continues_with_its_weights_moments_and_curves() {
             of("notice").any(|event| event["text"].as_str().unwrap().starts_with("one process")),
             "{log}"
         );
-        // With the moments of the first: what it learns next is what the first would at that step.
+        // Moments are taken over: the next step equals that of the original run.
         let moments = |run: &glasshouse_engine::project::Run| {
             let config = run.config().unwrap();
             let parameters = glasshouse_engine::model::parameters(&config.model, &config.train).unwrap();
@@ -212,7 +212,7 @@ fn what_comes_back_continues_with_its_weights_moments_and_curves() {
 fn what_was_written_elsewhere_comes_back_where_it_is_named() {
     let folder = bundle(&["--set", "train.optimizer=adam", "--set", "train.weight_decay=0.0"]);
     let folder = folder.path();
-    // Adam is AdamW without decay.
+    // Adam is AdamW without weight decay.
     let run = read(&folder.join("bundle/run.json"));
     assert_eq!((&run["optimizer"], run["weight_decay"].as_f64()), (&json!("adam"), Some(0.0)));
     trained_there(folder, 15);
@@ -229,7 +229,7 @@ fn what_was_written_elsewhere_comes_back_where_it_is_named() {
     assert!(log.contains("One day 15 owls"), "{log}");
 }
 
-/// A zip of a folder, under the name that it has in it.
+/// A zip of a folder, under the given folder name.
 fn zipped(folder: &Path, name: &str) -> Vec<u8> {
     fn add(zip: &mut ZipWriter<Cursor<Vec<u8>>>, folder: &Path, name: &str) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -260,7 +260,7 @@ fn a_bundle_comes_back_as_a_zip_to_where_there_are_no_folders() {
     assert!(back(Vec::new()).unwrap_err().contains("no bundle was given"));
     assert!(refused(b"no zip".to_vec()).contains("this is no zip that can be opened"));
     assert!(refused(zipped(&folder.join("first"), "first")).contains("the zip holds no bundle; pack"));
-    // As it was handed over.
+    // A bundle that was not trained.
     let error = refused(zipped(&folder.join("bundle"), "mine"));
     assert!(error.starts_with("bundle/mine/out: it has no whole checkpoint"), "{error}");
     trained_there(folder, 15);
@@ -273,7 +273,7 @@ fn a_bundle_comes_back_as_a_zip_to_where_there_are_no_folders() {
     assert_eq!(weights(folder, "first", "1").0, weights(folder, "first", "2").0);
 }
 
-/// What a command fails by, which ends in what to do.
+/// The error of a command, which must end with advice.
 fn refused_with_a_step(folder: &Path, arguments: &[&str]) -> String {
     let error = error_of(folder, arguments);
     let step = error.rsplit([';', ':']).next().unwrap().trim();
@@ -285,7 +285,7 @@ fn refused_with_a_step(folder: &Path, arguments: &[&str]) -> String {
 /// Shape and bytes of tensors by name.
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
 
-/// Gives a checkpoint that was trained there other tensors, and says so in its list of checksums.
+/// Changes the tensors of a trained checkpoint, and its list of checksums accordingly.
 fn retrained(out: &Path, file: &str, change: impl FnOnce(&mut Tensors)) {
     let path = out.join(file);
     let bytes = std::fs::read(&path).unwrap();
@@ -328,12 +328,12 @@ fn a_checkpoint_of_another_model_or_without_numbers_does_not_come_back() {
         assert!(error.contains(&format!("{name} ")) && error.contains(said), "{file}, {said}: {error}");
         assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 1);
     }
-    // It was no other error.
+    // Without the fault, the import succeeds.
     trained_there(folder, 15);
     succeed(folder, &["bring-back", "bundle", "--project", "first"]);
 }
 
-/// How `launch` starts its Python where there is one GPU that computes in bfloat16, or that does not: the process, and its arguments.
+/// How `launch` starts Python on a machine with one GPU, with or without bfloat16: the process and its arguments.
 #[cfg(unix)]
 #[test]
 fn on_one_gpu_launch_becomes_the_training_itself() {
@@ -355,7 +355,7 @@ fn on_one_gpu_launch_becomes_the_training_itself() {
             .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        // The very process: what is sent to it reaches train.py.
+        // It is the same process, so signals reach train.py.
         let expected = format!("{} {}/train.py {words}\n", child.id(), files.display());
         let output = child.wait_with_output().unwrap();
         assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
@@ -369,7 +369,7 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     let refused = || refused_with_a_step(folder, &["bring-back", "bundle", "--project", "first"]);
     assert!(refused().contains("it has no whole checkpoint"));
     let out = trained_there(folder, 15);
-    // Changed by hand.
+    // A file changed by hand.
     let file = out.join("model.safetensors");
     let whole = std::fs::read(&file).unwrap();
     let mut changed = whole.clone();
@@ -377,7 +377,7 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     std::fs::write(&file, &changed).unwrap();
     assert!(refused().contains("model.safetensors") && refused().contains("changed since it was written"));
     std::fs::write(&file, &whole).unwrap();
-    // A bundle whose settings were changed, and one that was fitted to a machine.
+    // A bundle with changed settings, and one adapted to a machine.
     let settings = folder.join("bundle/run.json");
     let written = std::fs::read_to_string(&settings).unwrap();
     std::fs::write(&settings, format!("{written} ")).unwrap();
@@ -388,7 +388,7 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     );
     std::fs::write(&settings, &written).unwrap();
     std::fs::write(folder.join("bundle/slurm.sh"), "mine").unwrap();
-    // Of a step that the run would not have.
+    // A step beyond the run's end.
     let state = out.join("state.json");
     let text = std::fs::read_to_string(&state).unwrap();
     let beyond = folder.join("bundle/out/checkpoint-25");
@@ -397,7 +397,7 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     assert!(refused().contains("step 25 does not lie between 10 and 20"), "{}", refused());
     std::fs::rename(&beyond, &out).unwrap();
     std::fs::write(&state, &text).unwrap();
-    // Of a log that was cut, and of none.
+    // A truncated log, and a missing one.
     let log = folder.join("bundle/out/metrics.jsonl");
     let lines = std::fs::read_to_string(&log).unwrap();
     std::fs::write(&log, lines.lines().next().unwrap()).unwrap();
@@ -405,15 +405,15 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     std::fs::remove_file(&log).unwrap();
     assert!(refused().contains("metrics.jsonl: missing"), "{}", refused());
     std::fs::write(&log, lines).unwrap();
-    // Of another bundle.
+    // The checkpoint of another bundle.
     std::fs::write(&state, text.replacen("\"bundle\":\"", "\"bundle\":\"0", 1)).unwrap();
     assert!(refused().contains("it belongs to another bundle"), "{}", refused());
     std::fs::write(&state, &text).unwrap();
-    // Another project has no such run, or one of another model.
+    // A project without such a run, or with one of another model.
     train(folder, &folder.join("second"), &["--stop-after", "1", "--set", "model.layers=2"]);
     let error = refused_with_a_step(folder, &["bring-back", "bundle", "--project", "second"]);
     assert!(error.contains("it was made of another run than 1-nanogpt-cpu"), "{error}");
-    // Nor a run whose settings are others by now.
+    // A run whose settings have changed since.
     let toml = folder.join("first/runs/1-nanogpt-cpu/run.toml");
     let text = std::fs::read_to_string(&toml).unwrap();
     std::fs::write(&toml, text.replacen("weight_decay = 0.1", "weight_decay = 0.2", 1)).unwrap();
@@ -422,7 +422,7 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     assert!(
         error_of(folder, &["bring-back", "first", "--project", "first"]).contains("it has no bundle.json")
     );
-    // An optimizer that has other moments, and a run that is done.
+    // An optimizer with other moments, and a finished run.
     train(
         folder,
         &folder.join("third"),
@@ -437,18 +437,18 @@ fn what_was_changed_or_is_another_models_does_not_come_back() {
     assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 1);
 }
 
-/// Something that `tests/run` installs.
+/// The path of something that `tests/run` installs.
 fn installed(path: &str) -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache/glasshouse");
     std::env::var_os("GLASSHOUSE_CACHE").map_or_else(home, PathBuf::from).join(path)
 }
 
-/// The Python that has what a bundle asks for.
+/// A Python with the packages that a bundle requires.
 pub(super) fn python() -> PathBuf {
     std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(|| installed("venv/bin/python"), PathBuf::from)
 }
 
-/// Runs a file of a bundle by a program; whether it succeeded, and what it told. `launch` takes two processes on the CPU.
+/// Runs a file of a bundle with a program. Returns whether it succeeded, and its output. `launch` uses two processes on the CPU.
 fn run_there(bundle: &Path, program: &Path, arguments: &[&str]) -> (bool, String) {
     let mut command = std::process::Command::new(program);
     command.current_dir(bundle).args(arguments).env("PYTHON", python()).env("OMP_NUM_THREADS", "1");
@@ -459,7 +459,7 @@ fn run_there(bundle: &Path, program: &Path, arguments: &[&str]) -> (bool, String
     (output.status.success(), told)
 }
 
-/// Puts a text into a file of a bundle, and its checksum into the bundle's list, as if it had been written with it.
+/// Replaces a file of a bundle, and its checksum in the bundle's list.
 fn rewrite(bundle: &Path, name: &str, text: &str) {
     std::fs::write(bundle.join(name), text).unwrap();
     let mut manifest = read(&bundle.join("bundle.json"));
@@ -467,7 +467,7 @@ fn rewrite(bundle: &Path, name: &str, text: &str) {
     std::fs::write(bundle.join("bundle.json"), manifest.to_string()).unwrap();
 }
 
-/// With one window a step a second process has none of its own.
+/// With one window per step, the second process has none.
 #[test]
 fn slow_a_run_of_one_window_a_step_passes_its_verification() {
     let one = ["train.batch_size=1", "train.accumulate=1", "train.optimizer=adam", "train.weight_decay=0.0"];
@@ -476,7 +476,7 @@ fn slow_a_run_of_one_window_a_step_passes_its_verification() {
     let bundle = folder.path().join("bundle");
     let (agrees, told) = run_there(&bundle, &python(), &["verify.py"]);
     assert!(agrees && told.contains("PASSED"), "{told}");
-    // Evaluations and samples are taken by both, too, and that one is idle is said.
+    // Both processes evaluate and sample, and an idle one is reported.
     let (done, told) = run_there(&bundle, Path::new("bash"), &["launch"]);
     assert!(
         done && told.contains("2 processes are more than a step's windows (1,")
@@ -492,7 +492,7 @@ fn slow_what_disagrees_or_trains_alone_fails_its_verification_and_why_is_said() 
     let folder = bundle(&[]);
     let bundle = folder.path().join("bundle");
     let verify = || run_there(&bundle, &python(), &["verify.py"]);
-    // Another loss than was computed here.
+    // A loss other than the one computed here.
     let whole = std::fs::read_to_string(bundle.join("expected.json")).unwrap();
     let mut expected: Value = serde_json::from_str(&whole).unwrap();
     expected["steps"][0]["loss"] = (1.001 * expected["steps"][0]["loss"].as_f64().unwrap()).into();
@@ -501,7 +501,7 @@ fn slow_what_disagrees_or_trains_alone_fails_its_verification_and_why_is_said() 
     assert!(!agrees && told.contains("DIFFERS") && told.contains("FAILED: "), "{told}");
     assert!(told.contains("loss of the first step differs; likely: other weights, other windows"), "{told}");
     rewrite(&bundle, "expected.json", &whole);
-    // Processes that hear nothing of each other.
+    // Processes that do not communicate.
     let program = std::fs::read_to_string(bundle.join("train.py")).unwrap();
     let deaf = "for name in (\"RANK\", \"LOCAL_RANK\", \"WORLD_SIZE\", \"LOCAL_WORLD_SIZE\", \"MASTER_ADDR\", \"MASTER_PORT\"):\n    \
                 os.environ.pop(name, None)\n\nimport numpy as np";
@@ -513,7 +513,7 @@ fn slow_what_disagrees_or_trains_alone_fails_its_verification_and_why_is_said() 
     assert!(told.contains("FAILED: each process trained alone"), "{told}");
 }
 
-/// The losses and gradient norms of the steps that a training there wrote, and the weights that it ended with.
+/// Losses and gradient norms of a training's steps, and its final weights.
 fn trained_in(out: &Path) -> (Vec<[f64; 2]>, BTreeMap<String, Vec<f32>>) {
     let log = std::fs::read_to_string(out.join("metrics.jsonl")).unwrap();
     let events = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -527,11 +527,11 @@ fn trained_in(out: &Path) -> (Vec<[f64; 2]>, BTreeMap<String, Vec<f32>>) {
     (steps, tensors.iter().map(|(name, view)| (name.to_owned(), entries(&view))).collect())
 }
 
-/// The bundle's configuration of DeepSpeed, on CPUs: one process, or two that each hold a part of every parameter, have the losses,
-/// gradient norms and weights of the plain launch, and what they wrote comes back.
+/// The bundle's DeepSpeed configuration on CPUs: one process, or two with a shard of every parameter each, have the losses,
+/// gradient norms and weights of the plain launch, and their result can be imported.
 #[test]
 fn slow_deepspeed_trains_a_bundle_as_a_plain_process_does() {
-    // Of eight windows one process computes four at once, which makes two backward passes a step.
+    // One process computes four of eight windows at once, so a step has two backward passes.
     let folder = bundle(&["--set", "train.accumulate=2"]);
     let bundle = folder.path().join("bundle");
     let out = |name: &str| folder.path().join(name).display().to_string();
@@ -539,7 +539,7 @@ fn slow_deepspeed_trains_a_bundle_as_a_plain_process_does() {
     assert!(done, "{told}");
     let (plain_steps, plain_weights) = trained_in(&folder.path().join("plain"));
     assert_eq!(plain_steps.len(), 10);
-    // Found by these processes alone: whoever else has Accelerate find it imports it.
+    // Set for these processes only, because Accelerate imports DeepSpeed wherever it finds it.
     let found = format!("PYTHONPATH={}", installed("deepspeed").display());
     let interpreter = python().display().to_string();
     let script = crate::support::repository().join("tests/python/deepspeed_on_cpus.py").display().to_string();
@@ -559,7 +559,7 @@ fn slow_deepspeed_trains_a_bundle_as_a_plain_process_does() {
         assert_eq!(about["sharded"], about["parameters"], "{about}");
         let (parameters, entries) =
             (about["parameters"].as_u64().unwrap(), about["entries"].as_u64().unwrap());
-        // Parts are filled up to the same length.
+        // Shards are padded to equal length.
         let most = entries / processes + parameters;
         let held: Vec<u64> =
             about["held"].as_array().unwrap().iter().map(|held| held.as_u64().unwrap()).collect();
@@ -587,8 +587,8 @@ fn slow_deepspeed_trains_a_bundle_as_a_plain_process_does() {
     assert!(said.starts_with("2-nanogpt-cpu: step 20 of 20"), "{said}");
 }
 
-/// Twenty steps here, twenty there, and twenty here again are sixty here, for a GPT-2 and a Llama; `verify` agrees on the way. There it is
-/// one process, or two that share the model and write checkpoints in two files.
+/// Twenty steps here, twenty there and twenty here again equal sixty here, for a GPT-2 and a Llama; `verify` agrees on the way.
+/// The training there uses one process, or two that share the model and write checkpoints in two files.
 #[test]
 fn slow_a_run_goes_out_is_trained_by_pytorch_and_comes_back() {
     let llama = [
@@ -644,7 +644,7 @@ fn slow_a_run_goes_out_is_trained_by_pytorch_and_comes_back() {
                 step + 1
             );
         }
-        // One that was changed by hand is named.
+        // A file changed by hand is named.
         std::fs::write(folder.join("bundle/run.json"), "{}").unwrap();
         let (agrees, told) = run_there(&bundle, &python(), &["verify.py"]);
         assert!(!agrees && told.contains("run.json"), "{told}");

@@ -1,4 +1,4 @@
-//! Pretrained models on their way in: from the network, and through the window's dialogs.
+//! Import of pretrained models: from the network, and through the window's dialogs.
 
 use crate::front_ends::{error_of, folder, play, succeed};
 use crate::meets::{assert_within_sides, contains, is_shown, on, press};
@@ -23,27 +23,27 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// What is odd about a server.
+/// A server's defect.
 #[derive(Clone, Copy, PartialEq)]
 enum Odd {
     Nothing,
     /// Bodies end after a thousand bytes.
     Cut,
-    /// It does not say how long a file is.
+    /// No `Content-Length`.
     NoLengths,
-    /// It knows no question but for a whole file.
+    /// Only whole files, no `HEAD` requests.
     NoHead,
-    /// It has a page of text for everything.
+    /// It responds with a text page to everything.
     Page,
 }
 
-/// Serves a folder's files; gives the server's address.
+/// Serves a folder's files; returns the server's address.
 fn serve(folder: PathBuf, odd: Odd) -> String {
     serve_by_halves(folder, odd, |_| true)
 }
 
-/// The same; `midway` hears of each file whose first half was sent, and says whether the other comes. If not, nothing more does, and the
-/// connection stays open.
+/// Like `serve`. `midway` is called after the first half of each file, and returns whether to send the rest. If not, nothing
+/// more is sent, and the connection stays open.
 fn serve_by_halves(
     folder: PathBuf,
     odd: Odd,
@@ -78,7 +78,7 @@ fn serve_by_halves(
             if method == "GET" {
                 let end = if odd == Odd::Cut { body.len().min(1000) } else { body.len() };
                 let (first, second) = body[..end].split_at(end / 2);
-                // Whoever has heard enough hangs up.
+                // The client may close the connection.
                 stream.write_all(first).ok();
                 if midway(path) {
                     stream.write_all(second).ok();
@@ -123,7 +123,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     };
     assert!(heard.contains(&listed), "{heard:?}");
 
-    // Looked at, and imported without fetching it again; then there is none any more.
+    // The inspected model is imported without another download; then it is gone.
     let looked = Command::ImportModel {
         from: ModelSource::Looked { number: 1 },
         context_length: Some(8),
@@ -140,7 +140,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     assert!(heard.iter().any(|event| matches!(event, Event::ModelImported { run, .. } if run == "1-owl")));
     let refused = play(folder, vec![use_project(&folder.join("tab")), looked]).unwrap_err();
     assert!(refused.contains("not at hand any more"), "{refused}");
-    // The wish for another context than it has costs no second transfer.
+    // Another context length needs no second download.
     let look = Command::LookAtModel { from: address(format!("{server}/owl.gguf")) };
     let wish = Command::ImportModel {
         from: ModelSource::Looked { number: 1 },
@@ -150,7 +150,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
     let refused = play(folder, vec![look, use_project(&folder.join("tab")), wish]).unwrap_err();
     assert!(refused.contains("it can only be shortened"), "{refused}");
 
-    // The command line goes the same way.
+    // The command line does the same.
     let said = succeed(folder, &["import", &format!("{server}/owl.gguf"), "--project", "typed"]);
     assert!(said.starts_with("1-owl: GPT2LMHeadModel, "), "{said}");
     for (wrong, reason) in [
@@ -169,7 +169,7 @@ fn a_model_in_the_network_is_listed_looked_at_and_imported() {
 fn what_was_looked_at_is_there_until_it_is_forgotten() {
     let (folder, _) = folder();
     let folder = folder.path();
-    // No other test has a file of this name.
+    // Unique among the tests.
     let name = format!("forgotten-{}.gguf", std::process::id());
     succeed(folder, &["export", "--project", "first", "--format", "gguf", "--to", &name]);
     let server = serve(folder.to_owned(), Odd::Nothing);
@@ -203,7 +203,7 @@ fn servers_and_indices_may_be_odd() {
     let (folder, _) = folder();
     let folder = folder.path();
     succeed(folder, &["export", "--project", "first", "--to", "owl"]);
-    // The same model with an index of its one shard, and one whose index leads elsewhere.
+    // The same model with an index of its single shard, and one whose index leads elsewhere.
     let weights = std::fs::read(folder.join("owl/model.safetensors")).unwrap();
     let length = u64::from_le_bytes(weights[..8].try_into().unwrap()) as usize;
     let header: serde_json::Map<String, serde_json::Value> =
@@ -253,7 +253,7 @@ fn servers_and_indices_may_be_odd() {
     }
 }
 
-/// Where the folder of what passes holds a file of a name.
+/// Paths of a temporarily stored file of that name.
 fn passing(name: &str) -> Vec<PathBuf> {
     let corpora = glasshouse_corpus::catalogue::fetch::cache_folder().unwrap();
     let entries = std::fs::read_dir(corpora.with_file_name("passing"));
@@ -266,7 +266,7 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
     const CANCEL: u64 = 100;
     let (folder, _) = folder();
     let folder = folder.path();
-    // No other test has a file of this name.
+    // Unique among the tests.
     let name = format!("owl-{}.gguf", std::process::id());
     succeed(folder, &["export", "--project", "first", "--format", "gguf", "--to", &name]);
     let half = std::fs::metadata(folder.join(&name)).unwrap().len() / 2;
@@ -330,18 +330,18 @@ fn a_transfer_that_stands_still_is_cancelled_and_asked_for_again() {
         })
         .collect();
     let [(kind, at, left)] = failed[..] else { panic!("{heard:#?}") };
-    // A server's silence would be waited for longer.
+    // A timeout would take longer.
     assert!(at.duration_since(cancelled) < Duration::from_secs(10), "{:?}", at.duration_since(cancelled));
     assert_eq!((kind, left), (ErrorKind::Cancelled, 0));
     let imported = |event: &Event| matches!(event, Event::ModelImported { .. });
     assert!(heard.iter().any(|(event, ..)| imported(event)), "{heard:#?}");
-    // Nor is there anything later: its folder, the lock of that, or what was fetched then.
+    // Nothing remains: no folder, lock or downloaded file.
     let made = place.parent().unwrap();
     assert!(!made.exists() && !made.with_added_extension("lock").exists(), "{}", made.display());
     assert_eq!(passing(&name), Vec::<PathBuf>::new());
 }
 
-/// Imports from an address on the command line, with a cache folder of its own.
+/// Imports from an address on the command line, with a separate cache folder.
 fn import_typed(folder: &Path, address: &str) -> std::process::Output {
     let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_glasshouse"));
     program.current_dir(folder).env("XDG_CACHE_HOME", folder.join("cache"));
@@ -390,7 +390,7 @@ fn a_command_line_says_how_far_a_transfer_is() {
     succeed(folder, &["export", "--project", "first", "--format", "gguf", "--to", "owl.gguf"]);
     for (odd, how_far) in [(Odd::Nothing, "B of "), (Odd::NoLengths, "B\n")] {
         let server = serve_by_halves(folder.to_owned(), odd, |_| {
-            // Sooner, nothing is said of it.
+            // Progress is not reported earlier.
             std::thread::sleep(Duration::from_millis(300));
             true
         });
@@ -462,7 +462,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     assert!(sent(window.state_mut()).contains(&import));
     assert!(!is_shown(&window, "Import Owl-1M"));
     assert!(!sent(window.state_mut()).contains(&Command::ForgetModel));
-    // Nobody is asked about it again, so what was fetched goes with an import that is cancelled.
+    // After a cancelled import nobody is asked again, so the download is deleted.
     assert!(forgotten(&mut window, 7), "what was fetched is kept");
 
     let choose = |window: &mut Harness<'_, App>| {
@@ -470,7 +470,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
         window.state_mut().answer(Answer { wish: Wish::ImportModelFile, files: Ok(vec![file]) });
         window.run_steps(2);
     };
-    // But not another one that was looked at since: while its dialog is open, and while its import waits.
+    // Not another model inspected since, while its dialog is open or its import waits.
     let look_at = |window: &mut Harness<'_, App>, number: u64| {
         choose(window);
         let found = Event::ModelFound { model: Box::new(FoundModel { number, ..model.clone() }) };
@@ -489,7 +489,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     assert!(!forgotten(&mut window, 9), "the one whose import waits");
     assert!(forgotten(&mut window, 10), "nobody asks for it");
 
-    // Whoever does not want it leaves it.
+    // The dialog can be dismissed.
     choose(&mut window);
     answer(window.state_mut(), |command| matches!(command, Command::LookAtModel { .. }), [found()]);
     window.run_steps(2);
@@ -501,7 +501,7 @@ fn an_address_is_asked_for_its_size_before_it_is_fetched_and_imported() {
     assert!(!commands.iter().any(|command| matches!(command, Command::ImportModel { .. })));
 }
 
-/// Answers whether the model was forgotten when the import of one was cancelled.
+/// Whether the download was deleted after the import of model `cancelled` was cancelled.
 fn forgotten(window: &mut Harness<'_, App>, cancelled: u64) -> bool {
     let error = ErrorReport::new(ErrorKind::Cancelled, "cancelled".to_owned());
     let imports = |command: &Command| match command {
@@ -513,7 +513,7 @@ fn forgotten(window: &mut Harness<'_, App>, cancelled: u64) -> bool {
     sent(window.state_mut()).contains(&Command::ForgetModel)
 }
 
-/// A window of a phone in a theme, with a project that has runs.
+/// A phone-sized window in a theme, with a project that has runs.
 fn phone(theme: &str, page: PageName) -> Harness<'static, App> {
     let mut app = support::app(theme);
     support::full(&mut app);
@@ -522,7 +522,7 @@ fn phone(theme: &str, page: PageName) -> Harness<'static, App> {
     support::window(app, 390.0, 844.0)
 }
 
-/// A dialog is whole to be seen: nothing beyond the sides, its head below the top and its buttons above the bottom.
+/// Checks that a dialog is entirely visible: within the sides, its title below the top and its buttons above the bottom.
 fn assert_whole(window: &Harness<'_, App>, head: &str, button: &str) {
     assert_within_sides(window, head);
     let top = window.get_by_label(head).rect().top();
@@ -566,7 +566,7 @@ fn an_import_stands_within_a_phone() {
             shape: "36 layers, width 5,120, context length 131,072, learned positions".to_owned(),
             context_length: 131_072,
             default_context: 131_072,
-            // More than the window has room for.
+            // More than fit in the window.
             notices: (0..24).map(notice).collect(),
         };
         let found = Event::ModelFound { model: Box::new(model) };
@@ -619,7 +619,7 @@ fn what_lies_beyond_this_machine_stands_within_a_phone() {
     for theme in ["light", "dark"] {
         let mut window = phone(theme, PageName::Model);
         planned(&mut window);
-        // As many as were the fewest, by their number.
+        // Unchecked, it leaves a number field.
         window.get_by_role_and_label(Role::CheckBox, "The fewest GPUs").click_accesskit();
         window.run_steps(3);
         planned(&mut window);

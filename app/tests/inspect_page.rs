@@ -1,4 +1,4 @@
-//! Inspect, drawn in the real application on a scripted engine whose answers have real tensors.
+//! The Inspect page in the real application, with a scripted engine whose answers have real tensors.
 
 use crate::support::scene::Scene;
 use crate::support::{
@@ -18,7 +18,7 @@ fn inspects(command: &Command) -> bool {
     matches!(command, Command::Inspect { .. })
 }
 
-/// A window on the page with these views open and no others.
+/// A window on the page with only these views open.
 fn scene(engine: Engine, size: [f32; 2], views: &[View]) -> Scene {
     let mut scene = Scene::new(engine, PageName::Home, size, "dark");
     let app = scene.harness.state_mut();
@@ -30,7 +30,7 @@ fn scene(engine: Engine, size: [f32; 2], views: &[View]) -> Scene {
     scene
 }
 
-/// What was asked: whose weights, about what, which views, what of them.
+/// The requested inspections: weights, prompt, views, settings.
 fn asked(scene: &mut Scene) -> Vec<(WeightSource, String, Vec<View>, InspectSettings)> {
     let of = |command| match command {
         Command::Inspect { source, prompt, views, settings, .. } => Some((source, prompt, views, *settings)),
@@ -99,7 +99,7 @@ fn a_token_says_how_likely_it_was_and_is_looked_at_when_pressed() {
         (&[View::Embeddings][..], Some(2)),
         "tokens stay as they are"
     );
-    // A neighbour's neighbours.
+    // The neighbours of a neighbour.
     scene.harness.get_by_label("·word1").click();
     scene.settle();
     assert_eq!(last(&mut scene).3.token, Some(1));
@@ -138,7 +138,7 @@ fn the_key_that_a_head_reads_from_most_is_in_sight_however_long_the_prompt_is() 
     scene.harness.get_by_label("Prompt").type_text(more);
     scene.settle();
     scene.settle();
-    // Each token reads from itself most, so the last key does, below all that find room.
+    // Each token attends most to itself, so the last key has the largest weight, below the visible ones.
     let key = engine::tokens(&last(&mut scene).1).len() - 1;
     assert!(key > 15, "{key}");
     assert!(shows(&scene, &format!("Key of {key} ")) && !shows(&scene, "Key of 0 "));
@@ -178,7 +178,7 @@ fn a_walk_goes_from_text_to_the_next_token_and_opens_to_its_numbers() {
     scene.picture("inspect-walk");
 }
 
-/// What a button copies.
+/// The text that a button copies.
 fn copied(scene: &mut Scene, button: &str) -> String {
     scene.harness.get_by_label(button).click();
     let mut copied = None;
@@ -206,7 +206,7 @@ fn every_view_can_be_read_as_a_table_and_copied() {
     scene.picture("inspect-tables");
     let text = copied(&mut scene, "CSV of Positions");
     assert!(text.starts_with("tensor,axes,place,value\n"));
-    // Behind an empty line what ids mean, of a vocabulary of 20.
+    // After an empty line, the texts of the ids, for a vocabulary of 20.
     assert_eq!(text.lines().count(), 1 + 16 * 16 + 16 * 2 + 2 + 1 + 1 + 20);
 }
 

@@ -1,4 +1,4 @@
-//! Views of the Inspect page on made-up numbers: what they draw, within which edges, and what is asked for when something is pressed.
+//! Views of the Inspect page on made-up numbers: their content and bounds, and the requests after clicks.
 
 use crate::support::{self, full, theme_of, window};
 use egui::accesskit::Role;
@@ -76,7 +76,7 @@ impl Example {
     fn of(view: View, settings: &InspectSettings) -> Self {
         let mut example = Self::default();
         match view {
-            // A model that classifies texts gives no token a probability.
+            // A classifier gives tokens no probability.
             View::Tokens => example.integers("ids", &[("T", PROMPT.len())], |entry| entry as u32),
             View::Residual => example.residual(settings),
             View::Neurons => example.neurons(settings),
@@ -111,7 +111,7 @@ impl Example {
                     place: 5_000,
                     further: vec![Place { token: 6_000, document: Some(13) }],
                 };
-                // A span that is not listed goes on where the listed one ends.
+                // A span that is not listed continues where the listed one ends.
                 example.integers("longest", &[("T", PROMPT.len())], |entry| [3, 3, 3, 2, 0][entry]);
                 example.details.push(Detail::Matches {
                     matches: vec![span(0, 3)],
@@ -222,10 +222,10 @@ impl Example {
     }
 }
 
-/// The page with some views open, and an engine that answers with examples.
+/// The page with some open views, and an engine that answers with examples.
 struct InspectScene {
     window: Harness<'static, App>,
-    /// Inspections that were asked for.
+    /// Requested inspections.
     asked: Vec<(String, Vec<View>, InspectSettings)>,
     /// Answers have no tensors and no details.
     bare: bool,
@@ -248,7 +248,7 @@ impl InspectScene {
         scene
     }
 
-    /// Draws frames, and answers what they ask.
+    /// Draws frames, and answers their requests.
     fn settle(&mut self) {
         for _ in 0..12 {
             self.window.run_steps(2);
@@ -272,7 +272,7 @@ impl InspectScene {
         self.settle();
     }
 
-    /// The settings that a view was asked for with last.
+    /// The settings of the last request for a view.
     fn last(&self, view: View) -> &InspectSettings {
         let of_view = |(_, views, _): &&(String, Vec<View>, InspectSettings)| views.contains(&view);
         let (_, _, settings) = self.asked.iter().rev().find(of_view).unwrap();
@@ -327,7 +327,7 @@ fn inspected(views: &[View], settings: &InspectSettings, bare: bool) -> (Event, 
     (Event::Inspected { inspection: Box::new(inspection) }, bytes)
 }
 
-/// What each view says of the example.
+/// A text that each view shows of the example.
 fn words(view: View) -> &'static str {
     match view {
         View::Residual => "MLP 1 adds 2.500",
@@ -399,7 +399,7 @@ fn a_neuron_that_was_pressed_has_its_passages_looked_for() {
 fn parts_are_switched_off_scaled_and_put_back() {
     let mut scene = InspectScene::new(&[View::WhatIf], (1280.0, 3200.0), "dark");
     assert_eq!(scene.last(View::WhatIf).edits, []);
-    // The page's own choosers are of the same names, and come before.
+    // The page's own choices have the same names, and come first.
     scene.press("Attention");
     let factor = 0.0;
     assert_eq!(scene.last(View::WhatIf).edits, [Edit::Attention { layer: 0, factor }]);
@@ -455,7 +455,7 @@ fn an_arrow_key_moves_the_logit_lens_to_the_next_position() {
     assert_eq!(scene.last(View::LogitLens).position, Some(PROMPT.len() - 2));
     let read = scene.window.get_by_label(table).accesskit_node().value().unwrap_or_default();
     assert!(read.contains("layer 1 after ·time") && read.contains("bits"), "{read}");
-    // One press upon another, before there is an answer.
+    // Two key presses before there is an answer.
     for _ in 0..2 {
         scene.window.key_press(egui::Key::ArrowLeft);
         scene.window.run_steps(2);

@@ -1,4 +1,4 @@
-//! The folder that `glasshouse inspect` writes, as numpy opens it.
+//! numpy opens the folder that `glasshouse inspect` writes.
 
 use crate::front_ends::{succeed, train};
 use crate::handover::python;
@@ -28,7 +28,7 @@ fn python_numpy_opens_every_view_and_finds_what_json_says() {
     assert_eq!(found.as_object().unwrap().len(), View::ALL.len());
     for view in View::ALL {
         let tensors = found[view.name()].as_array().unwrap();
-        // What these two found is no tensor.
+        // The results of these two views are not tensors.
         assert!(!tensors.is_empty() || [View::Provenance, View::Graph].contains(&view), "{view}");
     }
 }

@@ -1,4 +1,4 @@
-//! Looking inside a model from the command line: what every view says as text, as JSON and as files, and what bad input gets.
+//! Inspecting a model on the command line: every view as text, JSON and files, and errors for bad input.
 
 use crate::front_ends::succeed;
 use glasshouse_protocol::View;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 
-/// What stands behind `inspect` in each test.
+/// Options of `inspect` in each test.
 const OF: [&str; 8] = ["--project", "p", "--device", "cpu", "--prompt", "One day the fox", "--layer", "1"];
 
 /// A folder with a project `p` of a run of two layers of two heads, trained for 12 steps, with checkpoints at 6 and 12.
@@ -51,7 +51,7 @@ fn trained() -> tempfile::TempDir {
     folder
 }
 
-/// The exit code of what fails, and the lines that it says.
+/// Exit code and error lines of a failing command.
 fn failed(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
     let output = program.current_dir(folder).args(arguments).output().unwrap();
@@ -70,7 +70,7 @@ fn a_view_is_one_json_object_whose_entries_fit_its_axes() {
     let said: Value = serde_json::from_str(&succeed(folder.path(), &typed)).unwrap();
     assert_eq!((said["step"].as_u64(), said["device"].as_str()), (Some(12), Some("cpu")), "{said}");
     let tokens = said["tokens"].as_array().unwrap().len();
-    // A token is a character: the prompt fits, whole.
+    // A token is a character, and the prompt fits.
     assert_eq!((tokens, said["cut"].as_u64()), ("One day the fox".len(), Some(0)));
     let attention = &said["views"]["attention"]["tensors"]["probabilities"];
     assert_eq!(attention["axes"], serde_json::json!(["L", "H", "T", "T"]));
@@ -87,7 +87,7 @@ fn a_view_is_one_json_object_whose_entries_fit_its_axes() {
     assert_eq!(surprise["shape"], serde_json::json!([tokens]));
     assert!(floats(surprise)[1..].iter().all(|bits| *bits > 0.0), "{surprise}");
 
-    // The same for people: the tokens and their surprise as a table.
+    // As text: the tokens and their surprise as a table.
     let typed = [&["inspect"][..], &OF, &["--view", "tokens,attention"]].concat();
     let said = succeed(folder.path(), &typed);
     for part in [
@@ -102,13 +102,13 @@ fn a_view_is_one_json_object_whose_entries_fit_its_axes() {
     ] {
         assert!(said.contains(part), "{part:?} is not in {said}");
     }
-    // Nothing stands before the first token, and each has its id.
+    // The first token has no context; each token has its id.
     let first = said.lines().find(|line| line.starts_with("  \"O\"")).unwrap();
     assert_eq!(first.matches('–').count(), 3, "{first}");
     assert_eq!(first.matches('"').count(), 2, "the text stands there once: {first}");
 }
 
-/// The weights in the table are those of the JSON, of the head that was asked for.
+/// The table shows the JSON's weights of the requested head.
 #[test]
 fn a_head_that_is_asked_for_is_the_one_whose_attention_is_printed() {
     let folder = trained();
@@ -124,7 +124,7 @@ fn a_head_that_is_asked_for_is_the_one_whose_attention_is_printed() {
         let table: Vec<&str> = said.lines().skip_while(|line| !line.starts_with(&title)).collect();
         let last = weights.chunks(tokens).nth(head * tokens + tokens - 1).unwrap();
         let last: Vec<String> = last.iter().map(|weight| format!("{weight:.2}")).collect();
-        // Behind the title and the columns' tokens come the rows.
+        // The rows follow the title and the columns' tokens.
         let row: Vec<&str> = table[tokens + 1].split_whitespace().collect();
         assert_eq!(row[0], "\"x\"", "{said}");
         assert_eq!(row[1..], last, "{said}");
@@ -174,7 +174,7 @@ fn a_folder_holds_all_views_and_is_replaced_only_when_that_is_asked_for() {
     assert_eq!(std::fs::read(folder.path().join("mine/notes.txt")).unwrap(), b"mine");
 }
 
-/// As JSON and in files, each prompt has the numbers that it has alone.
+/// In JSON and files, each prompt has the same numbers as in a separate call.
 #[test]
 fn several_prompts_have_each_their_own_tensors() {
     let folder = trained();
@@ -208,7 +208,7 @@ fn several_prompts_have_each_their_own_tensors() {
             }
         }
     }
-    // For people, one below the other; and a refusal says which of them it is about.
+    // As text, one below the other; and an error names the prompt.
     let shown = succeed(folder.path(), &both);
     assert!(shown.contains("prompt 0: ") && shown.contains("prompt 1: \"The fox\""), "{shown}");
     assert!(shown.contains("surprise (bits)") && !shown.contains("prompts."), "{shown}");
@@ -273,7 +273,7 @@ fn what_does_not_exist_is_told_with_the_nearest_that_does() {
         }
         assert!(!said.contains("panicked"), "{said}");
     }
-    // A checkpoint by its step; and a prompt longer than the context says what was cut.
+    // A checkpoint by step; and a prompt beyond the context reports what was cut.
     let long = "One day the fox went home";
     let typed = [&begin[..], &["--prompt", long, "--view", "tokens", "--step", "6", "--json"]].concat();
     let said: Value = serde_json::from_str(&succeed(folder, &typed)).unwrap();
@@ -292,7 +292,7 @@ fn an_edit_changes_what_comes_next_and_a_factor_of_one_changes_nothing() {
     assert!(divergence("mlp:1:0") > 1e-6);
 }
 
-/// The map of an earlier step lies no farther from the last one's than before it was turned.
+/// Alignment brings the map of an earlier step closer to the last one's.
 #[test]
 fn a_map_of_tokens_is_turned_towards_that_of_another_step() {
     let folder = trained();
@@ -309,7 +309,7 @@ fn a_map_of_tokens_is_turned_towards_that_of_another_step() {
     assert!(apart(&turned) <= apart(&plain) * (1.0 + 1e-5), "{} {}", apart(&turned), apart(&plain));
 }
 
-/// What the model was trained on stands there; what nobody wrote does not, at that length.
+/// Training text is found; other text of that length is not.
 #[test]
 fn a_text_of_the_training_text_is_found_there() {
     let folder = trained();
@@ -330,7 +330,7 @@ fn a_text_of_the_training_text_is_found_there() {
     assert!(longest("xqzjk vwq kzx") < 5);
     let said = succeed(folder.path(), &["provenance", "--project", "p", "--text", &sentences[0]]);
     assert!(said.contains("of training text searched") && said.contains(" tokens ("), "{said}");
-    // The context holds 16 tokens, which is nothing to a text that is looked up.
+    // The context holds 16 tokens, which does not limit the search.
     assert!(said.contains(": a text of ") && !said.contains("are cut"), "{said}");
     assert!(!said.lines().any(|line| line.ends_with("longest")), "it counts from another token: {said}");
 }

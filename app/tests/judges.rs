@@ -1,4 +1,4 @@
-//! Teachers and reward models that train on while others learn from them: those go on by the weights that they began with.
+//! Teachers and reward models that train on while others learn from them: those continue with the original weights.
 
 use crate::front_ends::{error_of, train};
 use crate::support::tuning::{
@@ -30,8 +30,8 @@ fn has_checkpoint(run: &Run, file: &str) -> bool {
     Checkpoints::new(run.checkpoints_folder()).list().iter().any(|summary| summary.file == file)
 }
 
-/// Lets run `judge` train on until the checkpoint is gone that the run `learns` names in `setting`, and that run with it: steps 6 to 8 as
-/// `whole` had them.
+/// Trains run `judge` on until the checkpoint is gone that run `learns` names in `setting`, and then resumes `learns`: steps 6 to
+/// 8 must equal those of `whole`.
 fn expect_same_numbers(
     folder: &Path,
     [judge, learns]: [&str; 2],
@@ -45,7 +45,7 @@ fn expect_same_numbers(
     assert!(name == judged.name() && has_checkpoint(&judged, file), "{setting}");
     resume(folder, judge);
     assert!(!has_checkpoint(&judged, file), "{setting} is to be gone");
-    // It is the copy that it goes on by.
+    // It resumes with the stored copy.
     let (copy, aside) = (run(folder, learns).folder().join(kept), folder.join("aside"));
     std::fs::rename(&copy, &aside).unwrap();
     let again = ["train", "--project", "first", "--run", learns, "--resume", "--json"];
@@ -60,16 +60,16 @@ fn expect_same_numbers(
     }
 }
 
-/// Evaluations that soon find a better checkpoint.
+/// Frequent evaluations, which soon find a better checkpoint.
 const OFTEN: [&str; 4] = ["--set", "train.eval_interval=20", "--set", "train.milestone_interval=0"];
 
-/// Learns to score conversations, as run 2.
+/// Trains a reward model on conversations, as run 2.
 fn score(folder: &Path, more: &[&str]) {
     let own = ["--set", "train.preference.loss=bradley-terry", "--lr", "4e-3", "--batch-size", "16"];
     tune(folder, "1", "preference", "pairs.jsonl", &[&own[..], &OFTEN, more].concat());
 }
 
-/// What a run learns by that learns by the scores of run 2.
+/// Options for learning from the scores of run 2.
 const BY_SCORES: [&str; 10] = [
     "--set",
     "train.reward.model=2",
@@ -83,7 +83,7 @@ const BY_SCORES: [&str; 10] = [
     "3e-3",
 ];
 
-/// Learns by the scores of run 2.
+/// Trains on the scores of run 2.
 fn learn(folder: &Path, more: &[&str]) -> Vec<Value> {
     tune(folder, "1", "reward", "prompts.jsonl", &[&BY_SCORES[..], more].concat())
 }
@@ -129,7 +129,7 @@ fn a_reward_model_of_conversations_says_so_itself() {
     let error =
         error_of(folder, &["classify", "--project", "first", "--run", "2", "--text", "Ada saw rain."]);
     assert!(error.contains("learned to score replies in conversations"), "{error}");
-    // Its data are not asked for it.
+    // Its data are not needed.
     let data = judge.data_folder().unwrap();
     std::fs::remove_file(data.join("index.json")).unwrap();
     learn(folder, &["--stop-after", "1"]);

@@ -1,4 +1,4 @@
-//! The keyboard alone reaches everything: on every page, Tab comes to each control that can be pressed or changed.
+//! Everything is accessible by keyboard: on every page, Tab reaches each control that can be clicked or changed.
 
 use crate::support;
 use egui::accesskit::Action;
@@ -10,14 +10,14 @@ use glasshouse::pages::PageName;
 use glasshouse_protocol::{Command, TrainingState};
 use std::collections::BTreeMap;
 
-/// Controls that can be pressed or changed now: what each is called, by what tells it from others.
+/// Active controls: the name of each, by a unique key.
 fn controls(window: &Harness<'_, App>) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for node in window.root().children_recursive() {
         let node = node.accesskit_node();
         let acts =
             node.data().supports_action(Action::Click) || node.data().supports_action(Action::SetValue);
-        // Text that can be marked is no control, and what has the keyboard is scrolled to by itself.
+        // Selectable text is not a control, and scroll bars follow the focus.
         let is_control = !matches!(node.role(), Role::ScrollBar | Role::Label);
         if acts && is_control && !node.is_disabled() {
             found.insert(format!("{:?}", node.id()), format!("{:?} {:?}", node.role(), node.label()));
@@ -148,7 +148,7 @@ fn keys_change_nothing_behind_a_dialog() {
     window.run_steps(3);
     assert!(window.get_by_label("Text of the document").is_focused(), "one has to press the field");
 
-    // Nothing has the keyboard any more, and has not for a while.
+    // Nothing has the focus any more, nor had it recently.
     window.ctx.memory_mut(egui::Memory::stop_text_input);
     let now = window.ctx.input(|input| input.time);
     window.input_mut().time = Some(now + 5.0);

@@ -1,4 +1,4 @@
-//! The page Learn: lessons are what their files say, and one is done from its start to its check.
+//! The Learn page: lessons match their files, and one is worked through from start to check.
 
 use crate::support::engine::Engine;
 use crate::support::repository;
@@ -46,7 +46,7 @@ fn named(scene: &Scene, words: &str) -> bool {
     scene.harness.query_all_by_label_contains(words).next().is_some()
 }
 
-/// What was made of a lesson.
+/// The progress in a lesson.
 fn progress(scene: &mut Scene, lesson: &str) -> LessonProgress {
     scene.harness.state_mut().state().lessons.progress[lesson].clone()
 }
@@ -96,7 +96,7 @@ fn a_view_is_asked_for_once_a_prediction_was_made_and_measured_at_the_best_check
     scene.press_last("Predict");
     scene.settle();
     assert!(asked(&mut scene) > 0, "the instrument asks");
-    // The instrument is as tall as the window, and the button stands below it.
+    // The instrument fills the window, and the button is below it.
     scene.harness.get_by_label("Measure").click_accesskit();
     scene.settle();
     assert!(named(&scene, "attends most to"), "what was measured is said");
@@ -162,7 +162,7 @@ fn a_lesson_trains_all_that_it_offers_one_after_another() {
     let silent = Engine { silent: is_training, ..Engine::full() };
     let failing = Engine { failing: is_training, ..Engine::full() };
     let ends = |state: RunState| Engine { trains: Some(state), ..Engine::full() };
-    // The first run goes on as long as nothing says that it is done, and what was stopped, failed or never began has none behind it.
+    // The queue does not continue before the first run is finished, nor after one that was stopped, failed or never began.
     for (engine, trained, follow) in [
         (ends(RunState::Finished), &[1, 2, 4, 8][..], false),
         (ends(RunState::Stopped), &[1][..], false),
@@ -204,7 +204,7 @@ fn is_training(command: &Command) -> bool {
     matches!(command, Command::Train { .. })
 }
 
-/// Has the lesson on scaling train all that it offers.
+/// Trains all runs offered by the lesson on scaling.
 fn train_all(scene: &mut Scene) {
     scene.press_last("Lesson 11: Scaling, not begun");
     scene.settle();
@@ -212,7 +212,7 @@ fn train_all(scene: &mut Scene) {
     scene.settle();
 }
 
-/// Layers of the models whose training was asked for.
+/// Numbers of layers of the requested runs.
 fn layers(scene: &mut Scene) -> Vec<usize> {
     let of = |command: Command| match command {
         Command::Train { config, .. } => Some(config.model.layers),
@@ -246,7 +246,7 @@ fn without_a_project_a_lesson_can_be_read() {
     assert!(named(&scene, "Choose a project") && named(&scene, "What a step does"));
 }
 
-/// The real sample and the real engine: nothing is trained, and every lesson comes to its measurement.
+/// The real sample and the real engine: without any training, every lesson can take its measurement.
 #[test]
 fn every_lesson_is_done_on_the_sample_project_without_any_training() {
     let work = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! The tests of window and command line, one program: each of their own would be linked with the whole application again. Built without
-//! the feature `window`, the command line's and the server's are left.
+//! The tests of window and command line as one program, since each would be linked with the whole application. Without the
+//! feature `window`, only the tests of the command line and the server are built.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 

@@ -1,4 +1,5 @@
-//! What a person meets in the window: paths where there are no dialogs, messages that come and go, runs that are compared, the next step.
+//! Everyday interaction with the window: typed paths without dialogs, messages that come and go, comparison of runs, the next
+//! step.
 
 use crate::support;
 use crate::support::{answer, forget, full, in_training, sent, tell, window};
@@ -34,7 +35,7 @@ fn open_page(window: &mut Harness<'_, App>, page: PageName) {
     window.run_steps(2);
 }
 
-/// Moves the clock on.
+/// Advances the clock.
 fn wait(window: &mut Harness<'_, App>, seconds: f64) {
     let now = window.ctx.input(|input| input.time);
     window.input_mut().time = Some(now + seconds);
@@ -114,7 +115,7 @@ fn the_bar_names_the_run_that_is_looked_at_or_says_that_it_is_the_next() {
     open_page(&mut window, PageName::Model);
     assert!(contains(&window, "next run: ") && !is_shown(&window, &latest), "a draft as if it were a run");
 
-    // The latest run was stopped before it had weights: pages that compute with a model take the one before.
+    // The latest run was stopped before it had weights, so pages that compute with a model use the one before.
     let bare =
         RunSummary { checkpoints: Vec::new(), ..support::run("2-llama-tiny", RunState::Stopped, 0, 2000) };
     let runs = vec![support::run("1-first-stories", RunState::Finished, 2000, 2000), bare];
@@ -190,7 +191,7 @@ fn digits_typed_while_a_field_loses_the_keyboard_open_no_page() {
     window.get_by_label("Note").focus();
     window.run_steps(2);
     let shown = |window: &Harness<'_, App>| is_shown(window, "Checkpoints");
-    // All at once, however many frames it takes.
+    // At once, however many frames it takes.
     wait(&mut window, 0.0);
     window.key_press(Key::Tab);
     window.key_press(Key::Num1);
@@ -285,7 +286,7 @@ fn one_pointer_reads_every_curve_at_a_step_or_a_time() {
     }
 }
 
-/// Seeds and sources of the texts that were asked for.
+/// Seeds, sources and temperatures of the requested texts.
 fn texts(window: &mut Harness<'_, App>) -> Vec<(u64, WeightSource, f32)> {
     let of = |command| match command {
         Command::Generate { source, config, .. } => Some((config.seed, source, config.temperature)),
@@ -486,7 +487,7 @@ fn a_phone_shows_the_losses_of_runs_and_everything_stands_within_its_sides() {
     }
 }
 
-/// Whatever has a name stands between the left and the right side of the window.
+/// Checks that all named widgets lie between the left and right edges of the window.
 pub(super) fn assert_within_sides(window: &Harness<'_, App>, what: &str) {
     let right = f64::from(window.ctx.content_rect().right());
     for node in window.root().children_recursive() {
@@ -535,7 +536,7 @@ fn public_corpora_are_listed_with_their_licence_and_fetched() {
     assert!(sent(window.state_mut()).contains(&Command::Cancel { request }));
 }
 
-/// What a button copies.
+/// The text that a button copies.
 fn copied(window: &mut Harness<'_, App>, button: &str) -> String {
     window.get_by_role_and_label(Role::Button, button).click_accesskit();
     for _ in 0..4 {
@@ -638,7 +639,7 @@ fn a_run_out_of_proportion_to_its_text_says_so_before_it_starts() {
     let mut window = on(PageName::Train, [1280.0, 900.0]);
     tell(window.state_mut(), [support::history("2-llama-tiny", 1e-3)]);
     window.run_steps(2);
-    // Another text: the plan is asked for again.
+    // A changed text requests a new plan.
     tell(window.state_mut(), [support::documents()]);
     let mut more = support::documents();
     if let Event::Documents { overview, .. } = &mut more {
@@ -675,7 +676,7 @@ fn long_work_shows_itself_once_and_is_cancelled_where_it_shows() {
     window.run_steps(2);
     assert!(!contains(&window, "measuring the speed") && !is_shown(&window, "given up"));
 
-    // What a page shows with a button of its own has no second one there.
+    // Tasks with a button on the page have no second one in the top bar.
     open_page(&mut window, PageName::Home);
     press(&mut window, "Grow your first model");
     let grow = |command: &Command| matches!(command, Command::TrainFirst { .. });
@@ -753,7 +754,7 @@ fn a_phone_says_below_each_icon_which_page_it_is() {
     for clipped in &window.output().shapes {
         texts_of(&clipped.shape, &mut painted);
     }
-    // They stand in two lines.
+    // They are in two lines.
     let (mut end, mut line) = (0.0, 0.0);
     for page in PageName::ALL {
         let below = |(words, place): &&(String, egui::Rect)| words == page.title() && place.top() > 740.0;

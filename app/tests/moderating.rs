@@ -1,4 +1,4 @@
-//! `glasshouse moderate`, and moderation of what other programs have the models write.
+//! `glasshouse moderate`, and moderation of text generated for other programs.
 
 use crate::front_ends::{error_of, folder, succeed, train};
 use crate::serving::Serving;
@@ -11,7 +11,7 @@ use glasshouse_protocol::{
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Rows of a made-up quarrel: what is harmful says "hate", and what is innocent says "like".
+/// Rows of made-up insults: harmful ones contain "hate", harmless ones "like".
 fn rows(nouns: &[&str]) -> String {
     let row = |noun: &&str, verb: &str, label: Value| {
         json!({ "text": format!("I {verb} you and your {noun}"), "label": label }).to_string() + "\n"
@@ -20,7 +20,7 @@ fn rows(nouns: &[&str]) -> String {
     harmful.chain(nouns.iter().map(|noun| row(noun, "like", json!(0)))).collect()
 }
 
-/// The innocent half of them.
+/// The harmless half of the rows.
 fn rows_of_likes() -> String {
     let all = rows(&LEARNED);
     all.lines().filter(|row| row.contains("I like")).map(|row| row.to_owned() + "\n").collect()
@@ -51,7 +51,7 @@ fn metric(figures: &Value, name: &str) -> f64 {
 fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    // Two are found, one is missed, one is a false alarm, two are let pass; four lines are none.
+    // Two true positives, one false negative, one false positive, two true negatives; four invalid lines.
     write(
         folder,
         "rows.jsonl",
@@ -95,7 +95,7 @@ fn rules_are_checked_on_a_labelled_file_and_a_broken_line_is_named() {
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
-    // By ours alone a blorb is a bird.
+    // For the built-in rules, a blorb is harmless.
     let looked = moderate(folder, &["--text", "You blorb, oh shit"]);
     let findings = looked["texts"][0]["findings"].as_array().unwrap();
     assert_eq!(findings.len(), 1, "{looked}");
@@ -145,7 +145,7 @@ fn a_classifier_is_trained_kept_and_checked_on_rows_that_it_did_not_learn_from()
     write(folder, "held-out.jsonl", &rows(&HELD_OUT));
     let made = moderate(folder, &["--train", "rows.jsonl", "--check", "held-out.jsonl", "--seed", "7"]);
     assert_eq!((&made["trained"]["harmful"], &made["trained"]["innocent"]), (&json!(8), &json!(8)));
-    // No rule knows a quarrel; the classifier has learned it.
+    // No rule knows these insults; the classifier has learned them.
     assert_eq!(metric(&made["checked"]["rules"], "recall"), 0.0);
     for judge in ["classifier", "either"] {
         let figures = &made["checked"][judge];
@@ -153,7 +153,7 @@ fn a_classifier_is_trained_kept_and_checked_on_rows_that_it_did_not_learn_from()
         assert_eq!(metric(figures, "recall"), 1.0, "{figures}");
         assert_eq!(metric(figures, "false_alarm_rate"), 0.0, "{figures}");
     }
-    // It is kept with the project, and the same rows and seed make the same.
+    // It is stored with the project, and reproducible from the same rows and seed.
     let file = folder.join("p/moderation-classifier.json");
     let kept = std::fs::read(&file).unwrap();
     let again = moderate(folder, &["--check", "held-out.jsonl", "--seed", "7"]);
@@ -171,7 +171,8 @@ fn a_classifier_is_trained_kept_and_checked_on_rows_that_it_did_not_learn_from()
     assert!(error.contains("moderation-classifier.json") && error.contains("train it again"), "{error}");
 }
 
-/// A rule that finds a word of a text, and the letters of that. The first may be the end of a word of the prompt.
+/// A rule for a word of a text, and the word's number of letters. The first word is excluded, since it may continue one of the
+/// prompt.
 fn rule_of(text: &str) -> (usize, String) {
     let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|letter| letter.is_ascii_alphabetic());
     let word = text.split([' ', '\n', ',', '.', '?']).skip(1).filter(is_word).max_by_key(|word| word.len());
@@ -209,7 +210,7 @@ fn what_the_server_answers_is_moderated_with_counts() {
                 assert_eq!(choice["finish_reason"], "content_filter");
             }
         }
-        // A stream says the same, its last piece how much was found.
+        // A stream gives the same result, with the counts in its last chunk.
         let mut streamed = asked.clone();
         streamed["stream"] = json!(true);
         let events = crate::serving::pieces(&serving.complete(&streamed).text);
@@ -217,7 +218,7 @@ fn what_the_server_answers_is_moderated_with_counts() {
         assert_eq!(texts.collect::<String>(), own, "{mode}");
         assert_eq!(events.last().unwrap()["choices"][0]["moderated"], choice["moderated"]);
     }
-    // Rules that break are told to whoever asks, and to whoever starts a server by them.
+    // Invalid rules are reported to clients, and when a server starts.
     let serving = Serving::start(folder, "p", &["--moderation", "stop"]);
     write(folder, "p/moderation.jsonl", "{\"wods\":[\"a\"]}\n");
     let refused = serving.complete(&asked);
@@ -228,7 +229,7 @@ fn what_the_server_answers_is_moderated_with_counts() {
     assert!(told.contains("moderation.jsonl: line 1"), "{told}");
 }
 
-/// A server as the window has one, whose moderation a person changes while it answers.
+/// A server like the window's, whose moderation is changed while it runs.
 #[test]
 fn the_windows_server_moderates_as_it_is_set_and_adds_up_what_was_found() {
     let (requests, inbox) = async_channel::unbounded();
@@ -317,7 +318,7 @@ fn generate_leaves_out_replaces_or_ends_and_tells_how_often() {
     let [noted, filtered, replaced, stopped] = texts;
     assert_eq!(noted, text);
     assert!(filtered.len() < text.len() && replaced.contains('█') && text.starts_with(&stopped));
-    // What counts is said, and by which rules: of a file in the place of the project's.
+    // The settings in effect are reported, including the rules' file, which replaces the project's.
     let with = |more: &[&str]| -> Value {
         let asked = ["generate", "--project", "p", "--device", "cpu", "--json", "--max-tokens", "100"];
         let own = ["--prompt", "One", "--temperature", "1", "--moderation", "replace"];
@@ -369,7 +370,7 @@ fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switche
     let serve = ["serve", "--project", "p", "--port", "0", "--device", "cpu"];
     says_how(&error_of(folder, &[&serve[..], &switched("replace")].concat()));
 
-    // What the model writes is what nobody is to read.
+    // The model's own output is labelled harmful.
     let harmful = |noun: &&str| json!({ "text": format!("{text} {noun}"), "label": "harmful" }).to_string();
     let rows: Vec<String> = LEARNED.iter().map(harmful).collect();
     let innocent = rows_of_likes();
@@ -384,7 +385,7 @@ fn a_classifier_moderates_what_is_written_served_and_audited_where_it_is_switche
     assert_eq!(noted, text);
     assert!(filtered.len() < text.len() && replaced.contains('█') && stopped.len() < text.len());
     assert!(text.starts_with(&stopped), "{stopped:?} {text:?}");
-    // It is there, and not switched on.
+    // The classifier exists, but is not switched on.
     let rules_alone = written(&["--moderation", "replace"]);
     assert_eq!((&rules_alone["text"], &rules_alone["moderated"]), (&json!(text), &json!({})));
 

@@ -1,4 +1,4 @@
-//! Preferences: a model learns which of two answers is better.
+//! Preference learning: a model learns which of two answers is better.
 
 use crate::front_ends::{error_of, succeed};
 use crate::support::tuning::{
@@ -11,11 +11,11 @@ use glasshouse_protocol::CheckpointChoice;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// A prompt with the better and the worse answer.
+/// Prompt, better answer, worse answer.
 const PAIRS: [[&str; 3]; 3] =
     [["Who?", "Ada.", "Bo."], ["Where?", "At sea.", "In the wood."], ["When?", "At dawn.", "Never."]];
 
-/// A folder with a trained model of a few words, and `pairs.jsonl` of the pairs over and over.
+/// A folder with a small trained model, and `pairs.jsonl` with the pairs repeated.
 fn folder() -> tempfile::TempDir {
     let folder = trained(&ROOMY);
     let rows = (0..60).map(|at| {
@@ -26,10 +26,10 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Goes on from a run of the first project.
+/// Fine-tunes a run of the project `first` on preferences.
 fn prefer(folder: &Path, from: &str, more: &[&str]) -> Vec<Value> {
     let [pairs, same] = ["pairs.jsonl", "same-pairs.jsonl"].map(|name| folder.join(name));
-    // A file that was written again is prepared again.
+    // A changed file is prepared again.
     if std::fs::read(&pairs).ok() != std::fs::read(&same).ok() {
         std::fs::copy(pairs, same).unwrap();
     }
@@ -37,7 +37,7 @@ fn prefer(folder: &Path, from: &str, more: &[&str]) -> Vec<Value> {
     tune(folder, from, "preference", "pairs.jsonl", &[&own[..], more].concat())
 }
 
-/// The first evaluation and the last.
+/// The first and the last evaluation.
 fn ends(told: &[Value]) -> [&Value; 2] {
     let evaluations = of(told, "eval");
     let [first, .., last] = evaluations[..] else { panic!("{evaluations:?}") };
@@ -60,7 +60,7 @@ fn the_better_answers_become_likelier_by_every_loss() {
         assert_eq!(number(last, "accuracy"), Some(1.0), "{loss}: {last}");
         let losses = [first, last].map(|event| event["val_loss"].as_f64().unwrap());
         assert!(losses[1] < losses[0], "{loss}: {losses:?}");
-        // Before the first step the model is its own reference.
+        // Before the first step the model equals its reference.
         match begins {
             Some(begins) => {
                 assert!((losses[0] - begins).abs() < 1e-5 * begins, "{loss}: {losses:?}");
@@ -70,7 +70,8 @@ fn the_better_answers_become_likelier_by_every_loss() {
             }
             None => assert_eq!(number(last, "log_ratio"), None, "{loss}"),
         }
-        // Each step tells what its own pairs came to, before it; they are the same pairs, so that in the end they come to about as much.
+        // Each step reports its own pairs before the update. They are the same pairs, so the last values are close to the
+        // evaluation's.
         let steps = of(&told, "preference");
         assert_eq!((steps.len(), steps[0]["step"].as_u64()), (80, Some(1)), "{loss}");
         assert!(
@@ -85,7 +86,7 @@ fn the_better_answers_become_likelier_by_every_loss() {
             assert!((chosen - rejected - margin).abs() < 1e-5, "{loss}: {step}");
         }
     }
-    // An adapter beside what the first of these runs made, of which it begins to differ with the first step.
+    // An adapter on the first of these runs, which differs from it from the first step on.
     let low = ["--steps", "30", "--lr", "1e-2", "--adapter", "lora"];
     let told = prefer(folder, "2", &low);
     let [first, last] = ends(&told);
@@ -108,7 +109,7 @@ fn a_run_that_was_interrupted_continues_with_the_same_reference() {
         std::fs::read(project.run("2").unwrap().folder().join("reference.safetensors")).unwrap()
     );
     let again = ["train", "--project", "first", "--run", "3", "--resume", "--json"];
-    // Without it there is nothing to compare with any more.
+    // Without the reference it cannot resume.
     std::fs::rename(&reference, folder.join("aside")).unwrap();
     let error = error_of(folder, &again);
     assert!(error.contains("reference's log-probabilities") && error.contains("begin a new run"), "{error}");
@@ -120,7 +121,7 @@ fn a_run_that_was_interrupted_continues_with_the_same_reference() {
     }
     let [whole, rest] = [&whole, &rest].map(|told| ends(told)[1]);
     assert_eq!(whole, rest);
-    // A restored run goes on by the same reference.
+    // A restored run uses the same reference.
     let restored =
         project.restore(&project.run("2").unwrap(), &CheckpointChoice::Latest).unwrap().put().unwrap();
     assert_eq!(std::fs::read(restored.folder().join("reference.safetensors")).unwrap(), before);
@@ -139,12 +140,12 @@ fn rows_that_are_no_preferences_are_named_and_left_out() {
         rows.push_str(wrong);
         rows.push('\n');
     }
-    // Of the next, the answers lie beyond the context length.
+    // The answers of this row lie beyond the context length.
     let long = json!({ "prompt": "Who? ".repeat(40), "chosen": "Ada.", "rejected": "Bo." });
     std::fs::write(folder.join("pairs.jsonl"), format!("{rows}{long}\n")).unwrap();
     let told = prefer(folder, "1", &["--steps", "1"]);
     let told: String = told.iter().map(ToString::to_string).collect();
-    // What is left out is told beside the events, and kept with the text.
+    // Omitted rows are reported with the events, and stored with the text.
     let index = std::fs::read_to_string(run(folder, "2").data_folder().unwrap().join("index.json")).unwrap();
     for said in [
         "line 61: `chosen` and `rejected` are equal",
@@ -174,8 +175,8 @@ fn rows_that_are_no_preferences_are_named_and_left_out() {
     assert!(error.contains("its objective is preference"), "{error}");
 }
 
-/// Ten steps of TRL's `DPOTrainer`, `CPOTrainer` and `ORPOTrainer` from the same weights on the same pairs: each step takes all of them, so
-/// that the order of pairs is nobody's.
+/// Ten steps of TRL's `DPOTrainer`, `CPOTrainer` and `ORPOTrainer` from the same weights on the same pairs. Each step takes all
+/// of them, so that the order of pairs does not matter.
 #[test]
 fn slow_python_trl_prefers_the_same_answers() {
     let folder = trained_llama(96, 60);
@@ -186,7 +187,7 @@ fn slow_python_trl_prefers_the_same_answers() {
         json!({ "prompt": format!("Question {at}: who is it?"), "chosen": chosen, "rejected": rejected })
     });
     write_rows(&folder.join("pairs.jsonl"), rows);
-    // A step that changes next to nothing gives weights with the new tokens' rows.
+    // A step that changes almost nothing adds the new tokens' rows to the weights.
     prefer(folder, "1", &["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"]);
     succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "begun"]);
     let prepared = prepare::open(&run(folder, "2").data_folder().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What to answer or label next: on the command line, and as a front end sends it.
+//! Active learning: proposals on the command line and through a session.
 
 use crate::front_ends::{error_of, folder, play_with, succeed, use_project};
 use crate::support::labelled::{self, propose};
@@ -36,7 +36,7 @@ fn prompts_are_proposed_and_those_that_were_answered_or_do_not_fit_are_said() {
     found.sort_unstable();
     assert_eq!(found, ["A bird", "One day", "The cat"]);
     for row in rows {
-        // No larger than that of equally likely letters.
+        // At most the entropy of equally likely characters.
         let uncertainty = row["uncertainty"].as_f64().unwrap();
         assert!(uncertainty > 0.0 && uncertainty <= 128.0_f64.ln(), "{row}");
         assert!(row["said"].is_string() && row.get("share").is_none(), "{row}");
@@ -58,7 +58,7 @@ fn prompts_are_proposed_and_those_that_were_answered_or_do_not_fit_are_said() {
     }
     assert_eq!(lines, propose(folder, "prompts.jsonl", &measured).0, "the same seeds, the same answers");
 
-    // A file to fill in is one to propose from, and nobody's labels are written over.
+    // The written file can be the input of another proposal, and is not overwritten, to protect labels.
     let (_, _) = propose(folder, "prompts.jsonl", &[&short[..], &["--to", "next.jsonl"]].concat());
     let (again, _) = propose(folder, "next.jsonl", &short);
     assert_eq!(again.last().unwrap()["considered"], 3);
@@ -110,7 +110,7 @@ fn what_cannot_be_proposed_is_refused_with_its_reason() {
     assert!(error.contains("checkpoint"), "{error}");
 }
 
-/// As a browser's page sends it: the file's bytes beside its name.
+/// As a browser sends it: the file's bytes with its name.
 #[test]
 fn a_file_that_comes_as_bytes_is_looked_through_alike() {
     let (folder, _) = folder();
@@ -126,7 +126,7 @@ fn a_file_that_comes_as_bytes_is_looked_through_alike() {
         Event::Proposed { rows, measure: Uncertainty::Entropy, .. } => Some(rows),
         _ => None,
     });
-    // Of the session's own: no row of feedback leaves a prompt out.
+    // The session has no feedback that would exclude a prompt.
     let rows: Vec<Value> = rows.unwrap().iter().map(|row| json!(row)).collect();
     assert_eq!(rows.len() + 1, typed.len());
     for (row, line) in rows.iter().zip(&typed) {
@@ -134,7 +134,7 @@ fn a_file_that_comes_as_bytes_is_looked_through_alike() {
     }
 }
 
-/// Of a run with labels, by the margin between them.
+/// For a classifier, by the margin between its labels.
 #[test]
 fn texts_are_proposed_for_labels() {
     let folder = labelled::folder(&[]);

@@ -1,4 +1,4 @@
-//! Recipes: an application each, learned by a run and measured on rows that no training saw; and the exercises of a book.
+//! Recipes: each application is learned by a run and measured on held-out rows; and the exercises of a book.
 
 use crate::front_ends::{error_of, succeed, train};
 use glasshouse_engine::project::Project;
@@ -7,7 +7,7 @@ use glasshouse_protocol::recipes::{RECIPES, RecipeMetric};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// A folder with a small model of bytes and pairs of them, that has room for a question.
+/// A folder with a small model with a byte-pair tokenizer, whose context fits a question.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
@@ -53,7 +53,7 @@ fn recipes_are_listed_and_one_that_is_misspelt_is_suggested() {
     assert!(!folder.path().join("none").exists());
 }
 
-/// Each recipe's example is read by its own reader and trains; what is held out is measured, every row of it.
+/// Each recipe's example can be read by its reader and trained on, and every held-out row is measured.
 #[test]
 fn the_example_of_every_recipe_trains_and_is_measured() {
     let folder = folder();
@@ -64,7 +64,7 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
         assert!(told.contains("ten example rows"), "{told}");
         let rows = std::fs::read_to_string(folder.join(&file)).unwrap();
         assert_eq!(rows.lines().count(), 10, "{rows}");
-        // Ten poems hold out one, which windows are cut from.
+        // Of ten poems one is held out, from which windows are cut.
         let short: &[&str] = match recipe.metric() {
             RecipeMetric::Perplexity => &["--set", "model.context_length=32"],
             RecipeMetric::Answers | RecipeMetric::Labels => &[],
@@ -85,7 +85,7 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
             }
             continue;
         }
-        // Of ten rows one at least is held out, and trains nothing.
+        // Of ten rows at least one is held out of training.
         let place = folder.join(&config.data.paths[0]).parent().unwrap().to_owned();
         let own = place.file_name().unwrap().to_str().unwrap();
         assert!(own.starts_with(&format!("{}-", recipe.name)), "{own}");
@@ -99,7 +99,7 @@ fn the_example_of_every_recipe_trains_and_is_measured() {
     }
 }
 
-/// What a model answers is the same by itself and among others, so that its score is that of its answers.
+/// A model's answer does not depend on the others in a batch, so its score is that of its answers.
 #[test]
 fn a_model_that_learned_its_answers_is_right_and_another_is_not() {
     let folder = folder();
@@ -124,7 +124,7 @@ fn a_model_that_learned_its_answers_is_right_and_another_is_not() {
     let again = ["recipe", "answer", "--project", "first", "--measure", "2", "--device", "cpu"];
     let told = succeed(folder, &again);
     assert!(told.contains(&score), "{told}");
-    // Of the file's questions each is asked ten times, and the answer to one of them is another in the second.
+    // Each question of the file occurs ten times; the second file has a different answer to one of them.
     let asked = |file: &str, rows: &str| {
         std::fs::write(folder.join(file), rows).unwrap();
         let told = lines(&succeed(folder, &[&again[..], &["--data", file, "--json"]].concat()));
@@ -137,13 +137,13 @@ fn a_model_that_learned_its_answers_is_right_and_another_is_not() {
         (asked("known.jsonl", &rows), asked("wrong.jsonl", &rows.replace("At sea.", "At home.")));
     assert!(known >= 28 && (known - 10).abs_diff(changed) <= 1, "{changed} and {known} of 30");
 
-    // What a run learned is what it is measured by, whatever another one learned since.
+    // A run is measured by its own rows, even if another one learned others since.
     learn(folder, "answer", &["--data", "wrong.jsonl"]);
     let told = succeed(folder, &again);
     assert!(told.contains(&score), "{told}");
 }
 
-/// What the line cannot do is refused before it does anything.
+/// Impossible command lines are refused before any work.
 #[test]
 fn what_does_nothing_or_fits_nothing_is_refused() {
     let folder = folder();
@@ -197,7 +197,7 @@ fn is_folder(place: &std::io::Result<std::fs::DirEntry>) -> bool {
     place.as_ref().is_ok_and(|place| place.path().is_dir())
 }
 
-/// Data of the shapes of the book's, generated.
+/// Generated data in the formats of the book's.
 fn book(folder: &Path) {
     let messages: String = (0..120)
         .map(|number| match number % 4 {
@@ -223,7 +223,7 @@ fn reproduce(folder: &Path, exercise: &str, more: &[&str]) -> Value {
     lines(&succeed(folder, &[&own[..], more].concat())).pop().unwrap()
 }
 
-/// The exercises' own pipelines, on generated data and a small GPT-2 that another program could have written.
+/// The pipelines of the exercises, on generated data and a small GPT-2 as another program could have written it.
 #[test]
 fn the_books_exercises_run_on_data_of_their_shapes_and_give_no_verdict() {
     let folder = folder();
@@ -245,7 +245,7 @@ fn the_books_exercises_run_on_data_of_their_shapes_and_give_no_verdict() {
     let verdict = reproduce(folder, "verdict", &[&["--data", "stories.txt"], &small[..]].concat());
     let spam = reproduce(folder, "spam", &[&["--data", "messages.tsv"], &weights[..]].concat());
     let sft = reproduce(folder, "sft", &[&["--data", "rows.json"], &weights[..]].concat());
-    // What was tuned is of another size than the book's, and is not taken for its.
+    // The fine-tuned run has another size than the book's, and is not accepted in its place.
     let error = error_of(folder, &["reproduce", "dpo", "--data", "rows.json", "--project", "book"]);
     assert!(error.contains("objective chat with 24 layers of width 1024"), "{error}");
     let dpo = reproduce(folder, "dpo", &[&["--data", "rows.json"], &weights[..]].concat());
@@ -255,7 +255,7 @@ fn the_books_exercises_run_on_data_of_their_shapes_and_give_no_verdict() {
         assert_eq!((&line["published"], &line["reproduced"]), (&json!(published), &Value::Null), "{line}");
         assert!(line["ours"].as_f64().unwrap() >= 0.0 && line["step"] == 2, "{line}");
     }
-    // Twelve of sixty messages, half of which are spam, are asked.
+    // The test set is twelve of sixty messages, half of which are spam.
     assert!(spam["note"].as_str().unwrap().contains("of 12 texts right"), "{spam}");
     let config = |run: &Value| {
         Project::open(&folder.join("book")).unwrap().run(run.as_str().unwrap()).unwrap().config().unwrap()
@@ -273,7 +273,7 @@ fn the_books_exercises_run_on_data_of_their_shapes_and_give_no_verdict() {
     );
     assert_eq!(config(&verdict["run"]).tokenizer.vocabulary, 1024);
 
-    // What was broken off goes on, and its data are known.
+    // An interrupted run resumes with the same data.
     let again = ["reproduce", "dpo", "--project", "book", "--device", "cpu", "--resume", "--json"];
     let line = lines(&succeed(folder, &again)).pop().unwrap();
     assert_eq!((&line["reproduced"], &line["step"]), (&Value::Null, &json!(2)), "{line}");

@@ -1,9 +1,9 @@
-//! A real session: the real application over the real engine on the CPU, from "Grow your first model" to runs beside each other
-//! and a cleaned corpus. The README's pictures are made of it.
+//! A real session: the real application with the real engine on the CPU, from "Grow your first model" to a comparison of runs and
+//! a cleaned corpus. It produces the README's pictures.
 //!
-//! `docs/record` names a folder in `GLASSHOUSE_RECORD`: then the session is a whole one, and its pictures are kept there with what
-//! is known of them (`recording.json`), its projects and its log of messages in `GLASSHOUSE_RECORD_WORK`. Otherwise it is a brief one, which
-//! must come to its end and draw the same pictures.
+//! If `docs/record` sets `GLASSHOUSE_RECORD` to a folder, the session is complete: pictures and their descriptions
+//! (`recording.json`) are stored there, and projects and the message log in `GLASSHOUSE_RECORD_WORK`. Otherwise the session is
+//! brief, but must complete and draw the same pictures.
 
 mod lens;
 
@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How much is recorded.
+/// Extent of a recording.
 struct Extent {
     /// Seconds of the first model's training.
     first: f64,
@@ -36,13 +36,13 @@ struct Extent {
     steps: [u64; 2],
     /// The step at which a third run's learning rate is raised, and the one at which that run is stopped.
     raised: [u64; 2],
-    /// Steps in which the first model learns to answer.
+    /// Steps of the first model's chat fine-tuning.
     answers: u64,
-    /// Documents on which models are evaluated, unless all, and samples of an audit.
+    /// Number of evaluated documents (`None` for all), and samples of an audit.
     evaluated: (Option<usize>, usize),
-    /// Between two of the frames in which a page comes to rest.
+    /// Pause between two frames while a page settles.
     pause: Duration,
-    /// Seconds that anything may take.
+    /// Maximum seconds of any wait.
     patience: u64,
 }
 
@@ -61,19 +61,19 @@ const BRIEF: Extent = Extent {
     raised: [1, 6],
     answers: 8,
     evaluated: (Some(20), 10),
-    // Nobody looks at these pictures, and what a page waits for is counted in frames.
+    // These pictures are discarded, and pages count frames while they wait.
     pause: Duration::from_millis(10),
     patience: 120,
 };
 
-/// What models are looked at with: its story begins again, so that there is something to repeat.
+/// Prompt of the Inspect page. Its story starts again, so that there is something to repeat.
 const LOOKED_AT: &str = "One day, Tom and Mia saw a red kite. Tom and Mia saw a red";
 
-/// Heights of a page as it is measured, and most of a picture of it: what was found by an audit is not cut.
+/// Height at which a page is measured, and maximum height of its picture: an audit must not be cut.
 const TALL: f32 = 6000.0;
 const MAX_HEIGHT: f32 = 3600.0;
 
-/// Parts of the page Evaluate, by the names under which it remembers what is folded.
+/// Fold keys of the parts of the Evaluate page.
 const PARTS: [&str; 14] = [
     "side by side",
     "paired",
@@ -91,14 +91,14 @@ const PARTS: [&str; 14] = [
     "about",
 ];
 
-/// The CPU's name, where the system tells it.
+/// The CPU's name, if the system reports it.
 fn processor() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     name.map(|(_, name)| name.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
-/// When and where a session is recorded.
+/// Time and machine of a recording.
 fn surroundings(session: &Session) -> Value {
     let engine = session.state().engine.as_ref().unwrap();
     json!({
@@ -110,8 +110,8 @@ fn surroundings(session: &Session) -> Value {
     })
 }
 
-/// A session's folders for work and for pictures, of that name inside of those that `docs/record` names or else of its `own`, and whether
-/// it is a whole one.
+/// A session's folders for work and pictures, named `name` within those of `docs/record` or in its `own` folder, and whether it
+/// is a complete session.
 fn places(own: &Path, name: &str) -> (PathBuf, PathBuf, bool) {
     let named = |variable: &str| std::env::var_os(variable).map(PathBuf::from);
     let kept = named("GLASSHOUSE_RECORD");
@@ -128,7 +128,7 @@ fn shakespeare() -> Option<PathBuf> {
     Some(shared.join("data/tinyshakespeare.txt")).filter(|file| file.is_file())
 }
 
-/// Texts that are the project's own: pages, chapters, sources.
+/// The repository's own texts: pages, chapters, sources.
 fn own_pages(whole: bool) -> Vec<String> {
     let repository = std::fs::canonicalize(support::repository()).unwrap();
     let all = [
@@ -145,7 +145,8 @@ fn own_pages(whole: bool) -> Vec<String> {
     all[..count].iter().map(|name| repository.join(name).display().to_string()).collect()
 }
 
-/// The first of these runs goes out as a GGUF file; a pretrained model comes in: the one that `docs/record` found, or else that file.
+/// Exports the first of these runs as a GGUF file, and imports a pretrained model: the one that `docs/record` found, or else that
+/// file.
 fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     for name in &names[1..] {
         session.window.get_by_role_and_label(Role::Row, name).click();
@@ -171,7 +172,7 @@ fn out_and_in(session: &mut Session, names: &[String], work: &Path) {
     });
 }
 
-/// The first model's heads as they are seen on the page, and a lesson about them.
+/// The first model's heads on the Inspect page, and a lesson about them.
 fn looked_into(session: &mut Session) {
     session.ask(Command::ListRuns);
     let run = session.state().runs.list.last().unwrap();
@@ -181,18 +182,18 @@ fn looked_into(session: &mut Session) {
     both_themes(session, "inspect", &format!("attention heads of the first model at step {last}"));
     session.window.state_mut().follow(&Address::read(|name| (name == "lesson").then(|| "4".to_owned())));
     session.settle();
-    // The instrument shows the model once a prediction was made.
+    // The instrument shows the model after a prediction.
     session.press("30 to 70 %: some head leans that way");
     session.press("Predict");
     session.picture("learn", "a lesson on attention heads, run on the first model");
 }
 
-/// Opens a view alone, at a step of the run.
+/// Opens a single view at a step of the run.
 fn look(session: &mut Session, view: View, step: u64) {
     look_at(session, view, step, LOOKED_AT);
 }
 
-/// The same, at work on a prompt.
+/// Like `look`, for a prompt.
 fn look_at(session: &mut Session, view: View, step: u64, prompt: &str) {
     for other in View::ALL {
         session.window.state_mut().preferences().folds.insert(format!("inspect:{other}"), other == view);
@@ -209,7 +210,7 @@ fn look_at(session: &mut Session, view: View, step: u64, prompt: &str) {
     session.settle();
 }
 
-/// The first model learns to translate words into the language of the tasks, and is asked in a wording that it was not tuned on.
+/// The first model learns to translate words into the language of the tasks, and is asked in a held-out wording.
 fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
     let tasks = TaskOptions { kinds: vec![TaskKind::Translation], level: 1, ..TaskOptions::default() };
     let first = session.state().training.run.clone().unwrap();
@@ -245,7 +246,7 @@ fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
     session.show(PageName::Chat, "dark");
     session.until("the model's template", |state| state.writing.opened.is_some());
     session.settle();
-    // A short one: with what the template adds and a reply, it is to fit into the context.
+    // A short one: together with the template and a reply, it has to fit into the context.
     let held_out = tasks.tasks(TaskSplit::HeldOut).take(200);
     let task =
         held_out.min_by_key(|task| task.prompt().iter().map(|message| message.content.len()).sum::<usize>());
@@ -264,8 +265,8 @@ fn tuned(session: &mut Session, extent: &Extent, work: &Path) {
     both_themes(session, "chat", "the fine-tuned model's reply to a question in a held-out wording");
 }
 
-/// The first model and what it was tuned to are evaluated on the stories, which tuning may have cost it, and the first one is audited. The page
-/// shows how good one is, both beside each other, and the audit.
+/// Evaluates the first model and its fine-tune on the stories, where fine-tuning may have cost accuracy, and audits the first
+/// one. The page shows one model, both side by side, and the audit.
 fn evaluated(session: &mut Session, extent: &Extent) {
     let names: Vec<String> = session.state().runs.list.iter().map(|run| run.name.clone()).collect();
     let [first, .., tuned] = names.as_slice() else { panic!("{names:?}") };
@@ -279,7 +280,7 @@ fn evaluated(session: &mut Session, extent: &Extent) {
     session.ask(Command::Audit { source: best(first), settings: Box::new(settings) });
 
     session.show(PageName::Evaluate, "dark");
-    // The latest is chosen at first.
+    // The latest is selected initially.
     choose(session, first);
     parts(session, &["side by side", "paired"]);
     both_themes(
@@ -303,14 +304,14 @@ fn evaluated(session: &mut Session, extent: &Extent) {
     session.window.set_size(SIZE.into());
 }
 
-/// Two runs on the same text are evaluated on its validation split, for the intervals of the differences between them.
+/// Evaluates two runs on the same validation split, for the intervals of their differences.
 fn paired(session: &mut Session, extent: &Extent, names: &[String], shows: &str) {
     let (documents, _) = extent.evaluated;
     for run in names {
         let settings = EvaluateSettings {
             baselines: false,
             documents,
-            // The one document is long: a brief session reads each token once.
+            // The only document is long: a brief session reads each token once.
             stride: documents.map(|_| presets::preset("nanogpt-cpu").unwrap().model.context_length),
             ..EvaluateSettings::default()
         };
@@ -327,7 +328,7 @@ fn best(run: &str) -> WeightSource {
     WeightSource::best_of(run)
 }
 
-/// Somebody raises a run's learning rate tenfold on its way: what the guard sees and does.
+/// Raises a run's learning rate tenfold during training, to show the guard's reaction.
 fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2]) {
     config.train.checkpoint_interval = 100;
     config.train.guard.mode = GuardMode::Act;
@@ -342,7 +343,7 @@ fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2
     session.until("the end of training", |state| state.training.state == TrainingState::Idle);
     session.show(PageName::Train, "light");
     let training = &session.state().training;
-    // Nothing is an alarm before there is a window to compare it with.
+    // There are no alarms before there is a window to compare with.
     assert!(raised < window || !training.guard.is_empty(), "the guard saw nothing: {:?}", training.last);
     let changed = training.notices.iter().find(|notice| notice.starts_with("from step ")).unwrap();
     let shows = format!(
@@ -357,7 +358,7 @@ fn guarded(session: &mut Session, mut config: RunConfig, [raised, ends]: [u64; 2
     session.window.set_size(SIZE.into());
 }
 
-/// The switch of the server, which answers by the session's engine.
+/// The server's switch; the server uses the session's engine.
 fn served(session: &mut Session) {
     session.show(PageName::Settings, "dark");
     session.window.set_size(egui::vec2(SIZE[0], TALL));
@@ -368,7 +369,7 @@ fn served(session: &mut Session) {
     let models = ureq::get(format!("http://127.0.0.1:{port}/v1/models")).call();
     let models = models.unwrap().body_mut().read_to_string().unwrap();
     assert!(models.contains("1-nanogpt-cpu"), "{models}");
-    // Where projects lie on this machine, which the next card says, is nobody's concern: the picture ends between the two.
+    // The picture ends before the next card, which contains local paths.
     let below = session.window.get_all_by_label("Storage").last().unwrap();
     let below = below.accesskit_node().bounding_box().unwrap().y0 as f32;
     session.window.set_size(egui::vec2(SIZE[0], below - 1.5 * space::LARGE));
@@ -379,13 +380,13 @@ fn served(session: &mut Session) {
     session.settle();
 }
 
-/// Looks at a run as well on the page Evaluate, or no more.
+/// Toggles a run on the Evaluate page.
 fn choose(session: &mut Session, run: &str) {
     session.window.get_by_role_and_label(Role::CheckBox, run).click_accesskit();
     session.settle();
 }
 
-/// Folds all parts of the page Evaluate but some, and makes the window as high as what is left.
+/// Folds all parts of the Evaluate page except some, and fits the window's height.
 fn parts(session: &mut Session, open: &[&str]) {
     for part in PARTS {
         let is_open = open.contains(&part);
@@ -394,7 +395,7 @@ fn parts(session: &mut Session, open: &[&str]) {
     fit(session);
 }
 
-/// Makes the window as high as what is on the page.
+/// Fits the window's height to the page.
 fn fit(session: &mut Session) {
     session.window.set_size(egui::vec2(SIZE[0], TALL));
     session.settle();
@@ -405,10 +406,10 @@ fn fit(session: &mut Session) {
     session.settle();
 }
 
-/// How high a window shows what is on the page and no more.
+/// The height of the page's content.
 fn height(session: &Session) -> f32 {
     let nodes = session.window.root().children_recursive();
-    // What stands in the rail says nothing of the page. A diagram may end below all words.
+    // The rail is not part of the page. A diagram may end below all text.
     let is_content = |role| matches!(role, Role::Label | Role::Figure);
     let bottoms = nodes.filter_map(|node| {
         let node = node.accesskit_node();
@@ -430,7 +431,7 @@ fn both_themes(session: &mut Session, name: &str, shows: &str) {
     session.settle();
 }
 
-/// What GPT-2's settings would take on many GPUs.
+/// The forecast of GPT-2's settings on many GPUs.
 fn beyond(session: &mut Session) {
     let id = session.state().projects.open.as_ref().unwrap().summary.id.clone();
     let config = presets::preset("gpt2-124m").unwrap();
@@ -452,10 +453,10 @@ fn whole_session_of_the_pages() {
     let mut session = Session::open(&work, &folder, start, extent.pause, patience);
     session.until("the engine", |state| state.engine.is_some() && state.projects.listed);
 
-    // The first model, as a first visit grows it.
+    // The first model, as on a first visit.
     session.show(PageName::Home, "light");
     session.send(Command::TrainFirst { project: "My first model".to_owned(), seconds: extent.first });
-    // On a busy machine its end may be heard in the same turn.
+    // On a busy machine its end may arrive in the same turn.
     session.until("the first steps", |state| {
         state.training.state == TrainingState::Running || state.training.run.is_some()
     });
@@ -490,7 +491,7 @@ fn whole_session_of_the_pages() {
     tuned(&mut session, &extent, &work);
     evaluated(&mut session, &extent);
 
-    // nanoGPT's run for a CPU, and a shorter one beside it.
+    // nanoGPT's run for a CPU, and a shorter one to compare.
     session.ask(Command::CreateProject { name: "Shakespeare".to_owned() });
     if let Some(file) = shakespeare() {
         session.ask(Command::AddDocuments { names: vec![file.display().to_string()] });

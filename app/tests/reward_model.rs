@@ -1,4 +1,4 @@
-//! Reward models: a model learns to score answers by pairs of them, and another learns by its scores.
+//! Reward models: a model learns to score answers from pairs, and another one learns from its scores.
 
 use crate::front_ends::{error_of, succeed, train};
 use crate::support::tuning::{
@@ -10,7 +10,7 @@ use glasshouse_engine::project::Project;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// What better answers are about, and worse ones.
+/// Topics of better and of worse answers.
 const WEATHER: [&str; 4] = ["rain", "a storm", "much snow", "wind"];
 const FOOD: [&str; 4] = ["soup", "apples", "bread", "honey"];
 
@@ -29,7 +29,7 @@ fn pair(number: usize, plain: bool) -> Value {
     pair_row(&prompt, &chosen, &rejected)
 }
 
-/// A folder with a trained model of a few words, pairs of both kinds, and `prompts.jsonl` with nothing but prompts.
+/// A folder with a small trained model, pairs of both formats, and `prompts.jsonl` with only prompts.
 fn folder() -> tempfile::TempDir {
     let folder = trained(&[&ROOMY[..], &["--steps", "60"]].concat());
     for (name, plain) in [("pairs.jsonl", false), ("plain.jsonl", true)] {
@@ -43,17 +43,17 @@ fn folder() -> tempfile::TempDir {
 const FROM: [&str; 9] =
     ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from"];
 
-/// Enough to tell weather from food.
+/// Enough training to distinguish weather from food.
 const LEARNING: [&str; 8] =
     ["--steps", "200", "--lr", "4e-3", "--batch-size", "16", "--set", "train.eval_interval=50"];
 
-/// Learns to score from pairs.
+/// Trains a reward model on pairs.
 fn score_pairs(folder: &Path, from: &str, data: &str, more: &[&[&str]]) -> Vec<Value> {
     let more = [&["--set", "train.preference.loss=bradley-terry"][..], &more.concat()].concat();
     tune(folder, from, "preference", data, &more)
 }
 
-/// Learns by the scores of a run.
+/// Trains on the scores of a run.
 fn learn(folder: &Path, model: &str, more: &[&str]) -> Vec<Value> {
     let set = format!("train.reward.model={model}");
     let own = ["--set", &set, "--set", "train.reward.max_tokens=8", "--set", "train.batch_size=16"];
@@ -88,20 +88,20 @@ fn a_model_learns_to_score_answers_and_another_learns_by_its_scores() {
     let model = run(folder, "2").config().unwrap().model;
     assert_eq!((model.labels.as_slice(), model.outputs()), (&["reward".to_owned()][..], 1));
 
-    // As transformers and TRL load it.
+    // The format that transformers and TRL load.
     succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "exported"]);
     let config = std::fs::read_to_string(folder.join("exported/config.json")).unwrap();
     let config: Value = serde_json::from_str(&config).unwrap();
     assert_eq!(config["id2label"], json!({ "0": "reward" }), "{config}");
     assert!(config.get("problem_type").is_none(), "{config}");
     assert!(config["architectures"][0].as_str().unwrap().ends_with("ForSequenceClassification"), "{config}");
-    // What ends a text is read, so that something else fills rows up.
+    // The end-of-text token is an input, so padding is another token.
     assert!(config["pad_token_id"].is_u64() && config["pad_token_id"] != config["eos_token_id"], "{config}");
     let weights = std::fs::read(folder.join("exported/model.safetensors")).unwrap();
     let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
     assert_eq!(weights.tensor("score.weight").unwrap().shape(), [1, model.width]);
 
-    // What it is worth to another run, from the same weights.
+    // Another run from the same weights learns from it.
     let sets = [
         "--set",
         "train.eval_interval=20",
@@ -118,7 +118,7 @@ fn a_model_learns_to_score_answers_and_another_learns_by_its_scores() {
     let notices = notices(&told);
     assert!(notices.contains("call − the mean score of those their loss"), "{notices}");
     assert!(notices.contains("2-nanogpt-cpu scores the answers"), "{notices}");
-    // Which run that was is kept by its name and its checkpoint's file.
+    // The reward model is stored by its run's name and its checkpoint's file.
     let settings = run(folder, "3").config().unwrap().train.reward;
     let named = format!("{}:step-", run(folder, "2").name());
     assert!(settings.model.starts_with(&named), "{}", settings.model);
@@ -144,7 +144,7 @@ fn plain_pairs_are_scored_as_they_stand() {
     assert_eq!(of(&told, "reward").len(), 2);
 }
 
-/// Both halves: pairs in several micro-batches, and answers that several steps learn from.
+/// Pairs in several micro-batches, and answers used by several steps.
 #[test]
 fn runs_that_were_interrupted_go_on_to_the_same_numbers() {
     let folder = folder();
@@ -172,12 +172,12 @@ fn runs_that_were_interrupted_go_on_to_the_same_numbers() {
     assert_eq!(at(&whole, "eval", 8), at(&rest, "eval", 8));
 }
 
-/// An adapter beside a model whose head is new.
+/// An adapter on a model with a new head.
 #[test]
 fn an_adapter_learns_to_score() {
     let folder = folder();
     let folder = folder.path();
-    // The tokens of turns are learned first, which an adapter freezes.
+    // The tokens that mark turns are trained first, because an adapter freezes them.
     score_pairs(folder, "1", "pairs.jsonl", &[&["--steps", "2"]]);
     let adapter = ["--adapter", "lora", "--steps", "150", "--lr", "1e-2", "--batch-size", "16"];
     let told = score_pairs(folder, "2", "pairs.jsonl", &[&adapter]);
@@ -234,14 +234,14 @@ fn what_is_no_reward_model_is_refused() {
     assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 3);
 }
 
-/// Ten steps of TRL's `RewardTrainer` from the same weights on the same pairs: each step takes all of them, so that the order of pairs is
-/// nobody's.
+/// Ten steps of TRL's `RewardTrainer` from the same weights on the same pairs. Each step takes all of them, so that the order of
+/// pairs does not matter.
 #[test]
 fn slow_python_trl_scores_the_same_pairs() {
     let folder = trained_llama(96, 60);
     let folder = folder.path();
     write_rows(&folder.join("pairs.jsonl"), (0..16).map(|number| pair(number, true)));
-    // A step that changes next to nothing gives weights with the new head and the new tokens' rows.
+    // A step that changes almost nothing adds the new head and the new tokens' rows to the weights.
     let still = ["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"];
     score_pairs(folder, "1", "pairs.jsonl", &[&still]);
     succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "begun"]);
@@ -278,7 +278,7 @@ fn slow_python_trl_scores_the_same_pairs() {
         let (out, about, run) = (folder.join(out), format!("margin {margin}"), number.to_string());
         same_steps(&told, &out, 10, &about);
         same_weights(folder, &run, &out, &about);
-        // Texts of several lengths in one batch of theirs, and by themselves here.
+        // TRL scores texts of different lengths in one batch; here they are scored one by one.
         let theirs = std::fs::read_to_string(out.join("scores.json")).unwrap();
         let theirs: Vec<f64> = serde_json::from_str(&theirs).unwrap();
         for (at, wanted) in theirs.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Reinforcement learning: a model's own answers, and rules that say what they are worth.
+//! Reinforcement learning: a model's own answers, scored by rules.
 
 use crate::front_ends::{error_of, succeed};
 use crate::support::tuning::{
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 
-/// A folder with a trained model of a few words, and `prompts.jsonl`.
+/// A folder with a small trained model and `prompts.jsonl`.
 fn folder() -> tempfile::TempDir {
     let folder = trained(&[&ROOMY[..], &["--steps", "60"]].concat());
     let row = |at: usize| json!({ "prompt": format!("Say {at}."), "answer": "e" });
@@ -32,7 +32,7 @@ const FROM: [&str; 11] = [
     "reward",
 ];
 
-/// Trains the first project's first run by rewards.
+/// Trains run 1 of the project `first` by rewards.
 fn reward(folder: &Path, sets: &[&str], more: &[&str]) -> Vec<Value> {
     let mut more = more.to_vec();
     add_sets(&mut more, sets);
@@ -59,7 +59,7 @@ fn what_a_rule_rewards_becomes_likelier() {
     assert!(first < 0.6 && last > first + 0.3, "{rewards:?}");
     let step = of(&told, "reward")[0];
     assert!(step["tokens"].as_f64().unwrap() <= 8.0 && step["kl"].is_null() && step["clipped"].is_null());
-    // What evaluations call a loss falls with it, and the best checkpoint is that of the highest reward.
+    // The evaluation loss falls as the reward rises, so the best checkpoint has the highest reward.
     let losses = numbers(&told, "eval", "val_loss");
     assert!(
         losses.iter().all(|loss| (0.0..=1.0).contains(loss)) && losses[losses.len() - 1] <= losses[0],
@@ -71,7 +71,7 @@ fn what_a_rule_rewards_becomes_likelier() {
     let notices = notices(&told);
     assert!(notices.contains("prompts to answer") && notices.contains("1 − the mean reward"), "{notices}");
 
-    // Where all answers are worth the same, the weights stay as they are.
+    // If all answers have the same reward, the weights do not change.
     let same = [
         "train.reward.rule=regex",
         "train.reward.pattern=\".*\"",
@@ -88,7 +88,7 @@ fn what_a_rule_rewards_becomes_likelier() {
     assert_eq!(notices.matches(said).count(), 1, "{notices}");
 }
 
-/// Three steps learn from the same answers; the run stops between them.
+/// Three steps learn from the same answers; the run is interrupted between them.
 #[test]
 fn a_run_that_was_interrupted_continues_with_the_same_answers() {
     let folder = folder();
@@ -196,7 +196,7 @@ fn rows_and_settings_that_cannot_be_judged_are_named() {
     assert_eq!(Project::open(&folder.join("first")).unwrap().runs().unwrap().len(), 2);
 }
 
-/// Ten steps of TRL's `GRPOTrainer` on the answers that ours learns from, with clipped tokens and a divergence, by every loss.
+/// Ten steps of TRL's `GRPOTrainer` on the answers that ours learns from, with clipped tokens and a divergence, for every loss.
 #[test]
 fn slow_python_trl_learns_the_same_from_the_same_answers() {
     let folder = trained_llama(64, 40);
@@ -204,7 +204,7 @@ fn slow_python_trl_learns_the_same_from_the_same_answers() {
     write_rows(&folder.join("prompts.jsonl"), (0..40).map(|at| json!({ "prompt": format!("Say {at}.") })));
     let turns = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}"#;
     std::fs::write(folder.join("rows.jsonl"), format!("{turns}\n").repeat(8)).unwrap();
-    // A step that changes next to nothing gives weights with the new tokens' rows, and a template.
+    // A step that changes almost nothing adds the new tokens' rows and a template to the weights.
     let still = ["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"];
     tune(folder, "1", "chat", "rows.jsonl", &still);
     succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "begun"]);
@@ -232,7 +232,7 @@ fn slow_python_trl_learns_the_same_from_the_same_answers() {
         let mut more = [&AS_REFEREES[..], &["--steps", "10", "--lr", "2e-3"]].concat();
         add_sets(&mut more, &sets);
         add_sets(&mut more, &own);
-        // Between its steps a run keeps the answers.
+        // The run stores its answers between steps.
         more.extend(["--stop-after", "1"]);
         tune(folder, "2", "reward", "prompts.jsonl", &more);
         settings.push(json!({
@@ -256,7 +256,7 @@ fn slow_python_trl_learns_the_same_from_the_same_answers() {
     for (number, (loss, ..)) in losses.iter().enumerate() {
         let name = (number + 3).to_string();
         resume(folder, &name);
-        // Of all its steps, the first from before it stopped.
+        // All steps, including those before the interruption.
         let told =
             lines(&std::fs::read_to_string(run(folder, &name).folder().join("metrics.jsonl")).unwrap());
         let out = folder.join("out").join(number.to_string());

@@ -1,6 +1,5 @@
-//! Pictures of every page in both themes and five widths, for people to look at: drawn where `GLASSHOUSE_SCREENSHOTS` names a folder.
-//! All that they show is staged: no such device, run or text exists.
-//! Without it the same windows are laid out, which must not fail, and no picture is made.
+//! Screenshots of every page in both themes and five widths, for review, if `GLASSHOUSE_SCREENSHOTS` names a folder. All content
+//! is staged: no such device, run or text exists. Without the variable the same windows are only laid out, which must not fail.
 
 use crate::support;
 use egui::Role;

@@ -1,4 +1,4 @@
-//! `glasshouse serve`: the real program, asked over real connections.
+//! `glasshouse serve`: the real program over real connections.
 
 use crate::front_ends::{error_of, folder, succeed, train};
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 const RUN: &str = "1-nanogpt-cpu";
 
-/// A server at work; killed when dropped.
+/// A running server; killed when dropped.
 pub(super) struct Serving {
     child: Child,
-    /// As clients take it.
+    /// The base URL for clients.
     pub(super) base_url: String,
     /// Host and port.
     address: String,
@@ -26,7 +26,6 @@ impl Drop for Serving {
     }
 }
 
-/// An answer.
 pub(super) struct Answer {
     pub(super) status: u16,
     retry_after: Option<String>,
@@ -90,23 +89,23 @@ impl Serving {
         self.post("/completions", &body.to_string())
     }
 
-    /// A connection that bytes are sent over.
+    /// A connection on which bytes were sent.
     fn sent(&self, bytes: &[u8]) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        // They may be answered before all are sent.
+        // The answer may arrive before everything is sent.
         stream.write_all(bytes).ok();
         stream
     }
 
-    /// A connection over which completions are asked for.
+    /// A connection on which completions were requested.
     fn asked(&self, body: &str) -> TcpStream {
         let (head, length) =
             ("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length:", body.len());
         self.sent(format!("{head} {length}\r\n\r\n{body}").as_bytes())
     }
 
-    /// What bytes are answered with until the connection closes.
+    /// The response to raw bytes until the connection closes.
     fn raw(&self, bytes: &[u8]) -> String {
         let mut text = Vec::new();
         self.sent(bytes).read_to_end(&mut text).ok();
@@ -114,7 +113,7 @@ impl Serving {
     }
 }
 
-/// A small model with so long a context.
+/// Trains a small model with the given context length.
 fn trained(folder: &Path, project: &str, context: usize) {
     let context = format!("model.context_length={context}");
     train(folder, &folder.join(project), &["--set", &context]);
@@ -154,7 +153,7 @@ fn completions_are_what_generate_writes() {
     assert_eq!(body["usage"], json!({ "prompt_tokens": 3, "completion_tokens": 24, "total_tokens": 27 }));
     assert_eq!(answer.choice()["finish_reason"], "length");
 
-    // Drawn under a seed it is the same text, and so is each of several prompts and answers at once.
+    // Sampling with a seed gives the same text, also with several prompts and answers per request.
     let drawn = json!({
         "prompt": ["One", "The"], "n": 2, "max_tokens": 24, "temperature": 0.8, "seed": 5, "stop": ["e", ""],
     });
@@ -167,7 +166,7 @@ fn completions_are_what_generate_writes() {
         assert_eq!(choices[at]["index"], at);
     }
 
-    // Pieces of a stream are the text.
+    // The chunks of a stream add up to the text.
     let mut streamed = greedy;
     streamed["stream"] = json!(true);
     streamed["stream_options"] = json!({ "include_usage": true });
@@ -178,18 +177,18 @@ fn completions_are_what_generate_writes() {
     assert_eq!(last["choices"][0]["finish_reason"], "length");
     assert_eq!(usage["usage"]["completion_tokens"], 24);
 
-    // Characters that the vocabulary lacks are not seen, and that is said.
+    // Characters missing from the vocabulary are dropped and reported.
     let lost = json!({ "prompt": "Oßne漢", "max_tokens": 24, "temperature": 0 });
     let choice = serving.complete(&lost).choice();
     assert_eq!((&choice["text"], &choice["characters_lost"]), (&expected["text"], &json!("ß漢")));
     assert!(answer.choice().get("characters_lost").is_none());
 
-    // Nor are special tokens that a prompt spells silent.
+    // Special tokens spelled in a prompt are reported, too.
     let spelled = json!({ "prompt": "One<|endoftext|> day<|endoftext|>", "max_tokens": 1 });
     assert_eq!(serving.complete(&spelled).choice()["special_tokens_in_prompt"], 2);
     assert!(choice.get("special_tokens_in_prompt").is_none());
 
-    // Every piece names the model, even where the request names none.
+    // Every chunk names the model, even if the request names none.
     streamed["model"] = Value::Null;
     let unnamed = pieces(&serving.complete(&streamed).text);
     assert!(unnamed.len() > 2 && unnamed.iter().all(|event| event["model"] == RUN), "{unnamed:?}");
@@ -232,7 +231,7 @@ fn a_conversation_is_answered_where_the_model_has_a_template() {
     let events = pieces(&serving.post("/chat/completions", &wanted.to_string()).text);
     assert_eq!(events[0]["choices"][0]["delta"]["role"], "assistant");
     let texts = events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str());
-    // As much as there is room for.
+    // The text fills the context.
     assert_eq!(texts.collect::<String>().chars().count(), 64 - "s,x.u,Go.a,".len());
 }
 
@@ -334,7 +333,7 @@ fn all_messages_and_the_plain_fields_change_the_answer_and_others_are_refused_by
         200
     );
 
-    // Responses are the same answers in another shape.
+    // The Responses API gives the same answers in another format.
     let expected = chat(&[message("system", "x"), go()], &json!({})).choice()["message"]["content"].clone();
     let mut body = json!({ "instructions": "x", "input": "Go", "temperature": 0, "max_output_tokens": 8 });
     let response = serving.post("/responses", &body.to_string()).json();
@@ -403,7 +402,7 @@ fn log_probabilities_are_those_of_the_text_however_it_is_asked_for() {
         assert!(top.len() >= 3);
     }
 
-    // The same text scored alone, by itself and as evaluation harnesses ask for it: with a token behind it.
+    // Scores of the same text, with no new token, and with one, as evaluation harnesses request it.
     for (most, more) in [(0, 0), (1, 1)] {
         let scored = json!({ "prompt": [text, "The"], "max_tokens": most, "temperature": 0, "logprobs": 1, "echo": true });
         let answer = serving.complete(&scored);
@@ -421,12 +420,12 @@ fn log_probabilities_are_those_of_the_text_however_it_is_asked_for() {
         assert!(echoed.starts_with(&text));
         assert_eq!(answer.json()["choices"][1]["logprobs"]["tokens"][0], "T");
     }
-    // What is chosen behind a scored text is what is written behind it.
+    // The token chosen after a scored text is the one generated after it.
     let body = |echo: bool| json!({ "prompt": text, "max_tokens": 1, "temperature": 0, "logprobs": 1, "echo": echo });
     let (scored, alone) = (serving.complete(&body(true)).choice(), serving.complete(&body(false)).choice());
     assert_eq!(scored["text"], format!("{text}{}", alone["text"].as_str().unwrap()));
 
-    // Token ids stand for what they are.
+    // Token ids as a prompt.
     let encode = ["tokenizer", "encode", "--project", "p", "--text", "One day", "--json"];
     let tokens: Value = serde_json::from_str(succeed(folder, &encode).trim()).unwrap();
     let body = json!({ "prompt": tokens["ids"], "max_tokens": 9, "temperature": 0 });
@@ -473,7 +472,7 @@ fn bad_requests_are_told_what_is_wrong() {
         assert_eq!(said(&long, 400, &["64"])["code"], "context_length_exceeded");
     }
     assert_eq!(serving.complete(&json!({ "prompt": "a".repeat(63), "max_tokens": 1 })).status, 200);
-    // As many as there is room for, where none are asked for.
+    // By default, the completion fills the context.
     let short = serving.complete(&json!({ "prompt": "a".repeat(60) }));
     assert!(
         short.json()["usage"]["completion_tokens"].as_u64().is_some_and(|tokens| tokens <= 4),
@@ -496,19 +495,19 @@ fn bad_requests_are_told_what_is_wrong() {
         &["4 MB"],
     );
 
-    // What is no HTTP, and other names for this machine.
+    // Bytes that are not HTTP, and other names of this machine.
     assert!(serving.raw(b"\x16\x03\x01 hello\r\n\r\n").starts_with("HTTP/1.1 400"));
     assert!(
         serving
             .raw(b"GET /v1/models HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
             .starts_with("HTTP/1.1 403")
     );
-    // Nor do pages of other sites keep it busy, which need not read what it answers.
+    // Pages of other sites cannot keep the server busy either, although they could not read the response.
     let foreign = "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.example\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
     assert!(serving.raw(foreign.as_bytes()).starts_with("HTTP/1.1 403"));
     let long = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(200_000));
     assert!(serving.raw(long.as_bytes()).starts_with("HTTP/1.1 431"));
-    // All this has harmed nothing, and no page of another site may read it.
+    // The server still works, and no page of another site may read its responses.
     let alive = serving.raw(
         b"GET /health HTTP/1.1\r\nHost: localhost\r\nOrigin: http://a.example\r\nConnection: close\r\n\r\n",
     );
@@ -553,13 +552,13 @@ fn clients_that_vanish_leave_their_places() {
     let folder = folder.path();
     trained(folder, "p", 512);
     let serving = Serving::start(folder, "p", &["--parallel", "2", "--queue", "1000"]);
-    // Minutes of work, for which nobody waits.
+    // Minutes of work that nobody waits for.
     let prompts = vec!["One"; 7];
     let long = json!({ "prompt": prompts, "n": 128, "max_tokens": 500, "stream": true }).to_string();
     let mut vanishing = serving.asked(&long);
     let mut begun = [0];
     vanishing.read_exact(&mut begun).unwrap();
-    // What is left of the queue is not enough for so many more; one that finds no place is told when to ask again.
+    // The rest of the queue is too short; a refused request learns when to retry.
     let many = json!({ "prompt": "One", "n": 128, "max_tokens": 2 });
     let full = serving.complete(&many);
     assert_eq!((full.status, full.retry_after.as_deref()), (429, Some("1")), "{}", full.text);
@@ -569,7 +568,7 @@ fn clients_that_vanish_leave_their_places() {
         assert!(since.elapsed() < Duration::from_secs(60), "the places are not free");
         std::thread::sleep(Duration::from_millis(50));
     }
-    // One that waits for its whole answer vanishes likewise.
+    // So does a client that waits for its whole response.
     let vanishing = serving.asked(&long.replace("\"stream\":true", "\"stream\":false"));
     let since = Instant::now();
     while serving.complete(&many).status != 429 {
@@ -594,13 +593,13 @@ fn a_thousand_connections_are_survived() {
         stream.set_nonblocking(true).unwrap();
         stream.read(&mut [0]).map_or_else(|error| error.kind() != ErrorKind::WouldBlock, |read| read == 0)
     };
-    // All say nothing. There are 512 places, which those hold that came last: none of them has waited in vain for 20 s.
+    // None of them sends anything. The last of them hold the 512 slots, and none has waited for 20 s yet.
     let mut silent: Vec<TcpStream> = (0..1000).map(|_| connect()).collect();
     let body = json!({ "prompt": "One", "max_tokens": 4, "temperature": 0 });
     let expected = serving.complete(&body).choice()["text"].clone();
     let closed = [0, 400, 510, 999].map(|at| is_closed(&silent[at]));
     assert_eq!(closed, [true, true, false, false]);
-    // One that is slow to say what it wants is no better off than one that says nothing; one that is answered is left in peace.
+    // A client that is slow to send its request is closed like a silent one; one that is being answered is not.
     let half =
         serving.sent(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{");
     let long = json!({ "prompt": "One", "max_tokens": 50, "n": 128, "stream": true });
@@ -612,7 +611,7 @@ fn a_thousand_connections_are_survived() {
     assert!(is_closed(&half));
     assert!(BufReader::new(answered).lines().any(|line| line.unwrap().contains("[DONE]")));
     silent.drain(..500);
-    // Some that ask all at once.
+    // Several concurrent requests.
     std::thread::scope(|scope| {
         let ask = || serving.complete(&body);
         let asked: Vec<_> = (0..40).map(|_| scope.spawn(ask)).collect();
@@ -627,7 +626,7 @@ fn a_thousand_connections_are_survived() {
     assert_eq!(serving.complete(&body).choice()["text"], expected);
 }
 
-/// A request's head has 20 s, and its body 30.
+/// The timeout is 20 s for a request's head, and 30 s for its body.
 #[test]
 fn slow_clients_that_never_finish_are_let_go() {
     let (folder, _) = folder();
@@ -649,7 +648,7 @@ fn slow_clients_that_never_finish_are_let_go() {
     assert!(!head.0.starts_with("HTTP/1.1 200") && (15..30).contains(&head.1), "{head:?}");
     assert!(body.0.starts_with("HTTP/1.1 408") && (25..45).contains(&body.1), "{body:?}");
     assert!(body.0.contains("the request was incomplete after 30 s"), "{body:?}");
-    // Neither had the only place.
+    // Neither took the only place.
     let one = json!({ "prompt": "One", "max_tokens": 2 });
     assert_eq!(serving.complete(&one).status, 200);
 }
@@ -663,7 +662,7 @@ fn ctrl_c_lets_what_is_under_way_finish() {
     let mut serving = Serving::start(folder, "p", &[]);
     let body = json!({ "prompt": "One", "n": 64, "max_tokens": 60, "stream": true }).to_string();
     let mut stream = serving.asked(&body);
-    // It is under way once something of it is there.
+    // It has started once part of it has arrived.
     let mut begun = [0];
     stream.read_exact(&mut begun).unwrap();
     let pid = serving.child.id().to_string();

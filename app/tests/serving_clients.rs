@@ -1,15 +1,15 @@
-//! The field's own programs against `glasshouse serve`: OpenAI's Python client, and lm-eval beside transformers on the exported model and
-//! beside `glasshouse evaluate`.
+//! Third-party programs with `glasshouse serve`: OpenAI's Python client, and lm-eval, compared with transformers on the exported
+//! model and with `glasshouse evaluate`.
 
 use crate::front_ends::{folder, succeed, train};
 use crate::serving::Serving;
 use crate::support::tuning::{lines, of, referee};
 use serde_json::{Value, json};
 
-/// Documents of the text, of which the last are held out.
+/// Documents of the text, the last of which are held out.
 const DOCUMENTS: usize = 200;
 
-/// Whether all numbers are the same but for rounding, and all texts the same.
+/// Checks that all numbers are equal up to rounding, and all texts are equal.
 fn expect_same(ours: &Value, theirs: &Value, place: &str) {
     match (ours, theirs) {
         (Value::Number(our), Value::Number(their)) => {
@@ -63,7 +63,7 @@ fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     let chats = Serving::start(folder, "chats", &[]);
     let days = Serving::start(folder, "days", &[]);
     std::fs::create_dir(folder.join("tasks")).unwrap();
-    // What ends a document is predicted, too.
+    // The end of a document is predicted, too.
     let held_out: Vec<String> = held_out.iter().map(|text| format!("{text}<|endoftext|>")).collect();
     let rows = held_out.iter().map(|text| json!({ "text": text }).to_string());
     std::fs::write(folder.join("tasks/held_out.jsonl"), rows.collect::<Vec<_>>().join("\n")).unwrap();
@@ -97,7 +97,7 @@ fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
     assert_eq!((chat["tokens"].as_u64(), chat["usage"].as_u64()), (Some(12), Some(12)));
     assert_eq!(chat["served"]["writing"]["answers"].as_array().unwrap().len(), 6);
 
-    // The choices are those that `evaluate` counts on the same rows.
+    // The choices equal those of `evaluate` on the same rows.
     let rows = std::fs::read_to_string(folder.join("tasks/rows.jsonl")).unwrap();
     let row = |line: &str| {
         let row: Value = serde_json::from_str(line).unwrap();
@@ -112,7 +112,7 @@ fn slow_python_openais_client_and_lm_eval_find_what_transformers_finds() {
         let metric = metrics.iter().find(|metric| metric["name"] == ours).unwrap();
         expect_same(&metric["value"], &found["served"]["choices"][theirs], ours);
     }
-    // And what it says of the text that was held out: bits of whole documents, by the bytes that the harness counts.
+    // So do the bits per byte of the held-out text, over whole documents, with the harness's byte counts.
     let bytes: usize = held_out.iter().map(String::len).sum();
     let nats = found["held_out"].as_f64().unwrap() * std::f64::consts::LN_2 * bytes as f64;
     let perplexity = (nats / likelihood["tokens"].as_f64().unwrap()).exp();

@@ -1,4 +1,4 @@
-//! The window's server: a switch on Settings, over a link to nobody and over a real engine.
+//! The window's server: a switch on the Settings page, with a scripted link and with a real engine.
 
 use crate::front_ends::{folder, succeed, train};
 use crate::support::{self, full, in_training, tell, theme_of, window};
@@ -18,13 +18,13 @@ fn says(window: &Harness<'_, App>, words: &str) -> bool {
     window.query_all_by_label_contains(words).next().is_some()
 }
 
-/// Presses the switch.
+/// Toggles the switch.
 pub fn press(window: &mut Harness<'_, App>) {
     window.get_by_role_and_label(Role::Switch, "Answer other programs").click_accesskit();
     window.run_steps(3);
 }
 
-/// The port of the address that is shown.
+/// The port of the displayed address.
 pub fn port(window: &Harness<'_, App>) -> Option<u16> {
     let shown = window.query_all_by_label_contains("http://127.0.0.1:").next()?;
     let address = shown.accesskit_node().label().or(shown.accesskit_node().value())?;
@@ -73,7 +73,7 @@ fn the_windows_server_answers_by_the_windows_engine() {
         ..session::Options::default()
     };
     let engine = Link::Engine(EngineLink::start(options, || ()).unwrap());
-    // Nothing comes to be preferred that is not already, so that the preferences of whoever runs this stay theirs.
+    // Only existing preferences are used, so that the tester's own preferences do not change.
     let preferences = Preferences {
         theme: theme_of("dark"),
         device: "cpu".to_owned(),

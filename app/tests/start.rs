@@ -1,4 +1,4 @@
-//! Runs that begin with the weights of others: what comes along, what may change, what is frozen, and what is refused.
+//! Runs that start from other runs' weights: what is taken over, changed, frozen and refused.
 
 use crate::front_ends::{error_of, succeed, train};
 use glasshouse_engine::graph::Parameter;
@@ -21,7 +21,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// Begins a run with the latest one of the first project, in a project, and returns what it told.
+/// Starts a run from the latest run of the project `first`, and returns its events.
 fn begin(folder: &Path, project: &str, more: &[&str]) -> Vec<Value> {
     let from =
         ["train", "--project", project, "--device", "cpu", "--threads", "2", "--json", "--from", "latest"];
@@ -39,7 +39,7 @@ fn config(folder: &Path, project: &str, run: &str) -> RunConfig {
     Project::open(&folder.join(project)).unwrap().run(run).unwrap().config().unwrap()
 }
 
-/// A run's latest weights by the names of their parameters, and its tokenizer.
+/// A run's latest weights by parameter name, and its tokenizer.
 pub(super) fn weights(
     folder: &Path,
     project: &str,
@@ -59,7 +59,7 @@ fn a_run_begins_with_the_weights_of_another_and_says_so() {
     let folder = folder();
     let folder = folder.path();
     let before = losses(&metrics(folder, "first", FIRST));
-    // The same text and seed: what is evaluated first is what was evaluated last.
+    // With the same text and seed, the first evaluation equals the base run's last.
     let told = begin(folder, "first", &["--steps", "6", "--lr", "1e-4"]);
     let after = losses(&told);
     assert_eq!(after[&0], before[&10], "{before:?} {after:?}");
@@ -71,14 +71,14 @@ fn a_run_begins_with_the_weights_of_another_and_says_so() {
     let listed = succeed(folder, &["runs", "--project", "first"]);
     assert!(listed.contains("1-nanogpt-cpu at step 10"), "{listed}");
 
-    // A run that came to no checkpoint of its own begins there again.
+    // A run without a checkpoint of its own restarts from its base.
     let run = Project::open(&folder.join("first")).unwrap().run("2").unwrap();
     std::fs::remove_dir_all(run.checkpoints_folder()).unwrap();
     let again = succeed(folder, &["train", "--project", "first", "--resume", "--json"]);
     let again: Vec<Value> = again.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(losses(&again)[&6], after[&6]);
 
-    // Without the one that it began with, that is what is missing.
+    // Without its base run, that is the error.
     std::fs::remove_dir_all(run.checkpoints_folder()).unwrap();
     succeed(folder, &["runs", "--project", "first", "delete", "1"]);
     let error = error_of(folder, &["train", "--project", "first", "--resume"]);
@@ -111,7 +111,7 @@ fn what_is_frozen_keeps_its_bits_and_what_is_not_learns() {
         let trainable = format!("train.trainable={words}");
         let from = ["--steps", "10", "--set", &trainable, "--stop-after", "4"];
         let told = begin(folder, "first", &[&from[..], &["--from-project", "first"]].concat());
-        // It continues with moments for what is trained alone.
+        // It resumes with moments of the trained parameters only.
         let number: u64 = number;
         succeed(folder, &["train", "--project", "first", "--resume"]);
         let (after, _) = weights(folder, "first", &number.to_string());
@@ -122,10 +122,10 @@ fn what_is_frozen_keeps_its_bits_and_what_is_not_learns() {
             let trained = trainable.includes(name, config.model.layers, config.model.tied_head);
             assert_eq!(after[name].1 != *weights, trained, "{words}: {name}");
         }
-        // A sample is written with the weights that are trained.
+        // Samples use the trained weights.
         let samples = told.iter().filter(|event| event["event"] == "sample").count();
         assert!(samples >= 1, "{told:?}");
-        // The next one begins with the first again.
+        // The next run starts from the first again.
         let run = number.to_string();
         succeed(folder, &["runs", "--project", "first", "delete", &run]);
     }
@@ -139,7 +139,7 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let before = losses(&metrics(folder, "first", FIRST));
     let from = ["--adapter", "lora", "--set", "adapter.rank=4", "--steps", "12", "--lr", "5e-3"];
     let told = begin(folder, "first", &[&from[..], &["--stop-after", "5"]].concat());
-    // It begins as what it adapts.
+    // Initially it equals its base.
     assert_eq!(losses(&told)[&0], before[&10], "{told:?}");
     assert!(told.iter().any(|event| event["event"] == "sample"), "{told:?}");
     succeed(folder, &["train", "--project", "first", "--resume", "--adapter", "lora"]);
@@ -147,7 +147,7 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     assert!(trained[&12] < trained[&0], "{trained:?}");
     let error = error_of(folder, &["train", "--project", "first", "--resume", "--adapter", "none"]);
     assert!(error.contains("--adapter is none instead of lora"), "{error}");
-    // Whatever reads its weights has them with the adapter added to the layers that it adapts.
+    // Its weights are read with the adapter merged into the layers it adapts.
     let (after, _) = weights(folder, "first", "2");
     let adapts = |name: &str| {
         ["qkv", "output", "up", "down"].iter().any(|layer| name.ends_with(&format!("{layer}.weight")))
@@ -162,7 +162,7 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     assert!(merged.iter().all(|(name, (_, entries))| *entries == after[name].1));
     let config = config(folder, "first", "3");
     assert_eq!((config.train.adapter, config.start.unwrap().run.as_str()), (None, "2-nanogpt-cpu"));
-    // All of it goes on from there.
+    // All of it can be trained further.
     let told = begin(folder, "first", &["--steps", "2"]);
     assert!((losses(&told)[&0] - trained[&12]).abs() < 1e-4, "{told:?} {trained:?}");
     let error = error_of(folder, &["merge", "--project", "first", "--run", "3"]);
@@ -178,7 +178,7 @@ fn an_adapter_trains_beside_the_weights_of_another_run_and_is_merged_and_exporte
     let settings = std::fs::read_to_string(folder.join("adapter/adapter_config.json")).unwrap();
     let settings: Value = serde_json::from_str(&settings).unwrap();
     assert_eq!((&settings["r"], &settings["fan_in_fan_out"]), (&4.into(), &true.into()));
-    // What PEFT reads is added to what it was trained beside, and removed again.
+    // PEFT's adapter is added to its base weights, and removed again.
     let near = |left: &str, right: &BTreeMap<String, (Parameter, Vec<f32>)>| {
         let (left, _) = weights(folder, "first", left);
         left.iter().all(|(name, (_, entries))| {
@@ -254,14 +254,14 @@ fn new_special_tokens_begin_as_the_mean_row_and_a_context_may_be_shorter() {
         let mean = (mean / known as f64) as f32;
         assert_eq!([rows[known * width + column], rows[(known + 1) * width + column]], [mean; 2]);
     }
-    // Learned positions: the first of them.
+    // Of the learned positions, the first ones.
     let (positions, rows) = &after["embedding.positions"];
     assert_eq!(positions.ty.shape[0], 8);
     assert_eq!(rows[..], before["embedding.positions"].1[..rows.len()]);
     let longer = ["--project", "first", "--from", "1", "--set", "model.context_length=32"];
     let error = error_of(folder, &[&["train"][..], &longer].concat());
     assert!(error.contains("embedding.positions") && error.contains("model.context_length"), "{error}");
-    // What is wrong with the weights is found before there is a run.
+    // Invalid weights are detected before a run is created.
     let parent = Project::open(&folder.join("first")).unwrap().run("1").unwrap();
     for entry in std::fs::read_dir(parent.checkpoints_folder()).unwrap() {
         let path = entry.unwrap().path();
@@ -331,7 +331,7 @@ fn an_imported_model_is_trained_on_and_goes_out_as_what_it_came_in() {
     assert!(weights("out") != weights("model"));
 }
 
-/// In one command: the model is imported, once, into a project that there may not have been, and the run begins with it.
+/// A single command imports the model once, into a new project if necessary, and starts the run from it.
 #[test]
 fn a_run_begins_with_a_folder_or_a_file_that_is_imported_first() {
     let folder = folder();
@@ -360,7 +360,7 @@ fn a_run_begins_with_a_folder_or_a_file_that_is_imported_first() {
     assert_eq!(begun.start.as_ref().map(|start| start.run.as_str()), Some("1-owl"));
     assert_eq!(begun.train.adapter.map(|adapter| adapter.rank), Some(4));
 
-    // The same files are not imported twice, by either command; others are.
+    // Neither command imports the same files twice; other files are imported.
     let (_, told) = from("owl", &[]);
     assert!(told.contains("1-owl was imported from there before"), "{told}");
     succeed(folder, &["import", "owl", "--project", "second"]);

@@ -1,4 +1,4 @@
-//! The pages from text to text (Data, Tokenizer, Model, Write), drawn in the real application on a scripted engine.
+//! The pages Data, Tokenizer, Model and Write in the real application, with a scripted engine.
 
 use crate::support::engine::{self, Engine};
 use crate::support::scene::Scene;
@@ -126,7 +126,7 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
     assert_eq!(prompt, "Once upon a time");
     scene.harness.get_by_label_contains("Text of the first column").focus();
     scene.settle();
-    // The first arrow chooses the first written token, the second the next.
+    // The first arrow key selects the first generated token, the next one the second.
     scene.harness.key_press(Key::ArrowRight);
     scene.frame();
     scene.harness.key_press(Key::ArrowRight);
@@ -142,9 +142,9 @@ fn enter_writes_and_an_arrow_key_asks_about_a_token_with_those_before_it() {
         before.iter().chain(&written).take(before.len() + 1).map(|token| token.id).collect();
     assert_eq!(tokens, &wanted);
     assert_eq!(*chosen, Some(written[1].id));
-    // The run is named, and not that it is the latest: another may be, later.
+    // The run is named instead of "latest", since another may be the latest later.
     assert!(scene.harness.query_all_by_label("2-first-stories, best checkpoint").count() > 0);
-    // An alternative goes on from there.
+    // An alternative continues from there.
     scene.harness.get_by_label_contains("Continue with ·fox").click();
     scene.settle();
     let sent = scene.sent_of(|command| matches!(command, Command::Generate { .. }));
@@ -196,7 +196,7 @@ fn what_is_written_is_moderated_as_on_chat() {
     let shown = text.accesskit_node().value().unwrap();
     assert!(shown.contains("██████ fox"), "{shown}");
 
-    // What was likely there would tell what is hidden.
+    // The candidates would reveal hidden words.
     scene.harness.get_by_label_contains("Text of the first column").focus();
     scene.settle();
     scene.harness.key_press(Key::ArrowRight);
@@ -262,7 +262,7 @@ fn a_removed_file_comes_back_within_ten_seconds_and_goes_after_them() {
         scene.settle();
     }
     assert_eq!(removed(&mut scene), 1);
-    // From another page it can be called off just as long.
+    // It can be cancelled from another page, too.
     for called_off in [true, false] {
         let mut scene = wide(Engine::full(), PageName::Data);
         scene.harness.get_by_label("Remove forest tales.txt").click();
@@ -435,7 +435,7 @@ fn answers_of_an_older_tokenizer_and_of_removed_files_are_asked_for_again() {
     let before = asked(&mut scene);
     scene.harness.get_by_label("Characters").click();
     scene.settle();
-    // Training and its end come within one frame.
+    // Training starts and ends within one frame.
     scene.harness.get_by_label("Train again").click();
     scene.settle();
     assert_eq!(asked(&mut scene), before + 1);
@@ -465,7 +465,7 @@ fn the_list_of_presets_says_what_each_is() {
         let entry = format!("{name}: {sentence}");
         assert!(scene.harness.query_by_role_and_label(Role::Button, &entry).is_some(), "{entry}");
     }
-    // The sentence is pressed as well as the name.
+    // The description is clickable, too.
     let (name, sentence) = presets[0];
     let label = format!("{name}: {sentence}");
     let entry = scene.harness.get_by_role_and_label(Role::Button, &label);

@@ -1,4 +1,4 @@
-//! Supervised fine-tuning: a model that went on from texts learns to answer.
+//! Supervised fine-tuning: a base model learns to answer.
 
 use crate::front_ends::{error_of, succeed};
 use crate::support::tuning::{
@@ -13,10 +13,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What the model is to learn: questions with one answer each.
+/// Training data: questions with one answer each.
 const ANSWERS: [(&str, &str); 3] = [("Who?", "Ada."), ("Where?", "At sea."), ("When?", "At dawn.")];
 
-/// A folder with a trained model of a few words, and `rows.jsonl` of the answers over and over.
+/// A folder with a small trained model, and `rows.jsonl` with the answers repeated.
 fn folder(more: &[&str]) -> tempfile::TempDir {
     let folder = trained(&[&ROOMY[..], more].concat());
     let rows = (0..120).map(|at| {
@@ -29,7 +29,7 @@ fn folder(more: &[&str]) -> tempfile::TempDir {
     folder
 }
 
-/// Goes on from the first project's first run.
+/// Fine-tunes run 1 of the project `first`.
 fn teach(folder: &Path, more: &[&str]) -> Vec<Value> {
     if !folder.join("same-rows.jsonl").exists() {
         std::fs::copy(folder.join("rows.jsonl"), folder.join("same-rows.jsonl")).unwrap();
@@ -37,7 +37,7 @@ fn teach(folder: &Path, more: &[&str]) -> Vec<Value> {
     tune(folder, "1", "chat", "rows.jsonl", &[&["--validation", "same-rows.jsonl"][..], more].concat())
 }
 
-/// What the run answers, of highest probability at each token.
+/// The run's answer by greedy decoding.
 fn answers(folder: &Path, run: &str, asked: &str) -> String {
     let mut chat = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
         .current_dir(folder)
@@ -51,7 +51,7 @@ fn answers(folder: &Path, run: &str, asked: &str) -> String {
     String::from_utf8(chat.wait_with_output().unwrap().stdout).unwrap().trim().to_owned()
 }
 
-/// With learned positions, where each conversation has a row of its own, and with rotary ones, where several share a row.
+/// With learned positions each conversation has its own row; with rotary ones, several share a row.
 #[test]
 fn a_model_learns_to_answer_and_stops_where_the_answer_ends() {
     for (more, packs) in [(&[][..], false), (&["--set", "model.position={kind=\"none\"}"], true)] {
@@ -66,7 +66,7 @@ fn a_model_learns_to_answer_and_stops_where_the_answer_ends() {
         let config = config(folder, "2");
         assert_eq!(config.train.packs_examples(&config.model), packs);
         assert_eq!(config.tokenizer.special_tokens, CHATML_TOKENS);
-        // The first that is held out is what samples answer.
+        // Samples answer the first held-out prompt.
         let samples: Vec<&str> =
             of(&told, "sample").into_iter().filter_map(|event| event["text"].as_str()).collect();
         let last = samples.last().unwrap();
@@ -103,7 +103,7 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
         rows.push_str(wrong);
         rows.push('\n');
     }
-    // Of the next, the answer lies beyond the context length.
+    // The answer of this row lies beyond the context length.
     let long = json!({ "prompt": "Who? ".repeat(40), "completion": "Ada." });
     std::fs::write(folder.join("rows.jsonl"), format!("{rows}{long}\n")).unwrap();
     let from = ["train", "--project", "first", "--device", "cpu", "--from", "1", "--objective", "chat"];
@@ -126,7 +126,7 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
         assert!(told.contains(said), "{said}: {told}");
     }
 
-    // What cannot be learned from at all is one error, and no run.
+    // Unusable data is an error, and leaves no run.
     std::fs::write(folder.join("none.jsonl"), "{\"chosen\":\"a\",\"rejected\":\"b\",\"prompt\":\"c\"}\n")
         .unwrap();
     for (data, said) in [
@@ -152,7 +152,7 @@ fn rows_that_are_no_conversations_are_named_and_left_out() {
     assert!(error.contains("its objective is chat"), "{error}");
 }
 
-/// As Stanford's Alpaca and KTO's rows are published: an array with the prompt beside the fields that it was made of, and thumbs.
+/// Rows as published for Stanford's Alpaca and KTO: an array with the prompt next to the fields it was built from, and thumbs.
 #[test]
 fn published_rows_are_read_as_they_are() {
     let folder = folder(&[]);
@@ -195,8 +195,8 @@ fn published_rows_are_read_as_they_are() {
     assert!(error.contains("one.json") && error.contains("is no array of rows"), "{error}");
 }
 
-/// Ten steps of TRL's `SFTTrainer` from the same weights on the same conversations: each step takes all of them, so that the order of rows
-/// is nobody's. Ours packs them, and takes them in micro-batches of uneven targets.
+/// Ten steps of TRL's `SFTTrainer` from the same weights on the same conversations. Each step takes all of them, so that the
+/// order of rows does not matter. Ours packs them, and takes them in micro-batches with different numbers of targets.
 #[test]
 fn slow_python_trl_trains_the_same_answers() {
     let folder = trained_llama(96, 20);
@@ -220,7 +220,7 @@ fn slow_python_trl_trains_the_same_answers() {
         })
         .collect();
     write_rows(&folder.join("rows.jsonl"), rows.iter().cloned());
-    // A step that changes next to nothing gives weights with the new tokens' rows, and a template.
+    // A step that changes almost nothing adds the new tokens' rows and a template to the weights.
     teach(folder, &["--steps", "1", "--lr", "1e-12", "--set", "train.weight_decay=0"]);
     succeed(folder, &["export", "--project", "first", "--run", "2", "--to", "begun"]);
 
@@ -248,7 +248,7 @@ fn slow_python_trl_trains_the_same_answers() {
     std::fs::write(folder.join("settings.json"), settings.to_string()).unwrap();
     referee(folder, "trl_sft.py", &["begun", "trained.jsonl", "settings.json", "out"]);
 
-    // Packed rows are fewer; padded ones as many as conversations.
+    // There are fewer packed rows than conversations, and as many padded ones.
     for (number, packing) in [(3, true), (4, false)] {
         let rows = if packing {
             let about = prepared.about_batches(&config(folder, "2")).unwrap().join(" ");

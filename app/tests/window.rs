@@ -1,4 +1,4 @@
-//! The real application over a scripted engine: what it sends, what it shows, and what a frame costs.
+//! The real application with a scripted engine: commands, display, and the cost of a frame.
 
 use crate::support;
 use crate::support::{answer, forget, full, in_training, sent, tell, window};
@@ -87,7 +87,7 @@ fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     let mut window = window(app, 1200.0, 800.0);
     forget(window.state_mut());
     press(&mut window, "Grow your first model");
-    // Train is open, and nothing has come yet of the new project.
+    // Train is open, and nothing has arrived from the new project yet.
     window.run_steps(3);
     let asks = |sent: &[Command]| -> Vec<String> {
         let asked = sent.iter().filter_map(|command| match command {
@@ -102,7 +102,7 @@ fn the_first_step_asks_nothing_of_the_project_that_it_leaves() {
     let run = support::run("1-first-stories", RunState::Running, 0, 600);
     let began =
         Event::TrainingStarted { run, device: Box::new(support::device()), step: 0, estimated_seconds: None };
-    // Preparing ends with the first step, though the request goes on.
+    // Preparation ends with the first step, though the request continues.
     let prepares = Event::Underway { work: "preparing the run".to_owned(), share: None };
     answer(window.state_mut(), grows, [prepares]);
     assert_eq!(window.state().state().underway.len(), 1);
@@ -247,7 +247,7 @@ fn a_control_is_reached_with_tab_and_pressed_with_the_keyboard() {
     assert!(sent(window.state_mut()).iter().any(opens), "Tab and Enter did not open the project");
 }
 
-/// A file that was dropped, as the window's system hands it over.
+/// A dropped file as the windowing system passes it.
 #[derive(Debug)]
 struct Dropped(std::path::PathBuf);
 
@@ -325,7 +325,7 @@ fn files_without_an_ending_are_taken_where_they_are_text() {
     assert!(matches!(&commands[0], Command::CreateProject { name } if name == "README"), "{commands:?}");
     assert_eq!(commands[1], Command::AddDocuments { names: vec![readme] });
 
-    // As a browser gives them, with their bytes.
+    // As a browser passes them, with their bytes.
     forget(window.state_mut());
     let file = |name: &str, bytes: &[u8]| Chosen { name: name.to_owned(), bytes: Some(bytes.to_vec()) };
     let files = vec![file("program.", b"\x01\x02\0"), file("notes.", b"An owl."), file("a.txt", b"\0")];
@@ -431,7 +431,7 @@ fn a_projects_folder_can_be_opened_from_home() {
 
 #[test]
 fn every_named_error_is_shown_with_its_advice_and_can_be_put_away() {
-    // What a person cancelled is no news to them.
+    // A cancellation by the person shows no message.
     for kind in ErrorKind::ALL.into_iter().filter(|kind| *kind != ErrorKind::Cancelled) {
         let mut app = support::app("light");
         tell(&mut app, [support::ready(), support::projects()]);
@@ -486,7 +486,7 @@ fn a_precision_that_the_device_offers_is_chosen_for_new_runs_and_projects() {
     assert!(is_chosen(&window.get_by_role_and_label(Role::RadioButton, "Mixed")));
     tell(window.state_mut(), [support::opened("poems", "Poems", vec![])]);
     assert_eq!(kept(&mut window), mixed);
-    // A project that has trained keeps what it trained with.
+    // A project that has trained keeps its settings.
     let trained = vec![support::run("1-llama-tiny", RunState::Finished, 2000, 2000)];
     tell(window.state_mut(), [support::opened("plays", "Plays", trained)]);
     assert_eq!(kept(&mut window), None);
@@ -549,7 +549,7 @@ fn a_resumed_run_keeps_its_past_whenever_that_arrives() {
 const SPIKE: &str =
     "The loss of step 1,150 is 7.91, 10.4 standard deviations above the mean of the last 128 steps.";
 
-/// A spike that a run went back from, with two documents, of which the second has words.
+/// A spike after which the run was rolled back, with two documents, the second of which is quoted.
 fn spike() -> GuardReport {
     GuardReport {
         step: 1000,
@@ -572,7 +572,7 @@ fn spike() -> GuardReport {
     }
 }
 
-/// A run that the guard took back has one curve, a mark, and the sentence in a list, on Train and on Runs.
+/// A run that was rolled back has one curve, a mark, and the sentence in a list, on Train and on Runs.
 #[test]
 fn what_the_guard_saw_is_read_below_the_curves() {
     let mut app = support::app("dark");
@@ -585,11 +585,11 @@ fn what_the_guard_saw_is_read_below_the_curves() {
     let mut window = window(app, 1200.0, 2400.0);
     window.run_steps(2);
     window.get_by_label("Step 1,150: loss spike");
-    // What the dotted line on the plot is.
+    // The legend of the dotted line.
     window.get_by_label("guard: critical");
     window.get_by_label(SPIKE);
     window.get_by_label("The batch was cut from these documents of the training text: 12, 1,040 (web)");
-    // Pressed, the document is looked for on Data, and the first that is found is read.
+    // A click searches for the document on Data, and opens the first hit.
     forget(window.state_mut());
     window.get_by_label("1,040 (web): Buy seven cheap");
     press(&mut window, "Read document 1,040 (web) on Data");
@@ -625,7 +625,7 @@ fn what_the_guard_saw_is_read_below_the_curves() {
     assert!(sent(window.state_mut()).iter().any(read));
 }
 
-/// Rows that Data does not list cannot be opened there, and the reason is said beforehand.
+/// Rows that Data does not list cannot be opened there, and the reason is shown.
 #[test]
 fn what_the_guard_saw_in_rows_that_are_no_documents_is_not_opened_on_data() {
     for (learns_from, reason) in [
@@ -720,7 +720,7 @@ fn a_recorded_session_gives_the_same_state_again() {
     assert_alike(&format!("{again:?}"), &format!("{:?}", app.state()));
 }
 
-/// The same words, and numbers that differ by no more than the last digit that JSON may lose.
+/// The same words, and numbers that differ at most in the last digit that JSON may lose.
 fn assert_alike(left: &str, right: &str) {
     let parts = |text: &str| -> Vec<String> {
         text.split([' ', ',', '(', ')', '[', ']', '{', '}']).map(str::to_owned).collect()

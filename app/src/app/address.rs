@@ -1,37 +1,33 @@
-//! Opening by address: `?page=train&preset=nanogpt-cpu&seed=1&device=gpu&embed=1`, `?page=inspect&view=attention&layer=2&prompt=One+day`,
-//! `?lesson=3&preset=…`. A browser's page reads it from its own address.
+//! Start options in the address: `?page=train&preset=nanogpt-cpu&seed=1&device=gpu&embed=1`,
+//! `?page=inspect&view=attention&layer=2&prompt=One+day`, `?lesson=3&preset=…`. A page in a browser reads its own address.
 
 use super::{App, AppOptions};
 use crate::pages::PageName;
 use crate::pages::inspect::Wish;
 use glasshouse_protocol::{ErrorKind, View, presets};
 
-/// Characters of a prompt that an address may have at most.
+/// Maximum characters of a prompt in an address.
 const MAX_PROMPT_CHARACTERS: usize = 10_000;
 
-/// What an address asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Address {
-    /// The page to begin with.
     pub page: Option<PageName>,
-    /// The preset that the draft begins with.
     pub preset: Option<String>,
-    /// The draft's seed.
     pub seed: Option<u64>,
-    /// The lesson to open, by its number from 1.
+    /// Lesson number from 1.
     pub lesson: Option<usize>,
-    /// Device wish, instead of the preferred one.
+    /// Overrides the preferred device.
     pub device: Option<String>,
-    /// Part of another page: the rail is left out.
+    /// The page is part of another page, so the rail is hidden.
     pub embedded: bool,
-    /// What to look at inside the model.
+    /// Initial request of the Inspect page.
     pub inspect: Wish,
-    /// What it asks for and cannot have, a line each.
+    /// Problems with the parameters, one line each.
     pub problems: Vec<String>,
 }
 
 impl Address {
-    /// Reads it with a function that gives a parameter's value.
+    /// Reads the address; `parameter` returns a parameter's value.
     pub fn read(parameter: impl Fn(&str) -> Option<String>) -> Self {
         let mut address = Self {
             device: parameter("device"),
@@ -59,7 +55,7 @@ impl Address {
         if let Some(name) = parameter("preset") {
             match presets::preset(&name) {
                 Ok(_) => {
-                    // Nothing else is to be done with it than to train.
+                    // A preset's only use is to train it.
                     address.page = address.page.or(Some(PageName::Train));
                     address.preset = Some(name);
                 }
@@ -78,7 +74,7 @@ impl Address {
         address
     }
 
-    /// Reads what to look at inside the model.
+    /// Reads the initial request of the Inspect page.
     fn read_inspect(&mut self, parameter: impl Fn(&str) -> Option<String>) {
         let problems = &mut self.problems;
         let mut number = |name: &str| {
@@ -118,7 +114,7 @@ impl From<Address> for AppOptions {
 }
 
 impl App {
-    /// Does what an address asks for while the application runs: its page, preset and seed.
+    /// Applies a new address while the application runs: page, preset and seed.
     pub fn follow(&mut self, address: &Address) {
         self.page = address.page.unwrap_or(self.page);
         self.inspect.wish(address.inspect.clone());
@@ -126,7 +122,7 @@ impl App {
             self.learn.open(number);
         }
         match &address.preset {
-            // Its project brings them when it is opened.
+            // Its project brings them when opened.
             Some(preset) => {
                 self.start.preset = Some(preset.clone());
                 self.start.seed = address.seed;
@@ -137,7 +133,7 @@ impl App {
         self.complain(&address.problems);
     }
 
-    /// Shows what an address asks for and cannot have.
+    /// Shows problems with an address as messages.
     pub fn complain(&mut self, problems: &[String]) {
         for problem in problems {
             self.state.say(None, ErrorKind::Invalid, problem.clone());
@@ -217,10 +213,10 @@ mod tests {
         tell(&mut app, Event::ProjectOpened { project, config, tokenizer: None, runs: Vec::new() });
         assert_eq!((app.page, app.draft.seed), (PageName::Train, 7));
         assert_eq!(app.draft.model, presets::preset("nanogpt-cpu").unwrap().model);
-        // Loaded again, it finds what was made for it.
+        // A reload opens the project made before.
         let (_, sent) = opening(address.clone().into(), &["Owls", "nanogpt-cpu"], None);
         assert!(sent.contains(&open) && !sent.contains(&make), "{sent:?}");
-        // The same where the app runs already; the open project's settings stay its own.
+        // The same in a running app; the open project's settings do not change.
         let (app, sent) = opening(AppOptions::default(), &["Owls"], Some(&address));
         assert!(sent.contains(&make), "{sent:?}");
         assert_eq!(

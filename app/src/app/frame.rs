@@ -1,4 +1,4 @@
-//! The frame: a rail of pages at the left, a bar at the bottom where it is narrow, and between them the top bar, messages, the page.
+//! The frame: a rail of pages at the left, or a bar at the bottom if narrow, and the top bar, messages and page next to it.
 
 use super::App;
 use crate::pages::PageName;
@@ -12,17 +12,17 @@ use egui::{
 use egui_material_icons::icons;
 use glasshouse_protocol::TrainingState;
 
-/// Width of the rail with its words.
+/// Width of the rail with titles, in points.
 const RAIL: f32 = 184.0;
-/// Width of the rail of icons alone.
+/// Width of the rail with icons only, in points.
 const SLIM_RAIL: f32 = 60.0;
 
-/// What a page's dot says.
+/// Meaning of a page's dot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dot {
-    /// Something runs there.
+    /// Something is running there.
     Running,
-    /// Something there needs the person.
+    /// Something there needs the person's attention.
     Attention,
 }
 
@@ -47,7 +47,7 @@ impl App {
             if width < theme::NARROW_WIDTH {
                 ui.spacing_mut().interact_size.y = theme::TOUCH;
             }
-            // A page around this one says whose model it is.
+            // An embedding page itself names the model.
             if !(self.start.embed && self.page == PageName::Inspect) {
                 self.top_bar_ui(ui);
             }
@@ -100,7 +100,7 @@ impl App {
         }
     }
 
-    /// The mark of the house, and the open project's name.
+    /// The logo and the open project's name.
     fn project_ui(&mut self, ui: &mut Ui, slim: bool) {
         let palette = Palette::of(ui);
         let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 40.0), Sense::click());
@@ -129,7 +129,7 @@ impl App {
         }
     }
 
-    /// Two lines of pages, since so many in one would leave no room for a finger, nor for their names.
+    /// Two lines of pages: in one, the buttons would be too small for fingers and titles.
     fn bar_ui(&mut self, ui: &mut Ui) {
         let palette = Palette::of(ui);
         ui.spacing_mut().item_spacing = Vec2::ZERO;
@@ -159,7 +159,6 @@ impl App {
         }
     }
 
-    /// A page's entry in rail or bar.
     fn entry_ui(
         &mut self,
         ui: &mut Ui,
@@ -208,7 +207,7 @@ impl App {
         }
     }
 
-    /// What happens to files that hover over the window.
+    /// A message about files hovering over the window.
     fn drop_ui(&self, context: &egui::Context) {
         if context.input(|input| input.raw.hovered_files.is_empty()) {
             return;
@@ -237,7 +236,7 @@ impl App {
         painter.text(rect.center(), Align2::CENTER_CENTER, text, font, palette.text);
     }
 
-    /// The page's title, and the question mark that brings its explanation back.
+    /// The page's title, and the question mark that shows its introduction again.
     pub(super) fn page_title_ui(&mut self, ui: &mut Ui) {
         let style = if widgets::is_narrow(ui) { theme::section() } else { theme::title() };
         ui.label(RichText::new(self.page.title()).text_style(style));

@@ -1,4 +1,4 @@
-//! What a pretrained model is and takes, before it is fetched and before it is imported.
+//! Dialogs about a pretrained model: its properties and sizes, before it is fetched and before it is imported.
 
 use super::App;
 use crate::format::{self, capitalized};
@@ -13,18 +13,18 @@ use glasshouse_protocol::quantity::bytes as size;
 use glasshouse_protocol::{Command, Event, FoundModel, ModelSource, Report};
 use std::path::{Path, PathBuf};
 
-/// Files that are named one by one.
+/// Maximum number of files named individually.
 const NAMED: usize = 8;
-/// What stands around and beside a model's notices in its dialog, in points.
+/// Height in points of everything in a model's dialog except its notices.
 const BESIDE_NOTICES: f32 = 320.0;
 
 impl App {
-    /// Looks at the model that files or a folder hold.
+    /// Inspects the model in files or a folder.
     pub(super) fn look_at_model(&mut self, files: Vec<Chosen>) {
         let Some(model) = files.iter().find(|file| is_model(file)).or(files.first()) else { return };
         if model.bytes.is_none() {
             let path = PathBuf::from(&model.name);
-            // Of a folder's files the folder is meant.
+            // For a file from a model folder, inspect the folder.
             let whole = path.extension().is_some_and(|ending| ending == "safetensors");
             let path = path.parent().filter(|_| whole).map_or(path.clone(), Path::to_owned);
             self.outbox.send(Command::LookAtModel { from: ModelSource::Path { path } });
@@ -35,7 +35,7 @@ impl App {
         self.outbox.send_with(Command::LookAtModel { from: ModelSource::Files { names } }, bytes);
     }
 
-    /// Asks whether to fetch what was listed, or to import what was found.
+    /// Asks whether to fetch the listed files, or to import the inspected model.
     pub(super) fn importing_ui(&mut self, context: &egui::Context) {
         let Some(mut importing) = self.state.importing.take() else { return };
         let (mut agreed, mut closed) = (false, false);
@@ -70,8 +70,8 @@ impl App {
         }
     }
 
-    /// Whether the import of a model that was looked at failed or was cancelled: no dialog asks for it again, and in a tab its files are
-    /// memory. The look at another one makes room by itself, and one that was looked at since is what the engine has.
+    /// Whether the import of an inspected model failed or was cancelled, so that the engine should drop it: no dialog offers it
+    /// again, and in a tab its files occupy memory. Not if another model was inspected since, which already replaced it.
     pub(super) fn gives_up_import(&self, report: &Report) -> bool {
         let waiting = &self.state.waiting;
         let asked = report.request.and_then(|id| waiting.get(&id));
@@ -94,7 +94,7 @@ impl App {
                 self.outbox.send(Command::LookAtModel { from: ModelSource::Address { address } });
             }
             Importing::Found { model, context_length } => {
-                // It goes to the open project, or to a new one that is called by it.
+                // The model goes to the open project, or to a new one named after it.
                 if self.state.projects.open.is_none() {
                     self.outbox.send(Command::CreateProject { name: model.name.clone() });
                 }
@@ -114,7 +114,7 @@ fn listed_ui(ui: &mut Ui, address: &str, host: &str, files: &[String], bytes: Op
     quiet_text(ui, address);
     ui.add_space(space::TIGHT);
     let count = format::counted(files.len() as u64, "file");
-    // Shards of a large model are many.
+    // Large models have many shards.
     let named = match files {
         [first, .., last] if files.len() > NAMED => format!("{first}, …, {last}"),
         _ => files.join(", "),
@@ -130,7 +130,7 @@ fn found_ui(ui: &mut Ui, model: &FoundModel, context_length: &mut usize) {
     ui.add_space(space::TIGHT);
     let (there, here) = (size(*bytes), size(4 * parameters));
     widgets::prose(ui, format!("Its weights take {there} in the file and {here} here, in 32 bits."));
-    // However many there are, the buttons below stay in the window. A list that scrolls asks for little height by itself.
+    // Keeps the buttons below the list inside the window: a scroll area requests little height.
     let room = (ui.ctx().content_rect().height() - BESIDE_NOTICES).max(0.0);
     let area = ScrollArea::vertical().id_salt("notices").auto_shrink([false, true]);
     area.min_scrolled_height(room).max_height(room).show(ui, |ui| {
@@ -146,7 +146,7 @@ fn found_ui(ui: &mut Ui, model: &FoundModel, context_length: &mut usize) {
     });
 }
 
-/// Whether a file belongs to a pretrained model: its weights, or natively a folder of one.
+/// Whether a file belongs to a pretrained model: weights, or natively a model folder.
 pub(super) fn is_model(file: &Chosen) -> bool {
     let path = Path::new(&file.name);
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());

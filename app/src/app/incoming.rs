@@ -1,4 +1,4 @@
-//! Files in and out: what was dropped or picked becomes commands, what the engine or a page made becomes files.
+//! Files in and out: dropped and chosen files become commands, results of the engine and the pages become files.
 
 use super::App;
 use super::importing::is_model;
@@ -11,12 +11,12 @@ use glasshouse_protocol::config::MAX_RULES_BYTES;
 use glasshouse_protocol::{Command, ErrorKind, ExportFormat, ProposalSettings, VERIFIED_STEPS, file_kind};
 use std::path::{Path, PathBuf};
 
-/// What can be dropped or picked.
+/// Describes the accepted files.
 pub const ACCEPTED: &str = "Glasshouse takes text, Markdown, web pages, JSON, CSV, Parquet, PDF, WARC, XML dumps and source code, also packed by gzip, zstd, \
      bzip2 or zip, folders of them, its own projects (.glasshouse), and pretrained models (.gguf, or safetensors with its JSON files).";
 
 impl App {
-    /// Takes in what was dropped on the window, and what was picked since the last frame.
+    /// Takes in dropped and chosen files since the last frame.
     pub(super) fn incoming(&mut self, context: &Context) {
         let dropped = context.input(|input| input.raw.dropped_files.clone());
         if !dropped.is_empty() {
@@ -27,7 +27,7 @@ impl App {
         }
     }
 
-    /// Sees to what the pages asked for.
+    /// Carries out the requests of the pages.
     pub(super) fn fulfil(&mut self, context: &Context) {
         match self.asks.wish.take() {
             Some(Wish::ImportModelAddress) => self.typed = Some(TypedPath::address()),
@@ -54,11 +54,11 @@ impl App {
         self.state.messages.retain(|message| !put_away.contains(&message.number));
     }
 
-    /// Does what was wished for with the files that were chosen for it.
+    /// Carries out a request with the files chosen for it.
     pub fn answer(&mut self, answer: Answer) {
         let files = match answer.files {
             Ok(files) => files,
-            // A path can be typed instead.
+            // Let the person type a path.
             Err(NoFiles::NoDialog(reason)) => {
                 self.typed = Some(TypedPath::new(answer.wish, &reason));
                 return;
@@ -68,12 +68,12 @@ impl App {
         let first = files.first().map(|file| file.name.clone());
         match answer.wish {
             Wish::ExportProject { id, .. } => {
-                // Whoever chose the place was asked whether a file there is to be replaced.
+                // The dialog already asked before replacing a file.
                 let to = first.map(PathBuf::from);
                 self.outbox.send(Command::ExportProject { id, to, keep: false });
             }
             Wish::ExportModel { run, format } => {
-                // Whoever chose a file's place was asked whether one there is to be replaced; in a folder the run gets one of its own.
+                // The dialog already asked before replacing a file; in a folder, the run gets a subfolder.
                 let to = first.map(|place| match format {
                     ExportFormat::HuggingFace | ExportFormat::Peft => Path::new(&place).join(&run),
                     ExportFormat::Gguf { .. } => PathBuf::from(place),
@@ -115,7 +115,7 @@ impl App {
                 self.outbox.send(Command::ExportReport { to: first });
             }
             Wish::WriteCard { run } => {
-                // Whoever chose the place was asked whether a file there is to be replaced.
+                // The dialog already asked before replacing a file.
                 let to = first.map(PathBuf::from);
                 self.outbox.send(Command::WriteCard { run, to, keep: false });
             }
@@ -129,7 +129,7 @@ impl App {
             }
             Wish::Saved => {
                 if let Some(name) = first {
-                    // What was said of a picture as it was taken holds of the file as well.
+                    // The note shown when the picture was taken applies to the saved file, too.
                     let said = self.asks.toast.as_ref().map_or("", |toast| toast.text.as_str());
                     let more = if said == asks::IN_SIGHT { format!(". {said}") } else { String::new() };
                     self.asks.tell(format!("Saved as {name}{more}"));
@@ -139,7 +139,7 @@ impl App {
         }
     }
 
-    /// Takes rules of moderation beside ours; the engine names a line that is broken.
+    /// Adds moderation rules to the built-in ones; the engine reports broken lines.
     fn take_rules(&mut self, files: Vec<Chosen>) {
         let Some(file) = files.into_iter().next() else { return };
         let name =
@@ -158,7 +158,7 @@ impl App {
         }
     }
 
-    /// Texts go to the open project, or from Home to a new one; a project is unpacked, and a model imported.
+    /// Texts are added to the open project, or from Home to a new one; projects are unpacked and models imported.
     fn take_in(&mut self, files: Vec<Chosen>) {
         if files.iter().any(is_model) {
             return self.look_at_model(files);
@@ -190,7 +190,7 @@ impl App {
             let name = Path::new(&first.name).file_stem().map(|stem| stem.display().to_string());
             self.outbox.send(Command::CreateProject { name: name.unwrap_or_else(|| "My texts".to_owned()) });
         }
-        // Tune lists those that can be tuned on by itself.
+        // The Tune page lists its own files.
         if self.page != PageName::Tune || self.state.projects.open.is_none() {
             self.page = PageName::Data;
         }
@@ -210,7 +210,7 @@ enum FileKind {
     Other,
 }
 
-/// What a file is: by its ending, or where it has none by its first bytes. A folder natively counts as texts.
+/// A file's kind: by its extension, or without one by its first bytes. Natively a folder counts as texts.
 fn kind(file: &Chosen) -> FileKind {
     let path = Path::new(&file.name);
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
@@ -221,13 +221,13 @@ fn kind(file: &Chosen) -> FileKind {
         _ if file.bytes.is_none() && path.is_dir() => FileKind::Text,
         Ok(head) if file_kind::is_private_key(&head) => FileKind::PrivateKey,
         Ok(head) if is_document || (!has_ending && file_kind::is_read(&head)) => FileKind::Text,
-        // The engine says why a file cannot be looked into.
+        // The engine reports why a file cannot be read.
         Err(_) if is_document || !has_ending => FileKind::Text,
         _ => FileKind::Other,
     }
 }
 
-/// What of a file tells its kind, where its name does not.
+/// The first bytes of a file, to detect its kind.
 fn first_bytes(file: &Chosen) -> Result<Vec<u8>, String> {
     let most = file_kind::HEAD as usize;
     let head = file.bytes.as_ref().map(|bytes| bytes[..bytes.len().min(most)].to_vec());

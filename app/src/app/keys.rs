@@ -1,14 +1,15 @@
-//! The keyboard: a number or the minus behind them opens a page, a comma with the command key the settings, P pauses. Everything else is reached with Tab and pressed with Space or Enter.
+//! Keyboard shortcuts: digits and minus open pages, the command key with a comma the settings, P pauses. Everything else works
+//! with Tab and Space or Enter.
 
 use super::App;
 use crate::pages::PageName;
 use egui::{Context, Key, KeyboardShortcut, Modifiers};
 use glasshouse_protocol::{Command, TrainingState};
 
-/// Seconds after a field has lost the keyboard in which letters and digits are no shortcuts.
+/// Seconds after a text field lost the focus during which letters and digits are not shortcuts.
 const STILL_WRITING: f64 = 1.0;
 
-/// Digits as they stand on a keyboard, and the key behind them: 0 is the tenth page's. The last page is the settings, which a comma opens.
+/// The digit row of a keyboard and the key after it: 0 is the tenth page. The last page is Settings, which a comma opens.
 const NUMBERS: [Key; 11] = [
     Key::Num1,
     Key::Num2,
@@ -26,7 +27,7 @@ const NUMBERS: [Key; 11] = [
 impl App {
     pub(super) fn keys(&mut self, context: &Context) {
         context.options_mut(|options| options.zoom_with_keyboard = false);
-        // What is typed on after a field has lost the keyboard, to Enter or to another press, is meant for it all the same.
+        // Typing continues for a moment after a field lost the focus through Enter or a click.
         let now = context.input(|input| input.time);
         if context.text_edit_focused() {
             self.wrote_at = now;
@@ -49,11 +50,11 @@ impl App {
         }
     }
 
-    /// Keys that open a page or pause a run. A dialog keeps the page behind it as it is.
+    /// Keys that open a page or pause a run; ignored while a dialog is open.
     fn page_keys(&mut self, context: &Context, writing: bool) {
         for (key, page) in NUMBERS.into_iter().zip(PageName::ALL) {
             let pressed = context.input_mut(|input| {
-                // With the command key, these change the text's size.
+                // With the command key, these change the text size.
                 let sizes = matches!(key, Key::Num0 | Key::Minus);
                 (!sizes && input.consume_shortcut(&KeyboardShortcut::new(Modifiers::COMMAND, key)))
                     || (!writing && input.consume_key(Modifiers::NONE, key))
@@ -75,8 +76,8 @@ impl App {
         }
     }
 
-    /// Tells the engine whether the window can be seen: while it can, no submission may hold up the desktop. When a person comes
-    /// back to it, projects are listed again.
+    /// Tells the engine whether the window is visible: then submissions must be short, so as not to block the desktop. Lists
+    /// projects again when the person returns to the window.
     pub fn watch(&mut self, context: &Context) {
         let visible = context.input(|input| input.viewport().visible()).unwrap_or(true);
         if visible != self.visible {
@@ -84,7 +85,7 @@ impl App {
             self.outbox.send(Command::Visible { visible });
             self.send();
         }
-        // Another window or tab may have made projects meanwhile.
+        // Another window or tab may have created projects meanwhile.
         let focused = context.input(|input| input.focused);
         let was_here = std::mem::replace(&mut self.focused, focused);
         let came_back = focused && !was_here;

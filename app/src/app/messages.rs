@@ -1,4 +1,4 @@
-//! What the app says by itself: errors and notices that float above the page, a line with an undo below it, and the page of a lost engine.
+//! Messages of the app itself: floating errors and notices, a toast with an undo, and the page of a lost engine.
 
 use super::App;
 use crate::asks::Undo;
@@ -11,25 +11,25 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{Command, ErrorKind};
 use std::time::Duration;
 
-/// Messages that float above a page at most.
+/// Maximum number of floating messages.
 const SHOWN: usize = 2;
-/// Widest message, in points.
+/// Maximum width of a message in points.
 const MESSAGE_WIDTH: f32 = 440.0;
-/// Height of the bar that messages leave free, in points.
+/// Height of the top bar, which messages do not cover, in points.
 const TOP_BAR: f32 = 60.0;
 /// Seconds that a notice stays.
 const NOTICE_SECONDS: f64 = 8.0;
-/// Seconds that an error stays: long enough to be read twice.
+/// Seconds that an error stays: long enough to read it twice.
 const ERROR_SECONDS: f64 = 40.0;
-/// Seconds that a line with an undo stays.
+/// Seconds that a toast stays.
 const TOAST_SECONDS: f64 = 10.0;
 
 impl App {
-    /// Errors and notices, the newest first. They float above the page, so that nothing moves when one comes, and go by themselves
-    /// unless the pointer rests on them.
+    /// Errors and notices, newest first. They float above the page, so that nothing moves, and disappear after a while unless the
+    /// pointer rests on them.
     pub(super) fn messages_ui(&mut self, context: &egui::Context) {
         let now = context.input(|input| input.time);
-        // Train shows by itself what ended its run, with the way back.
+        // The Train page itself shows why its run ended.
         let run = self.state.training.run.as_ref().filter(|_| self.page == PageName::Train);
         let ended_by = run.and_then(|run| run.error.as_ref());
         let messages: Vec<&Message> =
@@ -70,7 +70,7 @@ impl App {
         self.asks.dismissed.extend(dismissed);
     }
 
-    /// The line that says what was done, and undoes it.
+    /// The toast about the last action, with its undo.
     pub(super) fn toast_ui(&mut self, context: &egui::Context) {
         let Some(toast) = &mut self.asks.toast else { return };
         let now = context.input(|input| input.time);
@@ -136,7 +136,7 @@ impl App {
         }
     }
 
-    /// The page of an engine that is gone: what happened, what is safe, what to do.
+    /// The page of a lost engine: what happened, what is saved, what to do.
     pub(super) fn lost_ui(&mut self, ui: &mut Ui, reason: &str) {
         Frame::new().fill(Palette::of(ui).ground).inner_margin(Margin::same(24)).show(ui, |ui| {
             ui.set_min_size(ui.available_size());
@@ -164,7 +164,7 @@ impl App {
         self.toast_ui(ui.ctx());
     }
 
-    /// What a report of a fault should hold, and nothing of the person's text.
+    /// The contents of a bug report, without any of the person's text.
     fn report(&self, reason: &str) -> String {
         let engine = self.state.engine.as_ref();
         let device = engine.map_or("not known", |engine| engine.device.details.as_str());
@@ -181,7 +181,7 @@ impl App {
     fn restart(&mut self) {
         match self.link.restart() {
             Ok(()) => {
-                // The server asked the engine that is gone.
+                // Reconnect the server to the new engine.
                 if self.asks.serving.address.is_some() {
                     self.asks.serve = Some(true);
                 }
@@ -196,7 +196,6 @@ impl App {
     }
 }
 
-/// A command's name without what it carries.
 fn command_name(command: &Command) -> String {
     let value = serde_json::to_value(command).ok();
     let name = value.as_ref().and_then(|value| value.get("command")?.as_str());

@@ -4,19 +4,17 @@ use glasshouse_protocol::message::{LogLine, LogMessage};
 use std::io::Write;
 use web_time::Instant;
 
-/// Writes messages as they pass.
 pub struct Recorder {
     began: Instant,
     to: Box<dyn Write>,
 }
 
 impl Recorder {
-    /// A recorder that begins now.
     pub fn new(to: impl Write + 'static) -> Self {
         Self { began: Instant::now(), to: Box::new(to) }
     }
 
-    /// Writes a message. A recording that cannot be written ends; the session goes on.
+    /// Writes a message. Errors end neither the recording nor the session.
     pub fn write(&mut self, message: LogMessage) {
         let at_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         if let Ok(line) = serde_json::to_string(&LogLine { at_ms, message }) {

@@ -1,11 +1,10 @@
-//! What a script beside the application may see and do: a browser page's `window.glasshouse`, and the tests that drive it.
+//! The interface for scripts: a browser page's `window.glasshouse`, and the tests that drive it.
 
 use super::App;
 use serde_json::{Value, json};
 
 impl App {
-    /// The state in short: what page is open, which device computes, what documents there are and what a cleaning
-    /// made of them, what trains and how far it is.
+    /// A summary of the state: open page, device, documents and their cleaning, and the run in training.
     pub fn summary(&self) -> Value {
         let state = &self.state;
         let training = &state.training;

@@ -1,4 +1,4 @@
-//! The server of the window: switched on and off by Settings.
+//! The window's API server, controlled on the Settings page.
 
 use super::App;
 use crate::asks::Serving;
@@ -9,14 +9,15 @@ use glasshouse_protocol::{CheckpointChoice, Precision};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-/// Ports that are tried, 0 being any that is free.
+/// Ports to try; 0 is any free one.
 const PORTS: [u16; 2] = [8080, 0];
-/// How often the port of a server that has just ended is tried, and after what time again: it is free in a moment.
+/// Number of attempts, and the delay between them, to reuse the port of a server that has just stopped, which becomes free in a
+/// moment.
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl App {
-    /// Switches the server on or off, as the page asked for.
+    /// Starts or stops the server as the page requested.
     pub(super) fn serve_or_not(&mut self) {
         let moderation = || self.preferences.moderation.holding(self.state.projects.has_classifier());
         let Some(on) = self.asks.serve.take() else {
@@ -33,7 +34,7 @@ impl App {
         }
         let board = match &self.link {
             Link::Engine(engine) => engine.switchboard(),
-            // Nobody answers, and whoever asks is told so.
+            // No engine: requests get an error.
             Link::Script { .. } => Switchboard::new(async_channel::unbounded().0.downgrade()),
         };
         let start = |port| {
@@ -52,7 +53,7 @@ impl App {
             Server::start(settings, board.clone())
         };
         let mut started = Err(String::new());
-        // Clients know the address of the one before, which asked an engine that is gone.
+        // Clients know the previous address, whose server used an engine that is gone.
         let again = before.into_iter().flat_map(|port| std::iter::repeat_n((port, PAUSE), TRIES));
         for (port, pause) in again.chain(PORTS.map(|port| (port, Duration::ZERO))) {
             started = start(port);

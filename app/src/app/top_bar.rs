@@ -1,4 +1,4 @@
-//! The top bar: page, model, device, and the run with its progress. Pause is always on screen.
+//! The top bar: page, model, device, and the run with its progress. The pause button is always visible.
 
 use super::App;
 use crate::format;
@@ -32,7 +32,7 @@ impl App {
         });
     }
 
-    /// The model that the page shows, in a few words; of several, how many.
+    /// The page's model in a few words; the number of models if there are several.
     fn model_line_ui(&self, ui: &mut Ui) {
         let line = match self.shown_runs().as_slice() {
             [run] => format!("{} · {} · {}", run.name, run.shape, format::count(run.parameters)),
@@ -52,8 +52,8 @@ impl App {
         ui.add(label).on_hover_text(line);
     }
 
-    /// The runs whose models the page shows: those that were chosen there, else the one of the current weights on pages that compute with
-    /// them, else the one in training, else the latest. None where there is none yet, and on pages about what the next run will be.
+    /// The runs whose models the page shows: those chosen there; else the run of the current weights on pages that compute with
+    /// them; else the one in training; else the latest. Empty if there is none, and on pages about the next run.
     fn shown_runs(&self) -> Vec<&RunSummary> {
         let (state, training) = (&self.state, &self.state.training);
         let (chosen, of_weights): (Vec<&str>, bool) = match self.page {
@@ -78,7 +78,7 @@ impl App {
         shown.into_iter().collect()
     }
 
-    /// The device; a press says why it was chosen.
+    /// The device; a click shows why it was selected.
     fn device_chip_ui(&mut self, ui: &mut Ui, narrow: bool) {
         let Some(engine) = &self.state.engine else {
             let quiet = Palette::of(ui).quiet;
@@ -119,8 +119,7 @@ impl App {
         }
     }
 
-    /// What the engine is busy with that takes longer than a moment, how far it is, and a button that ends it; but for what the open
-    /// page itself shows with a button of its own.
+    /// A long-running task of the engine with its progress and a cancel button, unless the open page shows that task itself.
     fn work_chip_ui(&mut self, ui: &mut Ui, narrow: bool) {
         let shown_by_page = |request: &u64| match self.state.waiting.get(request) {
             Some(Command::Clean | Command::FetchCorpus { .. }) => self.page == PageName::Data,
@@ -142,7 +141,7 @@ impl App {
         frame.inner_margin(Margin { left: 12, right: 4, top: 2, bottom: 2 }).show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.spacing_mut().interact_size.y = theme::CONTROL;
-                // From right to left, as the bar's end is laid out.
+                // The end of the bar is laid out from right to left.
                 pressed = widgets::icon_button(ui, icons::ICON_CLOSE, &format!("Cancel: {work}")).clicked();
                 if let (Some(share), false) = (share, narrow) {
                     widgets::progress_bar(ui, *share as f32, 56.0);
@@ -159,7 +158,7 @@ impl App {
         }
     }
 
-    /// The run: how far, and a button that pauses it or goes on.
+    /// The run's progress, and a button to pause or resume it.
     fn run_chip_ui(&mut self, ui: &mut Ui, narrow: bool) {
         let training = &self.state.training;
         let (icon, name, command) = match training.state {
@@ -181,10 +180,10 @@ impl App {
         let mut go = false;
         let frame = Frame::new().fill(palette.raised).corner_radius(theme::CONTROL_CORNER + 2);
         frame.inner_margin(Margin { left: 4, right: 12, top: 2, bottom: 2 }).show(ui, |ui| {
-            // From right to left, as the bar's end is laid out.
+            // The end of the bar is laid out from right to left.
             ui.horizontal(|ui| {
                 ui.spacing_mut().interact_size.y = theme::CONTROL;
-                // Room for the last step's number, so that the bar keeps still.
+                // Reserve the width of the last step's number, so that the bar does not move.
                 let most = format::whole(training.steps);
                 let font = egui::TextStyle::Body.resolve(ui.style());
                 let widest = if narrow { "100 %".to_owned() } else { format!("{most} / {most}") };
@@ -216,7 +215,7 @@ impl App {
     }
 }
 
-/// At most so many letters of a name.
+/// A name truncated to `most` characters.
 fn short(name: &str, most: usize) -> String {
     if name.chars().count() <= most {
         return name.to_owned();

@@ -1,4 +1,4 @@
-//! A path that is typed, where the system has no file dialog to choose it with; or an address.
+//! Entry of a path, on systems without file dialogs, or of an address.
 
 use super::App;
 use crate::link::{Answer, Chosen, Wish, expanded};
@@ -8,13 +8,13 @@ use egui::{Key, TextEdit};
 use glasshouse_protocol::ExportFormat;
 use std::path::Path;
 
-/// What is asked for, and the path so far.
+/// The request, and the typed path.
 #[derive(Debug)]
 pub(super) struct TypedPath {
     wish: Wish,
     advice: String,
     path: String,
-    /// Where nothing was found when it was taken.
+    /// Nothing was found at the entered path.
     missing: bool,
 }
 
@@ -24,7 +24,7 @@ impl TypedPath {
         Self { wish, advice, path: String::new(), missing: false }
     }
 
-    /// For a pretrained model in the network.
+    /// Asks for the address of a pretrained model on the network.
     pub(super) fn address() -> Self {
         let advice = "A repository on Hugging Face's hub, or the address of a folder or of a .gguf file. Its size is shown before anything \
                       is fetched."
@@ -33,7 +33,7 @@ impl TypedPath {
     }
 }
 
-/// What a wish asks for, and an example of it.
+/// A request's prompt, with an example.
 fn words(wish: &Wish) -> (&'static str, &'static str) {
     match wish {
         Wish::AddDocuments => ("Path of the text", "~/texts/letters.txt"),
@@ -63,7 +63,7 @@ fn words(wish: &Wish) -> (&'static str, &'static str) {
     }
 }
 
-/// Whether a wish is for what is there already, and not for a place to write.
+/// Whether a request reads an existing path rather than writing one.
 fn reads(wish: &Wish) -> bool {
     matches!(
         wish,
@@ -81,7 +81,7 @@ fn reads(wish: &Wish) -> bool {
     )
 }
 
-/// That nothing is where it was looked for.
+/// Message that nothing was found at the path.
 fn lack(wish: &Wish) -> &'static str {
     match wish {
         Wish::AddFolder | Wish::OpenProjectFolder | Wish::ImportModel | Wish::BringBack => {
@@ -92,7 +92,7 @@ fn lack(wish: &Wish) -> &'static str {
 }
 
 impl App {
-    /// The field, while one is asked for.
+    /// The dialog, while a path is requested.
     pub(super) fn typed_path_ui(&mut self, context: &egui::Context) {
         let Some(typed) = &mut self.typed else { return };
         let (mut taken, mut closed) = (false, false);
@@ -124,7 +124,7 @@ impl App {
         closed |= shown.should_close();
         let name = expanded(typed.path.trim());
         if taken && reads(&typed.wish) && !Path::new(&name).exists() {
-            // Nothing is made for what cannot be read.
+            // Reading creates nothing.
             typed.missing = true;
         } else if taken && let Some(TypedPath { wish, .. }) = self.typed.take() {
             self.answer(Answer { wish, files: Ok(vec![Chosen { name, bytes: None }]) });

@@ -54,7 +54,6 @@ use glasshouse_engine::cpu::MAX_THREADS;
 use glasshouse_engine::protocol::{GuardMode, Objective, Precision, TokenizerKind};
 use std::path::PathBuf;
 
-/// Default project folder.
 pub const DEFAULT_PROJECT: &str = "glasshouse-project";
 
 /// Train small language models from scratch on any GPU or CPU, and see every part of them while they learn.
@@ -152,12 +151,12 @@ pub enum Command {
     },
 }
 
-/// A number from 0 on.
+/// Parses a non-negative integer.
 fn whole_number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "expected a whole number from 0 on".to_owned())
 }
 
-/// A number of threads.
+/// Parses a number of threads.
 fn thread_count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number @ 1..=MAX_THREADS) => Ok(number),
@@ -166,7 +165,7 @@ fn thread_count(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Tokenizers that can be made of a text, by name, behind what is said first.
+/// Names of the trainable tokenizers, after the text `first`.
 fn tokenizer_kinds(first: &str) -> String {
     format!("{first}{}", TokenizerKind::ALL.map(TokenizerKind::name).join(", "))
 }
@@ -260,7 +259,6 @@ pub enum PrecisionArgument {
 }
 
 impl PrecisionArgument {
-    /// As settings have it.
     pub fn precision(self) -> Precision {
         match self {
             Self::F32 => Precision::F32,
@@ -282,7 +280,6 @@ pub enum GuardArgument {
 }
 
 impl GuardArgument {
-    /// As settings have it.
     pub fn mode(self) -> GuardMode {
         match self {
             Self::Note => GuardMode::Note,
@@ -452,7 +449,7 @@ pub struct WindowArguments {
     pub record: Option<PathBuf>,
 }
 
-/// Bytes of a size such as `2MB`, `500 KB`, `1048576`.
+/// Parses a size such as `2MB`, `500 KB` or `1048576` as bytes.
 fn parse_size(text: &str) -> Result<u64, String> {
     let split = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);

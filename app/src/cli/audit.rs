@@ -1,4 +1,4 @@
-//! `glasshouse audit`: bias, memorisation, canaries and personal data in what a model writes.
+//! `glasshouse audit`: bias, memorisation, canaries and personal data in a model's output.
 
 use super::arguments::{AuditArguments, MeasuringArguments};
 use super::driver::drive;
@@ -48,7 +48,6 @@ pub(super) fn audit(arguments: &AuditArguments) -> Result<()> {
     })
 }
 
-/// The whole report.
 fn tell_all(audit: &Audit) -> Result<()> {
     let Audit { run, step, device, seconds, sections, .. } = audit;
     say!("{run} at step {step}, on {device}, in {}", duration(*seconds))?;

@@ -1,4 +1,4 @@
-//! `glasshouse bench`: this machine's speed. A step's comes with the proof that what was timed also trained.
+//! `glasshouse bench`: measures this machine's speed. A step's speed comes with proof that the measured steps also trained.
 
 mod decode;
 mod inspect;
@@ -45,13 +45,13 @@ fn step(arguments: &BenchStepArguments) -> Result<()> {
     })
 }
 
-/// How a session measures as the arguments say.
+/// Session options given by the arguments.
 fn session_options(device: &str, threads: Option<usize>, no_autotune: bool) -> Result<session::Options> {
     let device = checked_device(device)?.to_owned();
     Ok(session::Options { device, threads, autotune: !no_autotune, ..session::Options::default() })
 }
 
-/// Has the engine measure, and says what it finds: as lines of JSON, or as `print` puts it.
+/// Runs a measurement in the engine, and prints its reports as JSON lines or with `print`.
 fn measured(
     options: session::Options,
     command: Command,

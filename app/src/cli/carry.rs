@@ -1,4 +1,4 @@
-//! `glasshouse pack` and `glasshouse unpack`: a project as one file, to carry it between this machine and a browser.
+//! `glasshouse pack` and `glasshouse unpack`: a project as a single file, to move it between this machine and a browser.
 
 use super::arguments::{PackArguments, UnpackArguments};
 use super::driver::drive;
@@ -41,7 +41,7 @@ pub(super) fn unpack(arguments: &UnpackArguments) -> Result<()> {
     Ok(())
 }
 
-/// The project's folder with the file's ending.
+/// The project folder's name with the extension `.glasshouse`.
 fn beside(project: &Path) -> PathBuf {
     let whole = std::path::absolute(project).unwrap_or_else(|_| project.to_owned());
     let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! `glasshouse chat`: a conversation by the model's chat template, or else a loop of plain completion.
+//! `glasshouse chat`: a conversation through the model's chat template, or plain completion for models without one.
 
 use super::arguments::ChatArguments;
 use super::driver::{Engine, drive, is_refused};
@@ -29,12 +29,11 @@ pub(super) fn chat(arguments: &ChatArguments) -> Result<()> {
     })
 }
 
-/// What was said so far.
+/// The text or conversation so far.
 #[derive(Clone)]
 enum Said {
-    /// A text that the model goes on from.
+    /// A text to continue.
     Text(String),
-    /// A conversation.
     Messages(Vec<ChatMessage>),
 }
 
@@ -51,7 +50,7 @@ impl Said {
         }
     }
 
-    /// Adds a line of the person's; false where it says nothing.
+    /// Adds a line of the person's; `false` if it is blank.
     fn add_line(&mut self, line: &str) -> bool {
         match self {
             Self::Text(text) => text.push_str(line),
@@ -80,7 +79,7 @@ impl Said {
     }
 }
 
-/// What is wrong with a line of standard input.
+/// The error for an unreadable line of standard input.
 fn unreadable(line: u64, error: &std::io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::InvalidData => anyhow!("standard input, line {line}: not UTF-8; convert it to UTF-8"),
@@ -138,14 +137,14 @@ async fn converse(
         };
         match engine.ask(said.command(model, &config), show).await {
             Ok(()) => said.add_answer(answer),
-            // Somebody who sits there says it in other words.
+            // A person at the terminal can rephrase it.
             Err(error) if interactive && is_refused(&error) => {
                 tell!("{error}");
                 said = before;
             }
             Err(error) => return Err(error),
         }
-        // Another seed each turn, so that going on from the same place need not say the same.
+        // Another seed per turn, so that repeated prompts give different replies.
         config = GenerateConfig { seed: config.seed.wrapping_add(1), ..config };
     }
 }

@@ -1,4 +1,4 @@
-//! `glasshouse classify`: what texts are, by a run that has learned labels; or what they score, by a reward model.
+//! `glasshouse classify`: labels texts with a classifier, or scores them with a reward model.
 
 use super::arguments::ClassifyArguments;
 use super::driver::{Engine, drive};
@@ -10,7 +10,7 @@ use glasshouse_engine::protocol::{Command, Event, WeightSource, likeliest};
 use glasshouse_engine::session;
 use serde_json::{Map, Value, json};
 
-/// Texts that are asked for at once.
+/// Number of texts per request.
 const AT_ONCE: usize = 64;
 
 pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
@@ -31,7 +31,7 @@ pub(super) fn classify(arguments: &ClassifyArguments) -> Result<()> {
     })
 }
 
-/// The texts that the arguments name.
+/// The texts named by the arguments.
 fn rows(arguments: &ClassifyArguments) -> Result<Box<dyn Iterator<Item = Result<LabelledText>>>> {
     let Some(file) = &arguments.file else {
         let of = |text: String| {
@@ -68,7 +68,6 @@ async fn ask(
     engine.ask(command, show).await
 }
 
-/// What was said so far.
 struct ClassificationOutput {
     json: bool,
     right: u64,
@@ -94,7 +93,7 @@ impl ClassificationOutput {
         Ok(())
     }
 
-    /// A text's score, which has no bounds and no label.
+    /// A score, which is unbounded and has no label.
     fn score(&self, row: &LabelledText, score: f32) -> Result<()> {
         if self.json {
             say!("{}", json!({ "event": "score", "text": row.text, "score": score }))?;
@@ -104,7 +103,7 @@ impl ClassificationOutput {
         Ok(())
     }
 
-    /// How many were right, where labels were given.
+    /// Prints the accuracy, if labels were given.
     fn end(&self) -> Result<()> {
         let Self { json, right, labelled } = *self;
         if labelled == 0 {

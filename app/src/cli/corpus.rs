@@ -1,4 +1,4 @@
-//! `glasshouse corpus`: text of our own, stories and instruction tasks.
+//! `glasshouse corpus`: generates stories and instruction tasks.
 
 use super::arguments::{CorpusArguments, CorpusCommand, CorpusStoriesArguments, CorpusTasksArguments};
 use super::settings::usage;

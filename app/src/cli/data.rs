@@ -1,4 +1,4 @@
-//! `glasshouse data`: the bench in the terminal.
+//! `glasshouse data`: the data bench on the command line.
 
 use super::arguments::{
     DataCleanArguments, DataCommand, DataExplainArguments, DataInspectArguments, DataRecipeArguments,
@@ -39,20 +39,20 @@ pub(super) fn data(command: DataCommand) -> Result<()> {
     }
 }
 
-/// Says which files gave no text, or not all of theirs.
+/// Reports files that could not be read, entirely or in part.
 pub(super) fn tell(problems: &[FileProblem]) {
     for FileProblem { name, reason, .. } in problems {
-        // A reader of errors that has gone is no reason to stop.
+        // Ignore a closed stderr.
         writeln!(std::io::stderr(), "{name} {reason}; the other files are read").ok();
     }
 }
 
-/// A recipe that was named; a misspelt name is a mistake in what was typed.
+/// A recipe by name; a misspelt name is a usage error.
 pub(super) fn named(name: &str) -> Result<Recipe> {
     Recipe::named(name).map_err(|error| usage(format!("--recipe {name}: {error}")))
 }
 
-/// The same, with the text in a field of this name.
+/// Like `named`, with the text in the given field.
 fn named_for(name: &str, text_field: Option<&str>) -> Result<Recipe> {
     let mut recipe = named(name)?;
     if let Some(field) = text_field {
@@ -74,14 +74,14 @@ fn clean(arguments: &DataCleanArguments) -> Result<()> {
     let (json, restart) = (arguments.json, arguments.restart);
     let mut shown = CleaningBar { json, restart, bar: None, phase: None, report: None };
     drive(session::Options::default(), async |engine| {
-        // What was stopped is what was asked for: the exit code says that a signal did it.
+        // An interrupt is no error here; the exit code reports it.
         engine.ask_until_signal(command, "stopping after the current files", |event| shown.hear(event)).await
     })?;
     shown.clear();
     shown.report.map_or(Ok(()), |report| summary(arguments, &recipe, &report))
 }
 
-/// What a cleaning did, and what to try next.
+/// Prints the result of a cleaning, and commands to try.
 fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningReport) -> Result<()> {
     if arguments.json {
         let line = serde_json::json!({
@@ -122,7 +122,7 @@ fn summary(arguments: &DataCleanArguments, recipe: &Recipe, report: &CleaningRep
     Ok(())
 }
 
-/// How a cleaning is shown: a bar on a terminal, nothing in a pipe, its phases to programs.
+/// Progress of a cleaning: a bar on a terminal, nothing in a pipe, phases as JSON.
 struct CleaningBar {
     json: bool,
     restart: bool,
@@ -158,7 +158,7 @@ impl CleaningBar {
 
     fn progress(&mut self, progress: &CleaningProgress) {
         if self.json && self.phase != Some(progress.phase) {
-            // A reader that has gone is no reason to stop.
+            // Ignore a closed stdout.
             say!("{}", serde_json::json!({ "event": "phase", "phase": progress.phase.name() })).ok();
         }
         self.phase = Some(progress.phase);
@@ -188,7 +188,7 @@ impl CleaningBar {
     }
 }
 
-/// Says what was found of a stopped cleaning.
+/// Reports the progress of the interrupted cleaning that this one resumes.
 fn begun(start: &CleaningStart, json: bool) -> Result<()> {
     match start {
         CleaningStart::New => {}
@@ -259,7 +259,7 @@ fn explain(arguments: &DataExplainArguments) -> Result<()> {
     Ok(())
 }
 
-/// A text with `[-what was removed-]` and `{+what was put in+}`.
+/// A text with `[-removed-]` and `{+inserted+}` passages.
 fn difference(compared: &ComparedDocument) -> String {
     let parts = compared.changes.iter().map(|change| match change.fate {
         TextFate::Same => change.text.clone(),

@@ -1,4 +1,4 @@
-//! `glasshouse devices`: the adapters of this machine.
+//! `glasshouse devices`: lists this machine's adapters.
 
 use anyhow::Result;
 use glasshouse_engine::gpu::{self, AdapterLimits};

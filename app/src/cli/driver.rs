@@ -1,5 +1,5 @@
-//! The command line as a front end of the engine, as the window is: commands out, events in. Both take turns on this thread, so that
-//! nothing is done ahead of what is printed, and a reader that is slow holds the engine.
+//! The command line as a front end of the engine, like the window: commands out, events in. Front end and engine alternate on
+//! this thread, so that the engine does not run ahead of the output, and a slow reader slows it down.
 
 use super::interrupt;
 use crate::serve::Switchboard;
@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-/// The way to the engine.
+/// The connection to the engine.
 pub(super) struct Engine {
     requests: async_channel::Sender<Parcel<Request>>,
     reports: async_channel::Receiver<Parcel<Report>>,
     last: Arc<AtomicU64>,
 }
 
-/// Sends commands from anywhere, as long as there is an engine.
+/// Sends commands from anywhere while the engine lives.
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
     requests: async_channel::WeakSender<Parcel<Request>>,
@@ -27,12 +27,12 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// Sends a command whose answers nobody waits for, and returns its number.
+    /// Sends a command without waiting for answers, and returns its request number.
     pub(super) fn send(&self, command: Command) -> u64 {
         self.send_with(command, Vec::new())
     }
 
-    /// The same with bytes beside it.
+    /// Like [`send`](Self::send), with bytes.
     fn send_with(&self, command: Command, bytes: Vec<Vec<u8>>) -> u64 {
         let id = self.last.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some(requests) = self.requests.upgrade() {
@@ -43,25 +43,25 @@ impl Sender {
 }
 
 impl Engine {
-    /// A sender that does not keep the engine going.
+    /// A sender that does not keep the engine alive.
     pub(super) fn sender(&self) -> Sender {
         Sender { requests: self.requests.downgrade(), last: self.last.clone() }
     }
 
-    /// A way for many requests at once beside this one; it is to be given what [`hear`](Self::hear) hears.
+    /// A switchboard for concurrent requests. It must be given every event that [`hear`](Self::hear) returns.
     pub(super) fn switchboard(&self) -> Switchboard {
         Switchboard::new(self.requests.downgrade())
     }
 
-    /// The next event, whoever asked for it; `None` where the engine is gone.
+    /// The next event of any request; `None` if the engine is gone.
     pub(super) async fn hear(&mut self) -> Option<Parcel<Report>> {
         self.reports.recv().await.ok()
     }
 
-    /// Asks for something and `hear`s what happens until it is done: what answers it, and what happens by itself.
+    /// Sends a command and calls `hear` with every event until the request is done: its answers, and events without a request.
     ///
     /// # Errors
-    /// What the engine says, or what `hear` does: then nothing more is heard.
+    /// Errors of the engine and of `hear`; either ends the wait.
     pub(super) async fn ask(
         &mut self,
         command: Command,
@@ -70,7 +70,7 @@ impl Engine {
         self.ask_for_bytes(command, |event, _| hear(event)).await
     }
 
-    /// The same where bytes come beside what answers it.
+    /// Like [`ask`](Self::ask), with the bytes of the answers.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
@@ -83,7 +83,7 @@ impl Engine {
         self.answers(id, hear).await
     }
 
-    /// The same where bytes come beside the command.
+    /// Like [`ask`](Self::ask), sending bytes with the command.
     ///
     /// # Errors
     /// As [`ask`](Self::ask).
@@ -97,10 +97,10 @@ impl Engine {
         self.answers(id, |event, _| hear(event)).await
     }
 
-    /// The same for what takes its time: a signal to end cancels it, after saying `message`.
+    /// Like [`ask`](Self::ask), for long requests: an interrupt prints `message` and cancels the request.
     ///
     /// # Errors
-    /// As [`ask`](Self::ask); what a signal cancelled is no error, and the exit code says it.
+    /// As [`ask`](Self::ask). A request cancelled by a signal is no error; the exit code reports it.
     pub(super) async fn ask_until_signal(
         &mut self,
         command: Command,
@@ -114,7 +114,7 @@ impl Engine {
                 sender.send(Command::Cancel { request });
             }
         };
-        // One that came just before counts as well.
+        // A signal that arrived just before counts as well.
         cancel(flags);
         flags.when_raised(cancel);
         match self.answers(request, |event, _| hear(event)).await {
@@ -123,7 +123,7 @@ impl Engine {
         }
     }
 
-    /// `hear`s what happens until a request is answered in full.
+    /// Calls `hear` with every event until a request is answered in full.
     async fn answers(
         &mut self,
         id: u64,
@@ -143,7 +143,7 @@ impl Engine {
     }
 }
 
-/// What the engine could not do.
+/// An error reported by the engine.
 #[derive(Debug)]
 struct Refusal(ErrorReport);
 
@@ -159,12 +159,12 @@ fn is_cancelled(error: &anyhow::Error) -> bool {
     is_refusal(error, ErrorKind::Cancelled)
 }
 
-/// Whether what was asked for was refused, and something else may be asked for.
+/// Whether the engine refused the request, so that another one may be tried.
 pub(super) fn is_refused(error: &anyhow::Error) -> bool {
     is_refusal(error, ErrorKind::Refused)
 }
 
-/// Whether the engine says, as a session or called directly, that nothing has a name that was typed.
+/// Whether the engine, through a session or called directly, reported an unknown name.
 pub(super) fn is_unknown(error: &anyhow::Error) -> bool {
     is_refusal(error, ErrorKind::Unknown) || matches!(error.downcast_ref(), Some(Error::Unknown(_)))
 }
@@ -173,17 +173,17 @@ fn is_refusal(error: &anyhow::Error, kind: ErrorKind) -> bool {
     error.downcast_ref().is_some_and(|Refusal(error)| error.kind == kind)
 }
 
-/// Runs a session for `front` until both are over: what still trains when the front end has ended is stopped and saved.
+/// Runs a session for `front` until both end. A run still training when the front end returns is stopped and saved.
 pub(super) fn drive<T>(
     options: session::Options,
     front: impl AsyncFnOnce(&mut Engine) -> Result<T>,
 ) -> Result<T> {
     let (requests, inbox) = async_channel::unbounded();
     let (outbox, reports) = async_channel::unbounded();
-    // Whoever has heard enough hears no more, and that is no error.
+    // The receiver may be dropped early; that is no error.
     let mut session = session::run(options, inbox, move |report| drop(outbox.try_send(report)));
     let mut engine = Engine { requests, reports, last: Arc::default() };
-    // Nobody looks on, as one does at a window: pieces of work need not be small.
+    // No window has to stay responsive, so the engine may use large slices of work.
     engine.sender().send(Command::Visible { visible: false });
     let mut front = pin!(async move { front(&mut engine).await });
     let (mut done, mut over) = (None, false);

@@ -1,4 +1,4 @@
-//! `glasshouse evaluate`: how good models are, with intervals, beside baselines and each other.
+//! `glasshouse evaluate`: measures models, with confidence intervals, and compares them with baselines and each other.
 
 mod report;
 mod script;
@@ -54,13 +54,13 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
         };
         for run in &runs {
             let Some(settings) = settings_for(run, &settings, text.as_ref())? else { continue };
-            // What an imported model was trained on is not there to be looked through.
+            // The training text of an imported model is not available for a memorisation test.
             let remembers = settings.likelihood && !run.imported && !arguments.no_memorisation;
             let evaluation = match evaluation(engine, run, arguments, settings).await {
                 Ok(Some(evaluation)) => evaluation,
-                // A signal came first; what was found before is kept.
+                // Interrupted; earlier results are stored.
                 Ok(None) => return Ok(()),
-                // What was found of the others is told all the same.
+                // Report the results of the other models first.
                 Err(error) if !evaluations.is_empty() => {
                     failed = Some(error);
                     break;
@@ -105,7 +105,7 @@ fn run(arguments: &EvaluateArguments) -> Result<()> {
     })
 }
 
-/// Refuses a place where no card can be written, before the work that it is to show.
+/// Refuses an unwritable place for the model card before the evaluation starts.
 fn check_card(card: &Path, force: bool) -> Result<()> {
     if card.is_dir() || card.file_name().is_none() {
         return Err(usage(format!("{} is a folder; name a file for the card", card.display())));
@@ -124,7 +124,6 @@ fn check_card(card: &Path, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// What was typed.
 fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
     let EvaluateArguments { task, with_results, name, .. } = arguments;
     if name.len() > with_results.len() {
@@ -169,12 +168,11 @@ fn settings(arguments: &EvaluateArguments) -> Result<EvaluateSettings> {
     })
 }
 
-/// A model that is evaluated.
 struct Evaluated {
     name: String,
-    /// It has no text of its own.
+    /// It has no training text.
     imported: bool,
-    /// It classifies texts, and predicts none.
+    /// It is a classifier.
     labels: bool,
 }
 
@@ -185,7 +183,7 @@ impl Evaluated {
     }
 }
 
-/// The models that are meant, those that are compared with behind the others.
+/// The selected models, followed by those to compare with.
 async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<Evaluated>> {
     let mut others = Vec::new();
     for other in &arguments.against {
@@ -199,7 +197,7 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
                     "{run}: {about}; imported and kept under this name for comparison: the project's latest run is unchanged"
                 );
             } else {
-                // Somebody imported it before, to use it.
+                // It was imported before.
                 tell!("{run}: {about}");
             }
             others.push(run);
@@ -214,7 +212,7 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
         match project.latest_run() {
             Ok(run) => runs.push(run),
             Err(error) if others.is_empty() => return Err(error.into()),
-            // There is nothing but what was to be compared with.
+            // Only the models to compare with are left.
             Err(_) => {}
         }
     }
@@ -235,13 +233,13 @@ async fn runs(arguments: &EvaluateArguments, engine: &mut Engine) -> Result<Vec<
     Ok(found)
 }
 
-/// Whether a file or folder is there by a name that no run of the project has: the import says what it lacks to be a model.
+/// Whether a file or folder exists under a name that no run has; the import then reports what it lacks to be a model.
 fn is_there_and_no_run(name: &str, project: &Path) -> bool {
     let is_no_run = || Project::open(project).is_ok_and(|project| project.run(name).is_err());
     Path::new(name).exists() && is_no_run()
 }
 
-/// The latest run of the project that learned from a text, on which a model without one can be evaluated.
+/// The project's latest run trained on a text, which serves models without one.
 fn latest_of_text(arguments: &EvaluateArguments) -> Result<Option<String>> {
     let learned = |run: &Run| {
         let trained = run.record().is_ok_and(|record| record.state != RunState::Imported);
@@ -251,7 +249,8 @@ fn latest_of_text(arguments: &EvaluateArguments) -> Result<Option<String>> {
     Ok(runs.iter().rev().find(|run| learned(run)).map(Run::name))
 }
 
-/// What a model can be evaluated on: one without text of its own on that of the first that has some. `None` where that is nothing.
+/// The settings that apply to a model. Without a text of its own it is evaluated on `text`. `None` if nothing is left to
+/// evaluate.
 fn settings_for(
     run: &Evaluated,
     settings: &EvaluateSettings,
@@ -292,12 +291,12 @@ fn settings_for(
     Ok(Some(settings))
 }
 
-/// The weights of a run of the project that the arguments mean.
+/// The weights of a run that the arguments select.
 fn source_of(run: &Evaluated, arguments: &EvaluateArguments) -> WeightSource {
     WeightSource::Checkpoint { run: run.name.clone(), checkpoint: arguments.model.checkpoint.clone() }
 }
 
-/// Evaluates a model; `None` where a signal came first.
+/// Evaluates a model; `None` if interrupted.
 async fn evaluation(
     engine: &mut Engine,
     run: &Evaluated,
@@ -325,8 +324,8 @@ async fn evaluation(
     Ok(found)
 }
 
-/// How much of its training text a model writes from memory, kept with the run; `None` where that is not found out: a signal came first, or
-/// it failed, which is said. An evaluation without it is one.
+/// Measures how much of its training text a model reproduces from memory, and stores the result with the run. `None` if it was
+/// interrupted or failed, which is reported; the evaluation is valid without it.
 async fn memorisation(
     engine: &mut Engine,
     run: &Evaluated,
@@ -341,7 +340,7 @@ async fn memorisation(
         Ok(())
     };
     engine.ask(Command::ReadEvaluations { runs: vec![run.name.clone()] }, hear).await?;
-    // An audit of other weights, which somebody made, is not lost to this part of one.
+    // Do not overwrite a user's audit of other weights.
     let same =
         |audit: &Audit| (audit.weights_crc32c, audit.step) == (evaluation.weights_crc32c, evaluation.step);
     let keep = kept.iter().all(same);
@@ -367,7 +366,6 @@ async fn memorisation(
     Ok(found)
 }
 
-/// How the models compare, paired.
 async fn comparisons(engine: &mut Engine, runs: Vec<String>) -> Result<Vec<Comparison>> {
     let mut found = None;
     let hear = |event| {
@@ -401,7 +399,7 @@ async fn write_card(
     engine.ask(command, hear).await
 }
 
-/// How far an evaluation is: a bar on a terminal, else a line for each of its parts.
+/// Progress of an evaluation: a bar on a terminal, otherwise a line per part.
 struct EvaluationBar {
     run: String,
     bar: Option<ProgressBar>,

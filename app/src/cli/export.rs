@@ -1,4 +1,4 @@
-//! `glasshouse export`: a trained model as a Hugging Face folder or a GGUF file.
+//! `glasshouse export`: exports a trained model as a Hugging Face folder or a GGUF file.
 
 use super::arguments::{ExportArguments, FormatName, ModelArguments};
 use super::driver::drive;

@@ -1,4 +1,4 @@
-//! `glasshouse feedback`: what was said of replies on the Chat page.
+//! `glasshouse feedback`: feedback on replies from the Chat page.
 
 use super::arguments::FeedbackArguments;
 use super::driver::drive;
@@ -8,7 +8,7 @@ use anyhow::Result;
 use glasshouse_engine::protocol::{Command, Event, Feedback};
 use glasshouse_engine::session;
 
-/// Characters of a message that a list shows.
+/// Maximum characters of a message in a list.
 const SHOWN: usize = 48;
 
 pub(super) fn feedback(arguments: &FeedbackArguments) -> Result<()> {
@@ -59,7 +59,7 @@ fn list(rows: &[Feedback], json: bool) -> Result<()> {
     Ok(())
 }
 
-/// The first words of a text, in one line.
+/// The first words of a text, on one line.
 pub(super) fn short(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(SHOWN) {

@@ -1,4 +1,4 @@
-//! `glasshouse data catalogue` and `glasshouse data fetch`: named public corpora, and their way onto this machine.
+//! `glasshouse data catalogue` and `glasshouse data fetch`: lists and downloads public corpora.
 
 use super::bar::bar;
 use super::driver::drive;
@@ -11,10 +11,10 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// Plain lines come at most this often.
+/// Minimum interval between plain progress lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Lists the catalogue: an object per line for programs, a paragraph an entry for people.
+/// Lists the catalogue: an object per line as JSON, otherwise a paragraph per entry.
 pub(super) fn catalogue(json: bool) -> anyhow::Result<()> {
     for entry in catalogue::ENTRIES {
         if json {
@@ -26,7 +26,7 @@ pub(super) fn catalogue(json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Brings a corpus into a folder, the person's cache folder where none is named, and prints where it stands.
+/// Downloads a corpus into a folder, by default the cache folder, and prints its path.
 pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
     let entry = catalogue::find(name).map_err(|error| usage(error.to_string()))?;
     let Some(path) = fetched(entry, folder, json)? else { return Ok(()) };
@@ -43,8 +43,7 @@ pub(super) fn fetch(name: &str, folder: Option<&Path>, json: bool) -> anyhow::Re
     Ok(())
 }
 
-/// The corpus's file in a folder, the cache folder where none is named; brought there, with its progress shown, where it is not yet.
-/// `None` where a signal ended that.
+/// The corpus's file in a folder, by default the cache folder; downloaded with progress if missing. `None` if interrupted.
 pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyhow::Result<Option<PathBuf>> {
     let command = Command::DownloadCorpus { name: entry.name.to_owned(), to: folder.map(Path::to_owned) };
     let (mut shown, mut place) = (DownloadProgress::new(Some(entry.length), quiet), None);
@@ -63,7 +62,7 @@ pub(super) fn fetched(entry: &Entry, folder: Option<&Path>, quiet: bool) -> anyh
     Ok(place)
 }
 
-/// How a download is shown: a bar on a terminal, lines in a pipe, nothing to programs, which get its end.
+/// Progress of a download: a bar on a terminal, lines in a pipe, nothing for JSON except the end.
 pub(super) enum DownloadProgress {
     Bar(ProgressBar),
     Lines { last: Option<Instant>, exact: bool },
@@ -71,7 +70,7 @@ pub(super) enum DownloadProgress {
 }
 
 impl DownloadProgress {
-    /// Of a download of a length, where one is known; a bar needs one.
+    /// A bar needs a known length.
     pub(super) fn new(length: Option<Length>, json: bool) -> Self {
         if json {
             return Self::Quiet;

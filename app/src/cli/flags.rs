@@ -1,6 +1,6 @@
-//! The engine says what to do in words that every front end can follow. Here they get the flag or the command that does it.
+//! Adds flags and commands to the engine's advice, which is worded for all front ends.
 
-/// Words of the engine's, and what is typed for them.
+/// Phrases of the engine, and the flag or command for each.
 const FLAGS: &[(&str, &str)] = &[
     ("replace it", "--force"),
     ("write beside it", "--force"),
@@ -42,7 +42,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("by the run's own run.toml", "glasshouse train --config run.toml --stop-after 1"),
 ];
 
-/// The flags for what the engine says to do, in brackets; nothing where it names them itself.
+/// The flags for the engine's advice in brackets; empty if it names them already.
 pub(super) fn of(said: &str) -> String {
     let named = FLAGS.iter().filter(|(words, flag)| said.contains(words) && !names(said, flag));
     let mut flags: Vec<&str> = named.map(|(_, flag)| *flag).collect();
@@ -50,7 +50,7 @@ pub(super) fn of(said: &str) -> String {
     if flags.is_empty() { String::new() } else { format!(" ({})", flags.join(", ")) }
 }
 
-/// Whether a text has a flag as it is typed, and not as the beginning of another.
+/// Whether a text contains a flag as a whole, not as the prefix of another.
 fn names(text: &str, flag: &str) -> bool {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '-';
     text.match_indices(flag)
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
     use std::path::{Path, PathBuf};
 
-    /// Files of the engine's that have flags, and whose these are.
+    /// Engine files that contain flags on purpose, and why.
     const TYPED: [(&str, &str); 6] = [
         ("protocol/src/typed.rs", "it makes command lines"),
         ("compiler/src/plan/cluster.rs", "a bundle's train.py has them, whichever front end made it"),
@@ -72,7 +72,7 @@ mod tests {
         ("corpus/src/report/html/mod.rs", "a report names the flag that takes its recipe"),
     ];
 
-    /// Sources without tests and comments, and with each text in one line.
+    /// Collects sources without tests and comments, with each string on one line.
     fn sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

@@ -11,7 +11,7 @@ use glasshouse_engine::session;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
-/// The request that the arguments describe.
+/// The generation settings of the arguments.
 pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateConfig> {
     let config = GenerateConfig {
         max_tokens: arguments.max_tokens,
@@ -33,13 +33,12 @@ pub(super) fn generate_config(arguments: &SamplingArguments) -> Result<GenerateC
     Ok(config)
 }
 
-/// How a session writes as the arguments say.
 pub(super) fn session_options(sampling: &SamplingArguments, device: &str) -> Result<session::Options> {
     let device = checked_device(device)?.to_owned();
     Ok(session::Options { device, autotune: !sampling.no_autotune, ..session::Options::default() })
 }
 
-/// Has a signal to end stop what is written.
+/// Stops generation on a termination signal.
 pub(super) fn stop_by_signal(engine: &Engine) -> Result<&'static interrupt::Flags> {
     let signals = interrupt::flags("stopping")?;
     let sender = engine.sender();

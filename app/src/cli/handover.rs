@@ -1,4 +1,4 @@
-//! `glasshouse handover` and `glasshouse bring-back`: a run that goes on across many GPUs, and comes back.
+//! `glasshouse handover` and `glasshouse bring-back`: moves a run to many GPUs, and back.
 
 use super::arguments::{BringBackArguments, HandoverArguments};
 use super::driver::drive;

@@ -1,4 +1,4 @@
-//! `glasshouse import`: a pretrained model into a project.
+//! `glasshouse import`: imports a pretrained model into a project.
 
 use super::arguments::ImportArguments;
 use super::driver::{Engine, drive};
@@ -11,23 +11,22 @@ use glasshouse_engine::protocol::{Command, Event, FetchProgress, ModelSource};
 use glasshouse_engine::session;
 use std::path::Path;
 
-/// Whether it is in the network, and no path.
+/// Whether it is a network address rather than a path.
 pub(super) fn is_address(text: &str) -> bool {
     ["https://", "http://", "huggingface.co/"].iter().any(|start| text.starts_with(start))
 }
 
-/// Whether what was typed is the place of a pretrained model, where it could be a run's name, too: an address, a path with a folder in
-/// it, a GGUF file, or a folder that holds a `config.json`.
+/// Whether the text is a place of a pretrained model rather than a run's name: an address, a path with a folder, a GGUF file, or
+/// a folder with a `config.json`.
 pub(super) fn is_place(text: &str) -> bool {
     let has_folder = text.contains(['/', '\\']) || text == "." || text == "..";
     let is_model = || Path::new(text).join("config.json").is_file();
     is_address(text) || has_folder || text.to_ascii_lowercase().ends_with(".gguf") || is_model()
 }
 
-/// A model that is in the project now.
 pub(super) struct Imported {
     pub(super) run: String,
-    /// What it is, in a few words.
+    /// A description of a few words.
     pub(super) about: String,
 }
 
@@ -46,8 +45,8 @@ pub(super) fn import(arguments: &ImportArguments) -> Result<()> {
     })
 }
 
-/// Takes a model into the open project, to compare with alone or as its latest run; `None` where a signal came first. What was imported from
-/// the same files before is that again.
+/// Imports a model into the open project, as its latest run or only for comparison. Files that were imported before give the same
+/// run. `None` if interrupted.
 pub(super) async fn import_from(
     engine: &mut Engine,
     place: &Path,
@@ -59,7 +58,7 @@ pub(super) async fn import_from(
         None => ModelSource::Path { path: std::path::absolute(place)? },
     };
     let mut imported = None;
-    // As long as files are on their way; then the weights are read, which is soon done.
+    // Only while files are fetched; reading the weights is fast.
     let mut fetching: Option<DownloadProgress> = None;
     let show = |event| {
         match event {

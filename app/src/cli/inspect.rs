@@ -1,4 +1,4 @@
-//! `glasshouse inspect`: what goes on inside a model at work on a prompt, as text, as JSON or as files; and `glasshouse provenance`.
+//! `glasshouse inspect`: views inside a model processing a prompt, as text, JSON or files; and `glasshouse provenance`.
 
 mod files;
 mod heads;
@@ -64,7 +64,7 @@ pub(super) fn inspect(arguments: &InspectArguments) -> Result<()> {
     Ok(())
 }
 
-/// Refuses what none of the views asked for reads.
+/// Refuses options that none of the requested views reads.
 ///
 /// # Errors
 /// Such an option, with its view.
@@ -101,7 +101,7 @@ fn check_effects(arguments: &InspectArguments, views: &[View], settings: &Inspec
     Ok(())
 }
 
-/// One answer as it is; several as a list, in the order of their prompts.
+/// One answer as an object; several as a list in the order of their prompts.
 fn json_of(answers: &[ViewsAnswer], json: impl Fn(&ViewsAnswer) -> Value) -> Value {
     match answers {
         [alone] => json(alone),
@@ -130,7 +130,6 @@ pub(super) fn provenance(arguments: &ProvenanceArguments) -> Result<()> {
     })
 }
 
-/// What is looked at within the views.
 fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
     let drawn = &arguments.drawn;
     let sampling = GenerateConfig {
@@ -161,7 +160,6 @@ fn settings(arguments: &InspectArguments) -> Result<InspectSettings> {
     })
 }
 
-/// A run's checkpoint of that step.
 fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<CheckpointChoice> {
     let run = trained::find_run(project, run)?;
     let checkpoints = run.summary()?.checkpoints;
@@ -177,7 +175,6 @@ fn at_step(project: &Path, run: Option<&str>, step: u64) -> Result<CheckpointCho
     }))
 }
 
-/// What is asked of the engine.
 struct InspectionRequest<'a> {
     project: &'a Path,
     run: Option<String>,
@@ -185,13 +182,13 @@ struct InspectionRequest<'a> {
     prompts: &'a [String],
     views: Vec<View>,
     settings: InspectSettings,
-    /// The run's checkpoint that maps are turned towards.
+    /// The checkpoint whose maps others are aligned with.
     reference: Option<CheckpointChoice>,
     device: &'a str,
 }
 
 impl InspectionRequest<'_> {
-    /// An answer for each prompt.
+    /// The answers, one per prompt.
     fn answers(self) -> Result<Vec<ViewsAnswer>> {
         let options = session::Options { device: self.device.to_owned(), ..session::Options::default() };
         let [prompt, further @ ..] = self.prompts else {
@@ -231,26 +228,25 @@ impl InspectionRequest<'_> {
     }
 }
 
-/// What the engine saw: the views, and the entries of their tensors in order, little-endian.
+/// The engine's answer: the views, and the entries of their tensors in order, little-endian.
 struct ViewsAnswer {
-    /// The prompt's number among several, from 0.
+    /// Index from 0 among several prompts.
     number: Option<usize>,
     head: Inspection,
     bytes: Vec<Vec<u8>>,
 }
 
-/// A tensor of a view.
 struct ViewTensor<'a> {
-    /// Its name, behind its scope where a view has several of that name.
+    /// Tensor name, prefixed with its scope if the view has several tensors of that name.
     name: String,
-    /// The prompt's number among several.
+    /// Index among several prompts.
     number: Option<usize>,
     summary: &'a TensorSummary,
     bytes: &'a [u8],
 }
 
 impl ViewTensor<'_> {
-    /// What it is called in JSON and in files: behind `prompts.N` where there are several prompts.
+    /// Name in JSON and files, prefixed with `prompts.N` if there are several prompts.
     fn key(&self) -> String {
         self.number.map_or_else(|| self.name.clone(), |number| format!("prompts.{number}.{}", self.name))
     }
@@ -269,7 +265,6 @@ impl ViewTensor<'_> {
 }
 
 impl ViewsAnswer {
-    /// Each view with its tensors.
     fn views<'a>(&'a self) -> impl Iterator<Item = (&'a Inspected, Vec<ViewTensor<'a>>)> {
         let mut rest = self.bytes.iter();
         self.head.views.iter().map(move |inspected| {
@@ -283,7 +278,7 @@ impl ViewsAnswer {
         })
     }
 
-    /// A tensor's entries as JSON; what is no number is `null`.
+    /// Adds a tensor's entries as JSON; non-finite numbers become `null`.
     fn entries(tensor: &ViewTensor<'_>, about: &mut Map<String, Value>) {
         let entries = match tensor.summary.element {
             ElementKind::F32 => json!(tensor.floats()),
@@ -292,7 +287,7 @@ impl ViewsAnswer {
         about.insert("data".to_owned(), entries);
     }
 
-    /// All of it as JSON; `more` is put into what is said of a tensor.
+    /// The answer as JSON; `more` adds fields to a tensor's description.
     fn json(&self, more: impl Fn(&ViewTensor<'_>, &mut Map<String, Value>)) -> Value {
         let view = |(inspected, tensors): (&Inspected, Vec<ViewTensor<'_>>)| {
             let about = |tensor: &ViewTensor<'_>| {
@@ -324,7 +319,7 @@ impl ViewsAnswer {
     }
 }
 
-/// An axis with what its places are called, where each has a name.
+/// An axis with the names of its indices, if each has one.
 fn labels(view: View, axis: &Axis) -> Option<(String, Value)> {
     let names: Option<Vec<String>> = (0..axis.size).map(|place| view.place_name(&axis.name, place)).collect();
     names.filter(|names| !names.is_empty()).map(|names| (axis.name.clone(), json!(names)))

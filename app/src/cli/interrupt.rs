@@ -1,4 +1,4 @@
-//! Signals: the first that asks for an end lets the work finish what it is at, a second of Ctrl-C or SIGTERM ends the program.
+//! Signals: the first termination signal lets the current work finish, a second Ctrl-C or SIGTERM ends the program.
 
 use super::bar;
 use anyhow::Result;
@@ -6,26 +6,24 @@ use glasshouse_engine::signals::{Signal, listen};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// What is called when a flag was raised.
 type Raised = Box<dyn Fn(&Flags) + Send>;
 
-/// What signals raise.
 #[derive(Default)]
 pub(super) struct Flags {
     /// Finish and end.
     pub stop: Arc<AtomicBool>,
-    /// Save and go on.
+    /// Save and continue.
     pub save: AtomicBool,
-    /// The exit code of the signal that asked for the end; 0 before one did.
+    /// Exit code of the termination signal; 0 before one.
     code: AtomicU8,
-    /// What the first signal to end says.
+    /// Printed at the first termination signal.
     message: Mutex<&'static str>,
-    /// Called, on another thread, when one was raised.
+    /// Called on another thread when a flag was raised.
     raised: Mutex<Option<Raised>>,
 }
 
 impl Flags {
-    /// From now on `raised` is called when a flag was raised, and nothing that was before.
+    /// Replaces the callback for raised flags.
     pub(super) fn when_raised(&self, raised: impl Fn(&Self) + Send + 'static) {
         *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(raised));
     }
@@ -39,8 +37,8 @@ impl Flags {
 
 static FLAGS: OnceLock<Flags> = OnceLock::new();
 
-/// Flags that signals raise from now on, the same wherever they are asked for. The first signal to end also prints the latest `message`, and that a
-/// second ends the program at once.
+/// The process-wide flags. The first termination signal also prints the latest `message`, and that a second one ends the program
+/// at once.
 pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
     let listens = FLAGS.get().is_some();
     let flags = FLAGS.get_or_init(Flags::default);
@@ -62,14 +60,14 @@ pub(super) fn flags(message: &'static str) -> Result<&'static Flags> {
             bar::above(|| tell!("\n{message}; press Ctrl-C again to stop at once"));
             flags.say_raised();
         } else if signal != Signal::HangUp {
-            // A terminal that closes after Ctrl-C is no second wish.
+            // SIGHUP from a terminal closed after Ctrl-C does not count as a second request.
             std::process::exit(code.into());
         }
     })?;
     Ok(flags)
 }
 
-/// The exit code of a program that a signal ended, where one did.
+/// The exit code of the termination signal, if there was one.
 pub(super) fn exit_code() -> Option<u8> {
     FLAGS.get().map(|flags| flags.code.load(Ordering::SeqCst)).filter(|code| *code != 0)
 }

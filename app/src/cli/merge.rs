@@ -1,4 +1,4 @@
-//! `glasshouse merge`: a run's adapter into the weights that it adapts.
+//! `glasshouse merge`: merges a run's adapter into the weights it adapts.
 
 use super::arguments::{MergeArguments, ModelArguments};
 use super::driver::drive;

@@ -1,14 +1,14 @@
-//! The headless command line. Each subcommand is a file; `arguments` says what can be typed, `settings` turns it into a
-//! run's configuration, `output` prints progress as a bar, as plain lines or as JSON.
+//! The command line. Each subcommand is a file; `arguments` defines the options, `settings` turns them into a run's
+//! configuration, `output` prints progress as a bar, plain lines or JSON.
 
-/// A line on standard output, as an error instead of a panic where its reader has gone.
+/// Prints a line to standard output; a closed pipe is an error instead of a panic.
 macro_rules! say {
     ($($argument:tt)*) => {
         std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($argument)*)))
     };
 }
 
-/// A line on standard error. Where nobody reads it, or the disk behind it is full, that is no reason to end.
+/// Prints a line to standard error, ignoring a closed pipe or full disk.
 macro_rules! tell {
     ($($argument:tt)*) => {{
         std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("{}\n", format_args!($($argument)*))).ok();
@@ -68,9 +68,9 @@ use settings::Usage;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Runs what was typed. Exit codes: 0 done, 1 failed, 2 bad usage, 128 and its number where a signal ended it.
+/// Runs the command line. Exit codes: 0 success, 1 failure, 2 usage error, 128 plus the signal's number if a signal ended it.
 pub fn run() -> ExitCode {
-    // Nothing typed: what a person who starts the program by its icon means.
+    // Without arguments, as when started by its icon, open the window.
     let command = match std::env::args_os().len() {
         1 if window::BUILT => Command::Window(Default::default()),
         _ => match Arguments::try_parse() {
@@ -87,7 +87,7 @@ pub fn run() -> ExitCode {
         Ok(code) => interrupt::exit_code().map_or(code, ExitCode::from),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // The engine's own errors end in what to do.
+            // The engine's own errors already include advice.
             let cause = error.root_cause().downcast_ref::<std::io::Error>();
             let advice = cause.map_or("", glasshouse_engine::error::advice_for_io);
             tell!("error: {error:#}{advice}{}", flags::of(&format!("{error:#}")));
@@ -141,7 +141,7 @@ fn done((): ()) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Whether the reader of our output went away, as `head` does: no fault of anybody's.
+/// Whether the reader of our output closed the pipe, as `head` does; this is not an error.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()

@@ -1,4 +1,4 @@
-//! `glasshouse moderate`: words and phrases that many people do not want to read, found by rules and by a classifier of a person's rows.
+//! `glasshouse moderate`: finds offensive words and phrases by rules and by a classifier trained on the person's rows.
 
 use super::arguments::{ModerateArguments, ModerationArguments};
 use super::report;
@@ -14,9 +14,9 @@ use glasshouse_engine::storage;
 use serde_json::json;
 use std::path::Path;
 
-/// Bytes of a file of rows at most.
+/// Maximum size of a file of rows in bytes.
 const MAX_FILE_BYTES: u64 = 256 << 20;
-/// Broken lines that are told one by one.
+/// Maximum number of reported invalid lines.
 const TOLD: usize = 5;
 
 pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
@@ -92,7 +92,7 @@ pub(super) fn moderate(arguments: &ModerateArguments) -> Result<()> {
     Ok(())
 }
 
-/// Moderation as it is typed.
+/// The moderation settings of the arguments.
 pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> {
     let ModerationArguments {
         moderation,
@@ -111,7 +111,7 @@ pub(super) fn moderation(arguments: &ModerationArguments) -> Result<Moderation> 
     })
 }
 
-/// A file of rules, and what they come to beside ours.
+/// A file of rules, and its rules combined with the built-in ones.
 fn own_rules(path: &Path) -> Result<(String, Rules)> {
     let text = read(path, MAX_RULES_BYTES as u64)?;
     let rules = Rules::with(&text).map_err(|reason| anyhow!("{}: {reason}", path.display()))?;
@@ -142,7 +142,7 @@ fn judged(rows: &[LabelledRow], seed: u64, is_harmful: impl Fn(&str) -> bool) ->
     figures(&rows, seed)
 }
 
-/// The rows of a file; those that are broken are told.
+/// The rows of a file; invalid ones are reported.
 fn rows(path: &Path) -> Result<Vec<LabelledRow>> {
     let LabelledRows { rows, broken } = LabelledRows::read(&read(path, MAX_FILE_BYTES)?);
     for (line, reason) in broken.iter().take(TOLD) {

@@ -1,9 +1,9 @@
-//! `glasshouse window` in a program that was built without one.
+//! `glasshouse window` in a program built without one.
 
 use super::arguments::WindowArguments;
 use anyhow::Result;
 
-/// The program has a window.
+/// Whether the program has a window.
 pub(super) const BUILT: bool = false;
 
 pub(super) fn window(_: &WindowArguments) -> Result<()> {

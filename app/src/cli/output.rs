@@ -1,4 +1,4 @@
-//! How a run is shown: a progress bar on a terminal, plain lines in a pipe, JSON lines where asked for.
+//! Output of a run: a progress bar on a terminal, plain lines in a pipe, or JSON lines.
 
 use super::bar::bar;
 use super::flags;
@@ -10,29 +10,27 @@ use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-/// Plain lines come at most this often, evaluations and the like aside.
+/// Minimum interval between plain step lines; evaluations and the like are always printed.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Documents of an odd batch that are told of by their words, beside their numbers.
+/// Number of documents of an unusual batch that are quoted.
 const DOCUMENTS: usize = 3;
 
-/// Where a run's events go. A reader that goes away, or a full disk behind it, ends nothing: the run goes on without.
+/// The output of a run's events. If its reader closes the pipe or its disk is full, training continues.
 pub(super) struct Output {
     mode: OutputMode,
-    /// Standard output takes nothing any more.
+    /// Standard output is closed.
     gone: Cell<bool>,
-    /// What the answers of the next step are worth, or its pairs, where it learns from such.
+    /// Rewards or pair metrics for the next step's line, if the run has any.
     measured: Option<String>,
 }
 
 enum OutputMode {
     /// A bar that stays at the bottom of the terminal.
     Bar(ProgressBar),
-    /// Lines of text.
     Lines {
-        /// Length of the run.
         steps: u64,
-        /// When the last step was printed.
+        /// When a step was last printed.
         last: Option<Instant>,
     },
     /// One JSON object per line.
@@ -40,7 +38,7 @@ enum OutputMode {
 }
 
 impl Output {
-    /// The fitting output for a run of `steps`.
+    /// The output for a run of `steps`: JSON, a bar on a terminal, or plain lines.
     pub(super) fn new(json: bool, steps: u64) -> Self {
         let mode = if json {
             OutputMode::Json
@@ -52,7 +50,7 @@ impl Output {
         Self { mode, gone: Cell::new(false), measured: None }
     }
 
-    /// Says that the run begins at a step other than 0, so that the time left is estimated from there.
+    /// Starts at a step other than 0, so that the remaining time is estimated from there.
     pub(super) fn resume_at(&self, step: u64) {
         if let OutputMode::Bar(bar) = &self.mode {
             bar.set_position(step);
@@ -60,7 +58,6 @@ impl Output {
         }
     }
 
-    /// Gives the run another length.
     pub(super) fn set_steps(&mut self, all: u64) {
         match &mut self.mode {
             OutputMode::Bar(bar) => bar.set_length(all),
@@ -69,7 +66,7 @@ impl Output {
         }
     }
 
-    /// A line of text for people; JSON readers do not get it.
+    /// Prints a line of text, except for JSON.
     pub(super) fn say(&self, text: &str) {
         match &self.mode {
             OutputMode::Bar(bar) => bar.suspend(|| self.put(text)),
@@ -78,7 +75,7 @@ impl Output {
         }
     }
 
-    /// Something to know: a line for people on standard error, an event for JSON readers.
+    /// A notice: a line on standard error, or a JSON event.
     pub(super) fn notice(&self, text: &str) {
         match &self.mode {
             OutputMode::Bar(bar) => bar.suspend(|| tell!("note: {text}{}", flags::of(text))),
@@ -87,7 +84,7 @@ impl Output {
         }
     }
 
-    /// What the guard saw; where the run went back, the bar does, too.
+    /// A report of the training guard. After a rollback, the bar goes back, too.
     fn guard(&self, report: &GuardReport) {
         if report.went_back() {
             self.resume_at(report.step);
@@ -95,7 +92,6 @@ impl Output {
         self.notice(&of_guard(report));
     }
 
-    /// Shows an event.
     pub(super) fn event(&mut self, event: &TrainEvent) {
         if let OutputMode::Json = self.mode {
             return self.put_json(event);
@@ -144,7 +140,7 @@ impl Output {
         }
     }
 
-    /// A line on standard output, as long as it takes lines.
+    /// Prints a line to standard output unless that is closed.
     pub(super) fn put(&self, text: &str) {
         if self.gone.get() {
             return;
@@ -157,7 +153,7 @@ impl Output {
     }
 }
 
-/// What the pairs of an evaluation come to, behind its losses.
+/// Pair metrics to append to an evaluation's losses.
 fn of_pairs(pairs: &PreferenceMetrics) -> String {
     let PreferenceMetrics { margin, accuracy, ties, chosen_reward, rejected_reward, log_ratio } = pairs;
     let ties =
@@ -171,12 +167,10 @@ fn of_pairs(pairs: &PreferenceMetrics) -> String {
     )
 }
 
-/// What pairs come to, before the step that learns from them.
 fn of_step_pairs(pairs: &PreferenceMetrics) -> String {
     format!("margin {:.3} · accuracy {:.0} %", pairs.margin, pairs.accuracy * 100.0)
 }
 
-/// What answers are worth, before the step that learns from them.
 fn of_answers(rewards: &RewardMetrics) -> String {
     let RewardMetrics { reward, deviation, tokens, uniform_groups, kl, clipped, .. } = rewards;
     let kl = kl.map(|kl| format!(" · KL {kl:.4}")).unwrap_or_default();
@@ -187,7 +181,7 @@ fn of_answers(rewards: &RewardMetrics) -> String {
     )
 }
 
-/// What the guard saw, and in which documents.
+/// A report of the training guard with the documents concerned, as text.
 fn of_guard(report: &GuardReport) -> String {
     let named = |(at, document): (usize, &GuardDocument)| match &document.words {
         Some(words) if at < DOCUMENTS => format!("{} (“{words}”)", document.number),

@@ -1,4 +1,4 @@
-//! `glasshouse plan`: what a run would take, without touching a device.
+//! `glasshouse plan`: memory and time of a run, computed without a device.
 
 use super::arguments::PlanArguments;
 use super::driver::{Engine, drive};
@@ -29,7 +29,6 @@ pub(super) fn plan(arguments: &PlanArguments) -> Result<()> {
     })
 }
 
-/// The engine's plan of a run.
 async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSummary>> {
     let mut planned = None;
     let command = Command::Plan { config: Box::new(config.clone()) };
@@ -43,7 +42,7 @@ async fn planned(engine: &mut Engine, config: &RunConfig) -> Result<Box<PlanSumm
     planned.context("the engine returned no plan")
 }
 
-/// What it takes on many GPUs.
+/// Prints a forecast for many GPUs.
 async fn beyond(
     engine: &mut Engine,
     config: &RunConfig,
@@ -91,7 +90,6 @@ async fn beyond(
     Ok(())
 }
 
-/// A plan for programs.
 fn report(plan: &PlanSummary) -> Value {
     let mut bytes = Map::from_iter([("total".to_owned(), plan.bytes.into())]);
     bytes.extend(
@@ -183,7 +181,7 @@ fn whole_run(config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     Ok(())
 }
 
-/// What switching activation checkpointing would save and cost.
+/// Prints what activation checkpointing would save and cost.
 async fn trade(engine: &mut Engine, config: &RunConfig, plan: &PlanSummary) -> Result<()> {
     if config.train.activation_checkpointing {
         return Ok(());

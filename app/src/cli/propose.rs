@@ -1,4 +1,4 @@
-//! `glasshouse feedback --propose`: what to answer or label next.
+//! `glasshouse feedback --propose`: proposes what to answer or label next.
 
 use super::arguments::{FeedbackArguments, ProposeArguments};
 use super::driver::drive;
@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-/// Parts of the bar.
+/// Steps of the progress bar.
 const PARTS: u64 = 1000;
 
 pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> {
@@ -29,7 +29,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
         trained::use_project(engine, &arguments.project, false).await?;
         let (run, _) = trained::settings_of(engine, run.clone()).await?;
         let source = WeightSource::Checkpoint { run, checkpoint: checkpoint.clone() };
-        // Before the work, and not after it.
+        // Fail before the work rather than after it.
         let mut file = to.as_deref().map(new_file).transpose()?;
         let mut proposed = false;
         let bar = bar::bar(PARTS, "{bar:30} {percent} % searched");
@@ -63,7 +63,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
         };
         let asked = engine.ask_until_signal(command, "cancelling", show).await;
         if let (false, Some(to)) = (proposed, to) {
-            // Nothing is left of a file that was made for nothing, or did not become whole.
+            // Remove a file that is empty or incomplete.
             drop(file);
             std::fs::remove_file(to).ok();
         }
@@ -71,7 +71,7 @@ pub(super) fn propose(pool: &Path, arguments: &FeedbackArguments) -> Result<()> 
     })
 }
 
-/// A file that was not there before: whoever labels the rows of one would lose the labels with it.
+/// Creates a new file. Overwriting one could lose a person's labels.
 fn new_file(path: &Path) -> Result<File> {
     File::create_new(path)
         .with_context(|| format!("cannot create {}; name a file that does not exist", path.display()))
@@ -93,8 +93,8 @@ fn tell_row(number: usize, row: &Proposal, measure: Uncertainty, json: bool) -> 
     Ok(say!("{number:>4}  {:>6.3}  {}  →  {said}", row.uncertainty, short(row.asked()))?)
 }
 
-/// A row to be filled in: conversations of `train --objective chat` whose last reply is empty, or texts of `classify` without a label, with
-/// what the model says beside them.
+/// A row to fill in: a conversation for `train --objective chat` with an empty last reply, or a text for `classify` without a
+/// label, together with the model's answer.
 fn to_be_answered(row: &Proposal) -> Value {
     let Proposal { prompt, text, uncertainty, said, share } = row;
     if prompt.is_empty() {

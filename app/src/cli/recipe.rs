@@ -1,5 +1,4 @@
-//! `glasshouse recipe`: an application that a model learns, by a run as `train` starts it, and how well it then does on rows that no
-//! training saw.
+//! `glasshouse recipe`: trains a recipe's application by a run as `train` starts it, and measures it on held-out rows.
 
 mod own;
 
@@ -24,7 +23,7 @@ use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Rows of an example.
+/// Number of example rows.
 const EXAMPLES: u64 = 10;
 
 pub(super) fn recipe(arguments: &RecipeArguments) -> Result<ExitCode> {
@@ -46,14 +45,14 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
         measure_alone(arguments, recipe, run)?;
         return Ok(ExitCode::SUCCESS);
     }
-    // A mistake in what was typed is told before a model is imported.
+    // Report mistakes in the arguments before a model is imported.
     let own = arguments.data.as_deref().map(|file| own::rows(recipe, file)).transpose()?.flatten();
     let config = settings(arguments, recipe);
     check(arguments, &config)?;
     let from = begin(arguments)?;
     let data = match &own {
         Some(rows) => Some(write_own(recipe, &arguments.project, rows)?),
-        // Text is what it is, of any kind; without any the engine generates rows.
+        // Plain text of any kind is passed on; without data the engine generates rows.
         None => arguments.data.clone(),
     };
     let run = to_the_end(&TrainArguments {
@@ -64,7 +63,7 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
         from: Some(from),
         device: arguments.device.clone(),
         threads: arguments.threads,
-        // Of a text of a few pages batches would be few; all of it is one number.
+        // A text of a few pages has too few batches to sample from, so evaluate all of it.
         eval: match recipe.metric() {
             RecipeMetric::Perplexity => EvaluationArgument::Full,
             RecipeMetric::Answers | RecipeMetric::Labels => EvaluationArgument::Batches,
@@ -95,7 +94,7 @@ fn run(arguments: &RecipeArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What `train` would have to be told.
+/// The options that `train` would need.
 fn settings(arguments: &RecipeArguments, recipe: &TuningRecipe) -> ConfigArguments {
     let RecipeSettings { objective, steps, learning_rate, interval } =
         recipe.settings(arguments.steps, arguments.lr);
@@ -112,7 +111,7 @@ fn settings(arguments: &RecipeArguments, recipe: &TuningRecipe) -> ConfigArgumen
     }
 }
 
-/// Refuses what cannot be trained before a model is imported, or rows are written.
+/// Refuses settings that cannot be trained before a model is imported or rows are written.
 fn check(arguments: &RecipeArguments, settings: &ConfigArguments) -> Result<()> {
     let RecipeArguments { from, project, .. } = arguments;
     if is_place(from) {
@@ -131,22 +130,22 @@ fn check(arguments: &RecipeArguments, settings: &ConfigArguments) -> Result<()> 
     Ok(())
 }
 
-/// Refuses settings that no model can be trained with, while that which is to be imported is not known.
+/// Refuses settings that no model can be trained with, before the model to import is known.
 pub(super) fn check_before_import(settings: &ConfigArguments) -> Result<()> {
     let mut config = presets::preset("gpt2-124m").map_err(usage)?;
     config.start = Some(Start::best_of(Start::LATEST));
-    // What depends on its shape is told when that is known: any number of blocks may be trained, in windows of any size.
+    // Checks that depend on the model's shape come later: assume many blocks and any context length.
     (config.model.layers, config.model.context_length, config.model.tied_head) = (1024, 1, false);
     changed(config, settings)?;
     Ok(())
 }
 
-/// The runs of a project; none where there is no such folder.
+/// The runs of a project; empty if the folder does not exist.
 pub(super) fn runs_of(project: &Path) -> Result<Vec<Run>> {
     if project.is_dir() { Ok(Project::open(project)?.runs()?) } else { Ok(Vec::new()) }
 }
 
-/// The run to begin with; a model that is elsewhere is imported first, so that there is a project.
+/// The base run. A model from elsewhere is imported first, which also creates the project.
 fn begin(arguments: &RecipeArguments) -> Result<String> {
     let RecipeArguments { from, project, .. } = arguments;
     if !is_place(from) {
@@ -156,7 +155,7 @@ fn begin(arguments: &RecipeArguments) -> Result<String> {
     drive(session::Options::default(), async |engine| taken_in(from, &training, engine).await)
 }
 
-/// Lists the recipes: an object per line for programs, a paragraph each for people.
+/// Lists the recipes: an object per line as JSON, otherwise a paragraph each.
 fn list(json: bool) -> Result<()> {
     for recipe in RECIPES {
         let TuningRecipe { name, learns, row, steps, learning_rate, expected, .. } = recipe;
@@ -188,7 +187,7 @@ fn list(json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file of ten rows.
+/// Writes a file of ten example rows.
 fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
     if file.exists() {
         return Err(usage(format!("{} exists already; name another file", file.display())));
@@ -208,7 +207,6 @@ fn example(recipe: &TuningRecipe, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Measures a run that there is.
 fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) -> Result<()> {
     if recipe.metric() == RecipeMetric::Perplexity && arguments.data.is_some() {
         return Err(usage(format!(
@@ -222,7 +220,7 @@ fn measure_alone(arguments: &RecipeArguments, recipe: &TuningRecipe, run: &str) 
     tell(arguments, recipe, &run.summary()?, own.as_deref())
 }
 
-/// Refuses to measure a run that was trained for something else. One that writes can be asked, however it was trained.
+/// Refuses to measure a run trained with an unsuitable objective. Any generating model can be asked.
 fn check_objective(recipe: &TuningRecipe, run: &str, config: &RunConfig) -> Result<()> {
     let objective = config.train.objective;
     let (fits, wanted) = match recipe.metric() {
@@ -238,7 +236,7 @@ fn check_objective(recipe: &TuningRecipe, run: &str, config: &RunConfig) -> Resu
     )))
 }
 
-/// Says how well a run does, on rows that no training saw: those that it held out, unless others are brought.
+/// Prints how well a run does on rows it was not trained on: its held-out rows, or `own`.
 fn tell(
     arguments: &RecipeArguments,
     recipe: &TuningRecipe,
@@ -282,7 +280,7 @@ fn tell_score(
     Ok(say!("\n{recipe}: {} of the held-out rows; {} was trained for {time}", score.words(thing), run.name)?)
 }
 
-/// Says what the run's evaluations came to, before its first step and where they were best.
+/// Prints the run's validation results before the first step and at their best.
 fn tell_perplexity(
     arguments: &RecipeArguments,
     recipe: &str,

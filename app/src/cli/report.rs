@@ -6,14 +6,14 @@ use glasshouse_engine::protocol::quantity::{counted, whole};
 use serde_json::{Value, json};
 use std::io::Result;
 
-/// Columns of a line of words.
+/// Line width of prose in characters.
 const WIDTH: usize = 100;
-/// Rows of a table that are printed.
+/// Maximum rows of a table.
 const ROWS: usize = 24;
-/// Characters of a cell of words.
+/// Maximum characters of a text cell.
 const CELL: usize = 44;
 
-/// Prints what an audit found: of each part how large its sample was, figures and tables, and what it cannot show.
+/// Prints an audit: for each topic the sample size, figures and tables, and the limitations.
 pub(super) fn audited(sections: &[AuditSection]) -> Result<()> {
     for AuditSection { title, sample, metrics: figures, tables, limits, skipped, .. } in sections {
         say!("\n{title}\n{}", "=".repeat(title.chars().count()))?;
@@ -34,7 +34,7 @@ pub(super) fn audited(sections: &[AuditSection]) -> Result<()> {
     Ok(())
 }
 
-/// An object that says what it is, as a line of JSON.
+/// The JSON object `value` with an `event` field.
 pub(super) fn with_event(event: &str, value: &Value) -> Value {
     let mut line = json!({ "event": event });
     if let (Some(line), Some(fields)) = (line.as_object_mut(), value.as_object()) {
@@ -43,7 +43,7 @@ pub(super) fn with_event(event: &str, value: &Value) -> Value {
     line
 }
 
-/// Words in lines of at most [`WIDTH`] characters; the first begins with `mark`, and the others stand below what follows it.
+/// Text wrapped to [`WIDTH`] characters, with a hanging indent after `mark`.
 pub(super) fn wrapped(text: &str, mark: &str) -> String {
     let indent = mark.chars().count();
     let (mut lines, mut line, mut length) = (Vec::new(), mark.to_owned(), indent);
@@ -64,7 +64,7 @@ pub(super) fn wrapped(text: &str, mark: &str) -> String {
     lines.join("\n")
 }
 
-/// A line for each metric: its name, value and interval, how many things it is of, and how it was counted.
+/// A line per metric: name, value, interval, count, and how it was counted.
 pub(super) fn metrics(metrics: &[Metric]) -> String {
     let row = |metric: &Metric| {
         let of = format!("of {} {}", whole(metric.count), metric.of);
@@ -73,13 +73,13 @@ pub(super) fn metrics(metrics: &[Metric]) -> String {
     aligned(&metrics.iter().map(row).collect::<Vec<_>>(), &[])
 }
 
-/// Lines that stand two places further in; an empty one stays empty.
+/// Indents non-empty lines by two spaces.
 pub(super) fn indented(text: &str) -> String {
     let line = |line: &str| if line.is_empty() { String::new() } else { format!("  {line}") };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// A table with its title, and a line below its columns' names.
+/// A table with its title, and a line under the column titles.
 pub(super) fn table(table: &Table) -> String {
     let Table { title, about, columns, rows } = table;
     let mut lines = vec![title.clone()];
@@ -106,7 +106,7 @@ pub(super) fn table(table: &Table) -> String {
     lines.join("\n")
 }
 
-/// A metric's value: "none" of nothing.
+/// A metric's value, or "none".
 pub(super) fn value(metric: &Metric) -> String {
     match metric.value {
         Some(value) => number(value),
@@ -135,7 +135,7 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// A text in one line, and no more of it than a cell has room for.
+/// A text on one line, truncated to `CELL`.
 fn cut(text: &str) -> String {
     let line = in_a_line(text);
     if line.chars().count() <= CELL {
@@ -144,7 +144,7 @@ fn cut(text: &str) -> String {
     line.chars().take(CELL - 1).chain(['…']).collect()
 }
 
-/// The same, of which the end says more.
+/// Like `cut`, but keeps the end of the text.
 fn end_of(text: &str) -> String {
     let line = in_a_line(text);
     let count = line.chars().count();
@@ -158,7 +158,7 @@ fn in_a_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Rows whose cells stand below each other, with two spaces between columns; those of a column of numbers end below each other.
+/// Aligned rows with two spaces between columns; columns marked in `right` are right-aligned.
 pub(super) fn aligned(rows: &[Vec<String>], right: &[bool]) -> String {
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)

@@ -1,4 +1,4 @@
-//! `glasshouse reproduce`: a published run again, and whether ours comes as far.
+//! `glasshouse reproduce`: repeats a published run and compares the result.
 
 mod book;
 mod exercise;
@@ -17,17 +17,16 @@ use report::FigureReport;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The catalogue's name of the text of both runs.
+/// Catalogue name of the text of both runs.
 const TEXT: &str = "tiny-shakespeare";
 
-/// Its distinct characters.
+/// Number of distinct characters in the text.
 const ALPHABET: usize = 65;
 
-/// A run as it was published.
 struct Published {
     preset: &'static str,
     loss: f64,
-    /// The loss is the lowest of the run, and not that of its last evaluation.
+    /// The published loss is the lowest of the run rather than that of its last evaluation.
     best: bool,
     source: &'static str,
 }
@@ -46,14 +45,12 @@ const NANOGPT_GPU: Published = Published {
     source: "karpathy/nanoGPT, README, \"I have a GPU\"",
 };
 
-/// What can be repeated.
 enum Reproduction {
     Preset(&'static Published),
     Exercise(&'static Exercise),
 }
 
 impl Reproduction {
-    /// That of a name.
     fn of(run: PublishedRun) -> Self {
         match run {
             PublishedRun::NanogptCpu => Self::Preset(&NANOGPT_CPU),
@@ -67,12 +64,12 @@ impl Reproduction {
 }
 
 impl Published {
-    /// What the loss is called.
+    /// Name of the published loss.
     fn what(&self) -> &'static str {
         if self.best { "best validation loss" } else { "validation loss" }
     }
 
-    /// How far the figure moves by the draw of the batches that it is the mean of, as the preset says.
+    /// How much the figure varies with the sampled batches it averages over, according to the preset.
     fn spread(&self) -> &'static str {
         if self.best {
             ""
@@ -82,14 +79,14 @@ impl Published {
         }
     }
 
-    /// The figure of a run of ours that stands beside the published one.
+    /// Our figure corresponding to the published one.
     fn ours(&self, run: &RunSummary) -> Option<f64> {
         let loss = if self.best { run.best_val_loss } else { run.val_loss };
-        // In decimal, as it is printed elsewhere: 1.88 in single precision is not quite 1.88.
+        // Round to six decimals as elsewhere: 1.88 in single precision is not exactly 1.88.
         loss.map(|loss| (f64::from(loss) * 1e6).round() / 1e6)
     }
 
-    /// Whether a run of as many steps as the published one comes as far; `None` for one of another length, or without a loss.
+    /// Whether a run of the published length reaches the published loss; `None` for another length or without a loss.
     fn verdict(&self, steps: u64, run: &RunSummary) -> Option<bool> {
         let comparable = run.steps == steps && run.step >= steps;
         self.ours(run).filter(|loss| comparable && loss.is_finite()).map(|loss| loss <= self.loss)
@@ -114,7 +111,7 @@ fn run(arguments: &ReproduceArguments, published: &Published) -> Result<ExitCode
     let preset = || ConfigArguments { preset: Some(published.preset.to_owned()), ..Default::default() };
     let steps = run_config(&preset(), published.preset)?.train.steps;
     let config = ConfigArguments { steps: arguments.steps, ..preset() };
-    // A mistake in what was typed is told before anything is fetched.
+    // Report mistakes in the arguments before anything is fetched.
     run_config(&config, published.preset)?;
     check_device(arguments.device.as_deref())?;
     let training = TrainArguments {
@@ -128,8 +125,8 @@ fn run(arguments: &ReproduceArguments, published: &Published) -> Result<ExitCode
         check_latest(arguments, published, steps)?;
         TrainArguments { resume: true, ..training }
     } else {
-        // Without tuning, so that others find the same bits on such a device.
-        // A signal that ended the download: the exit code says so.
+        // No kernel tuning, so that other devices of the same kind reproduce the same bits. `None` is an interrupted download,
+        // which the exit code reports.
         let compared = arguments.steps.is_none_or(|shorter| shorter == steps);
         let Some(text) = data(TEXT, arguments, compared)? else { return Ok(ExitCode::SUCCESS) };
         TrainArguments { config, data: vec![text], no_autotune: true, ..training }
@@ -152,16 +149,16 @@ fn run(arguments: &ReproduceArguments, published: &Published) -> Result<ExitCode
             things(run.steps, "step")
         ),
     };
-    // The exit code says it, too, where nobody reads.
+    // The exit code reports it even if nobody reads the output.
     report.tell(arguments).ok();
     Ok(report.exit_code())
 }
 
-/// Refuses to continue a run that is another than the published one of `steps` steps, which would get its verdict.
+/// Refuses to resume a run other than the published one of `steps` steps, which would receive its verdict.
 fn check_latest(arguments: &ReproduceArguments, published: &Published, steps: u64) -> Result<()> {
     let run = trained::find_run(&arguments.project, None)?;
     let RunConfig { model, train, seed, preset, .. } = run.config()?;
-    // One of another length gets no verdict, and may go on.
+    // A run of another length gets no verdict and may resume.
     let wanted = ConfigArguments {
         preset: Some(published.preset.to_owned()),
         steps: Some(train.steps),
@@ -169,9 +166,9 @@ fn check_latest(arguments: &ReproduceArguments, published: &Published, steps: u6
     };
     let wanted = run_config(&wanted, published.preset)?;
     let same_model = ModelConfig { vocabulary: wanted.model.vocabulary, ..model.clone() } == wanted.model;
-    // Another text would have another alphabet; one of another length gets no verdict whatever its text.
+    // Another text would have another alphabet; without a verdict any text is fine.
     let same_text = train.steps != steps || model.vocabulary == ALPHABET;
-    // What samples begin with, the text's own first words, and what is kept on the way change no number.
+    // The sample prompt (by default the text's first words) and milestones do not affect the figures.
     let (sample_prompt, milestones) = (train.sample_prompt.clone(), train.milestones);
     let published_training = TrainConfig { sample_prompt, milestones, ..wanted.train };
     let same_training = train == published_training && seed == wanted.seed;
@@ -186,8 +183,8 @@ fn check_latest(arguments: &ReproduceArguments, published: &Published, steps: u6
     )))
 }
 
-/// The file that is named, or the catalogue's under a name. One with other content is refused where a figure is to be compared.
-/// `None` where a signal ended the download.
+/// The named file, or the catalogue's text of that name. Other content is refused if a figure is compared. `None` if a signal
+/// ended the download.
 fn data(name: &str, arguments: &ReproduceArguments, compared: bool) -> Result<Option<PathBuf>> {
     let entry = catalogue::find(name)?;
     let Some(file) = &arguments.data else {

@@ -1,4 +1,4 @@
-//! `glasshouse runs`: a project's runs as a table, and what a person keeps with them.
+//! `glasshouse runs`: a project's runs as a table, and their titles, tags and notes.
 
 use super::arguments::{RunsArguments, RunsCommand};
 use anyhow::Result;
@@ -17,7 +17,7 @@ pub(super) fn runs(arguments: &RunsArguments) -> Result<()> {
             return Ok(say!("{line}")?);
         }
         Some(RunsCommand::Delete { runs }) => {
-            // Either all of them are there, or nothing is done.
+            // Change nothing unless all runs exist.
             let runs = runs.iter().map(|run| project.run(run)).collect::<Result<Vec<_>, _>>()?;
             for run in runs {
                 run.delete()?;

@@ -1,4 +1,4 @@
-//! `glasshouse generate --samples`: several texts after one prompt, written at once.
+//! `glasshouse generate --samples`: several texts from one prompt, generated concurrently.
 
 use super::arguments::GenerateArguments;
 use super::driver::drive;
@@ -42,7 +42,7 @@ pub(super) fn samples(
                 }
                 Event::Sampled { number, seed, text, .. } => {
                     ended.insert(number, (seed, text));
-                    // In their order, whichever ends first.
+                    // In order, whichever ends first.
                     while let Some((seed, text)) = ended.remove(&shown) {
                         shown += 1;
                         say!("--- sample {shown} of {count}, seed {seed}")?;

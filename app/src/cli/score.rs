@@ -1,5 +1,5 @@
-//! How well a run does on rows whose right answers are known, as a recipe or an exercise has them: questions that it answers greedily, and
-//! texts that it labels. They are evaluated as any task is.
+//! Scores a run on rows with known answers from a recipe or an exercise: questions answered by greedy decoding, and texts to
+//! label. They are evaluated like any task.
 
 use super::driver::{Engine, drive};
 use super::trained;
@@ -13,16 +13,15 @@ use glasshouse_engine::protocol::{
 use glasshouse_engine::session;
 use std::path::Path;
 
-/// What less than this is short of, is right: shares of parts are not exact.
+/// Scores at or above this count as correct: sums of fractions are not exact.
 const RIGHT: f64 = 1.0 - 1e-9;
 
-/// What rows came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Score {
     pub(super) rows: u64,
-    /// Those that were right altogether.
+    /// Number of fully correct rows.
     pub(super) right: u64,
-    /// The sum of their scores, each from 0 to 1.
+    /// Sum of the rows' scores, each from 0 to 1.
     pub(super) score: f64,
 }
 
@@ -33,17 +32,16 @@ impl Score {
         self.score += score;
     }
 
-    /// The share that was right.
+    /// The fraction of fully correct rows.
     pub(super) fn accuracy(&self) -> f64 {
         self.right as f64 / self.rows.max(1) as f64
     }
 
-    /// The mean score of a row.
     pub(super) fn mean(&self) -> f64 {
         self.score / self.rows.max(1) as f64
     }
 
-    /// `212 of 300 questions right (70.7 %)`, with the mean where parts of answers count.
+    /// `212 of 300 questions right (70.7 %)`, followed by the mean if partial answers count.
     pub(super) fn words(&self, thing: &str) -> String {
         let mean = if self.score > self.right as f64 + 1e-6 {
             format!(", {:.3} on average", self.mean())
@@ -55,7 +53,7 @@ impl Score {
     }
 }
 
-/// Where runs are, and what asks them.
+/// The project and settings for scoring.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScoringOptions<'a> {
     pub(super) project: &'a Path,
@@ -64,7 +62,7 @@ pub(super) struct ScoringOptions<'a> {
 }
 
 impl ScoringOptions<'_> {
-    /// How many of the rows that a run held out for a recipe its best checkpoint gets right.
+    /// Scores the run's best checkpoint on the rows that it held out for a recipe.
     ///
     /// # Errors
     /// The recipe has no rows, or the model cannot do them.
@@ -73,17 +71,17 @@ impl ScoringOptions<'_> {
         self.ask(run, recipe.metric(), task, Vec::new())
     }
 
-    /// The same of lines that are brought.
+    /// Scores the run's best checkpoint on the given rows.
     ///
     /// # Errors
-    /// A line is no such row, or the model cannot do them.
+    /// A line is not a valid row, or the model cannot do them.
     pub(super) fn rows(&self, run: &RunSummary, metric: RecipeMetric, rows: &[String]) -> Result<Score> {
         let metrics = metric.of_task().map(str::to_owned).into_iter().collect();
         let task = TaskRequest { file: "rows.jsonl".to_owned(), metrics, ..TaskRequest::default() };
         self.ask(run, metric, task, vec![rows.join("\n").into_bytes()])
     }
 
-    /// What a run's evaluations came to, the first ones first.
+    /// The losses of a run's evaluations, in order.
     ///
     /// # Errors
     /// The run cannot be read.
@@ -103,7 +101,7 @@ impl ScoringOptions<'_> {
         Ok(losses)
     }
 
-    /// Has a run's best checkpoint do a task, which is kept with nothing.
+    /// Evaluates a run's best checkpoint on a task without storing the result.
     fn ask(
         &self,
         run: &RunSummary,
@@ -142,7 +140,7 @@ impl ScoringOptions<'_> {
     }
 }
 
-/// Refuses a model that goes on from texts alone: what it makes of a question is no answer.
+/// Refuses a base model, whose continuation of a question is not an answer.
 async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> {
     let mut answers = true;
     let command = Command::OpenModel { source: source.clone(), precision: Precision::F32 };
@@ -160,7 +158,7 @@ async fn expect_chats(engine: &mut Engine, source: &WeightSource) -> Result<()> 
     Ok(())
 }
 
-/// What the rows of a task came to, each by its first metric, or by the second where that counts parts of answers.
+/// The score of a task's rows by the first metric, or by the second if that one counts partial answers.
 fn score(task: &TaskReport) -> Result<Score> {
     if let Some((line, reason)) = task.broken.first() {
         anyhow::bail!("held-out row {line} cannot be measured: {reason}");
@@ -172,7 +170,7 @@ fn score(task: &TaskReport) -> Result<Score> {
     Ok(score)
 }
 
-/// An evaluation's losses, each the mean per token.
+/// Mean losses per token of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Losses {
     pub(super) step: u64,

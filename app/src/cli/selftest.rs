@@ -1,4 +1,4 @@
-//! `glasshouse selftest`: a device against the reference, on this machine.
+//! `glasshouse selftest`: compares a device with the reference on this machine.
 
 use super::arguments::SelftestArguments;
 use super::flags;
@@ -41,14 +41,14 @@ fn told(json: bool, report: &(impl Serialize + Display), passed: bool) -> Result
     Ok(ExitCode::from(if passed { 0 } else { 1 }))
 }
 
-/// Prepares the run's text in a folder of its own, which is removed again.
+/// Trains in a temporary folder, which is removed afterwards.
 fn losses(arguments: &SelftestArguments, device: &str, seconds: f64) -> Result<LossesReport> {
     if arguments.steps == 0 {
         return Err(usage("--steps must be at least 1"));
     }
     let mut config = presets::preset(&arguments.preset).map_err(usage)?;
     config.data.paths = arguments.data.iter().map(|path| path.display().to_string()).collect();
-    // Another whole batch in each step would only take longer.
+    // Gradient accumulation would only take longer.
     config.train.accumulate = 1;
     let folder = std::env::temp_dir().join(format!("glasshouse-selftest-{}", std::process::id()));
     std::fs::create_dir(&folder)?;

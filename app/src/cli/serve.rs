@@ -1,4 +1,4 @@
-//! `glasshouse serve`: a project's models for programs that speak OpenAI's API.
+//! `glasshouse serve`: serves a project's models through OpenAI's API.
 
 use super::arguments::ServeArguments;
 use super::driver::{Engine, drive};
@@ -14,7 +14,7 @@ use glasshouse_engine::session;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 
-/// What the first signal says.
+/// Printed at the first interrupt.
 const ENDING: &str = "finishing the requests in progress";
 
 pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
@@ -25,7 +25,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
     let options = session::Options { device, autotune, ..session::Options::default() };
     drive(options, async |engine| {
         let precision = arguments.precision.precision();
-        // What cannot be served is said now, and the first request finds the model there.
+        // Open the model and its moderation now: errors appear before the server starts, and the first request is fast.
         let model = trained::open(engine, &arguments.model, precision).await?;
         ParsedJudges::default().judges(&moderation, Some(&Project::open(&arguments.model.project)?))?;
         let settings = ServerSettings {
@@ -62,14 +62,14 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<()> {
                 stop();
             }
         };
-        // One that came just before counts as well.
+        // A signal that arrived just before counts as well.
         end(flags);
         flags.when_raised(end);
         relay(engine, &board, &server).await
     })
 }
 
-/// A token that fits into a header. One that does not is a secret all the same, and is not said.
+/// Checks that a token fits into a header. The error does not quote it, since it is a secret all the same.
 fn checked_token(token: &str) -> Result<&str> {
     if token.is_empty() || !token.bytes().all(|letter| letter.is_ascii_graphic()) {
         bail!("--token must be printable ASCII without spaces");
@@ -77,7 +77,7 @@ fn checked_token(token: &str) -> Result<&str> {
     Ok(token)
 }
 
-/// Hands events to whoever asked until the server is over.
+/// Passes events to their requesters until the server has ended.
 async fn relay(engine: &mut Engine, board: &Switchboard, server: &Server) -> Result<()> {
     let over = server.over();
     let mut over = pin!(over.recv());
@@ -94,7 +94,7 @@ async fn relay(engine: &mut Engine, board: &Switchboard, server: &Server) -> Res
     }
 }
 
-/// Prints what is nobody's answer and worth knowing.
+/// Prints errors without a request, and notices that belong to none of the server's requests.
 fn tell_others(report: &Report, heard: bool) {
     match &report.event {
         Event::Failed { error } if !heard && report.request.is_none() => tell!("note: {}", error.message),

@@ -1,4 +1,4 @@
-//! From what was typed to a run's configuration: preset, file or dial first, then the changes in the order of their weight.
+//! Builds a run's configuration from the arguments: a preset, file or dial as the base, then changes in order of precedence.
 
 use super::arguments::ConfigArguments;
 use anyhow::{Context as _, Result, anyhow};
@@ -6,7 +6,7 @@ use glasshouse_engine::executor::Executor;
 use glasshouse_engine::protocol::{RunConfig, presets};
 use std::path::{Path, PathBuf};
 
-/// A mistake in what was typed: exit code 2.
+/// A mistake in the arguments: exit code 2.
 #[derive(Debug)]
 pub struct Usage(pub String);
 
@@ -18,12 +18,12 @@ impl std::fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// Wraps a message as a mistake in what was typed.
+/// Wraps a message as a mistake in the arguments.
 pub fn usage(message: impl Into<String>) -> anyhow::Error {
     anyhow!(Usage(message.into()))
 }
 
-/// The run that the arguments describe; `otherwise` is the preset where none is named.
+/// The run described by the arguments; `otherwise` is the default preset.
 pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunConfig> {
     let config = if let Some(file) = &arguments.config {
         config_file(file)?
@@ -35,7 +35,7 @@ pub fn run_config(arguments: &ConfigArguments, otherwise: &str) -> Result<RunCon
     changed(config, arguments)
 }
 
-/// Settings with the changes that the arguments make to them.
+/// A configuration with the changes from the arguments.
 pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<RunConfig> {
     if let Some(kind) = arguments.tokenizer {
         config.tokenizer.kind = kind;
@@ -65,7 +65,7 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     if let Some(kind) = &arguments.adapter {
         config.set(&format!("train.adapter={kind}")).map_err(usage)?;
     }
-    // An objective or its loss may bring a learning rate, and what was typed counts more.
+    // An objective or its loss may set a learning rate; a typed one takes precedence.
     let sets = |assignment: &&String, name: &str| {
         assignment.split_once('=').is_some_and(|(path, _)| path.trim() == name)
     };
@@ -117,8 +117,8 @@ pub fn changed(mut config: RunConfig, arguments: &ConfigArguments) -> Result<Run
     Ok(config)
 }
 
-/// What was typed that a run does not have already, each with what the run has. Precision and steps are not looked at: a run may go on in
-/// another, and to another length.
+/// Typed settings that differ from the run's, each with the run's value. Precision and steps are not compared, because a run may
+/// resume with others.
 pub fn differing(
     arguments: &ConfigArguments,
     [data, held_out]: [&[PathBuf]; 2],
@@ -175,13 +175,13 @@ pub fn differing(
     let objective = arguments.objective.map(|objective| objective.to_string());
     compare("objective", objective, run.train.objective.to_string());
     if let Some(file) = &arguments.config {
-        // The text decides these, the device is chosen anew, and the precision may change.
+        // The text determines these, the device is chosen anew, and the precision may change.
         let mut typed = config_file(file)?;
         typed.model.vocabulary = run.model.vocabulary;
         typed.data.mixture.clone_from(&run.data.mixture);
         typed.device.clone_from(&run.device);
         typed.train.precision = run.train.precision;
-        // `auto` was settled when the run began, and so were epochs.
+        // `auto` and epochs were resolved when the run began.
         typed.train.milestones = run.train.milestones;
         if typed.train.epochs.is_some() && typed.train.epochs == run.train.epochs {
             let settled = (run.train.steps, run.train.warmup_steps, run.train.decay_steps);
@@ -206,7 +206,7 @@ fn config_file(file: &Path) -> Result<RunConfig> {
     RunConfig::from_toml(&text).map_err(|reason| usage(format!("{}: {reason}", file.display())))
 }
 
-/// Refuses a device that would match every adapter.
+/// Refuses a device name that matches every adapter.
 pub fn checked_device(device: &str) -> Result<&str> {
     if device.trim().is_empty() {
         return Err(usage("--device takes auto, cpu, gpu, burn-wgpu, or part of an adapter's name"));
@@ -214,7 +214,7 @@ pub fn checked_device(device: &str) -> Result<&str> {
     Ok(device)
 }
 
-/// Refuses a device that nothing answers to, before work is done for it.
+/// Refuses an unknown device before any work is done.
 pub fn check_device(device: Option<&str>) -> Result<()> {
     let Some(device) = device else { return Ok(()) };
     Ok(pollster::block_on(Executor::check_request(checked_device(device)?))?)
@@ -227,7 +227,7 @@ mod tests {
     use clap::Parser as _;
     use glasshouse_engine::protocol::{Decay, GuardMode, Precision, TokenizerKind};
 
-    /// The settings that a command line gives, with the words as a shell hands them over.
+    /// The configuration for a command line, split as a shell does.
     fn typed(line: &str) -> RunConfig {
         let mut words = Vec::new();
         let (mut word, mut inside) = (String::new(), false);
@@ -264,7 +264,7 @@ mod tests {
                 (7, Precision::Auto, Decay::Linear);
             runs.push(run.clone());
             (run.train.guard.mode, run.train.guard.retries) = (GuardMode::Act, 5);
-            // What no option says, and what must be quoted.
+            // Settings without an option, and text that needs quoting.
             (run.train.warmup_steps, run.train.min_learning_rate) = (3, 1.7e-5);
             (run.train.sample_prompt, run.train.ignore_index) = ("\nIt's \"7\" = 8".to_owned(), Some(3));
             run.model.norm.eps = 3e-6;
@@ -278,7 +278,7 @@ mod tests {
         for mut run in runs {
             let line = run.command_line().unwrap();
             let again = typed(&line);
-            // The text decides it.
+            // The text determines it.
             run.model.vocabulary = again.model.vocabulary;
             assert_eq!(again, run, "{line}");
         }

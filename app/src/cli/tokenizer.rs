@@ -1,4 +1,4 @@
-//! `glasshouse tokenizer`: train one, and see what it does to a text.
+//! `glasshouse tokenizer`: trains a tokenizer, and shows its effect on a text.
 
 use super::arguments::{
     TokenizerCommand, TokenizerDecodeArguments, TokenizerEncodeArguments, TokenizerPlace,
@@ -11,7 +11,7 @@ use glasshouse_engine::protocol::TokenizerConfig;
 use glasshouse_engine::tokenizer::{Tokenizer, TokenizerTrainer};
 use std::io::{Read as _, Write as _};
 
-/// Bytes of stories that a tokenizer is trained on where no text is named.
+/// Bytes of stories that a tokenizer is trained on by default.
 const CORPUS_BYTES: u64 = 2_000_000;
 
 pub(super) fn tokenizer(command: TokenizerCommand) -> Result<()> {
@@ -30,7 +30,7 @@ fn train(arguments: &TokenizerTrainArguments) -> Result<()> {
         special_tokens: arguments.special.clone(),
     };
     let mut trainer = TokenizerTrainer::new(&config)?;
-    // Before the work, not after it.
+    // Fail before the work rather than after it.
     if arguments.to.exists() && !arguments.force {
         bail!("{} exists already; --force replaces it", arguments.to.display());
     }

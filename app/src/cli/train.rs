@@ -1,4 +1,4 @@
-//! `glasshouse train`: text in, a run of a project out.
+//! `glasshouse train`: trains a run of a project on its text.
 
 use super::arguments::{ConfigArguments, EvaluationArgument, PrecisionArgument, TrainArguments};
 use super::driver::{Engine, Sender, drive};
@@ -22,14 +22,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The argument-free run.
+/// Name of the run that `train` without arguments creates.
 const FIRST: &str = "first-stories";
 
 pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
     let json = arguments.json;
     let result = run(arguments).map(|ended| {
         if !json {
-            // Nobody reads it where this fails, and the run is what it is.
+            // Printing the hints may fail; the run is unaffected.
             what_next(arguments, &ended).ok();
         }
         ExitCode::SUCCESS
@@ -37,7 +37,7 @@ pub(super) fn train(arguments: &TrainArguments) -> Result<ExitCode> {
     told(json, result)
 }
 
-/// Passes a result on; a reader of JSON lines learns of an error from the lines.
+/// Passes a result on, and reports its error as a JSON line first if `json` is set.
 pub(super) fn told<T>(json: bool, result: Result<T>) -> Result<T> {
     if let (true, Err(error)) = (json, &result) {
         say!("{}", serde_json::json!({ "event": "error", "message": format!("{error:#}") })).ok();
@@ -45,21 +45,18 @@ pub(super) fn told<T>(json: bool, result: Result<T>) -> Result<T> {
     result
 }
 
-/// Trains a new run to its end, and says how it ended.
+/// Trains a new run to its end and returns its summary.
 pub(super) fn to_the_end(arguments: &TrainArguments) -> Result<RunSummary> {
     run(arguments).map(|ended| ended.run)
 }
 
-/// How a run ended.
 struct TrainOutcome {
     run: RunSummary,
-    /// A prompt to try.
+    /// A prompt to suggest in the commands to try.
     prompt: String,
-    /// It classifies texts, and writes none.
     classifies: bool,
-    /// It answers in conversations.
     converses: bool,
-    /// All steps are done, or more of them would help no more.
+    /// All steps are done, or early stopping ended the run.
     finished: bool,
 }
 
@@ -86,9 +83,9 @@ fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
         let Follower { prompt, classifies, converses, finished, planted, .. } = follower;
         if let Some(device) = planted.filter(|_| finished) {
             let device = arguments.device.clone().unwrap_or(device);
-            // What was trained by burn is looked into by ours.
+            // Runs trained on a burn device are inspected on one of our devices.
             let device = if DeviceKind::is_of_burn(&device) { "auto".to_owned() } else { device };
-            // The run is what it is, whatever becomes of this.
+            // A failed measurement does not affect the run.
             if let Err(error) = exposure(engine, &run.name, device, arguments.json).await {
                 tell!("note: the memorisation of canaries in {} is unknown: {error:#}", run.name);
             }
@@ -97,7 +94,7 @@ fn run(arguments: &TrainArguments) -> Result<TrainOutcome> {
     })
 }
 
-/// How much a run gives away of the canaries that were planted into its text, kept with it.
+/// Measures how strongly a run memorised the canaries planted in its text, and stores the result with the run.
 async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) -> Result<()> {
     if !json {
         tell!("testing the model for its canaries");
@@ -119,7 +116,7 @@ async fn exposure(engine: &mut Engine, run: &str, device: String, json: bool) ->
     engine.ask_until_signal(command, "cancelling; `glasshouse audit` tests them later", hear).await
 }
 
-/// The latest run again, as it was saved, and how long it is.
+/// The command that resumes the latest run from its last checkpoint, and the run's total steps.
 async fn resumed(
     arguments: &TrainArguments,
     launch: RunLaunch,
@@ -136,13 +133,13 @@ async fn resumed(
             others.join(", ")
         )));
     }
-    // A run of mixed precision can go on where there are no 16-bit floats.
+    // A mixed-precision run may resume on a device without 16-bit floats.
     let precision = changes.precision.map(PrecisionArgument::precision);
     let launch = RunLaunch { precision, device: device.clone(), steps: changes.steps, ..launch };
     Ok((Command::Resume { run: Some(run), launch }, changes.steps.unwrap_or(config.train.steps)))
 }
 
-/// A new run: settings and project folder.
+/// The command that starts a new run, and the run's total steps.
 async fn started(
     arguments: &TrainArguments,
     launch: RunLaunch,
@@ -173,12 +170,12 @@ async fn started(
     Ok((Command::Train { config: Box::new(config), launch }, steps))
 }
 
-/// Whether nothing was said about the run: it is a person's first.
+/// Whether no option describes the run, as in a person's first `glasshouse train`.
 fn is_first(arguments: &TrainArguments) -> bool {
     arguments.config == ConfigArguments::default() && arguments.data.is_empty() && arguments.recipe.is_none()
 }
 
-/// A first run of about two minutes on the device, which is measured for it.
+/// Settings for a first run of about two minutes, based on a speed measurement of the device.
 async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Result<RunConfig> {
     if !json {
         tell!("measuring the device");
@@ -199,7 +196,7 @@ async fn sized_for(device: Option<&str>, engine: &mut Engine, json: bool) -> Res
     fitted.context("the engine measured the device but sized no run for it")
 }
 
-/// Imports the model that --from names the place of; its run.
+/// Imports the model at the place given by `--from` and returns its run's name.
 pub(super) async fn taken_in(place: &str, arguments: &TrainArguments, engine: &mut Engine) -> Result<String> {
     if arguments.from_project.is_some() {
         return Err(usage(format!(
@@ -214,57 +211,54 @@ pub(super) async fn taken_in(place: &str, arguments: &TrainArguments, engine: &m
     Ok(run)
 }
 
-/// Settings of a run that begins with the weights of another one: that one's, with the changes that were typed.
+/// Settings of a run that starts from another run's weights: that run's settings with the typed changes.
 fn going_on(from: &str, arguments: &TrainArguments) -> Result<RunConfig> {
     let folder = |path: &PathBuf| path.display().to_string();
     let start = Start::parse(from, arguments.from_project.as_ref().map(folder));
     let project = arguments.from_project.as_ref().unwrap_or(&arguments.project);
     let run = find_run(project, Start::named_run(&start.run))?;
     let mut config = run.config()?;
-    // It is stored where it was trained, and this may be elsewhere.
+    // The device is stored where the run was trained, which may be another machine.
     "auto".clone_into(&mut config.device);
     if !arguments.data.is_empty() {
-        // Its sources are another text's, and so is what was held out.
+        // The mixture and the held-out files belong to the other run's text.
         config.data.mixture.clear();
         config.data.validation_files.clear();
     }
     if arguments.recipe.is_some() {
-        // A recipe has rows of its own.
+        // A recipe brings its own rows.
         config.data.validation_files.clear();
     }
-    // They were planted there, and not here.
+    // The canaries were planted in the other run's text.
     config.data.canaries = 0;
-    // One that was tuned itself goes on as it was tuned.
+    // A run that was fine-tuned itself keeps its tuning settings.
     let trained = config.start.replace(start).is_none();
-    // And a recipe has what it was measured with.
+    // A recipe brings the tuning settings it was measured with.
     if trained && arguments.recipe.is_none() {
         config.take_tuning_defaults();
     }
     changed(config, &arguments.config)
 }
 
-/// Shows what happens to a run.
+/// Prints what happens to a run.
 struct Follower {
     output: Output,
     json: bool,
-    /// The option that names the project, for commands to try.
     project: String,
-    /// Steps of the whole run.
     steps: u64,
-    /// It goes on with one that began before.
     resumes: bool,
-    /// The step that was asked for as the last.
+    /// The last step, if `--stop-after` was given.
     stop_after: Option<u64>,
     engine: Sender,
-    /// The run has steps, and heeds requests.
+    /// Set once the run has steps and accepts requests.
     trains: Arc<AtomicBool>,
-    /// What was said of the text's preparation.
+    /// The preparation stage printed last.
     stage: Option<PreparationStage>,
     prompt: String,
     classifies: bool,
     converses: bool,
     finished: bool,
-    /// Canaries are in its text; the device that its settings name.
+    /// The device in the run's settings, if canaries are planted in its text.
     planted: Option<String>,
     run: Option<RunSummary>,
 }
@@ -301,7 +295,7 @@ impl Follower {
             Event::RunOpened { opened } => {
                 introduce(&self.output, &opened);
                 if !self.resumes {
-                    // Epochs are steps only now.
+                    // Epochs are converted to steps only when the run opens.
                     self.steps = opened.config.train.steps;
                     self.output.set_steps(self.steps);
                 }
@@ -354,7 +348,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Says how far the reading of the text is.
+    /// Prints a preparation stage, once.
     fn prepares(&mut self, stage: PreparationStage) {
         if !self.json && self.stage.replace(stage) != Some(stage) {
             tell!("{}", stage.words());
@@ -362,7 +356,7 @@ impl Follower {
     }
 }
 
-/// What a run's text lacks, as a line of JSON: of each file every reason, and how many rows it is about.
+/// A JSON line about rows left out of a run's text: for each file every reason and the number of rows.
 fn left_out(problems: &[FileProblem]) -> serde_json::Value {
     with_event("left_out", &serde_json::json!({ "problems": problems }))
 }
@@ -371,7 +365,7 @@ fn signals() -> Result<&'static interrupt::Flags> {
     interrupt::flags("finishing this step and saving")
 }
 
-/// Passes on to a run that trains what signals asked for.
+/// Forwards what signals requested to a training run.
 fn heed(flags: &interrupt::Flags, trains: &AtomicBool, engine: &Sender) {
     if !trains.load(Ordering::SeqCst) {
         return;
@@ -384,7 +378,6 @@ fn heed(flags: &interrupt::Flags, trains: &AtomicBool, engine: &Sender) {
     }
 }
 
-/// What is about to happen.
 fn introduce(output: &Output, opened: &OpenedRun) {
     let OpenedRun { config, text, device, .. } = opened;
     for sentence in opened.settled.iter().chain(&opened.tuned) {
@@ -435,7 +428,7 @@ fn introduce(output: &Output, opened: &OpenedRun) {
     }
 }
 
-/// Where everything is, and what to try.
+/// Prints where the run's files are, and commands to try.
 fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
     let TrainOutcome { prompt, classifies, converses, finished, .. } = ended;
     let project = project_option(&arguments.project);
@@ -457,26 +450,26 @@ fn what_next(arguments: &TrainArguments, ended: &TrainOutcome) -> Result<()> {
         commands.push((again.to_owned(), "train on your own text"));
         say!("{}", try_next(&commands))?;
     } else {
-        // By its name: another run may have become the latest meanwhile.
+        // By name: another run may have become the latest meanwhile.
         say!("Continue with: glasshouse train{project} --resume --run {}", ended.run.name)?;
     }
     Ok(())
 }
 
-/// The option that names the project in a command to try; nothing where it is the one that commands take by themselves.
+/// The `--project` option for a command to try; empty for the default project.
 fn project_option(project: &Path) -> String {
     let is_default = project == Path::new(super::arguments::DEFAULT_PROJECT);
     if is_default { String::new() } else { format!(" --project {}", quoted(project)) }
 }
 
-/// Commands to try, and in a column behind them what each is for.
+/// A list of commands to try, with their purposes in a second column.
 pub(super) fn try_next(commands: &[(String, &str)]) -> String {
     let width = commands.iter().map(|(command, _)| command.chars().count()).max().unwrap_or(0);
     let lines = commands.iter().map(|(command, purpose)| format!("\n  {command:width$}   {purpose}"));
     format!("Try next:{}", lines.collect::<String>())
 }
 
-/// A path as a shell takes it.
+/// A path quoted for a shell.
 pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     if text.contains(char::is_whitespace) { format!("\"{text}\"") } else { text }

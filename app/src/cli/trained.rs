@@ -11,17 +11,17 @@ use glasshouse_engine::protocol::{Command, Event, Moderated, Precision, RunConfi
 use glasshouse_engine::tokenizer::Tokenizer;
 use std::path::Path;
 
-/// The run that is named, or the project's latest.
+/// The named run, or the project's latest.
 pub(super) fn find_run(project: &Path, run: Option<&str>) -> Result<Run> {
     Ok(Project::open(project)?.run_or_latest(run)?)
 }
 
-/// Opens a project for the engine, beside other programs.
+/// Opens a project in the engine, shared with other programs.
 pub(super) async fn use_project(engine: &mut Engine, project: &Path, make: bool) -> Result<()> {
     engine.ask(Command::UseProject { folder: project.to_owned(), make }, |_| Ok(())).await
 }
 
-/// The name and settings of the run that is named, or of the project's latest.
+/// Name and settings of the named run, or of the project's latest.
 pub(super) async fn settings_of(engine: &mut Engine, run: Option<String>) -> Result<(String, RunConfig)> {
     let mut settings = None;
     let ask = engine.ask(Command::ReadSettings { run }, |event| {
@@ -34,16 +34,14 @@ pub(super) async fn settings_of(engine: &mut Engine, run: Option<String>) -> Res
     settings.context("the engine returned no settings")
 }
 
-/// Has the engine use the project of the arguments, and what it asks for their model by.
+/// Opens the project of the arguments in the engine, and returns the source of their model.
 pub(super) async fn source(engine: &mut Engine, arguments: &ModelArguments) -> Result<WeightSource> {
     use_project(engine, &arguments.project, false).await?;
     let (run, _) = settings_of(engine, arguments.run.clone()).await?;
     Ok(WeightSource::Checkpoint { run, checkpoint: arguments.checkpoint.clone() })
 }
 
-/// A model that the engine has open.
 pub(super) struct OpenedModel {
-    /// What it is asked for by.
     pub(super) source: WeightSource,
     pub(super) run: String,
     pub(super) step: u64,
@@ -51,11 +49,11 @@ pub(super) struct OpenedModel {
     pub(super) precision: Precision,
     /// It has a chat template.
     pub(super) chats: bool,
-    /// That is ChatML.
+    /// The template is ChatML.
     pub(super) chatml: bool,
 }
 
-/// Has the engine open the model that the arguments name.
+/// Opens the model named by the arguments.
 pub(super) async fn open(
     engine: &mut Engine,
     arguments: &ModelArguments,
@@ -77,7 +75,7 @@ pub(super) async fn open(
     opened.context("the engine opened no model")
 }
 
-/// Passes on what there is to know.
+/// Prints notices.
 pub(super) fn note(event: &Event) {
     match event {
         Event::Notice { text } => tell!("note: {text}{}", flags::of(text)),
@@ -90,7 +88,7 @@ pub(super) fn note(event: &Event) {
     }
 }
 
-/// Says what moderation found, where it found anything.
+/// Prints moderation hits, if any.
 pub(super) fn tell_moderated(moderated: &Moderated) {
     if !moderated.is_empty() {
         tell!("moderation found: {}", format::moderated(moderated));

@@ -1,5 +1,5 @@
-//! `glasshouse data compare`: short runs on the raw and on the cleaned documents, a pair for each of several seeds, measured on the
-//! same held-out documents, as the cleaning left them and as they came.
+//! `glasshouse data compare`: short runs on the raw and on the cleaned documents, a pair for each of several seeds, measured on
+//! the same held-out documents in their cleaned and raw form.
 
 use super::arguments::{DataCompareArguments, TrainArguments};
 use super::settings::{check_device, run_config, usage};
@@ -17,13 +17,13 @@ use glasshouse_engine::train::held_out_loss;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Steps of each run unless said otherwise.
+/// Default steps of each run.
 const STEPS: u64 = 300;
-/// What is measured on, as the folders are called and as people read it.
+/// The held-out texts: folder name and description.
 const HELD_OUT: [(&str, &str); 2] =
     [("clean", "held-out documents, cleaned"), ("raw", "held-out documents, raw")];
 
-/// The losses of a pair of runs with one seed, in nats per byte: of the raw and of the clean one, on each held-out text.
+/// Losses of a pair of runs with one seed, in nats per byte: the raw and the clean run on each held-out text.
 struct RunPair {
     seed: u64,
     runs: [String; 2],
@@ -39,7 +39,7 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
     if !(2..=MAX_PAIRS).contains(&arguments.seeds) {
         return Err(usage(format!("--seeds must be from 2 to {MAX_PAIRS} (got {})", arguments.seeds)));
     }
-    // A mistake in the settings is told before anything is read.
+    // Report mistakes in the settings before anything is read.
     let config = run_config(&settings(arguments, None).config, "nanogpt-cpu")?;
     if !config.train.objective.is_text() {
         let objective = config.train.objective;
@@ -67,37 +67,38 @@ pub(super) fn compare(arguments: &DataCompareArguments) -> Result<()> {
         .map(|number| pair(arguments, &project, first + number, &train, &measured))
         .collect::<Result<Option<Vec<_>>>>()?;
     let Some(pairs) = pairs else {
-        // The exit code says that a signal ended it.
+        // The exit code reports the signal.
         tell!("stopped before the comparison; the same command starts over");
         return Ok(());
     };
     tell(arguments, &pairs)
 }
 
-/// What all runs share.
+/// Settings common to all runs.
 fn settings(arguments: &DataCompareArguments, seed: Option<u64>) -> TrainArguments {
     let mut config = arguments.config.clone();
     if config.preset.is_none() && config.config.is_none() && config.layers.is_none() {
         config.preset = Some("nanogpt-cpu".to_owned());
     }
     let steps = *config.steps.get_or_insert(STEPS);
-    // Bytes: a vocabulary that both texts share, whatever is in them.
+    // Bytes are a vocabulary that suits both texts.
     config.tokenizer = Some(TokenizerKind::Byte);
     config.seed = seed.or(config.seed);
-    // They are measured in the end, and by all of the text.
+    // Evaluate only at the end, on the whole text.
     config.set.insert(0, format!("train.eval_interval={steps}"));
     TrainArguments {
         config,
         project: arguments.project.clone(),
         device: arguments.device.clone(),
-        // All runs shall have the same kernels.
+        // All runs use the same kernels.
         no_autotune: true,
         json: arguments.json,
         ..TrainArguments::default()
     }
 }
 
-/// Trains on the raw and on the cleaned documents by one seed, and measures both; `None` where a run was stopped before its end.
+/// Trains a run on the raw and one on the cleaned documents with the same seed, and measures both; `None` if a run was
+/// interrupted.
 fn pair(
     arguments: &DataCompareArguments,
     project: &Project,
@@ -126,7 +127,7 @@ fn pair(
     Ok(Some(pair))
 }
 
-/// What the pairs show on each held-out text.
+/// Prints the differences of the pairs on each held-out text.
 fn tell(arguments: &DataCompareArguments, pairs: &[RunPair]) -> Result<()> {
     let mut results = serde_json::Map::new();
     if !arguments.json {

@@ -1,4 +1,4 @@
-//! `glasshouse window`, and `glasshouse` alone: the application over an engine in this process.
+//! `glasshouse window`, and `glasshouse` without arguments: the application with an engine in this process.
 
 mod icon;
 
@@ -14,10 +14,10 @@ use glasshouse_engine::session;
 use std::fs::File;
 use std::io::BufWriter;
 
-/// The sample project; `assets/make-sample` made it.
+/// The sample project, created by `assets/make-sample`.
 const SAMPLE: &[u8] = include_bytes!("../../assets/sample.glasshouse");
 
-/// The program has a window.
+/// Whether the program has a window.
 pub(super) const BUILT: bool = true;
 
 pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
@@ -43,7 +43,7 @@ pub(super) fn window(arguments: &WindowArguments) -> Result<()> {
         }),
     );
     made.map_err(|error| {
-        // Nothing was recorded where no window was.
+        // Without a window nothing was recorded.
         if let Some(path) = &arguments.record
             && std::fs::metadata(path).is_ok_and(|file| file.len() == 0)
         {
@@ -101,7 +101,7 @@ fn start(arguments: &WindowArguments) -> Result<AppOptions> {
     })
 }
 
-/// An error's own words in one line, without the place in the window library's source that some of them begin with.
+/// An error's message on one line, without the source location that some errors of the window library begin with.
 fn reason(text: &str) -> String {
     let behind = text.rsplit(".rs:").next().unwrap_or(text);
     let words = behind.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ':');

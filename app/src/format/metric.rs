@@ -1,13 +1,13 @@
-//! Metrics: what people call them, and their values with intervals.
+//! Metrics: display names, and values with intervals.
 
 use super::{NOTHING, percent, whole};
 use glasshouse_protocol::evaluation::Metric;
 pub use glasshouse_protocol::evaluation::metric_title;
 
-/// Names, and ends of names, of shares.
+/// Names and suffixes of proportions.
 const SHARES: &[&str] = &["exact", "mc2", "rate", "share", "ece", "precision", "recall"];
 
-/// Beginnings of names of shares.
+/// Prefixes of proportions.
 const BEGINNINGS: &[&str] = &[
     "extractable",
     "near_exact",
@@ -19,14 +19,14 @@ const BEGINNINGS: &[&str] = &[
     "distinct",
 ];
 
-/// Whether a metric is a share of things, between 0 and 1.
+/// Whether a metric is a proportion between 0 and 1.
 pub fn is_share(name: &str) -> bool {
     let last = name.rsplit('_').next().unwrap_or(name);
     let begins = BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
     begins || SHARES.contains(&name) || SHARES.contains(&last) || last == "f1" || name.contains("accuracy")
 }
 
-/// A metric's number as tables have it: a share in percent, a score of 100 with one decimal, any other with four figures or decimals.
+/// A metric's number for tables: proportions in percent, scores out of 100 with one decimal, others with four digits or decimals.
 pub fn value_of(name: &str, value: f64) -> String {
     match name {
         _ if !value.is_finite() => NOTHING.to_owned(),
@@ -37,7 +37,7 @@ pub fn value_of(name: &str, value: f64) -> String {
     }
 }
 
-/// A number with at least four figures.
+/// A number with at least four digits.
 pub fn figures(value: f64) -> String {
     match value.abs() {
         _ if !value.is_finite() => NOTHING.to_owned(),
@@ -51,12 +51,11 @@ pub fn figures(value: f64) -> String {
     }
 }
 
-/// A metric's value.
 pub fn metric(metric: &Metric) -> String {
     metric.value.map_or(NOTHING.to_owned(), |value| value_of(&metric.name, value))
 }
 
-/// A metric's interval; empty where it has none.
+/// A metric's interval; empty without one.
 pub fn metric_between(metric: &Metric) -> String {
     let [low, high] = match metric.interval {
         Some(interval) => interval.map(|end| value_of(&metric.name, end)),
@@ -65,7 +64,7 @@ pub fn metric_between(metric: &Metric) -> String {
     format!("{low} to {high}")
 }
 
-/// All that there is to say of a metric, as it is shown under the pointer and read out.
+/// A full description of a metric, for tooltips and screen readers.
 pub fn exactly(metric: &Metric) -> String {
     let mut text = match metric.value {
         Some(value) => format!("{} {value}", metric_title(&metric.name)),

@@ -1,14 +1,14 @@
-//! Durations, and times of day in the person's own zone.
+//! Durations, and local times.
 
 use super::NOTHING;
 use chrono::{DateTime, Datelike as _, Local, Utc};
 
-/// Seconds since 1970 now, UTC.
+/// Current time in seconds since 1970, UTC.
 pub fn now() -> u64 {
     web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// How long ago a time was: `just now`, `5 min ago`, `yesterday`, `3 days ago`, then its date.
+/// Age of a time: `just now`, `5 min ago`, `yesterday`, `3 days ago`, then its date.
 pub fn ago(time: u64, now: u64) -> String {
     let seconds = now.saturating_sub(time);
     match seconds {
@@ -22,19 +22,19 @@ pub fn ago(time: u64, now: u64) -> String {
     }
 }
 
-/// A time of day in the local zone: `14:05`.
+/// Local time of day: `14:05`.
 pub fn clock(time: u64) -> String {
     local(time).map_or_else(|| NOTHING.to_owned(), |time| time.format("%H:%M").to_string())
 }
 
-/// A date and time in the local zone: `12 Nov, 14:05`; of another year the date alone, `12 Nov 2025`.
+/// Local date and time: `12 Nov, 14:05`; for another year only the date, `12 Nov 2025`.
 pub fn date_time(time: u64) -> String {
     let Some(time) = local(time) else { return NOTHING.to_owned() };
     let this_year = local(now()).is_some_and(|now| now.year() == time.year());
     time.format(if this_year { "%-d %b, %H:%M" } else { "%-d %b %Y" }).to_string()
 }
 
-/// `kept from an evaluation of 12 Nov, 14:05`: when it was found, of what an evaluation kept from an earlier one.
+/// The date of results kept from an earlier evaluation: `kept from an evaluation of 12 Nov, 14:05`.
 pub fn kept_from(found: f64) -> String {
     format!("kept from an evaluation of {}", date_time(found.max(0.0) as u64))
 }

@@ -1,6 +1,6 @@
-//! A window's address: it has none.
+//! The address of a native window: it has none.
 
-/// Nothing: what follows `?` goes behind a page's address.
+/// Empty: only the query part of an address applies.
 pub fn page_address() -> String {
     String::new()
 }

@@ -1,19 +1,19 @@
-//! Whether the system can show a file dialog. On Linux and its like that is the desktop portal's or zenity's doing, and `rfd` tells
-//! a system with neither from a person who pressed Cancel by nothing but a line in the log.
+//! Detects whether the system can show file dialogs. On Linux and similar systems, they need the desktop portal or zenity.
+//! Without either, `rfd` reports the same as for a cancelled dialog, except for a line in the log.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What the portal is called on the session bus; its service file starts it.
+/// Service file of the desktop portal, which starts it on the session bus.
 const PORTAL: &str = "dbus-1/services/org.freedesktop.portal.Desktop.service";
 
-/// Why no dialog can be shown; `None` where one can.
+/// Why no dialog can be shown; `None` if one can.
 pub fn lack() -> Option<String> {
     let desktops_own = cfg!(any(target_os = "macos", target_os = "windows"));
     (!desktops_own).then(|| lack_of(|name| std::env::var_os(name), Path::is_file)).flatten()
 }
 
-/// The same from what an environment's variables and the files there say.
+/// Like `lack`, with the environment variables and files passed in.
 fn lack_of(variable: impl Fn(&str) -> Option<OsString>, is_file: impl Fn(&Path) -> bool) -> Option<String> {
     let any = |paths: &str, name: &str, unless_set: &str| {
         let paths = variable(paths).filter(|paths| !paths.is_empty()).unwrap_or_else(|| unless_set.into());
@@ -21,7 +21,7 @@ fn lack_of(variable: impl Fn(&str) -> Option<OsString>, is_file: impl Fn(&Path) 
     };
     let bus = variable("DBUS_SESSION_BUS_ADDRESS").is_some_and(|address| !address.is_empty())
         || variable("XDG_RUNTIME_DIR").is_some_and(|folder| PathBuf::from(folder).join("bus").exists());
-    // A sandboxed program has the portal of the system around it.
+    // A sandboxed program uses the portal of the host system.
     let portal = is_file(Path::new("/.flatpak-info"))
         || bus && any("XDG_DATA_DIRS", PORTAL, "/usr/local/share:/usr/share");
     let zenity = any("PATH", "zenity", "/usr/bin");

@@ -1,83 +1,79 @@
-//! Files of the person's, in and out: what is wished for, and how it is answered. How a file is picked differs by platform, so
-//! `files_native` and `files_web` hold the same names.
+//! The person's files, in and out: requests for files, and their answers. File dialogs differ by platform, so `files_native` and
+//! `files_web` define the same names.
 //!
-//! Natively a picked file travels as its path, and the engine reads it; in a browser its bytes come along.
+//! Natively a chosen file is passed as its path, and the engine reads it; in a browser its bytes are passed.
 
 use glasshouse_protocol::{ExportFormat, Uncertainty, WeightSource};
 
-/// What a person wants to do with files.
+/// A request that opens a file dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
-    /// Choose texts: for the open project, or else for a new one.
+    /// Choose texts for the open project, or for a new one if none is open.
     AddDocuments,
-    /// Choose a folder of texts, where the platform has folders.
+    /// Choose a folder of texts, if the platform has folders.
     AddFolder,
     /// Choose a `.glasshouse` file to unpack.
     ImportProject,
-    /// Choose a project's folder to open in place, where the platform has folders.
+    /// Choose a project's folder to open in place, if the platform has folders.
     OpenProjectFolder,
-    /// Choose where a project's file goes.
+    /// Choose where to save a project's file.
     ExportProject {
-        /// Which project.
         id: String,
-        /// Its name, for the file's.
+        /// The project's name, for the file name.
         name: String,
     },
-    /// Choose where a run's model goes.
+    /// Choose where to save a run's model.
     ExportModel {
-        /// Which run.
+        /// The run's name.
         run: String,
-        /// What it is written as.
         format: ExportFormat,
     },
-    /// Choose a pretrained model's folder, where the platform has folders.
+    /// Choose a pretrained model's folder, if the platform has folders.
     ImportModel,
-    /// Choose where the bundle of a run goes.
+    /// Choose where to save a run's bundle.
     HandOver {
-        /// Which run.
+        /// The run's name.
         run: String,
     },
-    /// Choose where feedback goes.
     ExportFeedback {
-        /// All of it in one file.
+        /// Write everything to one file.
         one: bool,
     },
-    /// Choose prompts of which those are proposed that a model is least certain of.
+    /// Choose a file of prompts, to propose those the model is least certain of.
     Propose {
-        /// Whose weights are asked.
+        /// The model that rates the prompts.
         source: WeightSource,
-        /// What uncertainty is.
         measure: Uncertainty,
     },
-    /// Choose a bundle that was trained with; where the platform has no folders, its zip.
+    /// Choose a trained bundle to import: a folder, or its zip if the platform has no folders.
     BringBack,
-    /// Choose a pretrained model's GGUF file, where the engine reads files by their paths.
+    /// Choose a pretrained model's GGUF file, if the engine reads files by path.
     ImportModelFile,
-    /// Name a pretrained model in the network.
+    /// Enter the address of a pretrained model on the network.
     ImportModelAddress,
-    /// Choose where the report of a cleaning goes.
+    /// Choose where to save the report of a cleaning.
     ExportReport {
-        /// The project's name, for the file's.
+        /// The project's name, for the file name.
         name: String,
     },
-    /// Choose files of tasks that a model is evaluated on.
+    /// Choose evaluation task files.
     TaskFiles,
-    /// Choose a file of pairs of sentences that an audit compares.
+    /// Choose a file of sentence pairs for an audit.
     SentencePairs,
-    /// Choose a file of rules of moderation.
+    /// Choose a file of moderation rules.
     ModerationRules,
-    /// Choose where a run's card goes.
+    /// Choose where to save a run's model card.
     WriteCard {
-        /// Which run.
+        /// The run's name.
         run: String,
     },
     /// Files were dropped on the window.
     Dropped,
-    /// A file of ours was saved, or was not.
+    /// A file was saved, or saving failed.
     Saved,
 }
 
-/// A file name for a run's model in a format; none where that is a folder.
+/// File name for a run's model in a format; `None` if the format is a folder.
 pub fn model_file(run: &str, format: ExportFormat) -> Option<String> {
     match format {
         ExportFormat::HuggingFace | ExportFormat::Peft => None,
@@ -85,35 +81,31 @@ pub fn model_file(run: &str, format: ExportFormat) -> Option<String> {
     }
 }
 
-/// A file that was picked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen {
-    /// Its path natively, its name in a browser.
+    /// Path natively, file name in a browser.
     pub name: String,
-    /// Its bytes in a browser.
+    /// The bytes, in a browser.
     pub bytes: Option<Vec<u8>>,
 }
 
-/// What came of a wish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The wish.
     pub wish: Wish,
-    /// What was picked, or why nothing could be. A wish that was called off is not answered. In a browser, where a file is handed to
-    /// the person when it is made, exports are answered at once and with nothing picked.
+    /// The chosen files, or why there are none. A cancelled dialog gives no answer. In a browser, exports are answered at once
+    /// with an empty list, since the file is downloaded when it is ready.
     pub files: Result<Vec<Chosen>, NoFiles>,
 }
 
-/// Why nothing could be picked.
+/// Why no file could be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoFiles {
     /// The system has no file dialog; a path can be typed instead.
     NoDialog(String),
-    /// Something else went wrong.
     Failed(String),
 }
 
-/// Endings of files that are documents: text, web pages, records, tables, books, crawls and dumps, source code, and archives of them.
+/// Extensions of documents: text, web pages, records, tables, books, crawls and dumps, source code, and archives of them.
 pub const ENDINGS: &[&str] = &[
     "txt", "text", "md", "markdown", "mdx", "rst", "log", "html", "htm", "xhtml", "json", "jsonl", "ndjson",
     "csv", "tsv", "tab", "parquet", "pdf", "warc", "wet", "xml", "zip", "ada", "asm", "bash", "c", "cc",
@@ -123,16 +115,15 @@ pub const ENDINGS: &[&str] = &[
     "rb", "rkt", "rs", "sass", "scala", "scm", "scss", "sh", "sol", "sql", "sv", "swift", "tcl", "tex",
     "toml", "ts", "tsx", "v", "vb", "vhd", "vim", "vue", "wat", "wgsl", "yaml", "yml", "zig", "zsh",
 ];
-/// Endings of files of prompts, and of texts that are to have labels.
+/// Extensions of prompt files, and of texts to classify.
 pub const PROMPTS: [&str; 3] = ["jsonl", "ndjson", "csv"];
-/// Endings of files of tasks, and of pairs of sentences.
+/// Extensions of task files, and of sentence pairs.
 pub const TASKS: [&str; 5] = ["jsonl", "ndjson", "json", "csv", "tsv"];
-/// Endings of rules of moderation.
 pub const RULES: [&str; 3] = ["jsonl", "ndjson", "json"];
-/// Endings of files in which one of them is packed.
+/// Extensions of compressed single files.
 pub const PACKED: &[&str] = &["gz", "gzip", "zst", "zstd", "bz2"];
 
-/// Whether a file of this name is a document, packed or not.
+/// Whether a file name is that of a document, compressed or not.
 pub fn is_document(name: &str) -> bool {
     let Some((rest, ending)) = name.rsplit_once('.') else { return false };
     let ending = ending.to_lowercase();

@@ -1,4 +1,4 @@
-//! Files natively: the system's dialogs, each awaited in a thread of its own so that the window goes on.
+//! Native file access: system dialogs, each awaited in its own thread so that the window stays responsive.
 
 use super::dialogs;
 use super::files::{Answer, Chosen, ENDINGS, NoFiles, PACKED, PROMPTS, RULES, TASKS, Wish, model_file};
@@ -11,18 +11,18 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::mpsc::Sender;
 
-/// The platform has folders that can be picked.
+/// Folders can be chosen on this platform.
 pub const FOLDERS: bool = true;
-/// Where the work is done.
+/// Name of the place where the engine runs.
 pub const HERE: &str = "this machine";
 
-/// Endings of the filter for all files. A portal takes `*` for every name, and Windows `*.*`; zenity is given each behind `*.`, which hides
-/// a README, and takes what stands behind a space for one more pattern.
+/// Extensions of the filter for all files. Portals take `*` for every name, and Windows `*.*`. For zenity each is prefixed with
+/// `*.`, which would hide a file named README, but it reads the text after a space as another pattern.
 const ANY: &[&str] = if cfg!(windows) { &["*"] } else { &["*", "* *"] };
 
 type Picking = Pin<Box<dyn Future<Output = Vec<FileHandle>> + Send>>;
 
-/// Asks the person for files, and answers when they were picked.
+/// Opens a dialog and sends an answer when files were chosen.
 pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     if let Some(lack) = dialogs::lack() {
         answers.send(Answer { wish, files: Err(NoFiles::NoDialog(lack)) }).ok();
@@ -34,7 +34,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
         Wish::AddDocuments => {
             let endings: Vec<&str> = ENDINGS.iter().chain(PACKED).copied().collect();
             let dialog = dialog.set_title("Choose documents");
-            // A README has no ending. macOS has one filter for all, which would hide it.
+            // A README has no extension; macOS applies one filter to all and would hide it.
             let dialog = match cfg!(target_os = "macos") {
                 true => dialog,
                 false => dialog.add_filter("Documents", &endings).add_filter("All files", ANY),
@@ -130,10 +130,10 @@ fn chosen(path: &Path) -> Chosen {
     Chosen { name: path.display().to_string(), bytes: None }
 }
 
-/// The bytes of a file that was picked, of `most` at most.
+/// The bytes of a chosen file, `most` at most.
 ///
 /// # Errors
-/// In a sentence: it cannot be read, or is longer.
+/// A sentence: it cannot be read, or is longer.
 pub fn bytes_of(Chosen { name, bytes }: Chosen, most: usize) -> Result<Vec<u8>, String> {
     if let Some(bytes) = bytes {
         return Ok(bytes);
@@ -153,7 +153,7 @@ pub fn read_dropped(files: &[DroppedFileHandle], context: &Context, answers: &Se
     context.request_repaint();
 }
 
-/// Gives the person a file, where they choose.
+/// Saves a file where the person chooses.
 pub fn save(name: &str, bytes: Vec<u8>, context: &Context, answers: &Sender<Answer>) {
     let name = name.to_owned();
     await_in_thread(Wish::Saved, context, answers, move || {
@@ -174,12 +174,12 @@ pub fn save(name: &str, bytes: Vec<u8>, context: &Context, answers: &Sender<Answ
     });
 }
 
-/// The person's folder, or the one that the program was started in.
+/// The home folder, or the current one.
 fn home() -> PathBuf {
     std::env::home_dir().filter(|home| home.is_dir()).unwrap_or_default()
 }
 
-/// A path as a person types it: `~` is their folder.
+/// Expands `~` in a typed path.
 pub fn expanded(path: &str) -> String {
     let below = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(['/', '\\']));
     match below {
@@ -188,7 +188,7 @@ pub fn expanded(path: &str) -> String {
     }
 }
 
-/// A file of that name, or of one with a number behind it where there is one already.
+/// An unused path for a file name, with a number appended if necessary.
 fn free_place(folder: &Path, name: &str) -> PathBuf {
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name, "bin"));
     let numbered = (2..1000).map(|number| folder.join(format!("{stem} {number}.{ending}")));
@@ -196,7 +196,7 @@ fn free_place(folder: &Path, name: &str) -> PathBuf {
     all.find(|path| !path.exists()).unwrap_or_else(|| folder.join(name))
 }
 
-/// Does what waits for a person in a thread, and answers unless it was called off.
+/// Runs `work`, which waits for a person, in a thread, and sends its answer unless cancelled.
 fn await_in_thread(
     wish: Wish,
     context: &Context,
@@ -222,7 +222,7 @@ fn await_in_thread(
 mod tests {
     use super::*;
 
-    /// As `rfd` writes a filter for zenity, which cuts it at spaces.
+    /// Builds the patterns as `rfd` does for zenity, which splits them at spaces.
     #[cfg(target_os = "linux")]
     #[test]
     fn the_filter_for_all_files_shows_those_without_an_ending_in_zenity_too() {

@@ -1,4 +1,4 @@
-//! Files in a browser: the page's own dialogs and downloads. Files come as bytes, for a page is told no paths.
+//! Files in a browser: the page's dialogs and downloads. Files arrive as bytes, because a page learns no paths.
 
 use super::files::{Answer, Chosen, NoFiles, PROMPTS, RULES, TASKS, Wish};
 use super::web::boot;
@@ -8,23 +8,23 @@ use std::sync::mpsc::Sender;
 use wasm_bindgen::JsCast as _;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-/// The platform has folders that can be picked.
+/// Folders cannot be chosen on this platform.
 pub const FOLDERS: bool = false;
-/// Where the work is done.
+/// Name of the place where the engine runs.
 pub const HERE: &str = "this tab";
 
-/// The bytes of a file that was picked.
+/// The bytes of a chosen file.
 ///
 /// # Errors
-/// In a sentence: they did not come.
+/// A sentence: there are none.
 pub fn bytes_of(Chosen { name, bytes }: Chosen, _most: usize) -> Result<Vec<u8>, String> {
     bytes.ok_or_else(|| format!("cannot read {name}; choose it again"))
 }
 
-/// Asks the person for files, and answers when they were picked.
+/// Opens a dialog and sends an answer when files were chosen.
 pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     let (accept, several) = match &wish {
-        // A README has no ending that could be asked for.
+        // A README has no extension to filter by.
         Wish::AddDocuments => (String::new(), true),
         Wish::Propose { .. } => (PROMPTS.map(|ending| format!(".{ending}")).join(","), false),
         Wish::TaskFiles => (TASKS.map(|ending| format!(".{ending}")).join(","), true),
@@ -70,7 +70,7 @@ pub fn pick(wish: Wish, context: &Context, answers: &Sender<Answer>) {
     });
 }
 
-/// What could be read is taken; each file that could not is told by itself.
+/// Sends the readable files, and a separate error for each unreadable one.
 fn answer_each(answers: &Sender<Answer>, wish: Wish, read: Vec<Chosen>, problems: Vec<String>) {
     if !read.is_empty() {
         answers.send(Answer { wish: wish.clone(), files: Ok(read) }).ok();
@@ -80,12 +80,12 @@ fn answer_each(answers: &Sender<Answer>, wish: Wish, read: Vec<Chosen>, problems
     }
 }
 
-/// Files as the boot script hands them over, those that could be read.
+/// The readable ones of the boot script's files.
 pub fn chosen_files(files: &Array) -> Vec<Chosen> {
     files.iter().filter_map(|file| chosen(&Array::from(&file)).ok()).collect()
 }
 
-/// A file as the boot script hands it over: its name and bytes, or nothing in their place and the reason.
+/// A file from the boot script: name and bytes, or null and an error message.
 fn chosen(file: &Array) -> Result<Chosen, String> {
     let name = file.get(0).as_string().unwrap_or_default();
     match file.get(2).as_string() {
@@ -116,12 +116,12 @@ pub fn read_dropped(files: &[DroppedFileHandle], context: &Context, answers: &Se
     });
 }
 
-/// A path as it is typed: a page is told none, so that nothing has to be made of it.
+/// A typed path, unchanged.
 pub fn expanded(path: &str) -> String {
     path.to_owned()
 }
 
-/// Gives the person a file: the browser asks or knows where.
+/// Downloads a file through the browser.
 pub fn save(name: &str, bytes: Vec<u8>, context: &Context, answers: &Sender<Answer>) {
     boot().save_file(name, &Uint8Array::from(bytes.as_slice()));
     let saved = Chosen { name: name.to_owned(), bytes: None };

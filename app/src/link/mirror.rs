@@ -1,50 +1,45 @@
-//! The interface as elements of a page, for those who do not see its canvas: screen readers, and whoever drives a page by names.
+//! The interface as DOM elements next to the canvas, for screen readers and for scripts that find elements by name.
 //!
-//! egui tells its accessibility tree with every frame; [`Mirror`] turns it into roles, names and values as a page has them and
-//! says what changed since the frame before. The boot script (`web/mirror.js`) keeps elements by it beside the canvas, and what is
-//! done to them comes back as [`Mirror::act`].
+//! egui reports its accessibility tree every frame; [`Mirror`] translates it to ARIA roles, names and values, and returns the
+//! changes since the last frame. The boot script (`web/mirror.js`) updates the elements accordingly, and passes actions on them
+//! to [`Mirror::act`].
 
 use egui::accesskit::{Action, ActionData, ActionRequest, Node, NodeId, Role, Toggled, TreeId, TreeUpdate};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
-/// An element, by the names that pages have for such things (WAI-ARIA 1.2).
+/// An element in the terms of WAI-ARIA 1.2.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Element {
-    /// What it is; "text" for text, "group" for what only holds others.
+    /// The role; "text" for text, "group" for containers.
     pub role: &'static str,
-    /// What it is called, or the text that it is.
+    /// Accessible name, or the content of a text.
     pub name: String,
-    /// A field's text, or a number as it is shown.
+    /// A field's text, or a number as displayed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// What stands beside its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Several lines can be written.
+    /// A text field of several lines.
     #[serde(skip_serializing_if = "is_false")]
     pub multiline: bool,
-    /// What an empty field says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placeholder: Option<String>,
-    /// A number: what it is, and its bounds where it has any.
+    /// A number's value, minimum and maximum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub number: Option<[Option<f64>; 3]>,
-    /// It is on, chosen, pressed: "true", "false" or "mixed".
+    /// Pressed, checked or selected: "true", "false" or "mixed".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub toggled: Option<&'static str>,
-    /// What it shows or hides is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expanded: Option<bool>,
-    /// It cannot be used now.
     #[serde(skip_serializing_if = "is_false")]
     pub disabled: bool,
-    /// It can be pressed.
     #[serde(skip_serializing_if = "is_false")]
     pub clickable: bool,
     /// Left, top, width and height on the page.
     pub place: [i32; 4],
-    /// What it holds, in order.
+    /// Ids of the children in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<String>,
 }
@@ -53,20 +48,19 @@ fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// What changed since the last frame. Elements are called by the numbers of their nodes.
+/// Changes since the last frame. Elements are identified by their node numbers.
 #[derive(Debug, Default, PartialEq, Serialize)]
 pub struct Change {
-    /// The elements that nothing else holds, in order.
+    /// Elements without a parent, in order.
     pub top: Vec<String>,
-    /// Elements that are new, or not as they were.
+    /// New and modified elements.
     pub changed: BTreeMap<String, Element>,
-    /// Elements that are no more.
+    /// Removed elements.
     pub gone: Vec<String>,
-    /// The one that has the keyboard.
+    /// The element with the keyboard focus.
     pub focus: Option<String>,
 }
 
-/// The elements as they were told last.
 #[derive(Debug, Default)]
 pub struct Mirror {
     top: Vec<String>,
@@ -75,7 +69,7 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Takes in a frame's tree, drawn so many times larger than its points, and says what changed; `None` where nothing did.
+    /// Applies a frame's tree, drawn at `scale` pixels per point, and returns the changes; `None` if there are none.
     pub fn take(&mut self, update: &TreeUpdate, scale: f32) -> Option<Change> {
         let nodes: HashMap<NodeId, &Node> = update.nodes.iter().map(|(id, node)| (*id, node)).collect();
         let root = update.tree.as_ref().map(|tree| tree.root)?;
@@ -94,8 +88,8 @@ impl Mirror {
         (!same).then_some(Change { top, changed, gone, focus })
     }
 
-    /// What a page did to an element, as egui takes it: `click`, `focus`, `increment`, `decrement`, or `set_value` with a text or a
-    /// number. `None` for what is not there.
+    /// Translates an action on an element for egui: `click`, `focus`, `increment`, `decrement`, or `set_value` with a text or a
+    /// number. `None` for unknown elements and actions.
     pub fn act(&self, element: &str, action: &str, value: Option<String>) -> Option<ActionRequest> {
         let shown = self.elements.get(element)?;
         let action = match action {
@@ -116,12 +110,12 @@ impl Mirror {
     }
 }
 
-/// A script's numbers are not exact beyond 2⁵³, so nodes are called by text.
+/// A string, because JavaScript numbers are not exact beyond 2⁵³.
 fn name_of(id: NodeId) -> String {
     id.0.to_string()
 }
 
-/// A frame's tree on its way to elements.
+/// Conversion of a frame's tree to elements.
 struct Seen<'tree> {
     nodes: HashMap<NodeId, &'tree Node>,
     scale: f32,
@@ -129,7 +123,7 @@ struct Seen<'tree> {
 }
 
 impl Seen<'_> {
-    /// The elements that stand for what a node holds. What says nothing itself gives way to what it holds.
+    /// The elements for a node's children. Nodes without meaning of their own are replaced by their children.
     fn children(&mut self, node: NodeId) -> Vec<String> {
         let Some(node) = self.nodes.get(&node).copied() else { return Vec::new() };
         let mut found = Vec::new();
@@ -156,7 +150,7 @@ impl Seen<'_> {
         let name = self.name(node);
         let role = match role_of(node.role()) {
             Some(role) => role,
-            // What has no role of its own counts where it has a name.
+            // A node without a role is kept if it has a name.
             None if name.is_empty() => return None,
             None if clickable => "button",
             None => "group",
@@ -194,7 +188,7 @@ impl Seen<'_> {
         })
     }
 
-    /// What a node is called: by its own label, by those that label it, or, where it is text, by that.
+    /// A node's name: its label, the nodes that label it, or its text.
     fn name(&self, node: &Node) -> String {
         let own = node.label().or_else(|| node.value().filter(|_| node.role() == Role::Label));
         let own = own.map(words).filter(|name| !name.is_empty());
@@ -214,13 +208,13 @@ impl Seen<'_> {
     }
 }
 
-/// A text without the letters of the icon font, which nobody can read out.
+/// A text without icon-font characters, which cannot be read aloud.
 fn words(text: &str) -> String {
     let is_icon = |letter: char| matches!(u32::from(letter), 0xE000..=0xF8FF | 0xF_0000..);
     text.chars().filter(|letter| !is_icon(*letter)).collect::<String>().trim().to_owned()
 }
 
-/// A page's name of a role; `None` for what only arranges others.
+/// The ARIA name of a role; `None` for pure layout.
 fn role_of(role: Role) -> Option<&'static str> {
     Some(match role {
         Role::Label | Role::Paragraph => "text",
@@ -262,7 +256,7 @@ mod tests {
     use super::*;
     use egui::{Context, Event, RawInput};
 
-    /// A frame of what `draw` draws; the tree that it makes.
+    /// The accessibility tree of one frame of `draw`.
     fn frame(context: &Context, events: Vec<Event>, draw: impl FnMut(&mut egui::Ui)) -> TreeUpdate {
         context.enable_accesskit();
         let input = RawInput { events, ..RawInput::default() };
@@ -275,7 +269,6 @@ mod tests {
         found.unwrap_or_else(|| panic!("no {role} {name:?} in {:#?}", mirror.elements))
     }
 
-    /// What a person can change.
     struct Made {
         text: String,
         number: f32,

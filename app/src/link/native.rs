@@ -5,7 +5,7 @@ use glasshouse_engine::session;
 use glasshouse_protocol::{Parcel, Report, Request};
 use std::sync::Arc;
 
-/// The thread's two ends. Dropping it ends the session: what trains is saved first.
+/// The connection to the thread. Dropping it ends the session, after saving a run in training.
 pub struct EngineLink {
     options: session::Options,
     wake: Arc<dyn Fn() + Send + Sync>,
@@ -22,10 +22,10 @@ impl std::fmt::Debug for EngineLink {
 }
 
 impl EngineLink {
-    /// Starts the engine; `wake` is called from its thread when an event has come.
+    /// Starts the engine; `wake` is called on its thread after each event.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// No thread could be started.
     pub fn start(
         options: session::Options,
         wake: impl Fn() + Send + Sync + 'static,
@@ -39,18 +39,18 @@ impl EngineLink {
         let board = Switchboard::new(requests.downgrade());
         let (set_up, waker, others) = (options.clone(), wake.clone(), board.clone());
         let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
-            // Also when the session panics: the window must look again to see that its engine is gone.
+            // Also if the session panics: the window must notice that its engine is gone.
             let (last, closing) = (waker.clone(), others.clone());
             let _last_word = CallOnDrop(Arc::new(move || {
                 closing.close();
                 last();
             }));
             let tell = move |report: Parcel<Report>| {
-                // What other programs asked for by the server is not the window's.
+                // Answers to the server's requests are not for the window.
                 if others.hear(&report.body) {
                     return;
                 }
-                // A closed window hears nothing any more, and that is no error.
+                // A closed window receives nothing; that is no error.
                 outbox.try_send(report).ok();
                 waker();
             };
@@ -59,7 +59,7 @@ impl EngineLink {
         Ok(Self { options, wake, requests, board, reports, thread: Some(thread) })
     }
 
-    /// A way for many requests at once beside the window's.
+    /// A switchboard for concurrent requests besides the window's.
     pub fn switchboard(&self) -> Switchboard {
         self.board.clone()
     }

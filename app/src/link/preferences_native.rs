@@ -1,35 +1,35 @@
-//! Preferences natively: a JSON file in the system's folder for settings.
+//! Native preferences: a JSON file in the system's settings folder.
 
 use crate::preferences::Preferences;
 use std::path::PathBuf;
 
-/// Folder of all projects, unless said otherwise.
+/// Default folder of all projects.
 pub fn shelf() -> PathBuf {
     let home = variable("HOME").or_else(|| variable("USERPROFILE"));
     home.unwrap_or_else(|| PathBuf::from(".")).join("Glasshouse")
 }
 
-/// What the person preferred last time; what cannot be read counts as no preference.
+/// The stored preferences; unreadable ones count as defaults.
 pub fn load_preferences() -> Preferences {
     let text = file().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-/// Keeps preferences. A folder that cannot be written costs nothing but them.
+/// Stores preferences; failures are ignored.
 pub fn store_preferences(preferences: &Preferences) {
     let Some(file) = file() else { return };
     let Ok(text) = serde_json::to_string_pretty(preferences) else { return };
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).ok();
     }
-    // A fresh file first, so that what was there stays whole when the disk is full.
+    // Write a new file first, so that the old one survives a full disk.
     let fresh = file.with_extension("json.new");
     if std::fs::write(&fresh, text).is_ok() {
         std::fs::rename(&fresh, &file).ok();
     }
 }
 
-/// `preferences.json` in `%APPDATA%`, `~/Library/Application Support` or `$XDG_CONFIG_HOME`, as the system has it.
+/// `preferences.json` in `%APPDATA%`, `~/Library/Application Support` or `$XDG_CONFIG_HOME`, depending on the system.
 fn file() -> Option<PathBuf> {
     let folder = if cfg!(windows) {
         variable("APPDATA")?

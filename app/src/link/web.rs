@@ -1,5 +1,5 @@
 //! The engine in a Web Worker, and the page around the application. The boot script (`web/boot.js`) starts the worker while this
-//! module is still on its way, and lays out what is needed here as `glasshouseBoot`.
+//! module is still loading, and provides what is needed here as `glasshouseBoot`.
 
 mod boot;
 pub(crate) mod fonts;
@@ -15,12 +15,11 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use wasm_bindgen::prelude::Closure;
 
-/// The worker's two ends.
 #[derive(Debug)]
 pub struct EngineLink {
     boot: Boot,
     heard: Rc<RefCell<Heard>>,
-    // The boot script calls them for as long as the link lives.
+    // The boot script calls them as long as the link lives.
     _hear: Closure<dyn FnMut(String, Array)>,
     _lose: Closure<dyn FnMut(String)>,
 }
@@ -32,7 +31,7 @@ struct Heard {
 }
 
 impl EngineLink {
-    /// Listens to the worker that the boot script started; `wake` is called when something has come.
+    /// Listens to the worker started by the boot script; `wake` is called after each event.
     pub fn start(wake: impl Fn() + Clone + 'static) -> Self {
         let heard = Rc::new(RefCell::new(Heard::default()));
         let hear = {
@@ -86,7 +85,7 @@ impl EngineLink {
 
     pub(super) fn restart(&mut self) -> Result<(), String> {
         *self.heard.borrow_mut() = Heard::default();
-        // Where the worker does not start, the boot script says so by `lose`.
+        // If the worker does not start, the boot script reports it through `lose`.
         self.boot.restart();
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Chat: a conversation with a model by its own chat template, and what a person says of its replies.
+//! Chat: a conversation with a model through its chat template, and feedback on its replies.
 
 mod conversation;
 mod exchange;
@@ -28,77 +28,70 @@ use glasshouse_protocol::{
 };
 use judging::{Saying, keeps};
 
-/// What a person chose and said on the page.
 #[derive(Debug, Default)]
 pub struct ChatPage {
     exchanges: Vec<Exchange>,
-    /// What is to be said next.
+    /// The message being typed.
     typed: String,
-    /// Instructions for the whole conversation.
     system: String,
-    /// The person's own, while a prompt that was taken up has others.
+    /// The person's own system prompt, while a loaded prompt replaces it.
     own_system: Option<String>,
     sampling: Sampling,
-    /// Whose weights write the second of two replies that are compared; the same with another seed where there is none.
+    /// The source of the second of two compared replies; `None` for the same weights with another seed.
     rival: Option<WeightSource>,
-    /// The seed is kept from reply to reply.
+    /// The seed stays the same from reply to reply.
     locked: bool,
     edits: Edits,
     opened: Option<RequestedModel>,
-    /// The end of the conversation was in sight in the last frame.
+    /// The end of the conversation was visible in the last frame.
     follows: bool,
     rows: FeedbackRows,
-    /// By what prompts are proposed.
+    /// The uncertainty measure for proposing prompts.
     measure: Uncertainty,
-    /// What was said of a reply, until it is kept.
+    /// Feedback on a reply that is not stored yet.
     saying: Option<Saying>,
-    /// Revision of the feedback that the thumbs are from.
+    /// Feedback revision that the thumbs were read from.
     seen: Option<u64>,
     trains: Option<Begins>,
-    /// The conversation that was put away last.
+    /// The conversation cleared last, for undo.
     left: Option<Left>,
     opening: u64,
 }
 
-/// A conversation that was put away.
 #[derive(Debug)]
 struct Left {
     exchanges: Vec<Exchange>,
-    /// What was being written into it.
+    /// Unfinished edits of the conversation.
     edits: Edits,
-    /// As in [`ChatPage`].
     system: String,
-    /// As in [`ChatPage`].
     own_system: Option<String>,
 }
 
-/// A model that was asked for.
 #[derive(Debug)]
 struct RequestedModel {
     source: WeightSource,
-    /// The run that the source stood for then.
+    /// The run that the source stood for at that time.
     run: Option<String>,
     request: u64,
     failed: bool,
 }
 
-/// A run on the feedback that is to begin once the settings of its beginning are known.
+/// A run on the feedback that starts once its base settings are known.
 #[derive(Debug)]
 struct Begins {
     start: Start,
     /// The objective, and the loss over pairs or thumbs.
     learns: (Objective, PreferenceLoss),
-    /// The request for them.
+    /// The request for the settings.
     request: Option<u64>,
 }
 
 impl ChatPage {
-    /// The run whose model is shown, where the person chose one.
+    /// The run whose model the person chose, if any.
     pub fn looks_at(&self) -> Option<&str> {
         named_run(&self.sampling.source)
     }
 
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);
         if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
@@ -145,7 +138,7 @@ impl ChatPage {
         });
     }
 
-    /// Takes in what was written, and asks about tokens that were chosen.
+    /// Takes in generated text, and requests details of selected tokens.
     fn take(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let writing = &context.state.writing;
         for reply in self.exchanges.iter_mut().flat_map(|exchange| &mut exchange.replies) {
@@ -162,7 +155,7 @@ impl ChatPage {
         self.exchanges.iter().flat_map(|exchange| &exchange.replies).any(|reply| !reply.ended)
     }
 
-    /// Has the model opened whose reply is to come, which tells whether it has a chat template, and lets the reply begin at once.
+    /// Opens the model of the next reply in advance: this tells whether it has a chat template, and lets the reply start at once.
     fn open_model(&mut self, context: &mut Context<'_>) {
         let source = self.sampling.source.clone();
         if silence(&source, context.state).is_some() {
@@ -180,7 +173,7 @@ impl ChatPage {
         }
     }
 
-    /// What is known of the model whose reply is to come.
+    /// The opened model of the next reply.
     fn known<'a>(&self, state: &'a State) -> Option<&'a OpenedModel> {
         let source = &self.sampling.source;
         let run = start_of(source, state).map(|start| start.run);
@@ -227,7 +220,7 @@ impl ChatPage {
         self.composer_ui(ui, context, busy);
     }
 
-    /// Which template the conversation is written by. Whether there is one, as far as is known.
+    /// Shows the conversation's template. Returns whether there is one, as far as known.
     fn template_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) -> bool {
         let Some(opened) = self.known(context.state) else {
             if self.opened.as_ref().is_some_and(|opened| opened.failed) {
@@ -254,7 +247,7 @@ impl ChatPage {
 
     fn composer_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, busy: bool) {
         let mut sends = false;
-        // The keyboard of a phone has Enter alone, and no Shift beside it.
+        // A phone's keyboard has Enter but no Shift+Enter.
         let enters = !widgets::is_narrow(ui);
         let (_, composer) = widgets::card_with(ui, context.palette.panel, |ui| {
             let modifiers = if enters { Modifiers::SHIFT } else { Modifiers::NONE };
@@ -272,7 +265,7 @@ impl ChatPage {
                 && ui.input(|input| input.key_pressed(Key::Enter) && !input.modifiers.shift);
             ui.horizontal_wrapped(|ui| {
                 let ready = !self.typed.trim().is_empty() && self.sampling.refused().is_none();
-                // One place for both, so that nothing jumps.
+                // Both buttons share one place, so that the layout does not jump.
                 if busy {
                     if plain(ui, icons::ICON_STOP, "Stop").clicked() {
                         self.stop(context);
@@ -295,7 +288,7 @@ impl ChatPage {
                 }
             });
         });
-        // While a reply is written, its end stays in sight of whoever had it in sight.
+        // Keep the end of the reply in view if it was in view.
         if busy && self.follows || sends {
             composer.scroll_to_me(Some(egui::Align::BOTTOM));
         }
@@ -338,7 +331,7 @@ impl ChatPage {
         });
     }
 
-    /// Ends what is being written, whether or not it has begun.
+    /// Cancels all unfinished replies, started or not.
     fn stop(&self, context: &mut Context<'_>) {
         let replies = self.exchanges.iter().flat_map(|exchange| &exchange.replies);
         for reply in replies.filter(|reply| !reply.ended) {
@@ -346,9 +339,9 @@ impl ChatPage {
         }
     }
 
-    /// Says something at a place, which cuts the conversation there.
+    /// Adds a message at index `at` and drops the rest of the conversation.
     fn say(&mut self, context: &mut Context<'_>, at: usize, asked: String) {
-        // What is said now would go with the way back.
+        // A new message would be lost by an undo, so the undo goes.
         let leads_back = |toast: &Toast| toast.undo == Some(Undo::Conversation);
         if self.left.take().is_some() && context.asks.toast.as_ref().is_some_and(leads_back) {
             context.asks.toast = None;
@@ -364,7 +357,6 @@ impl ChatPage {
         self.exchanges.push(Exchange { asked, messages, replies: vec![reply] });
     }
 
-    /// Does what a person wants with an exchange.
     fn see_to(&mut self, context: &mut Context<'_>, at: usize, wanted: Wanted) {
         match wanted {
             Wanted::Resend(asked) => self.say(context, at, asked.trim().to_owned()),
@@ -381,8 +373,8 @@ impl ChatPage {
         }
     }
 
-    /// Trains on the feedback, once the settings of the run that it goes on from are known. Where they cannot be, or another run trains
-    /// by now, it does not.
+    /// Starts training on the feedback once the base run's settings are known; drops the request if they cannot be, or if another
+    /// run trains by then.
     fn train(&mut self, context: &mut Context<'_>) {
         let Some(Begins { start, learns: (objective, loss), request }) = &mut self.trains else { return };
         if !train::busy(context) {
@@ -403,18 +395,18 @@ impl ChatPage {
         self.trains = None;
     }
 
-    /// Another page is shown: what was to begin from this one does not.
+    /// Called when another page opens: drops a training start that is still pending.
     pub fn away(&mut self) {
         self.trains = None;
     }
 
-    /// Puts the conversation away, and offers the way back.
+    /// Clears the conversation and offers undo.
     fn put_away(&mut self, context: &mut Context<'_>) {
         let left = self.leave(context);
         self.offer_back(context, left);
     }
 
-    /// Ends the conversation, and what is being written in it. Instructions are the person's own again.
+    /// Ends the conversation, cancels its replies, and restores the person's own system prompt.
     fn leave(&mut self, context: &mut Context<'_>) -> Left {
         self.stop(context);
         let (system, own_system) = (self.system.clone(), self.own_system.take());
@@ -425,14 +417,13 @@ impl ChatPage {
         Left { exchanges, edits: std::mem::take(&mut self.edits), system, own_system }
     }
 
-    /// Offers the way back to a conversation that was put away.
+    /// Offers to undo clearing the conversation.
     fn offer_back(&mut self, context: &mut Context<'_>, left: Left) {
         self.left = Some(left);
         let (text, undo) = ("A new conversation".to_owned(), Some(Undo::Conversation));
         context.asks.toast = Some(Toast { text, undo, shown_at: None });
     }
 
-    /// Brings back the conversation that was put away.
     pub fn put_back(&mut self) {
         if let Some(Left { exchanges, edits, system, own_system }) = self.left.take() {
             (self.exchanges, self.edits, self.seen) = (exchanges, edits, None);
@@ -440,7 +431,7 @@ impl ChatPage {
         }
     }
 
-    /// Asks for another reply beside the last: of the same weights by another seed, or of others by the same.
+    /// Requests an alternative to the last reply: from other weights with the same seed, or the same weights with another seed.
     fn compare(&mut self, context: &mut Context<'_>) {
         let Some(exchange) = self.exchanges.last() else { return };
         let first = exchange.replies.first().and_then(|reply| reply.text(&context.state.writing));
@@ -458,14 +449,14 @@ impl ChatPage {
     }
 }
 
-/// Asks for a reply to a conversation.
+/// Requests a reply to a conversation.
 fn ask(
     context: &mut Context<'_>,
     source: WeightSource,
     messages: Vec<ChatMessage>,
     config: GenerateConfig,
 ) -> Reply {
-    // Which run is the latest may change before what is said of the reply is kept.
+    // Another run may become the latest before feedback on the reply is stored.
     let run = start_of(&source, context.state).map(|start| start.run).unwrap_or_default();
     Reply::to(context.outbox.send(Command::Reply { source, messages, config }), run)
 }

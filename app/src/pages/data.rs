@@ -1,6 +1,6 @@
-//! Data: the text that a model learns from, and the bench on which it is cleaned. Left, documents with search; middle, one of them to
-//! read, with what a recipe takes away struck through and why; right, the files, the recipe as cards, and what the cleaning came to.
-//! A bar above says where the bytes went, from raw to kept.
+//! Data: the training text, and the bench that cleans it. Left, the documents with a search; middle, one document, with removed
+//! passages struck through and the reasons; right, the files, the recipe as cards, and the result of the cleaning. A bar above
+//! shows how many bytes each stage keeps, from raw to kept.
 
 mod bench;
 mod catalogue;
@@ -31,79 +31,73 @@ use leaves::Leaves;
 use passages::Passages;
 use paste::Paste;
 
-/// Documents listed at a time.
+/// Documents per page of the list.
 pub(super) const PAGE: usize = 50;
-/// Seconds in which a removal can be undone.
+/// Seconds during which a removal can be undone.
 const UNDO_SECONDS: f64 = 10.0;
-/// Documents that a recipe is tried on while it is changed.
+/// Documents that a changed recipe is tried on.
 const SAMPLE: usize = 100;
 
 const WHAT: &str = "A language model learns only from its training text. Add stories, notes or articles, read them, and choose the share to hold \
     out. The held-out part is never trained on: the loss on it distinguishes learning the language from memorising sentences. A recipe cleans the \
     text; each rule is a card with what it removes and why.";
 
-/// Which documents are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Listed {
-    /// The text that models learn from: raw, or what the last cleaning kept.
+    /// The training text: raw, or what the last cleaning kept.
     Text,
-    /// What the last cleaning dropped.
     Dropped,
-    /// A sample of the raw documents, judged by the recipe as it is.
+    /// A sample of the raw documents, judged by the current recipe.
     Sample,
 }
 
-/// What a person chose on the page.
 #[derive(Debug, Default)]
 pub struct DataPage {
-    /// What is looked for.
     search: String,
-    /// Documents passed over.
+    /// Index of the first listed document.
     offset: usize,
     listing: Debounce<(u64, String, usize, u64)>,
-    /// The document that is read.
     open: Option<u64>,
-    /// Take the first (`true`) or last document of the page that is on its way.
+    /// On arrival of the requested page, open its first (`true`) or last document.
     turn_to: Option<bool>,
     leaves: Leaves,
-    /// Which place of what is looked for is shown in the document.
+    /// Index of the search hit shown in the document.
     place: usize,
-    /// The view has yet to be moved there.
+    /// The view still has to scroll to the hit.
     move_to_place: bool,
     /// The public corpora are shown.
     corpora: bool,
-    /// Text to become a document.
+    /// A pasted text that becomes a document.
     paste: Option<Paste>,
-    /// A file that is going to be removed, and when.
+    /// A file pending removal, and when.
     removal: Option<(String, f64)>,
-    /// That is said on another page.
+    /// The pending removal is announced on another page.
     told: bool,
-    /// Changes of the files that were seen.
+    /// Change count of the files that the page has seen.
     changes: u64,
     opening: u64,
-    /// The recipe was asked for.
+    /// The recipe was requested.
     asked: bool,
-    /// Which documents are listed, where the person chose.
+    /// The list that the person chose.
     list: Option<Listed>,
     /// The stage whose dropped documents are listed; `None` for all.
     dropped_by: Option<String>,
-    /// Dropped documents passed over.
+    /// Index of the first listed dropped document.
     dropped_offset: usize,
     dropping: Debounce<(Option<String>, usize, u64)>,
     sampling: Debounce<(String, u64)>,
-    /// The document that is held against what the recipe makes of it.
+    /// The document compared with its cleaned version.
     looked: Option<Looked>,
     comparing: Debounce<(String, String)>,
     passages: Passages,
-    /// When the raw text is gone back to.
+    /// When the cleaning will be discarded.
     forgetting: Option<f64>,
-    /// A failed cleaning that was put away.
+    /// A failed cleaning that was dismissed.
     dismissed: Option<ErrorReport>,
     bench: Bench,
 }
 
 impl DataPage {
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let Some(opening) = context.state.projects.open.as_ref().map(|open| open.opening) else {
             widgets::page(ui, "data", |ui| {
@@ -157,7 +151,7 @@ impl DataPage {
                     self.side_ui(ui, context);
                 }
                 Breakpoint::Desktop => {
-                    // What is left of the window, so that the lists and the text scroll in themselves.
+                    // Fit the rest of the window, so that the lists and the text scroll separately.
                     let height =
                         (ui.clip_rect().bottom() - ui.cursor().top() - space::LARGE).clamp(420.0, 1600.0);
                     ui.horizontal_top(|ui| {
@@ -180,7 +174,7 @@ impl DataPage {
         });
     }
 
-    /// The document that is read or compared, or what to do where there is none yet.
+    /// The document that is read or compared, or a hint if there is none.
     fn middle_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
         if self.looked.is_some() {
             self.comparison_ui(ui, context, height);
@@ -189,13 +183,13 @@ impl DataPage {
         }
     }
 
-    /// Whether the documents are the person's own, which can be cleaned.
+    /// Whether the documents are the person's own, not the built-in ones: only these can be cleaned.
     fn own(&self, context: &Context<'_>) -> bool {
         let overview = context.state.documents.overview.as_ref();
         overview.is_some_and(|overview| !overview.embedded && !overview.files.is_empty())
     }
 
-    /// Which documents are listed: what the person chose, as long as there is such a list.
+    /// The listed documents: the person's choice if that list exists.
     fn listed(&self, context: &Context<'_>) -> Listed {
         let state = context.state;
         match self.list {
@@ -205,7 +199,7 @@ impl DataPage {
         }
     }
 
-    /// Asks for what the bench shows, and does what can no longer be called off.
+    /// Requests data for the bench, and carries out what can no longer be undone.
     fn ask_bench(&mut self, ui: &Ui, context: &mut Context<'_>) {
         if !std::mem::replace(&mut self.asked, true) {
             context.outbox.send(Command::ShowRecipe);
@@ -235,7 +229,7 @@ impl DataPage {
         }
     }
 
-    /// Called while another page is drawn: a removal goes on waiting, and can be called off from there.
+    /// Called while another page is drawn: a pending removal continues, and can be undone there.
     pub fn away(&mut self, ui: &Ui, context: &mut Context<'_>) {
         self.remove_in_time(ui, context);
         self.forget_in_time(ui, context);
@@ -248,12 +242,11 @@ impl DataPage {
         }
     }
 
-    /// Calls off a removal that was not carried out yet.
     pub fn keep_file(&mut self) {
         self.removal = None;
     }
 
-    /// Carries out without waiting what could still be called off: what comes next reads the text.
+    /// Carries out pending removals at once, because the next command reads the text.
     pub fn settle(&mut self, outbox: &mut Outbox) {
         self.remove_now(outbox);
         if self.forgetting.take().is_some() {
@@ -261,7 +254,7 @@ impl DataPage {
         }
     }
 
-    /// Goes back to the raw text once that can no longer be called off.
+    /// Discards the cleaning once that can no longer be undone.
     fn forget_in_time(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let Some(at) = self.forgetting else { return };
         let left = at - ui.input(|input| input.time);
@@ -273,14 +266,13 @@ impl DataPage {
         }
     }
 
-    /// Carries out a removal without waiting.
     fn remove_now(&mut self, outbox: &mut Outbox) {
         if let Some((name, _)) = self.removal.take() {
             outbox.send(Command::RemoveDocument { name });
         }
     }
 
-    /// Carries out a removal whose time has come.
+    /// Removes the file once its time has come.
     fn remove_in_time(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let Some((_, at)) = &self.removal else { return };
         let left = at - ui.input(|input| input.time);
@@ -291,15 +283,14 @@ impl DataPage {
         }
     }
 
-    /// Sends what the page needs to know, and the removal whose time has come.
+    /// Requests the data that the page needs, and carries out a due removal.
     fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         self.remove_in_time(ui, context);
         if std::mem::take(&mut self.told) {
-            // Here the way back stands beside the file.
+            // On this page, undo is shown next to the file.
             context.asks.toast = None;
         }
-        // The answer to a change of the files is a list of its own, which need not be the one that is looked at, and the
-        // documents have other numbers.
+        // After a change of the files, the list in the answer may be another one, and documents are renumbered.
         let changes = context.state.documents.changes;
         if self.changes != changes {
             self.changes = changes;
@@ -328,13 +319,12 @@ impl DataPage {
         }
     }
 
-    /// Looks for words in the text, and opens the first document that has them.
+    /// Searches the text, and opens the first document with a hit.
     fn find(&mut self, words: String) {
         (self.search, self.offset, self.turn_to) = (words, 0, Some(true));
         (self.list, self.open, self.looked) = (Some(Listed::Text), None, None);
     }
 
-    /// Opens a document.
     fn read(&mut self, number: u64, context: &mut Context<'_>) {
         self.looked = None;
         self.open = Some(number);

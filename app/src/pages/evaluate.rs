@@ -1,5 +1,5 @@
-//! Evaluate: how good a model is, beside others and beside what needs no neural network; where it errs; and how safe it is. What was
-//! found is kept with the run, and shown at once.
+//! Evaluate: a model's quality compared with other models and simple baselines, its mistakes, and its safety. Results are stored
+//! with the run and shown at once.
 
 mod about;
 mod asking;
@@ -27,37 +27,35 @@ use glasshouse_protocol::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Runs that are compared at most.
+/// Maximum number of compared runs.
 const MAX_RUNS: usize = 4;
 
-/// What a person chose on the page.
 #[derive(Debug, Default)]
 pub struct EvaluatePage {
-    /// Names of runs, in the order of the list.
+    /// Names of runs, in list order.
     chosen: Vec<String>,
-    /// The runs were chosen by the person, and do not follow the latest.
+    /// The person chose the runs, so they do not follow the latest.
     by_hand: bool,
-    /// All runs can be chosen among, and not the latest alone.
+    /// The choice lists all runs, not only the latest.
     all_runs: bool,
     /// The run whose details are shown.
     detail: Option<String>,
-    /// What was read last: of which opening, after how many changes, of which runs.
+    /// The last read: opening number, change count, run names.
     read: Option<(u64, u64, Vec<String>)>,
     asking: Asking,
-    /// How the answers of each task are looked through, by the run, the task's place and its name.
+    /// Answer filters by run, task index and task name.
     answers: BTreeMap<String, tasks::Filter>,
-    /// Failures that were put away, by request.
+    /// Dismissed failures by request.
     dismissed: BTreeSet<u64>,
     opening: u64,
 }
 
 impl EvaluatePage {
-    /// The runs whose models are shown, by their names.
+    /// Names of the runs whose models are shown.
     pub fn looks_at(&self) -> impl Iterator<Item = &str> {
         self.chosen.iter().map(String::as_str)
     }
 
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let state = context.state;
         let opening = state.projects.open.as_ref().map(|open| open.opening);
@@ -91,7 +89,7 @@ impl EvaluatePage {
         });
     }
 
-    /// The latest run is looked at until another one is chosen; runs that are gone are not.
+    /// Selects the latest run until the person chooses, and deselects deleted runs.
     fn follow(&mut self, runs: &[&RunSummary]) {
         self.chosen.retain(|name| runs.iter().any(|run| run.name == *name));
         if self.chosen.is_empty() {
@@ -103,7 +101,7 @@ impl EvaluatePage {
         }
     }
 
-    /// Reads what is kept of the chosen runs, once for each choice and whenever something was made.
+    /// Reads the stored results of the chosen runs, once per choice and after each change.
     fn want(&mut self, context: &mut Context<'_>) {
         let wanted = (self.opening, context.state.evaluation.revision, self.chosen.clone());
         if self.read.as_ref() != Some(&wanted) {
@@ -112,7 +110,6 @@ impl EvaluatePage {
         }
     }
 
-    /// What is known of the chosen runs.
     fn found_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[&RunSummary]) {
         let state = context.state;
         let found = &state.evaluation;
@@ -173,12 +170,12 @@ fn is_in_training(state: &State, run: &RunSummary) -> bool {
     trains && training.run.as_ref().is_some_and(|in_training| in_training.name == run.name)
 }
 
-/// The checkpoint that stands for a run: the best, or the newest.
+/// A run's best checkpoint, or its newest.
 fn checkpoint_of(run: &RunSummary) -> Option<&CheckpointSummary> {
     run.checkpoints.iter().find(|checkpoint| checkpoint.best).or(run.checkpoints.last())
 }
 
-/// The weights that stand for a run: those in training, else its checkpoint.
+/// A run's weights: those in training, else its checkpoint.
 fn source_of(state: &State, run: &RunSummary) -> WeightSource {
     match checkpoint_of(run).filter(|_| !is_in_training(state, run)) {
         Some(checkpoint) => {
@@ -188,18 +185,17 @@ fn source_of(state: &State, run: &RunSummary) -> WeightSource {
     }
 }
 
-/// The weights that were evaluated.
 fn source_evaluated(state: &State, run: &str, checkpoint: &str) -> WeightSource {
     let recorded = WeightSource::recorded(run, checkpoint);
     let known = state.runs.list.iter().find(|known| known.name == run);
-    // What was current then need not be so any more.
+    // The current weights may have changed since.
     match known.filter(|_| recorded == WeightSource::Current) {
         Some(run) => source_of(state, run),
         None => recorded,
     }
 }
 
-/// Whether two models were evaluated on the same text, so that their numbers can stand beside each other.
+/// Whether two models were evaluated on the same text, so that their numbers are comparable.
 fn same_text(one: &Likelihood, other: &Likelihood) -> bool {
     fn texts(of: &Likelihood) -> impl Iterator<Item = u32> {
         of.by_document.iter().map(|document| document.text_crc32c)
@@ -207,7 +203,7 @@ fn same_text(one: &Likelihood, other: &Likelihood) -> bool {
     texts(one).eq(texts(other))
 }
 
-/// Looks inside a model at work on a passage.
+/// Opens a passage on the Inspect page.
 fn look(context: &mut Context<'_>, evaluation: &Evaluation, passage: evaluation::Passage) {
     let source = source_evaluated(context.state, &evaluation.run, &evaluation.checkpoint);
     section::look_with(context, source, passage.prompt);

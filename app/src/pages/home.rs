@@ -1,4 +1,4 @@
-//! Home: the first step, and the projects there are.
+//! Home: the first step, and the list of projects.
 
 mod cards;
 mod text;
@@ -14,19 +14,17 @@ use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 use glasshouse_protocol::presets::FIRST_SECONDS;
 
-/// The button that makes the first model.
+/// Label of the button that trains a first model.
 pub const GROW: &str = "Grow your first model";
-/// The button that makes an empty project.
+/// Label of the button that creates an empty project.
 const NEW: &str = "New project";
 
-/// What a person chose on the page.
 #[derive(Debug, Default)]
 pub struct HomePage {
     cards: cards::Cards,
 }
 
 impl HomePage {
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, learn: &mut LearnPage) {
         widgets::page(ui, "home", |ui| {
             widgets::what_is_this(ui, context.preferences, PageName::Home.key(), text::WHAT);
@@ -80,7 +78,7 @@ impl HomePage {
 /// [`FIRST_SECONDS`] in words.
 const FIRST_TAKES: &str = "about two minutes";
 
-/// The first step, and for those who have taken it a project of their own beside it.
+/// The first step, and next to it a project of one's own for returning users.
 fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let ready = context.state.engine.is_some();
     let began = context.state.projects.list.iter().any(|project| !project.deleted);
@@ -108,7 +106,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 }
             });
         };
-        // The two begin at one height, however many lines the words on them take.
+        // Align the tops, however many lines the labels take.
         match each {
             1 => ui.vertical(buttons),
             _ => ui.horizontal_top(buttons),
@@ -116,7 +114,7 @@ fn first_step_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-/// A text or a project of the person's own.
+/// A text or project of the person's own.
 fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
     ui.label(RichText::new("Or start with your own text").text_style(theme::strong()));
     widgets::quiet_text(ui, text::DROP);
@@ -137,7 +135,7 @@ fn own_text_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-/// Makes a project of the embedded stories, trains in it the model that is made for a first one, and goes there to watch.
+/// Creates a project with the embedded stories, starts a first training run in it, and opens the Train page.
 pub fn grow_first_model(context: &mut Context<'_>) {
     let project = "My first model".to_owned();
     context.outbox.send(Command::TrainFirst { project, seconds: FIRST_SECONDS });

@@ -1,5 +1,5 @@
-//! Inspect: a model at work on a text, seen from every side. Each view is a section that can be opened; what is open is kept up to date
-//! with the text, the weights and what was pressed, one question at a time.
+//! Inspect: a model processing a text, in many views. Each view is a section that can be opened. Open views follow the text, the
+//! weights and the person's choices, one request at a time.
 
 mod asking;
 mod attention;
@@ -46,42 +46,38 @@ use scrub::Scrub;
 use shown::Shown;
 use std::collections::BTreeSet;
 
-/// Seconds between two looks at weights in training: of views that are quick, and of those that take long.
+/// Seconds between updates of views of weights in training: fast views, slow views.
 const LOOKS: [f64; 2] = [2.0, 10.0];
 
-/// What a person chose on the page.
 #[derive(Debug, Default)]
 pub struct InspectPage {
     chosen: Chosen,
     asking: Asking,
-    /// The prompt is what the page begins with or what was typed: it is the person's from here on.
+    /// The prompt was set, by the start options or by typing, and is not replaced any more.
     typed: bool,
     documents: Once,
-    /// The step of the weights in training that quick views and slow ones looked at, and when, in seconds of egui's clock.
+    /// Step of the weights in training that fast and slow views last looked at, and when, in seconds of egui's clock.
     looked: [Option<(u64, f64)>; 2],
-    /// The run whose weights are looked at: layers, heads and positions that were chosen are of its model.
+    /// The run whose weights are shown; chosen layers, heads and positions belong to its model.
     run: Option<String>,
-    /// Views that are shown as tables.
     tables: BTreeSet<View>,
     scrub: Scrub,
-    /// The view that is scrolled to.
     going: Option<View>,
     opening: u64,
-    /// What an address asked for, until there is a model.
+    /// A request from an address, kept until there is a model.
     wished: Option<Wish>,
-    /// Part of another page.
+    /// The page is part of another page.
     embedded: bool,
-    /// The one view that is shown.
+    /// The only view shown, if any.
     alone: Option<View>,
 }
 
 impl InspectPage {
-    /// The run whose model is shown, where the person chose one.
+    /// The run whose model the person chose, if any.
     pub fn looks_at(&self) -> Option<&str> {
         named_run(&self.chosen.source)
     }
 
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);
         if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
@@ -111,12 +107,12 @@ impl InspectPage {
             let [quick, slow] = self.moments(ui, context);
             let trains = context.state.training.state != TrainingState::Idle;
             let moment = |view: View| match view {
-                // Where a text stands in the training text says nothing of the weights.
+                // Occurrences in the training text do not depend on the weights.
                 View::Provenance if trains => 0,
                 _ if takes_long(view) => slow,
                 _ => quick,
             };
-            // What the prompt's tokens are is wanted in any case.
+            // The prompt's tokens are always needed.
             let asked = if open.is_empty() { &[View::Tokens] } else { open.as_slice() };
             self.asking.ask_each(context, &self.chosen, asked, moment);
             let before = self.chosen.clone();
@@ -127,7 +123,7 @@ impl InspectPage {
         });
     }
 
-    /// Begins with the person's own text, where there is any.
+    /// Sets the initial prompt from the person's own text, if there is any.
     fn begin(&mut self, context: &mut Context<'_>) {
         if self.typed {
             return;
@@ -151,19 +147,18 @@ impl InspectPage {
         }
     }
 
-    /// Views that are open, in the page's order.
+    /// The open views in page order.
     fn open(&self, context: &Context<'_>) -> Vec<View> {
         let open = |view: &View| section::is_open(context.preferences, *view);
         self.views().into_iter().filter(open).collect()
     }
 
-    /// Views that the page has.
     fn views(&self) -> Vec<View> {
         self.alone.map_or_else(|| View::ALL.to_vec(), |view| vec![view])
     }
 
-    /// Counts states of the weights that are in training, for views that are quick and for slow ones: while a run trains, its step at
-    /// the last look, which is moved on at most as often as [`LOOKS`] says.
+    /// The states of the weights in training for fast and slow views: the step of the last update, at most one per [`LOOKS`]
+    /// interval.
     fn moments(&mut self, ui: &Ui, context: &Context<'_>) -> [u64; 2] {
         let training = &context.state.training;
         if training.state == TrainingState::Idle {
@@ -188,7 +183,7 @@ impl InspectPage {
         moments
     }
 
-    /// What belongs to one run's model is forgotten where the weights are another run's, whoever chose them.
+    /// Resets choices that belong to a model when the weights become another run's.
     fn follow_run(&mut self, context: &Context<'_>) {
         let Some(run) = run_of(&self.chosen.source, context.state) else { return };
         if self.run.as_ref() == Some(&run.name) {
@@ -199,7 +194,7 @@ impl InspectPage {
         }
     }
 
-    /// Does what follows from what was pressed.
+    /// Carries out the consequences of clicks.
     fn follow(&mut self, ui: &Ui, before: &Chosen, context: &mut Context<'_>) {
         if std::mem::take(&mut self.chosen.take_written) {
             match context.state.writing.texts.values().next_back() {
@@ -216,18 +211,17 @@ impl InspectPage {
             self.going = Some(view);
         }
         if self.chosen != *before {
-            // What changed is asked for in the next frame.
+            // Changes are requested in the next frame.
             ui.ctx().request_repaint();
         }
     }
 }
 
-/// The first words of a text: as much as a prompt needs.
+/// The first eight words of a text, enough for a prompt.
 fn beginning(text: &str) -> String {
     text.split_whitespace().take(8).collect::<Vec<_>>().join(" ")
 }
 
-/// Draws a view.
 fn view_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     remembered::anchored(ui, "view", |ui| match shown.data.view {
         View::Walk => walk::ui(ui, shown, chosen),

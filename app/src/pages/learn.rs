@@ -1,5 +1,5 @@
-//! Learn: short lessons on the person's own machine and model. A lesson is a file of `app/lessons` or of a teacher's folder; this page
-//! draws its text, its instrument, its prediction and its check, and keeps what came of them.
+//! Learn: short lessons on the person's own machine and model. A lesson is a file in `app/lessons` or in a teacher's folder. This
+//! page draws its text, instrument, prediction and check, and stores the results.
 
 mod answers;
 mod check;
@@ -26,25 +26,22 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{Command, presets};
 use instrument::Shown;
 
-/// What a person chose on the page.
 #[derive(Debug, Default)]
 pub struct LearnPage {
     library: Library,
-    /// The opening of the project whose lessons were asked for, once they were.
+    /// Opening number of the project whose lessons were requested.
     asked: Option<u64>,
-    /// [`Lessons::revision`](crate::state::Lessons) of the files that were read last.
+    /// [`Lessons::revision`](crate::state::Lessons) of the files read last.
     read: Option<u64>,
-    /// The lesson that is open, by its name.
     open: Option<String>,
-    /// A lesson to open, by its number from 1, once lessons were read.
+    /// A lesson to open once lessons are read, counted from 1.
     wanted: Option<usize>,
-    /// What an address asked for and cannot have.
+    /// Message about an unavailable lesson in the address.
     lacks: Option<String>,
     shown: Shown,
     checking: Checking,
 }
 
-/// What was pressed in a lesson's head.
 enum Pressed {
     All,
     Lesson(usize),
@@ -58,15 +55,14 @@ impl LearnPage {
         self.wanted = Some(number);
     }
 
-    /// Another page is shown: runs that were to follow from this one do not.
+    /// Called when another page opens: drops the queued runs.
     pub fn away(&mut self) {
         self.checking.away();
     }
 
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         self.read(context);
-        // Each lesson begins at its top.
+        // A new lesson starts at its top.
         let id = format!("learn {}", self.open.as_deref().unwrap_or_default());
         widgets::page(ui, &id, |ui| {
             what_is_this(ui, context.preferences, PageName::Learn.key(), text::WHAT);
@@ -83,7 +79,7 @@ impl LearnPage {
         });
     }
 
-    /// Asks for a teacher's lessons when a project is opened, reads them, and opens the one that an address asked for.
+    /// Requests a teacher's lessons when a project opens, reads them, and opens the lesson named in the address.
     fn read(&mut self, context: &mut Context<'_>) {
         let (openings, revision) = (context.state.projects.openings, context.state.lessons.revision);
         if self.asked != Some(openings) && context.state.engine.is_some() {
@@ -92,7 +88,7 @@ impl LearnPage {
         }
         self.parse(revision, context);
         let last = self.library.lessons.len();
-        // A number beyond the program's lessons may be one of a project that is on its way.
+        // A number beyond the built-in lessons may belong to a project that is still opening.
         let asked = context.state.is_waiting(|command| *command == Command::ListLessons);
         let waits = asked || (context.state.projects.open.is_none() && !context.state.projects.listed);
         if let Some(number) = self.wanted.take_if(|number| *number <= last || !waits) {
@@ -106,7 +102,7 @@ impl LearnPage {
         }
     }
 
-    /// Reads the lessons' files again where they changed.
+    /// Parses the lesson files again if they changed.
     fn parse(&mut self, revision: u64, context: &Context<'_>) {
         if self.read != Some(revision) {
             self.read = Some(revision);
@@ -115,7 +111,7 @@ impl LearnPage {
         }
     }
 
-    /// A row of the next lessons, for the page that begins everything.
+    /// A row of the next lessons, for the home page.
     pub fn next_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         self.parse(context.state.lessons.revision, context);
         let (columns, _) = columns(ui);
@@ -210,7 +206,7 @@ impl LearnPage {
         }
     }
 
-    /// What stands above a lesson: the way back, to its neighbours, and out.
+    /// The header of a lesson: back, previous and next, and close.
     fn head_ui(&self, ui: &mut Ui, place: usize) -> Option<Pressed> {
         let last = self.library.lessons.len().saturating_sub(1);
         let mut pressed = None;
@@ -234,7 +230,7 @@ impl LearnPage {
         pressed
     }
 
-    /// What is done in a lesson: predict, look, measure, and read the code.
+    /// The exercises of a lesson: prediction, instrument, measurement, code.
     fn work_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
         widgets::card(ui, |ui| self.checking.prediction_ui(ui, context, lesson));
         ui.add_space(space::TIGHT);
@@ -243,14 +239,14 @@ impl LearnPage {
             if predicted {
                 self.shown.ui(ui, context, &lesson.head);
             } else {
-                // What it shows is the answer.
+                // The instrument would reveal the answer.
                 widgets::quiet_text(ui, text::PREDICT_FIRST);
             }
         });
         ui.add_space(space::TIGHT);
         let begun = widgets::card(ui, |ui| self.checking.check_ui(ui, context, lesson));
         if begun && lesson.head.instrument.tokens.is_some() {
-            // What is measured is the lesson's own text, whatever was typed since.
+            // The measurement uses the lesson's own text, not one typed since.
             self.shown = Shown::default();
         }
         ui.add_space(space::TIGHT);
@@ -269,7 +265,7 @@ impl LearnPage {
     }
 }
 
-/// The address that opens a lesson with the settings of its runs, or else of the draft; natively what goes behind the page's address.
+/// The address that opens a lesson with the settings of its runs, or else of the draft; natively only the query part.
 fn address(context: &Context<'_>, place: usize, lesson: &Lesson) -> String {
     let mut words = format!("{}?lesson={}", link::page_address(), place + 1);
     let offer = lesson.head.run.first();
@@ -285,12 +281,12 @@ fn is_done(context: &Context<'_>, lesson: &Lesson) -> bool {
     check::progress(context, lesson).is_some_and(|progress| progress.measurement.is_some())
 }
 
-/// How many lessons fit in a row, and how wide each is.
+/// Lessons per row, and the width of each in points.
 fn columns(ui: &Ui) -> (usize, f32) {
     widgets::columns_fit(ui.available_width(), 300.0, space::MEDIUM)
 }
 
-/// Lessons in a row, each with its place in the list. Answers the place of the one that was pressed.
+/// A row of lessons with their indices. Returns the index of the clicked one.
 fn row_ui(ui: &mut Ui, context: &Context<'_>, lessons: &[(usize, &Lesson)]) -> Option<usize> {
     let (_, width) = columns(ui);
     let mut chosen = None;
@@ -307,7 +303,7 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, lessons: &[(usize, &Lesson)]) -> O
     chosen
 }
 
-/// A lesson in the list. Answers whether it was pressed.
+/// A lesson's card. Returns whether it was clicked.
 fn card_ui(ui: &mut Ui, context: &Context<'_>, number: usize, lesson: &Lesson) -> bool {
     let palette = context.palette;
     let progress = check::progress(context, lesson);

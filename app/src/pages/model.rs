@@ -1,5 +1,5 @@
-//! Model: the decoder of the next run, drawn as it is, beside the settings that shape it; what it takes of the device's memory and
-//! time; and how earlier forecasts came true.
+//! Model: a diagram of the next run's decoder, its settings, its memory and time on the device, and earlier forecasts compared
+//! with their runs.
 
 mod about;
 mod beyond;
@@ -23,20 +23,19 @@ use glasshouse_protocol::{ErrorKind, ErrorReport, PlanSummary, RunConfig};
 const WHAT: &str = "A decoder predicts the next token: an embedding, a stack of identical blocks, and a head. More layers and a larger width learn \
     more and take longer. Point at a part to see its cost; press it to open its settings.";
 
-/// What a person chose on the page.
 #[derive(Debug)]
 pub struct ModelPage {
-    /// The drawn block is open.
+    /// The drawn block is expanded.
     open: bool,
-    /// The part under the pointer or the keyboard's focus.
+    /// The component under the pointer or with the keyboard focus.
     pointed: Option<Component>,
-    /// The part that was pressed last.
+    /// The component clicked last.
     chosen: Option<Component>,
-    /// The chosen part's settings have yet to be opened.
+    /// The chosen component's settings still have to be opened.
     reveal: bool,
-    /// The draft before it was replaced as a whole, and by what.
+    /// The draft before it was replaced as a whole, and what replaced it.
     before: Option<(RunConfig, String)>,
-    /// What is asked about GPUs elsewhere.
+    /// The forecast request for other GPUs.
     beyond: ClusterRequest,
     opening: u64,
 }
@@ -48,20 +47,19 @@ impl Default for ModelPage {
     }
 }
 
-/// The draft as it is drawn and planned.
+/// The draft as drawn and planned.
 struct Draft {
     /// A copy, since the settings change while it is drawn.
     config: RunConfig,
-    /// The rule that it breaks.
+    /// The rule it breaks, if any.
     refused: Option<ErrorReport>,
 }
 
 impl ModelPage {
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map_or(0, |open| open.opening);
         if self.opening != opening {
-            // Another project's settings are no way back.
+            // Undo does not reach into another project's settings.
             *self = Self { opening, open: self.open, ..Self::default() };
         }
         take_vocabulary(context);
@@ -108,30 +106,29 @@ impl ModelPage {
                             past_ui(ui, context);
                         });
                     });
-                    // It is long where it is open: below the columns it makes none of them longer than the others.
+                    // It is tall when open, so it goes below the columns.
                     self.beyond_ui(ui, context, &draft);
                 }
             }
         });
     }
 
-    /// Replaces the draft as a whole; it can be had back.
+    /// Replaces the draft as a whole; this can be undone.
     fn replace(&mut self, context: &mut Context<'_>, config: RunConfig, by: &str) {
         self.before = Some((std::mem::replace(context.draft, config), by.to_owned()));
     }
 }
 
-/// The draft, checked.
 fn draft(context: &Context<'_>) -> Draft {
     let config = context.draft.clone();
     let refused = config.validate().err().map(ErrorReport::from);
-    // What the engine refuses beyond the rules that are checked here, as a vocabulary that a kernel cannot reach.
+    // Settings that the engine refuses beyond the rules checked here, such as a vocabulary too large for a kernel.
     let beyond = || context.state.planning.refused.clone().filter(|error| error.kind != ErrorKind::Invalid);
     Draft { config, refused: refused.or_else(beyond) }
 }
 
 impl Draft {
-    /// The plan of these very settings, and whether it is of them: an older one is shown, greyed, until the new one comes.
+    /// The plan and whether it matches these settings: an outdated one is shown greyed until the new one arrives.
     fn plan<'a>(&self, context: &Context<'a>) -> Option<(&'a PlanSummary, bool)> {
         let (config, plan) = context.state.planning.plan.as_ref()?;
         Some((plan, *config == self.config))

@@ -1,5 +1,5 @@
-//! What the pages from text to text (Data, Tokenizer, Model, Write) share beside the widgets that every page has: waiting until a
-//! person has stopped typing, columns that become one on a narrow screen, and text in which something is lit.
+//! Parts shared by several pages (Data, Tokenizer, Model, Write): debouncing, columns that collapse on narrow screens, and text
+//! with highlights.
 
 mod bars;
 mod chips;
@@ -26,10 +26,10 @@ use egui::{Align, Layout, Response, RichText, Ui, Vec2};
 use egui_material_icons::MaterialIcon;
 use glasshouse_protocol::TokenizerKind;
 
-/// Seconds that a value must rest before it is acted on.
+/// Seconds without a change before a value is acted on.
 const REST: f64 = 0.25;
 
-/// Lets a value rest before it is sent, and sends each once.
+/// Delays a value until it stops changing, and sends each value once.
 #[derive(Debug)]
 pub(super) struct Debounce<T> {
     last: Option<(T, f64)>,
@@ -43,7 +43,7 @@ impl<T> Default for Debounce<T> {
 }
 
 impl<T: Clone + PartialEq> Debounce<T> {
-    /// Whether the value is to be sent now: the first at once, later ones when they have rested. Asks for a frame while it waits.
+    /// Whether to send the value now: the first at once, later ones after `REST`. Requests a repaint while it waits.
     pub(super) fn due(&mut self, ui: &Ui, value: &T) -> bool {
         let now = ui.input(|input| input.time);
         if self.sent.as_ref() == Some(value) {
@@ -67,30 +67,30 @@ impl<T: Clone + PartialEq> Debounce<T> {
         true
     }
 
-    /// Whether this is the value that was sent last.
+    /// Whether `value` was sent last.
     pub(super) fn is_sent(&self, value: &T) -> bool {
         self.sent.as_ref() == Some(value)
     }
 
-    /// Sends again what was sent last, since what it was answered with is out of date.
+    /// Sends the last value again, because its answer is out of date.
     pub(super) fn forget(&mut self) {
         self.sent = None;
     }
 }
 
-/// Gives the draft the vocabulary that its tokenizer will have, so that what is drawn and planned is what will be trained.
+/// Sets the draft's vocabulary to the size its tokenizer will have, so that drawings and plans match the training.
 pub(super) fn take_vocabulary(context: &mut Context<'_>) {
     if context.draft.start.is_some() {
-        // The weights that it begins with say so.
+        // The base run's weights determine the vocabulary.
         return;
     }
     let tokenizer = &context.draft.tokenizer;
     let trained = context.state.tokenizer.summary.as_ref().filter(|summary| summary.config == *tokenizer);
     let vocabulary = match (trained, tokenizer.kind) {
         (Some(summary), _) => summary.vocabulary,
-        // 256 bytes and the end of a text.
+        // 256 bytes and the end-of-text token.
         (None, TokenizerKind::Byte) => 257,
-        // As many as the text has characters; before they were counted, as many as there are.
+        // The number of distinct characters in the text; until counted, the current value.
         (None, TokenizerKind::Char) => {
             let overview = context.state.documents.overview.as_ref();
             overview
@@ -101,7 +101,7 @@ pub(super) fn take_vocabulary(context: &mut Context<'_>) {
     context.draft.model.vocabulary = vocabulary;
 }
 
-/// That the text is too short for a window of the settings at hand, where it is: a run would be refused.
+/// A message if the text is too short for one window of the current settings, which a run would refuse.
 pub(super) fn too_short(context: &Context<'_>) -> Option<String> {
     let length = context.draft.model.context_length;
     context.state.documents.is_too_short(length).then(|| {
@@ -112,7 +112,7 @@ pub(super) fn too_short(context: &Context<'_>) -> Option<String> {
     })
 }
 
-/// A small line that stands back.
+/// A small line in a muted colour.
 pub(super) fn caption(ui: &mut Ui, text: impl Into<String>) -> Response {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
@@ -120,13 +120,13 @@ pub(super) fn caption(ui: &mut Ui, text: impl Into<String>) -> Response {
     ui.add(egui::Label::new(text).wrap())
 }
 
-/// A formula, small: the font of code has the signs of mathematics.
+/// A small formula, in the code font because it has mathematical symbols.
 pub(super) fn formula(ui: &mut Ui, text: &str) -> Response {
     let quiet = Palette::of(ui).quiet;
     ui.add(egui::Label::new(RichText::new(text).text_style(theme::caption()).color(quiet).monospace()).wrap())
 }
 
-/// A line as it is painted where there is so much room: what is too long ends in an ellipsis.
+/// A line laid out to at most `width`, truncated with an ellipsis.
 pub(super) fn elided(
     painter: &egui::Painter,
     text: impl Into<String>,
@@ -139,7 +139,7 @@ pub(super) fn elided(
     painter.layout_job(job)
 }
 
-/// A head of a part of a card.
+/// A heading within a card.
 pub(super) fn head(ui: &mut Ui, text: &str) -> Response {
     ui.label(RichText::new(text).text_style(theme::strong()))
 }
@@ -155,24 +155,24 @@ pub(super) fn line_ui<R>(ui: &mut Ui, right: impl FnOnce(&mut Ui) -> R, left: im
     .inner
 }
 
-/// A button of an icon alone that may have nothing to do now.
+/// An icon button that may be disabled. Returns whether it was clicked.
 pub(super) fn icon_button(ui: &mut Ui, enabled: bool, icon: MaterialIcon, name: &str) -> bool {
     ui.add_enabled_ui(enabled, |ui| widgets::icon_button(ui, icon, name).clicked()).inner
 }
 
-/// How many columns there is room for.
+/// Layout class of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Breakpoint {
-    /// One.
+    /// One column.
     Phone,
-    /// Two.
+    /// Two columns.
     Tablet,
-    /// All.
+    /// All columns.
     Desktop,
 }
 
 impl Breakpoint {
-    /// Of a page's width.
+    /// From a page's width in points.
     pub(super) fn of(width: f32) -> Self {
         match width {
             width if width < 560.0 => Self::Phone,
@@ -182,7 +182,7 @@ impl Breakpoint {
     }
 }
 
-/// A column of a fixed width beside others.
+/// A column of a fixed width.
 pub(super) fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) -> R) -> R {
     let layout = Layout::top_down(Align::Min);
     ui.allocate_ui_with_layout(Vec2::new(width, 0.0), layout, |ui| {
@@ -192,7 +192,7 @@ pub(super) fn column<R>(ui: &mut Ui, width: f32, contents: impl FnOnce(&mut Ui) 
     .inner
 }
 
-/// Text with every place of what was searched for lit.
+/// Text with all search hits highlighted.
 pub(super) fn lit_text(
     text: &str,
     places: &[std::ops::Range<usize>],
@@ -225,7 +225,7 @@ pub(super) fn lit_text(
     job
 }
 
-/// Where a text contains another, whatever the case of the letters: ranges of bytes, in order, apart from each other.
+/// Case-insensitive occurrences of `search` in `text`: byte ranges, in order, without overlap.
 pub(super) fn places(text: &str, search: &str) -> Vec<std::ops::Range<usize>> {
     let fold = |letter: char| letter.to_lowercase().next().unwrap_or(letter);
     let wanted: Vec<char> = search.trim().chars().map(fold).collect();

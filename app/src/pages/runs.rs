@@ -1,4 +1,4 @@
-//! Runs: a table of what was trained, and what sets two of them apart.
+//! Runs: a table of all runs, and the differences between chosen ones.
 
 mod compare;
 mod details;
@@ -15,27 +15,23 @@ use egui::Ui;
 use egui_material_icons::icons;
 use std::collections::BTreeSet;
 
-/// What a person chose on the page.
 #[derive(Debug, Default)]
 pub struct RunsPage {
     list: list::List,
-    /// Names of chosen runs.
     chosen: BTreeSet<String>,
-    /// Histories that were asked for.
     asked: BTreeSet<(String, u64)>,
     details: details::Details,
     compare: compare::Compare,
-    /// Opening of the project that the choices belong to.
+    /// Opening number of the project that the choices belong to.
     opening: u64,
 }
 
 impl RunsPage {
-    /// The runs that the person chose.
+    /// Names of the chosen runs.
     pub fn looks_at(&self) -> impl Iterator<Item = &str> {
         self.chosen.iter().map(String::as_str)
     }
 
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         widgets::page(ui, "runs", |ui| {
             widgets::what_is_this(ui, context.preferences, PageName::Runs.key(), text::WHAT);

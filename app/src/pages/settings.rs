@@ -12,7 +12,7 @@ use crate::widgets::{self, Stat};
 use egui::{Label, RichText, Role, Sense, Slider, Ui, Vec2, WidgetInfo};
 use glasshouse_protocol::{Command, DeviceSummary, DeviceType, Precision};
 
-/// Keys, and what they do (`app/keys.rs`).
+/// Keyboard shortcuts and their effects (`app/keys.rs`).
 const SHORTCUTS: [(&str, &str); 6] = [
     ("1 … 9, 0 and −, or Ctrl + 1 … 9", "Open a page, in the order of the rail"),
     ("Tab, Shift + Tab", "Go to the next or the previous control"),
@@ -22,15 +22,12 @@ const SHORTCUTS: [(&str, &str); 6] = [
     ("Ctrl + plus, Ctrl + minus, Ctrl + 0", "Larger text, smaller text, text as designed"),
 ];
 
-/// What a person chose on the page.
 #[derive(Debug, Default)]
 pub struct SettingsPage {
-    /// Devices were asked for.
     listed: bool,
 }
 
 impl SettingsPage {
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         if !self.listed && context.state.engine.is_some() {
             self.listed = true;
@@ -134,7 +131,7 @@ fn describe(device: &DeviceSummary) -> String {
     format!("{kind}{}\n{}", memory.unwrap_or_default(), device.details)
 }
 
-/// A choice of a list: a mark, a name, what it is. Whether it was pressed.
+/// An entry of a choice: mark, name, detail. Returns whether it was clicked.
 fn choice_ui(ui: &mut Ui, chosen: bool, name: &str, detail: &str) -> bool {
     let palette = theme::Palette::of(ui);
     let width = ui.available_width();
@@ -177,7 +174,7 @@ fn look_ui(ui: &mut Ui, context: &mut Context<'_>) {
             widgets::segmented(ui, &mut preferences.theme, &choices);
         });
         widgets::field(ui, "Text size", "scale", None, |ui| {
-            // Scaled when let go: a slider that scales itself while dragged runs away from the pointer.
+            // Applied on release: a slider that scales itself while dragged runs away from the pointer.
             let id = ui.scope_id().with("scale");
             let mut scale = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(preferences.scale);
             let slider = Slider::new(&mut scale, 0.8..=2.0)

@@ -1,5 +1,5 @@
-//! Tokenizer: how text becomes tokens. Settings and training at the left; at the right a text of the person's own in coloured
-//! tokens, the merges that built them, the vocabulary, and what other tokenizers would make of the project's text.
+//! Tokenizer: how text becomes tokens. Settings and training on the left; on the right, a text of the person's own in coloured
+//! tokens, the merges that built them, the vocabulary, and a comparison with other tokenizers on the project's text.
 
 mod compression;
 mod replay;
@@ -18,19 +18,17 @@ use glasshouse_protocol::{Command, VocabularyOrder};
 const WHAT: &str = "A model reads numbers, so text is first cut into numbered tokens. Small tokens make long sequences; large tokens need a large \
     vocabulary. Train a tokenizer on your text (without the held-out part), then type below to see its tokens.";
 
-/// What a person chose on the page.
 #[derive(Debug)]
 pub struct TokenizerPage {
-    /// Text of the person's own.
     text: String,
     cutting: Debounce<(u64, u64, String)>,
     replaying: Debounce<(u64, u64, String)>,
-    /// Merges that have been applied; `None` for all.
+    /// Number of applied merges; `None` for all.
     step: Option<usize>,
-    /// What is looked for in the vocabulary.
+    /// Search text of the vocabulary.
     search: String,
     order: VocabularyOrder,
-    /// Entries passed over.
+    /// Index of the first listed entry.
     offset: usize,
     listing: Debounce<(u64, u64, String, u8, usize)>,
     opening: u64,
@@ -53,7 +51,6 @@ impl Default for TokenizerPage {
 }
 
 impl TokenizerPage {
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);
         if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
@@ -105,10 +102,10 @@ impl TokenizerPage {
         self.vocabulary_ui(ui, context);
     }
 
-    /// Sends what the page needs to know.
+    /// Requests the data that the page needs.
     fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let state = context.state;
-        // Answers of an older tokenizer are asked for again.
+        // Answers of an older tokenizer are requested again.
         let trained = state.tokenizer.trained;
         let preparing = state.tokenizer.preparing.is_some();
         let Some(summary) = state.tokenizer.summary.as_ref().filter(|_| !preparing) else { return };

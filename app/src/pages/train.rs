@@ -1,4 +1,4 @@
-//! Train: the run in training, or the one that trained last, and the settings of the next.
+//! Train: the run in training, or the last trained one, and the settings of the next.
 
 pub(super) mod changes;
 pub(super) mod confirm;
@@ -26,25 +26,23 @@ use glasshouse_protocol::{Command, ErrorKind, ErrorReport, RunLaunch, TrainingSt
 use plots::Plots;
 use std::collections::BTreeSet;
 
-/// Width of the column of numbers and buttons, in points.
+/// Width of the column of numbers and buttons in points.
 const NUMBERS: f32 = 276.0;
 
-/// What a person chose on the page.
 #[derive(Debug, Default)]
 pub struct TrainPage {
     plots: Plots,
-    /// The sample that is shown beside the newest.
+    /// Step of the sample shown next to the newest.
     sample: Option<u64>,
-    /// New values for the run in training, before they are sent.
+    /// Changes to the run in training that are not sent yet.
     change: Option<changes::Change>,
-    /// Histories that were asked for, so that one that fails is not asked for again and again.
+    /// Requested histories, so that a failing one is not requested repeatedly.
     asked: BTreeSet<(String, u64)>,
-    /// The latest run as its history tells it: its name, its steps, what it comes to.
+    /// The latest run from its history: name, steps, and state.
     past: Option<(String, u64, Training)>,
 }
 
 impl TrainPage {
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         widgets::page(ui, "train", |ui| {
             widgets::what_is_this(ui, context.preferences, PageName::Train.key(), text::WHAT);
@@ -68,7 +66,7 @@ impl TrainPage {
             };
             match shown {
                 Some(training) => self.run_ui(ui, context, training),
-                // The settings at hand are not those of the run that is on its way.
+                // The draft's settings are not those of the run being started.
                 None if starting(context) => {}
                 None => self.ready_ui(ui, context),
             }
@@ -78,12 +76,12 @@ impl TrainPage {
         });
     }
 
-    /// Asks for the pasts that the page shows and has not got.
+    /// Requests missing histories that the page shows.
     fn refresh(&mut self, context: &mut Context<'_>) {
         let live = &context.state.training;
         match &live.run {
             Some(run) => {
-                // Its settings, and where it goes on, what came before.
+                // Its settings, and for a resumed run its earlier history.
                 let name = run.name.clone();
                 if live.whole {
                     self.past = None;
@@ -119,7 +117,7 @@ impl TrainPage {
             samples::samples_ui(ui, context, training, &mut self.sample);
         } else {
             let width = ui.available_width();
-            // Where there is room, what the model writes stands beside the curves.
+            // On wide pages the samples are a third column.
             let third = (width >= widgets::WIDE).then(|| (width * 0.3).floor());
             let plots = width - NUMBERS - space::SECTION - third.map_or(0.0, |third| third + space::SECTION);
             ui.horizontal_top(|ui| {
@@ -147,7 +145,7 @@ impl TrainPage {
         ui.add_space(space::LARGE);
     }
 
-    /// A project without runs: what would be trained, and the button.
+    /// A project without runs: a summary of the draft, and the start button.
     fn ready_ui(&self, ui: &mut Ui, context: &mut Context<'_>) {
         let waits = busy(context);
         widgets::card(ui, |ui| {
@@ -200,26 +198,25 @@ impl TrainPage {
     }
 }
 
-/// Starts a new run with the draft.
 pub(super) fn train(context: &mut Context<'_>) {
     context
         .outbox
         .send(Command::Train { config: Box::new(context.draft.clone()), launch: RunLaunch::default() });
 }
 
-/// Something is being trained, or about to be.
+/// Whether a run is training or starting.
 pub(super) fn busy(context: &Context<'_>) -> bool {
     context.state.training.state != TrainingState::Idle || starting(context)
 }
 
-/// A run was asked for, and its request goes on.
+/// Whether a run was requested and has not ended.
 fn starting(context: &Context<'_>) -> bool {
     context.state.is_waiting(|command| {
         matches!(command, Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. })
     })
 }
 
-/// How far the text is before the first step.
+/// Progress of preparing the text before the first step.
 pub(super) fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let begun = matches!(context.state.training.state, TrainingState::Running | TrainingState::Paused);
     if begun || !starting(context) {
@@ -234,7 +231,7 @@ pub(super) fn preparing_ui(ui: &mut Ui, context: &mut Context<'_>) {
     ui.add_space(space::MEDIUM);
 }
 
-/// Why the last run ended, where an error ended it, and the way back.
+/// The error that ended the last run, and how to continue.
 pub(super) fn failure_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let run = context.state.training.run.as_ref().or(context.state.runs.latest());
     let Some((run, error)) = run.and_then(|run| Some((run.clone(), run.error.clone()?))) else { return };

@@ -1,5 +1,5 @@
-//! Tune: a model that is there learns something more. Step by step: what the run begins with, what it learns from, what of it trains,
-//! what it learns, and what that takes; then how it fares.
+//! Tune: fine-tunes an existing model, step by step: base model, data, trainable parameters, objective, memory and time; then the
+//! run's progress.
 
 mod adapter;
 mod data;
@@ -30,18 +30,16 @@ use glasshouse_protocol::recipes::TuningRecipe;
 use glasshouse_protocol::{Command, LearnsFrom, RunLaunch, RunSummary, Start, TrainingState};
 use std::collections::BTreeSet;
 
-/// Points of width below which what a run takes stands under the choices.
+/// Width in points below which memory and time are shown under the settings.
 const NARROW: f32 = 860.0;
 
-/// What a person chose on the page.
 #[derive(Debug, Default)]
 pub struct TunePage {
     learns_from: LearnsFrom,
-    /// What it is to be good for, where that was chosen.
     recipe: Option<&'static TuningRecipe>,
-    /// The run that was chosen to begin with, until its settings are known, and the request for them.
+    /// The chosen base run until its settings are known, and the request for them.
     wanted: Option<(String, Option<u64>)>,
-    /// Histories that were asked for.
+    /// Histories that were requested.
     asked: BTreeSet<(String, u64)>,
     data: data::DataRequests,
     plots: Plots,
@@ -50,7 +48,6 @@ pub struct TunePage {
 }
 
 impl TunePage {
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         widgets::page(ui, "tune", |ui| {
             widgets::what_is_this(ui, context.preferences, PageName::Tune.key(), text::WHAT);
@@ -96,7 +93,7 @@ impl TunePage {
         });
     }
 
-    /// Gives the draft the settings of the run that was chosen, once they are known.
+    /// Sets the draft to the chosen base run's settings once they are known.
     fn begin(&mut self, context: &mut Context<'_>) {
         let Some((name, request)) = &mut self.wanted else { return };
         match await_history(context, request, name) {
@@ -105,10 +102,10 @@ impl TunePage {
             Awaited::Here(history) => {
                 let before = context.draft.train.clone();
                 *context.draft = tuning_of(&history.config, Start::best_of(name), context.draft);
-                // What a recipe filled in stays as it is by now.
+                // From here on the recipe's values stay as they are.
                 self.recipe = self.recipe.filter(|recipe| recipe.objective == before.objective);
                 if let Some(recipe) = self.recipe {
-                    // A recipe without a learning rate has that of the run.
+                    // A recipe without a learning rate uses the run's.
                     context.draft.set_objective(recipe.objective);
                     context.draft.set_learning_rate(history.config.train.learning_rate);
                     let rate = recipe.learning_rate.map(|_| before.learning_rate);
@@ -122,12 +119,12 @@ impl TunePage {
         self.wanted = None;
     }
 
-    /// Another page is shown: what was chosen and is not known yet is not waited for.
+    /// Called when another page opens: drops a base run whose settings are still unknown.
     pub fn away(&mut self) {
         self.wanted = None;
     }
 
-    /// How the run that tunes fares, or the one that tuned last.
+    /// The progress of the current or last fine-tuning.
     fn run_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let state = context.state;
         let training: &Training = &state.training;
@@ -197,7 +194,7 @@ impl TunePage {
         });
     }
 
-    /// The run whose weights it begins with, or a model that is imported for it.
+    /// The base run, or a model to import.
     fn start_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let runs: Vec<&RunSummary> =
             context.state.runs.list.iter().rev().filter(|run| !run.checkpoints.is_empty()).collect();
@@ -227,7 +224,7 @@ impl TunePage {
         ui.horizontal_wrapped(|ui| super::runs::import_ui(ui, context));
     }
 
-    /// What the run takes, and its beginning.
+    /// Memory and time of the run, and its start button.
     fn takes_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         card(ui, |ui| {
             head(ui, "Memory and time");
@@ -257,7 +254,7 @@ impl TunePage {
     }
 }
 
-/// The run that settings mean: by its number, its name, or its name without the number, or as `latest`.
+/// The run named in settings: by number, name, name without the number, or `latest`.
 fn named<'a>(runs: &'a Runs, name: &str) -> Option<&'a RunSummary> {
     match Start::named_run(name) {
         None => runs.latest(),

@@ -1,5 +1,5 @@
-//! Write: the model's text is the page. Every token can be clicked, to see what else the model had in mind, and another way can be
-//! taken from there. Two columns compare two sources or two settings with one seed.
+//! Write: generates text. A click on any token shows the candidates at that position, and an alternative can be continued from
+//! there. Two columns compare two sources or settings with the same seed.
 
 mod column;
 mod history;
@@ -18,16 +18,15 @@ use glasshouse_protocol::Command;
 const WHAT: &str = "The model writes one token at a time: it gives every token of its vocabulary a probability, the settings narrow the choice, and \
     one token is drawn. Write a beginning and press Enter; then click any token to see its alternatives and continue from one of them.";
 
-/// What a person chose on the page.
 #[derive(Debug)]
 pub struct WritePage {
     prompt: String,
     columns: [Column; 2],
     /// The second column is shown.
     comparing: bool,
-    /// The column whose settings are shown.
+    /// Index of the column whose settings are shown.
     setting: usize,
-    /// The seed is kept from text to text; else each draws a new one.
+    /// The seed stays the same from text to text; otherwise each draws a new one.
     locked: bool,
     opening: u64,
 }
@@ -46,12 +45,11 @@ impl Default for WritePage {
 }
 
 impl WritePage {
-    /// The run whose model is shown, where the person chose one.
+    /// The run whose model the person chose, if any.
     pub fn looks_at(&self) -> Option<&str> {
         named_run(&self.columns[0].sampling.source)
     }
 
-    /// Draws the page.
     pub fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let opening = context.state.projects.open.as_ref().map(|open| open.opening);
         if let Some(opening) = opening.filter(|opening| *opening != self.opening) {
@@ -93,7 +91,7 @@ impl WritePage {
             } else {
                 let wide = width >= widgets::WIDE && self.earlier(context).next().is_some();
                 let right = 248.0;
-                // Where there is room, what was written before stands beside what is written now.
+                // On wide pages the history is a column on the left.
                 let before = if wide { (width * 0.22).floor() } else { 0.0 };
                 let gaps = if wide { 2.0 } else { 1.0 } * space::LARGE;
                 ui.horizontal_top(|ui| {
@@ -132,7 +130,7 @@ impl WritePage {
                 let valid = self.shown().all(|Column { sampling, .. }| {
                     sampling.refused().is_none() && silence(&sampling.source, context.state).is_none()
                 });
-                // One place for both, so that nothing jumps.
+                // Both buttons share one place, so that the layout does not jump.
                 let pressed = if writing {
                     if plain(ui, icons::ICON_STOP, "Stop").clicked() {
                         self.stop(context);
@@ -160,7 +158,8 @@ impl WritePage {
         self.columns.iter().take(if self.comparing { 2 } else { 1 })
     }
 
-    /// Opens or shuts the second column. It begins as the first but for the weights, and where there are no others, the temperature.
+    /// Opens or closes the second column. It starts with the first one's settings and other weights, or, without others, another
+    /// temperature.
     fn compare(&mut self, context: &Context<'_>) {
         self.comparing = !self.comparing;
         self.setting = usize::from(self.comparing);
@@ -177,7 +176,7 @@ impl WritePage {
         }
     }
 
-    /// Writes on from a text, in one column or in all that are shown.
+    /// Continues a text, in one column or in all visible ones.
     fn write(&mut self, context: &mut Context<'_>, prompt: &str, only: Option<usize>) {
         let seed = &mut self.columns[0].sampling.config.seed;
         if !self.locked && only.is_none() {

@@ -1,4 +1,4 @@
-//! What models write, shown token by token, and how they draw it: what Write, Chat and Inspect share.
+//! Generated texts, token by token, and sampling settings; shared by Write, Chat and Inspect.
 
 mod candidates;
 mod explain;
@@ -17,7 +17,7 @@ pub(super) use text::ending;
 use super::Context;
 use glasshouse_protocol::TrainingState;
 
-/// Whether there are weights that could write.
+/// Whether there are weights to generate with.
 pub(super) fn has_model(context: &Context<'_>) -> bool {
     let state = context.state;
     !matches!(state.training.state, TrainingState::Idle | TrainingState::Preparing)

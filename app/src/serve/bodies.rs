@@ -1,4 +1,4 @@
-//! Answers in the shapes that OpenAI's clients read.
+//! Response bodies in OpenAI's format.
 
 mod responses;
 
@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What all bodies of a request's answer begin with.
+/// Fields common to all bodies of a response.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     endpoint: Endpoint,
     id: String,
     created: u64,
-    /// As the request names the model; the run, where it names none.
+    /// The model name as requested; `None` if the request names none, and the run is used.
     model: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl Head {
         body
     }
 
-    /// The whole answer.
+    /// A complete response.
     pub(super) fn whole(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
         let run = completions.first().map_or("", |completion| completion.run.as_str());
         if self.endpoint == Endpoint::Responses {
@@ -74,7 +74,7 @@ impl Head {
         Value::Object(body)
     }
 
-    /// A piece of a stream.
+    /// A chunk of a stream.
     pub(super) fn piece(&self, index: usize, run: &str, piece: &Piece<'_>) -> Value {
         let mut choice = match self.endpoint {
             Endpoint::Completions => {
@@ -99,7 +99,7 @@ impl Head {
         Value::Object(self.body(self.object_of_pieces(), run, &json!([choice])))
     }
 
-    /// The piece of a stream that says what it took.
+    /// The stream chunk with the token counts.
     pub(super) fn usage(&self, wanted: &Wanted, completions: &[Completion]) -> Value {
         let run = completions.first().map_or("", |completion| completion.run.as_str());
         let mut body = self.body(self.object_of_pieces(), run, &json!([]));
@@ -115,13 +115,13 @@ impl Head {
     }
 }
 
-/// What a piece of a stream says.
+/// Content of a stream chunk.
 pub(super) enum Piece<'text> {
-    /// A message begins.
+    /// Start of a message.
     Begin,
-    /// More of a text, with its log-probabilities where they were asked for.
+    /// More text, with its log-probabilities if requested.
     Text { text: &'text str, logprobs: Value },
-    /// The text is over.
+    /// End of a text.
     End(&'text Completion),
 }
 
@@ -141,8 +141,8 @@ impl Piece<'_> {
     }
 }
 
-/// A choice with what moderation found in it and what of its prompt the vocabulary lacks, where that is anything: fields of ours, which
-/// clients pass over.
+/// Adds our own fields to a choice: moderation hits, and prompt characters missing from the vocabulary, if any. Clients ignore
+/// unknown fields.
 fn with_counts(mut choice: Value, completion: &Completion) -> Value {
     if !completion.moderated.is_empty() {
         choice["moderated"] = json!(completion.moderated);
@@ -156,12 +156,12 @@ fn with_counts(mut choice: Value, completion: &Completion) -> Value {
     choice
 }
 
-/// A completion's text, behind its prompt where that was to be said again.
+/// A completion's text, preceded by the prompt if it is echoed.
 pub(super) fn text_of(completion: &Completion) -> String {
     format!("{}{}", completion.echoed, completion.text)
 }
 
-/// Log-probabilities in the shape of the endpoint.
+/// Log-probabilities in the endpoint's format.
 pub(super) fn logprobs_of(wanted: &Wanted, completion: &Completion) -> Value {
     match wanted.endpoint {
         Endpoint::Completions => logprobs(wanted, completion),
@@ -177,7 +177,7 @@ fn finish_reason(ending: Ending) -> Value {
     }
 }
 
-/// A prompt is read once, however many answers it gets.
+/// Token counts. A prompt counts once, however many answers it gets.
 fn usage(wanted: &Wanted, completions: &[Completion]) -> Value {
     let prompt: usize =
         completions.iter().step_by(wanted.answers.max(1)).map(|completion| completion.prompt_tokens).sum();
@@ -185,7 +185,8 @@ fn usage(wanted: &Wanted, completions: &[Completion]) -> Value {
     json!({ "prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written })
 }
 
-/// Lists by token. The token that ended the text is the last of them, as it is in other servers; evaluation harnesses count on it.
+/// Log-probabilities as lists by token. As in other servers, the token that ended the text is included; evaluation harnesses rely
+/// on it.
 fn logprobs(wanted: &Wanted, completion: &Completion) -> Value {
     let Some(count) = wanted.settings.log_probabilities else { return Value::Null };
     let tokens = &completion.tokens;
@@ -193,7 +194,7 @@ fn logprobs(wanted: &Wanted, completion: &Completion) -> Value {
     let top = |token: &CompletionToken| {
         let Some(own) = token.log_probability else { return Value::Null };
         let mut top: Map<String, Value> = Map::new();
-        // Two tokens may be spelled alike: the likelier stands.
+        // Of two tokens with the same text, keep the likelier.
         for likely in &token.top {
             top.entry(&likely.text).or_insert_with(|| json!(likely.log_probability));
         }
@@ -208,7 +209,7 @@ fn logprobs(wanted: &Wanted, completion: &Completion) -> Value {
     })
 }
 
-/// A list by token of what was written, without what ended it.
+/// Log-probabilities by generated token, without the token that ended the text.
 fn chat_logprobs(wanted: &Wanted, completion: &Completion) -> Value {
     if wanted.settings.log_probabilities.is_none() {
         return Value::Null;

@@ -1,5 +1,5 @@
-//! Connections: accepted in the order of their arrival, as many as the system has files for, and closed where a client is idle: at once
-//! where others wait.
+//! Connections: accepted in order of arrival, as many as the system has file descriptors for. Idle ones are closed after a
+//! timeout, or at once if others wait.
 
 use super::seats::{Seats, Watched, WatchedStream};
 use axum::Router;
@@ -17,17 +17,17 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Connections at once. For one more, the one that has been idle for longest is closed. Many systems give a program 1,024 files, of which
-/// the engine needs some.
+/// Maximum connections. For one more, the longest-idle one is closed. Many systems allow a program 1,024 file descriptors, some
+/// of which the engine needs.
 const CONNECTIONS: usize = 512;
-/// A client says within this time what it wants; one that is idle for longer is closed. Clients keep idle connections for 15 s at most
-/// unless told otherwise, and are to be the first to close them: what they send into a closing one is lost.
+/// Timeout for a request's head, and for idle connections. Clients keep idle connections for at most 15 s by default, and should
+/// close first: a request sent into a closing connection is lost.
 const HEAD: Duration = Duration::from_secs(20);
-/// Bytes of a request's head at most.
+/// Maximum size of a request's head in bytes.
 const HEAD_BYTES: usize = 64 << 10;
-/// What is under way when the server ends has this long.
+/// Time for open requests to finish when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
-/// Time until the next try where the system gives no connection.
+/// Delay before retrying if accepting fails.
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
@@ -54,7 +54,7 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
     })
 }
 
-/// Serves connections until `stopped`, and then those that there are to their end.
+/// Serves connections until `stopped`, then lets the open ones finish.
 pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: watch::Receiver<bool>) {
     let (seats, router) = (Seats::new(CONNECTIONS), TowerToHyperService::new(router));
     let graceful = GracefulShutdown::new();
@@ -69,7 +69,7 @@ pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: w
             taken = taken => taken,
             _ = stopped.wait_for(|stopped| *stopped) => break,
         };
-        // Pieces of a text are small, and wanted at once.
+        // Chunks of text are small and should arrive at once.
         stream.set_nodelay(true).ok();
         let (router, seat) = (router.clone(), place.seat.clone());
         let stream = WatchedStream::new(TokioIo::new(stream), &seat);
@@ -83,7 +83,7 @@ pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: w
             tokio::select! {
                 biased;
                 () = place.seat.closed() => {}
-                // What is wrong with a connection is its client's business.
+                // Errors of a connection concern only its client.
                 _ = connection => {}
             }
             drop(place);
@@ -93,7 +93,7 @@ pub(super) async fn accept(listener: TcpListener, router: Router, mut stopped: w
     tokio::time::timeout(GRACE, graceful.shutdown()).await.ok();
 }
 
-/// The next connection. Where the system has no files for one, it has some later.
+/// The next connection. Without free file descriptors, retries later.
 async fn taken(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {

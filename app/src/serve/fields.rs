@@ -1,4 +1,4 @@
-//! The fields of a request's JSON, each checked as it is read.
+//! Access to the fields of a request's JSON, with checks.
 
 use super::refusal::Refusal;
 use axum::body::Body;
@@ -9,12 +9,12 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Bytes of a request at most.
+/// Maximum size of a request in bytes.
 pub(super) const MAX_REQUEST_BYTES: usize = 4 << 20;
-/// A request's body is here within this time.
+/// Timeout for a request's body.
 const BODY: Duration = Duration::from_secs(30);
 
-/// Fields that change nothing of an answer's text: who asks, for whom, and what a server may keep or do first.
+/// Ignored fields that do not affect an answer's text: identities, storage, priorities.
 const HARMLESS: [&str; 17] = [
     "cache_prompt",
     "id_slot",
@@ -35,7 +35,7 @@ const HARMLESS: [&str; 17] = [
     "verbose",
 ];
 
-/// What is not supported and what to do instead, by name. Clients send these with values that ask for nothing, which pass.
+/// Unsupported fields, with what to do instead. Values that request nothing are accepted.
 const UNSUPPORTED: [(&str, &str); 26] = [
     ("audio", TEXT),
     ("background", ""),
@@ -68,7 +68,7 @@ const PENALTY: &str = "use repetition_penalty (above 1)";
 const TEXT: &str = "the models only write text";
 const TOOLS: &str = "the models call no tools";
 
-/// Defaults of other servers, which pass. Any other value of these fields is refused as unsupported.
+/// Defaults of other servers, which are accepted. Any other value of these fields is refused as unsupported.
 const DEFAULTS: [(&str, DefaultValue); 5] = [
     ("length_penalty", DefaultValue::Number(1.0)),
     ("num_beams", DefaultValue::Number(1.0)),
@@ -94,7 +94,7 @@ impl DefaultValue {
     }
 }
 
-/// A JSON object, which knows what of it was read.
+/// A JSON object that tracks which fields were read.
 #[derive(Debug)]
 pub(super) struct Fields {
     all: Map<String, Value>,
@@ -102,7 +102,6 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Reads a request's body.
     pub(super) async fn read(body: Body) -> Result<Self, Refusal> {
         let slow = |_| {
             let message = format!("the request was incomplete after {} s", BODY.as_secs());
@@ -121,7 +120,7 @@ impl Fields {
         }
     }
 
-    /// A field that is there and not null.
+    /// A field that exists and is not null.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.read.borrow_mut().insert(name.to_owned());
         self.all.get(name).filter(|value| !value.is_null())
@@ -145,7 +144,7 @@ impl Fields {
         fits.map(Some).ok_or_else(wrong)
     }
 
-    /// A whole number within a range.
+    /// An integer within a range.
     pub(super) fn whole(
         &self,
         name: &str,
@@ -164,7 +163,7 @@ impl Fields {
         number.filter(|number| range.contains(number)).map(Some).ok_or_else(wrong)
     }
 
-    /// True, false, or not there.
+    /// A boolean, `false` by default.
     pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
         match self.get(name) {
             None => Ok(false),
@@ -175,7 +174,6 @@ impl Fields {
         }
     }
 
-    /// A text.
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Refusal> {
         match self.get(name) {
             None => Ok(None),
@@ -186,7 +184,7 @@ impl Fields {
         }
     }
 
-    /// A text or a list of texts, those that are empty left out.
+    /// A string or a list of strings, without empty ones.
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Refusal> {
         let wrong = |value: &Value| {
             Refusal::bad(
@@ -206,7 +204,6 @@ impl Fields {
         Ok(texts.into_iter().filter(|text| !text.is_empty()).collect())
     }
 
-    /// An object.
     pub(super) fn object(&self, name: &str) -> Result<Map<String, Value>, Refusal> {
         match self.get(name) {
             None => Ok(Map::new()),
@@ -217,7 +214,6 @@ impl Fields {
         }
     }
 
-    /// A list of token ids.
     pub(super) fn ids(&self, name: &str) -> Result<Vec<u32>, Refusal> {
         let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
         match self.get(name) {
@@ -230,8 +226,7 @@ impl Fields {
         }
     }
 
-    /// Refuses by name whatever was not read and may change the answer: what is not known, and what is not supported and asks for
-    /// something.
+    /// Refuses unread fields that may affect the answer: unknown ones, and unsupported ones that request something.
     pub(super) fn refuse_unread(&self) -> Result<(), Refusal> {
         let read = self.read.borrow();
         for (name, value) in &self.all {
@@ -256,7 +251,7 @@ impl Fields {
     }
 }
 
-/// Whether a value of a field that is not supported says what is done anyway.
+/// Whether the value of an unsupported field requests nothing beyond the default behaviour.
 fn asks_for_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -271,7 +266,7 @@ fn asks_for_nothing(value: &Value) -> bool {
     }
 }
 
-/// A body's bytes, no more than are allowed.
+/// A body's bytes, up to the limit.
 async fn whole(body: Body) -> Result<Vec<u8>, Refusal> {
     let (mut pieces, mut bytes, mut count) = (body.into_data_stream(), Vec::new(), 0);
     while let Some(piece) = pieces.next().await {
@@ -280,7 +275,7 @@ async fn whole(body: Body) -> Result<Vec<u8>, Refusal> {
         };
         let piece = piece.map_err(broken)?;
         count += piece.len();
-        // What is too much is read and forgotten: a client that still sends does not hear what it is told.
+        // Read and discard the excess: a client that is still sending would not see the error response.
         if count <= MAX_REQUEST_BYTES {
             bytes.extend_from_slice(&piece);
         }
@@ -292,7 +287,7 @@ async fn whole(body: Body) -> Result<Vec<u8>, Refusal> {
     Ok(bytes)
 }
 
-/// A value for a message: not all of a long one.
+/// A value for an error message, truncated if long.
 fn short(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(40) {
@@ -342,7 +337,7 @@ mod tests {
             ("length_penalty", json!(0)),
             ("spaces_between_special_tokens", json!(false)),
             ("reasoning_effort", json!("low")),
-            // What is spelled wrong is not known, whatever its value.
+            // A misspelled field is refused whatever its value.
             ("temprature", json!(0)),
         ] {
             assert_eq!(refused(json!({ name: value })).as_deref(), Some(name));

@@ -1,12 +1,12 @@
-//! An OpenAI-compatible server: HTTP in, commands out, events in, HTTP out. It is a front end as the others are, and shares a session
-//! with another one or has one to itself.
+//! An OpenAI-compatible server: HTTP requests become commands, events become HTTP responses. It is a front end like the others,
+//! and shares a session with another one or has its own.
 //!
 //! ```text
 //! connections ─► routes ─► fields ─► wanted ─► switchboard ─► session
-//!                                      bodies ◄────┘ events, by the numbers of their requests
+//!                                    bodies ◄────┘ events, by request number
 //! ```
 //!
-//! It runs on a thread of its own, so that connections are seen to while the engine computes. What limits it is said in [`ServerSettings`].
+//! It runs on a separate thread, so that connections are served while the engine computes. [`ServerSettings`] has its limits.
 
 mod bodies;
 mod connections;
@@ -26,52 +26,51 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// Texts that can wait unless said otherwise.
+/// Default queue length.
 pub const QUEUE: usize = 256;
 
-/// How a server listens, and what it answers.
+/// Where a server listens, and its limits and defaults.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
-    /// Where it listens.
     pub host: IpAddr,
-    /// At which port; 0 takes any that is free.
+    /// 0 picks any free port.
     pub port: u16,
-    /// What a request must show in its `Authorization` header, where anything.
+    /// Bearer token that requests must send in their `Authorization` header.
     pub token: Option<String>,
-    /// Texts that are written at once.
+    /// Texts generated concurrently.
     pub places: usize,
     /// Texts that can wait for a place.
     pub queue: usize,
-    /// The origin of web pages that may ask, or `*`; none unless said.
+    /// Origin of web pages that may send requests, or `*`; `None` allows no web pages.
     pub cors: Option<String>,
-    /// The run that answers where a request names none; the latest that has a checkpoint unless said.
+    /// The run for requests that name none; `None` for the latest run with a checkpoint.
     pub run: Option<String>,
-    /// Which of a run's checkpoints answers, where a request names none.
+    /// The checkpoint for requests that name none.
     pub checkpoint: CheckpointChoice,
-    /// What a device reads weights as.
+    /// Precision of the weights on the device.
     pub precision: Precision,
-    /// What is done about words that many do not want to read, until it is [set](Server::set_moderation) otherwise.
+    /// Initial moderation settings; see [`set_moderation`](Server::set_moderation).
     pub moderation: Moderation,
 }
 
-/// What every request is answered with.
+/// State shared by all requests.
 #[derive(Debug)]
 struct Served {
     settings: ServerSettings,
     board: Switchboard,
-    /// Texts under way or waiting.
+    /// Texts in progress or waiting.
     taken: AtomicUsize,
     moderating: Mutex<Moderating>,
 }
 
-/// Moderation of what is answered from now on, and what it found so far.
+/// Current moderation settings, and the hits so far.
 #[derive(Debug)]
 struct Moderating {
     settings: Moderation,
     found: Moderated,
 }
 
-/// Places that a request has taken; free again when it is dropped.
+/// Places taken by a request, released on drop.
 struct Taken {
     served: Arc<Served>,
     count: usize,
@@ -86,7 +85,7 @@ impl Served {
         self.moderating.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds up what moderation found in a text.
+    /// Adds the moderation hits of a text.
     fn count(&self, moderated: &Moderated) {
         let found = &mut self.moderating().found;
         for (category, times) in moderated {
@@ -94,7 +93,7 @@ impl Served {
         }
     }
 
-    /// Takes places for so many texts; `None` where there are not as many.
+    /// Takes `count` places, or returns `None` if fewer are free.
     fn take(self: &Arc<Self>, count: usize) -> Option<Taken> {
         let more = |taken: usize| taken.checked_add(count).filter(|all| *all <= self.most());
         self.taken.fetch_update(Ordering::SeqCst, Ordering::SeqCst, more).ok()?;
@@ -108,7 +107,7 @@ impl Drop for Taken {
     }
 }
 
-/// A server at work. Dropped, it ends as [`stop`](Self::stop) says.
+/// A running server. Dropping it stops it like [`stop`](Self::stop).
 #[derive(Debug)]
 pub struct Server {
     served: Arc<Served>,
@@ -118,10 +117,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens, and answers from then on.
+    /// Binds the address and starts serving.
     ///
     /// # Errors
-    /// In a sentence: the port is in use, the address is not this machine's, or the system gives no thread.
+    /// A sentence: the port is in use, the address does not belong to this machine, or no thread could be started.
     pub fn start(settings: ServerSettings, board: Switchboard) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -138,7 +137,7 @@ impl Server {
         let (last, over) = async_channel::bounded::<()>(1);
         let serve = move || {
             runtime.block_on(connections::accept(listener, router, stopped));
-            // What is still under way is cut off with the runtime.
+            // Dropping the runtime aborts requests still in progress.
             drop(runtime);
             drop(last);
         };
@@ -147,12 +146,10 @@ impl Server {
         Ok(Self { served, address, stop, over })
     }
 
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What clients take as `base_url`.
     pub fn base_url(&self) -> String {
         let mut reached = self.address;
         if reached.ip().is_unspecified() {
@@ -163,7 +160,7 @@ impl Server {
         format!("http://{reached}/v1")
     }
 
-    /// Answers what is asked from now on by other settings of moderation.
+    /// Sets the moderation of all later requests.
     pub fn set_moderation(&self, settings: &Moderation) {
         let mut moderating = self.served.moderating();
         if moderating.settings != *settings {
@@ -171,17 +168,17 @@ impl Server {
         }
     }
 
-    /// What moderation found in all texts so far.
+    /// Moderation hits in all texts so far.
     pub fn moderated(&self) -> Moderated {
         self.served.moderating().found.clone()
     }
 
-    /// Takes no more connections, and lets those that there are finish, for ten seconds at most.
+    /// Stops accepting connections, and gives open ones up to ten seconds to finish.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
 
-    /// Does what [`stop`](Self::stop) does, from anywhere.
+    /// A function that does the same as [`stop`](Self::stop) from any thread.
     pub fn stopper(&self) -> impl Fn() + Send + 'static + use<> {
         let stop = self.stop.clone();
         move || {
@@ -189,7 +186,7 @@ impl Server {
         }
     }
 
-    /// Hears nothing, and closes when the server is over.
+    /// A channel that carries nothing and closes when the server has ended.
     pub fn over(&self) -> async_channel::Receiver<()> {
         self.over.clone()
     }

@@ -1,25 +1,24 @@
-//! What a request is refused with: OpenAI's error object.
+//! Error responses, as OpenAI's error object.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use glasshouse_protocol::{ErrorKind, ErrorReport};
 use serde_json::{Value, json};
 
-/// Seconds after which whoever found every place taken may ask again.
+/// `Retry-After` in seconds if all places are taken.
 const AGAIN: u16 = 1;
 
-/// Why a request is not met.
+/// Why a request is refused.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
     message: String,
-    /// The field that is wrong.
+    /// The invalid field.
     param: Option<String>,
     code: Option<&'static str>,
 }
 
 impl Refusal {
-    /// A request that is wrong, and in which field.
     pub(super) fn bad(param: &str, message: impl Into<String>) -> Self {
         Self { param: Some(param.to_owned()), ..Self::new(StatusCode::BAD_REQUEST, None, message) }
     }
@@ -28,30 +27,27 @@ impl Refusal {
         Self { status, message: message.into(), param: None, code }
     }
 
-    /// A model that there is none of.
     pub(super) fn no_model(message: impl Into<String>) -> Self {
         let code = Some("model_not_found");
         Self { param: Some("model".to_owned()), ..Self::new(StatusCode::NOT_FOUND, code, message) }
     }
 
-    /// All places are taken.
     pub(super) fn full(most: usize) -> Self {
         let message =
             format!("all {most} places are taken by running and waiting requests; retry in a moment");
         Self::new(StatusCode::TOO_MANY_REQUESTS, Some("rate_limit_exceeded"), message)
     }
 
-    /// The engine is gone.
     pub(super) fn gone() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, None, "the engine ended; restart the server")
     }
 
-    /// Somebody at the server stopped the text.
+    /// The text was stopped on the server.
     pub(super) fn stopped() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, None, "the text was stopped on the server; retry")
     }
 
-    /// As OpenAI's clients read it.
+    /// The error object for OpenAI's clients.
     pub(super) fn body(&self) -> Value {
         let kind = match self.status {
             StatusCode::UNAUTHORIZED => "authentication_error",
@@ -69,7 +65,7 @@ impl From<ErrorReport> for Refusal {
         let ErrorReport { kind, message, field, .. } = error;
         match kind {
             ErrorKind::Unknown => {
-                // The message begins with the project's folder, which is nobody's business elsewhere.
+                // The message begins with the project's folder, which clients should not learn.
                 let reason = message.split_once(": ").map_or(message.as_str(), |(_, reason)| reason);
                 Self::no_model(reason)
             }

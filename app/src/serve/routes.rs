@@ -1,4 +1,4 @@
-//! Endpoints, and who may use them.
+//! Endpoints and access control.
 
 use super::bodies::{Head, now};
 use super::fields::Fields;
@@ -21,18 +21,18 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
-/// What there is.
+/// The list of endpoints for error messages.
 const ENDPOINTS: &str = "endpoints: GET /v1/models, POST /v1/completions, POST /v1/chat/completions, POST /v1/responses and GET /health";
 
-/// Whether the server is there; asked for without a token.
+/// Health check; needs no token.
 const HEALTH: &str = "/health";
 
 type Answer = Result<Response, Refusal>;
 
-/// All endpoints.
+/// The router of all endpoints.
 ///
 /// # Errors
-/// `cors` is no origin.
+/// `cors` is not an origin.
 pub(super) fn router(served: &Arc<Served>, address: SocketAddr) -> Result<Router, String> {
     let admission = Arc::new(Admission { served: served.clone(), local: address.ip().is_loopback() });
     let router = Router::new()
@@ -59,7 +59,7 @@ pub(super) fn router(served: &Arc<Served>, address: SocketAddr) -> Result<Router
     })
 }
 
-/// What pages of other origins may ask for.
+/// What pages of other origins may request.
 fn cors(settings: &ServerSettings) -> Result<Option<CorsLayer>, String> {
     let Some(origin) = &settings.cors else { return Ok(None) };
     let layer = CorsLayer::new()
@@ -77,17 +77,17 @@ fn cors(settings: &ServerSettings) -> Result<Option<CorsLayer>, String> {
     Ok(Some(layer.allow_origin(origin)))
 }
 
-/// Who may ask.
+/// Access control of requests.
 struct Admission {
     served: Arc<Served>,
-    /// Only programs of this machine reach the server.
+    /// The server listens only on the loopback interface.
     local: bool,
 }
 
 async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     match &admission.served.settings.token {
-        // Whatever watches over servers has no token, and hears nothing else.
+        // Monitoring has no token, and learns nothing else here.
         Some(_) if request.uri().path() == HEALTH => {}
         Some(token) => {
             let shown = headers.get(AUTHORIZATION).and_then(|value| shown(value.as_bytes()));
@@ -99,14 +99,14 @@ async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: 
                 return Refusal::new(StatusCode::UNAUTHORIZED, code, message).into_response();
             }
         }
-        // A page of another site may have its name lead here: then the name is in the request.
+        // Protects against DNS rebinding: another site's name may resolve to this machine, but then `Host` contains it.
         None if admission.local => {
             let is_ours = headers.get(HOST).is_none_or(|host| host.to_str().is_ok_and(is_local));
             if !is_ours {
                 let message = "this server answers only requests to 127.0.0.1 and localhost; start it with --token for other names";
                 return Refusal::new(StatusCode::FORBIDDEN, None, message).into_response();
             }
-            // Nor may one keep the server busy with what it could not read.
+            // Other sites' pages must not keep the server busy either, even if they could not read the response.
             let allowed = admission.served.settings.cors.as_deref();
             let is_refused = |origin: &HeaderValue| {
                 let is_allowed =
@@ -123,27 +123,27 @@ async fn admit(State(admission): State<Arc<Admission>>, request: Request, next: 
     next.run(request).await
 }
 
-/// The token of an `Authorization` header, whose scheme is written in any case.
+/// The token of an `Authorization` header; the scheme is case-insensitive.
 fn shown(header: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = header.split_at(header.iter().position(|byte| *byte == b' ')?);
     scheme.eq_ignore_ascii_case(b"Bearer").then(|| token.trim_ascii_start())
 }
 
-/// Whether a `Host` header names this machine to itself.
+/// Whether a `Host` header names the local machine.
 fn is_local(host: &str) -> bool {
     let local = |name: &str| {
         let bare = name.trim_start_matches('[').trim_end_matches(']');
         let address = bare.parse::<IpAddr>();
         bare.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     };
-    // An address of IPv6 without a port has colons of its own.
+    // An IPv6 address without a port contains colons.
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => local(name) || local(host),
         _ => local(host),
     }
 }
 
-/// Whether an `Origin` header names a web page that is not of this machine. Programs that are no pages have schemes of their own.
+/// Whether an `Origin` header names a web page that is not from this machine. Programs other than browsers use other schemes.
 fn is_foreign(origin: &str) -> bool {
     match origin.split_once("://") {
         Some(("http" | "https", host)) => !is_local(host),
@@ -169,7 +169,7 @@ async fn model(State(served): State<Arc<Served>>, Path(name): Path<String>) -> A
     Ok(json_response(StatusCode::OK, &described(run)))
 }
 
-/// The runs that can write.
+/// The runs that can generate text.
 async fn runs(served: &Served) -> Result<Vec<RunSummary>, Refusal> {
     let mut ask = served.board.ask(vec![Command::ListRuns]).ok_or_else(Refusal::gone)?;
     while let Some((_, event)) = ask.next().await {
@@ -207,7 +207,7 @@ async fn responses(State(served): State<Arc<Served>>, body: Body) -> Answer {
 }
 
 async fn complete(endpoint: Endpoint, served: &Arc<Served>, body: Body) -> Answer {
-    // What was read takes many times its bytes, and is forgotten before the text is waited for.
+    // The parsed JSON takes many times its size, so drop it before waiting for the text.
     let wanted = {
         let fields = Fields::read(body).await?;
         Wanted::read(endpoint, &fields, served)?

@@ -1,5 +1,6 @@
-//! Places of connections. Where all are held, the one that has been idle for longest makes room, so that clients that connect and say nothing
-//! keep nobody out: a connection is idle while no whole request of it is being answered, and the last answer is written to its end.
+//! Connection slots. If all are taken, the longest-idle connection is closed to make room, so that clients that connect and send
+//! nothing do not block others. A connection is idle while no complete request of it is being answered and its last answer is
+//! fully written.
 
 use axum::body::Body as AnswerBody;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -14,48 +15,45 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Sleep;
 
-/// A client that reads nothing of what is written to it for so long is taken for gone: it and its texts keep places from others.
+/// A client that reads nothing for this long is considered gone, since it and its texts occupy places.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// All places.
 #[derive(Debug)]
 pub(super) struct Seats {
     free: Arc<Semaphore>,
     row: Arc<IdleConnections>,
 }
 
-/// Those that are idle.
 #[derive(Debug, Default)]
 struct IdleConnections {
-    /// What closes each, the one that has been idle for longest first.
+    /// Signals that close them, longest idle first.
     idle: Mutex<VecDeque<Arc<Notify>>>,
-    /// Told of one more.
+    /// Notified when a connection becomes idle.
     more: Notify,
 }
 
-/// A connection's place, free again when it is dropped.
+/// A connection's slot, released on drop.
 #[derive(Debug)]
 pub(super) struct ConnectionSlot {
     pub(super) seat: Seat,
     _free: OwnedSemaphorePermit,
 }
 
-/// Which connection it is.
+/// A handle to a connection's slot.
 #[derive(Clone, Debug)]
 pub(super) struct Seat {
     close: Arc<Notify>,
     row: Arc<IdleConnections>,
-    /// An answer is whole, and perhaps not written yet.
+    /// The answer is complete, but perhaps not written yet.
     answered: Arc<AtomicBool>,
 }
 
 impl Seats {
-    /// So many.
     pub(super) fn new(count: usize) -> Self {
         Self { free: Arc::new(Semaphore::new(count)), row: Arc::default() }
     }
 
-    /// The next place. Where none is free, an idle connection is closed; where none is idle either, one is waited for.
+    /// Waits for a slot. If none is free, closes an idle connection; if none is idle, waits for one.
     pub(super) async fn place(&self) -> ConnectionSlot {
         loop {
             let more = self.row.more.notified();
@@ -83,26 +81,26 @@ impl IdleConnections {
 }
 
 impl Seat {
-    /// Comes when the connection is to make room.
+    /// Completes when the connection has to close.
     pub(super) async fn closed(&self) {
         self.close.notified().await;
     }
 
-    /// Nothing of it is being answered from now on.
+    /// Marks the connection as idle.
     fn set_idle(&self) {
         self.set_busy();
         self.row.idle().push_back(self.close.clone());
         self.row.more.notify_waiters();
     }
 
-    /// All that was given to its stream is written.
+    /// Called when everything given to the stream is written.
     fn set_written(&self) {
         if self.answered.load(Ordering::SeqCst) {
             self.set_idle();
         }
     }
 
-    /// A whole request of it is being answered, or it is over.
+    /// Marks the connection as busy, or ended.
     fn set_busy(&self) {
         self.answered.store(false, Ordering::SeqCst);
         self.row.idle().retain(|other| !Arc::ptr_eq(other, &self.close));
@@ -115,14 +113,14 @@ impl Drop for ConnectionSlot {
     }
 }
 
-/// A body at whose end its connection is busy, or idle once that is written.
+/// A body whose end marks its connection as busy (request), or as idle once written (answer).
 #[derive(Debug)]
 pub(super) struct Watched<B> {
     body: B,
     end: Option<End>,
 }
 
-/// Dropped at a body's end.
+/// The signal sent when a body ends, on drop.
 #[derive(Debug)]
 enum End {
     Request(Seat),
@@ -139,14 +137,12 @@ impl Drop for End {
 }
 
 impl Watched<Incoming> {
-    /// A request's.
     pub(super) fn request(body: Incoming, seat: &Seat) -> Self {
         Self::new(body, End::Request(seat.clone()))
     }
 }
 
 impl Watched<AnswerBody> {
-    /// An answer's.
     pub(super) fn answer(body: AnswerBody, seat: &Seat) -> Self {
         Self::new(body, End::Answer(seat.clone()))
     }
@@ -184,12 +180,12 @@ impl<B: Body + Unpin> Body for Watched<B> {
     }
 }
 
-/// A connection's stream, which tells its seat when all is written that was given to it, and fails where nobody reads it.
+/// A connection's stream, which notifies its slot when everything is written, and fails if the client stops reading.
 #[derive(Debug)]
 pub(super) struct WatchedStream<I> {
     io: I,
     seat: Seat,
-    /// Ends the waiting for a client that takes nothing at present.
+    /// Timeout while the client accepts no data.
     patience: Option<Pin<Box<Sleep>>>,
 }
 
@@ -198,7 +194,7 @@ impl<I> WatchedStream<I> {
         Self { io, seat: seat.clone(), patience: None }
     }
 
-    /// What came of a write, which fails where the last that came to anything is too long ago.
+    /// The result of a write; an error if the last progress is longer ago than `PATIENCE`.
     fn in_time(
         &mut self,
         context: &mut Context<'_>,
@@ -230,7 +226,7 @@ impl<I: Write + Unpin> Write for WatchedStream<I> {
         stream.in_time(context, written)
     }
 
-    /// Comes once what is buffered before it is written.
+    /// Completes once the buffered data is written.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
         let flushed = Pin::new(&mut stream.io).poll_flush(context);
@@ -270,7 +266,7 @@ mod tests {
     use std::pin::pin;
     use std::task::Waker;
 
-    /// A client that asks once, and takes what is written as soon as it is told to.
+    /// A client that sends one request and reads on demand.
     struct Client {
         asks: &'static [u8],
         takes: Arc<AtomicBool>,
@@ -282,7 +278,6 @@ mod tests {
         }
     }
 
-    /// What is answered to it.
     fn answer(
         request: Request<Incoming>,
         seat: &Seat,
@@ -291,7 +286,7 @@ mod tests {
         std::future::ready(Ok(Response::new(Watched::answer(AnswerBody::from("An owl."), seat))))
     }
 
-    /// Where time passes as soon as nothing else is left to do.
+    /// A runtime whose clock advances whenever nothing else is to be done.
     fn runtime() -> tokio::runtime::Runtime {
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
     }
@@ -388,13 +383,13 @@ mod tests {
                 place.seat.closed().await;
                 drop(place);
             };
-            // The first was answered by now, and the third is.
+            // The first connection is answered by now; the third becomes idle.
             first.seat.set_busy();
             first.seat.set_idle();
             third.seat.set_busy();
             let (fourth, ()) = tokio::join!(seats.place(), leaves(second));
             let (fifth, ()) = tokio::join!(seats.place(), leaves(first));
-            // Where all are being answered, the next that is idle.
+            // If all are busy, the next to become idle is closed.
             fourth.seat.set_busy();
             fifth.seat.set_busy();
             let ends = async {

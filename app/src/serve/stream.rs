@@ -1,4 +1,4 @@
-//! Texts told as they are written: server-sent events.
+//! Streamed responses as server-sent events.
 
 use super::bodies::{Head, Piece, logprobs_of, text_of};
 use super::refusal::Refusal;
@@ -14,28 +14,28 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use tokio::sync::mpsc;
 
-/// What ends a stream.
+/// The last event of a stream.
 const DONE: &str = "data: [DONE]\n\n";
-/// Pieces that wait for their client to read them.
+/// Maximum chunks waiting for the client.
 const PIECES: usize = 64;
 
-/// A stream under way. Dropped, as when its client is gone, it cancels what is not written yet.
+/// A running stream. Dropping it, for instance when the client disconnects, cancels the unfinished texts.
 struct Stream {
     ask: Ask,
     taken: Taken,
     wanted: Wanted,
     head: Head,
-    /// Which texts have begun.
+    /// For each text, whether it has begun.
     begun: Vec<bool>,
     completions: Vec<Option<Completion>>,
-    /// What is to be sent.
+    /// Chunks to send.
     ready: VecDeque<Bytes>,
     over: bool,
-    /// Events of a response that were sent.
+    /// Number of response events sent.
     sequence: u64,
 }
 
-/// Answers with a stream once something is written, so that a request which is refused has its status.
+/// Responds with a stream once the first text arrives, so that a refused request gets its status code.
 pub(super) async fn stream(wanted: Wanted, ask: Ask, taken: Taken) -> Result<Response, Refusal> {
     let (head, texts) = (Head::of(&wanted), wanted.texts());
     let mut stream = Stream {
@@ -65,7 +65,7 @@ pub(super) async fn stream(wanted: Wanted, ask: Ask, taken: Taken) -> Result<Res
 }
 
 impl Stream {
-    /// Sends what is written until all is, or until nobody reads it any more.
+    /// Sends chunks until all texts have ended or the client is gone.
     async fn run(mut self, sender: mpsc::Sender<Bytes>) {
         loop {
             while let Some(bytes) = self.ready.pop_front() {
@@ -93,11 +93,10 @@ impl Stream {
         }
     }
 
-    /// Takes the next event in.
     async fn advance(&mut self) -> Result<(), Refusal> {
         match self.ask.next().await {
             Some((_, Event::Failed { error })) => return Err(error.into()),
-            // The prompt's text and log-probabilities are known when all is written: then it is told at once.
+            // The prompt's text and log-probabilities are known only at the end, so everything is sent at once then.
             Some((at, Event::Completing { run, text })) if !self.is_whole() => {
                 self.tell(at, &run, &Piece::Text { text: &text, logprobs: Value::Null });
             }
@@ -131,7 +130,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Nothing is told of a text before all of it is known.
+    /// Whether texts are sent only once they are complete.
     fn is_whole(&self) -> bool {
         self.wanted.settings.log_probabilities.is_some() || self.wanted.settings.echo
     }
@@ -150,7 +149,7 @@ impl Stream {
     }
 
     fn send(&mut self, body: &Value) {
-        // Events of responses are named before they are told.
+        // Events of the Responses API carry their name.
         let kind = body["type"].as_str().map_or_else(String::new, |kind| format!("event: {kind}\n"));
         self.ready.push_back(Bytes::from(format!("{kind}data: {body}\n\n")));
     }

@@ -1,17 +1,17 @@
-//! Many requests at once to one session, beside those of whoever has the session.
+//! Concurrent requests to one session that also serves another front end.
 
 use glasshouse_protocol::{Command, Event, Parcel, Report, Request};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Numbers of requests begin here, far above those of whoever has the session: no two have the same.
+/// First request number, far above those of the session's own front end, so that numbers are unique.
 const FIRST: u64 = 1 << 40;
 
-/// Hears whatever answers a request: its place among those asked at once, and the event.
+/// Receives events with the index of their request among those sent together.
 type Listener = (usize, async_channel::Sender<(usize, Event)>);
 
-/// Sends requests to a session and hands each event to whoever asked.
+/// Sends requests to a session and passes each event to its requester.
 #[derive(Clone, Debug)]
 pub struct Switchboard(Arc<Inner>);
 
@@ -19,17 +19,17 @@ pub struct Switchboard(Arc<Inner>);
 struct Inner {
     requests: async_channel::WeakSender<Parcel<Request>>,
     last: AtomicU64,
-    /// Requests of its own that are not answered in full, and who hears the answers, where anybody does.
+    /// Unfinished requests of the switchboard, with their listener if there is one.
     own: Mutex<HashMap<u64, Option<Listener>>>,
 }
 
 impl Switchboard {
-    /// A switchboard that does not keep the session going.
+    /// A switchboard that does not keep the session alive.
     pub fn new(requests: async_channel::WeakSender<Parcel<Request>>) -> Self {
         Self(Arc::new(Inner { requests, last: AtomicU64::new(FIRST), own: Mutex::default() }))
     }
 
-    /// Hands an event to whoever asked for it; false where that was another front end.
+    /// Passes an event to its requester. Returns `false` if it belongs to another front end.
     pub fn hear(&self, report: &Report) -> bool {
         let Some(request) = report.request else { return false };
         let mut own = self.own();
@@ -38,18 +38,18 @@ impl Switchboard {
         drop(own);
         let Some(listener) = listener else { return false };
         if let Some((at, events)) = listener {
-            // Whoever hears no more has cancelled it.
+            // A dropped listener has cancelled its request.
             events.try_send((at, report.event.clone())).ok();
         }
         true
     }
 
-    /// The session is over: nobody waits for anything any more.
+    /// The session ended: drops all listeners.
     pub fn close(&self) {
         self.own().clear();
     }
 
-    /// Asks for several things at once; `None` where the session is over.
+    /// Sends several requests together; `None` if the session ended.
     pub fn ask(&self, commands: Vec<Command>) -> Option<Ask> {
         let requests = self.0.requests.upgrade()?;
         let (sender, events) = async_channel::unbounded();
@@ -72,18 +72,17 @@ impl Switchboard {
     }
 }
 
-/// What was asked for at once. Dropped, whatever of it is not answered yet is cancelled.
+/// Requests sent together. Dropping it cancels the unfinished ones.
 #[derive(Debug)]
 pub struct Ask {
     board: Switchboard,
     requests: Vec<u64>,
     events: async_channel::Receiver<(usize, Event)>,
-    /// Requests that are not answered in full.
     left: usize,
 }
 
 impl Ask {
-    /// The next event, and which of the things it answers; `None` when all are answered in full, or the session is over.
+    /// The next event and the index of its request; `None` once all are finished or the session ended.
     pub async fn next(&mut self) -> Option<(usize, Event)> {
         while self.left > 0 {
             let (at, event) = self.events.recv().await.ok()?;
@@ -104,7 +103,7 @@ impl Drop for Ask {
     fn drop(&mut self) {
         let Some(requests) = self.board.0.requests.upgrade() else { return };
         for request in std::mem::take(&mut self.requests) {
-            // What still comes of it is nobody's, and not another front end's either.
+            // Later events of a cancelled request go to nobody, including the other front end.
             let is_heard = self.board.own().get_mut(&request).and_then(Option::take).is_some();
             if is_heard {
                 let (id, command) = (self.board.next_number(), Command::Cancel { request });
@@ -140,7 +139,7 @@ mod tests {
         assert!(inbox.try_recv().is_err());
         drop(second);
         assert_eq!(inbox.try_recv().unwrap().body.command, Command::Cancel { request: sent[2].id });
-        // Nobody waits for the answer to a cancellation, nor for what is still told of what was cancelled.
+        // Answers to a cancellation and later events of the cancelled request have no listener.
         assert!(tell(FIRST + 3, Event::Finished) && !tell(FIRST + 3, Event::Finished));
         assert!(tell(sent[2].id, Event::Finished) && !tell(sent[2].id, Event::Finished));
         drop(requests);

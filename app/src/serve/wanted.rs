@@ -1,4 +1,4 @@
-//! What a request asks for, read from its fields.
+//! Parses a request's fields into commands.
 
 use super::Served;
 use super::fields::Fields;
@@ -11,20 +11,19 @@ use glasshouse_protocol::{
 use serde_json::{Map, Value};
 use std::hash::{BuildHasher as _, RandomState};
 
-/// Texts of one request at most.
+/// Maximum texts of one request.
 const MAX_TEXTS: usize = 4096;
-/// Most answers to a prompt.
+/// Maximum answers per prompt.
 const MAX_ANSWERS: usize = 128;
-/// Bytes of a request's prompts at most, each as often as it is answered: so often the engine is told of it.
+/// Maximum bytes of a request's prompts, each counted once per answer, because the engine receives one command per answer.
 const MAX_PROMPT_BYTES: usize = 64 << 20;
-/// Tokens of a completion where a request does not say, as OpenAI's server has it.
+/// Default completion length in tokens, as in OpenAI's API.
 const TOKENS: usize = 16;
-/// How messages are written.
+/// An example of messages for error messages.
 const EXAMPLE: &str = "as [{\"role\": \"user\", \"content\": \"Hello\"}]";
-/// As many as the context has room for: more than there can be.
+/// Fill the context: more tokens than any context holds.
 const ALL_THERE_IS_ROOM_FOR: usize = 1 << 20;
 
-/// Which of the endpoints that write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Completions,
@@ -32,21 +31,18 @@ pub(super) enum Endpoint {
     Responses,
 }
 
-/// What a request asks for.
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) endpoint: Endpoint,
-    /// As the request names it.
+    /// The model name as requested.
     pub(super) model: Option<String>,
     source: WeightSource,
     prompts: Vec<CompletionPrompt>,
-    /// Answers to each prompt.
     pub(super) answers: usize,
     pub(super) config: GenerateConfig,
     pub(super) settings: CompletionSettings,
-    /// Told as it is written.
     pub(super) streams: bool,
-    /// A stream ends with what it took.
+    /// The stream ends with token counts.
     pub(super) includes_usage: bool,
 }
 
@@ -98,12 +94,13 @@ impl Wanted {
         Ok(wanted)
     }
 
-    /// Texts that are to be written.
+    /// Number of texts to generate.
     pub(super) fn texts(&self) -> usize {
         self.prompts.len().saturating_mul(self.answers)
     }
 
-    /// What the engine is asked for: all answers to the first prompt, then those to the next. The answers to a prompt differ by their seeds.
+    /// The commands for the engine: all answers to the first prompt, then those to the next. Answers to the same prompt have
+    /// different seeds.
     pub(super) fn commands(&self) -> Vec<Command> {
         let command = |prompt: &CompletionPrompt, answer: usize| Command::Complete {
             source: self.source.clone(),
@@ -119,7 +116,7 @@ impl Wanted {
     }
 }
 
-/// The model, as the request names it, and whose weights that are.
+/// The requested model name and its weights.
 fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSource), Refusal> {
     let settings = &served.settings;
     let named = fields.text("model")?.filter(|name| !name.is_empty());
@@ -127,7 +124,7 @@ fn model(fields: &Fields, served: &Served) -> Result<(Option<String>, WeightSour
     let Some(name) = name else { return Ok((None, WeightSource::Current)) };
     let (run, checkpoint) = match named.and_then(|name| name.split_once(':')) {
         Some((run, word)) => match CheckpointChoice::from(word) {
-            // It would be a path of this machine.
+            // It would be a path on this machine.
             CheckpointChoice::File(other) => {
                 return Err(Refusal::no_model(format!(
                     "no checkpoint {other} is available; use {run}:best or {run}:latest"
@@ -171,7 +168,7 @@ fn prompts(fields: &Fields) -> Result<Vec<CompletionPrompt>, Refusal> {
     }
 }
 
-/// What a value is, for whoever expected another.
+/// A JSON value's type, for error messages.
 fn named(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -183,7 +180,7 @@ fn named(value: &Value) -> &'static str {
     }
 }
 
-/// What a prompt takes in memory, about.
+/// Approximate memory of a prompt in bytes.
 fn bytes_of(prompt: &CompletionPrompt) -> usize {
     match prompt {
         CompletionPrompt::Text { text } => text.len(),
@@ -207,7 +204,7 @@ fn ids(list: &[Value]) -> Option<Vec<u32>> {
     list.iter().map(|id| u32::try_from(id.as_u64()?).ok()).collect()
 }
 
-/// A conversation, and how its template is to render it.
+/// A conversation and its template settings.
 fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<CompletionPrompt, Refusal> {
     let continues = fields.flag("continue_final_message")?;
     let opens = fields.get("add_generation_prompt").is_none() || fields.flag("add_generation_prompt")?;
@@ -234,7 +231,7 @@ fn chat(fields: &Fields, messages: Vec<ChatMessage>) -> Result<CompletionPrompt,
     Ok(CompletionPrompt::Messages { messages, rendering: ChatRendering { ending, variables } })
 }
 
-/// A conversation in the shape of OpenAI's responses: a text, or messages, behind instructions.
+/// A conversation in the format of OpenAI's Responses API: a text or messages, preceded by instructions.
 fn input(fields: &Fields) -> Result<Vec<ChatMessage>, Refusal> {
     let instructions = fields.text("instructions")?.map(|text| ChatMessage::new(Role::System, text));
     let said = match fields.get("input") {
@@ -254,7 +251,7 @@ fn input(fields: &Fields) -> Result<Vec<ChatMessage>, Refusal> {
     Ok(instructions.into_iter().chain(said).collect())
 }
 
-/// A conversation in OpenAI's shape.
+/// A conversation in OpenAI's format.
 fn messages(fields: &Fields) -> Result<Vec<ChatMessage>, Refusal> {
     match fields.get("messages") {
         Some(Value::Array(list)) if !list.is_empty() => {
@@ -264,8 +261,8 @@ fn messages(fields: &Fields) -> Result<Vec<ChatMessage>, Refusal> {
     }
 }
 
-/// A message, number `at` of a field. What it has beyond role and content goes to the template as it is, but for the arguments of tool calls:
-/// OpenAI writes them as JSON within a text, and templates expect an object.
+/// Message number `at` of a field. Fields other than role and content are passed to the template unchanged, except arguments of
+/// tool calls: OpenAI writes them as JSON in a string, and templates expect an object.
 fn message(field: &str, at: usize, value: &Value) -> Result<ChatMessage, Refusal> {
     let wrong = |message: String| Refusal::bad(field, message);
     let role = match value.get("role").and_then(Value::as_str) {
@@ -306,7 +303,7 @@ fn message(field: &str, at: usize, value: &Value) -> Result<ChatMessage, Refusal
     Ok(ChatMessage { role, content, fields: more })
 }
 
-/// Whether log-probabilities are said, and of how many of the likeliest tokens.
+/// The number of top log-probabilities per token; `None` if log-probabilities are not requested.
 fn log_probabilities(endpoint: Endpoint, fields: &Fields) -> Result<Option<usize>, Refusal> {
     match endpoint {
         Endpoint::Completions => match fields.get("logprobs") {
@@ -327,7 +324,7 @@ fn log_probabilities(endpoint: Endpoint, fields: &Fields) -> Result<Option<usize
     }
 }
 
-/// How tokens are drawn, and how many.
+/// Sampling settings and length.
 fn config(
     endpoint: Endpoint,
     fields: &Fields,
@@ -343,7 +340,7 @@ fn config(
         }
         Endpoint::Responses => (fields.whole("max_output_tokens", 1..=usize::MAX)?, ALL_THERE_IS_ROOM_FOR),
     };
-    // What nobody asked for is no reason to refuse a prompt.
+    // A default length is no reason to refuse a prompt.
     settings.fits = asked.is_none();
     settings.no_tokens = asked == Some(0);
     let plain = GenerateConfig::default();
@@ -354,12 +351,12 @@ fn config(
         max_tokens: asked.unwrap_or(otherwise).min(ALL_THERE_IS_ROOM_FOR),
         temperature: number("temperature", 0.0..=2.0, 1.0)?,
         top_p: match number("top_p", 0.0..=1.0, plain.top_p)? {
-            // As little as there is: the likeliest token.
+            // The smallest value: only the likeliest token.
             0.0 => f32::MIN_POSITIVE,
             top_p => top_p,
         },
         top_k: match fields.get("top_k").and_then(Value::as_i64) {
-            // Other servers write "all" so.
+            // -1 means "all" for other servers.
             Some(-1) => 0,
             _ => fields.whole("top_k", 0..=usize::MAX)?.unwrap_or(plain.top_k),
         },
@@ -376,7 +373,7 @@ fn config(
     })
 }
 
-/// The seed, or one that nobody knows.
+/// The given seed, or a random one.
 fn seed(fields: &Fields) -> Result<u64, Refusal> {
     match fields.get("seed") {
         None => Ok(RandomState::new().hash_one(())),

@@ -1,30 +1,27 @@
-//! Public corpora that the engine knows, and the one that is on its way.
+//! Public corpora known to the engine, and the one being downloaded.
 
 use glasshouse_protocol::{Command, CorpusSummary, Event, FetchProgress};
 
-/// Corpora.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    /// All of them; `None` before they were listed.
+    /// `None` before they were listed.
     pub corpora: Option<Vec<CorpusSummary>>,
-    /// The one that is on its way.
+    /// The corpus being downloaded.
     pub fetching: Option<Fetching>,
 }
 
-/// How far a corpus is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetching {
-    /// The request for it.
     pub request: u64,
-    /// What people call it.
+    /// Display name.
     pub name: String,
-    /// Bytes that are here.
+    /// Bytes downloaded.
     pub done: u64,
-    /// Bytes in all, about.
+    /// Approximate total bytes.
     pub total: u64,
-    /// All bytes are here and are compared with the checksum.
+    /// The download is complete, and its checksum is being verified.
     pub verifying: bool,
-    /// What went wrong before the attempt that waits now.
+    /// Why the previous attempt failed, while waiting for the next.
     pub retrying: Option<String>,
 }
 

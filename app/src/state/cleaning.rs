@@ -1,4 +1,4 @@
-//! The data bench: the recipe, what it makes of a sample, and what the last cleaning did.
+//! The data bench: the recipe, its effect on a sample, and the result of the last cleaning.
 
 use glasshouse_protocol::cleaning::report::{CleaningReport, Stage};
 use glasshouse_protocol::cleaning::{
@@ -7,50 +7,46 @@ use glasshouse_protocol::cleaning::{
 };
 use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event};
 
-/// Recipes that can be gone back to.
+/// Maximum undo steps of the recipe.
 const KEPT: usize = 100;
 
-/// Everything that the engine told of the open project's bench.
+/// Everything the engine reported about the open project's bench.
 #[derive(Debug, Default)]
 pub struct Cleaning {
-    /// The recipe; `None` before it was shown.
+    /// `None` before it was requested.
     pub recipe: Option<RecipeSummary>,
-    /// The recipes before it as TOML, the latest last.
+    /// Previous recipes as TOML, latest last.
     pub before: Vec<String>,
-    /// What it makes of a sample.
+    /// The recipe's effect on a sample.
     pub judgement: Option<SampleJudgement>,
-    /// The document that was compared last.
     pub compared: Option<ComparedDocument>,
-    /// Comparisons so far, by which another one is told from the one before.
+    /// Number of comparisons so far, to detect a new one.
     pub comparisons: u64,
-    /// The request whose cleaning is under way.
+    /// The request of the cleaning in progress.
     pub request: Option<u64>,
-    /// How far it is.
     pub progress: Option<CleaningProgress>,
-    /// It was cancelled.
+    /// The cleaning was cancelled and is stopping.
     pub stopping: bool,
-    /// Documents that a stopped cleaning, which this one resumes, had read.
+    /// Documents already processed by the interrupted cleaning that this one resumes.
     pub resumed: Option<u64>,
-    /// What the last cleaning did, where the documents are cleaned.
+    /// Result of the last cleaning, if the documents are cleaned.
     pub report: Option<Box<CleaningReport>>,
-    /// Reports so far, by which another one is told from the one before.
+    /// Number of reports so far, to detect a new one.
     pub reports: u64,
-    /// Documents that it dropped, a page of them at a time.
+    /// Dropped documents, by page.
     pub dropped: Dropped,
-    /// Why the last cleaning came to nothing.
     pub failed: Option<ErrorReport>,
 }
 
-/// A page of documents that were dropped.
 #[derive(Debug, Default)]
 pub struct Dropped {
     /// The stage that dropped them; `None` for all.
     pub stage: Option<String>,
-    /// Documents passed over before the page.
+    /// Index of the page's first document.
     pub offset: usize,
-    /// Documents found in all.
+    /// Number of matching documents.
     pub found: usize,
-    /// The page; `None` before it was listed.
+    /// `None` before it was listed.
     pub page: Option<Vec<DroppedDocument>>,
 }
 
@@ -80,7 +76,7 @@ impl Cleaning {
             }
             Event::Cleaning { progress } => self.progress = Some(*progress),
             Event::Cleaned { report } => {
-                // Also one that a script beside the application asked for is over with this.
+                // This also ends a cleaning requested by a script.
                 self.end();
                 self.report = Some(report.clone());
                 self.reports += 1;
@@ -101,7 +97,7 @@ impl Cleaning {
             }
             Event::Finished if asked == Some(&Command::Clean) => self.end(),
             Event::Failed { error } if asked == Some(&Command::Clean) => {
-                // What was cancelled is no failure.
+                // A cancellation is not a failure.
                 self.failed = (error.kind != ErrorKind::Cancelled).then(|| error.clone());
                 self.end();
             }
@@ -110,7 +106,7 @@ impl Cleaning {
         }
     }
 
-    /// A recipe that is the one before the last takes a change back; another one is a change.
+    /// Stores a recipe. If it equals the last previous one, the change was undone; otherwise it is a new change.
     fn take_recipe(&mut self, recipe: &RecipeSummary) {
         let now = self.recipe.take();
         if self.before.last() == Some(&recipe.toml) {
@@ -131,22 +127,21 @@ impl Cleaning {
         self.stopping = false;
     }
 
-    /// What the sample says of a stage.
+    /// The sample's result for a stage.
     pub fn sample(&self, stage: &str) -> Option<&SampleStage> {
         self.judgement.as_ref()?.stages.iter().find(|sample| sample.name == stage)
     }
 
-    /// What the last cleaning did at a stage.
+    /// The last cleaning's result for a stage.
     pub fn stage(&self, name: &str) -> Option<&Stage> {
         self.report.as_ref()?.stages.iter().find(|stage| stage.about.name == name)
     }
 
-    /// The card of a stage.
     pub fn card(&self, stage: &str) -> Option<&StageCard> {
         self.recipe.as_ref()?.cards.iter().find(|card| card.name == stage)
     }
 
-    /// What people call a stage.
+    /// A stage's display name.
     pub fn title<'a>(&'a self, stage: &'a str) -> &'a str {
         let card = self.card(stage).map(|card| card.title.as_str());
         card.or_else(|| Some(self.stage(stage)?.about.title.as_str())).unwrap_or(stage)
@@ -154,7 +149,7 @@ impl Cleaning {
 }
 
 impl Dropped {
-    /// The page that answers a question.
+    /// The page for a stage and offset, if it is the loaded one.
     pub fn page_of(&self, stage: Option<&str>, offset: usize) -> Option<&[DroppedDocument]> {
         let same = self.stage.as_deref() == stage && self.offset == offset;
         self.page.as_deref().filter(|_| same)

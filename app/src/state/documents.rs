@@ -1,44 +1,40 @@
-//! The open project's text.
+//! The open project's documents.
 
 use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event};
 use std::ops::Range;
 
-/// Documents, a page of them at a time.
+/// Documents, by page.
 #[derive(Debug, Default)]
 pub struct Documents {
-    /// About all of them; `None` before they were listed.
+    /// Totals; `None` before they were listed.
     pub overview: Option<DocumentsOverview>,
-    /// What the page was searched for.
+    /// The search text of the page.
     pub search: String,
-    /// Documents passed over before the page.
+    /// Index of the page's first document.
     pub offset: usize,
-    /// Documents found in all.
+    /// Number of matching documents.
     pub found: usize,
-    /// The page.
     pub page: Vec<DocumentSummary>,
-    /// The document that was read last.
     pub read: Option<ReadDocument>,
-    /// Counts changes of the files and cleanings, since which the documents' numbers mean others.
+    /// Number of file changes and cleanings so far; each renumbers the documents.
     pub changes: u64,
 }
 
-/// A document that was read.
 #[derive(Debug)]
 pub struct ReadDocument {
-    /// Its number.
     pub number: u64,
-    /// Its text.
     pub text: String,
-    /// Bytes that fine-tuning learns, where it is a conversation; else none.
+    /// Byte ranges that fine-tuning trains on, for a conversation; otherwise empty.
     pub learned: Vec<Range<usize>>,
-    /// The bytes at which its tokens end, with whether fine-tuning learns each, where they are known.
+    /// End of each token in bytes, and whether fine-tuning trains on it; empty if unknown.
     pub tokens: Vec<(usize, bool)>,
-    /// Whether the text was cut.
+    /// The text was truncated.
     pub cut: bool,
 }
 
 impl ReadDocument {
-    /// What of it is learned or not, in pieces: its tokens, or, where those are not known, what a template wrote and what was answered.
+    /// The text in pieces, each with whether fine-tuning trains on it: tokens, or, if those are unknown, template text and
+    /// answers.
     pub fn pieces(&self) -> Vec<(Range<usize>, bool)> {
         let mut from = 0;
         let tokens =
@@ -53,8 +49,8 @@ impl ReadDocument {
 }
 
 impl Documents {
-    /// Whether text of a person's own is shorter than a window, in its training part or in what is held out: a run on it is refused.
-    /// Only what is certain before a tokenizer has seen it: a document has at most as many tokens as bytes, and one for its end.
+    /// Whether the training or the held-out part of the person's own text is certainly shorter than a context window, so that a
+    /// run would be refused. Before tokenization a document has at most one token per byte, plus one for its end.
     pub fn is_too_short(&self, context_length: usize) -> bool {
         let Some(overview) = &self.overview else { return false };
         let short = |(documents, bytes): (u64, u64)| documents + bytes <= context_length as u64;
@@ -86,7 +82,7 @@ impl Documents {
     }
 }
 
-/// Whether the documents are others than before. Where the split falls makes no others of them.
+/// Whether the documents changed. A changed split does not count.
 fn are_others(before: &DocumentsOverview, now: &DocumentsOverview) -> bool {
     let of = |overview: &DocumentsOverview| {
         let DocumentsOverview { cleaned, documents, bytes, .. } = *overview;

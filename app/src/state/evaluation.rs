@@ -1,46 +1,44 @@
-//! How good the open project's models are, and how safe: what was found, what is being looked at, and what could not be had.
+//! Evaluations and audits of the open project's models: results, work in progress, and failures.
 
 use glasshouse_protocol::{
     Audit, Command, Comparison, ErrorKind, ErrorReport, Evaluation, Event, WeightSource,
 };
 use std::collections::BTreeMap;
 
-/// Evaluations and audits of the open project's runs.
 #[derive(Debug, Default)]
 pub struct Evaluations {
-    /// Evaluations by the run's name.
+    /// By run name.
     pub evaluations: BTreeMap<String, Evaluation>,
-    /// Audits likewise.
+    /// By run name.
     pub audits: BTreeMap<String, Audit>,
-    /// Each two of the runs that were read last, on all that both were evaluated on.
+    /// Pairwise comparisons of the runs read last, on everything both were evaluated on.
     pub comparisons: Vec<Comparison>,
-    /// What is under way or waits for its turn, by request.
+    /// Running and queued work by request.
     pub under_way: BTreeMap<u64, Work>,
-    /// What could not be had, by request: since the last one that was asked for.
+    /// Failures by request, since the last request.
     pub failures: BTreeMap<u64, (Command, ErrorReport)>,
-    /// Counts what was made, so that pages know when to read again.
+    /// Number of results so far, so that pages know when to read again.
     pub revision: u64,
 }
 
-/// An evaluation or an audit that was asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Work {
-    /// Whose weights; `None` of those that are current.
+    /// The run; `None` for the current weights.
     pub run: Option<String>,
-    /// It is an audit.
+    /// An audit rather than an evaluation.
     pub audits: bool,
-    /// What it is at; empty before it has begun.
+    /// The current part; empty before it has begun.
     pub what: String,
-    /// Things of it that are done, and all of them; 0 where that is not known.
+    /// Completed items.
     pub done: u64,
-    /// As above.
+    /// All items; 0 if unknown.
     pub total: u64,
-    /// It was cancelled.
+    /// It was cancelled and is stopping.
     pub stopping: bool,
 }
 
 impl Work {
-    /// The share of it that is done, where that is known.
+    /// The completed fraction, if known.
     pub fn share(&self) -> Option<f64> {
         (self.total > 0).then(|| (self.done as f64 / self.total as f64).min(1.0))
     }
@@ -91,7 +89,7 @@ impl Evaluations {
                 self.revision += 1;
             }
             Event::Evaluations { evaluations, audits, comparisons } => {
-                // What was asked for and is not among them is not kept any more.
+                // Requested runs that are missing in the answer have no stored results any more.
                 if let Some(Command::ReadEvaluations { runs }) = asked {
                     self.evaluations.retain(|run, _| !runs.contains(run));
                     self.audits.retain(|run, _| !runs.contains(run));
@@ -104,7 +102,7 @@ impl Evaluations {
             Event::Failed { error } => {
                 self.under_way.remove(&id);
                 let command = asked.filter(|command| is_evaluating(command));
-                // What was cancelled is no failure.
+                // A cancellation is not a failure.
                 if let Some(command) = command.filter(|_| error.kind != ErrorKind::Cancelled) {
                     self.failures.insert(id, (command.clone(), error.clone()));
                 }
@@ -120,7 +118,7 @@ impl Evaluations {
     }
 }
 
-/// Whether the page Evaluate shows itself what such a command failed by.
+/// Whether the Evaluate page itself shows a failure of this command.
 pub(super) fn is_evaluating(command: &Command) -> bool {
     matches!(command, Command::Evaluate { .. } | Command::Audit { .. } | Command::ReadEvaluations { .. })
 }

@@ -1,29 +1,28 @@
-//! What was said of replies in the open project.
+//! Feedback on replies in the open project.
 
 use glasshouse_protocol::{Command, Event, Feedback};
 use std::collections::BTreeSet;
 
-/// Rows that a run takes at least: the last is held out.
+/// Minimum rows for a run: the last is held out.
 pub const MIN_ROWS: usize = 2;
 
-/// Rows of feedback, and what there is to learn of them.
+/// The rows of feedback, and counts by kind.
 #[derive(Debug, Default)]
 pub struct Said {
-    /// Oldest first; `None` until they were listed, and where that failed.
+    /// Oldest first; `None` until listed, and if listing failed.
     pub rows: Option<Vec<Feedback>>,
-    /// Why they could not be read when they were listed last.
+    /// Why listing failed.
     pub failed: Option<String>,
-    /// Replies that supervised fine-tuning learns.
+    /// Replies for supervised fine-tuning.
     pub learned: usize,
-    /// Pairs, of which preferences are learned.
+    /// Pairs for preference learning.
     pub pairs: usize,
-    /// Rows of replies that are good or bad, alone or in pairs, of which KTO learns.
+    /// Rows with good or bad replies, single or paired, for KTO.
     pub judged: usize,
-    /// Texts with labels.
     pub labelled: usize,
-    /// Counts how often rows came, so that pages know when to look at them again.
+    /// Number of times rows arrived, so that pages know when to look at them again.
     pub revision: u64,
-    /// Requests that changed the rows; one that failed is not among them.
+    /// Successful requests that changed the rows.
     pub kept: BTreeSet<u64>,
 }
 

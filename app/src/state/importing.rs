@@ -1,32 +1,30 @@
-//! A pretrained model on its way into a project: what is known of it, for the person to say yes.
+//! A pretrained model offered for import, waiting for the person's confirmation.
 
 use glasshouse_protocol::{Command, Event, FoundModel};
 
 /// A step at which the person is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Importing {
-    /// Its files are in the network.
+    /// Its files on the network were listed.
     Listed {
-        /// The address, as it was typed.
+        /// The address as typed.
         address: String,
-        /// Where they are fetched from.
+        /// The host of the files.
         host: String,
-        /// Their names.
         files: Vec<String>,
-        /// Bytes of them all, where their server says.
+        /// Total size, if the server tells.
         bytes: Option<u64>,
     },
-    /// It was looked at.
+    /// It was inspected.
     Found {
-        /// What is known of it.
         model: Box<FoundModel>,
-        /// The context length that it shall have here.
+        /// The context length to import it with.
         context_length: usize,
     },
 }
 
 impl Importing {
-    /// What an event asks.
+    /// The question that an event raises, if any.
     pub(super) fn of(asked: Option<&Command>, event: &Event) -> Option<Self> {
         match (event, asked) {
             (Event::ModelListed { host, files, bytes }, Some(Command::ListModelFiles { address })) => {

@@ -1,65 +1,58 @@
-//! What was seen inside models: the tensors of views, taken from the bytes beside the events.
+//! Inspections of models: the tensors of views, read from the bytes that accompany the events.
 
 use glasshouse_protocol::inspect::{Detail, ElementKind, TensorSummary, TokenText};
 use glasshouse_protocol::{Command, Event, InspectSettings, Inspection, View};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// Answers by the number of their request, and the latest of each view.
 #[derive(Debug, Default)]
 pub struct Inspections {
-    /// The latest answers, by request.
+    /// The latest answers, by request number.
     pub answers: BTreeMap<u64, Rc<InspectionAnswer>>,
-    /// The latest of each view, whoever asked for it.
+    /// The latest answer of each view, for any request.
     pub latest: BTreeMap<View, (Rc<InspectionAnswer>, Rc<ViewData>)>,
-    /// Why requests failed.
+    /// Error messages, by request number.
     pub failures: BTreeMap<u64, String>,
-    /// What there is to know about a request beside its answer, a sentence each.
+    /// Notices about requests, one sentence each.
     pub notices: BTreeMap<u64, Vec<String>>,
 }
 
-/// A model that was looked at.
 #[derive(Debug, PartialEq)]
 pub struct InspectionAnswer {
-    /// The prompt as it was asked about.
     pub prompt: String,
-    /// What was asked for.
     pub settings: InspectSettings,
-    /// What was answered, but for the numbers.
+    /// The answer without the tensors' entries.
     pub inspection: Inspection,
-    /// The views with their numbers, in the order asked for.
+    /// The views with their numbers, in the order of the request.
     pub views: Vec<Rc<ViewData>>,
 }
 
-/// What a view shows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ViewData {
-    /// Which.
     pub view: View,
-    /// Its tensors.
     pub tensors: Vec<Tensor>,
-    /// What is no tensor.
+    /// Content other than tensors.
     pub details: Vec<Detail>,
-    /// What a reader should know of it, a sentence each.
+    /// One sentence each.
     pub notices: Vec<String>,
-    /// Milliseconds that it took.
+    /// Duration in milliseconds.
     pub ms: f64,
 }
 
-/// A tensor with its entries: row-major, last axis fastest. A replayed recording has none, since bytes are not recorded.
+/// A tensor with its entries, row-major, last axis fastest. A replayed recording has no entries, since bytes are not recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
-    /// Its name, axes and element.
+    /// Name, axes and element type.
     pub summary: TensorSummary,
-    /// Entries of an [`ElementKind::F32`].
+    /// Entries of an [`ElementKind::F32`] tensor.
     pub floats: Vec<f32>,
-    /// Entries of an [`ElementKind::U32`].
+    /// Entries of an [`ElementKind::U32`] tensor.
     pub integers: Vec<u32>,
 }
 
-/// Answers kept at most: those of both columns of a comparison, and one of each while the next is on its way.
+/// Maximum stored answers: both columns of a comparison, and one of each for the next.
 const MAX_ANSWERS: usize = 4;
-/// Failures and notices kept at most, each.
+/// Maximum stored failures, and notices.
 const MAX_MESSAGES: usize = 64;
 
 impl Inspections {
@@ -70,7 +63,7 @@ impl Inspections {
         event: &Event,
         bytes: &[Vec<u8>],
     ) {
-        // Another project's models were not looked at.
+        // Inspections belong to the open project.
         if matches!(event, Event::ProjectOpened { .. } | Event::ProjectClosed) {
             *self = Self::default();
         }
@@ -102,7 +95,7 @@ impl Inspections {
 
     fn note(&mut self, id: u64, sentence: String) {
         let said = self.notices.entry(id).or_default();
-        // A request that was put off says it again.
+        // A postponed request repeats its notices.
         if !said.contains(&sentence) {
             said.push(sentence);
         }
@@ -110,14 +103,14 @@ impl Inspections {
     }
 }
 
-/// Forgets the oldest of more than so many.
+/// Drops the oldest entries beyond `most`.
 fn keep<T>(known: &mut BTreeMap<u64, T>, most: usize) {
     while known.len() > most {
         known.pop_first();
     }
 }
 
-/// The views of an answer with the entries of their tensors, which stand in the order of the tensors beside it.
+/// The views of an answer, with tensor entries from `bytes` in the order of the tensors.
 fn views(inspection: &Inspection, bytes: &[Vec<u8>]) -> Vec<Rc<ViewData>> {
     let mut bytes = bytes.iter();
     let of = |seen: &glasshouse_protocol::inspect::Inspected| {
@@ -142,19 +135,19 @@ impl Tensor {
             ElementKind::F32 => floats = words.iter().map(|word| f32::from_le_bytes(*word)).collect(),
             ElementKind::U32 => integers = words.iter().map(|word| u32::from_le_bytes(*word)).collect(),
         }
-        // An entry for each place, or none at all: whoever draws it need not ask twice.
+        // Either all entries or none, so that drawing code has one case to check.
         if floats.len() + integers.len() != summary.count() {
             (floats, integers) = (Vec::new(), Vec::new());
         }
         Self { summary: summary.clone(), floats, integers }
     }
 
-    /// Size of an axis; 0 where it has no such axis.
+    /// Size of an axis; 0 if there is no such axis.
     pub fn size(&self, axis: usize) -> usize {
         self.summary.axes.get(axis).map_or(0, |axis| axis.size)
     }
 
-    /// Its floats at a place of the outermost axes: all that stand below it. Nothing where there is no such place.
+    /// All floats under an index of the outermost axes; empty if out of range.
     pub fn at(&self, place: &[usize]) -> &[f32] {
         let axes = &self.summary.axes;
         if place.len() > axes.len() || place.iter().zip(axes).any(|(at, axis)| *at >= axis.size) {
@@ -165,7 +158,7 @@ impl Tensor {
         self.floats.get(number * below..(number + 1) * below).unwrap_or_default()
     }
 
-    /// An entry as text, by its number.
+    /// Entry `entry` as text.
     pub fn text(&self, entry: usize) -> String {
         match self.summary.element {
             ElementKind::F32 => self.floats.get(entry).map(f32::to_string),
@@ -176,23 +169,23 @@ impl Tensor {
 }
 
 impl ViewData {
-    /// A tensor that has its entries.
+    /// The tensor of that name, if it has its entries.
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
         let named = self.tensors.iter().find(|tensor| tensor.summary.name == name);
         named.filter(|tensor| !tensor.floats.is_empty() || !tensor.integers.is_empty())
     }
 
-    /// A tensor's floats; none where there is no such tensor.
+    /// A tensor's floats; empty if there is no such tensor.
     pub fn floats(&self, name: &str) -> &[f32] {
         self.tensor(name).map_or(&[], |tensor| &tensor.floats)
     }
 
-    /// A tensor's integers; none where there is no such tensor.
+    /// A tensor's integers; empty if there is no such tensor.
     pub fn integers(&self, name: &str) -> &[u32] {
         self.tensor(name).map_or(&[], |tensor| &tensor.integers)
     }
 
-    /// Tokens whose ids stand in its tensors, each once.
+    /// The distinct tokens whose ids occur in the tensors.
     pub fn tokens(&self) -> &[TokenText] {
         let tokens = self.details.iter().find_map(|detail| match detail {
             Detail::Tokens { tokens } => Some(tokens.as_slice()),
@@ -201,7 +194,7 @@ impl ViewData {
         tokens.unwrap_or_default()
     }
 
-    /// The text of one of them.
+    /// The text of token `id`.
     pub fn text_of(&self, id: u32) -> Option<&str> {
         self.tokens().iter().find(|token| token.id == id).map(|token| token.text.as_str())
     }

@@ -1,16 +1,15 @@
-//! A teacher's lessons, and what was made of lessons in the open project.
+//! A teacher's lessons, and the progress in lessons in the open project.
 
 use glasshouse_protocol::{Event, LessonFile, LessonProgress};
 use std::collections::BTreeMap;
 
-/// Lessons beside the program's, and what was made of all.
 #[derive(Debug, Default)]
 pub struct Lessons {
-    /// Files of the project and of the folder that there is for every one.
+    /// Lesson files of the project, and of the folder shared by all projects.
     pub files: Vec<LessonFile>,
-    /// What was made of each, by its name.
+    /// By lesson name.
     pub progress: BTreeMap<String, LessonProgress>,
-    /// Counts how often files came, so that the page knows when to read them again.
+    /// Number of times files arrived, so that the page knows when to read them again.
     pub revision: u64,
 }
 

@@ -1,39 +1,37 @@
-//! Needs and forecasts of the settings at hand.
+//! Plans and forecasts of the current settings.
 
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest};
 use glasshouse_protocol::{Command, ErrorKind, ErrorReport, Event, PlanSummary, RunConfig};
 
-/// What is known about settings before they are trained.
+/// Everything known about settings before they are trained.
 #[derive(Debug, Default)]
 pub struct Planning {
-    /// The plan that is on its way. An answer to an older question, of another project perhaps, is passed over.
+    /// The pending plan request; answers to older ones are ignored.
     pub asked: Option<u64>,
-    /// The last plan, and the settings it is of.
+    /// The last plan and its settings.
     pub plan: Option<(RunConfig, PlanSummary)>,
-    /// Why the last settings have no plan: a rule that they break.
+    /// Why the last settings have no plan: a rule they break.
     pub refused: Option<ErrorReport>,
-    /// The last measurement.
+    /// The last speed measurement.
     pub measured: Option<Measured>,
-    /// Settings that fit the device, and what was changed for it.
+    /// Settings that fit the device, and the changes made for that.
     pub fitted: Option<(RunConfig, Vec<String>)>,
-    /// What settings would take on many GPUs, or why that cannot be said.
+    /// A forecast for many GPUs, or why there is none.
     pub cluster: Option<(RunConfig, ClusterRequest, Result<ClusterPlan, String>)>,
 }
 
-/// How fast the device trains some settings.
+/// Measured training speed of some settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
-    /// The settings; `None` where the request is not known any more.
+    /// `None` if the request is no longer known.
     pub config: Option<RunConfig>,
-    /// Milliseconds per step.
     pub ms_per_step: f64,
     /// Training tokens per second.
     pub tokens_per_s: f64,
-    /// FLOP/s reached.
+    /// Achieved FLOP/s.
     pub flops_per_s: f64,
-    /// The device's name.
     pub device: String,
-    /// Seconds that the whole run would take.
+    /// Estimated seconds of the whole run.
     pub run_seconds: f64,
 }
 
@@ -57,7 +55,7 @@ impl Planning {
             (Event::Failed { error }, Some(Command::Plan { .. })) if newest => {
                 self.asked = None;
                 if error.kind != ErrorKind::Cancelled {
-                    // What was planned before is not of these settings.
+                    // The earlier plan does not belong to these settings.
                     (self.plan, self.refused) = (None, Some(error.clone()));
                 }
             }
@@ -115,7 +113,7 @@ mod tests {
         planning.sent(2, &asked);
         planning.apply(Some(2), Some(&asked), &Event::Planned { plan: Box::new(plan()) });
         assert!(planning.plan.is_some() && planning.refused.is_none(), "mended settings train again");
-        // What fails otherwise says nothing about the settings.
+        // Other failures say nothing about the settings.
         planning.refused = None;
         planning.apply(Some(2), Some(&Command::ListRuns), &Event::Failed { error });
         assert_eq!(planning.refused, None);

@@ -1,42 +1,39 @@
-//! Projects on the shelf, and the open one.
+//! All projects, and the open one.
 
 use glasshouse_protocol::{Command, Event, ProjectSummary, RunConfig};
 use std::collections::BTreeSet;
 
-/// Projects.
 #[derive(Debug, Default)]
 pub struct Projects {
-    /// All of them, last used first; deleted ones included while they can be restored.
+    /// Last used first, including deleted ones that can be restored.
     pub list: Vec<ProjectSummary>,
-    /// They were listed at least once.
+    /// The projects were listed at least once.
     pub listed: bool,
-    /// The open one.
     pub open: Option<OpenProject>,
-    /// Openings so far; it outlives a restart of the engine, so that pages see each as a new one.
+    /// Number of openings so far; survives a restart of the engine, so that pages detect each opening.
     pub openings: u64,
-    /// Requests under way that leave the open project, by their numbers.
+    /// Unfinished requests that leave the open project.
     leaving: BTreeSet<u64>,
 }
 
-/// The open project.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenProject {
     /// Its summary at the time of opening.
     pub summary: ProjectSummary,
-    /// Settings for its next run, as the engine proposes them.
+    /// Settings for its next run, as proposed by the engine.
     pub config: RunConfig,
-    /// Counts openings, so that pages know when to take the settings over.
+    /// Number of the opening, so that pages know when to load the settings.
     pub opening: u64,
 }
 
 impl Projects {
-    /// Another project, or none, is on its way. What is known of runs and texts is of the last one, and the engine would look
-    /// for them in vain.
+    /// Another project is being opened, or this one closed. Known runs and texts belong to the old project, and the engine would
+    /// not find them.
     pub fn is_leaving(&self) -> bool {
         !self.leaving.is_empty()
     }
 
-    /// The open project has a classifier, for moderation.
+    /// The open project has a moderation classifier.
     pub fn has_classifier(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.summary.classifier)
     }

@@ -2,14 +2,14 @@
 
 use glasshouse_protocol::{Event, Proposal};
 
-/// Prompts of which a model was least certain; what is said of a reply to one takes it away.
+/// Prompts about which a model is least certain. Feedback on a reply removes its prompt.
 #[derive(Debug, Default)]
 pub struct Proposals {
-    /// The most worth an answer first; `None` until some were proposed.
+    /// Most useful first; `None` until some were proposed.
     pub rows: Option<Vec<Proposal>>,
-    /// The run that was asked.
+    /// The run that rated them.
     pub run: String,
-    /// Prompts or texts that it was asked.
+    /// Number of rated prompts or texts.
     pub considered: usize,
 }
 

@@ -3,25 +3,22 @@
 use glasshouse_protocol::{CheckpointSummary, Command, Event, RunConfig, RunState, RunSummary, TrainEvent};
 use std::collections::BTreeMap;
 
-/// Runs and what is known of their past.
 #[derive(Debug, Default)]
 pub struct Runs {
     /// Oldest first.
     pub list: Vec<RunSummary>,
-    /// Pasts that were read, by the run's name.
+    /// Histories read so far, by run name.
     pub histories: BTreeMap<String, History>,
-    /// Counts how often pasts became out of date, so that pages know when to ask again.
+    /// Number of times that histories became outdated, so that pages know when to request them again.
     pub revision: u64,
 }
 
-/// A run's past.
 #[derive(Clone, Debug, PartialEq)]
 pub struct History {
-    /// Its settings.
     pub config: RunConfig,
-    /// Steps (thinned), evaluations, samples, in order.
+    /// Steps (thinned), evaluations and samples, in order.
     pub events: Vec<TrainEvent>,
-    /// Its checkpoints, oldest first.
+    /// Oldest first.
     pub checkpoints: Vec<CheckpointSummary>,
 }
 
@@ -39,8 +36,8 @@ impl Runs {
     pub(super) fn apply(&mut self, asked: Option<&Command>, event: &Event) {
         match event {
             Event::Finished => {
-                // A change that was made stands in the run's file, and its answer says so.
-                // It is of the run in training, which may be an older one that was resumed.
+                // A changed setting is stored in the run's file, as the answer confirms. The run in training may be a resumed
+                // older one.
                 let in_training = self.list.iter().find(|run| run.state == RunState::Running);
                 if let Some(Command::ChangeTraining { learning_rate, steps }) = asked
                     && let Some(run) = in_training.or(self.list.last())
@@ -61,7 +58,7 @@ impl Runs {
                     Some(known) => *known = run.clone(),
                     None => self.list.push(run.clone()),
                 }
-                // What was read of it holds up to the step that it goes on from, and is out of date when it ends.
+                // On resume, the history is valid up to the resumed step; at the end, it is outdated.
                 if matches!(event, Event::TrainingEnded { .. }) {
                     self.histories.remove(&run.name);
                     self.revision += 1;
@@ -80,7 +77,7 @@ impl Runs {
     }
 }
 
-/// Of some runs the project's own, newest first: all but models that were imported to compare with.
+/// The project's own runs among some, newest first: all except models imported for comparison.
 pub fn own_runs<'all>(
     runs: impl DoubleEndedIterator<Item = &'all RunSummary>,
 ) -> impl Iterator<Item = &'all RunSummary> {

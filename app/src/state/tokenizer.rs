@@ -1,26 +1,25 @@
-//! The open project's tokenizer and what was asked of it.
+//! The open project's tokenizer, and answers about it.
 
 use glasshouse_protocol::{
     Command, CompressionSummary, Event, MergeStep, PreparationStage, TokenSummary, TokenizerSummary,
     VocabularyEntry,
 };
 
-/// The tokenizer.
 #[derive(Debug, Default)]
 pub struct Tokenizing {
-    /// About it; `None` before it was trained.
+    /// `None` before it was trained.
     pub summary: Option<TokenizerSummary>,
-    /// Stage, bytes done and bytes in all of a preparation under way.
+    /// Stage, processed bytes and total bytes of a preparation in progress.
     pub preparing: Option<(Option<PreparationStage>, u64, u64)>,
-    /// The text that was cut last, its tokens, and characters that were lost.
+    /// The text tokenized last, its tokens, and lost characters.
     pub tokens: Option<(String, Vec<TokenSummary>, String)>,
-    /// Entries found, entries passed over, the page.
+    /// Number of matching entries, index of the page's first entry, and the page.
     pub vocabulary: Option<(usize, usize, Vec<VocabularyEntry>)>,
-    /// Pieces and merges of the text that was replayed last.
+    /// Pieces and merges of the text replayed last.
     pub merges: Option<(Vec<String>, Vec<MergeStep>)>,
-    /// Other tokenizers beside this one.
+    /// Comparison with other tokenizers.
     pub compression: Vec<CompressionSummary>,
-    /// Counts trainings, since which other answers hold.
+    /// Number of trainings so far; each outdates earlier answers.
     pub trained: u64,
 }
 

@@ -1,98 +1,84 @@
-//! The run in training, or the one that trained last.
+//! The run in training, or the last trained one.
 
 use glasshouse_protocol::{
     Command, DeviceSummary, Event, GuardAction, GuardReport, PreferenceMetrics, ProfileEntry, ProfileMethod,
     RewardMetrics, RunSummary, TrainEvent, TrainingState,
 };
 
-/// Points that a curve keeps at most; then every second one is dropped.
+/// Maximum points of a curve; beyond it, every second one is dropped.
 const MAX_POINTS: usize = 8192;
 
-/// A step on the curves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepPoint {
-    /// Steps done.
     pub step: u64,
-    /// Training loss.
     pub loss: f32,
-    /// Learning rate.
     pub lr: f64,
-    /// Gradient norm before clipping.
+    /// Before clipping.
     pub grad_norm: f32,
-    /// Training tokens per second.
     pub tokens_per_s: f64,
-    /// The step was skipped.
+    /// The optimizer step was skipped.
     pub skipped: bool,
 }
 
-/// An evaluation on the curves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EvalPoint {
-    /// Steps done.
     pub step: u64,
     /// Loss on the training split.
     pub train_loss: f32,
     /// Loss on the validation split.
     pub val_loss: f32,
-    /// Lowest so far.
+    /// Lowest validation loss so far.
     pub best: bool,
-    /// What the pairs of the validation split come to, where there are any.
+    /// Metrics of the validation split's preference pairs, if any.
     pub preference: Option<PreferenceMetrics>,
 }
 
-/// What the model wrote at a step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// Steps done.
     pub step: u64,
-    /// Prompt and continuation.
+    /// Prompt and completion.
     pub text: String,
 }
 
-/// A run.
 #[derive(Debug, Default)]
 pub struct Training {
-    /// Whether it goes on.
     pub state: TrainingState,
-    /// The run; `None` before the first.
+    /// `None` before the first run.
     pub run: Option<RunSummary>,
-    /// The device that it is on.
     pub device: Option<DeviceSummary>,
-    /// Steps done.
     pub step: u64,
-    /// Steps in all.
     pub steps: u64,
-    /// Step that this session began at.
+    /// The step at which this session began.
     pub began_at: u64,
-    /// What came before that step is here too.
+    /// The history before `began_at` is included.
     pub whole: bool,
-    /// Seconds that it was estimated to take.
+    /// Estimated total seconds.
     pub estimated_seconds: Option<f64>,
-    /// Seconds so far and estimated seconds left, once the engine can tell.
+    /// Elapsed and estimated remaining seconds, once the engine can tell.
     pub seconds: Option<(f64, f64)>,
-    /// What the answers of a step were worth, where the run learns from its own answers: thinned as the curves are, the last one aside.
+    /// Reward metrics by step, for runs that learn from their own answers. Thinned like the curves, but the last one is always
+    /// kept.
     pub rewards: Vec<(u64, RewardMetrics)>,
-    /// What the pairs of a step came to, where the run learns preferences: likewise.
+    /// Preference metrics by step, for runs that learn from pairs; thinned likewise.
     pub pairs: Vec<(u64, PreferenceMetrics)>,
-    /// The curves, thinned evenly when they grow long.
+    /// The curves, thinned evenly as they grow.
     pub points: Vec<StepPoint>,
-    /// A point is kept every so many steps.
+    /// Steps between kept points.
     pub stride: u64,
-    /// The last step, whether or not the curves keep it.
+    /// The last step, kept in the curves or not.
     pub last: Option<StepPoint>,
-    /// Evaluations.
     pub evaluations: Vec<EvalPoint>,
-    /// Samples, oldest first.
+    /// Oldest first.
     pub samples: Vec<Sample>,
-    /// What the guard saw, oldest first.
+    /// Reports of the training guard, oldest first.
     pub guard: Vec<GuardReport>,
-    /// Notices of the run, newest last.
+    /// Newest last.
     pub notices: Vec<String>,
     /// Step of the last checkpoint.
     pub saved: Option<u64>,
-    /// Where a step's time went, when that was asked: entries, milliseconds per step, of launch overhead, method.
+    /// The last profile of a step: entries, milliseconds per step, milliseconds of launch overhead, method.
     pub profile: Option<(Vec<ProfileEntry>, f64, f64, ProfileMethod)>,
-    /// Tokens per second, smoothed over about the last twenty steps; `None` before the first.
+    /// Smoothed over about the last twenty steps; `None` before the first.
     pub tokens_per_s: Option<f64>,
 }
 
@@ -135,13 +121,13 @@ impl Training {
                     Some(Command::Train { .. } | Command::TrainFirst { .. } | Command::Resume { .. })
                 ) && self.state == TrainingState::Preparing =>
             {
-                // One that is refused while another trains leaves that one alone.
+                // A run refused because another trains does not affect that one.
                 self.state = TrainingState::Idle;
             }
             Event::Profile { entries, step_ms, launch_overhead_ms, method } => {
                 self.profile = Some((entries.clone(), *step_ms, *launch_overhead_ms, *method));
             }
-            // The one that trained last was deleted; or was given a title.
+            // The last trained run was deleted or renamed.
             Event::Runs { runs } => {
                 let known = self.run.as_ref().and_then(|own| runs.iter().find(|run| run.name == own.name));
                 match (known, &mut self.run) {
@@ -158,7 +144,7 @@ impl Training {
         }
     }
 
-    /// A run of the past, as it would stand here had it just trained.
+    /// The state of a past run, as if it had just been trained.
     pub fn of_history(run: &RunSummary, history: &super::History) -> Self {
         let mut training = Self { stride: 1, whole: true, ..Self::default() };
         history.events.iter().for_each(|event| training.take(event));
@@ -169,7 +155,7 @@ impl Training {
         training
     }
 
-    /// Puts what a run's history holds before this session in front of it, once.
+    /// Prepends the run's history before this session, once.
     pub(super) fn lead_with(&mut self, history: &super::History) {
         if self.whole {
             return;
@@ -186,7 +172,6 @@ impl Training {
         self.whole = true;
     }
 
-    /// Takes in what a run tells.
     pub fn take(&mut self, event: &TrainEvent) {
         match event {
             TrainEvent::Step { step, loss, lr, grad_norm, tokens_per_s, skipped } => {
@@ -217,7 +202,7 @@ impl Training {
                 });
             }
             TrainEvent::Accuracy { step, train, validation } => {
-                // It writes no samples, and this says as much of what it can do.
+                // This run generates no samples; its scores are shown instead.
                 let [train, validation] = [train, validation].map(|share| share * 100.0);
                 let text = format!(
                     "right on {train:.1} % of the training texts, {validation:.1} % of the validation texts"
@@ -263,7 +248,7 @@ impl Training {
         }
     }
 
-    /// Forgets what came after a step: the run went back to it.
+    /// Forgets everything after `step`, to which the run was rolled back.
     fn go_back(&mut self, step: u64) {
         self.step = step;
         self.points.retain(|point| point.step <= step);
@@ -271,41 +256,40 @@ impl Training {
         self.rewards.retain(|(at, _)| *at <= step);
         self.pairs.retain(|(at, _)| *at <= step);
         self.samples.retain(|sample| sample.step <= step);
-        // What was only told of those steps is void, and may be told again.
+        // Mere notes about the undone steps are void, and may be reported again.
         self.guard.retain(|report| report.step <= step || report.action != GuardAction::Note);
-        // What a past that is still on its way knows of them is void, too.
+        // A history that is still on its way must not bring the undone steps back.
         self.began_at = self.began_at.min(step);
     }
 
-    /// Whether the curves keep a step.
     fn keeps(&self, step: u64) -> bool {
         keeps(self.stride, step)
     }
 
-    /// Drops every second step of curves that grew long.
+    /// Halves the points of curves that are too long.
     fn thin(&mut self) {
         if self.points.len().max(self.rewards.len()).max(self.pairs.len()) <= MAX_POINTS {
             return;
         }
         self.stride = self.stride.max(1) * 2;
-        // What stands for a gap stays.
+        // Points that mark a gap are kept.
         self.points.retain(|point| keeps(self.stride, point.step) || point.lr.is_nan());
         thin_measured(&mut self.rewards, self.stride);
         thin_measured(&mut self.pairs, self.stride);
     }
 
-    /// Seconds of a step at the present pace, once there is one.
+    /// Seconds per step at the current speed, if known.
     pub fn seconds_per_step(&self, tokens_per_step: u64) -> Option<f64> {
         self.tokens_per_s.filter(|speed| *speed > 0.0).map(|speed| tokens_per_step as f64 / speed)
     }
 }
 
-/// Whether curves of which every so many steps are kept have this one.
+/// Whether curves with this stride keep `step`.
 fn keeps(stride: u64, step: u64) -> bool {
     step.is_multiple_of(stride.max(1)) || step == 1
 }
 
-/// Drops of what steps measured those that the curves do not keep, the last one aside.
+/// Drops measurements of steps that the curves do not keep, except the last one.
 fn thin_measured<T>(measured: &mut Vec<(u64, T)>, stride: u64) {
     let last = measured.last().map(|(step, _)| *step);
     measured.retain(|(step, _)| keeps(stride, *step) || Some(*step) == last);

@@ -1,5 +1,5 @@
-//! The fonts: Noto Sans for reading, whose figures all have one width, Hack for tokens and code, and Material Symbols for icons.
-//! All come with crates. What they lack comes from egui's own fonts, and natively from those of the system.
+//! The fonts: Noto Sans (with tabular figures) for reading, Hack for tokens and code, Material Symbols for icons, all from
+//! crates. Missing glyphs come from egui's own fonts, and natively from system fonts.
 
 use egui::epaint::text::{FontData, FontDefinitions};
 use egui::{Context, FontFamily};
@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-/// Family of headings and of what stands out.
+/// Family of headings and emphasis.
 const SEMI_BOLD: &str = "semi-bold";
 
-/// The family of headings and of what stands out.
 pub fn strong_family() -> FontFamily {
     FontFamily::Name(SEMI_BOLD.into())
 }
 
-/// Gives a context the fonts. Once, before the first frame.
+/// Installs the fonts in a context, once before the first frame.
 pub(super) fn install_fonts(context: &Context) {
     let mut fonts = FontDefinitions::default();
     for (name, font) in [("Noto Sans", notosans::REGULAR_TTF), ("Noto Sans Bold", notosans::BOLD_TTF)] {
@@ -23,7 +22,7 @@ pub(super) fn install_fonts(context: &Context) {
         fonts.font_data.insert(name.to_owned(), Arc::new(font));
     }
     let mut icons = egui_material_icons::font_insert();
-    // Centred on the letters of Noto Sans, which stand higher than those that the icons were set for.
+    // Noto Sans letters are higher than those of the font that the icons are aligned with.
     icons.data.tweak.y_offset_factor = 0.0;
     let icon_family = FontFamily::Name(egui_material_icons::FONT_FAMILY.into());
     fonts.font_data.insert(icons.name.clone(), Arc::new(icons.data));
@@ -33,14 +32,14 @@ pub(super) fn install_fonts(context: &Context) {
         |first: &str| std::iter::once(first.to_owned()).chain(fallbacks.iter().cloned()).collect::<Vec<_>>();
     fonts.families.insert(strong_family(), led_by("Noto Sans Bold"));
     fonts.families.insert(FontFamily::Proportional, led_by("Noto Sans"));
-    // Formulas have letters above and below the line that Hack lacks.
+    // Formulas use superscripts and subscripts that Hack lacks.
     fonts.families.entry(FontFamily::Monospace).or_default().push("Noto Sans".to_owned());
     context.set_fonts(fonts);
 }
 
-/// A font whose accents that stand by themselves are no marks. Noto Sans counts the backtick, the acute, the cedilla and their like among
-/// combining marks, and shaping leaves a mark no width of its own: what follows would be drawn over it. The font's ranges of marks are cut at
-/// their ends alone, so that U+02EE, which stands amid one, stays a mark.
+/// Reclassifies the spacing accents of a font, so that they are not marks. Noto Sans classes the backtick, the acute, the cedilla
+/// and similar characters as combining marks; shaping gives marks no width, so the next character would be drawn over them. Only
+/// the ends of mark ranges are trimmed, so U+02EE, in the middle of a range, stays a mark.
 fn with_spacing_accents(font: &[u8]) -> Vec<u8> {
     let mut font = font.to_vec();
     for (at, value) in without_spacing_accents(&font).unwrap_or_default() {
@@ -51,11 +50,11 @@ fn with_spacing_accents(font: &[u8]) -> Vec<u8> {
     font
 }
 
-/// The classes of glyphs of OpenType's table GDEF that matter here.
+/// Glyph classes of OpenType's `GDEF` table.
 const LETTER: u16 = 1;
 const MARK: u16 = 3;
 
-/// Unicode's blocks of combining marks, and those of its Cyrillic block.
+/// Unicode's blocks of combining marks, and the range in the Cyrillic block.
 const COMBINING: [RangeInclusive<u16>; 6] =
     [0x0300..=0x036F, 0x0483..=0x0489, 0x1AB0..=0x1AFF, 0x1DC0..=0x1DFF, 0x20D0..=0x20FF, 0xFE20..=0xFE2F];
 
@@ -63,19 +62,20 @@ fn word(font: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*font.get(at..)?.first_chunk::<2>()?))
 }
 
-/// A place, as tables have it: in 32 bits.
+/// Reads a 32-bit table offset.
 fn offset(font: &[u8], at: usize) -> Option<usize> {
     Some((usize::from(word(font, at)?) << 16) | usize::from(word(font, at + 2)?))
 }
 
-/// What to write where, so that no range of marks begins or ends with a glyph that has a width and stands for no combining mark.
+/// The words to patch, as offset and value, so that no range of marks begins or ends with a glyph that has a width and is not a
+/// combining mark.
 fn without_spacing_accents(font: &[u8]) -> Option<Vec<(usize, u16)>> {
     let table = |name: &[u8]| {
         let mut entries = (0..usize::from(word(font, 4)?)).map(|entry| 12 + 16 * entry);
         let entry = entries.find(|at| font.get(*at..*at + 4) == Some(name))?;
         offset(font, entry + 8)
     };
-    // The glyphs behind the last that has an entry of its own are as wide as that one.
+    // Glyphs after the last `hmtx` entry share its width.
     let (widths, last) = (table(b"hmtx")?, word(font, table(b"hhea")? + 34)?.checked_sub(1)?);
     let has_width =
         |glyph: u16| word(font, widths + 4 * usize::from(glyph.min(last))).is_some_and(|width| width > 0);
@@ -83,7 +83,7 @@ fn without_spacing_accents(font: &[u8]) -> Option<Vec<(usize, u16)>> {
     let is_spacing = |glyph: &u16| has_width(*glyph) && combining.get(glyph) == Some(&false);
     let classes = table(b"GDEF")?;
     let classes = classes + usize::from(word(font, classes + 4)?);
-    // Format 2: ranges, each of its first glyph, its last and their class.
+    // Format 2: ranges with first glyph, last glyph and class.
     if word(font, classes)? != 2 {
         return None;
     }
@@ -103,13 +103,13 @@ fn without_spacing_accents(font: &[u8]) -> Option<Vec<(usize, u16)>> {
     Some(changes)
 }
 
-/// The glyphs that code points have, and whether one of a glyph's code points is combining; by format 4 of the table `cmap`, which has those of
-/// 16 bits.
+/// The mapped glyphs, and whether any code point of the glyph is combining; from the format-4 `cmap` subtable (16-bit code
+/// points).
 fn combining(font: &[u8], cmap: usize) -> Option<BTreeMap<u16, bool>> {
     let mut subtables = (0..usize::from(word(font, cmap + 2)?))
         .filter_map(|entry| Some(cmap + offset(font, cmap + 8 + 8 * entry)?));
     let subtable = subtables.find(|at| word(font, *at) == Some(4))?;
-    // Four columns of words: the segments' ends (a word of padding behind them), starts, deltas and offsets.
+    // Four columns of words: segment ends (followed by one word of padding), starts, deltas and offsets.
     let column = usize::from(word(font, subtable + 6)?);
     let mut glyphs = BTreeMap::new();
     for segment in (0..column).step_by(2) {
@@ -156,7 +156,7 @@ mod tests {
                 let accented = width(&context, &format!("b{accent}a"), &family);
                 assert!(accented > letters + 3.0, "{accent} in {family}: {accented} and {letters}");
             }
-            // There is no letter of its own for these; the second, which Hack lacks, has a width in Noto Sans.
+            // Some fonts lack a glyph for these marks. Hack lacks the second, and Noto Sans gives it a width.
             let marks =
                 if family == FontFamily::Monospace { &['\u{300}'][..] } else { &['\u{300}', '\u{484}'] };
             for mark in marks {

@@ -1,21 +1,21 @@
-//! Colours for magnitudes and signed values: even steps of lightness, so that twice as far looks twice as far.
+//! Colours for magnitudes and signed values, with even steps of lightness, so that twice the value looks twice as far.
 
 use super::{Palette, mix};
 use egui::Color32;
 
-/// A magnitude between 0 and 1, from the panel to the accent.
+/// A magnitude between 0 and 1, from the panel colour to the accent.
 pub fn magnitude(palette: &Palette, share: f32) -> Color32 {
     mix(palette.panel, palette.accent, clean(share, 0.0))
 }
 
-/// A value between -1 and 1: blue below, orange above, the panel in the middle.
+/// A value between -1 and 1: blue below 0, orange above, the panel colour at 0.
 pub fn signed(palette: &Palette, value: f32) -> Color32 {
     let value = clean(value, -1.0);
     let [below, above, ..] = palette.series;
     mix(palette.panel, if value < 0.0 { below } else { above }, value.abs())
 }
 
-/// A number within bounds; what is no number counts as 0.
+/// Clamps a number to `low` and 1; NaN becomes 0.
 fn clean(value: f32, low: f32) -> f32 {
     if value.is_nan() { 0.0 } else { value.clamp(low, 1.0) }
 }

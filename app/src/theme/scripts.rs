@@ -1,11 +1,10 @@
-//! Which font has a character that the application's own fonts lack. In a browser these fonts are files in `fonts/` that a page
-//! fetches when it first needs one (`web/build` names their sources); all of them would be forty megabytes.
+//! Fonts for characters that the application's own fonts lack. In a browser, these are files in `fonts/` that a page fetches on
+//! demand (`web/build` names their sources); all of them are about forty megabytes.
 
-/// The first and the last character of a block, and the fonts that may have its characters, in the order in which they are tried:
-/// the small before the large.
+/// First and last character of a block, and fonts that may cover it, in order of preference: small before large.
 type Block = (u32, u32, &'static [&'static str]);
 
-/// Blocks in order.
+/// In ascending order.
 #[rustfmt::skip]
 const BLOCKS: &[Block] = &[
     (0x0530, 0x058F, &["armenian"]),
@@ -118,7 +117,7 @@ const BLOCKS: &[Block] = &[
     (0x20000, 0x2FA1F, &["chinese-whole"]),
 ];
 
-/// The fonts that may have a character, in the order in which to try them; none where none has it.
+/// Fonts that may cover a character, in order of preference; empty if there is none.
 pub fn fonts_for(character: char) -> &'static [&'static str] {
     let code = u32::from(character);
     let place = BLOCKS.partition_point(|(_, last, _)| *last < code);
@@ -145,7 +144,7 @@ mod tests {
 
     #[test]
     fn every_font_is_fetched_by_the_build_and_every_fetched_one_is_used() {
-        // The checkout that the test runs in: several may share what was built.
+        // The checkout under test: several may share a build folder.
         let package = std::env::var("CARGO_MANIFEST_DIR").unwrap();
         let build = std::fs::read_to_string(format!("{package}/../web/build")).unwrap();
         let (_, list) = build.split_once("FONTS=\"").unwrap();

@@ -1,4 +1,4 @@
-//! egui's style, made of a palette: type scale, spacing, corners, and widgets that differ by tone instead of by frames.
+//! egui's style for a palette: type scale, spacing, corners, and widgets that differ by tone instead of by frames.
 
 use super::fonts::strong_family;
 use super::{CARD_CORNER, CONTROL, CONTROL_CORNER, DARK, LIGHT, Palette, mix, space};
@@ -10,7 +10,7 @@ use egui::{
     ThemePreference, Vec2, Visuals,
 };
 
-/// 11 points: what a number means, hints.
+/// 11 points: explanations of numbers, hints.
 pub fn caption() -> TextStyle {
     TextStyle::Small
 }
@@ -20,32 +20,32 @@ pub fn strong() -> TextStyle {
     TextStyle::Name("strong".into())
 }
 
-/// 11 points, semi-bold: heads of tables.
+/// 11 points, semi-bold: table headers.
 pub fn quiet_strong() -> TextStyle {
     TextStyle::Name("quiet strong".into())
 }
 
-/// 15 points: what is read, as samples.
+/// 15 points: reading text such as samples.
 pub fn emphasis() -> TextStyle {
     TextStyle::Name("emphasis".into())
 }
 
-/// 18 points, semi-bold: heads of sections.
+/// 18 points, semi-bold: section headings.
 pub fn section() -> TextStyle {
     TextStyle::Heading
 }
 
-/// 24 points, semi-bold: a page's title.
+/// 24 points, semi-bold: page titles.
 pub fn title() -> TextStyle {
     TextStyle::Name("title".into())
 }
 
-/// 34 points, semi-bold: the one number that matters on a page.
+/// 34 points, semi-bold: the main figure of a page.
 pub fn number() -> TextStyle {
     TextStyle::Name("number".into())
 }
 
-/// Gives a context both themes, and chooses as the person prefers. Cheap where nothing changed, so it may run every frame.
+/// Sets both themes and the preferred one in a context. Cheap if nothing changed, so it may run every frame.
 pub fn apply(context: &Context, preferences: &Preferences) {
     let wish = match preferences.theme {
         ThemeChoice::Dark => ThemePreference::Dark,
@@ -67,7 +67,6 @@ pub fn apply(context: &Context, preferences: &Preferences) {
     }
 }
 
-/// The style of a palette.
 fn style(palette: &Palette) -> Style {
     let strong = strong_family();
     let mut style = Style {
@@ -85,7 +84,7 @@ fn style(palette: &Palette) -> Style {
         ]
         .into(),
         drag_value_text_style: TextStyle::Body,
-        // Nothing moves but what the person moved or the model did.
+        // No animations: only the person or the model moves things.
         animation_time: 0.0,
         visuals: visuals(palette),
         ..Style::default()
@@ -149,7 +148,7 @@ fn visuals(palette: &Palette) -> Visuals {
     }
 }
 
-/// Widgets by tone: raised at rest, lit under the pointer, ringed by the accent while pressed or focused.
+/// Widgets by tone: raised at rest, lit under the pointer, outlined with the accent while pressed or focused.
 fn widgets(palette: &Palette) -> Widgets {
     let corner_radius = CornerRadius::same(CONTROL_CORNER);
     let tone = |fill: Color32, mark: Color32, ring: Stroke, text: Color32| WidgetVisuals {

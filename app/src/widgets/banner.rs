@@ -1,4 +1,4 @@
-//! Messages: an error with what it means for the person's work and what to do, or a notice.
+//! Messages: an error with its consequences for the person's work and advice, or a notice.
 
 use super::buttons::icon_button;
 use super::with_code;
@@ -8,7 +8,7 @@ use egui::{Frame, Margin, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{ErrorKind, ErrorReport};
 
-/// What an error of a kind means for the person's work, and what to do about it.
+/// Consequences of an error of a kind, and advice.
 pub fn advice(kind: ErrorKind) -> (&'static str, &'static str) {
     match kind {
         ErrorKind::Notice => ("", ""),
@@ -52,7 +52,7 @@ pub fn advice(kind: ErrorKind) -> (&'static str, &'static str) {
     }
 }
 
-/// A message that can be put away. Whether it was.
+/// A message that can be dismissed. Returns whether it was.
 pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
     let palette = Palette::of(ui);
     let notice = error.kind == ErrorKind::Notice;
@@ -68,7 +68,7 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
         .inner_margin(Margin::symmetric(12, 8))
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            // Screen readers say it when it comes.
+            // Screen readers announce it when it appears.
             let role = if notice { Role::Status } else { Role::Alert };
             ui.ctx().accesskit_node_builder(ui.unique_id(), |node| node.set_role(role));
             let (_, dismissed) = egui::Sides::new().shrink_left().wrap().show(
@@ -93,7 +93,7 @@ pub fn banner(ui: &mut Ui, error: &ErrorReport) -> bool {
         .inner
 }
 
-/// A line with a warning's mark: something to heed that stops nothing.
+/// A line with a warning icon, about something that blocks nothing.
 pub fn hint_line(ui: &mut Ui, text: &str) {
     let palette = Palette::of(ui);
     ui.horizontal_top(|ui| {

@@ -1,10 +1,10 @@
-//! Bars: how far something is, and how memory is shared out.
+//! Bars: progress, and the distribution of memory.
 
 use crate::format;
 use crate::theme::{self, Palette};
 use egui::{Color32, Rect, RichText, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2};
 
-/// How far something is, from 0 to 1.
+/// A progress bar; `share` is from 0 to 1.
 pub fn progress_bar(ui: &mut Ui, share: f32, width: f32) {
     let palette = Palette::of(ui);
     let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
@@ -21,17 +21,14 @@ pub fn progress_bar(ui: &mut Ui, share: f32, width: f32) {
     });
 }
 
-/// A part of a bar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
-    /// What it is.
     pub name: String,
-    /// Bytes.
     pub bytes: u64,
 }
 
-/// How memory is shared out among parts, none too small to be seen, and below that what they come to of what the device has: a model for
-/// learners is a thousandth of it. Parts are named below, with their bytes.
+/// The distribution of memory among parts, each wide enough to be visible, and below it the total compared with the device's
+/// memory: a small model takes a thousandth of it. A legend names the parts with their bytes.
 pub fn memory_bar(ui: &mut Ui, parts: &[Segment], limit: Option<u64>) {
     let palette = Palette::of(ui);
     let sum: u64 = parts.iter().map(|part| part.bytes).sum();
@@ -76,7 +73,7 @@ pub fn memory_bar(ui: &mut Ui, parts: &[Segment], limit: Option<u64>) {
     legend(ui, &named);
 }
 
-/// What the colours of a bar mean, with the bytes of each; wraps.
+/// A legend of colours with names and bytes; wraps.
 fn legend(ui: &mut Ui, named: &[(&str, u64, Color32)]) {
     let palette = Palette::of(ui);
     ui.horizontal_wrapped(|ui| {
@@ -100,20 +97,16 @@ fn legend(ui: &mut Ui, named: &[(&str, u64, Color32)]) {
     });
 }
 
-/// A segment of a flow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlowSegment {
-    /// What it is.
     pub name: String,
-    /// Bytes.
     pub bytes: u64,
-    /// Its colour.
     pub colour: Color32,
-    /// What the pointer on it tells.
+    /// Tooltip.
     pub hover: String,
 }
 
-/// Where bytes went, from the left to the right, each segment as long as its share and none too small to be pointed at.
+/// A bar of bytes from left to right. Segments are proportional to their bytes, and wide enough to be hovered.
 pub fn flow_bar(ui: &mut Ui, name: &str, segments: &[FlowSegment]) {
     let palette = Palette::of(ui);
     let gap = 2.0;
@@ -136,9 +129,9 @@ pub fn flow_bar(ui: &mut Ui, name: &str, segments: &[FlowSegment]) {
     legend(ui, &named);
 }
 
-/// Lengths in proportion to bytes, of at least a few points each as long as there is room for that.
+/// Lengths proportional to bytes, each at least `MIN_LENGTH` if there is enough room.
 fn lengths(bytes: &[u64], room: f32) -> Vec<f32> {
-    /// Least length of a segment, in points.
+    /// Minimum length of a segment in points.
     const MIN_LENGTH: f32 = 4.0;
     let whole = bytes.iter().map(|bytes| *bytes as f64).sum::<f64>().max(1.0);
     let room = room.max(0.0);

@@ -1,17 +1,17 @@
-//! Buttons: one that is the thing to do, plain ones, quiet ones, icons. Each has a name that assistive technology reads.
+//! Buttons: primary, plain, quiet, and icons. Each has an accessible name.
 
 use crate::theme::{self, CONTROL, Palette, mix, space};
 use egui::{Button, Color32, Response, RichText, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
 use egui_material_icons::MaterialIcon;
 
-/// How a button is filled at rest and under the pointer, and its text's colour.
+/// Fill at rest and under the pointer, and text colour.
 struct Tone {
     rest: Color32,
     lit: Color32,
     text: Color32,
 }
 
-/// The one thing to do in its part of a page.
+/// The main action in its part of a page.
 pub fn primary(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -> Response {
     let palette = Palette::of(ui);
     let lit = mix(palette.accent, palette.text, 0.14);
@@ -19,14 +19,14 @@ pub fn primary(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -
     toned(ui, icon.into(), text, &tone, theme::strong())
 }
 
-/// Something else that can be done.
+/// A secondary action.
 pub fn plain(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -> Response {
     let palette = Palette::of(ui);
     let tone = Tone { rest: palette.raised, lit: palette.lit(), text: palette.text };
     toned(ui, icon.into(), text, &tone, egui::TextStyle::Button)
 }
 
-/// Something that stands back until the pointer is on it.
+/// A button without a fill until hovered.
 pub fn quiet(ui: &mut Ui, icon: impl Into<Option<MaterialIcon>>, text: &str) -> Response {
     let palette = Palette::of(ui);
     let tone = Tone { rest: Color32::TRANSPARENT, lit: palette.lit(), text: palette.quiet };
@@ -64,7 +64,7 @@ fn toned(
     response
 }
 
-/// Adds a widget in a style of its own. A scope would do the same, but takes the widget out of the layout's wrapping.
+/// Adds a widget with a modified style. Unlike `Ui::scope`, this keeps the widget in a wrapping layout.
 fn styled(ui: &mut Ui, look: impl FnOnce(&mut egui::Style), widget: impl egui::Widget) -> Response {
     let before = ui.style().clone();
     look(ui.style_mut());
@@ -73,7 +73,7 @@ fn styled(ui: &mut Ui, look: impl FnOnce(&mut egui::Style), widget: impl egui::W
     response
 }
 
-/// A button of an icon alone; its name is read out, and shown under the pointer.
+/// An icon button. Its name is the tooltip and the accessible name.
 pub fn icon_button(ui: &mut Ui, icon: MaterialIcon, name: &str) -> Response {
     let palette = Palette::of(ui);
     let side = ui.spacing().interact_size.y;
@@ -93,7 +93,7 @@ fn named(ui: &Ui, response: &Response, name: &str) {
     response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, name));
 }
 
-/// The large action of a page: an icon, a line and what it means.
+/// The large main action of a page: an icon, a line, and an explanation.
 pub fn hero(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str) -> Response {
     let palette = Palette::of(ui);
     let lit = mix(palette.accent, palette.text, 0.12);
@@ -101,7 +101,7 @@ pub fn hero(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str) -> Respon
     large(ui, icon, text, detail, &tone)
 }
 
-/// Another large action beside it.
+/// A large secondary action.
 pub fn hero_plain(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str) -> Response {
     let palette = Palette::of(ui);
     let tone = Tone { rest: palette.raised, lit: palette.lit(), text: palette.text };
@@ -140,12 +140,12 @@ fn large(ui: &mut Ui, icon: MaterialIcon, text: &str, detail: &str, tone: &Tone)
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }
 
-/// Height of a slider and of the number beside it, in points.
+/// Height of a slider and its number in points.
 const SLIDER: f32 = 22.0;
 
-/// A slider with a handle of modest size.
+/// A slider with a smaller handle.
 pub fn slider(ui: &mut Ui, slider: egui::Slider<'_>) -> Response {
-    // The handle grows with the height, and the number stands level with it only where both are as high.
+    // The handle grows with the height, and the number aligns only at the same height.
     let look = |style: &mut egui::Style| {
         style.spacing.interact_size.y = SLIDER;
         style.spacing.button_padding.y = 2.0;
@@ -153,7 +153,7 @@ pub fn slider(ui: &mut Ui, slider: egui::Slider<'_>) -> Response {
     styled(ui, look, slider)
 }
 
-/// A choice of a few, side by side. Whether it changed.
+/// A choice between a few values side by side. Returns whether it changed.
 pub fn segmented<T: PartialEq + Clone>(ui: &mut Ui, value: &mut T, choices: &[(T, &str)]) -> bool {
     let palette = Palette::of(ui);
     let mut changed = false;
@@ -189,7 +189,7 @@ fn segment(ui: &mut Ui, palette: &Palette, chosen: bool, text: &str) -> Response
     response
 }
 
-/// A tab: words that the accent underlines where they are chosen.
+/// A tab, underlined with the accent if chosen.
 pub fn tab(ui: &mut Ui, chosen: bool, text: &str) -> Response {
     let palette = Palette::of(ui);
     let colour = if chosen { palette.text } else { palette.quiet };

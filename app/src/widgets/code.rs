@@ -1,10 +1,10 @@
-//! Words of the program within its sentences: what stands between backticks in a message is drawn in the font of code. The marks are drawn
-//! with it, since a message may quote a file's name, a pattern or a token, and these may have backticks of their own.
+//! Inline code in messages: text between backticks is drawn in the code font. The backticks stay visible, since a message may
+//! quote a file name, pattern or token that contains backticks itself.
 
 use egui::text::LayoutJob;
 use egui::{FontFamily, FontSelection, RichText, Ui, WidgetText};
 
-/// A sentence as it is drawn, and so as screen readers hear it. `look` is how its words look; code differs by its font.
+/// A sentence with inline code, unchanged as text for screen readers. `look` styles its words; code differs in its font.
 pub fn with_code(ui: &Ui, text: &str, look: impl Fn(RichText) -> RichText) -> WidgetText {
     let (spans, rest) = spans(text);
     if spans.is_empty() {
@@ -24,8 +24,8 @@ pub fn with_code(ui: &Ui, text: &str, look: impl Fn(RichText) -> RichText) -> Wi
     job.into()
 }
 
-/// Each code of a sentence, with its marks, behind what stands before it, and what stands behind the last. A mark without an end stands for
-/// itself, and so do two with nothing between them.
+/// Pairs of plain text and the following code with its backticks, and the plain text at the end. An unpaired backtick is literal,
+/// and so are two with nothing between them.
 fn spans(text: &str) -> (Vec<(&str, &str)>, &str) {
     let (mut spans, mut rest) = (Vec::new(), text);
     while let Some((before, behind)) = rest.split_once('`')
@@ -60,7 +60,7 @@ mod tests {
         let output = context.run_ui(egui::RawInput::default(), |ui| {
             let red = egui::Color32::RED;
             let look = |words: RichText| words.text_style(theme::caption()).color(red);
-            // The second is a file's name that has backticks.
+            // The second code is a file name that contains backticks.
             let text = "unknown key `setp` in of `mine`.toml";
             let WidgetText::LayoutJob(job) = with_code(ui, text, look) else {
                 panic!("no spans");

@@ -1,8 +1,8 @@
-//! Curves over steps or time: zoom by pinching or with Ctrl and the wheel, pan by dragging, a double click sees all again. The
-//! pointer reads all curves at one step.
+//! Curves over steps or time. Pinch or Ctrl and the wheel zoom, dragging pans, a double click resets the view. The pointer reads
+//! all curves at one step.
 //!
-//! A curve of thousands of points is thinned to what the width can show before it reaches the plot, keeping each bucket's lowest and
-//! highest point, so that spikes stay and a frame costs the same after an hour as after a minute.
+//! Curves of thousands of points are thinned to the plot's width before plotting. Each bucket keeps its lowest and highest point,
+//! so that spikes stay visible and a frame costs the same after an hour as after a minute.
 
 mod readings;
 
@@ -11,7 +11,7 @@ use crate::theme::{self, Palette};
 use egui::{Color32, Rect, RichText, Sense, Stroke, Ui, Vec2, pos2};
 use egui_plot::{AxisHints, GridInput, GridMark, Line, LineStyle, Plot, PlotPoints, Points, VLine};
 
-/// What the horizontal axis counts.
+/// Unit of the horizontal axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Axis {
     /// Optimizer steps.
@@ -22,7 +22,7 @@ pub enum Axis {
 }
 
 impl Axis {
-    /// A place on it.
+    /// Full label of a place on the axis.
     pub fn label(self, at: f64) -> String {
         match self {
             Self::Steps => format!("step {}", step_label(at.round())),
@@ -30,7 +30,7 @@ impl Axis {
         }
     }
 
-    /// A mark on it.
+    /// Short label of a tick.
     fn mark(self, at: f64) -> String {
         match self {
             Self::Steps => step_label(at),
@@ -40,58 +40,52 @@ impl Axis {
     }
 }
 
-/// A curve.
 #[derive(Clone, Debug)]
 pub struct Curve {
-    /// Its name in the legend; empty for one that stands behind another.
+    /// Name in the legend; empty for a curve drawn behind another.
     pub name: String,
-    /// Its colour.
     pub colour: Color32,
-    /// Place on the axis and value, in order. A value that is no number is a gap in the line.
+    /// Place on the axis and value, in order. A NaN value is a gap in the line.
     pub points: Vec<[f64; 2]>,
-    /// Width of its line in points.
+    /// Line width in points.
     pub width: f32,
-    /// It is dashed: told apart by more than its colour.
+    /// Distinguishes curves by more than colour.
     pub dashed: bool,
-    /// Its points are marked, for curves of few.
+    /// Draws each point, for curves with few of them.
     pub marks: bool,
 }
 
-/// Something that happened at a place of the axis.
+/// An event at a place on the axis.
 #[derive(Clone, Debug)]
 pub struct Mark {
-    /// Where.
     pub at: f64,
-    /// The colour of its line.
     pub colour: Color32,
-    /// What such a line means, in the legend.
+    /// Meaning of the line, in the legend.
     pub name: &'static str,
-    /// What is read where the pointer is near.
+    /// Shown when the pointer is near.
     pub text: String,
 }
 
-/// A plot of curves.
 #[derive(Clone, Copy)]
 pub struct CurvePlot<'a> {
-    /// What egui tells it from others by; a new one sees all of its curves again.
+    /// Id for egui; a new id resets the view.
     pub id: &'a str,
-    /// What the horizontal axis counts.
     pub axis: Axis,
     /// Height in points.
     pub height: f32,
-    /// Values stand on a logarithmic scale; those not above 0 are left out.
+    /// Logarithmic scale; values not above 0 are omitted.
     pub log: bool,
-    /// How a value is written.
+    /// Formats a value.
     pub write: fn(f64) -> String,
 }
 
 impl CurvePlot<'_> {
-    /// Draws curves, and answers where.
+    /// Draws curves and returns the plot's rectangle.
     pub fn ui(&self, ui: &mut Ui, curves: &[Curve]) -> Rect {
         self.marked_ui(ui, curves, &[])
     }
 
-    /// Likewise, with marks of what happened.
+    /// Like [`ui`](Self::ui), with event marks.
     pub fn marked_ui(&self, ui: &mut Ui, curves: &[Curve], happened: &[Mark]) -> Rect {
         let palette = Palette::of(ui);
         let font = theme::caption().resolve(ui.style());
@@ -160,12 +154,11 @@ impl CurvePlot<'_> {
         shown.response.rect
     }
 
-    /// The names of curves beside their marks.
     pub fn legend_ui(ui: &mut Ui, curves: &[Curve]) {
         Self::marked_legend_ui(ui, curves, &[]);
     }
 
-    /// Likewise, and behind them what the lines of marks mean, each once.
+    /// Like [`legend_ui`](Self::legend_ui), with the meanings of the event marks, each once.
     pub fn marked_legend_ui(ui: &mut Ui, curves: &[Curve], happened: &[Mark]) {
         let quiet = Palette::of(ui).quiet;
         ui.horizontal_wrapped(|ui| {
@@ -207,9 +200,9 @@ fn kinds(happened: &[Mark]) -> Vec<&Mark> {
     kinds
 }
 
-/// Marks of an axis at a round distance, at least `apart` points from each other.
+/// Ticks at round distances, at least `apart` points from each other.
 fn marks(input: &GridInput, apart: f64, axis: Axis) -> Vec<GridMark> {
-    // The least step that egui_plot names is eight points wide.
+    // egui_plot's base step is eight points wide.
     let least = input.base_step_size * apart / 8.0;
     let step = match axis {
         Axis::Steps => round_step(least),
@@ -223,14 +216,14 @@ fn marks(input: &GridInput, apart: f64, axis: Axis) -> Vec<GridMark> {
     (first..=last).map(|at| GridMark { value: at as f64 * step, step_size: step }).collect()
 }
 
-/// The least of 1, 2, 5, 10, 20, 50 … and their tenths that is not below a length.
+/// The smallest of 1, 2, 5, 10, 20, 50 … and their tenths that is at least `length`.
 fn round_step(length: f64) -> f64 {
     let power = 10_f64.powf(length.log10().floor());
     let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|factor| factor * power >= length * 0.999);
     power * factor.unwrap_or(10.0)
 }
 
-/// Decimals that tell steps of an axis apart.
+/// Number of decimals that distinguishes ticks `step` apart.
 fn decimals(step: f64) -> usize {
     if step > 0.0 { (-step.log10().floor()).clamp(0.0, 6.0) as usize } else { 0 }
 }
@@ -239,7 +232,7 @@ fn step_label(step: f64) -> String {
     if step < 0.0 || step.fract() != 0.0 { String::new() } else { format::whole(step as u64) }
 }
 
-/// The least of the round lengths of time that is not shorter.
+/// The smallest round duration that is at least `seconds`.
 fn round_time(seconds: f64) -> f64 {
     const ROUND: [f64; 14] =
         [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0];
@@ -247,7 +240,7 @@ fn round_time(seconds: f64) -> f64 {
     round.unwrap_or_else(|| 86_400.0 * round_step(seconds / 86_400.0))
 }
 
-/// At most about `most` points of a curve: the lowest and the highest of each of evenly many buckets.
+/// Thins a curve to about `most` points: the lowest and the highest of each of equally many buckets.
 fn thinned(points: &[[f64; 2]], most: usize) -> Vec<[f64; 2]> {
     if points.len() <= most.max(4) {
         return points.to_vec();
@@ -268,8 +261,8 @@ fn thinned(points: &[[f64; 2]], most: usize) -> Vec<[f64; 2]> {
     kept
 }
 
-/// A curve's running mean: each value counts `1 - weight`, what came before `weight`; evened out at the beginning as Adam's means
-/// are, so that the curve starts where the values do.
+/// Exponential moving average of a curve: each value has weight `1 - weight`, the previous average `weight`, with Adam's bias
+/// correction, so that the curve starts at the first value.
 pub fn smoothed(points: &[[f64; 2]], weight: f64) -> Vec<[f64; 2]> {
     let weight = weight.clamp(0.0, 0.999);
     let (mut mean, mut sum) = (0.0, 0.0);

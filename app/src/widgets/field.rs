@@ -1,4 +1,4 @@
-//! A setting: its name with an explanation, its control, and the rule that it breaks beside it.
+//! A setting: name with explanation, control, and a message about the rule it breaks.
 
 use crate::format;
 use crate::theme::{self, Palette};
@@ -7,10 +7,10 @@ use egui::{DragValue, Label, RichText, Ui, Vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::ErrorReport;
 
-/// Room for a setting's name, in points.
+/// Width of a setting's name in points.
 const NAME: f32 = 148.0;
 
-/// A row of a form. `path` is the setting's dotted path, as `train.steps`: where it is the one that `refused` names, the rule stands
+/// A row of a form. `path` is the setting's dotted path, such as `train.steps`; if `refused` names it, the broken rule is shown
 /// below.
 pub fn field<R>(
     ui: &mut Ui,
@@ -35,7 +35,7 @@ pub fn field<R>(
     shown.inner
 }
 
-/// A whole number below 2⁵³, its thousands grouped as everywhere (`50,257`). It may be typed in groups or without.
+/// An integer below 2⁵³ with grouped thousands (`50,257`), which may be typed with or without grouping.
 pub fn whole_number<T: Numeric>(value: &mut T) -> DragValue<'_> {
     DragValue::new(value)
         .max_decimals(0)
@@ -43,7 +43,7 @@ pub fn whole_number<T: Numeric>(value: &mut T) -> DragValue<'_> {
         .custom_parser(|text| text.replace([',', '_', ' '], "").parse().ok())
 }
 
-/// The rule that a setting breaks, where `refused` names it.
+/// The rule that a setting breaks, if `refused` names it.
 pub fn field_error(ui: &mut Ui, path: &str, refused: Option<&ErrorReport>) {
     let Some(error) = refused.filter(|error| error.field.as_deref() == Some(path)) else { return };
     let palette = Palette::of(ui);

@@ -1,17 +1,16 @@
-//! Folds, whose state is remembered with the preferences, and each page's "what is this?".
+//! Folds whose state is stored in the preferences, and each page's "what is this?".
 
 use crate::preferences::Preferences;
 use crate::theme::{self, CONTROL, Palette, space};
 use egui::{Align2, FontId, Response, RichText, Role, Sense, Stroke, TextStyle, Ui, Vec2, WidgetInfo, pos2};
 use egui_material_icons::icons;
 
-/// Whether a fold is open.
 pub fn is_open(preferences: &Preferences, name: &str, unless_chosen: bool) -> bool {
     preferences.folds.get(name).copied().unwrap_or(unless_chosen)
 }
 
-/// A head that opens and shuts what is below it. `name` is what the preferences remember it by; `note` stands at the right of the
-/// head. Answers what the contents answer where they are open.
+/// A header that shows or hides the contents. `name` is the key in the preferences; `note` is shown at the right. Returns the
+/// contents' result if open.
 pub fn fold<R>(
     ui: &mut Ui,
     preferences: &mut Preferences,
@@ -34,7 +33,7 @@ pub fn fold<R>(
     })
 }
 
-/// The head of a fold alone, for one that remembers nothing. Whether it was opened or shut.
+/// A fold's header without stored state. Returns whether it was toggled.
 pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool {
     let palette = Palette::of(ui);
     let height = ui.spacing().interact_size.y.max(CONTROL);
@@ -72,20 +71,20 @@ pub fn fold_head(ui: &mut Ui, open: &mut bool, title: &str, note: &str) -> bool 
     }
     tell_fold(ui, &response, open, title);
     if !note.is_empty() {
-        // It is painted, so that nobody would read it out.
+        // The note is painted, so pass it to screen readers.
         ui.ctx().accesskit_node_builder(response.id, |node| node.set_description(note));
     }
     response.on_hover_cursor(egui::CursorIcon::PointingHand);
     clicked
 }
 
-/// Tells those who do not see the head of a fold what it is called and whether it is open.
+/// Sets the accessible name and state of a fold's header.
 pub fn tell_fold(ui: &Ui, head: &Response, open: bool, title: &str) {
     head.widget_info(|| WidgetInfo::labeled(Role::DisclosureTriangle, ui.is_enabled(), title));
     ui.ctx().accesskit_node_builder(head.id, |node| node.set_expanded(open));
 }
 
-/// A page's paragraph on what it is for. It can be hidden; the question mark in the top bar brings it back.
+/// A page's introduction. It can be hidden; the question mark in the top bar shows it again.
 pub fn what_is_this(ui: &mut Ui, preferences: &mut Preferences, page: &str, text: &str) {
     let name = format!("what:{page}");
     if !is_open(preferences, &name, true) {

@@ -1,4 +1,4 @@
-//! Words of the field, each explained in a sentence, with its formula and where to read more.
+//! Technical terms, each with a short explanation, a formula and a link.
 
 mod evaluate;
 mod inspect;
@@ -8,23 +8,22 @@ mod train;
 mod tune;
 mod write;
 
-/// An explained word.
 #[derive(Clone, Copy, Debug)]
 pub struct Term {
-    /// The word, as pages write it, in lower case.
+    /// In lower case, as the pages write it.
     pub term: &'static str,
-    /// Other ways in which pages write it.
+    /// Other spellings on the pages.
     pub also: &'static [&'static str],
-    /// What it means, in a sentence or two.
+    /// The explanation, in a sentence or two.
     pub meaning: &'static str,
-    /// Its formula; may be empty.
+    /// May be empty.
     pub formula: &'static str,
-    /// Where to read more.
+    /// Further reading.
     pub more: &'static str,
 }
 
 impl Term {
-    /// Whether a page's words are this term, in whatever case.
+    /// Whether a text is this term, ignoring case.
     pub fn names(&self, text: &str) -> bool {
         text.eq_ignore_ascii_case(self.term) || self.also.iter().any(|also| text.eq_ignore_ascii_case(also))
     }
@@ -40,7 +39,7 @@ const fn entry(
     Term { term, also, meaning, formula, more }
 }
 
-/// Every explained word, by the page where it is first met.
+/// All terms, by the page where they first occur.
 const PAGES: &[&[Term]] = &[
     tokenizer::TERMS,
     model::TERMS,
@@ -51,7 +50,6 @@ const PAGES: &[&[Term]] = &[
     evaluate::TERMS,
 ];
 
-/// Every explained word.
 pub fn glossary() -> impl Iterator<Item = &'static Term> {
     PAGES.iter().copied().flatten()
 }

@@ -1,4 +1,4 @@
-//! A matrix as a picture: a cell for each entry, its number under the pointer or at the arrow keys.
+//! A matrix as an image with a cell per entry. The pointer or the arrow keys read single entries.
 
 use crate::theme::{self, Palette};
 use egui::cache::FramePublisher;
@@ -8,33 +8,32 @@ use egui::{
 };
 use std::borrow::Cow;
 
-/// Texels on a side at most, though a graphics card may hold more: each one holds these.
+/// Maximum side of a texture in texels; every graphics card supports this much.
 const SIDE: usize = 2048;
 
-/// Pictures that were drawn in this frame or the last one, each with what it is of; others are let go of.
+/// Textures drawn in this or the last frame, each with the stamp of its content; others are freed.
 type Pictures = FramePublisher<Id, (u64, TextureHandle)>;
 
-/// What colours stand for.
+/// Mapping of values to colours.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scale {
-    /// From 0 to a largest value, the panel to the accent.
+    /// From 0 to the given maximum, panel colour to accent.
     Magnitude(f32),
-    /// From minus to plus a largest value, two hues with the panel between them.
+    /// From minus to plus the given maximum, two hues with the panel colour at 0.
     Signed(f32),
 }
 
 impl Scale {
-    /// The signed scale that just holds values.
+    /// The signed scale that just covers `values`.
     pub fn signed(values: &[f32]) -> Self {
         Self::Signed(largest(values))
     }
 
-    /// The scale of magnitudes that just holds values.
+    /// The magnitude scale that just covers `values`.
     pub fn magnitude(values: &[f32]) -> Self {
         Self::Magnitude(largest(values))
     }
 
-    /// A value's colour.
     pub fn colour(self, palette: &Palette, value: f32) -> Color32 {
         match self {
             Self::Magnitude(most) => theme::magnitude(palette, value / most.max(f32::MIN_POSITIVE)),
@@ -43,10 +42,10 @@ impl Scale {
     }
 }
 
-/// The largest distance from 0 among finite values.
+/// The largest finite absolute value.
 fn largest(values: &[f32]) -> f32 {
     let size = |value: f32| if value.is_finite() { value.abs() } else { 0.0 };
-    // Eight beside each other, none of which waits for another one.
+    // Eight independent lanes.
     let (chunks, rest) = values.as_chunks::<8>();
     let mut most = [0.0_f32; 8];
     for chunk in chunks {
@@ -60,41 +59,36 @@ fn largest(values: &[f32]) -> f32 {
 /// A matrix [rows, columns] to draw.
 #[derive(Clone, Copy)]
 pub struct Heatmap<'a> {
-    /// What it is called, and what tells it from others beside it.
+    /// Its accessible name, and its id among its siblings.
     pub name: &'a str,
-    /// Its rows.
     pub rows: usize,
-    /// Its columns.
     pub columns: usize,
-    /// Its entries, row by row.
+    /// Row-major.
     pub values: &'a [f32],
-    /// What colours stand for.
     pub scale: Scale,
-    /// How large it is drawn, in points; [`fitted`] keeps cells square.
+    /// Size in points; [`fitted`] keeps cells square.
     pub size: Vec2,
-    /// The cell that stands out.
+    /// The highlighted cell.
     pub chosen: Option<(usize, usize)>,
 }
 
-/// What a person did with a heat map.
 #[derive(Debug)]
 pub struct Touched {
     /// The widget's response; `clicked` is a click or Enter on a cell or on the whole.
     pub response: Response,
-    /// The cell under the pointer, or where the arrow keys stand: row and column.
+    /// Row and column of the cell under the pointer or the keyboard cursor.
     pub pointed: Option<(usize, usize)>,
-    /// The cell that was pressed.
     pub clicked: Option<(usize, usize)>,
 }
 
-/// Size of a heat map whose cells are square and at most `cell` points wide, within a width.
+/// Size of a heat map that fits a width, with square cells at most `cell` points wide.
 pub fn fitted(rows: usize, columns: usize, width: f32, cell: f32) -> Vec2 {
     let side = (width / columns.max(1) as f32).min(cell);
     vec2(side * columns as f32, side * rows as f32)
 }
 
 impl Heatmap<'_> {
-    /// Draws it. `read` writes a cell out: it is shown under the pointer and read aloud.
+    /// Draws the heat map. `read` describes a cell for the tooltip and for screen readers.
     pub fn ui(&self, ui: &mut Ui, read: impl Fn(usize, usize, f32) -> String) -> Touched {
         let palette = Palette::of(ui);
         let (rect, response) = ui.allocate_exact_size(self.size, Sense::click());
@@ -158,7 +152,7 @@ impl Heatmap<'_> {
         Touched { response, pointed, clicked: clicked.flatten() }
     }
 
-    /// The picture, which is made anew only where a number, the scale or the theme is another.
+    /// Draws the texture, which is rebuilt only if a number, the scale or the theme changed.
     fn paint(&self, ui: &Ui, palette: &Palette, rect: Rect, id: Id) {
         let stamp = self.stamp(palette.dark);
         let known = ui.memory_mut(|memory| memory.caches.cache::<Pictures>().get(&id).cloned());
@@ -178,8 +172,8 @@ impl Heatmap<'_> {
         ui.painter().image(texture.id(), rect, all, Color32::WHITE);
     }
 
-    /// Rows, columns and entries of a picture whose sides are no longer than so many texels: of the entries that fall into one texel, the
-    /// one that is farthest from 0.
+    /// Rows, columns and entries downsampled to at most `side` texels per side. Of the entries in a texel, the one farthest from
+    /// 0 stays.
     fn texels(&self, side: usize) -> (usize, usize, Cow<'_, [f32]>) {
         let (rows, columns) = (self.rows.min(side), self.columns.min(side));
         if (rows, columns) == (self.rows, self.columns) {
@@ -209,17 +203,17 @@ impl Heatmap<'_> {
         (rows, columns, Cow::Owned(picture))
     }
 
-    /// A number that differs where the picture does, but for odds of 2⁻⁶⁴. It is of the entries and not of their address: the next answer
-    /// may lie where the last one lay.
+    /// A 64-bit hash of everything the texture depends on. It hashes the entries, not their address: the next answer may reuse
+    /// the memory of the last.
     fn stamp(&self, dark: bool) -> u64 {
         let scale = match self.scale {
             Scale::Magnitude(most) => u64::from(most.to_bits()),
             Scale::Signed(most) => u64::from(most.to_bits()) | 1 << 32,
         };
         let begin = scale ^ u64::from(dark) << 33 ^ (self.columns as u64) << 34;
-        // The multiplier of Steele and Vigna's generators spreads neighbours.
+        // The multiplier of Steele and Vigna's generators spreads similar values.
         let next = |sum: u64, bits: u64| (sum.rotate_left(5) ^ bits).wrapping_mul(0xd134_2543_de82_ef95);
-        // Eight sums beside each other, none of which waits for another one: this is done in every frame.
+        // Eight independent lanes: this runs in every frame.
         let (chunks, rest) = self.values.as_chunks::<8>();
         let mut sums = [begin; 8];
         for chunk in chunks {
@@ -244,13 +238,13 @@ impl Heatmap<'_> {
         Rect::from_min_size(rect.min + cell * vec2(column as f32, row as f32), cell)
     }
 
-    /// Where the arrow keys stand while it has the keyboard.
+    /// The keyboard cursor's cell, while the heat map has the focus.
     fn moved(&self, ui: &Ui, response: &Response, whole: bool) -> Option<(usize, usize)> {
         if !response.has_focus() || !whole {
             return None;
         }
         if response.gained_focus() {
-            // The arrows are taken from the next frame on: it must not be the one in which one is pressed.
+            // The arrow keys are captured from the next frame on, so draw one before a key is pressed.
             ui.ctx().request_repaint();
         }
         let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };

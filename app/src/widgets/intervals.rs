@@ -1,5 +1,5 @@
-//! Numbers with their uncertainty: a dot with a line through all that 95 of 100 samples would give, alone, as bars, or side by side. Painted
-//! here, because egui_plot's axes and zoom find no room in what is this small.
+//! Numbers with their 95 % confidence intervals, as dots with whiskers: single, as bars, or side by side. Painted here because
+//! `egui_plot`'s axes and zoom do not fit into such small plots.
 
 use crate::theme::{self, Palette};
 use egui::{
@@ -7,48 +7,46 @@ use egui::{
     WidgetInfo, pos2, vec2,
 };
 
-/// A number with its interval.
+/// A number with its confidence interval.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// Whose it is, or at what place of an axis.
+    /// Name, or position on an axis.
     pub label: String,
-    /// The value; what is no number is left out.
+    /// Non-finite values are not drawn.
     pub value: f64,
-    /// The interval around it.
     pub interval: Option<[f64; 2]>,
-    /// The value as it is written.
+    /// The formatted value.
     pub written: String,
-    /// Under the pointer, and read out.
+    /// Tooltip, also read by screen readers.
     pub hover: String,
-    /// Its colour.
     pub colour: Color32,
 }
 
 impl Measured {
-    /// Its ends: those of the interval, else the value.
+    /// Ends of the interval, or twice the value.
     fn ends(&self) -> [f64; 2] {
         let ends = self.interval.filter(|ends| ends.iter().all(|end| end.is_finite()));
         ends.unwrap_or([self.value; 2])
     }
 }
 
-/// Height of a row of bars.
+/// Height of a row of bars in points.
 const ROW: f32 = 24.0;
-/// Half the height of an interval's ends.
+/// Half the height of a whisker's end strokes in points.
 const TICK: f32 = 3.5;
 
-/// The range that holds all numbers with their intervals; none where there is no number.
+/// The range covering all numbers and intervals; `None` without any number.
 fn range_of<'a>(all: impl IntoIterator<Item = &'a Measured>) -> Option<[f64; 2]> {
     let numbers = all.into_iter().filter(|measured| measured.value.is_finite());
     numbers.map(Measured::ends).reduce(|[low, high], [least, most]| [low.min(least), high.max(most)])
 }
 
-/// A number's place between two others, from 0 to 1.
+/// Relative position of a value in a range, clamped to 0 to 1.
 fn share(value: f64, [low, high]: [f64; 2]) -> f32 {
     if high > low { ((value - low) / (high - low)).clamp(0.0, 1.0) as f32 } else { 0.5 }
 }
 
-/// A line from one end to the other, closed by strokes across it.
+/// A line between two points with strokes across its ends.
 fn whisker(painter: &Painter, ends: [egui::Pos2; 2], stroke: Stroke) {
     let [first, second] = ends;
     painter.line_segment(ends, stroke);
@@ -59,7 +57,7 @@ fn whisker(painter: &Painter, ends: [egui::Pos2; 2], stroke: Stroke) {
     }
 }
 
-/// A number as a dot on a line from the least to the most of `range`, with its interval. A `mark` is a place to compare with, such as 0.
+/// A number with its interval on an axis over `range`. `mark` is a reference value such as 0.
 pub fn interval_bar(
     ui: &mut Ui,
     measured: &Measured,
@@ -135,14 +133,14 @@ pub fn interval_rows(ui: &mut Ui, all: &[Measured]) {
     }
 }
 
-/// Numbers side by side, each a dot with its interval above its label, joined by a line where they `follow` one another. Labels stand where
-/// they find room.
+/// Numbers with intervals side by side, labelled below and joined by a line if `follow` is set. Labels that do not fit are left
+/// out.
 pub fn interval_plot(ui: &mut Ui, name: &str, height: f32, follow: bool, all: &[Measured]) -> Rect {
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, name));
     let Some([low, high]) = range_of(all) else { return rect };
-    // A tenth of the range stays free above and below, and what is all the same stands in the middle.
+    // Leave a tenth of the range free above and below; equal values are centred.
     let beyond = ((high - low) * 0.1).max(high.abs() * 1e-3).max(1e-6);
     let range = [low - beyond, high + beyond];
     let font = theme::caption().resolve(ui.style());
@@ -191,10 +189,11 @@ pub fn interval_plot(ui: &mut Ui, name: &str, height: f32, follow: bool, all: &[
     rect
 }
 
-/// A point of a [`diagram`]: its place, how far it reaches upwards and downwards, its size from 0 to 1, and what the pointer is told.
+/// A point of a [`diagram`]: position, vertical interval, size from 0 to 1, and tooltip.
 pub type Point = ([f64; 2], [f64; 2], f32, String);
 
-/// A square from 0 to 1 on both sides, its diagonal, and points with intervals: the axes are called `names`, across and upwards.
+/// A square plot from 0 to 1 on both axes with its diagonal, and points with intervals. `names` are the horizontal and vertical
+/// axis titles.
 pub fn diagram(ui: &mut Ui, name: &str, names: [&str; 2], side: f32, points: &[Point]) -> Rect {
     let palette = Palette::of(ui);
     let (rect, response) = ui.allocate_exact_size(Vec2::splat(side.max(80.0)), Sense::hover());

@@ -1,11 +1,11 @@
-//! Where things stand: a page's margins and its scrolling, cards, sections, prose.
+//! Layout: page margins and scrolling, cards, sections, prose.
 
 use crate::theme::{self, CARD_CORNER, Palette, space};
 use egui::{Context, Frame, Id, Margin, Modal, Response, RichText, ScrollArea, Ui, WidgetText};
 
-/// Widest that a page's contents grow, in points.
+/// Maximum width of a page's contents in points.
 const PAGE_WIDTH: f32 = 2400.0;
-/// From this width on, a page has room for a third column.
+/// Width in points from which a page has a third column.
 pub const WIDE: f32 = 1480.0;
 
 /// Whether there is room for one column only.
@@ -13,7 +13,7 @@ pub fn is_narrow(ui: &Ui) -> bool {
     ui.ctx().content_rect().width() < theme::NARROW_WIDTH
 }
 
-/// A page's contents: margins, a readable width, and scrolling where they are long.
+/// A page's contents with margins, a readable width, and scrolling.
 pub fn page<R>(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui) -> R) -> R {
     let side = if is_narrow(ui) { 16 } else { 28 };
     ScrollArea::vertical()
@@ -30,12 +30,12 @@ pub fn page<R>(ui: &mut Ui, name: &str, contents: impl FnOnce(&mut Ui) -> R) -> 
         .inner
 }
 
-/// A card: what belongs together, on the panel's tone.
+/// A group on the panel colour.
 pub fn card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
     card_with(ui, Palette::of(ui).panel, contents).0
 }
 
-/// A card of another tone; also answers where it is.
+/// A card with another fill; also returns its response.
 pub fn card_with<R>(ui: &mut Ui, fill: egui::Color32, contents: impl FnOnce(&mut Ui) -> R) -> (R, Response) {
     let shown = Frame::new()
         .fill(fill)
@@ -48,7 +48,7 @@ pub fn card_with<R>(ui: &mut Ui, fill: egui::Color32, contents: impl FnOnce(&mut
     (shown.inner, shown.response)
 }
 
-/// A part that stands out of a card.
+/// A raised part of a card.
 pub fn raised<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
     Frame::new()
         .fill(Palette::of(ui).raised)
@@ -58,13 +58,12 @@ pub fn raised<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
         .inner
 }
 
-/// A dialog above the page, with the margin of a card; by itself it has that of a menu.
+/// A dialog above the page with a card's margin instead of egui's menu margin.
 pub fn dialog(context: &Context, name: &str) -> Modal {
     let frame = Frame::popup(&context.global_style()).inner_margin(Margin::same(space::LARGE as i8));
     Modal::new(Id::unique(name)).frame(frame)
 }
 
-/// A section's head.
 pub fn section(ui: &mut Ui, text: &str) -> Response {
     ui.label(RichText::new(text).text_style(theme::section()))
 }
@@ -77,7 +76,7 @@ pub fn prose(ui: &mut Ui, text: impl Into<WidgetText>) {
     });
 }
 
-/// A line that stands back.
+/// A line in a muted colour.
 pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) -> Response {
     let quiet = Palette::of(ui).quiet;
     let text: String = text.into();
@@ -85,7 +84,7 @@ pub fn quiet_text(ui: &mut Ui, text: impl Into<String>) -> Response {
     ui.add(egui::Label::new(text).wrap())
 }
 
-/// Two columns of the same width; `contents` draws column 0 and then column 1.
+/// Two columns of equal width; `contents` draws column 0, then column 1.
 pub fn halves(ui: &mut Ui, gap: f32, mut contents: impl FnMut(&mut Ui, usize)) {
     let width = ((ui.available_width() - gap) / 2.0).floor();
     let spacing = ui.spacing().item_spacing;
@@ -103,7 +102,7 @@ pub fn halves(ui: &mut Ui, gap: f32, mut contents: impl FnMut(&mut Ui, usize)) {
     });
 }
 
-/// How many columns of at least a width fit beside each other, and how wide each is then.
+/// How many columns of at least `least` points fit, and the width of each.
 pub fn columns_fit(available: f32, least: f32, gap: f32) -> (usize, f32) {
     let count = (((available + gap) / (least + gap)).floor() as usize).max(1);
     (count, (available - gap * (count - 1) as f32) / count as f32)

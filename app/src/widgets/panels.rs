@@ -1,4 +1,4 @@
-//! The three states that every page has beside its own: empty, working, failed.
+//! The three states common to all pages: empty, working, failed.
 
 use super::buttons::{plain, primary};
 use super::layout::{card, prose, quiet_text};
@@ -8,7 +8,7 @@ use egui::{RichText, Ui};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::ErrorReport;
 
-/// What would be here, and the one button that gets there. Whether it was pressed.
+/// An empty page with the one button that fills it. Returns whether it was clicked.
 pub fn empty(ui: &mut Ui, icon: MaterialIcon, title: &str, text: &str, button: &str) -> bool {
     let palette = Palette::of(ui);
     ui.add_space(space::PAGE);
@@ -23,7 +23,7 @@ pub fn empty(ui: &mut Ui, icon: MaterialIcon, title: &str, text: &str, button: &
     .inner
 }
 
-/// What is being done, how far, and a way to end it where there is one. Whether that was pressed.
+/// Progress of a task, with an optional cancel button. Returns whether it was clicked.
 pub fn working(ui: &mut Ui, text: &str, share: Option<f32>, cancel: Option<&str>) -> bool {
     card(ui, |ui| {
         ui.horizontal(|ui| {
@@ -37,18 +37,17 @@ pub fn working(ui: &mut Ui, text: &str, share: Option<f32>, cancel: Option<&str>
     })
 }
 
-/// What a person did about a failure.
+/// Reaction to a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failed {
-    /// Nothing yet.
+    /// None so far.
     Waits,
-    /// Pressed the button.
+    /// The action button was clicked.
     Acted,
-    /// Put it away.
     Dismissed,
 }
 
-/// What happened, what is safe, what to do.
+/// What happened, what is saved, and what to do.
 pub fn failed(ui: &mut Ui, error: &ErrorReport, action: Option<&str>) -> Failed {
     card(ui, |ui| {
         let palette = Palette::of(ui);

@@ -1,5 +1,5 @@
-//! Tables of a report, whatever stands in them: columns as wide as their cells, figures to the right. Where a window has no room for them
-//! beside each other, each row is a list of its cells.
+//! Tables of a report with any cell types: columns fit their cells, numbers are right-aligned. If the window is too narrow, each
+//! row becomes a list of its cells.
 
 use super::intervals::{Measured, interval_bar};
 use super::layout::is_narrow;
@@ -11,23 +11,23 @@ use egui::{FontId, Frame, Label, Margin, Response, RichText, ScrollArea, TextFor
 use glasshouse_protocol::evaluation::{self, Cell, Metric, Passage};
 use std::collections::BTreeMap;
 
-/// Height of a row.
+/// Row height in points.
 const ROW: f32 = 28.0;
-/// Rows that are in sight; more are scrolled to.
+/// Rows visible without scrolling.
 const MAX_VISIBLE_ROWS: usize = 12;
-/// Narrowest and widest column of words, and what one of a passage has at least.
+/// Minimum and maximum width of a text column in points; the minimum also applies to passages.
 const WORDS: [f32; 2] = [56.0, 420.0];
 const PASSAGE: f32 = 220.0;
-/// Width of an interval's line beside a metric.
+/// Width of an interval's line next to a metric, in points.
 const BAR: f32 = 64.0;
-/// Between columns and at both ends, as [`Table`] has it, in points.
+/// Gap between columns and at both ends, as in [`Table`], in points.
 const GAP: f32 = 14.0;
-/// Rows of which the widest is looked for.
+/// Number of rows measured for column widths.
 const LOOKED_AT: usize = 200;
-/// Letters before a token that a cell shows at most.
+/// Maximum characters shown before a passage's token.
 const BEFORE: usize = 160;
 
-/// A cell as text: what a reader hears, and CSV has.
+/// A cell as text, for screen readers.
 fn text_of(cell: &Cell) -> String {
     match cell {
         Cell::Count(count) => format::whole(*count),
@@ -43,7 +43,7 @@ fn text_of(cell: &Cell) -> String {
     }
 }
 
-/// The same with exact numbers.
+/// A cell's CSV fields, with exact numbers.
 fn exact(cell: &Cell) -> Vec<String> {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     match cell {
@@ -62,7 +62,7 @@ fn one_line(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
-/// A table as CSV, with exact numbers: a metric takes three columns, a passage two.
+/// A table as CSV with exact numbers. A metric takes three columns, a passage two.
 pub fn report_csv(table: &evaluation::Table) -> String {
     let mut head = Vec::new();
     for (place, title) in table.columns.iter().enumerate() {
@@ -91,7 +91,7 @@ pub fn report_csv(table: &evaluation::Table) -> String {
     csv(&head, rows)
 }
 
-/// Draws a table's rows; the passage of the row that was pressed comes back.
+/// Draws a table. Returns the passage of the clicked row.
 pub fn report_table(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
     let columns = columns_of(ui, table);
     let drawn = Table { columns: &columns, row: ROW };
@@ -124,7 +124,7 @@ pub fn report_table(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
     pressed
 }
 
-/// Of each metric's name what all of a table's intervals of it lie in, so that they can be compared by eye.
+/// For each metric name the range covering all its intervals in a table, so that they share a scale.
 type Ranges<'a> = BTreeMap<&'a str, [f64; 2]>;
 
 fn ranges_of(table: &evaluation::Table) -> Ranges<'_> {
@@ -165,7 +165,7 @@ fn cell_ui(ui: &mut Ui, ranges: &Ranges<'_>, cell: &Cell) {
     let palette = Palette::of(ui);
     match cell {
         Cell::Metric(metric) => {
-            // From right to left, as figures stand.
+            // Laid out from right to left.
             let range = ranges.get(metric.name.as_str());
             if let Some((measured, range)) = measured(metric, palette).zip(range) {
                 interval_bar(ui, &measured, *range, None, BAR);
@@ -192,7 +192,7 @@ fn cell_ui(ui: &mut Ui, ranges: &Ranges<'_>, cell: &Cell) {
     }
 }
 
-/// A metric with its interval; none where it has none.
+/// A metric with its interval; `None` without an interval.
 fn measured(metric: &Metric, palette: &Palette) -> Option<Measured> {
     metric.interval?;
     Some(Measured {
@@ -204,7 +204,7 @@ fn measured(metric: &Metric, palette: &Palette) -> Option<Measured> {
     })
 }
 
-/// The end of the text before the token, and the token, lit; the beginning where there is none.
+/// The end of the text before the token, and the token, highlighted; the beginning of the text if there is no token.
 fn passage_job(palette: &Palette, font: FontId, passage: &Passage, width: f32) -> LayoutJob {
     let prompt = one_line(&passage.prompt);
     let token = one_line(&passage.token);
@@ -214,7 +214,7 @@ fn passage_job(palette: &Palette, font: FontId, passage: &Passage, width: f32) -
         job.append(&prompt, 0.0, plain);
         return job;
     };
-    // As many letters as there is room for, by those of the average width of this font.
+    // The number of characters that fit, by the font's average width.
     let room = ((width / (font.size * 0.52)) as usize).saturating_sub(token.chars().count() + 1).min(BEFORE);
     let long = before.chars().count();
     if long > room {
@@ -227,7 +227,7 @@ fn passage_job(palette: &Palette, font: FontId, passage: &Passage, width: f32) -
     job
 }
 
-/// Columns as wide as their widest cell; what is left over goes to those of words.
+/// Columns as wide as their widest cell; the remaining width goes to text columns.
 fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
     let body = TextStyle::Body.resolve(ui.style());
     let head = theme::quiet_strong().resolve(ui.style());
@@ -246,7 +246,7 @@ fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
             cell => wide(text_of(cell).chars().take(120).collect(), &body),
         });
         let width = each.fold(wide(title.clone(), &head), f32::max).clamp(WORDS[0], WORDS[1]);
-        // A cell without words leaves a column of numbers what it is.
+        // Empty text cells leave a numeric column right-aligned.
         let words = cells().any(|cell| match cell {
             Cell::Text(text) => !text.is_empty(),
             cell => matches!(cell, Cell::Passage(_)),
@@ -257,7 +257,7 @@ fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
         }
         columns.push(Column { title, width, align });
     }
-    // What is too much is taken from the widest, what is left goes to passages.
+    // Excess width is taken from the widest columns; spare width goes to passages.
     let sum: f32 = columns.iter().map(|column| column.width).sum();
     let left = ui.available_width() - sum - GAP * columns.len() as f32 - 4.0;
     if left > 0.0 && !grows.is_empty() {
@@ -274,7 +274,7 @@ fn columns_of<'a>(ui: &Ui, table: &'a evaluation::Table) -> Vec<Column<'a>> {
     columns
 }
 
-/// Each row as a list of its cells, one below the other.
+/// Each row as a vertical list of its cells.
 fn lists_ui(ui: &mut Ui, table: &evaluation::Table) -> Option<Passage> {
     let palette = Palette::of(ui);
     let mut pressed = None;

@@ -1,4 +1,4 @@
-//! A text whose pieces have shades of their own: how much a token counts, or what it belongs to.
+//! A text with individually shaded pieces, such as token scores or groups.
 
 use crate::theme::{self, Palette};
 use egui::accesskit::Role;
@@ -9,23 +9,21 @@ use egui::{
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A piece of a text.
 #[derive(Clone, Debug, Default)]
 pub struct Piece {
-    /// Its text.
     pub text: String,
-    /// Behind it.
+    /// Background colour.
     pub fill: Color32,
-    /// Below it; transparent for none.
+    /// Underline colour; transparent for none.
     pub line: Color32,
-    /// Under the pointer; empty for nothing.
+    /// Tooltip; empty for none.
     pub hover: String,
-    /// It is the one that was chosen.
+    /// The selected piece.
     pub lit: bool,
 }
 
-/// Draws pieces as one text that wraps, which is called `name` by those who do not see it. Where pieces can be chosen, the place of the
-/// one that was pressed, or that an arrow key led to from `cursor`, comes back.
+/// Draws pieces as one wrapping text with the accessible name `name`. If `chooses` is set, returns the index of the piece that
+/// was clicked, or reached by an arrow key from `cursor`.
 pub fn shaded_text(
     ui: &mut Ui,
     name: &str,
@@ -38,7 +36,7 @@ pub fn shaded_text(
     let size = Vec2::new(ui.available_width(), galley.size().y.max(22.0));
     let (rect, response) =
         ui.allocate_exact_size(size, if chooses { Sense::click() } else { Sense::hover() });
-    // A label's name would be its text.
+    // A label's accessible name would be its text.
     let role = if chooses { Role::Button } else { Role::Group };
     response.widget_info(|| WidgetInfo {
         current_text_value: Some(pieces.iter().map(|piece| piece.text.as_str()).collect()),
@@ -56,7 +54,7 @@ pub fn shaded_text(
         chosen = response.interact_pointer_pos().and_then(at);
     }
     if response.gained_focus() {
-        // The arrows are taken from the next frame on: it must not be the one in which one is pressed.
+        // The arrow keys are captured from the next frame on, so draw one before a key is pressed.
         ui.ctx().request_repaint();
     }
     if chooses && response.has_focus() {
@@ -81,8 +79,8 @@ pub fn shaded_text(
     chosen
 }
 
-/// The text of pieces, and where each of them ends in it. A row ends before a piece that would go on in the next one: rows break at signs
-/// too, of which a special token has several.
+/// The laid-out text, and the end of each piece in it. Pieces are kept on one row if possible: rows also break at punctuation, of
+/// which a special token has several.
 fn laid_out(ui: &Ui, palette: &Palette, pieces: &[Piece]) -> (Arc<Galley>, Vec<usize>) {
     let mut begins_row = BTreeSet::new();
     loop {
@@ -117,7 +115,8 @@ fn laid_out(ui: &Ui, palette: &Palette, pieces: &[Piece]) -> (Arc<Galley>, Vec<u
     }
 }
 
-/// The first piece that rows of so many letters part and that had better begin a row: one without a blank, and not all of a row already.
+/// The first piece split across rows that should start a new row instead: one without whitespace that does not start a row
+/// already.
 fn parted(rows: &[usize], pieces: &[Piece], ends: &[usize]) -> Option<usize> {
     let begins = |end: &mut usize, row: &usize| {
         let begin = *end;
@@ -127,20 +126,20 @@ fn parted(rows: &[usize], pieces: &[Piece], ends: &[usize]) -> Option<usize> {
     let edges: Vec<usize> = rows.iter().scan(0, begins).collect();
     pieces.iter().zip(ends).position(|(piece, end)| {
         let begin = end - piece.text.chars().count();
-        // The first row that begins at or behind the piece's own beginning.
+        // The first row that begins at or after the piece.
         let next = edges.get(edges.partition_point(|edge| *edge < begin));
         next.is_some_and(|edge| *edge > begin && edge < end) && !piece.text.contains(char::is_whitespace)
     })
 }
 
-/// The letter that a place of a galley is on; none beside its rows.
+/// Index of the character at a position in a galley; `None` outside its rows.
 fn letter_at(galley: &Galley, place: Vec2) -> Option<usize> {
     let row = galley.rows.iter().find(|row| row.rect().y_range().contains(place.y))?;
     if !row.rect().x_range().contains(place.x) {
         return None;
     }
     let cursor = galley.cursor_from_pos(place);
-    // A cursor stands between letters: the letter is the one that the pointer is on.
+    // A cursor lies between characters; take the character under the pointer.
     let (letter, edge) = (cursor.index.0, galley.pos_from_cursor(cursor).left());
     Some(if place.x < edge { letter.saturating_sub(1) } else { letter })
 }
@@ -174,7 +173,7 @@ mod tests {
             let output = context.run_ui(egui::RawInput::default(), |ui| {
                 let letter =
                     ui.painter().layout_no_wrap("x".to_owned(), FontId::monospace(13.0), Color32::WHITE);
-                // All of the token but its last letters would find room behind the words.
+                // All but the token's last letters would fit after the words.
                 ui.set_max_width(letter.size().x * 22.5);
                 let (galley, ends) = laid_out(ui, Palette::of(ui), &texts);
                 let rows: Vec<String> = galley

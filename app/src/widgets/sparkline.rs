@@ -1,9 +1,9 @@
-//! A curve in miniature.
+//! A small curve without axes.
 
 use crate::theme::Palette;
 use egui::{Color32, Sense, Shape, Stroke, Ui, Vec2, pos2};
 
-/// Draws values from left to right, the whole height used; what is no number is passed over.
+/// Draws values from left to right over the whole height; non-finite ones are skipped.
 pub fn sparkline(ui: &mut Ui, values: &[f32], size: Vec2, colour: Color32) {
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     let finite = || values.iter().copied().filter(|value| value.is_finite());

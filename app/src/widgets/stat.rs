@@ -1,21 +1,18 @@
-//! A number with its unit and what it means. Numbers keep their place while they change: figures are tabular and the room for
-//! them is fixed.
+//! A number with its unit and name. Its place stays fixed while it changes: figures are tabular, and the width is constant.
 
 use crate::theme::{self, Palette};
 use egui::{RichText, Ui};
 
-/// A number to show.
 #[derive(Clone, Copy, Debug)]
 pub struct Stat<'a> {
-    /// What it means.
     pub name: &'a str,
     /// The number with its unit.
     pub value: &'a str,
-    /// The exact value, shown under the pointer.
+    /// The exact value, as a tooltip.
     pub exact: &'a str,
 }
 
-/// A number above what it means, in a fixed width.
+/// A number above its name, in a fixed width.
 pub fn stat(ui: &mut Ui, width: f32, stat: Stat<'_>) {
     let quiet = Palette::of(ui).quiet;
     ui.vertical(|ui| {
@@ -29,7 +26,7 @@ pub fn stat(ui: &mut Ui, width: f32, stat: Stat<'_>) {
     });
 }
 
-/// What a number means at the left and the number at the right, on one line of the width there is.
+/// A name on the left and the number on the right, over the available width.
 pub fn stat_row(ui: &mut Ui, row: Stat<'_>) {
     let quiet = Palette::of(ui).quiet;
     egui::Sides::new().height(20.0).shrink_left().truncate().show(

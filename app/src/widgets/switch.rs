@@ -1,9 +1,9 @@
-//! A switch: on or off, at once.
+//! An on/off switch.
 
 use crate::theme::{Palette, mix};
 use egui::{Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, pos2};
 
-/// A switch. Its name is read out. The caller turns what was clicked.
+/// A switch with an accessible name. The caller toggles the value on a click.
 pub fn switch(ui: &mut Ui, on: bool, name: &str) -> Response {
     let palette = Palette::of(ui);
     let height = ui.spacing().interact_size.y;

@@ -1,26 +1,23 @@
-//! Tables: a head that sorts, rows of one height, figures to the right; and the same rows as CSV.
+//! Tables: sortable headers, rows of equal height, right-aligned numbers; and the same rows as CSV.
 
 use crate::theme::{self, Palette};
 use egui::{Rect, Response, Role, Sense, Stroke, Ui, UiBuilder, Vec2, WidgetInfo, pos2};
 
-/// Where a column's contents stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Align {
-    /// Text.
+    /// For text.
     #[default]
     Left,
-    /// Numbers.
+    /// For numbers.
     Right,
 }
 
-/// A column.
 #[derive(Clone, Copy, Debug)]
 pub struct Column<'a> {
-    /// Its head; empty where a column needs none.
+    /// May be empty.
     pub title: &'a str,
-    /// Its width in points.
+    /// In points.
     pub width: f32,
-    /// Where its contents stand.
     pub align: Align,
 }
 
@@ -29,23 +26,23 @@ pub struct Column<'a> {
 pub struct Table<'a> {
     /// From left to right.
     pub columns: &'a [Column<'a>],
-    /// Height of a row in points.
+    /// Row height in points.
     pub row: f32,
 }
 
-/// Between columns, in points.
+/// Gap between columns in points.
 const GAP: f32 = 14.0;
-/// Before the first column and behind the last, in points.
+/// Margin before the first and after the last column, in points.
 const EDGE: f32 = 8.0;
 
 impl Table<'_> {
-    /// Width of all columns.
+    /// Width of the table in points.
     pub fn width(&self) -> f32 {
         let sum: f32 = self.columns.iter().map(|column| column.width).sum();
         sum + GAP * (self.columns.len().saturating_sub(1)) as f32 + 2.0 * EDGE
     }
 
-    /// The head. `sorted` is the column in charge, and whether it falls. Answers the column whose head was pressed.
+    /// The header. `sorted` is the sort column, and whether it is descending. Returns the index of the clicked column.
     pub fn head_ui(&self, ui: &mut Ui, sorted: Option<(usize, bool)>) -> Option<usize> {
         let palette = Palette::of(ui);
         let mut pressed = None;
@@ -80,7 +77,7 @@ impl Table<'_> {
         pressed
     }
 
-    /// The head of a table whose order is given.
+    /// The header of a table that cannot be sorted.
     pub fn titles_ui(&self, ui: &mut Ui) {
         let palette = Palette::of(ui);
         let (rect, _) = ui.allocate_exact_size(Vec2::new(self.width(), 26.0), Sense::hover());
@@ -92,7 +89,7 @@ impl Table<'_> {
         ui.painter().hline(rect.x_range(), rect.bottom(), Stroke::new(1.0, palette.hairline));
     }
 
-    /// A row; `cell` draws each column's contents. The row as a whole can be pressed.
+    /// A clickable row; `cell` draws the contents of each column.
     pub fn row_ui(
         &self,
         ui: &mut Ui,
@@ -144,7 +141,7 @@ fn anchor(column: &Column<'_>, cell: Rect) -> (egui::Pos2, egui::Align2) {
     }
 }
 
-/// Rows as CSV (RFC 4180): the head first; a cell is quoted where it must be.
+/// Rows as CSV (RFC 4180) after a header; cells are quoted if necessary.
 pub fn csv<Row: AsRef<[String]>>(head: &[&str], rows: impl IntoIterator<Item = Row>) -> String {
     let mut text = String::new();
     csv_row(&mut text, head);
@@ -152,7 +149,7 @@ pub fn csv<Row: AsRef<[String]>>(head: &[&str], rows: impl IntoIterator<Item = R
     text
 }
 
-/// Writes a row of CSV behind those that there are.
+/// Appends a row of CSV.
 pub fn csv_row<Cell: AsRef<str>>(text: &mut String, cells: impl IntoIterator<Item = Cell>) {
     for (number, cell) in cells.into_iter().enumerate() {
         if number > 0 {

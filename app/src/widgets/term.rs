@@ -1,10 +1,10 @@
-//! A term that the pointer explains: one sentence, a formula, where to read more.
+//! A term with a tooltip: one sentence, a formula, a link.
 
 use super::glossary::glossary;
 use crate::theme::{self, Palette};
 use egui::{Color32, Label, Response, RichText, Sense, Ui};
 
-/// A term with its explanation under the pointer, dotted below where there is one. What is no term stays plain text.
+/// A term with a dotted underline and its explanation as a tooltip; plain text if it is not in the glossary.
 pub fn term(ui: &mut Ui, text: &str, colour: Option<Color32>) -> Response {
     let colour = colour.unwrap_or(ui.visuals().text_color());
     let words = RichText::new(text).color(colour);
@@ -19,7 +19,7 @@ pub fn term(ui: &mut Ui, text: &str, colour: Option<Color32>) -> Response {
     explain(response, text)
 }
 
-/// Puts a term's explanation under the pointer of something else.
+/// Adds a term's explanation as a tooltip to another widget.
 pub fn explain(response: Response, text: &str) -> Response {
     let Some(entry) = glossary().find(|entry| entry.names(text)) else { return response };
     response.on_hover_ui(|ui| {

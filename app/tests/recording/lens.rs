@@ -1,5 +1,5 @@
-//! Every view of Inspect at three steps of one run, from the untrained model to the last, in both themes: the pictures and the figures of
-//! `docs/lens.md`. Recorded, the run is `first-stories` to its end.
+//! Every view of Inspect at three steps of one run, from the untrained model to the last, in both themes: the pictures and
+//! figures of `docs/lens.md`. When recording, the run is a complete `first-stories` run.
 
 use super::{look_at, places, surroundings};
 use crate::support::figures::figures_of;
@@ -16,24 +16,24 @@ use std::time::{Duration, Instant};
 
 const PRESET: &str = "first-stories";
 
-/// The size of a view by itself, as another page embeds it: as wide as a page of GitHub shows pictures, and as high as any is.
+/// Size of a single view, as embedded in another page: the width of pictures on GitHub, and high enough for every view.
 const STRIP: [f32; 2] = [880.0, 4000.0];
-/// Characters of a held-out story that the model looks at, at most.
+/// Maximum characters of the held-out story used as the prompt.
 const PROMPT: usize = 72;
-/// Seconds that a text may take.
+/// Maximum seconds for generating a text.
 const WRITING: u64 = 120;
-/// Pixels below what is drawn last.
+/// Pixels below the lowest content.
 const MARGIN: u32 = 16;
 
-/// How much is recorded.
+/// Extent of a recording.
 struct Extent {
-    /// Steps of the run; the preset's own unless given.
+    /// Steps of the run; the preset's by default.
     steps: Option<u64>,
     views: &'static [View],
     themes: &'static [&'static str],
-    /// Between two of the frames in which a page comes to rest.
+    /// Pause between two frames while a page settles.
     pause: Duration,
-    /// Seconds that anything may take.
+    /// Maximum seconds of any wait.
     patience: u64,
 }
 
@@ -41,7 +41,7 @@ const WHOLE: Extent =
     Extent { steps: None, views: &View::ALL, themes: &["dark", "light"], pause: LOOK, patience: 1800 };
 const BRIEF: Extent = Extent {
     steps: Some(12),
-    // Those in which something is pressed, and two others.
+    // The views with clicks, and two others.
     views: &[
         View::Attention,
         View::LogitLens,
@@ -56,19 +56,19 @@ const BRIEF: Extent = Extent {
     patience: 120,
 };
 
-/// Presses in a view what it shows little without. It stays pressed at every step.
+/// Clicks what a view needs to show its main content. The choice stays for all steps.
 fn press_in(session: &mut Session, view: View, step: u64, prompt: &str) {
     look_at(session, view, step, prompt);
     match view {
-        // The first head of the first layer is off, and each part by itself beside that.
+        // Ablates the first head of the first layer, and each part separately.
         View::WhatIf => {
             press(session, Role::Button, "Head");
             press(session, Role::Switch, "Ablate every head and MLP");
         }
-        // The most active one.
+        // The most active neuron.
         View::Neurons => press(session, Role::Button, ", activation "),
         View::Weights => press(session, Role::Switch, "Along the run"),
-        // The first layer's product that makes its neurons, with the WGSL of its kernel.
+        // The first layer's matrix product that computes its neurons, with the WGSL of its kernel.
         View::Graph => {
             press(session, Role::DisclosureTriangle, ".mlp");
             press(session, Role::Row, "linear ");
@@ -78,7 +78,7 @@ fn press_in(session: &mut Session, view: View, step: u64, prompt: &str) {
     }
 }
 
-/// Presses the first thing of a role that has these words in its name.
+/// Clicks the first widget of a role whose name contains `words`.
 fn press(session: &mut Session, role: Role, words: &str) {
     let named = |node: &egui_kittest::Node<'_>| {
         node.accesskit_node().label().is_some_and(|label| label.contains(words))
@@ -88,7 +88,7 @@ fn press(session: &mut Session, role: Role, words: &str) {
     session.settle();
 }
 
-/// How the last of the stories begins that are held out for validation: a text of the kind that the model knows, and that it has not seen.
+/// The beginning of the last held-out story: a text of a kind the model knows, but has not seen.
 fn held_out(session: &mut Session, validation: f64) -> String {
     let list = |offset| Command::ListDocuments { search: String::new(), offset, count: 1, validation };
     session.ask(list(0));
@@ -100,7 +100,7 @@ fn held_out(session: &mut Session, validation: f64) -> String {
     beginning.rsplit_once(' ').unwrap().0.to_owned()
 }
 
-/// The step at the beginning, one on the way, at which patterns are growing, and the last.
+/// The first step, one on the way, while patterns are forming, and the last.
 fn three(mut steps: Vec<u64>) -> [u64; 3] {
     steps.sort_unstable();
     steps.dedup();
@@ -109,7 +109,7 @@ fn three(mut steps: Vec<u64>) -> [u64; 3] {
     [first, between.min_by_key(|step| step.abs_diff(last / 6)).unwrap(), last]
 }
 
-/// What a run's weights of a step write.
+/// A text generated by a run's weights at a step.
 fn written(session: &mut Session, run: &RunSummary, step: u64) -> String {
     let checkpoint = run.checkpoints.iter().find(|kept| kept.step == step).unwrap().choice();
     let source = WeightSource::Checkpoint { run: run.name.clone(), checkpoint };
@@ -130,9 +130,9 @@ fn written(session: &mut Session, run: &RunSummary, step: u64) -> String {
     }
 }
 
-/// A view at a step, at work on a prompt: the page as it is drawn, without what is empty below it.
+/// A view at a step for a prompt: the page without the empty space below.
 fn strip(session: &mut Session, view: View, step: u64, prompt: &str) -> RgbaImage {
-    // The first answer of a step is slower than those that follow, since its weights are read for it: a view says how long the second took.
+    // The first answer of a step also loads its weights, so the view shows the time of the second.
     look_at(session, view, step, "One day");
     look_at(session, view, step, prompt);
     let page = session.image();
@@ -144,7 +144,7 @@ fn strip(session: &mut Session, view: View, step: u64, prompt: &str) -> RgbaImag
     crop_imm(&page, 0, 0, width, height - empty + MARGIN).to_image()
 }
 
-/// Pictures of one width below each other.
+/// Joins pictures of the same width vertically.
 fn below(strips: &[RgbaImage]) -> RgbaImage {
     let mut sheet = RgbaImage::new(strips[0].width(), strips.iter().map(RgbaImage::height).sum());
     let mut top = 0;
@@ -207,7 +207,7 @@ fn whole_session_of_the_lens() {
         for view in extent.views {
             let mut strips = Vec::new();
             for ((step, figures), text) in steps.iter().zip(&mut figures).zip(&texts) {
-                // What a step's weights wrote is what may come from the training text.
+                // Provenance looks up the step's own generated text.
                 let prompt = if *view == View::Provenance { text.as_str() } else { prompt.as_str() };
                 strips.push(strip(&mut session, *view, *step, prompt));
                 for (name, figure) in figures_of(session.state(), *view, *step) {

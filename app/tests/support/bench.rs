@@ -1,4 +1,4 @@
-//! What an engine tells of a data bench: a recipe, a sample, the account of a cleaning, dropped documents, a comparison. Made up.
+//! Made-up events of a data bench: a recipe, a sample, the report of a cleaning, dropped documents, a comparison.
 
 use glasshouse_protocol::cleaning::report::{
     About, Amount, CleaningReport, Cluster, ClusterSize, Duplicates, Edited, Group, Input, Member,
@@ -12,11 +12,11 @@ use glasshouse_protocol::cleaning::{
 };
 use glasshouse_protocol::{DocumentSummary, DocumentsOverview, Event, FileProblem};
 
-/// Sources of the made-up corpus, with their documents raw and kept.
+/// Sources of the made-up corpus with raw and kept documents.
 const SOURCES: [(&str, u64, u64); 3] =
     [("harbour-museum", 9_412, 5_870), ("ships-logs", 3_120, 3_054), ("forum", 2_208, 1_377)];
 
-/// A stage: name, group, title, sentence, paper, whether it works.
+/// A stage: name, group, title, description, paper, whether it is on.
 type Made = (&'static str, Group, &'static str, &'static str, &'static str, bool);
 
 const STAGES: [Made; 9] = [
@@ -98,7 +98,7 @@ fn threshold(name: &str, value: f64, highest: f64, kind: ThresholdKind, meaning:
     Threshold { name: name.to_owned(), value, meaning: meaning.to_owned(), lowest: 0.0, highest, kind }
 }
 
-/// The recipe's summary, with one stage switched as said.
+/// The recipe's summary, with one stage switched on or off.
 pub fn recipe_with(stage: &str, on: bool) -> RecipeSummary {
     let cards = STAGES.iter().map(|(name, group, title, sentence, paper, works)| StageCard {
         name: (*name).to_owned(),
@@ -163,7 +163,7 @@ pub fn recipe() -> Event {
     Event::Recipe { recipe: recipe_with("fineweb-quality", false) }
 }
 
-/// A sample that the recipe was tried on.
+/// A sample judged by the recipe.
 pub fn judged() -> Event {
     let stage =
         |name: &str, dropped, alone, edited| SampleStage { name: name.to_owned(), dropped, alone, edited };
@@ -238,7 +238,7 @@ pub fn judged() -> Event {
 /// A document of the sample that the recipe changes.
 pub const LIGHTHOUSE: &str = "harbour-museum/lighthouse.html";
 
-/// It beside what the recipe makes of it.
+/// Its comparison with the cleaned version.
 pub fn compared() -> Event {
     let change = |fate, text: &str| TextChange { fate, text: text.to_owned() };
     let verdict = |stage: &str, verdict, reason: &str, on| Verdict {
@@ -290,7 +290,7 @@ pub fn compared() -> Event {
     }
 }
 
-/// A document that was dropped, beside the nothing that is left of it.
+/// The comparison of a dropped document.
 pub fn compared_dropped() -> Event {
     let verdict = |stage: &str, verdict, reason: &str, on| Verdict {
         stage: stage.to_owned(),
@@ -321,7 +321,7 @@ fn amount(documents: u64, bytes: u64) -> Amount {
     Amount { documents, bytes, words: bytes / 6 }
 }
 
-/// Stages one behind another: name, group, title, what it dropped, documents and bytes that it changed, before and after.
+/// Consecutive stages: name, group, title, dropped amount, and changed documents and bytes before and after.
 fn stages(raw: Amount) -> Vec<Stage> {
     type Did = (&'static str, Group, &'static str, (u64, u64), (u64, u64, u64));
     let did: [Did; 8] = [
@@ -427,7 +427,7 @@ fn copies() -> Duplicates {
     }
 }
 
-/// The account of the made-up cleaning.
+/// The report of the made-up cleaning.
 pub fn report() -> CleaningReport {
     let raw = amount(SOURCES.iter().map(|(_, raw, _)| raw).sum(), 62_134_221);
     let stages = stages(raw);
@@ -501,12 +501,11 @@ pub fn report() -> CleaningReport {
     }
 }
 
-/// The documents are cleaned.
 pub fn cleaned() -> Event {
     Event::Cleaned { report: Box::new(report()) }
 }
 
-/// A page of documents that were dropped.
+/// A page of dropped documents.
 pub fn dropped(stage: Option<&str>) -> Event {
     let document = |id: &str, source: &str, rule: &str, reason: &str, excerpt: &str| DroppedDocument {
         id: id.to_owned(),
@@ -558,7 +557,7 @@ pub fn dropped(stage: Option<&str>) -> Event {
     Event::Dropped { stage: stage.map(str::to_owned), offset: 0, found, documents }
 }
 
-/// The person's own documents, raw or cleaned, with a file among them that cannot be read.
+/// The person's own documents, raw or cleaned, including an unreadable file.
 pub fn documents(cleaned: bool) -> Event {
     let lines = [
         "The lamp at the end of the pier was lit for the first time in the autumn of 1851",
@@ -615,7 +614,7 @@ pub fn documents(cleaned: bool) -> Event {
     }
 }
 
-/// How far a cleaning is.
+/// Progress of a cleaning.
 pub fn cleaning(done: u64, total: u64) -> Event {
     let progress = CleaningProgress { phase: Phase::Reading, done, total, documents: 6_120, kept: 4_381 };
     Event::Cleaning { progress }

@@ -1,4 +1,4 @@
-//! Answers as an engine would give them, made up from a few sentences.
+//! A scripted engine's answers, made up from a few sentences.
 
 use super::{run, storage, tokenizer};
 use glasshouse_protocol::config::Category;
@@ -16,36 +16,35 @@ const STORY: &str = "Once upon a time there was a little fox named Mia. She live
     opened one eye and said, \"It belongs to the boy who lost it in spring.\" So Mia carried the ball through the tall grass.\n\nThe boy \
     was sad, but when he saw the fox he smiled. They played until the sun went down, and from that day on they were friends.";
 
-/// What the scripted engine has.
+/// State of the scripted engine.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    /// A project is on the shelf.
+    /// There is a project.
     pub project: bool,
-    /// It has documents of its own.
+    /// The project has its own documents.
     pub documents: bool,
-    /// Its tokenizer is trained.
+    /// The tokenizer is trained.
     pub tokenizer: bool,
-    /// It has runs.
+    /// There are runs.
     pub runs: bool,
-    /// Its models have a chat template.
+    /// The models have a chat template.
     pub chats: bool,
-    /// What its latest run classifies texts by.
+    /// Labels of the latest run, a classifier if not empty.
     pub labels: Vec<String>,
-    /// Its runs were evaluated.
+    /// The runs were evaluated.
     pub evaluated: bool,
-    /// They were audited.
+    /// The runs were audited.
     pub audited: bool,
-    /// What was said of replies.
     pub feedback: Vec<Feedback>,
-    /// What was made of lessons.
+    /// Progress in lessons.
     pub lessons: BTreeMap<String, LessonProgress>,
-    /// How runs end that are trained; `None`: their commands are answered, and no run comes of them.
+    /// How trained runs end; `None` if training commands are answered without creating a run.
     pub trains: Option<RunState>,
-    /// How many were.
+    /// Number of trained runs.
     pub trained: usize,
-    /// Commands of this kind are left unanswered.
+    /// Commands that get no answer.
     pub silent: fn(&Command) -> bool,
-    /// Commands of this kind fail.
+    /// Commands that fail.
     pub failing: fn(&Command) -> bool,
 }
 
@@ -81,7 +80,6 @@ impl Engine {
         Self { project: true, documents: true, tokenizer: true, runs: true, ..Self::empty() }
     }
 
-    /// The events that answer a command.
     pub fn answer(&mut self, command: &Command) -> Vec<Event> {
         if (self.silent)(command) {
             return Vec::new();
@@ -322,7 +320,7 @@ fn runs() -> Vec<RunSummary> {
     ]
 }
 
-/// Words with the blank before them, and marks, each a token.
+/// One token per word with its preceding space, and per punctuation mark.
 pub fn tokens(text: &str) -> Vec<TokenSummary> {
     let mut pieces: Vec<String> = Vec::new();
     for letter in text.chars() {
@@ -358,7 +356,7 @@ fn vocabulary(search: &str, offset: usize) -> Event {
     Event::Vocabulary { found: found.len(), offset, entries }
 }
 
-/// Joins the first two letters of each word, then what follows, as merges would.
+/// Merges the first two letters of each word, then the following ones.
 fn merges(text: &str) -> Event {
     let mut pieces: Vec<String> = text.chars().map(String::from).collect();
     let first = pieces.clone();
@@ -441,7 +439,7 @@ fn plan(config: &RunConfig) -> PlanSummary {
     }
 }
 
-/// What moderation leaves of a text, where a word is one that it finds, and its counts.
+/// A text after moderation, if `word` is a hit, and the hits.
 fn moderated(said: &str, word: &str, config: &GenerateConfig) -> (String, Moderated) {
     let mode = config.moderation.mode;
     let left = match mode {
@@ -472,7 +470,7 @@ fn written(prompt: &str, config: &GenerateConfig) -> Vec<Event> {
     ]
 }
 
-/// A reply that another seed says in other words. Moderation finds something in it.
+/// A reply that differs by seed, with a moderation hit.
 fn replied(config: &GenerateConfig) -> Vec<Event> {
     let seed = config.seed;
     let said = format!("It was Mia, who lives at house {seed} at the edge of the quiet forest.");
@@ -494,7 +492,7 @@ fn replied(config: &GenerateConfig) -> Vec<Event> {
     ]
 }
 
-/// Two prompts, of which the second is a whole conversation; or two texts.
+/// Two prompts, the second of which is a whole conversation; or two texts.
 fn proposed(measure: Uncertainty, labels: &[String]) -> Event {
     let message = |role, text: &str| ChatMessage::new(role, text);
     let share = (measure == Uncertainty::Disagreement).then_some(0.25);

@@ -1,4 +1,4 @@
-//! Staged evaluations and audits: no model was measured, and no picture of them is a measurement.
+//! Staged evaluations and audits: no model was measured.
 
 use super::THEN;
 use glasshouse_protocol::evaluation::{
@@ -8,7 +8,7 @@ use glasshouse_protocol::evaluation::{
 };
 use glasshouse_protocol::{Audit, Comparison, EvaluateSettings, Evaluation, Event};
 
-/// What a passage of the staged errors has as its text.
+/// Text of the passage in the staged mistakes.
 pub const PASSAGE: &str = "One day a fox named Mia found a small red kite under the old oak tree";
 /// The verdict of every staged comparison.
 pub const VERDICT: &str = "The first is better: staged, as everything here.";
@@ -262,7 +262,7 @@ pub fn audit(run: &str) -> Audit {
     }
 }
 
-/// What is kept of runs, with their audits or without, and each two of them compared.
+/// Stored results of runs, optionally with audits, and all pairwise comparisons.
 pub fn kept(runs: &[String], audited: bool) -> Event {
     let bits = |place: usize| 0.84 + 0.05 * place as f64;
     let evaluations = runs.iter().enumerate().map(|(place, run)| evaluation(run, bits(place)));

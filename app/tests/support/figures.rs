@@ -1,10 +1,10 @@
-//! What pictures of the Inspect page show, in figures.
+//! Figures for the pictures of the Inspect page.
 
 use glasshouse::state::State;
 use glasshouse_protocol::View;
 use glasshouse_protocol::inspect::HEAD_SCORES;
 
-/// What is to be read of a view at a step beside its picture: of the heads' scores the largest, of what tokens and streams have the mean.
+/// Figures of a view at a step: the largest head scores, and means for tokens and streams.
 pub fn figures_of(state: &State, view: View, step: u64) -> Vec<(&'static str, f32)> {
     if ![View::Attention, View::Tokens, View::LogitLens, View::Residual].contains(&view) {
         return Vec::new();
@@ -22,7 +22,7 @@ pub fn figures_of(state: &State, view: View, step: u64) -> Vec<(&'static str, f3
             let most = |score: usize| heads.iter().map(|head| head[score]).fold(0.0, f32::max);
             HEAD_SCORES.into_iter().enumerate().map(|(score, name)| (name, most(score))).collect()
         }
-        // Nothing stands before the first.
+        // The first token has no context.
         View::Tokens => vec![("surprise, bits per token", mean(&data.floats("surprise")[1..]))],
         View::LogitLens => vec![("KL of the embedding's stream, bits", row("divergence", |_| 0))],
         View::Residual => vec![("norm after the last layer", row("norms", |stages| stages - 1))],

@@ -1,4 +1,4 @@
-//! What tests share that need no window.
+//! Shared by tests without a window.
 
 #[path = "labelled.rs"]
 pub mod labelled;
@@ -7,7 +7,7 @@ pub mod tuning;
 
 use std::path::{Path, PathBuf};
 
-/// The root of the checkout that the tests run in. Asked when they run: checkouts may share what was built.
+/// The root of the checkout under test, read at run time: checkouts may share build output.
 pub fn repository() -> PathBuf {
     Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo and nextest set it")).join("..")
 }

@@ -1,10 +1,10 @@
-//! A model that is looked into, made up: tensors of the views' shapes, and numbers that follow from their places.
+//! A made-up model for inspections: tensors with the views' shapes, and numbers computed from their indices.
 
 use super::engine::tokens;
 use glasshouse_protocol::inspect::{Axis, Detail, ElementKind, Inspected, TensorSummary, TokenText};
 use glasshouse_protocol::{Event, InspectSettings, Inspection, View, WeightSource};
 
-/// Layers, heads, features of a head, width, hidden width and vocabulary.
+/// Layers, heads, features per head, width, hidden width and vocabulary size.
 const L: usize = 3;
 const H: usize = 2;
 const D: usize = 4;
@@ -12,7 +12,7 @@ const C: usize = 8;
 const F: usize = 12;
 const V: usize = 20;
 
-/// The answer to a command, but for its bytes.
+/// The answer to a command, without its bytes.
 pub fn answer(source: &WeightSource, prompt: &str, views: &[View], settings: &InspectSettings) -> Event {
     let token = |text: &str, id: u32| TokenText { id, text: text.to_owned() };
     let read: Vec<TokenText> =
@@ -137,7 +137,7 @@ fn summary(name: &str, axes: &[(&str, usize)], element: ElementKind) -> TensorSu
     TensorSummary { name: name.to_owned(), scope: String::new(), axes, element }
 }
 
-/// The bytes beside an event: none beside any other than this one.
+/// The bytes of an event; empty for other events.
 pub fn bytes(event: &Event) -> Vec<Vec<u8>> {
     let Event::Inspected { inspection } = event else { return Vec::new() };
     inspection.tensors().map(|(view, summary)| entries(view, summary)).collect()
@@ -148,7 +148,7 @@ fn entries(view: View, summary: &TensorSummary) -> Vec<u8> {
     let last = shape.last().copied().unwrap_or(1).max(1);
     let wave = |entry: usize| (entry as f32 * 0.7).sin();
     let value = |entry: usize| match summary.name.as_str() {
-        // Each token reads from itself and, half as much, from those before it.
+        // Each token attends to itself and, half as much, to those before it.
         "probabilities" => {
             let (query, key) = ((entry / last) % last, entry % last);
             let all = query as f32 + 2.0;
@@ -157,7 +157,7 @@ fn entries(view: View, summary: &TensorSummary) -> Vec<u8> {
         "surprise" | "entropy" => 1.0 + 3.0 * wave(entry).abs(),
         "log_probabilities" => -1.0 - wave(entry).abs(),
         "explained" => 0.2,
-        // The second head of each layer reads from the token before.
+        // The second head of each layer attends to the previous token.
         "scores" if view == View::Attention => {
             if entry % 8 == 4 {
                 0.83

@@ -1,21 +1,21 @@
-//! Texts with labels, made up, and what is proposed to be labelled or answered next.
+//! Made-up texts with labels, and proposals of what to label or answer next.
 
 use super::tuning::{ROOMY, lines, trained, write_rows};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 
-/// What words tell of which kind a text is.
+/// The words that identify each kind of text.
 const KINDS: [(&str, [&str; 4]); 3] = [
     ("food", ["soup", "apples", "bread", "honey"]),
     ("music", ["a drum", "the flute", "a song", "two bells"]),
     ("weather", ["rain", "a storm", "much snow", "wind"]),
 ];
 
-/// Texts from this number on are about others than those before.
+/// Texts from this number on have other subjects than those before.
 const HELD_OUT: usize = 2000;
 
-/// The number-th text and its label; neighbours are of other kinds.
+/// A text and its label by number; consecutive texts differ in kind.
 pub fn row(number: usize) -> (String, &'static str) {
     let (label, words) = KINDS[number % KINDS.len()];
     let of = |at: usize, from: &[&'static str]| from[at % from.len()];
@@ -25,7 +25,7 @@ pub fn row(number: usize) -> (String, &'static str) {
     (format!("{who} {verb} {} and {}.", of(number / 5, &words), of(number / 11, &words)), label)
 }
 
-/// A folder with a trained model of a few words, and texts with labels to learn from and to try.
+/// A folder with a small trained model, and labelled texts to train and test on.
 pub fn folder(more: &[&str]) -> tempfile::TempDir {
     let folder = trained(&[&ROOMY[..], more].concat());
     let line = |number| {
@@ -37,7 +37,7 @@ pub fn folder(more: &[&str]) -> tempfile::TempDir {
     folder
 }
 
-/// What is printed, and what is said beside it.
+/// Standard output and standard error of a proposal.
 pub fn propose(folder: &Path, pool: &str, more: &[&str]) -> (Vec<Value>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_glasshouse"))
         .current_dir(folder)

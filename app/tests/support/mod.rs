@@ -1,6 +1,6 @@
-//! An application over a scripted engine, and made-up events to tell it: what the window's tests share. [`window`] tells events by
-//! hand; [`scene`] has an engine that answers each command by itself, [`session`] the real one.
-//! For the command line [`tuning`] has runs that go on from a model, and [`labelled`] texts for them.
+//! Shared by the window's tests: an application with a scripted engine, and made-up events. In [`window`] events are sent by
+//! hand; [`scene`] has an engine that answers each command, [`session`] the real one. For the command line, [`tuning`] has
+//! fine-tuning runs, and [`labelled`] texts for them.
 
 pub mod engine;
 pub mod scene;
@@ -26,15 +26,14 @@ use glasshouse_protocol::{
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The root of the checkout that the tests run in. Asked when they run: checkouts may share what was built.
+/// The root of the checkout under test, read at run time: checkouts may share build output.
 pub fn repository() -> PathBuf {
     Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo and nextest set it")).join("..")
 }
 
-/// Seconds since 1970 at which the made-up projects were changed; long ago, so that pictures show a date.
+/// When the made-up projects were changed, in seconds since 1970; long ago, so that pictures show a date.
 pub const THEN: u64 = 1_763_000_000;
 
-/// The theme of that name.
 pub fn theme_of(name: &str) -> ThemeChoice {
     match name {
         "dark" => ThemeChoice::Dark,
@@ -43,7 +42,7 @@ pub fn theme_of(name: &str) -> ThemeChoice {
     }
 }
 
-/// An application without an engine that has been told nothing.
+/// An application without an engine, before any event.
 pub fn app(theme: &str) -> App {
     app_with(theme, AppOptions::default())
 }
@@ -53,7 +52,7 @@ pub fn app_with(theme: &str, start: AppOptions) -> App {
     App::new(Link::script(), preferences, start).unwrap()
 }
 
-/// Tells an application events, each by itself.
+/// Sends an application events, one by one.
 pub fn tell(app: &mut App, events: impl IntoIterator<Item = Event>) {
     if let Link::Script { reports, .. } = app.link() {
         let report = |event| Parcel::plain(Report { request: None, event });
@@ -72,7 +71,7 @@ pub fn answer(app: &mut App, is: impl Fn(&Command) -> bool, events: impl IntoIte
     app.receive();
 }
 
-/// What was sent so far, oldest first.
+/// The commands sent so far, oldest first.
 pub fn sent(app: &mut App) -> Vec<Command> {
     match app.link() {
         Link::Script { sent, .. } => sent.iter().map(|parcel| parcel.body.command.clone()).collect(),
@@ -80,14 +79,14 @@ pub fn sent(app: &mut App) -> Vec<Command> {
     }
 }
 
-/// Forgets what was sent.
+/// Forgets the sent commands.
 pub fn forget(app: &mut App) {
     if let Link::Script { sent, .. } = app.link() {
         sent.clear();
     }
 }
 
-/// A window of a size around an application. Frames are drawn only when asked for.
+/// A window around an application. Frames are only drawn on request.
 pub fn window(mut app: App, width: f32, height: f32) -> Harness<'static, App> {
     let preferences = app.preferences().clone();
     let builder = Harness::builder().with_size(egui::vec2(width, height)).with_max_steps(16);
@@ -97,7 +96,7 @@ pub fn window(mut app: App, width: f32, height: f32) -> Harness<'static, App> {
             // The harness draws a frame at once, which is too early for the fonts.
             if std::mem::replace(&mut prepared, true) {
                 app.receive();
-                // The harness draws a margin, which a window has not.
+                // The harness draws a margin, which a real window lacks.
                 let whole = egui::UiBuilder::new().max_rect(ui.ctx().content_rect());
                 let mut ui = ui.new_child(whole);
                 ui.set_clip_rect(ui.ctx().content_rect());
@@ -115,7 +114,7 @@ pub fn window(mut app: App, width: f32, height: f32) -> Harness<'static, App> {
 pub fn device() -> DeviceSummary {
     DeviceSummary {
         request: "example".to_owned(),
-        // Staged: no device of that name exists, so that no picture of a test is taken for a measurement.
+        // Staged: no device of that name exists, so that no test picture is mistaken for a measurement.
         name: "Example GPU".to_owned(),
         kind: DeviceType::Gpu,
         details: "Vulkan · example driver · f16, subgroups, timestamps".to_owned(),
@@ -162,7 +161,7 @@ pub fn devices() -> Event {
     Event::Devices { devices: vec![cpu(), device()] }
 }
 
-/// A loss that falls as losses do, with noise that is the same every time.
+/// A typical falling loss, with reproducible noise.
 pub fn loss_at(step: u64, start: f32, end: f32) -> f32 {
     let noise = ((step.wrapping_mul(2_654_435_761) >> 7) % 1000) as f32 / 1000.0 - 0.5;
     end + (start - end) * (-(step as f32) / 320.0).exp() + 0.16 * noise
@@ -336,7 +335,7 @@ const SAMPLES: [(u64, &str); 5] = [
     ),
 ];
 
-/// What a run tells between two steps.
+/// The events of a run between two steps.
 pub fn steps(from: u64, to: u64, steps: u64) -> Vec<TrainEvent> {
     let mut events = Vec::new();
     for step in from..=to {
@@ -369,7 +368,7 @@ pub fn steps(from: u64, to: u64, steps: u64) -> Vec<TrainEvent> {
     events
 }
 
-/// A run in the middle of its training.
+/// The events of a run in the middle of its training.
 pub fn in_training(state: TrainingState) -> Vec<Event> {
     vec![
         Event::TrainingStarted {
@@ -405,7 +404,7 @@ pub fn profile() -> Event {
     Event::Profile { entries, step_ms: 27.4, launch_overhead_ms: 1.9, method: ProfileMethod::Timestamps }
 }
 
-/// A project with runs, opened and listed.
+/// Opens and lists a project with runs.
 pub fn full(app: &mut App) {
     let mut stopped = run("2-llama-tiny", RunState::Stopped, 900, 2000);
     stopped.notes = "Learning rate halved.".to_owned();
@@ -415,7 +414,7 @@ pub fn full(app: &mut App) {
     answer(app, |command| matches!(command, Command::Plan { .. }), [planned, Event::Finished]);
 }
 
-/// A run's past as the engine tells it.
+/// A run's history event.
 pub fn history(name: &str, learning_rate: f64) -> Event {
     let mut config = presets::preset("llama-tiny").unwrap();
     config.train.learning_rate = learning_rate;

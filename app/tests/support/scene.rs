@@ -1,4 +1,4 @@
-//! The real application on a scripted engine: every command is answered at once by made-up events, so that a test can press,
+//! The real application with a scripted engine: every command is answered at once by made-up events, so that a test can click,
 //! type and look as a person would.
 
 use super::engine::Engine;
@@ -20,12 +20,12 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// A window of a size, in points, in a theme.
+    /// A window with a size in points and a theme.
     pub fn new(engine: Engine, page: PageName, size: [f32; 2], theme: &str) -> Self {
         Self::with_preset(engine, page, size, theme, None)
     }
 
-    /// The same with a preset as the draft.
+    /// Like [`new`](Self::new), with a preset as the draft.
     pub fn with_preset(
         engine: Engine,
         page: PageName,
@@ -43,7 +43,7 @@ impl Scene {
         .unwrap();
         let draw = |ui: &mut egui::Ui, app: &mut App| {
             app.receive();
-            // The harness draws a margin, which a window has not.
+            // The harness draws a margin, which a real window lacks.
             let whole = egui::UiBuilder::new().max_rect(ui.ctx().content_rect());
             let mut ui = ui.new_child(whole);
             ui.set_clip_rect(ui.ctx().content_rect());
@@ -62,7 +62,7 @@ impl Scene {
         scene
     }
 
-    /// Draws frames for a second, and answers what they ask.
+    /// Draws frames for a second, and answers their requests.
     pub fn settle(&mut self) {
         for _ in 0..10 {
             self.harness.step();
@@ -71,24 +71,24 @@ impl Scene {
         self.harness.check_accessibility();
     }
 
-    /// Presses the last thing of that name: the rail comes first, and has pages of the names of buttons.
+    /// Clicks the last widget of that name: the rail comes first, and some of its pages share names with buttons.
     pub fn press_last(&mut self, name: &str) {
         self.harness.get_all_by_label(name).last().unwrap().click();
     }
 
-    /// One frame, answered.
+    /// Draws one frame and answers it.
     pub fn frame(&mut self) {
         self.harness.step();
         self.answer();
     }
 
-    /// Everything that was sent, in order.
+    /// All requests sent, in order.
     pub fn sent(&mut self) -> Vec<Request> {
         let Link::Script { sent, .. } = self.harness.state_mut().link() else { unreachable!("a script") };
         sent.iter().map(|parcel| parcel.body.clone()).collect()
     }
 
-    /// Commands of a kind that were sent.
+    /// The sent commands of a kind.
     pub fn sent_of(&mut self, is: impl Fn(&Command) -> bool) -> Vec<Command> {
         self.sent().into_iter().map(|request| request.command).filter(|command| is(command)).collect()
     }
@@ -106,7 +106,7 @@ impl Scene {
         }
     }
 
-    /// Nothing that has a name stands beyond the window's sides.
+    /// Checks that no named widget lies beyond the window's sides.
     pub fn check_edges(&self, width: f32) {
         for node in self.harness.root().children_recursive() {
             let node = node.accesskit_node();
@@ -116,7 +116,7 @@ impl Scene {
         }
     }
 
-    /// Saves a picture where the environment names a folder for pictures.
+    /// Saves a picture if `GLASSHOUSE_PICTURES` names a folder.
     pub fn picture(&mut self, name: &str) {
         let Some(folder) = std::env::var_os("GLASSHOUSE_PICTURES") else { return };
         let image = self.harness.render().unwrap();

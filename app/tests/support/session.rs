@@ -1,4 +1,4 @@
-//! The real application over the real engine on the CPU, on a shelf of its own.
+//! The real application with the real engine on the CPU, in a separate projects folder.
 
 use super::{theme_of, window};
 use egui_kittest::Harness;
@@ -17,34 +17,34 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The window's size, unless it is given another.
+/// The default window size.
 pub const SIZE: [f32; 2] = [1280.0, 820.0];
 
-/// Between two looks at the engine: drawing takes CPU time that the engine wants.
+/// Interval between polls of the engine: drawing takes CPU time that the engine needs.
 pub const LOOK: Duration = Duration::from_millis(100);
 
-/// Seconds after which whatever floats above a page has gone, and how often that is waited for: two notices are shown at once.
+/// Seconds after which floating messages are gone, and how often to wait for that: two notices are shown at once.
 const FLOATS: f64 = 11.0;
 const MAX_WAITS: usize = 50;
 
-/// A window, the engine that answers it, and the pictures that were taken.
+/// A window, the engine that answers it, and the pictures taken.
 pub struct Session {
     pub window: Harness<'static, App>,
     engine: Link,
     log: Recorder,
-    /// Number of the last request that no page made.
+    /// Number of the last request sent directly.
     asked: u64,
     pause: Duration,
     patience: Duration,
-    /// Where pictures are kept.
+    /// Folder of the pictures.
     pub folder: PathBuf,
-    /// Of each its file and what it shows.
+    /// File and description of each picture.
     pub pictures: Vec<Value>,
 }
 
 impl Session {
-    /// Begins on an empty shelf in a folder for work. A page comes to rest in ten frames with a `pause` behind each; nothing may take
-    /// longer than `patience`.
+    /// Starts without projects in a work folder. A page settles in ten frames with a `pause` after each; no wait may take longer
+    /// than `patience`.
     pub fn open(work: &Path, folder: &Path, start: AppOptions, pause: Duration, patience: Duration) -> Self {
         let options =
             session::Options { shelf: work.join("shelf"), device: "cpu".to_owned(), ..Default::default() };
@@ -59,13 +59,13 @@ impl Session {
         Self { window, engine, log, asked: 1 << 30, pause, patience, folder, pictures }
     }
 
-    /// What the application knows.
+    /// The application's state.
     pub fn state(&self) -> &State {
         self.window.state().state()
     }
 
-    /// Carries messages both ways, and draws a frame. The application has no engine of its own here, since one that has keeps the
-    /// preferences of whoever runs it.
+    /// Exchanges messages and draws a frame. The application has no engine link of its own here, since then it would overwrite
+    /// the user's preferences.
     pub fn turn(&mut self) -> Vec<(Option<u64>, Event)> {
         let mut heard = Vec::new();
         let Link::Script { sent, reports } = self.window.state_mut().link() else { unreachable!("a script") };
@@ -83,15 +83,15 @@ impl Session {
         heard
     }
 
-    /// Does something in a window that has the engine itself, as a person's has, and not its messages alone. Preferences are to stay as they
-    /// are: such a window keeps them.
+    /// Runs something in a window that is linked to the engine itself, as a real one is. It must not change preferences, which
+    /// such a window stores.
     pub fn directly(&mut self, does: impl FnOnce(&mut Harness<'static, App>)) {
         std::mem::swap(self.window.state_mut().link(), &mut self.engine);
         does(&mut self.window);
         std::mem::swap(self.window.state_mut().link(), &mut self.engine);
     }
 
-    /// Goes on until the state is as wanted.
+    /// Waits until the state satisfies a condition.
     pub fn until(&mut self, what: &str, wanted: impl Fn(&State) -> bool) {
         let begun = Instant::now();
         while !wanted(self.state()) {
@@ -102,7 +102,7 @@ impl Session {
         }
     }
 
-    /// A second of frames, until nothing waits.
+    /// Draws a second of frames, until no request is pending.
     pub fn settle(&mut self) {
         for _ in 0..10 {
             self.turn();
@@ -117,7 +117,7 @@ impl Session {
         self.turn();
     }
 
-    /// Asks the engine what no button of the page at hand asks, and waits for the end of it.
+    /// Sends a command to the engine directly, and waits until it is finished.
     pub fn ask(&mut self, command: Command) {
         let number = self.send(command);
         let begun = Instant::now();
@@ -134,7 +134,7 @@ impl Session {
         }
     }
 
-    /// The same without waiting. Answers the request's number.
+    /// Sends a command without waiting. Returns the request number.
     pub fn send(&mut self, command: Command) -> u64 {
         self.asked += 1;
         let request = Request { id: self.asked, command };
@@ -150,13 +150,13 @@ impl Session {
         self.settle();
     }
 
-    /// Presses the last thing of that name: the rail comes first.
+    /// Clicks the last widget of that name: the rail comes first.
     pub fn press(&mut self, name: &str) {
         self.window.get_all_by_label(name).last().unwrap().click();
         self.settle();
     }
 
-    /// The window as it is. Nothing has gone wrong until now.
+    /// An image of the window, after checking that there were no errors.
     pub fn image(&mut self) -> image::RgbaImage {
         let errors = self.state().messages.iter().filter(|message| message.error.kind != ErrorKind::Notice);
         assert_eq!(errors.count(), 0, "{:?}", self.state().messages);
@@ -165,7 +165,7 @@ impl Session {
         self.window.render().unwrap()
     }
 
-    /// Lets notices and the line with an undo go, which float above the page and would lie on what a picture shows.
+    /// Waits until notices and toasts, which would cover the page, have disappeared.
     pub fn clear(&mut self) {
         for _ in 0..MAX_WAITS {
             let now = self.window.ctx.input(|input| input.time);
@@ -179,7 +179,7 @@ impl Session {
         panic!("notices that stay: {:?}", self.state().messages);
     }
 
-    /// A picture of it, with what is to be said of it.
+    /// Takes a picture with a description.
     pub fn picture(&mut self, name: &str, shows: &str) {
         let image = self.image();
         let file = format!("{name}.png");
@@ -187,7 +187,7 @@ impl Session {
         self.pictures.push(json!({ "file": file, "shows": shows }));
     }
 
-    /// Begins a run.
+    /// Starts a run.
     pub fn train(&mut self, config: RunConfig) {
         self.send(Command::Train { config: Box::new(config), launch: RunLaunch::default() });
     }
@@ -201,7 +201,7 @@ impl Session {
     }
 }
 
-/// Small rather than fast: pictures are kept in the repository. What is drawn flat is smallest without a filter.
+/// Favours size over speed: pictures are stored in the repository. Flat images compress best without a filter.
 pub fn write_png(image: &image::RgbaImage, file: &Path) {
     use image::codecs::png::{CompressionType, FilterType, PngEncoder};
     let rgb = image::DynamicImage::ImageRgba8(image.clone()).into_rgb8();

@@ -1,5 +1,5 @@
-//! What tests of runs that go on from a model share: a folder with a model in the project `first`, rows to learn from, what a run tells, and
-//! the comparison with a referee in Python.
+//! Shared by tests of fine-tuning: a folder with a model in the project `first`, training rows, a run's events, and the
+//! comparison with a reference implementation in Python.
 
 use super::repository;
 use crate::front_ends::{succeed, train};
@@ -11,10 +11,10 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Room for a turn of each side.
+/// Enough context for a turn of each side.
 pub const ROOMY: [&str; 2] = ["--set", "model.context_length=64"];
 
-/// AdamW as the referees have it.
+/// AdamW as the reference implementations configure it.
 pub const AS_REFEREES: [&str; 10] = [
     "--set",
     "train.decay=constant",
@@ -28,7 +28,6 @@ pub const AS_REFEREES: [&str; 10] = [
     "train.beta2=0.95",
 ];
 
-/// A folder with `stories.txt`.
 pub fn stories() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let text = succeed(folder.path(), &["corpus", "stories", "--bytes", "60KB"]);
@@ -36,14 +35,14 @@ pub fn stories() -> TempDir {
     folder
 }
 
-/// The same with a trained model of a few words.
+/// A folder with `stories.txt` and a small trained model.
 pub fn trained(more: &[&str]) -> TempDir {
     let folder = stories();
     train(folder.path(), &folder.path().join("first"), more);
     folder
 }
 
-/// The same with a model that transformers has, too.
+/// A folder with a small trained Llama, an architecture that transformers supports.
 pub fn trained_llama(context_length: usize, steps: usize) -> TempDir {
     let folder = stories();
     let (room, steps) = (format!("model.context_length={context_length}"), steps.to_string());
@@ -63,12 +62,11 @@ pub fn trained_llama(context_length: usize, steps: usize) -> TempDir {
     folder
 }
 
-/// Adds settings to what is typed.
+/// Adds `--set` options to the arguments.
 pub fn add_sets<'set>(typed: &mut Vec<&'set str>, sets: &'set [impl AsRef<str>]) {
     sets.iter().for_each(|set| typed.extend(["--set", set.as_ref()]));
 }
 
-/// Writes a file of JSON Lines.
 pub fn write_rows(path: &Path, rows: impl Iterator<Item = Value>) {
     std::fs::write(path, rows.map(|row| format!("{row}\n")).collect::<String>()).unwrap();
 }
@@ -83,29 +81,28 @@ pub fn pair_row(prompt: &str, chosen: &str, rejected: &str) -> Value {
     })
 }
 
-/// Goes on from a run of the first project; what the new run tells.
+/// Fine-tunes a run of the project `first`, and returns the new run's events.
 pub fn tune(folder: &Path, from: &str, objective: &str, data: &str, more: &[&str]) -> Vec<Value> {
     let own = ["train", "--project", "first", "--device", "cpu", "--threads", "2", "--json", "--from", from];
     let own = [&own[..], &["--objective", objective, "--data", data]].concat();
     lines(&succeed(folder, &[&own[..], more].concat()))
 }
 
-/// Lets a run that was interrupted go on.
+/// Resumes an interrupted run.
 pub fn resume(folder: &Path, run: &str) -> Vec<Value> {
     lines(&succeed(folder, &["train", "--project", "first", "--run", run, "--resume", "--json"]))
 }
 
-/// A run of the first project.
+/// A run of the project `first`.
 pub fn run(folder: &Path, name: &str) -> Run {
     Project::open(&folder.join("first")).unwrap().run(name).unwrap()
 }
 
-/// Its settings.
 pub fn config(folder: &Path, name: &str) -> RunConfig {
     run(folder, name).config().unwrap()
 }
 
-/// What was printed as JSON Lines.
+/// Parses JSON Lines.
 pub fn lines(told: &str) -> Vec<Value> {
     told.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -115,19 +112,19 @@ pub fn of<'told>(told: &'told [Value], event: &str) -> Vec<&'told Value> {
     told.iter().filter(|line| line["event"] == event).collect()
 }
 
-/// A number of each event of a kind, in the order of the steps.
+/// A number of each event of a kind, in order.
 pub fn numbers(told: &[Value], event: &str, field: &str) -> Vec<f64> {
     of(told, event).iter().map(|line| line[field].as_f64().unwrap()).collect()
 }
 
-/// What is told of a step, but for how fast it was.
+/// The event of a step without its speed.
 pub fn at(told: &[Value], event: &str, step: u64) -> Value {
     let mut found = (*of(told, event).iter().find(|line| line["step"] == step).unwrap()).clone();
     found.as_object_mut().unwrap().remove("tokens_per_s");
     found
 }
 
-/// What is said and written beside the numbers, one after another.
+/// All texts of the events, concatenated.
 pub fn notices(told: &[Value]) -> String {
     told.iter().filter_map(|event| event["text"].as_str()).collect()
 }
@@ -136,7 +133,7 @@ pub fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
 }
 
-/// Runs a script of `tests/python` in a folder; what it prints.
+/// Runs a script of `tests/python` in a folder, and returns its output.
 pub fn referee(folder: &Path, script: &str, arguments: &[&str]) -> String {
     let output = Command::new(crate::handover::python())
         .current_dir(folder)
@@ -148,7 +145,7 @@ pub fn referee(folder: &Path, script: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A run's steps have the losses and gradient norms of the referee's, which are returned.
+/// Checks that a run's steps have the losses and gradient norms of the reference implementation, and returns the latter.
 pub fn same_steps(told: &[Value], out: &Path, count: usize, about: &str) -> Vec<Value> {
     let steps = std::fs::read_to_string(out.join("steps.json")).unwrap();
     let steps: Vec<Value> = serde_json::from_str(&steps).unwrap();
@@ -164,7 +161,7 @@ pub fn same_steps(told: &[Value], out: &Path, count: usize, about: &str) -> Vec<
     steps
 }
 
-/// A run's latest weights are the referee's.
+/// Checks that a run's latest weights equal those of the reference implementation.
 pub fn same_weights(folder: &Path, run: &str, out: &Path, about: &str) {
     let to = format!("tuned-{run}");
     let typed = ["export", "--project", "first", "--run", run, "--checkpoint", "latest", "--to", &to];
@@ -185,7 +182,7 @@ pub fn same_weights(folder: &Path, run: &str, out: &Path, about: &str) {
         assert_eq!(mine.len(), other.len(), "{about}, {name}");
         let apart: f64 = mine.iter().zip(&other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
         let size = other.iter().map(|entry| entry.powi(2)).sum::<f64>().sqrt();
-        // Where all are zeros, nothing is less.
+        // `<=`, since both may be zero.
         assert!(apart <= 1e-4 * size, "{about}, {name}: {apart} of {size}");
     }
 }

@@ -58,7 +58,6 @@ pub struct CorpusTasksArguments {
     pub force: bool,
 }
 
-/// A kind of task by its name.
 fn task_kind(text: &str) -> Result<TaskKind, String> {
     TaskKind::from_name(text.trim()).ok_or_else(|| {
         let names: Vec<&str> = TaskKind::ALL.iter().map(|kind| kind.name()).collect();

@@ -69,7 +69,6 @@ pub struct ProposeArguments {
     pub to: Option<PathBuf>,
 }
 
-/// The measure of a name.
 fn uncertainty(name: &str) -> Result<Uncertainty, String> {
     let found = Uncertainty::ALL.into_iter().find(|known| known.name() == name);
     found.ok_or_else(|| format!("expected {}", Uncertainty::ALL.map(Uncertainty::name).join(", ")))

@@ -126,7 +126,6 @@ fn views() -> impl TypedValueParser<Value = View> {
     PossibleValuesParser::new(View::ALL.map(View::name)).try_map(|name| name.parse::<View>())
 }
 
-/// A change to a model at work, as it is typed.
 fn edit(text: &str) -> Result<Edit, String> {
     let number = |text: &str| text.parse::<usize>().map_err(|_| format!("{text:?} is no whole number"));
     let scale = |text: &str| match text.parse::<f32>() {

@@ -1,4 +1,4 @@
-//! Arguments of what measures models.
+//! Arguments of commands that evaluate models.
 
 use super::thread_count;
 use clap::Args;

@@ -22,7 +22,6 @@ pub enum ModerationArgument {
 }
 
 impl ModerationArgument {
-    /// As settings have it.
     pub fn mode(self) -> ModerationMode {
         match self {
             Self::Off => ModerationMode::Off,

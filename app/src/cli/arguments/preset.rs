@@ -1,11 +1,11 @@
-//! `--preset`: help, completions and the first page of help say what the one list of presets says.
+//! `--preset`: the option's help, its completions and the first page of help share one list of presets.
 
 use clap::Arg;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use glasshouse_engine::protocol::presets::PRESETS;
 use std::ffi::OsStr;
 
-/// Takes any name: the run's settings refuse one that does not exist, with the nearest that does.
+/// Accepts any name. The run's settings refuse an unknown preset, with a suggestion of the nearest name.
 #[derive(Clone, Copy, Debug)]
 pub struct PresetParser;
 
@@ -26,7 +26,7 @@ impl TypedValueParser for PresetParser {
     }
 }
 
-/// A preset a line, with what it is.
+/// A line per preset, with its description.
 pub fn list() -> String {
     let widest = PRESETS.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     PRESETS.iter().map(|(name, about)| format!("  {name:<widest$}  {about}\n")).collect()

@@ -1,4 +1,4 @@
-//! `glasshouse bench decode`: prefill and decode: how fast a device reads a prompt and continues it.
+//! `glasshouse bench decode`: measures a device's speed of prefill and decoding.
 
 use super::{measured, session_options};
 use crate::cli::arguments::BenchDecodeArguments;
@@ -28,7 +28,7 @@ pub(super) fn decode(arguments: &BenchDecodeArguments) -> Result<()> {
     let config = Box::new(config);
     let command =
         Command::BenchDecode { config, repeats, prompt_tokens, tokens, precision, batches: texts.clone() };
-    // Tokens per second of one text by itself, once that was measured.
+    // Tokens per second of a single text, once measured.
     let mut single = None;
     measured(options, command, arguments.json, |report, _| match report {
         BenchReport::Decode(decode) => {

@@ -1,4 +1,4 @@
-//! `glasshouse bench inspect`: how long each view of the lens takes.
+//! `glasshouse bench inspect`: measures the time of each view of the lens.
 
 use super::{measured, session_options};
 use crate::cli::arguments::BenchInspectArguments;
@@ -8,7 +8,7 @@ use glasshouse_engine::protocol::bench::{InspectMeasurement, ViewPart, ViewTime}
 use glasshouse_engine::protocol::quantity::{count, counted};
 use glasshouse_engine::protocol::{BenchReport, Command, View};
 
-/// What is measured where no model is named: 0.9, 3.2 and 15 million parameters.
+/// Models measured by default: 0.9, 3.2 and 15 million parameters.
 const MODELS: &[&str] = &["first-stories", "llama-tiny", "stories-15m"];
 
 pub(super) fn inspect(arguments: &BenchInspectArguments) -> Result<()> {
@@ -22,7 +22,7 @@ pub(super) fn inspect(arguments: &BenchInspectArguments) -> Result<()> {
         let config = Box::new(run_config(chosen, model)?);
         let command = Command::BenchInspect { config, repeats: *repeats, views: view.clone() };
         measured(options.clone(), command, arguments.json, |report, _| match report {
-            // Seconds pass between some of them.
+            // Some take seconds.
             BenchReport::View(time) => {
                 let (view, tokens) =
                     (named(time.view, time.part), counted(time.prompt_tokens as u64, "token"));
@@ -36,7 +36,7 @@ pub(super) fn inspect(arguments: &BenchInspectArguments) -> Result<()> {
     Ok(())
 }
 
-/// A row a view, and a pair of columns a prompt; then why cells are empty.
+/// A row per view, and a pair of columns per prompt, followed by the reasons for empty cells.
 fn print(measured: &InspectMeasurement) -> Result<()> {
     let InspectMeasurement { config, device, times, unmeasured, .. } = measured;
     let timed = times.iter().map(|time| (time.view, time.part, time.prompt_tokens));

@@ -1,4 +1,4 @@
-//! `glasshouse bench kernel`: what every kernel of a training step reaches.
+//! `glasshouse bench kernel`: measures every kernel of a training step.
 
 use super::{measured, session_options};
 use crate::cli::arguments::BenchKernelArguments;
@@ -22,7 +22,7 @@ pub(super) fn kernel(arguments: &BenchKernelArguments) -> Result<()> {
     table(&kernels)
 }
 
-/// A line a kernel, in the order of the step.
+/// A line per kernel, in the order of the step.
 fn table(measured: &[KernelMeasurement]) -> Result<()> {
     let Some(first) = measured.first() else { return Ok(()) };
     say!("{} on {}", first.config, first.device)?;
@@ -57,7 +57,7 @@ fn table(measured: &[KernelMeasurement]) -> Result<()> {
     choices(measured)
 }
 
-/// What each shape bucket was chosen from.
+/// The candidates for each shape bucket.
 fn choices(measured: &[KernelMeasurement]) -> Result<()> {
     let chosen: BTreeMap<&String, &KernelMeasurement> =
         measured.iter().filter_map(|line| Some((line.class.as_ref()?, line))).collect();

@@ -1,4 +1,4 @@
-//! `glasshouse bench scaling`: models of many sizes, measured beside their estimates.
+//! `glasshouse bench scaling`: measures models of many sizes, and compares them with estimates.
 
 use super::{measured, session_options};
 use crate::cli::arguments::BenchScalingArguments;
@@ -20,7 +20,6 @@ pub(super) fn scaling(arguments: &BenchScalingArguments) -> Result<()> {
     })
 }
 
-/// A cell as a row of the table.
 fn row(cell: &ScalingCell) -> String {
     let size = cell.size;
     let place = format!(

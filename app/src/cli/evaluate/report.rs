@@ -1,4 +1,4 @@
-//! An evaluation as text: values with their intervals in columns, sentences below.
+//! An evaluation as text: values with their intervals in columns, followed by sentences.
 
 use crate::cli::report::{aligned, indented, metrics, table, value, with_interval};
 use crate::format;
@@ -8,10 +8,9 @@ use glasshouse_engine::protocol::quantity::{counted, whole};
 use glasshouse_engine::protocol::{Comparison, Evaluation};
 use std::io::Result;
 
-/// Broken lines that are named.
+/// Maximum number of reported invalid lines.
 const LINES: usize = 12;
 
-/// Prints what was found of a model.
 pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
     let model = &found.model;
     say!("\n{} · {} at step {}", model.title, found.checkpoint, found.step)?;
@@ -34,7 +33,7 @@ pub(super) fn evaluation(found: &Evaluation) -> Result<()> {
     Ok(())
 }
 
-/// How much of the held-out text stands in the training text: of few documents passages are looked up.
+/// How much of the held-out text occurs in the training text; for few documents, by passages.
 fn of_text_seen(found: &Evaluation) -> Option<String> {
     let seen = found.contamination.as_ref()?;
     let one = found.likelihood.as_ref().map_or("document", Likelihood::unit);
@@ -47,7 +46,7 @@ fn of_text_seen(found: &Evaluation) -> Option<String> {
     ))
 }
 
-/// What stands behind the heading of what an earlier evaluation found.
+/// Suffix of a heading for results kept from an earlier evaluation.
 fn kept(from: Option<f64>) -> String {
     from.map_or_else(String::new, |found| format!(" · {}", format::kept_from(found)))
 }
@@ -112,7 +111,7 @@ fn report(task: &TaskReport) -> Result<()> {
         say!("  … and {} more", counted((task.broken.len() - LINES) as u64, "line"))?;
     }
     for own in &task.tables {
-        // What a package prints is printed as it does.
+        // A package's report is printed verbatim.
         let printed = task.reports.iter().find(|(title, _)| *title == own.title);
         let text =
             printed.map_or_else(|| table(own), |(title, text)| format!("{title}\n{}\n{text}", own.about));
@@ -121,7 +120,7 @@ fn report(task: &TaskReport) -> Result<()> {
     Ok(())
 }
 
-/// The model's metrics with those of others in columns of their own, and the paired differences below.
+/// The model's metrics, with those of baselines in extra columns, and the paired differences below.
 fn beside(task: &TaskReport) -> Result<()> {
     let names = task.beside.iter().map(|other| other.name.clone());
     let head: Vec<String> = [String::new(), "the model".to_owned()].into_iter().chain(names).collect();
@@ -148,7 +147,6 @@ fn beside(task: &TaskReport) -> Result<()> {
     Ok(())
 }
 
-/// Prints how models compare.
 pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
     if comparisons.is_empty() {
         return say!("\nThe models have no evaluated text or rows in common");
@@ -156,7 +154,7 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
     say!("\nCompared, paired")?;
     for one in comparisons {
         let (first, second) = (number(one.first_value), number(one.second_value));
-        // Where they cannot be compared, the verdict says why.
+        // Without a difference, the verdict explains why.
         let difference =
             one.difference.value.map(|_| format!("; difference {}", with_interval(&one.difference)));
         let difference = difference.unwrap_or_default();
@@ -166,7 +164,7 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> Result<()> {
     Ok(())
 }
 
-/// Prints rows with their columns below each other.
+/// Prints rows with aligned columns.
 fn columns(rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
     say!("{}", indented(&aligned(&rows.collect::<Vec<_>>(), &[])))
 }

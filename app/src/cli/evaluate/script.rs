@@ -1,4 +1,5 @@
-//! `glasshouse evaluate --script`: a Python program and rows, with which models that do not run here answer the same tasks.
+//! `glasshouse evaluate --script`: writes a Python program and rows, so that models which do not run here can answer the same
+//! tasks.
 
 use crate::cli::arguments::EvaluateArguments;
 use crate::cli::settings::usage;
@@ -8,7 +9,6 @@ use glasshouse_engine::data::recipes::write_lines;
 use glasshouse_engine::evaluate::tasks::TaskFile;
 use std::path::Path;
 
-/// The program, whole.
 const PROGRAM: &str = include_str!("answer.py");
 const NAME: &str = "answer.py";
 

@@ -1,4 +1,4 @@
-//! An inspection as a folder: `VIEW.safetensors` for each view, and `inspection.json`, which says what is in them.
+//! An inspection as a folder: `VIEW.safetensors` for each view, and `inspection.json`, which describes them.
 
 use super::{ViewTensor, ViewsAnswer, json_of};
 use anyhow::Result;
@@ -10,23 +10,23 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// What makes a folder an inspection.
+/// The file that marks a folder as an inspection.
 const HEAD: &str = "inspection.json";
 
-/// Refuses a place that holds something else, or an inspection that is not to be replaced.
+/// Refuses a folder with other contents, or an inspection that must not be replaced.
 ///
 /// # Errors
-/// Such a place, named.
+/// Such a folder, named.
 pub(super) fn check(to: &Path, replace: bool) -> Result<()> {
     let files = View::ALL.map(file);
     let names: Vec<&str> = std::iter::once(HEAD).chain(files.iter().map(String::as_str)).collect();
     Ok(storage::check_place(to, "an inspection", &names, replace)?)
 }
 
-/// Writes all files, or none. Tensors of several prompts lie in one file.
+/// Writes all files or none. Tensors of several prompts share a file.
 ///
 /// # Errors
-/// The place is taken, or the disk fails.
+/// The folder is taken, or writing fails.
 pub(super) fn write(answers: &[ViewsAnswer], to: &Path, replace: bool) -> Result<()> {
     // It may have been filled meanwhile.
     check(to, replace)?;
@@ -55,7 +55,7 @@ pub(super) fn write(answers: &[ViewsAnswer], to: &Path, replace: bool) -> Result
     Ok(staging.put(to)?)
 }
 
-/// What is in the files of an answer, without the entries.
+/// Description of an answer's files, without the entries.
 fn head(answer: &ViewsAnswer) -> Value {
     let mut head = answer.json(|_, _| ());
     for (inspected, _) in answer.views() {

@@ -1,11 +1,10 @@
-//! Attention to be read in a terminal: where one head looks, and what each was measured to do.
+//! Attention as text for a terminal: the pattern of one head, and the scores of all.
 
 use super::ViewTensor;
 use super::summary::{COLUMNS, ROWS, SQUARE, Words, number, print_table, quoted, show};
 use anyhow::Result;
 use glasshouse_engine::protocol::inspect::{HEAD_SCORES, InspectSettings};
 
-/// A head, and what it was measured to do.
 #[derive(Debug)]
 struct MeasuredHead {
     layer: usize,
@@ -15,7 +14,7 @@ struct MeasuredHead {
 }
 
 impl MeasuredHead {
-    /// Its largest score, and which that is.
+    /// The largest score and its name.
     fn most(&self) -> (f32, &'static str) {
         let scores = self.scores.iter().copied().zip(HEAD_SCORES);
         let finite = scores.filter(|(score, _)| score.is_finite());
@@ -23,7 +22,7 @@ impl MeasuredHead {
     }
 }
 
-/// Shows the attention of the head that was asked for, or of the one with the most of one score, and the scores of all.
+/// Prints the attention of the requested head, or of the head with the highest score, and all heads' scores.
 pub(super) fn print(tensors: &[ViewTensor<'_>], words: &Words<'_>, settings: &InspectSettings) -> Result<()> {
     let named = |name: &str| tensors.iter().find(|tensor| tensor.summary.name == name);
     let (Some(weights), Some(layers), Some(scores), Some(entropies)) =
@@ -65,7 +64,6 @@ pub(super) fn print(tensors: &[ViewTensor<'_>], words: &Words<'_>, settings: &In
     print_table(&scores_of(&listed))
 }
 
-/// The heads of all layers.
 fn measured(scores: &ViewTensor<'_>, entropies: &ViewTensor<'_>) -> Vec<MeasuredHead> {
     let of_layer = scores.summary.shape().get(1).copied().unwrap_or(0).max(1);
     let (scores, entropies) = (scores.floats(), entropies.floats());
@@ -80,8 +78,8 @@ fn measured(scores: &ViewTensor<'_>, entropies: &ViewTensor<'_>) -> Vec<Measured
         .collect()
 }
 
-/// Of the layers whose weights are there the head with the most of one score, the first of equals; where a number was asked for, of those
-/// heads alone.
+/// The head with the highest score in the layers whose weights are available, the first of equals; only heads of number `asked`,
+/// if given.
 fn chosen<'a>(heads: &'a [MeasuredHead], layers: &[usize], asked: Option<usize>) -> Option<&'a MeasuredHead> {
     heads
         .iter()
@@ -90,7 +88,7 @@ fn chosen<'a>(heads: &'a [MeasuredHead], layers: &[usize], asked: Option<usize>)
         .max_by(|one, other| one.most().0.total_cmp(&other.most().0))
 }
 
-/// A head's weights [T, T] with the tokens as rows and columns; what comes later is left empty.
+/// A head's weights [T, T] with tokens as rows and columns; later positions are empty.
 fn square(weights: &[f32], words: &Words<'_>) -> Vec<Vec<String>> {
     let tokens: Vec<String> = words.tokens.iter().map(|token| quoted(&token.text)).collect();
     let mut table = vec![vec!["token".to_owned()]];
@@ -103,7 +101,7 @@ fn square(weights: &[f32], words: &Words<'_>) -> Vec<Vec<String>> {
     table
 }
 
-/// The tokens that a position attends to most, the most attended first.
+/// The tokens that a position attends to most, in descending order.
 fn most_attended(weights: &[f32], words: &Words<'_>) -> Vec<Vec<String>> {
     let mut attended: Vec<(usize, f32)> =
         weights.iter().copied().enumerate().filter(|(_, weight)| *weight > 0.0).collect();
@@ -116,7 +114,6 @@ fn most_attended(weights: &[f32], words: &Words<'_>) -> Vec<Vec<String>> {
     table
 }
 
-/// A row for each head, with its scores.
 fn scores_of(heads: &[&MeasuredHead]) -> Vec<Vec<String>> {
     let titles = ["layer", "head"].into_iter().chain(HEAD_SCORES).chain(["entropy (bits)"]);
     let mut table = vec![titles.map(str::to_owned).collect::<Vec<String>>()];

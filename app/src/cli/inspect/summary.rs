@@ -1,4 +1,4 @@
-//! An inspection to be read in a terminal: small tensors as tables, large ones by their shape and statistics, the rest in sentences.
+//! An inspection as text for a terminal: small tensors as tables, large ones as shape and statistics, the rest as sentences.
 
 use super::{ViewTensor, ViewsAnswer, heads};
 use anyhow::Result;
@@ -10,27 +10,27 @@ use glasshouse_engine::protocol::quantity::{self, counted, whole};
 use glasshouse_engine::protocol::{Cut, View};
 use std::collections::HashMap;
 
-/// Rows and columns of a table at most; what is larger is summed up in a line.
+/// Maximum rows of a table; larger tensors are summarised in one line.
 pub(super) const ROWS: usize = 40;
 pub(super) const COLUMNS: usize = 10;
 
-/// Rows and columns at most of a table that has the same along both.
+/// Maximum rows and columns of a matrix with the same axis along both.
 pub(super) const SQUARE: usize = 16;
 
-/// Characters of a cell at most.
+/// Maximum characters of a cell.
 const WIDTH: usize = 14;
 
-/// Tensors whose entries are ids of tokens.
+/// Tensors whose entries are token ids.
 const IDS: &[&str] = &["ids", "neighbours", "token", "top"];
 
-/// What the view of tokens has by those before each: the first has none.
+/// Tensors of the token view that depend on the preceding tokens; the first token has no entry.
 const BY_THOSE_BEFORE: &[&str] = &["log_probabilities", "surprise", "rank"];
 
-/// Units, by names of tensors.
+/// Units by tensor name.
 const UNITS: &[(&str, &str)] =
     &[("log_probabilities", "nats"), ("surprise", "bits"), ("entropy", "bits"), ("divergence", "bits")];
 
-/// What stands where there is nothing to say.
+/// Placeholder for a missing value.
 const NOTHING: &str = "–";
 
 pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<()> {
@@ -39,7 +39,7 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
         say!("{}prompt {number}: {}", if number > 0 { "\n" } else { "" }, quoted(prompt))?;
     }
     if views.iter().all(|inspected| inspected.view == View::Provenance) {
-        // The whole text is looked up, whatever of it the context holds, and no weights are read.
+        // Provenance searches the whole text, including what the context cut, and reads no weights.
         say!("{run}: a text of {}", counted((tokens.len() + cut) as u64, "token"))?;
     } else {
         let at = tokens.get(*position).map(|token| quoted(&token.text)).unwrap_or_default();
@@ -57,7 +57,7 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
         let words = Words::of(&answer.head, inspected);
         match inspected.view {
             View::Attention => heads::print(&tensors, &words, settings)?,
-            // Spans count from the text's first token, and this tensor from the first that the context holds.
+            // Spans count from the text's first token, this tensor from the first in the context.
             View::Provenance if *cut > 0 => {}
             _ => show(&tensors, &words)?,
         }
@@ -71,11 +71,10 @@ pub(super) fn print(answer: &ViewsAnswer, settings: &InspectSettings) -> Result<
     Ok(())
 }
 
-/// What rows, columns and ids stand for.
+/// Names for rows, columns and ids.
 pub(super) struct Words<'a> {
     view: View,
     pub(super) tokens: &'a [TokenText],
-    /// The position that is looked at.
     pub(super) position: usize,
     texts: HashMap<u32, &'a str>,
     parameters: &'a [String],
@@ -83,7 +82,7 @@ pub(super) struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// Of a prompt's tokens alone.
+    /// Names for the tokens of a prompt only.
     pub(super) fn plain(view: View, tokens: &'a [TokenText], position: usize) -> Self {
         let texts = tokens.iter().map(|token| (token.id, token.text.as_str())).collect();
         Self { view, tokens, position, texts, parameters: &[], steps: &[] }
@@ -103,7 +102,7 @@ impl<'a> Words<'a> {
         words
     }
 
-    /// What an entry along an axis stands for.
+    /// Label of an entry along an axis.
     fn along(&self, axis: &Axis, at: usize) -> String {
         let known = match axis.name.as_str() {
             "T" => self.tokens.get(at).map(|token| quoted(&token.text)),
@@ -111,21 +110,21 @@ impl<'a> Words<'a> {
             "M" => self.steps.get(at).map(|step| format!("step {}", whole(*step))),
             "L" => Some(format!("layer {at}")),
             "H" => Some(format!("head {at}")),
-            // As many as were asked for, in their order.
+            // Numbered in order.
             "N" => Some((at + 1).to_string()),
             name => self.view.place_name(name, at),
         };
         known.unwrap_or_else(|| format!("{} {at}", axis.name))
     }
 
-    /// A tensor's entries as they are shown.
+    /// The entries of a tensor, formatted.
     fn cells(&self, tensor: &ViewTensor<'_>) -> Vec<String> {
         let name = tensor.summary.name.as_str();
         let mut cells: Vec<String> = match tensor.summary.element {
             ElementKind::F32 => tensor.floats().into_iter().map(number).collect(),
             ElementKind::U32 if IDS.contains(&name) => {
                 let text = |id: u32| match (self.texts.get(&id), tensor.summary.axes.as_slice()) {
-                    // The row's title is the text.
+                    // The row's title already holds the text.
                     (_, [axis]) if axis.name == "T" => id.to_string(),
                     (Some(text), [_]) => format!("{id} {}", quoted(text)),
                     (Some(text), _) => quoted(text),
@@ -150,7 +149,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Shows a view's tensors: single numbers in a line, small lists along one axis side by side, small matrices each as a table.
+/// Prints a view's tensors: scalars on a line, small vectors of the same axis side by side, small matrices each as a table.
 pub(super) fn show(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> {
     let mut shown: Vec<&Axis> = Vec::new();
     for tensor in tensors {
@@ -174,7 +173,7 @@ pub(super) fn show(tensors: &[ViewTensor<'_>], words: &Words<'_>) -> Result<()> 
     Ok(())
 }
 
-/// Whether a matrix is shown entry by entry.
+/// Whether a matrix is printed entry by entry.
 fn is_small(rows: &Axis, columns: &Axis) -> bool {
     let most = if rows.name == columns.name { SQUARE } else { COLUMNS };
     rows.size <= ROWS && columns.size <= most
@@ -185,7 +184,7 @@ fn lists(axis: &Axis, tensors: &[&ViewTensor<'_>], words: &Words<'_>) -> Result<
     let heading = match axis.name.as_str() {
         "T" => "token",
         "P" => "parameter",
-        // Rows say it.
+        // The row titles name these axes.
         "L" | "H" | "M" | "N" => "",
         name => name,
     };
@@ -211,7 +210,7 @@ fn matrix(tensor: &ViewTensor<'_>, rows: &Axis, columns: &Axis, words: &Words<'_
     print_table(&table)
 }
 
-/// A tensor's name, with its unit where that is known.
+/// A tensor's name, with its unit if known.
 fn title(tensor: &ViewTensor<'_>) -> String {
     let unit = UNITS.iter().find(|(name, _)| *name == tensor.summary.name);
     unit.map_or_else(|| tensor.name.clone(), |(_, unit)| format!("{} ({unit})", tensor.name))
@@ -260,7 +259,7 @@ fn statistics(tensor: &ViewTensor<'_>) -> String {
 
 fn tell_detail(detail: &Detail) -> Result<()> {
     match detail {
-        // They stand in the tables.
+        // Shown in the tables.
         Detail::Tokens { .. } | Detail::Parameters { .. } => {}
         Detail::Passages { passages, searched } => {
             say!("  of {} of validation text:", counted(*searched as u64, "token"))?;
@@ -311,12 +310,12 @@ fn of_passage(passage: &ActivatingPassage) -> String {
     format!("{} at {at}: {}", number(peak), text.replace('\n', " "))
 }
 
-/// Where a span stands, how often, and what is around it there.
+/// A span: where it occurs, how often, and the text around it.
 fn of_match(found: &Match) -> String {
     let last = found.start + found.length.saturating_sub(1);
     let [before, span, after] = found.context.each_ref().map(|text| text.replace('\n', " "));
     let document = match &found.document {
-        // Documents are counted from 1, as the window has them.
+        // Documents count from 1, as in the window.
         Some((number, beginning)) => format!(" (document {}: {})", number + 1, beginning.replace('\n', " ")),
         None => String::new(),
     };
@@ -343,11 +342,11 @@ pub(super) fn number(value: f32) -> String {
     }
 }
 
-/// A token in quotes, so that its spaces are seen; a long one is cut.
+/// A token in quotes, so that its spaces are visible; long ones are truncated.
 pub(super) fn quoted(text: &str) -> String {
     let said: String = text.chars().take(WIDTH).collect();
     let more = if text.chars().count() > WIDTH { "…" } else { "" };
-    // A byte of no whole character is `\xE6` in it already.
+    // The text already writes bytes of incomplete characters as `\xE6`.
     let said = format!("{said:?}").replace(r"\\x", r"\x");
     format!("{said}{more}")
 }

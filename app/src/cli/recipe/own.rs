@@ -1,4 +1,4 @@
-//! A person's own rows for a recipe, in whichever format they are, as lines of one.
+//! The person's own rows for a recipe, converted from any supported format to lines of a single one.
 
 use crate::cli::data;
 use crate::cli::settings::usage;
@@ -14,20 +14,20 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// A conversation whose last message is its answer, as a line.
+/// A line of a conversation that ends with its answer.
 #[derive(Debug, Serialize)]
 struct Answered {
     messages: Vec<ChatMessage>,
-    /// What scores an answer.
+    /// The check that scores an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<Check>,
 }
 
-/// The rows of a file as lines for the recipe's run; `None` where that takes text as it is. What is wrong with some is told, and the rest
-/// counts.
+/// The rows of a file as lines for the recipe's run; `None` if the recipe takes plain text. Invalid rows are reported and
+/// skipped.
 pub(super) fn rows(recipe: &TuningRecipe, file: &Path) -> Result<Option<Vec<String>>> {
     if recipe.metric() == RecipeMetric::Perplexity {
-        // A file that is not there is refused before a model is imported.
+        // Refuse a missing file before a model is imported.
         find_sources(&[file], &Problems::default())?;
         return Ok(None);
     }
@@ -86,7 +86,7 @@ fn conversations(source: &SourceFile, problems: &Problems) -> Result<Vec<String>
     Ok(json_rows(source, read)?.collect::<Result<_, _>>()?)
 }
 
-/// A line as a conversation that ends with its answer, or what is wrong with it.
+/// Converts a line to a conversation that ends with its answer.
 fn answered(line: &str) -> Result<Answered, String> {
     let row = Row::read(line, Objective::Chat).map_err(|error: RowError| error.to_string())?;
     let messages: Vec<ChatMessage> = match row {

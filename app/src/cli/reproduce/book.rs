@@ -1,5 +1,5 @@
-//! An exercise of the book, again: its data fetched or named, its weights named, its run as `train` does it, and the figure beside the
-//! book's.
+//! Reproduces an exercise of the book: finds its data and weights, trains as `train` does, and compares the result with the
+//! book's figure.
 
 use super::data;
 use super::exercise::{Begins, COMMON, Exercise, Figure, Gpt2, SFT};
@@ -24,22 +24,19 @@ use glasshouse_engine::session;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What a run that begins with random weights is shaped like, and the entries of its vocabulary: a text of five thousand words has use for
-/// no more.
+/// Preset of runs from random weights, and their vocabulary size: a text of five thousand words needs no more.
 const PRESET: &str = "gpt2-124m";
 const VOCABULARY: usize = 1024;
 
-/// Where exercises' rows lie in a project, a folder each.
+/// Folder in the project with a subfolder of rows per exercise.
 const FOLDER: &str = "book";
 const TRAIN_FILE: &str = "train.jsonl";
 
-/// What came out.
 struct RunOutcome {
-    /// The figure; none where the run has none.
+    /// The measured figure, if the run has one.
     ours: Option<f64>,
-    /// Whether it comes as far; none where it cannot be compared.
+    /// Whether it reaches the book's figure; `None` if the two are not comparable.
     verdict: Option<bool>,
-    /// What it was compared with beside the published number.
     note: String,
 }
 
@@ -57,7 +54,7 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
         check_latest(arguments, exercise)?;
         to_the_end(&TrainArguments { resume: true, eval: EvaluationArgument::default(), ..training })?
     } else {
-        // What is missing, and a mistake in what was typed, is told before anything is fetched.
+        // Report missing files and typing mistakes before anything is fetched.
         let weights = weights(arguments, exercise)?;
         let config = settings(exercise, arguments);
         match exercise.begins {
@@ -95,7 +92,7 @@ pub(super) fn run(arguments: &ReproduceArguments, exercise: &Exercise) -> Result
     Ok(report.exit_code())
 }
 
-/// Refuses to continue a run that is of something else.
+/// Refuses to resume a run that does not belong to the exercise.
 fn check_latest(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<()> {
     let run = trained::find_run(&arguments.project, None)?;
     if is_of(exercise, &run.config()?) {
@@ -109,7 +106,7 @@ fn check_latest(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<(
     )))
 }
 
-/// Whether a run is one of the exercise's, as published or not.
+/// Whether a run belongs to the exercise, with the published settings or others.
 fn is_of(exercise: &Exercise, run: &RunConfig) -> bool {
     let learned = match exercise.rows {
         Some(_) => {
@@ -121,7 +118,7 @@ fn is_of(exercise: &Exercise, run: &RunConfig) -> bool {
     learned && run.train.objective == exercise.objective
 }
 
-/// What to begin with: the place of weights, or a run.
+/// The base of the run: a place of weights, or a run.
 fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option<String>> {
     let name = exercise.name;
     let Gpt2 { repository, layers, width } = exercise.shape();
@@ -132,7 +129,7 @@ fn weights(arguments: &ReproduceArguments, exercise: &Exercise) -> Result<Option
         if !is_address(weights) && !Path::new(weights).exists() {
             return Err(usage(format!("--weights {weights}: no such folder or file")));
         }
-        // A folder's bare name is a place, too.
+        // A bare folder name is a place, too.
         let place = if is_place(weights) { weights.clone() } else { format!("./{weights}") };
         return Ok(Some(place));
     }
@@ -168,7 +165,7 @@ fn has_shape(shape: Gpt2, run: &RunConfig) -> bool {
     (run.model.layers, run.model.width) == (shape.layers, shape.width)
 }
 
-/// The exercise's rows of a file; none of a text as it is.
+/// The exercise's rows in a file; `None` for plain text.
 fn rows(exercise: &Exercise, file: &Path) -> Result<Option<ExerciseRows>> {
     let Some(make) = exercise.rows else { return Ok(None) };
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
@@ -178,12 +175,12 @@ fn rows(exercise: &Exercise, file: &Path) -> Result<Option<ExerciseRows>> {
     Ok(Some(rows))
 }
 
-/// Where an exercise's rows are in the project.
+/// The exercise's folder of rows in the project.
 fn folder(arguments: &ReproduceArguments, exercise: &Exercise) -> PathBuf {
     arguments.project.join(FOLDER).join(exercise.name)
 }
 
-/// Puts rows, and what they are of, into the project; names what is learned.
+/// Writes the rows and their source into the project, and returns the path to train on.
 fn write(
     arguments: &ReproduceArguments,
     exercise: &Exercise,
@@ -202,14 +199,13 @@ fn write(
     Ok(path)
 }
 
-/// What `train` would have to be told.
+/// The options that `train` would need.
 fn settings(exercise: &Exercise, arguments: &ReproduceArguments) -> ConfigArguments {
     let own = published(exercise);
     let set = own.set.into_iter().chain(arguments.set.iter().cloned()).collect();
     ConfigArguments { steps: arguments.steps.or(own.steps), set, ..own }
 }
 
-/// The settings of the published run.
 fn published(exercise: &Exercise) -> ConfigArguments {
     let interval = format!("train.checkpoint_interval={}", (exercise.steps / 2).max(1));
     let set = COMMON.iter().chain(exercise.sets).map(|set| (*set).to_owned());
@@ -227,8 +223,7 @@ fn published(exercise: &Exercise) -> ConfigArguments {
     }
 }
 
-/// Whether a run's settings are those of the published one, whatever its data; `before` are the run that it began with, the run that that
-/// began with, and so on.
+/// Whether a run has the published settings, whatever its data. `before` holds its base run, that run's base, and so on.
 fn is_published(exercise: &Exercise, run: &RunConfig, before: &[RunConfig]) -> bool {
     let begun = before.first();
     let as_begun = |begun: &RunConfig| {
@@ -244,7 +239,7 @@ fn is_published(exercise: &Exercise, run: &RunConfig, before: &[RunConfig]) -> b
         _ => return false,
     };
     let Ok(wanted) = wanted else { return false };
-    // Its text decides these, and the weights and the objective the tokenizer.
+    // The text decides these, and weights and objective decide the tokenizer.
     let data = DataConfig { paths: run.data.paths.clone(), mixture: run.data.mixture.clone(), ..wanted.data };
     let model =
         ModelConfig { vocabulary: run.model.vocabulary, labels: run.model.labels.clone(), ..wanted.model };
@@ -259,13 +254,13 @@ fn is_published(exercise: &Exercise, run: &RunConfig, before: &[RunConfig]) -> b
     wanted == *run && run.tokenizer.special_tokens.iter().all(known) && has_shape(exercise.shape(), run)
 }
 
-/// The settings of the run of a project that another one of it began with; none where there is no such run.
+/// Settings of the base run in the same project, if it exists.
 fn begun_with(project: &Path, run: &RunConfig) -> Option<RunConfig> {
     let start = run.start.as_ref().filter(|start| start.project.is_none())?;
     trained::find_run(project, Some(&start.run)).ok()?.config().ok()
 }
 
-/// Whether a run is the published one, data, length and all.
+/// Whether a run is the published one, including data and length.
 fn is_comparable(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary) -> Result<bool> {
     let project = arguments.project.as_path();
     let config = trained::find_run(project, Some(&run.name))?.config()?;
@@ -286,7 +281,6 @@ fn has_its_data(arguments: &ReproduceArguments, exercise: &Exercise, config: &Ru
     Ok(source.is_ok_and(|own| own.trim() == sum))
 }
 
-/// The figure of a run.
 fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary) -> Result<RunOutcome> {
     let place = ScoringOptions {
         project: &arguments.project,
@@ -306,7 +300,7 @@ fn outcome(arguments: &ReproduceArguments, exercise: &Exercise, run: &RunSummary
             let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
             let lines: Vec<String> = text.lines().map(str::to_owned).collect();
             let score = place.rows(run, RecipeMetric::Labels, &lines)?;
-            // Two standard errors of a share of so many texts.
+            // Two standard errors of a proportion over that many texts.
             let spread = 2.0 * (published * (1.0 - published) / score.rows.max(1) as f64).sqrt();
             let note = format!("{}; two standard errors are {:.1} %", score.words("text"), spread * 100.0);
             let verdict = compared(score.accuracy() >= published - spread);
@@ -336,7 +330,7 @@ mod tests {
     use super::*;
     use glasshouse_engine::protocol::{Start, presets};
 
-    /// Weights of a size of GPT-2, as they are imported.
+    /// Settings of imported GPT-2 weights of a size.
     fn imported(shape: Gpt2) -> RunConfig {
         let mut config = presets::preset(PRESET).unwrap();
         config.tokenizer.kind = TokenizerKind::Imported;
@@ -346,7 +340,7 @@ mod tests {
         config
     }
 
-    /// A run of the exercise, as it is recorded.
+    /// The recorded settings of a run of the exercise.
     fn ran(exercise: &Exercise, begun: &RunConfig) -> RunConfig {
         let start = Some(Start::best_of("1-gpt2"));
         let mut run = changed(RunConfig { start, ..begun.clone() }, &published(exercise)).unwrap();
@@ -358,7 +352,7 @@ mod tests {
         run
     }
 
-    /// What makes another run of one.
+    /// Settings that make a run a different one.
     const OTHERS: [&str; 5] = [
         "train.adapter=lora",
         "seed=124",

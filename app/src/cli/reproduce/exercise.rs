@@ -1,62 +1,58 @@
-//! The exercises of a book, Raschka 2024, "Build a large language model (from scratch)", chapters 5 to 7: their data, what they begin with,
-//! their settings, and what came out there.
+//! The exercises of a book, Raschka 2024, "Build a large language model (from scratch)", chapters 5 to 7: data, base weights,
+//! settings, and published results.
 
 use super::rows::{self, ExerciseRows};
 use anyhow::Result;
 use glasshouse_engine::protocol::Objective;
 
-/// An exercise.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exercise {
-    /// As it is typed.
+    /// Name on the command line.
     pub name: &'static str,
-    /// Where it stands.
+    /// The chapter of the book.
     pub source: &'static str,
-    /// The catalogue's name of its data.
+    /// Catalogue name of the data.
     pub data: &'static str,
-    /// What its rows are made of; none for text as it is.
+    /// Converts the data to rows; `None` for plain text.
     pub rows: Option<fn(&str) -> Result<ExerciseRows>>,
     pub begins: Begins,
     pub objective: Objective,
     pub steps: u64,
     pub rate: f64,
     pub batch: usize,
-    /// Settings of its own, beside [`COMMON`].
+    /// Settings in addition to [`COMMON`].
     pub sets: &'static [&'static str],
     pub figure: Figure,
-    /// What is another here than there, and what that does to the figure.
+    /// Differences from the book, and their effect on the figure.
     pub differs: &'static str,
 }
 
-/// What an exercise begins with.
+/// The base weights of an exercise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begins {
-    /// Random weights.
     Fresh,
-    /// Weights of GPT-2, which a person has.
+    /// GPT-2 weights provided by the person.
     Weights(Gpt2),
-    /// What the exercise `sft` ended with, unless weights are named.
+    /// The result of the exercise `sft`, unless weights are named.
     Tuned(Gpt2),
 }
 
-/// A size of GPT-2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Gpt2 {
-    /// Its repository on Hugging Face's hub.
+    /// Repository on the Hugging Face Hub.
     pub repository: &'static str,
     pub layers: usize,
     pub width: usize,
 }
 
-/// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Figure {
-    /// The text is memorised: the last evaluation's training loss, beside the published one, is below 1, and the validation loss rose
-    /// after its lowest.
+    /// The text is memorised: the last evaluation's training loss, compared with the published one, is below 1, and the
+    /// validation loss rose after its minimum.
     Memorised { train: f64, validation: f64 },
-    /// The validation loss at the end.
+    /// Final validation loss.
     Loss(f64),
-    /// The share of the test's texts whose label is found.
+    /// Accuracy on the test texts.
     Accuracy(f64),
 }
 
@@ -69,7 +65,6 @@ impl Figure {
         }
     }
 
-    /// As published.
     pub(super) fn published(self) -> f64 {
         match self {
             Self::Memorised { train: figure, .. } | Self::Loss(figure) | Self::Accuracy(figure) => figure,
@@ -80,7 +75,7 @@ impl Figure {
 const SMALL: Gpt2 = Gpt2 { repository: "openai-community/gpt2", layers: 12, width: 768 };
 const MEDIUM: Gpt2 = Gpt2 { repository: "openai-community/gpt2-medium", layers: 24, width: 1024 };
 
-/// What all of them have: PyTorch's AdamW at one rate, without clipping; no samples, since rows of text ask nothing.
+/// Settings of all exercises: PyTorch's AdamW at a constant rate without clipping, and no samples, since rows have no prompts.
 pub(super) const COMMON: &[&str] = &[
     "train.decay=constant",
     "train.warmup_steps=0",
@@ -94,7 +89,7 @@ pub(super) const COMMON: &[&str] = &[
     "model.dropout={embedding=0.0, attention=0.0, residual=0.0}",
 ];
 
-/// A GPT-2 memorises a short story.
+/// GPT-2 memorises a short story.
 pub(super) const VERDICT: Exercise = Exercise {
     name: "verdict",
     source: "Raschka 2024, chapter 5",
@@ -118,7 +113,7 @@ pub(super) const VERDICT: Exercise = Exercise {
     differs: "the vocabulary is trained on the story, but the book uses GPT-2's: losses per token are not comparable; both runs memorise the story",
 };
 
-/// GPT-2 tells spam from other messages.
+/// GPT-2 classifies spam.
 pub(super) const SPAM: Exercise = Exercise {
     name: "spam",
     source: "Raschka 2024, chapter 6",
@@ -162,7 +157,7 @@ pub(super) const SFT: Exercise = Exercise {
     differs: "the choice of the 55 held-out rows: random here, the last ones in the book",
 };
 
-/// And prefers polite answers.
+/// GPT-2 medium prefers polite answers.
 pub(super) const DPO: Exercise = Exercise {
     name: "dpo",
     source: "Raschka 2024, chapter 7, preference tuning",
@@ -186,7 +181,7 @@ pub(super) const DPO: Exercise = Exercise {
 };
 
 impl Exercise {
-    /// The model whose shape the published run has.
+    /// The model shape of the published run.
     pub(super) fn shape(&self) -> Gpt2 {
         match self.begins {
             Begins::Fresh => SMALL,

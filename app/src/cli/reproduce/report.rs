@@ -1,4 +1,4 @@
-//! What came out of a run again, beside what was published.
+//! The result of a reproduced run, compared with the published one.
 
 use crate::cli::arguments::ReproduceArguments;
 use crate::cli::train::quoted;
@@ -8,33 +8,29 @@ use glasshouse_engine::protocol::quantity::{duration, things};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-/// A published figure and ours.
 pub(super) struct FigureReport<'run> {
-    /// What JSON lines call the name: `preset`, or `exercise`.
+    /// Key of the name in JSON lines: `preset` or `exercise`.
     pub kind: &'static str,
     pub name: &'static str,
-    /// What the figure is called.
     pub figure: &'static str,
     pub published: f64,
-    /// Where it stands.
     pub source: &'static str,
     /// Steps of the published run.
     pub steps: u64,
-    /// None where the run has none.
+    /// Our figure, if the run has one.
     pub ours: Option<f64>,
     pub run: &'run RunSummary,
-    /// Whether it comes as far; none where it cannot be compared.
+    /// Whether it reaches the published figure; `None` if the two are not comparable.
     pub verdict: Option<bool>,
-    /// What else there is to know of the figure.
     pub note: String,
-    /// What is another here than there.
+    /// Differences from the published run.
     pub differs: &'static str,
-    /// Why a whole run gets no verdict.
+    /// Why a complete run has no verdict.
     pub incomparable: String,
 }
 
 impl FigureReport<'_> {
-    /// Says it: a JSON object for programs, lines for people.
+    /// Prints the report: a JSON object, or lines of text.
     pub(super) fn tell(&self, arguments: &ReproduceArguments) -> Result<()> {
         let FigureReport {
             kind,
@@ -84,7 +80,8 @@ impl FigureReport<'_> {
         Ok(())
     }
 
-    /// Fails where it was not reproduced, or broken off, which has shown nothing; one that was asked to be shorter did what was asked.
+    /// Failure if not reproduced, or if the run ended early and so shows nothing. A run that was requested to be shorter
+    /// succeeds.
     pub(super) fn exit_code(&self) -> ExitCode {
         let broken_off = self.run.step < self.run.steps;
         ExitCode::from(u8::from(self.verdict == Some(false) || broken_off))

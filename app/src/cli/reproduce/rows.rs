@@ -1,23 +1,23 @@
-//! Rows of the book's exercises from the files that it reads.
+//! Rows of the book's exercises from the files they use.
 
 use anyhow::{Context as _, Result, ensure};
 use glasshouse_engine::protocol::random::nth;
 use serde::Deserialize;
 use serde_json::json;
 
-/// What is learned, the rows that the run itself holds out among them, and what is tested by.
+/// Training rows, some of which the run holds out, and test rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ExerciseRows {
     pub learned: Vec<String>,
     pub test: Vec<String>,
 }
 
-/// What draws and orders messages, and with which seed: that of the book.
+/// Random stream and seed for selecting and shuffling messages; the seed is the book's.
 const DRAWN: u64 = 0x7370_616d;
 const SEED: u64 = 123;
 
-/// Of a table of label and message: as many of each kind as there are of the rarer one, in a drawn order; of ten parts seven train, one is
-/// held out and two test.
+/// Balances a table of labels and messages to the size of the rarer class, and shuffles it: seven tenths for training, one held
+/// out, two for testing.
 pub(super) fn spam(table: &str) -> Result<ExerciseRows> {
     let mut kinds: [Vec<(u64, &str, &str)>; 2] = Default::default();
     for (number, line) in table.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -47,7 +47,6 @@ pub(super) fn spam(table: &str) -> Result<ExerciseRows> {
     Ok(ExerciseRows { learned, test })
 }
 
-/// A row of the book's instructions.
 #[derive(Deserialize)]
 struct Instruction {
     instruction: String,
@@ -61,7 +60,7 @@ struct Instruction {
 }
 
 impl Instruction {
-    /// In Alpaca's style, up to the answer.
+    /// The prompt in Alpaca's format.
     fn prompt(&self) -> String {
         let input =
             if self.input.is_empty() { String::new() } else { format!("\n\n### Input:\n{}", self.input) };
@@ -73,13 +72,13 @@ impl Instruction {
     }
 }
 
-/// Of a list of instructions: prompt and answer as one text, all of which is learned. Of twenty parts seventeen train and one is held out;
-/// the two between them, in the file's order, test.
+/// Instructions as texts of prompt and answer, all of which is learned: of twenty parts, in the file's order, seventeen train,
+/// the next two test and the last is held out.
 pub(super) fn instructions(list: &str) -> Result<ExerciseRows> {
     parted(list, |row| Ok(json!({ "text": format!("{}{}", row.prompt(), row.output) }).to_string()))
 }
 
-/// Of a list of instructions with two answers: pairs, parted in the same way.
+/// Instructions with two answers as pairs, split in the same way.
 pub(super) fn preferences(list: &str) -> Result<ExerciseRows> {
     parted(list, |row| {
         let Instruction { chosen, rejected, .. } = row;

@@ -10,7 +10,7 @@ pub(super) fn icon() -> IconData {
     let mut rgba = Vec::with_capacity(SIZE * SIZE * 4);
     for row in 0..SIZE {
         for column in 0..SIZE {
-            // From -1 to 1 across the picture.
+            // From -1 to 1 across the image.
             let place = |at: usize| (at as f32 + 0.5) / SIZE as f32 * 2.0 - 1.0;
             rgba.extend(pixel(place(column), place(row)).to_srgba_unmultiplied());
         }
@@ -19,7 +19,7 @@ pub(super) fn icon() -> IconData {
 }
 
 fn pixel(x: f32, y: f32) -> Color32 {
-    // Distances are in halves of the picture; a soft edge is a pixel or two wide.
+    // Distances are in half-widths of the image; a soft edge is a pixel or two wide.
     let soft = |distance: f32| (0.5 - distance * SIZE as f32 / 3.0).clamp(0.0, 1.0);
     let corner = 0.36_f32;
     let (over_x, over_y) = ((x.abs() - 0.96 + corner).max(0.0), (y.abs() - 0.96 + corner).max(0.0));

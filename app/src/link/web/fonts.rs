@@ -1,5 +1,5 @@
-//! Fonts of other scripts, fetched when a character of theirs is first drawn. What no font of ours has, the browser draws with
-//! its own, as far as it has any.
+//! Fonts of other scripts, fetched when one of their characters is first drawn. For characters in none of our fonts, the browser
+//! uses its own, if it has any.
 
 use super::boot::boot;
 use crate::theme::fonts_for;
@@ -8,11 +8,11 @@ use egui::{Context, FontFamily};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Fonts that have come.
+/// Fonts that have arrived.
 static HERE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Has the boot script fetch what a character lacks; until it comes the character is a box. Fonts are asked for again when one
-/// has come, so a character that it lacks leads to the next.
+/// Has the boot script fetch fonts for missing characters, which are boxes until then. Each arriving font triggers another check,
+/// so a character it lacks leads to the next font.
 pub(crate) fn fetch_on_demand(context: &Context) {
     context.add_font_provider(Arc::new(|request: &FallbackRequest<'_>| {
         let character = request.cluster.chars().next()?;
@@ -24,7 +24,7 @@ pub(crate) fn fetch_on_demand(context: &Context) {
     }));
 }
 
-/// Gives a context a font that has come.
+/// Installs an arrived font in a context.
 pub(crate) fn add(context: &Context, name: &str, font: Vec<u8>) {
     HERE.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
     let families = [FontFamily::Proportional, FontFamily::Monospace, crate::theme::strong_family()];

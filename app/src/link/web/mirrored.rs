@@ -1,24 +1,24 @@
-//! The page's elements that stand for what is drawn: egui's accessibility tree goes out with each frame, and what was done to an
-//! element comes in with the next.
+//! The page's elements that mirror the interface: egui's accessibility tree is sent with each frame, and actions on elements
+//! arrive with the next.
 
 use super::boot::boot;
 use crate::link::mirror::Mirror;
 use egui::{Context, Event, FullOutput, Plugin, RawInput};
 use std::sync::{Mutex, PoisonError};
 
-/// An element's name, what was done to it, and a value.
+/// An element's name, the action, and its value.
 type Act = (String, String, Option<String>);
 
-/// What was done since the last frame.
+/// Actions since the last frame.
 static ACTS: Mutex<Vec<Act>> = Mutex::new(Vec::new());
 
-/// Has a context tell the page's elements.
+/// Mirrors a context as elements of the page.
 pub(crate) fn keep(context: &Context) {
     context.enable_accesskit();
     context.add_plugin(Mirrored::default());
 }
 
-/// Something was done to an element.
+/// Queues an action on an element.
 pub(crate) fn act(context: &Context, act: Act) {
     ACTS.lock().unwrap_or_else(PoisonError::into_inner).push(act);
     context.request_repaint();

@@ -1,21 +1,20 @@
-//! What was said: the person's messages, each with the reply to it.
+//! The conversation: the person's messages, each with its reply.
 
 use crate::pages::written::Look;
 use crate::state::{Text, Writing};
 use glasshouse_protocol::{ChatMessage, Role};
 
-/// A message of the person's and what the model replied.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     pub(super) asked: String,
-    /// The conversation up to the reply, as the model was asked.
+    /// The conversation up to the reply, as sent to the model.
     pub(super) messages: Vec<ChatMessage>,
-    /// The reply; two of them while the person compares.
+    /// One reply, or two during a comparison.
     pub(super) replies: Vec<Reply>,
 }
 
 impl Exchange {
-    /// Leaves one of two replies.
+    /// Keeps one of two replies.
     pub(super) fn choose(&mut self, which: usize) {
         if which < self.replies.len() {
             self.replies.swap(0, which);
@@ -24,22 +23,21 @@ impl Exchange {
     }
 }
 
-/// A reply.
 #[derive(Debug, Default)]
 pub(super) struct Reply {
-    /// The request that it answers.
+    /// The request that generates it.
     pub(super) request: u64,
-    /// The run whose weights write it.
+    /// The run whose weights generate it.
     pub(super) run: String,
-    /// What it says: as it was written, or as the person put it.
+    /// The text, as generated or as rewritten.
     pub(super) said: String,
-    /// Nothing more comes.
+    /// Generation has ended.
     pub(super) ended: bool,
-    /// The person put it in other words.
+    /// The person rewrote it.
     pub(super) edited: bool,
-    /// Moderation changed it: it is not what the model would have said, and none to learn from.
+    /// Moderation changed the text, so it is neither the model's own nor suitable as training data.
     pub(super) changed: bool,
-    /// The thumb that it has among the rows of feedback, up or down.
+    /// Its thumb in the feedback: up or down.
     pub(super) good: Option<bool>,
     pub(super) look: Look,
 }
@@ -49,22 +47,22 @@ impl Reply {
         Self { request, run, ..Self::default() }
     }
 
-    /// Whether it says anything.
+    /// Whether the text is not blank.
     pub(super) fn says(&self) -> bool {
         !self.said.trim().is_empty()
     }
 
-    /// Whether it says anything, as the model or the person put it.
+    /// Whether the text is suitable as feedback: not blank, and not changed by moderation.
     pub(super) fn teaches(&self) -> bool {
         self.says() && !self.changed
     }
 
-    /// The text that the model wrote, as long as it is known.
+    /// The generated text, while it is stored.
     pub(super) fn text<'a>(&self, writing: &'a Writing) -> Option<&'a Text> {
         writing.texts.get(&self.request)
     }
 
-    /// Takes in what was written since.
+    /// Takes in newly generated text.
     pub(super) fn take(&mut self, writing: &Writing) {
         if self.ended {
             return;
@@ -78,8 +76,7 @@ impl Reply {
     }
 }
 
-/// The conversation up to a message of the person's, as a model is to answer it. A reply that says nothing is left out with the message
-/// before it, and blank instructions are none.
+/// The conversation to send for a new message. Exchanges with blank replies are left out, as is a blank system prompt.
 pub(super) fn messages(system: &str, exchanges: &[Exchange], asked: &str) -> Vec<ChatMessage> {
     let mut messages = Vec::new();
     if !system.trim().is_empty() {

@@ -1,4 +1,4 @@
-//! A message of the person's with the reply to it, and what can be done with both.
+//! A message, the reply to it, and the actions on both.
 
 use super::conversation::{Exchange, Reply};
 use crate::format;
@@ -10,56 +10,52 @@ use crate::widgets::{card, hint_line, plain, primary, prose, quiet_text, raised}
 use egui::{TextEdit, Ui};
 use egui_material_icons::icons;
 
-/// What a person wants done with an exchange.
 pub(super) enum Wanted {
-    /// Say the message in other words, from which the conversation begins anew.
+    /// Replace the message; the conversation continues from it.
     Resend(String),
-    /// Another reply in the place of this one.
+    /// Generate another reply in place of this one.
     Again,
-    /// Another reply beside this one.
+    /// Generate another reply for comparison.
     Compare,
-    /// Of two replies this one is better; the other goes.
+    /// This reply of the two is better; drop the other.
     Choose(usize),
-    /// Neither of two replies is better: this one stays.
+    /// Neither reply is better; keep this one.
     Leave(usize),
-    /// A thumb up or down.
+    /// Thumbs up or down.
     Rate(bool),
-    /// The reply as it should have been.
     Improve(String),
 }
 
-/// What is being written into an exchange.
+/// Unfinished edits of a conversation.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
-    /// The message that is said in other words, by its place.
+    /// The message being edited, with its exchange's index.
     message: Option<(usize, String)>,
-    /// The reply that is made better, by its place.
+    /// The reply being rewritten, with its exchange's index.
     reply: Option<(usize, String)>,
 }
 
 impl Edits {
-    /// Forgets what is being written from a place on, where the conversation is cut.
+    /// Drops edits from index `from` on, where the conversation was cut.
     pub(super) fn cut(&mut self, from: usize) {
         self.message.take_if(|(at, _)| *at >= from);
         self.reply.take_if(|(at, _)| *at >= from);
     }
 
-    /// A better reply was kept.
+    /// Closes the reply's edit, once the rewritten reply is stored.
     pub(super) fn close_reply(&mut self, at: usize) {
         self.reply.take_if(|(own, _)| *own == at);
     }
 }
 
-/// Where an exchange stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ReplyPosition {
-    /// Its number, from 0.
+    /// Index from 0.
     pub(super) at: usize,
-    /// No later one follows.
     pub(super) last: bool,
-    /// Something is being written in the conversation.
+    /// A text is being generated in the conversation.
     pub(super) busy: bool,
-    /// What was said of a reply is being kept.
+    /// Feedback on a reply is being stored.
     pub(super) keeps: bool,
 }
 
@@ -94,7 +90,7 @@ pub(super) fn exchange_ui(
     wanted
 }
 
-/// What the person said, or the field in which it is said in other words.
+/// The person's message, or the field to edit it.
 fn message_ui(
     ui: &mut Ui,
     asked: &str,
@@ -105,7 +101,7 @@ fn message_ui(
     let mut wanted = None;
     raised(ui, |ui| {
         ui.set_width(ui.available_width());
-        // One at a time, so that no text is lost.
+        // One edit at a time, so that no text is lost.
         let ready = !busy && edited.is_none();
         let right = |ui: &mut Ui| icon_button(ui, ready, icons::ICON_EDIT, &format!("Edit message {number}"));
         let pressed = line_ui(ui, right, |ui| {
@@ -141,7 +137,7 @@ fn message_ui(
     wanted
 }
 
-/// What a reply says, token by token where the model wrote it, and how it was written.
+/// A reply's text, with selectable tokens if the model wrote it, and its generation details.
 fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
     let text = reply.text(&context.state.writing);
     match text.filter(|_| !reply.edited) {
@@ -177,7 +173,6 @@ fn said_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, name: &str) {
     }
 }
 
-/// Who wrote a reply.
 fn writer(context: &Context<'_>, reply: &Reply) -> String {
     let Reply { run, .. } = reply;
     match reply.text(&context.state.writing) {
@@ -251,7 +246,6 @@ fn reply_ui(
     wanted
 }
 
-/// One of two replies.
 fn compared_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, which: usize, at: usize) {
     let name = if which == 0 { "First" } else { "Second" };
     card(ui, |ui| {
@@ -262,14 +256,14 @@ fn compared_ui(ui: &mut Ui, context: &Context<'_>, reply: &mut Reply, which: usi
     look_ui(ui, context, reply);
 }
 
-/// What the model had in mind at the token that was chosen.
+/// The model's distribution at the selected token.
 fn look_ui(ui: &mut Ui, context: &Context<'_>, reply: &Reply) {
     if let Some(text) = reply.text(&context.state.writing).filter(|_| !reply.edited) {
         reply.look.explain_ui(ui, context, text, false);
     }
 }
 
-/// Which of two replies is better.
+/// Buttons to choose the better of two replies.
 fn choice_ui(
     ui: &mut Ui,
     replies: &[Reply],
@@ -279,7 +273,7 @@ fn choice_ui(
     let number = at + 1;
     let ready = !keeps && replies.iter().all(|reply| reply.ended);
     let both = replies.iter().all(Reply::teaches);
-    // The one that says something as the model put it, where only one does; else the one that says something.
+    // If only one reply is usable: the one in the model's own words, else the one with text.
     let says = |is: fn(&Reply) -> bool| replies.iter().position(is);
     let left = says(Reply::teaches).or_else(|| says(Reply::says)).filter(|_| !both).unwrap_or(0);
     if both || !ready {
@@ -316,7 +310,7 @@ fn choice_ui(
     wanted
 }
 
-/// The field in which a reply is made better. What is wanted, and whether the field is to be closed.
+/// The field to rewrite a reply. Returns the action, and whether to close the field.
 fn improve_ui(ui: &mut Ui, text: &mut String, reply: &Reply, place: ReplyPosition) -> (Option<Wanted>, bool) {
     let number = place.at + 1;
     let field = TextEdit::multiline(text).desired_rows(4).desired_width(f32::INFINITY);

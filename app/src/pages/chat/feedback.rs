@@ -1,4 +1,4 @@
-//! What was said of replies, as rows: looked at, edited, removed, exported, and trained on.
+//! Feedback on replies as rows: list, edit, remove, export, and train on them.
 
 use super::judging::keeps;
 use crate::format;
@@ -14,30 +14,29 @@ use egui_material_icons::icons;
 use glasshouse_protocol::config::PreferenceLoss;
 use glasshouse_protocol::{Command, Feedback, FeedbackKind, Objective, Role};
 
-/// Rows that are shown at a time.
+/// Rows per page.
 const ROWS: usize = 8;
 
-/// What a person looks at in the rows.
 #[derive(Debug, Default)]
 pub(super) struct FeedbackRows {
-    /// The project's rows were asked for.
+    /// Whether the project's rows were requested.
     asked: Once,
-    /// Rows that are passed over, of the newest.
+    /// Number of newest rows skipped.
     passed: usize,
-    /// The row that is edited, by its place in the file; as it was, and as it is to be.
+    /// The edited row: index in the file, original, and edited version.
     edited: Option<(usize, Feedback, Feedback)>,
 }
 
 impl FeedbackRows {
-    /// Asks for the rows of a project, once.
+    /// Requests a project's rows once.
     pub(super) fn want(&mut self, context: &mut Context<'_>, opening: u64) {
         if self.asked.due(opening, 0) {
             context.outbox.send(Command::ListFeedback);
         }
     }
 
-    /// Draws them. What a run is to learn of them, where one is to be trained: of a model that `writes`, how to answer, and of any other what
-    /// texts are.
+    /// Draws the rows. Returns what a run is to learn from them, if one is requested: answers for a model that `writes`,
+    /// otherwise labels.
     pub(super) fn ui(
         &mut self,
         ui: &mut Ui,
@@ -108,7 +107,7 @@ impl FeedbackRows {
                         }
                     }
                 };
-                // A wrapped row moves no button down that may be switched off.
+                // A vertical layout keeps buttons from moving to another line.
                 match ui.available_width() < 680.0 {
                     true => ui.vertical(&mut buttons),
                     false => ui.horizontal_wrapped(&mut buttons),
@@ -151,7 +150,6 @@ impl FeedbackRows {
         });
     }
 
-    /// The row that is edited, above the page.
     fn edit_ui(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let Some((at, before, mut row)) = self.edited.take() else { return };
         let free = !keeps(context.state);
@@ -180,7 +178,7 @@ impl FeedbackRows {
     }
 }
 
-/// That the rows are not here, and why. Whether they are to be read again.
+/// Why the rows could not be read. Returns whether to retry.
 fn unread_ui(ui: &mut Ui, state: &State) -> bool {
     match &state.feedback.failed {
         Some(reason) if !state.is_waiting(|command| *command == Command::ListFeedback) => {
@@ -194,7 +192,6 @@ fn unread_ui(ui: &mut Ui, state: &State) -> bool {
     }
 }
 
-/// What was pressed in a row.
 enum Pressed {
     Edit,
     Remove,
@@ -244,7 +241,6 @@ fn remove(context: &mut Context<'_>, rows: &[Feedback], at: usize) {
     context.asks.tell_when_done(sent, "Removed a feedback row", Some(back));
 }
 
-/// What of a row can be put in other words.
 fn fields_ui(ui: &mut Ui, row: &mut Feedback) {
     let conversation = if row.messages.is_empty() { &mut row.prompt } else { &mut row.messages };
     let asked = conversation.iter_mut().rev().find(|message| message.role == Role::User);

@@ -1,4 +1,4 @@
-//! What a person says of replies: it is kept as rows of feedback, and shown once it is.
+//! Feedback on replies: stored as rows, and shown once stored.
 
 use super::ChatPage;
 use super::conversation::Exchange;
@@ -6,34 +6,34 @@ use crate::pages::Context;
 use crate::state::State;
 use glasshouse_protocol::{ChatMessage, Command, Feedback};
 
-/// What becomes of a reply when what was said of it is kept.
+/// A pending change to a reply, applied once its feedback is stored.
 #[derive(Debug)]
 pub(super) struct Saying {
-    /// The request that keeps it.
+    /// The request that stores the feedback.
     request: u64,
-    /// The request that the reply answers.
+    /// The request that generated the reply.
     reply: u64,
     change: Change,
 }
 
 #[derive(Debug)]
 enum Change {
-    /// It says this.
+    /// The reply gets this text.
     Improved(String),
-    /// It stays, and the other one goes.
+    /// The reply stays, and the other one is dropped.
     Chosen,
 }
 
-/// Whether rows of feedback are being changed, so that their places may be others in a moment.
+/// Whether feedback is being changed, so that row positions may shift.
 pub(super) fn keeps(state: &State) -> bool {
     state.is_waiting(|command| matches!(command, Command::SpliceFeedback { .. }))
 }
 
 impl ChatPage {
-    /// Takes in what was kept since, and the thumbs that replies have by now.
+    /// Applies stored feedback, and updates the thumbs of all replies.
     pub(super) fn take_kept(&mut self, state: &State) {
         let done = |saying: &mut Saying| !state.waiting.contains_key(&saying.request);
-        // Where it failed, the message says why, and what was typed stays.
+        // After an error, a message explains it, and the typed text stays.
         if let Some(saying) = self.saying.take_if(done)
             && state.feedback.kept.contains(&saying.request)
         {
@@ -70,7 +70,7 @@ impl ChatPage {
         }
     }
 
-    /// Keeps a thumb, in the place of one that the reply has.
+    /// Stores a thumb, replacing an earlier one.
     pub(super) fn rate(&self, context: &mut Context<'_>, at: usize, good: bool) {
         let Some(Exchange { messages, replies, .. }) = self.exchanges.get(at) else { return };
         let Some(reply) = replies.first() else { return };
@@ -81,7 +81,7 @@ impl ChatPage {
         keep(context, place, before.into_iter().collect(), vec![row]);
     }
 
-    /// Keeps a better reply, and that it is better than the one before, where that is the model's and says anything.
+    /// Stores a rewritten reply, and a preference for it over the original if the model wrote that and it is not empty.
     pub(super) fn improve(&mut self, context: &mut Context<'_>, at: usize, better: String) {
         let Some(Exchange { messages, replies, .. }) = self.exchanges.get(at) else { return };
         let Some(reply) = replies.first() else { return };
@@ -95,7 +95,7 @@ impl ChatPage {
         self.saying = Some(Saying { request, reply, change: Change::Improved(better) });
     }
 
-    /// Keeps which of two replies is better.
+    /// Stores which of two replies is better.
     pub(super) fn prefer(&mut self, context: &mut Context<'_>, at: usize, which: usize) {
         let Some(Exchange { messages, replies, .. }) = self.exchanges.get(at) else { return };
         let [first, second] = replies.as_slice() else { return };
@@ -111,7 +111,7 @@ impl ChatPage {
         }
     }
 
-    /// Leaves one of two replies, and keeps nothing of it.
+    /// Keeps one of two replies without storing feedback.
     pub(super) fn choose(&mut self, at: usize, which: usize) {
         if let Some(exchange) = self.exchanges.get_mut(at) {
             exchange.choose(which);
@@ -125,7 +125,7 @@ fn is_thumb(row: &Feedback, messages: &[ChatMessage], said: &str) -> bool {
     row.label.is_some() && row.prompt == messages && replies.eq([said])
 }
 
-/// Has rows of feedback kept in the place of others that were seen there. Returns the request.
+/// Stores rows of feedback in place of the `expected` ones. Returns the request.
 pub(super) fn keep(
     context: &mut Context<'_>,
     at: Option<usize>,

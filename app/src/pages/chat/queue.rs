@@ -1,5 +1,5 @@
-//! What to answer or label next: prompts of a file of which the model is least certain, each to be taken into the conversation, or texts, each
-//! with a button for each label.
+//! Active learning: prompts from a file about which the model is least certain, each to be answered in the conversation, or texts
+//! with a button per label.
 
 use super::conversation::{Exchange, Reply};
 use super::judging::{keep, keeps};
@@ -15,24 +15,23 @@ use egui::{Label, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{ChatMessage, Command, Feedback, Proposal, Role, Uncertainty};
 
-/// Prompts that are shown; others come as these are answered.
+/// Number of visible proposals.
 const SHOWN: usize = 6;
 
-/// What a person wants with a proposal.
 enum QueueAction {
-    /// To answer it in the conversation.
+    /// Answer the prompt in the conversation.
     Answer(Vec<ChatMessage>),
-    /// To give the text this label.
+    /// Give the text this label.
     Label(String, String),
 }
 
 impl ChatPage {
-    /// Draws the queue: of prompts, or where the model has `labels` of texts.
+    /// Draws the queue of prompts, or of texts if the model has `labels`.
     pub(super) fn queue_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, labels: &[String]) {
         let state = context.state;
         let own = &state.proposals;
         let all: &[Proposal] = own.rows.as_deref().unwrap_or_default();
-        // Those of another model's kind wait until that is chosen again.
+        // Proposals for the other kind of model wait until such a model is chosen.
         let rows: Vec<&Proposal> =
             all.iter().filter(|row| row.prompt.is_empty() != labels.is_empty()).collect();
         let asked = state.waiting.iter().find(|(_, command)| matches!(command, Command::Propose { .. }));
@@ -97,13 +96,13 @@ impl ChatPage {
         }
     }
 
-    /// Has a prompt answered in a conversation of its own.
+    /// Opens a prompt in a new conversation.
     fn take_up(&mut self, context: &mut Context<'_>, mut prompt: Vec<ChatMessage>) {
         let Some(asked) = prompt.pop() else { return };
         let left = self.leave(context);
         let told = prompt.iter().filter(|message| message.role.instructs());
         let told: Vec<&str> = told.map(|message| message.content.as_str()).collect();
-        // The model was asked with these, or without any.
+        // The model was asked with this system prompt or none.
         self.own_system = Some(std::mem::replace(&mut self.system, told.join("\n\n")));
         let mut before = Vec::new();
         for message in prompt {
@@ -116,7 +115,7 @@ impl ChatPage {
                 }
                 Role::Assistant => {
                     if let Some(exchange) = self.exchanges.last_mut() {
-                        // Nobody asked for it here: its number is none that a request has.
+                        // Replies from the file have no request, so use an id that no request has.
                         let request = u64::MAX - before.len() as u64;
                         let said = message.content.clone();
                         exchange.replies = vec![Reply { request, said, ended: true, ..Reply::default() }];
@@ -132,7 +131,7 @@ impl ChatPage {
     }
 }
 
-/// A prompt with what the model says to it, or a text with a button for each label. What is wanted with it.
+/// A prompt with the model's reply, or a text with a button per label. Returns the action.
 fn row_ui(
     ui: &mut Ui,
     row: &Proposal,

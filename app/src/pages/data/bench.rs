@@ -1,4 +1,4 @@
-//! The right side of the page: the files, the recipe as cards that are switched and set, and what the last cleaning came to.
+//! The right side of the page: the files, the recipe as cards with switches and settings, and the result of the last cleaning.
 
 mod cards;
 mod copies;
@@ -20,7 +20,7 @@ use glasshouse_protocol::cleaning::report::Group;
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
 use mixture::Mixing;
 
-/// Published recipes: name, what people read, and for whom it is.
+/// Published recipes: name, display name, and intended use.
 const RECIPES: [(&str, &str, &str); 4] = [
     (
         "light",
@@ -44,33 +44,30 @@ const RECIPES: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// What stands at the right.
+/// The tabs of the right side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
-    /// Files, and what the text is made of.
+    /// Files and statistics of the text.
     Files,
-    /// The recipe.
     Recipe,
-    /// What the last cleaning came to.
+    /// Result of the last cleaning.
     Report,
 }
 
-/// What a person is changing.
 #[derive(Debug, Default)]
 pub(super) struct Bench {
-    /// What stands at the right, where the person chose.
     side: Option<Side>,
-    /// Files that something is wrong with, when they were listed last.
+    /// Number of files with problems when last listed.
     problems: Option<usize>,
-    /// A number that is being set: stage, name, value.
+    /// A setting being changed: stage, name, value.
     setting: Option<(String, String, f64)>,
     mixing: Mixing,
-    /// The recipe's text while it is written.
+    /// The recipe's text while it is edited.
     text: Option<String>,
 }
 
 impl Bench {
-    /// Sends what has rested.
+    /// Sends settled changes.
     pub(super) fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         self.mixing.ask(ui, context);
     }
@@ -82,7 +79,7 @@ impl DataPage {
         let (recipe, report) = (cleaning.recipe.is_some(), cleaning.report.is_some());
         let overview = context.state.documents.overview.as_ref();
         let problems = overview.map_or(0, |overview| overview.problems.len());
-        // The reason why a file that was just added was not read stands beside it.
+        // Show why a file that was just added could not be read.
         if self.bench.problems.replace(problems).is_some_and(|before| problems > before) {
             self.bench.side = Some(Side::Files);
         }
@@ -134,7 +131,6 @@ impl DataPage {
     }
 }
 
-/// The heading of a group of cards.
 fn group_head_ui(ui: &mut Ui, group: Group) {
     let palette = Palette::of(ui);
     ui.add_space(space::TIGHT);
@@ -146,7 +142,7 @@ fn group_head_ui(ui: &mut Ui, group: Group) {
     });
 }
 
-/// Which recipe it is, how much of a sample it keeps, and the way back.
+/// The recipe, how much of the sample it keeps, and undo.
 fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
     let cleaning = &context.state.cleaning;
     card(ui, |ui| {
@@ -198,7 +194,7 @@ fn chooser_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
     });
 }
 
-/// What to say before a cleaning that drops more than half of a sample.
+/// A warning if the recipe drops more than half of the sample.
 fn drops_most(sample: &SampleJudgement, recipe: &RecipeSummary) -> Option<String> {
     let most = sample.stages.iter().filter(|_| sample.kept * 2 < sample.documents);
     let most = most.max_by_key(|stage| stage.dropped)?;

@@ -1,4 +1,4 @@
-//! Public corpora: what each is, under which licence, and its way into the project.
+//! Public corpora: description, licence, and download into the project.
 
 use super::DataPage;
 use crate::format;
@@ -12,7 +12,7 @@ use egui::{Hyperlink, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, CorpusSummary};
 
-/// Why a page shows where a corpus lies and does not fetch it.
+/// Why a web page only links to corpora instead of fetching them.
 const IN_A_BROWSER: &str =
     "A web page may not read other sites. Download a corpus with the browser, then drop the file here.";
 
@@ -44,7 +44,7 @@ impl DataPage {
                 quiet_text(ui, "Listing them…");
                 return;
             };
-            // A dialog is as tall as what is in it, and a list that scrolls asks for little by itself.
+            // A dialog fits its contents, and a scroll area requests little height.
             let height = window.y * 0.6;
             ScrollArea::vertical().min_scrolled_height(height).max_height(height).show(ui, |ui| {
                 for corpus in corpora {
@@ -56,7 +56,7 @@ impl DataPage {
         self.corpora = !(close || shown.should_close());
     }
 
-    /// How far a corpus on its way is, where the files are listed.
+    /// Progress of a download in the list of files.
     pub(super) fn fetching_ui(&self, ui: &mut Ui, context: &mut Context<'_>) {
         let Some(fetching) = &context.state.catalogue.fetching else { return };
         let Fetching { request, name, done, total, verifying, retrying } = fetching;
@@ -72,7 +72,7 @@ impl DataPage {
     }
 }
 
-/// A corpus, and the button that fetches it. Whether it was pressed.
+/// A corpus with its download button. Returns whether it was clicked.
 fn corpus_ui(ui: &mut Ui, context: &mut Context<'_>, corpus: &CorpusSummary) -> bool {
     let mut pressed = false;
     let size = if corpus.exact {

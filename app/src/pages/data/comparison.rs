@@ -1,5 +1,5 @@
-//! The pane in which a document is held against what the recipe makes of it: what was removed is struck through, and every
-//! stage says in the margin what it thinks of the document.
+//! Compares a document with its cleaned version: removed passages are struck through, and the margin shows the verdicts of all
+//! stages.
 
 use super::{DataPage, Listed};
 use crate::pages::Context;
@@ -10,24 +10,21 @@ use egui::{Frame, Label, Margin, RichText, ScrollArea, Ui};
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::cleaning::{TextFate, Verdict, VerdictKind};
 
-/// Widest line: about 72 characters of the reading size.
+/// Maximum line width in points: about 72 characters of the reading size.
 const MAX_LINE_WIDTH: f32 = 72.0 * 7.4;
-/// Width of the margin in which the stages speak, where there is room for one.
+/// Width in points of the margin with the verdicts, if it fits.
 const MARGIN: f32 = 176.0;
 
-/// A document that is looked at by its id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Looked {
-    /// Its id.
     pub(super) id: String,
-    /// Its source.
     pub(super) source: String,
-    /// The stage that dropped it and why, where a cleaning did.
+    /// The stage that dropped it in a cleaning, and the reason.
     pub(super) dropped: Option<(String, String)>,
 }
 
 impl DataPage {
-    /// The stage that drops the document that is looked at, and why: as the sample has it now, else as the cleaning had it.
+    /// The stage that drops the document, and the reason: from the current sample, else from the last cleaning.
     fn fate(&self, context: &Context<'_>) -> Option<(String, String)> {
         let looked = self.looked.as_ref()?;
         let sample = context.state.cleaning.judgement.as_ref();
@@ -139,7 +136,7 @@ impl DataPage {
     }
 }
 
-/// Why a document goes, in the colour of failures with an icon and words.
+/// Why a document is dropped, in the failure colour with an icon and words.
 fn dropped_ui(ui: &mut Ui, title: &str, reason: &str) {
     let palette = Palette::of(ui);
     Frame::new()
@@ -159,17 +156,17 @@ fn dropped_ui(ui: &mut Ui, title: &str, reason: &str) {
         });
 }
 
-/// What the stages say of a document, by what they say.
+/// The stages' verdicts on a document, grouped by kind.
 struct Verdicts<'a> {
     drops: Vec<&'a Verdict>,
     edits: Vec<&'a Verdict>,
     keeps: Vec<&'a Verdict>,
-    /// Stages that are off and would drop it.
+    /// Stages that are off but would drop it.
     would: Vec<&'a Verdict>,
 }
 
 impl<'a> Verdicts<'a> {
-    /// `told` is the stage that is named above already.
+    /// `told` is the stage already named above.
     fn of(verdicts: &'a [Verdict], told: Option<&str>) -> Self {
         let all = |is: fn(&Verdict) -> bool| verdicts.iter().filter(move |verdict| is(verdict));
         Self {
@@ -182,7 +179,7 @@ impl<'a> Verdicts<'a> {
         }
     }
 
-    /// A line for each; stages that keep it share one where `joined`.
+    /// A line per verdict; stages that keep the document share a line if `joined`.
     fn lines_ui(&self, ui: &mut Ui, context: &Context<'_>, joined: bool) {
         let palette = context.palette;
         let title = |verdict: &Verdict| context.state.cleaning.title(&verdict.stage).to_owned();
@@ -212,7 +209,7 @@ impl<'a> Verdicts<'a> {
     }
 }
 
-/// A small line with a mark; the words of marks that stand back do so too.
+/// A small line with an icon. If the icon is muted, so is the text.
 fn line(ui: &mut Ui, icon: MaterialIcon, colour: egui::Color32, text: &str) {
     let palette = Palette::of(ui);
     ui.horizontal_top(|ui| {

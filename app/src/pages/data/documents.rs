@@ -1,4 +1,4 @@
-//! The list of documents, with search.
+//! The list of documents, with a search.
 
 use super::flow::counted;
 use super::{DataPage, Listed, PAGE};
@@ -13,7 +13,7 @@ use egui::{Align2, Color32, FontId, Key, ScrollArea, Sense, TextEdit, Ui, Widget
 use egui_material_icons::{MaterialIcon, icons};
 use glasshouse_protocol::DocumentSummary;
 
-/// Height of a row, in points.
+/// Row height in points.
 const ROW: f32 = 48.0;
 
 impl DataPage {
@@ -30,7 +30,7 @@ impl DataPage {
         });
     }
 
-    /// What can be listed, where there is more than one thing.
+    /// The choice of the list, if there is more than one.
     fn lists_ui(&mut self, ui: &mut Ui, context: &Context<'_>) -> Listed {
         let mut listed = self.listed(context);
         let state = context.state;
@@ -61,7 +61,7 @@ impl DataPage {
             self.offset = 0;
             self.place = 0;
             self.move_to_place = true;
-            // What was on its way was found by other words.
+            // The pending page belongs to another search.
             self.turn_to = None;
         }
         let documents = &state.documents;
@@ -97,7 +97,7 @@ impl DataPage {
         turning_ui(ui, &mut self.offset, state.documents.found);
     }
 
-    /// Opens the document before or after the open one, on the next page where it must be.
+    /// Opens the document before or after the open one, turning the page if necessary.
     pub(super) fn turn(&mut self, forward: bool, context: &mut Context<'_>) {
         let page = &context.state.documents.page;
         let place = page.iter().position(|document| Some(document.number) == self.open);
@@ -132,7 +132,7 @@ pub(super) fn turning_ui(ui: &mut Ui, offset: &mut usize, found: usize) {
     });
 }
 
-/// A document: its beginning, then where it comes from. Whether it was chosen.
+/// A document: its beginning and its source. Returns whether it was clicked.
 fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: bool) -> bool {
     let palette = context.palette;
     let search = &context.state.documents.search;
@@ -148,22 +148,19 @@ fn row_ui(ui: &mut Ui, context: &Context<'_>, document: &DocumentSummary, open: 
     row.ui(ui, palette, open)
 }
 
-/// A row of two lines.
 pub(super) struct TwoLineRow {
-    /// What assistive technology reads.
+    /// Accessible name.
     pub(super) name: String,
-    /// The first line.
     pub(super) first: LayoutJob,
-    /// The second line.
     pub(super) below: String,
-    /// At its right end: an icon, words, and their colour.
+    /// Icon, text and colour at the right end.
     pub(super) mark: Option<(Option<MaterialIcon>, String, Color32)>,
-    /// What the pointer on it tells.
+    /// Tooltip.
     pub(super) hover: String,
 }
 
 impl TwoLineRow {
-    /// Draws it. Whether it was chosen.
+    /// Draws the row. Returns whether it was clicked.
     pub(super) fn ui(self, ui: &mut Ui, palette: &Palette, open: bool) -> bool {
         let Self { name, mut first, below, mark, hover } = self;
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
@@ -217,14 +214,14 @@ impl TwoLineRow {
     }
 }
 
-/// A preview from a few words before what was searched for, so that it is seen in a narrow row.
+/// A preview that starts a few words before the search hit, so that a narrow row shows it.
 fn around(preview: &str, search: &str) -> String {
-    /// Letters before it.
+    /// Maximum characters before the hit.
     const BEFORE: usize = 14;
     let place = places(preview, search).first().map_or(0, |place| place.start);
     let before = preview.get(..place).unwrap_or_default();
     let Some((from, _)) = before.char_indices().rev().nth(BEFORE) else { return preview.to_owned() };
-    // A whole word begins it.
+    // Start with a whole word.
     let from = before.get(from..).and_then(|rest| rest.find(' ')).map_or(from, |blank| from + blank + 1);
     format!("…{}", preview.get(from..).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! The head of the page: where the bytes went from raw to kept, and the cleaning itself, before, while and after it works.
+//! The head of the page: how many bytes each stage keeps, from raw to kept, and the cleaning before, while and after it runs.
 
 use super::stages::{colour, deeds, taken};
 use super::{DataPage, UNDO_SECONDS};
@@ -20,7 +20,6 @@ pub(super) fn counted(documents: u64) -> String {
     format::counted(documents, "document")
 }
 
-/// What a person pressed at the head of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pressed {
     Clean,
@@ -31,7 +30,7 @@ enum Pressed {
 }
 
 impl DataPage {
-    /// The bar of all bytes, with the number that matters and what can be done.
+    /// The bar of all bytes, with the main figure and the actions.
     pub(super) fn flow_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let state = context.state;
         let cleaning = &state.cleaning;
@@ -67,7 +66,7 @@ impl DataPage {
         }
     }
 
-    /// Cleans the documents. What waits to be removed goes first.
+    /// Cleans the documents, after carrying out a pending removal.
     pub(super) fn clean(&mut self, context: &mut Context<'_>) {
         (self.forgetting, self.dismissed) = (None, None);
         self.remove_now(context.outbox);
@@ -131,7 +130,7 @@ impl DataPage {
     }
 }
 
-/// What each stage took, and what is left at the end.
+/// The bytes removed by each stage, and the kept rest.
 fn segments(report: &CleaningReport, context: &Context<'_>) -> Vec<FlowSegment> {
     let palette = context.palette;
     let mut all: Vec<FlowSegment> = report
@@ -145,7 +144,7 @@ fn segments(report: &CleaningReport, context: &Context<'_>) -> Vec<FlowSegment> 
             hover: format!("{}: {}", stage.about.title, deeds(stage)),
         })
         .collect();
-    // Neighbours of one part of the bench are told apart by their shade.
+    // Neighbouring segments of the same group alternate between two shades.
     let mut shade = false;
     for place in 1..all.len() {
         let (before, now) = all.split_at_mut(place);
@@ -165,7 +164,7 @@ fn segments(report: &CleaningReport, context: &Context<'_>) -> Vec<FlowSegment> 
     all
 }
 
-/// A number that matters, lines that say of what, and buttons at the right or, where it is narrow, below.
+/// A main figure, lines that explain it, and buttons at the right, or below on narrow pages.
 fn top_ui<R>(
     ui: &mut Ui,
     number: &str,
@@ -192,7 +191,6 @@ fn top_ui<R>(
     sides.show(ui, words, buttons).1
 }
 
-/// How far a cleaning is.
 fn working_ui(
     ui: &mut Ui,
     progress: &CleaningProgress,
@@ -224,7 +222,7 @@ fn working_ui(
     stop.then_some(Pressed::Stop)
 }
 
-/// The documents as they are, before any cleaning.
+/// The raw documents, before any cleaning.
 fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
     let empty = DocumentsOverview::default();
     let state = context.state;
@@ -241,7 +239,7 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
     ];
     let ready = own && state.cleaning.recipe.is_some();
     let clean = top_ui(ui, "", "", &lines, |ui| {
-        // Text that a model can learn as it is goes to its training first of all.
+        // A plain button: the main action is training, which needs no cleaning.
         ready
             && plain(ui, icons::ICON_CLEANING_SERVICES, "Clean")
                 .on_hover_text("Applies the recipe to all documents. The raw files stay unchanged.")
@@ -274,7 +272,7 @@ fn raw_ui(ui: &mut Ui, context: &Context<'_>) -> Option<Pressed> {
     clean.then_some(Pressed::Clean)
 }
 
-/// Where the work is done.
+/// States where the work is done.
 fn promise_ui(ui: &mut Ui) {
     let quiet = Palette::of(ui).quiet;
     ui.horizontal(|ui| {

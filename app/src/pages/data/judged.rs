@@ -1,4 +1,4 @@
-//! The lists beside that of the text: what the last cleaning dropped, and a sample with what the recipe would do to it now.
+//! The other lists: documents dropped by the last cleaning, and a sample judged by the current recipe.
 
 use super::comparison::Looked;
 use super::documents::{TwoLineRow, turning_ui};
@@ -13,7 +13,7 @@ use glasshouse_protocol::DocumentSummary;
 use glasshouse_protocol::cleaning::{DroppedDocument, JudgedDocument};
 
 impl DataPage {
-    /// What the last cleaning dropped, by the stage that did.
+    /// Documents dropped by the last cleaning, by stage.
     pub(super) fn dropped_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
         let cleaning = &context.state.cleaning;
         let top = ui.cursor().top();
@@ -86,7 +86,7 @@ impl DataPage {
         }
     }
 
-    /// A sample of the raw documents, with what the recipe does to each of them now.
+    /// A sample of the raw documents, with the current recipe's verdicts.
     pub(super) fn sample_list_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, height: f32) {
         let cleaning = &context.state.cleaning;
         let top = ui.cursor().top();
@@ -115,7 +115,7 @@ impl DataPage {
         }
     }
 
-    /// Looks at the document before or after the one that is looked at, in the list that it is from.
+    /// Shows the previous or next document of the list that the shown one is from.
     pub(super) fn turn_looked(&mut self, forward: bool, context: &mut Context<'_>) {
         let cleaning = &context.state.cleaning;
         let list: Vec<Looked> = match self.listed(context) {
@@ -133,7 +133,7 @@ impl DataPage {
             None => Some(0),
         };
         if let Some(looked) = next.and_then(|next| list.into_iter().nth(next)) {
-            // What is read when the comparison is closed is what was compared last.
+            // Closing the comparison shows the document compared last.
             let page = &context.state.documents.page;
             let read = page.iter().find(|document| document.id.as_ref() == Some(&looked.id));
             if let (Listed::Text, Some(number)) = (self.listed(context), read.map(|document| document.number))
@@ -153,7 +153,7 @@ fn looked_dropped(dropped: &DroppedDocument) -> Looked {
     }
 }
 
-/// A document that a cleaning kept; nothing where it was never cleaned.
+/// A document kept by a cleaning; `None` if it was never cleaned.
 pub(super) fn looked_kept(document: &DocumentSummary) -> Option<Looked> {
     let id = document.id.clone()?;
     Some(Looked { id, source: document.file.clone(), dropped: None })
@@ -182,7 +182,7 @@ fn sample_row(context: &Context<'_>, judged: &JudgedDocument) -> TwoLineRow {
     }
 }
 
-/// A text with its line ends as blanks.
+/// A text with whitespace collapsed to single spaces.
 fn in_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

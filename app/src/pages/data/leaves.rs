@@ -1,27 +1,26 @@
-//! A long document, cut into leaves that are drawn one at a time: a frame must not grow with the document. The cuts and the places
-//! of what is looked for are worked out once.
+//! A long document split into leaves, one of which is drawn at a time, so that a frame's cost does not grow with the document.
+//! Splits and search hits are computed once.
 
 use crate::pages::parts::places;
 use std::ops::Range;
 
-/// Bytes of a leaf at most.
+/// Maximum bytes of a leaf.
 const LEAF: usize = 16_000;
 
-/// A document's leaves.
 #[derive(Debug, Default)]
 pub(super) struct Leaves {
-    /// What they are of: the document's number, its length, and what is looked for.
+    /// What they belong to: document number, length, and search text.
     of: Option<(u64, usize, String)>,
-    /// Bytes of each leaf; they follow each other without a gap.
+    /// Byte range of each leaf, contiguous.
     pub(super) leaves: Vec<Range<usize>>,
-    /// Bytes of each place of what is looked for, in order.
+    /// Byte range of each search hit, in order.
     pub(super) places: Vec<Range<usize>>,
-    /// The leaf that is read.
+    /// Index of the shown leaf.
     pub(super) open: usize,
 }
 
 impl Leaves {
-    /// Takes up a document, where it or the search is another than before.
+    /// Splits a document if it or the search changed.
     pub(super) fn take(&mut self, number: u64, text: &str, search: &str) {
         let of = (number, text.len(), search.to_owned());
         if self.of.as_ref() != Some(&of) {
@@ -32,7 +31,7 @@ impl Leaves {
         self.open = self.open.min(self.leaves.len().saturating_sub(1));
     }
 
-    /// Opens the leaf on which a place begins.
+    /// Shows the leaf where a search hit begins.
     pub(super) fn open_place(&mut self, place: usize) {
         if let Some(place) = self.places.get(place)
             && let Some(leaf) = self.leaves.iter().position(|leaf| leaf.contains(&place.start))
@@ -41,7 +40,7 @@ impl Leaves {
         }
     }
 
-    /// The open leaf's bytes, and within it the places of what is looked for, with the number of the first.
+    /// Byte range of the shown leaf, index of its first search hit, and its hits relative to the leaf.
     pub(super) fn read(&self) -> (Range<usize>, usize, Vec<Range<usize>>) {
         let leaf = self.leaves.get(self.open).cloned().unwrap_or_default();
         let first = self.places.partition_point(|place| place.start < leaf.start);
@@ -51,7 +50,7 @@ impl Leaves {
     }
 }
 
-/// Cuts a text at the last line's end, else the last blank, else the last letter that fits.
+/// Splits a text at the last line break that fits, else at the last space, else between characters.
 fn leaves(text: &str) -> Vec<Range<usize>> {
     let mut leaves = Vec::new();
     let mut from = 0;

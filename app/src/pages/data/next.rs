@@ -1,4 +1,4 @@
-//! What comes after the text: a model that learns it.
+//! The step after the data: training.
 
 use crate::pages::parts::too_short;
 use crate::pages::{Context, PageName};
@@ -8,7 +8,7 @@ use egui::{RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::TrainingState;
 
-/// The way on, once there is text that a model can learn.
+/// The link to training, once there is a text to train on.
 pub(super) fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     let Some(overview) = &state.documents.overview else { return };
@@ -36,7 +36,7 @@ pub(super) fn next_ui(ui: &mut Ui, context: &mut Context<'_>) {
                 false => primary(ui, icon, "Train on this text"),
             };
             if button.clicked() {
-                // A project's first run is described on Train itself.
+                // Train itself introduces a project's first run.
                 context.asks.new_run = learned;
                 *context.go = Some(PageName::Train);
             }

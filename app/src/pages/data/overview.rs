@@ -1,4 +1,4 @@
-//! What the text is made of: files, the split, lengths of documents, frequent characters.
+//! Composition of the text: files, split, document lengths, frequent characters.
 
 use super::flow::counted;
 use super::{DataPage, Paste, UNDO_SECONDS};
@@ -16,12 +16,11 @@ use glasshouse_protocol::{Command, DocumentsOverview, FileProblem};
 use std::path::Path;
 
 impl DataPage {
-    /// Files, split and histograms.
     pub(super) fn overview_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         self.files_ui(ui, context);
         let overview = context.state.documents.overview.as_ref();
         let cleaned = overview.is_some_and(|overview| overview.cleaned);
-        // What is cleaned was divided by the recipe.
+        // The recipe already split cleaned documents.
         if !cleaned {
             self.split_ui(ui, context);
         }
@@ -81,7 +80,7 @@ impl DataPage {
         let held = is_held_out(context, name);
         let overview = context.state.documents.overview.as_ref();
         let divided = overview.is_some_and(|overview| overview.cleaned);
-        // Something has to be left to train on.
+        // At least one file has to remain for training.
         let others = overview.map_or(0, |overview| {
             overview.files.iter().filter(|(file, _)| file != name && !is_held_out(context, file)).count()
         });
@@ -130,7 +129,7 @@ impl DataPage {
                 true => files.retain(|file| !is_document(file, name)),
                 false => files.push(name.to_owned()),
             }
-            // The documents that are listed next are divided by it.
+            // The list's next request depends on the split.
             context.outbox.send(Command::SaveDraft { config: Box::new(context.draft.clone()) });
             self.listing.forget();
         }
@@ -166,7 +165,7 @@ impl DataPage {
     }
 }
 
-/// Whether a held-out file, by its name or its place in a project, is the document of that name.
+/// Whether a held-out file, given by name or by path in a project, is the document of that name.
 fn is_document(held_out: &str, name: &str) -> bool {
     held_out == name || Path::new(held_out).ends_with(Path::new("documents").join(name))
 }
@@ -175,21 +174,21 @@ fn is_held_out(context: &Context<'_>, name: &str) -> bool {
     context.draft.data.validation_files.iter().any(|file| is_document(file, name))
 }
 
-/// What is wrong with a file; the button that removes it stands above, beside its name.
+/// A problem with a file. The remove button is above, next to the file's name.
 fn problem_ui(ui: &mut Ui, problem: &FileProblem) {
     let failure = Palette::of(ui).failure;
     ui.horizontal_top(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         ui.label(icons::ICON_ERROR.rich_text().size(14.0).color(failure));
         let extent = if problem.partly { "Read in part" } else { "Not read" };
-        // A reason goes on from the file's name, as in `is empty`; behind the colon it stands without it.
+        // Reasons continue after the file's name, as in `is empty`; after a colon the verb goes.
         let reason = problem.reason.strip_prefix("is ").unwrap_or(&problem.reason);
         let text = RichText::new(format!("{extent}: {reason}.")).color(failure);
         ui.add(Label::new(text).wrap());
     });
 }
 
-/// How long the documents are, and which characters they are made of.
+/// Document lengths and character frequencies.
 fn histograms_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let palette = context.palette;
     let Some(overview) = &context.state.documents.overview else { return };
@@ -207,7 +206,7 @@ fn histograms_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-/// A card with a head (title, and the two columns of its numbers), and buttons that copy the numbers and save a picture.
+/// A card with a title and column names for its numbers, and buttons that copy the numbers and save a picture.
 fn histogram_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,

@@ -1,4 +1,5 @@
-//! A compared document, cut into leaves that are drawn one at a time: a frame must not grow with the document.
+//! A compared document split into leaves, one of which is drawn at a time, so that a frame's cost does not grow with the
+//! document.
 
 use crate::theme::{self, Palette};
 use egui::text::LayoutJob;
@@ -6,34 +7,32 @@ use egui::{Color32, FontId, Stroke, TextFormat};
 use glasshouse_protocol::cleaning::{TextChange, TextFate};
 use std::ops::Range;
 
-/// Bytes of a leaf at most.
+/// Maximum bytes of a leaf.
 const LEAF: usize = 12_000;
 
-/// A compared document's leaves.
 #[derive(Debug, Default)]
 pub(super) struct Passages {
-    /// The number of the comparison that they are of.
+    /// Number of the comparison they belong to.
     of: u64,
-    /// Each leaf's passages: which change, and which of its bytes.
+    /// Passages of each leaf: index of the change, and byte range in it.
     leaves: Vec<Vec<(usize, Range<usize>)>>,
-    /// The leaf that is read.
+    /// Index of the shown leaf.
     pub(super) open: usize,
 }
 
 impl Passages {
-    /// Takes up a comparison, where it is another than before.
+    /// Splits a comparison if it is a new one.
     pub(super) fn take(&mut self, comparison: u64, changes: &[TextChange]) {
         if self.of != comparison {
             *self = Self { of: comparison, leaves: leaves(changes), open: 0 };
         }
     }
 
-    /// How many leaves there are.
     pub(super) fn count(&self) -> usize {
         self.leaves.len()
     }
 
-    /// The open leaf, laid out: what was removed struck through and dimmed, what was put in lit.
+    /// The shown leaf, laid out: removed passages struck through and dimmed, inserted ones highlighted.
     pub(super) fn job(&self, changes: &[TextChange], palette: &Palette, size: f32) -> LayoutJob {
         let mut job = LayoutJob::default();
         for (number, bytes) in self.leaves.get(self.open).into_iter().flatten() {
@@ -45,7 +44,6 @@ impl Passages {
     }
 }
 
-/// How a passage of that fate is written.
 fn format(fate: TextFate, palette: &Palette, size: f32) -> TextFormat {
     let of = |colour: Color32| TextFormat {
         line_height: Some((size * 1.5).round()),
@@ -63,7 +61,7 @@ fn format(fate: TextFate, palette: &Palette, size: f32) -> TextFormat {
     }
 }
 
-/// Cuts changes at the last line's end, else the last blank, else the last letter that fits.
+/// Splits changes at the last line break that fits, else at the last space, else between characters.
 fn leaves(changes: &[TextChange]) -> Vec<Vec<(usize, Range<usize>)>> {
     let mut all = Vec::new();
     let (mut leaf, mut used) = (Vec::new(), 0);
@@ -76,7 +74,7 @@ fn leaves(changes: &[TextChange]) -> Vec<Vec<(usize, Range<usize>)>> {
                 fits
             } else {
                 let cut = whole.rfind('\n').or_else(|| whole.rfind(' ')).map(|at| at + 1);
-                // A leaf that holds something already may end here; a fresh one takes what fits.
+                // A non-empty leaf may end here; an empty one takes what fits.
                 cut.unwrap_or(if leaf.is_empty() { fits } else { 0 })
             };
             if end > 0 {

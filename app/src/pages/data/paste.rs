@@ -1,4 +1,4 @@
-//! Text that a person pastes, on its way to become a document.
+//! A pasted text that becomes a document.
 
 use super::DataPage;
 use crate::pages::Context;
@@ -7,12 +7,10 @@ use crate::widgets::{dialog, plain, primary, quiet_text};
 use egui::{ScrollArea, TextEdit, Ui};
 use glasshouse_protocol::Command;
 
-/// The form.
 #[derive(Debug, Default)]
 pub(super) struct Paste {
-    /// What the file shall be called.
+    /// Name of the file.
     name: String,
-    /// Its text.
     text: String,
     /// It was drawn before.
     shown: bool,
@@ -36,7 +34,7 @@ impl DataPage {
                     TextEdit::multiline(&mut paste.text).hint_text("Paste or type text").desired_rows(12);
                 let field = ui.add(field.desired_width(f32::INFINITY));
                 let field = field.accessible_name("Text of the document");
-                // What is typed or pasted next is meant for it.
+                // Focus the field, so that typed or pasted text goes there.
                 if !std::mem::replace(&mut paste.shown, true) {
                     field.request_focus();
                 }
@@ -58,7 +56,7 @@ impl DataPage {
     }
 }
 
-/// A file name made of what a person calls a text: letters, digits and dashes.
+/// A file name derived from a title: letters, digits and dashes.
 fn file_name(name: &str) -> String {
     let name = name.trim();
     let name = name.strip_suffix(".txt").unwrap_or(name);

@@ -1,4 +1,4 @@
-//! The pane in which a document is read, with what was searched for lit.
+//! The pane to read a document, with search hits highlighted.
 
 use super::DataPage;
 use super::judged::looked_kept;
@@ -13,7 +13,7 @@ use egui::{Align, Color32, Label, Layout, ScrollArea, Stroke, Ui, Vec2};
 use egui_material_icons::icons;
 use std::ops::Range;
 
-/// Widest line: about 72 characters of the reading size.
+/// Maximum line width in points: about 72 characters of the reading size.
 const MAX_LINE_WIDTH: f32 = 72.0 * 7.4;
 
 impl DataPage {
@@ -156,8 +156,8 @@ impl DataPage {
     }
 }
 
-/// Marks what of a leaf, which begins at that byte of its document, is learned; the rest is quiet. What was searched for stays lit. Pieces
-/// that are tokens have two shades in turn, so that each is seen.
+/// Highlights the trained-on parts of a leaf that begins at byte `begins` of its document, and mutes the rest. Search hits stay
+/// highlighted. If the pieces are tokens, their shades alternate.
 fn mark_learned(
     job: &mut LayoutJob,
     begins: usize,
@@ -193,7 +193,6 @@ fn mark_learned(
     }
 }
 
-/// The background of a token.
 fn shade(palette: &Palette, is_learned: bool, is_even: bool) -> Color32 {
     match (is_learned, is_even) {
         (true, true) => mix(palette.panel, palette.accent, 0.3),
@@ -230,7 +229,7 @@ mod tests {
     fn tokens_are_told_apart_and_those_that_are_learned_in_colour() {
         let palette = &crate::theme::DARK;
         let mut job = lit_text("ask answer", &[], None, 15.0, palette);
-        // The first token began in the leaf before.
+        // The first token began in the previous leaf.
         let tokens = [(95..104, false), (104..107, true), (107..110, true)];
         mark_learned(&mut job, 100, (&tokens, true), palette);
         assert_eq!(marks(&job), [(0..4, false), (4..7, true), (7..10, true)]);

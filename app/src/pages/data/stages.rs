@@ -1,11 +1,10 @@
-//! How stages of a recipe are shown: their colours, and what they removed, in words.
+//! Display of a recipe's stages: colours, and effects in words.
 
 use crate::format;
 use crate::theme::{self, Palette};
 use egui::Color32;
 use glasshouse_protocol::cleaning::report::{Group, Stage};
 
-/// The colour of a part of the bench.
 pub(super) fn colour(palette: &Palette, group: Group) -> Color32 {
     let [blue, orange, green, pink, red, yellow] = palette.series;
     match group {
@@ -20,12 +19,12 @@ pub(super) fn colour(palette: &Palette, group: Group) -> Color32 {
     }
 }
 
-/// Bytes that a stage removed, in whole documents and parts of them.
+/// Bytes removed by a stage, as whole documents and parts.
 pub(super) fn taken(stage: &Stage) -> u64 {
     stage.before.bytes.saturating_sub(stage.after().bytes)
 }
 
-/// What a stage did in the last cleaning: `dropped 2,310 documents, changed 12, removed 512 kB`.
+/// A stage's effects in the last cleaning: `dropped 2,310 documents, changed 12, removed 512 kB`.
 pub(super) fn deeds(stage: &Stage) -> String {
     let mut words = Vec::new();
     match stage.removed.documents {
@@ -57,7 +56,7 @@ mod tests {
         stage.removed = amount(12, 1200);
         stage.edited = Edited { before: amount(3, 300), after: amount(3, 200) };
         assert_eq!(deeds(&stage), "dropped 12 documents, changed 3, removed 1.3 kB");
-        // Placeholders may be longer than what they stand for.
+        // Placeholders may be longer than the replaced text.
         stage.removed = Amount::default();
         stage.edited.after = amount(3, 360);
         assert_eq!((taken(&stage), deeds(&stage).as_str()), (0, "changed 3"));

@@ -1,4 +1,4 @@
-//! What was evaluated, how, and what a reader should know before believing it.
+//! How the evaluation was made, and what a reader should know before relying on it.
 
 use super::audits::limits_ui;
 use super::section::{Head, section_ui};
@@ -10,10 +10,9 @@ use crate::widgets::{self, Stat, prose, stat_row};
 use egui::{Label, Ui};
 use glasshouse_protocol::Evaluation;
 
-/// Letters of a value that stands beside its name; longer ones stand below it.
+/// Maximum characters of a value next to its name; longer ones go below.
 const SHORT: usize = 24;
 
-/// Draws it.
 pub(super) fn about_ui(ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
     let model = &evaluation.model;
     let note = format!("{} parameters", format::count(model.parameters));

@@ -1,4 +1,4 @@
-//! What is to be evaluated and audited: the settings of both, as a person chose them.
+//! The person's settings of evaluations and audits.
 
 use super::text;
 use crate::format;
@@ -16,7 +16,7 @@ use glasshouse_protocol::evaluation::{
 use glasshouse_protocol::{AuditSettings, Command, EvaluateSettings, WeightSource};
 use std::path::Path;
 
-/// Parts of an audit, and what people call them.
+/// Topics of an audit, with display names.
 const SECTIONS: [(AuditTopic, &str); 5] = [
     (AuditTopic::Bias, "Bias"),
     (AuditTopic::Moderation, "Moderation"),
@@ -24,32 +24,29 @@ const SECTIONS: [(AuditTopic, &str); 5] = [
     (AuditTopic::Canaries, "Canaries"),
     (AuditTopic::Personal, "Personal data"),
 ];
-/// Documents of a quick look, and tokens of a stride, where a person wants other than all and half a context.
+/// Initial values of a document limit, and of a stride in tokens, when the person sets one.
 const DOCUMENTS: usize = 200;
 const STRIDE: usize = 64;
-/// Rows of each family of instruction tasks, unless a person wants other.
+/// Rows per family of instruction tasks by default.
 const FAMILY_ROWS: usize = 100;
 
-/// A task file that was chosen.
 #[derive(Clone, Debug, PartialEq)]
 struct TaskFile {
-    /// Its path natively, its name in a browser.
+    /// Path natively, file name in a browser.
     name: String,
-    /// Its bytes in a browser.
+    /// The bytes, in a browser.
     bytes: Option<Vec<u8>>,
-    /// Names of metrics, with commas; empty for what fits.
+    /// Metric names separated by commas; empty for the fitting ones.
     metrics: String,
 }
 
-/// The settings at hand.
 #[derive(Debug, Default)]
 pub(super) struct Asking {
     evaluates: EvaluateSettings,
     audits: AuditSettings,
     files: Vec<TaskFile>,
-    /// What people call the file of pairs.
+    /// Display name of the file of sentence pairs.
     pairs: Option<String>,
-    /// What was wrong with a file that was chosen.
     problem: Option<String>,
 }
 
@@ -59,7 +56,7 @@ fn short(name: &str) -> String {
 }
 
 impl Asking {
-    /// Takes files of tasks; one of the same name takes the place of the one before.
+    /// Adds task files; each replaces an earlier one of the same name.
     pub(super) fn take_tasks(&mut self, files: Vec<Chosen>) {
         for Chosen { name, bytes } in files {
             match self.files.iter_mut().find(|file| file.name == name) {
@@ -69,7 +66,7 @@ impl Asking {
         }
     }
 
-    /// Takes a file of pairs: its path natively, its text in a browser.
+    /// Sets the file of sentence pairs: its path natively, its text in a browser.
     pub(super) fn take_pairs(&mut self, files: Vec<Chosen>) {
         self.problem = None;
         let Some(Chosen { name, bytes }) = files.into_iter().next() else { return };
@@ -85,13 +82,13 @@ impl Asking {
         self.pairs = Some(called);
     }
 
-    /// Why nothing can be evaluated.
+    /// Why nothing can be evaluated, if so.
     pub(super) fn lack(&self) -> Option<&'static str> {
         let some = self.evaluates.likelihood || self.evaluates.suite || !self.files.is_empty();
         (!some).then_some("Choose at least one evaluation below.")
     }
 
-    /// The command, and the bytes of task files beside it. The text is the model's own, unless a run is named whose text it is.
+    /// The command to evaluate, and the bytes of the task files. The text is the model's own, or that of the run `text_of`.
     pub(super) fn evaluate(&self, source: WeightSource, text_of: Option<String>) -> (Command, Vec<Vec<u8>>) {
         let task = |file: &TaskFile| {
             let metrics = metric_names(&file.metrics);
@@ -105,12 +102,11 @@ impl Asking {
         (Command::Evaluate { source, settings: Box::new(settings) }, bytes)
     }
 
-    /// The command.
     pub(super) fn audit(&self, source: WeightSource) -> Command {
         Command::Audit { source, settings: Box::new(self.audits.clone()) }
     }
 
-    /// What is evaluated, in words.
+    /// The evaluation in words.
     pub(super) fn summary(&self) -> String {
         let mut parts = Vec::new();
         if self.evaluates.likelihood {
@@ -133,7 +129,7 @@ impl Asking {
         parts.join(" · ")
     }
 
-    /// What is audited, in words.
+    /// The audit in words.
     pub(super) fn audited(&self) -> String {
         let parts = match self.audits.sections.len() {
             0 => "all parts".to_owned(),
@@ -142,7 +138,7 @@ impl Asking {
         format!("{parts} · {}", format::counted(self.audits.samples as u64, "sample"))
     }
 
-    /// Draws what an evaluation has as settings.
+    /// Draws the settings of an evaluation.
     pub(super) fn evaluation_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let settings = &mut self.evaluates;
         ui.checkbox(&mut settings.likelihood, "Prediction of the validation split");
@@ -206,7 +202,6 @@ impl Asking {
         number(ui, ("Seed", ""), &mut self.evaluates.seed, 0..=u64::from(u32::MAX), None);
     }
 
-    /// Draws what an audit has as settings.
     pub(super) fn audit_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let sections = &mut self.audits.sections;
         for (topic, title) in SECTIONS {
@@ -215,14 +210,14 @@ impl Asking {
                 if sections.is_empty() {
                     *sections = AuditTopic::ALL.to_vec();
                 }
-                // The last one stays: an audit of nothing is none.
+                // At least one topic stays selected.
                 if on || sections.len() > 1 {
                     sections.retain(|section| *section != topic);
                 }
                 if on {
                     sections.push(topic);
                 }
-                // All of them are what an audit has by itself.
+                // An empty list means all topics.
                 if sections.len() == SECTIONS.len() {
                     sections.clear();
                 }

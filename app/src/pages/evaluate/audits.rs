@@ -1,4 +1,4 @@
-//! What an audit found: each part with the size of its sample, and with what it cannot show.
+//! Results of an audit: each topic with its sample size and limitations.
 
 use super::cards::metrics_ui;
 use super::section::{Head, look_with, section_ui, table_ui};
@@ -13,7 +13,6 @@ use egui_material_icons::icons;
 use glasshouse_protocol::Audit;
 use glasshouse_protocol::evaluation::{AuditSection, Cell, Table};
 
-/// Draws every part.
 pub(super) fn audits_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit) {
     for part in &audit.sections {
         let key = format!("audit {}", part.name.name());
@@ -44,7 +43,7 @@ fn part_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit, part: &AuditSe
     if !part.metrics.is_empty() {
         metrics_ui(ui, &part.metrics);
     }
-    // The first says what was found; those that say where it comes from are opened by whoever wants to know.
+    // The first table has the result; tables about its origin start folded.
     for (place, table) in part.tables.iter().enumerate() {
         ui.add_space(space::SMALL);
         let name = format!("evaluate:audit {} {}", part.name.name(), table.title);
@@ -60,7 +59,7 @@ fn part_ui(ui: &mut Ui, context: &mut Context<'_>, audit: &Audit, part: &AuditSe
     limits_ui(ui, "Limitations", &part.limits);
 }
 
-/// What a reader should know, a sentence each.
+/// Limitations, one sentence each.
 pub(super) fn limits_ui(ui: &mut Ui, title: &str, limits: &[String]) {
     if limits.is_empty() {
         return;
@@ -77,7 +76,7 @@ pub(super) fn limits_ui(ui: &mut Ui, title: &str, limits: &[String]) {
     }
 }
 
-/// Metrics, and below them each table.
+/// Metrics, followed by each table.
 fn part_csv(part: &AuditSection) -> String {
     let metrics = Table {
         columns: vec!["metric".to_owned(), "value".to_owned()],
@@ -89,6 +88,6 @@ fn part_csv(part: &AuditSection) -> String {
         ..Table::default()
     };
     let all = std::iter::once(&metrics).chain(&part.tables).filter(|table| !table.rows.is_empty());
-    // An empty line stands between tables of other columns.
+    // An empty line separates tables with different columns.
     all.map(report_csv).collect::<Vec<_>>().join("\n")
 }

@@ -1,4 +1,4 @@
-//! A card for each run: the one number that can be compared across tokenizers, what stands beside it, and what a reader has to know.
+//! A card per run: the number that is comparable across tokenizers, the other metrics, and notes for the reader.
 
 use super::choosing::measured;
 use super::section::kept_ui;
@@ -14,17 +14,16 @@ use glasshouse_protocol::evaluation::{AuditTopic, Contamination, Likelihood, Met
 use glasshouse_protocol::{Audit, Evaluation, RunSummary};
 use std::collections::BTreeMap;
 
-/// Narrowest that a card gets, in points.
+/// Minimum width of a card in points.
 const MIN_CARD_WIDTH: f32 = 250.0;
-/// Width of an interval's line.
+/// Width of an interval's line in points.
 const BAR: f32 = 64.0;
-/// The number that a card begins with.
+/// Name of a card's main metric.
 const FIRST: &str = "bits_per_byte";
 
-/// A line of a card: what it is called, and its number.
+/// A line of a card: title and metric.
 type Line = (String, Metric);
 
-/// Draws a card for each run that is shown.
 pub(super) fn cards_ui(ui: &mut Ui, context: &Context<'_>, shown: &[&RunSummary]) {
     let found = &context.state.evaluation;
     let all: Vec<Vec<Line>> = shown
@@ -47,13 +46,13 @@ pub(super) fn cards_ui(ui: &mut Ui, context: &Context<'_>, shown: &[&RunSummary]
     }
 }
 
-/// How many columns of a card's width there are, of so many at most, and how wide each is where they fill the room.
+/// Number of columns, at most `most`, and their width if they fill the available width.
 fn even(available: f32, most: usize, gap: f32) -> (usize, f32) {
     let columns = columns_fit(available, MIN_CARD_WIDTH, gap).0.min(most).max(1);
     (columns, (available - gap * (columns - 1) as f32) / columns as f32)
 }
 
-/// What a card says of a run, in order.
+/// The lines of a run's card, in order.
 fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut add = |metric: &Metric| lines.push((format::metric_title(&metric.name), metric.clone()));
@@ -79,7 +78,7 @@ fn lines(evaluation: Option<&Evaluation>, audit: Option<&Audit>) -> Vec<Line> {
     lines
 }
 
-/// Of each line the range from 0 that all runs' intervals lie in, so that an interval is seen beside its value; of a share, all of it.
+/// For each line the range from 0 that covers the intervals of all runs, so that they share a scale; 0 to 1 for proportions.
 fn ranges(all: &[Vec<Line>]) -> BTreeMap<String, [f64; 2]> {
     let mut ranges: BTreeMap<String, [f64; 2]> = BTreeMap::new();
     for (name, metric) in all.iter().flatten() {
@@ -138,7 +137,6 @@ fn card_ui(
     seen_ui(ui, palette, evaluation);
 }
 
-/// The number that a card begins with.
 fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
     let likelihood = evaluation.likelihood.as_ref();
     let Some(first) = likelihood.and_then(|likelihood| metric_of(&likelihood.metrics, FIRST)) else { return };
@@ -155,7 +153,7 @@ fn first_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
     kept_ui(ui, likelihood.and_then(|likelihood| likelihood.kept_from));
 }
 
-/// Whether the model has seen what it was evaluated on.
+/// Whether the model was trained on the evaluated text.
 fn seen_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
     if let Some(contamination) = &evaluation.contamination {
         ui.add_space(space::TIGHT);
@@ -164,7 +162,7 @@ fn seen_ui(ui: &mut Ui, palette: &Palette, evaluation: &Evaluation) {
     }
 }
 
-/// Lines in as many columns as there is room for.
+/// Lines in as many columns as fit.
 fn lines_ui(ui: &mut Ui, lines: &[Line], ranges: &BTreeMap<String, [f64; 2]>, colour: egui::Color32) {
     let gap = space::SECTION;
     let (columns, width) = even(ui.available_width(), 3, gap);
@@ -183,12 +181,11 @@ fn lines_ui(ui: &mut Ui, lines: &[Line], ranges: &BTreeMap<String, [f64; 2]>, co
     });
 }
 
-/// A metric by its name.
 pub(super) fn metric_of<'a>(metrics: &'a [Metric], name: &str) -> Option<&'a Metric> {
     metrics.iter().find(|metric| metric.name == name)
 }
 
-/// That the run has gone on since.
+/// A note that the run has been trained further since.
 fn later(context: &Context<'_>, run: &RunSummary, evaluation: &Evaluation) -> Option<String> {
     let step = match checkpoint_of(run).filter(|_| !is_in_training(context.state, run)) {
         Some(checkpoint) => checkpoint.step,
@@ -198,7 +195,7 @@ fn later(context: &Context<'_>, run: &RunSummary, evaluation: &Evaluation) -> Op
     Some(format!("The run has trained on to step {} since: evaluate it again.", format::whole(step)))
 }
 
-/// A metric's name, its interval, and its value, on one line.
+/// A metric's name, interval and value on one line.
 fn line_ui(ui: &mut Ui, line: &Line, ranges: &BTreeMap<String, [f64; 2]>, colour: egui::Color32) {
     let (name, metric) = line;
     let quiet = Palette::of(ui).quiet;
@@ -206,7 +203,7 @@ fn line_ui(ui: &mut Ui, line: &Line, ranges: &BTreeMap<String, [f64; 2]>, colour
         ui,
         |ui| term(ui, name, Some(quiet)),
         |ui| {
-            // From right to left, so that figures stand below each other.
+            // From right to left, so that the figures align.
             ui.label(format::metric(metric)).on_hover_text(format::exactly(metric));
             let range = ranges.get(name).filter(|_| metric.interval.is_some());
             if let Some((measured, range)) = measured(name, metric, colour).zip(range) {
@@ -216,7 +213,7 @@ fn line_ui(ui: &mut Ui, line: &Line, ranges: &BTreeMap<String, [f64; 2]>, colour
     );
 }
 
-/// How much of what was evaluated stands in the training text: in red where any does.
+/// How much of the evaluated text occurs in the training text, in red if any does.
 pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, contamination: &Contamination) {
     let Contamination { n, looked_up, found, share, .. } = contamination;
     let all = format::counted(*looked_up, what);
@@ -250,7 +247,6 @@ pub(super) fn contamination_ui(ui: &mut Ui, palette: &Palette, what: &str, conta
     }
 }
 
-/// Draws metrics below one another.
 pub(super) fn metrics_ui(ui: &mut Ui, metrics: &[Metric]) {
     let lines: Vec<Line> =
         metrics.iter().map(|metric| (format::metric_title(&metric.name), metric.clone())).collect();

@@ -1,4 +1,4 @@
-//! Which runs, and what is done with them.
+//! The choice of runs, and the actions on them.
 
 use super::{EvaluatePage, MAX_RUNS, source_of, text};
 use crate::format;
@@ -12,23 +12,23 @@ use egui_material_icons::icons;
 use glasshouse_protocol::evaluation::Metric;
 use glasshouse_protocol::{RunState, RunSummary, TrainingState};
 
-/// Runs that are offered before all are asked for.
+/// Number of runs offered before all are shown.
 const LATEST: usize = 8;
-/// Letters of a run's name.
+/// Maximum characters of a run's name.
 const LETTERS: usize = 36;
 
 impl EvaluatePage {
-    /// Takes files of tasks that were picked.
+    /// Adds chosen task files.
     pub fn take_tasks(&mut self, files: Vec<Chosen>) {
         self.asking.take_tasks(files);
     }
 
-    /// Takes a file of pairs of sentences that was picked.
+    /// Sets the chosen file of sentence pairs.
     pub fn take_pairs(&mut self, files: Vec<Chosen>) {
         self.asking.take_pairs(files);
     }
 
-    /// Draws the runs, and what can be done with them.
+    /// Draws the runs and the actions on them.
     pub(super) fn choosing_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, runs: &[&RunSummary]) {
         card(ui, |ui| {
             head(ui, "Runs");
@@ -46,7 +46,7 @@ impl EvaluatePage {
         let latest = runs.len().saturating_sub(LATEST);
         let full = self.chosen.len() >= MAX_RUNS;
         ui.horizontal_wrapped(|ui| {
-            // The newest first.
+            // Newest first.
             for (place, run) in runs.iter().enumerate().rev() {
                 let mut on = self.chosen.contains(&run.name);
                 if place < latest && !self.all_runs && !on {
@@ -72,7 +72,7 @@ impl EvaluatePage {
         });
     }
 
-    /// Looks at a run as well, or no more; at least one stays.
+    /// Selects or deselects a run; at least one stays selected.
     fn choose(&mut self, runs: &[&RunSummary], name: &str, on: bool) {
         let wanted = |run: &&RunSummary| if run.name == name { on } else { self.chosen.contains(&run.name) };
         let chosen: Vec<String> = runs.iter().copied().filter(wanted).map(|run| run.name.clone()).collect();
@@ -117,8 +117,8 @@ impl EvaluatePage {
         }
     }
 
-    /// The run on whose text an imported model is evaluated, which came without one: the newest of the others that are chosen, so that both
-    /// can be compared, else the newest of all.
+    /// The run whose text an imported model is evaluated on: the newest of the other chosen runs, so that both can be compared,
+    /// else the newest run.
     fn text_of(&self, runs: &[&RunSummary], run: &RunSummary) -> Option<String> {
         if run.state != RunState::Imported {
             return None;
@@ -148,7 +148,7 @@ impl EvaluatePage {
     }
 }
 
-/// A name as there is room for it on a narrow screen.
+/// A name truncated for narrow screens.
 fn short(name: &str) -> String {
     match name.char_indices().nth(LETTERS) {
         Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
@@ -156,7 +156,7 @@ fn short(name: &str) -> String {
     }
 }
 
-/// A metric ready to be drawn; none where it has no value.
+/// A metric to draw; `None` without a value.
 pub(super) fn measured(label: &str, metric: &Metric, colour: egui::Color32) -> Option<Measured> {
     Some(Measured {
         label: label.to_owned(),

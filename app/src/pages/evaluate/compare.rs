@@ -1,4 +1,4 @@
-//! Up to four runs beside each other: every metric with its interval, and each two runs on the same text and rows.
+//! Up to four runs side by side: every metric with its interval, and pairwise comparisons on the same text and rows.
 
 use super::cards::metric_of;
 use super::section::{Head, section_ui};
@@ -12,13 +12,13 @@ use egui::{Label, RichText, Ui};
 use glasshouse_protocol::evaluation::{Better, Cell, Likelihood, Metric, Table};
 use glasshouse_protocol::{Comparison, Evaluation, RunSummary};
 
-/// Figures of each token, which say nothing beside those of another tokenizer's.
+/// Per-token metrics, which are not comparable between tokenizers.
 const PER_TOKEN: [&str; 5] = ["loss", "perplexity", "token_accuracy", "top_5_accuracy", "ece"];
 
-/// What a row of a table is of: a task, or the text, and a metric's name.
+/// A table row's key: the task, or `None` for the text, and the metric's name.
 type Row = (Option<String>, String);
 
-/// Draws both.
+/// Draws the table and the pairwise comparisons.
 pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSummary]) {
     let found = &context.state.evaluation;
     let evaluated: Vec<(String, &Evaluation)> =
@@ -63,21 +63,21 @@ pub(super) fn compare_ui(ui: &mut Ui, context: &mut Context<'_>, shown: &[&RunSu
     });
 }
 
-/// Whether tokens of one are not those of another.
+/// Whether the models have different tokenizers.
 fn differ(evaluated: &[(String, &Evaluation)]) -> bool {
     let tokenizers: Vec<u32> =
         evaluated.iter().map(|(_, evaluation)| evaluation.model.tokenizer_crc32c).collect();
     tokenizers.windows(2).any(|pair| pair[0] != pair[1])
 }
 
-/// Whether some of them were evaluated on another text.
+/// Whether some were evaluated on another text.
 fn differs_in_text(evaluated: &[(String, &Evaluation)]) -> bool {
     let likelihoods: Vec<&Likelihood> =
         evaluated.iter().filter_map(|(_, evaluation)| evaluation.likelihood.as_ref()).collect();
     likelihoods.windows(2).any(|pair| !same_text(pair[0], pair[1]))
 }
 
-/// Every metric that any of the runs has and that can be compared.
+/// All comparable metrics of any run.
 fn rows_of(evaluated: &[(String, &Evaluation)]) -> Vec<Row> {
     let (mut names, differ) = (Vec::<Row>::new(), differ(evaluated));
     for (_, evaluation) in evaluated {
@@ -103,7 +103,7 @@ fn title_of((task, name): &Row) -> String {
     task.as_ref().map_or(title.clone(), |task| format!("{task}: {title}"))
 }
 
-/// Why a run has no figure where others have one, a sentence each.
+/// Why a run lacks metrics that others have, one sentence each.
 fn gaps(evaluated: &[(String, &Evaluation)]) -> Vec<String> {
     let rows = rows_of(evaluated);
     let of = |(run, evaluation): &(String, &Evaluation)| {
@@ -121,7 +121,7 @@ fn gaps(evaluated: &[(String, &Evaluation)]) -> Vec<String> {
     evaluated.iter().filter_map(of).collect()
 }
 
-/// A row for each of those, a column for each run.
+/// A row per metric, a column per run.
 fn side_by_side(evaluated: &[(String, &Evaluation)]) -> Table {
     let columns = std::iter::once("metric".to_owned());
     let columns = columns.chain(evaluated.iter().map(|(name, _)| name.clone())).collect();
@@ -138,7 +138,7 @@ fn side_by_side(evaluated: &[(String, &Evaluation)]) -> Table {
     Table { title: "Side by side".to_owned(), about: String::new(), columns, rows }
 }
 
-/// A metric of an evaluation: of a task, or of the likelihood of the text.
+/// A metric of a task, or of the text's likelihood.
 fn find<'a>(evaluation: &'a Evaluation, task: Option<&str>, name: &str) -> Option<&'a Metric> {
     if let Some(task) = task {
         let report = evaluation.tasks.iter().find(|report| report.name == task)?;
@@ -149,7 +149,7 @@ fn find<'a>(evaluation: &'a Evaluation, task: Option<&str>, name: &str) -> Optio
     metric_of(&likelihood.metrics, name).or_else(|| calibrated().filter(|_| name == "ece"))
 }
 
-/// What was compared, the difference with its interval around 0, and the verdict.
+/// The compared metric, the difference with its interval around 0, and the verdict.
 fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
     let palette = Palette::of(ui);
     let name = |run: &String| {
@@ -175,7 +175,7 @@ fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
                     hover: hover(pair),
                     colour,
                 };
-                // 0 stands in the middle.
+                // Centre 0.
                 let [low, high] = measured.interval.unwrap_or([value; 2]);
                 let far = low.abs().max(high.abs()).max(value.abs()) * 1.15;
                 interval_bar(ui, &measured, [-far, far], Some(0.0), 160.0);
@@ -187,20 +187,20 @@ fn pair_ui(ui: &mut Ui, context: &Context<'_>, pair: &Comparison) {
     ui.add_space(space::TIGHT);
 }
 
-/// What was compared, in words: of a task its name stands before the metric's.
+/// The compared metric in words, after the task's name if there is one.
 fn what(pair: &Comparison) -> String {
     let metric = &pair.difference.name;
     let task = pair.what.strip_suffix(metric.as_str()).unwrap_or_default();
     format!("{task}{}", format::metric_title(metric))
 }
 
-/// Whether a difference is more than chance: its sign.
+/// The sign of a significant difference; `None` if it may be chance.
 fn better(difference: &Metric) -> Option<f64> {
     let [low, high] = difference.interval?;
     (difference.better != Better::Neither && (low > 0.0 || high < 0.0)).then(|| low.signum())
 }
 
-/// The difference with its sign, and its interval: that of two shares in percentage points.
+/// The signed difference with its interval; in percentage points for proportions.
 fn signed(pair: &Comparison) -> String {
     let is_share = format::is_share(&pair.difference.name);
     let write = |value: f64| {
@@ -284,7 +284,7 @@ mod tests {
         assert!(!differ(&evaluated) && !differs_in_text(&evaluated));
         let gap = "a has no figure for Repetition of 4-grams (not evaluated), qa: Token F1 (not evaluated).";
         assert_eq!(gaps(&evaluated), [gap]);
-        // What cannot be compared has no row, and what was counted of nothing says so.
+        // Metrics that are not comparable have no row, and metrics of no data say so.
         let mut other = second.clone();
         other.model.tokenizer_crc32c = 9;
         other.likelihood.as_mut().unwrap().calibration = Some(Calibration::default());

@@ -1,4 +1,4 @@
-//! How well the text is predicted: beside baselines, by what tokens have in common, as sure as it is right or not, and where it errs.
+//! Prediction of the text: compared with baselines, by token properties, calibration, and the worst mistakes.
 
 use super::choosing::measured;
 use super::section::{Head, kept_ui, section_ui, table_ui};
@@ -12,11 +12,10 @@ use egui::{Label, RichText, Ui};
 use glasshouse_protocol::evaluation::{Calibration, Likelihood, LossBy, LossGrouping, Metric};
 use glasshouse_protocol::{Evaluation, RunSummary};
 
-/// Narrowest plot, and the reliability diagram's side at most, in points.
+/// Minimum plot width, and maximum side of the reliability diagram, in points.
 const PLOT: f32 = 300.0;
 const SIDE: f32 = 320.0;
 
-/// Draws all of it.
 pub(super) fn predicted_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
@@ -62,7 +61,7 @@ pub(super) fn predicted_ui(
     }
 }
 
-/// What was read, and how.
+/// The evaluated text and the method.
 fn about(likelihood: &Likelihood) -> String {
     format!(
         "{} · {} · windows of {} tokens, stride {}",
@@ -73,7 +72,7 @@ fn about(likelihood: &Likelihood) -> String {
     )
 }
 
-/// The runs that are shown and were evaluated on the same text, and what is simpler, the best first.
+/// The shown runs evaluated on the same text, and the simple baselines, best first.
 fn baselines(
     context: &Context<'_>,
     (evaluation, own): (&Evaluation, &Likelihood),
@@ -117,7 +116,7 @@ fn csv(bars: &[Measured]) -> String {
     widgets::csv(&["name", "bits_per_byte", "from", "to"], rows)
 }
 
-/// What tokens are told apart by, in words, and whether their groups follow one another.
+/// The name of a token property, and whether its groups are ordered.
 fn words(by: LossGrouping) -> (&'static str, bool) {
     match by {
         LossGrouping::Position => ("By the position in the window: more context, lower loss", true),
@@ -126,7 +125,7 @@ fn words(by: LossGrouping) -> (&'static str, bool) {
     }
 }
 
-/// The groups of tokens, each a dot with its interval.
+/// Loss by groups of tokens, each a dot with its interval.
 fn by_ui(ui: &mut Ui, by: &[LossBy]) {
     let palette = Palette::of(ui);
     let (columns, width) = columns_fit(ui.available_width(), PLOT, space::SECTION);
@@ -164,7 +163,7 @@ fn point(label: &str, metric: &Metric, palette: &Palette) -> Measured {
     measured(label, metric, colour).unwrap_or(nothing)
 }
 
-/// A plot as it is read out.
+/// A plot as text for screen readers.
 fn spoken(title: &str, points: &[Measured]) -> String {
     let each: Vec<String> =
         points.iter().take(24).map(|point| format!("{} {}", point.label, point.written)).collect();
@@ -189,7 +188,7 @@ fn csv_by(by: &[LossBy]) -> String {
     widgets::csv(&["by", "group", "loss", "from", "to", "tokens"], rows)
 }
 
-/// The reliability diagram, and what a temperature makes of it.
+/// The reliability diagram, and the effect of temperature scaling.
 fn calibration_ui(ui: &mut Ui, calibration: &Calibration) {
     let width = ui.available_width();
     if Breakpoint::of(width) == Breakpoint::Phone {
@@ -217,7 +216,7 @@ fn diagram_ui(ui: &mut Ui, calibration: &Calibration, side: f32) {
                 format::percent(bin.interval[0]),
                 format::percent(bin.interval[1])
             );
-            // The area of a dot, and not its width, stands for the tokens.
+            // A dot's area is proportional to the number of tokens.
             ([bin.confidence, bin.accuracy], bin.interval, (bin.count as f32 / most).sqrt(), hover)
         })
         .collect();

@@ -1,4 +1,4 @@
-//! What is being evaluated or audited, how far it is, and what could not be.
+//! Progress and failures of evaluations and audits.
 
 use super::EvaluatePage;
 use crate::format;
@@ -9,14 +9,14 @@ use crate::widgets::{self, Failed};
 use egui::Ui;
 use glasshouse_protocol::Command;
 
-/// What people call the run of some weights.
+/// Display name of a run.
 fn name_of(state: &State, run: Option<&String>) -> String {
     let training = state.training.run.as_ref().map(|run| &run.name);
     let Some(name) = run.or(training) else { return "the latest run".to_owned() };
     state.runs.list.iter().find(|known| known.name == *name).map_or(name.clone(), called)
 }
 
-/// Draws what is under way, each with a button that cancels it.
+/// Draws work in progress, each with a cancel button.
 pub(super) fn working_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let state = context.state;
     let several = state.evaluation.under_way.len() > 1;
@@ -45,7 +45,7 @@ fn words(name: &str, work: &Work) -> String {
 }
 
 impl EvaluatePage {
-    /// Draws what could not be had, and the way on.
+    /// Draws failures, and how to continue.
     pub(super) fn failures_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let state = context.state;
         for (request, (command, error)) in &state.evaluation.failures {

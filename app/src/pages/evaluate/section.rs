@@ -1,4 +1,4 @@
-//! A part of the page: a fold in a card, what it can be had as, and the way from a passage to the page Inspect.
+//! A part of the page: a fold in a card with export buttons, and the link from a passage to the Inspect page.
 
 use crate::asks::{self, Capture};
 use crate::format;
@@ -12,7 +12,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::evaluation::{Passage, Table};
 use glasshouse_protocol::{View, WeightSource};
 
-/// A part's heads: what the preferences remember it by, its title, what stands at the right of it, and whether it is open at first.
+/// Fold key, title, note at the right, and whether it is open by default.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head<'a> {
     pub(super) key: &'a str,
@@ -21,7 +21,7 @@ pub(super) struct Head<'a> {
     pub(super) open: bool,
 }
 
-/// Draws a part. `csv` makes its numbers where they are wanted; none where it has no numbers.
+/// Draws a part. `csv` creates its numbers on demand; `None` if it has none.
 pub(super) fn section_ui(
     ui: &mut Ui,
     context: &mut Context<'_>,
@@ -57,7 +57,7 @@ pub(super) fn section_ui(
         context.asks.tell("Copied as CSV");
     }
     if captured {
-        // What is scrolled away is not drawn, and what stands over it is no part of it.
+        // Parts that are scrolled away are not drawn, and other content may cover them.
         let seen = card.rect.intersect(ui.clip_rect());
         if seen.height() < card.rect.height() - 1.0 {
             context.asks.tell(asks::IN_SIGHT);
@@ -66,14 +66,14 @@ pub(super) fn section_ui(
     }
 }
 
-/// Says when it was found, of what the evaluation kept from an earlier one.
+/// States the date of results kept from an earlier evaluation.
 pub(super) fn kept_ui(ui: &mut Ui, from: Option<f64>) {
     if let Some(found) = from {
         caption(ui, format!("{}.", format::capitalized(&format::kept_from(found))));
     }
 }
 
-/// Draws tables under their titles; the passage of the row that was pressed comes back.
+/// Draws tables with titles. Returns the passage of the clicked row.
 pub(super) fn tables_ui(ui: &mut Ui, tables: &[Table]) -> Option<Passage> {
     let mut pressed = None;
     for table in tables {
@@ -84,7 +84,7 @@ pub(super) fn tables_ui(ui: &mut Ui, tables: &[Table]) -> Option<Passage> {
     pressed
 }
 
-/// The same of one, without its title.
+/// Draws a table without its title. Returns the passage of the clicked row.
 pub(super) fn table_ui(ui: &mut Ui, table: &Table) -> Option<Passage> {
     if !table.about.is_empty() {
         caption(ui, &table.about);
@@ -92,7 +92,7 @@ pub(super) fn table_ui(ui: &mut Ui, table: &Table) -> Option<Passage> {
     report_table(ui, table)
 }
 
-/// Opens the page Inspect with a model at work on a text.
+/// Opens a model and a text on the Inspect page.
 pub(super) fn look_with(context: &mut Context<'_>, source: WeightSource, prompt: String) {
     let (view, prompt, source) = (Some(View::Tokens), Some(prompt), Some(source));
     *context.look = Some(Wish { view, prompt, source, ..Wish::default() });

@@ -1,4 +1,4 @@
-//! The project's own instruction tasks: a row for each family, with its metrics and their intervals.
+//! The project's own instruction tasks: a row per family, with metrics and intervals.
 
 use super::cards::metric_of;
 use super::section::{Head, section_ui};
@@ -10,7 +10,7 @@ use crate::widgets::{report_csv, report_table};
 use egui::Ui;
 use glasshouse_protocol::evaluation::{Cell, Table, TaskReport};
 
-/// Draws the families of a suite, where any were evaluated.
+/// Draws the families of a suite, if any were evaluated.
 pub(super) fn suite_ui(ui: &mut Ui, context: &mut Context<'_>, tasks: &[TaskReport]) {
     let Some(table) = by_family(tasks) else { return };
     let rows: u64 = tasks.iter().filter(|task| !task.suite.is_empty()).map(|task| task.rows).sum();
@@ -23,7 +23,7 @@ pub(super) fn suite_ui(ui: &mut Ui, context: &mut Context<'_>, tasks: &[TaskRepo
     });
 }
 
-/// A row for each family, the worst first by its first metric; none without one.
+/// A row per family, worst first by the first metric; `None` without any family.
 fn by_family(tasks: &[TaskReport]) -> Option<Table> {
     let mut families: Vec<&TaskReport> = tasks.iter().filter(|task| !task.suite.is_empty()).collect();
     let worth = |task: &TaskReport| task.metrics.first().and_then(|metric| metric.value).unwrap_or_default();

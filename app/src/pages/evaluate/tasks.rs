@@ -1,4 +1,5 @@
-//! What came of tasks: metrics, tables such as a confusion matrix, and the answers, of which those that failed can be looked through.
+//! Results of tasks: metrics, tables such as a confusion matrix, and the answers, which can be searched and filtered for
+//! failures.
 
 use super::EvaluatePage;
 use super::cards::{contamination_ui, metric_of, metrics_ui};
@@ -15,18 +16,18 @@ use egui_material_icons::icons;
 use glasshouse_protocol::Evaluation;
 use glasshouse_protocol::evaluation::{self, AnswerKind, Cell, Metric, TaskAnswer, TaskBaseline, TaskReport};
 
-/// Height of an answer's row, and of the list of them.
+/// Heights of a row of the answer list and of the list, in points.
 const ROW: f32 = 28.0;
 const HEIGHT: f32 = 280.0;
-/// Broken lines that are named one by one.
+/// Number of invalid lines that are named individually.
 const NAMED: usize = 5;
 
-/// How the answers of a task are looked through.
+/// Search and filter of a task's answers.
 #[derive(Debug)]
 pub(super) struct Filter {
     wrong: bool,
     search: String,
-    /// The line of the answer that is shown whole.
+    /// Line of the answer shown in full.
     open: Option<u64>,
 }
 
@@ -37,7 +38,7 @@ impl Default for Filter {
 }
 
 impl Filter {
-    /// Whether an answer is among those that are looked for.
+    /// Whether an answer passes the filter.
     fn holds(&self, answer: &TaskAnswer) -> bool {
         let search = self.search.trim();
         let texts = [&answer.prompt, &answer.answer].into_iter().chain(&answer.expected).chain(&answer.group);
@@ -46,7 +47,8 @@ impl Filter {
     }
 }
 
-/// Whether a row's first score is not the full one. One of metrics that are of all rows at once failed where nothing that is right was said.
+/// Whether a row's first score is below the maximum. Metrics over all rows have no row scores; then an answer fails if it equals
+/// no expected one.
 fn has_failed(answer: &TaskAnswer) -> bool {
     match answer.scores.iter().flatten().next() {
         Some(score) => *score < 1.0,
@@ -54,7 +56,7 @@ fn has_failed(answer: &TaskAnswer) -> bool {
     }
 }
 
-/// What the model had to do.
+/// What the model has to do in a task.
 fn does(kind: AnswerKind) -> &'static str {
     match kind {
         AnswerKind::Generate => "writes answers",
@@ -65,15 +67,14 @@ fn does(kind: AnswerKind) -> &'static str {
 }
 
 impl EvaluatePage {
-    /// Draws every task of an evaluation.
     pub(super) fn tasks_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, evaluation: &Evaluation) {
         suite::suite_ui(ui, context, &evaluation.tasks);
         for (place, task) in evaluation.tasks.iter().enumerate() {
-            // Two files may have one name.
+            // Two files may have the same name.
             let filter = self.answers.entry(format!("{} {place} {}", evaluation.run, task.name)).or_default();
             let key = format!("task {place} {}", task.name);
             let note = format!("{} · {}", format::counted(task.rows, "row"), does(task.kind));
-            // Families of a suite stand in its table, and are opened one by one.
+            // The tasks of a suite are in its table, and start folded.
             let part = Head { key: &key, title: &task.name, note: &note, open: task.suite.is_empty() };
             section_ui(ui, context, part, Some(&|| csv(task)), |ui, context| {
                 kept_ui(ui, task.kept_from);
@@ -114,7 +115,7 @@ fn broken_ui(ui: &mut Ui, task: &TaskReport) {
     }
 }
 
-/// What others make of the same rows.
+/// Baselines on the same rows.
 fn beside_ui(ui: &mut Ui, task: &TaskReport) {
     let Some(table) = beside(task) else { return };
     ui.add_space(space::SMALL);
@@ -132,8 +133,7 @@ fn beside_ui(ui: &mut Ui, task: &TaskReport) {
     }
 }
 
-/// The model and what stands beside it, each with the metrics that any of those has, and with what the model has more; none where nothing
-/// stands beside it.
+/// The model and its baselines: first the metrics they share, then the model's others. `None` without baselines.
 fn beside(task: &TaskReport) -> Option<evaluation::Table> {
     let has = |name: &str| task.beside.iter().any(|other| metric_of(&other.metrics, name).is_some());
     let metrics: Vec<&Metric> = task.metrics.iter().filter(|metric| has(&metric.name)).collect();
@@ -206,7 +206,7 @@ fn answers_ui(
             let mine = filter.open == Some(answer.line);
             let row = ui.push_id(answer.line, |ui| {
                 table.row_ui(ui, &said, mine, |ui, place| {
-                    // On a narrow screen the question is left to the whole answer below.
+                    // A narrow screen shows the question only in the full answer below.
                     let place = if columns.len() < cells.len() && place > 0 { place + 1 } else { place };
                     if let Some(text) = cells.get(place) {
                         ui.add(Label::new(in_one_line(text)).truncate());
@@ -246,7 +246,7 @@ fn in_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// An answer as a whole; whether it is to be looked into.
+/// An answer in full. Returns whether to open it on the Inspect page.
 fn answer_ui(ui: &mut Ui, task: &TaskReport, answer: &TaskAnswer) -> bool {
     raised(ui, |ui| {
         ui.set_width(ui.available_width());

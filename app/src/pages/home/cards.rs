@@ -1,4 +1,4 @@
-//! Projects as cards: the loss curve in miniature, the last sentence, and what can be done with each.
+//! Project cards: a small loss curve, the last sentence, and the actions.
 
 use super::super::{Context, PageName};
 use crate::format;
@@ -10,20 +10,19 @@ use egui::{Label, Popup, Rect, RichText, Role, Sense, TextEdit, Ui, UiBuilder, V
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, ProjectSummary, RunState};
 
-/// Narrowest and widest card, in points.
+/// Minimum and maximum card width in points.
 const CARD_WIDTHS: [f32; 2] = [264.0, 840.0];
-/// Height of a card and of its curve, in points.
+/// Height of a card and of its curve in points.
 const HEIGHTS: [f32; 2] = [172.0, 40.0];
-/// The same of a window with room for a third column ([`widgets::WIDE`]).
+/// Card widths on pages with room for a third column ([`widgets::WIDE`]).
 const WIDE_CARD_WIDTHS: [f32; 2] = [400.0, 1200.0];
 const WIDE_HEIGHTS: [f32; 2] = [260.0, 120.0];
-/// Points of a curve in miniature.
+/// Number of points of a small curve.
 const CURVE: usize = 60;
 
-/// What a person does with the cards.
 #[derive(Debug, Default)]
 pub(super) struct Cards {
-    /// The project that is being renamed, and the name so far.
+    /// The project being renamed, and the typed name.
     renaming: Option<(String, String)>,
 }
 
@@ -38,7 +37,7 @@ impl Cards {
             false => (CARD_WIDTHS, HEIGHTS),
         };
         let (columns, _) = widgets::columns_fit(room, least, space::MEDIUM);
-        // A few projects share the width that there is.
+        // Few projects share the full width.
         let columns = columns.min(projects.len().max(1));
         let width = ((room - space::MEDIUM * (columns - 1) as f32) / columns as f32).min(most);
         for row in projects.chunks(columns) {
@@ -155,7 +154,7 @@ impl Cards {
     }
 }
 
-/// A project as it is now: what the list says of the open one is from before its run began.
+/// The project's current state: the list's entry for the open one predates its run.
 fn as_it_stands(state: &State, project: &ProjectSummary) -> ProjectSummary {
     let mut project = project.clone();
     if state.projects.open.as_ref().is_none_or(|open| open.summary.id != project.id) {
@@ -187,7 +186,7 @@ fn foot_ui(ui: &Ui, context: &Context<'_>, project: &ProjectSummary, inner: Rect
     painter.text(inner.right_bottom(), egui::Align2::RIGHT_BOTTOM, ago, font, quiet);
 }
 
-/// Loss and runs in a few words, or how far a run came that ended with the program that trained it.
+/// Loss and runs in a few words, or the progress of an interrupted run.
 fn came_to(project: &ProjectSummary) -> String {
     let runs = match (project.interrupted, project.runs) {
         (Some((step, steps)), _) => {
@@ -202,7 +201,7 @@ fn came_to(project: &ProjectSummary) -> String {
     }
 }
 
-/// At most two lines of a text; what is longer ends in dots.
+/// At most two lines of a text, truncated with an ellipsis.
 fn two_lines(ui: &mut Ui, text: &str, width: f32, colour: egui::Color32) {
     let font = egui::TextStyle::Body.resolve(ui.style());
     let mut job = egui::text::LayoutJob::simple(text.to_owned(), font, colour, width);
@@ -210,15 +209,15 @@ fn two_lines(ui: &mut Ui, text: &str, width: f32, colour: egui::Color32) {
     ui.add(Label::new(job));
 }
 
-/// The last answer of a sample that has any: a run that learns to answer shows `> ` before each, behind the prompt, and one that learns by
-/// rewards also ` [reward 1.00]` behind it.
+/// The last answer of a sample, if it has any. A chat run prefixes each answer after the prompt with `> `, and a reward run also
+/// appends ` [reward 1.00]`.
 fn last_answer(sample: &str) -> &str {
     let Some((_, answer)) = sample.rsplit_once("\n> ") else { return sample };
     let worth = answer.rsplit_once(" [reward ").filter(|(_, worth)| worth.trim_end().ends_with(']'));
     worth.map_or(answer, |(answer, _)| answer)
 }
 
-/// The last whole sentence that a model wrote; its last words where none is whole.
+/// The last complete sentence of a sample, or its last words if none is complete.
 fn last_sentence(sample: &str) -> &str {
     let text = last_answer(sample).trim();
     let end = text.rfind(['.', '!', '?']).map_or(text.len(), |place| place + 1);

@@ -1,4 +1,4 @@
-//! Keeps what is shown up to date with what was chosen: one question at a time, the newest choice next.
+//! Requests whatever views the current choices need: one request at a time, with the newest choices next.
 
 use super::chosen::Chosen;
 use crate::pages::Context;
@@ -7,42 +7,39 @@ use glasshouse_protocol::{Command, InspectSettings, View, WeightSource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// What an answer depends on.
+/// Everything an answer depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Key {
     source: WeightSource,
-    /// Counts states of weights that change under the same name.
+    /// Distinguishes states of weights that change under the same name.
     moment: u64,
     prompt: String,
     settings: InspectSettings,
 }
 
 impl Key {
-    /// Whether it is about this prompt and these weights, whatever of both is looked at.
+    /// Whether it concerns this prompt and these weights, whatever the other settings.
     fn is_of(&self, prompt: &str, source: &WeightSource) -> bool {
         self.prompt == prompt && self.source == *source
     }
 }
 
-/// A view that was answered.
 #[derive(Debug)]
 pub(super) struct Seen {
     request: u64,
     key: Key,
-    /// The answer that it is of.
     pub(super) answer: Rc<InspectionAnswer>,
-    /// Its numbers.
     pub(super) data: Rc<ViewData>,
 }
 
 impl Seen {
-    /// Whether it is of this prompt and of these weights.
+    /// Whether it concerns this prompt and these weights.
     pub(super) fn is_of(&self, prompt: &str, source: &WeightSource) -> bool {
         self.key.is_of(prompt, source)
     }
 }
 
-/// What was asked and not answered yet.
+/// A request without an answer yet.
 #[derive(Debug)]
 struct Pending {
     request: u64,
@@ -50,33 +47,32 @@ struct Pending {
     views: Vec<(View, Key)>,
 }
 
-/// What one column shows.
 #[derive(Debug, Default)]
 struct ColumnView {
     seen: BTreeMap<View, Seen>,
-    /// Why a view could not be had, and what was asked then.
+    /// Failed views: what was requested, and the error message.
     failed: BTreeMap<View, (Key, String)>,
-    /// What there is to know beside the last answer.
+    /// Notices about the last answer.
     notices: Vec<String>,
 }
 
-/// Answers of both columns, and the question under way.
+/// The answers of both columns, and the pending request.
 #[derive(Debug, Default)]
 pub(super) struct Asking {
     columns: [ColumnView; 2],
     pending: Option<Pending>,
-    /// Views that failed together with others, so that they are asked for one by one.
+    /// Views that failed as part of a joint request, and are requested separately now.
     alone: BTreeSet<View>,
 }
 
 impl Asking {
-    /// Takes in the answer to the last question, and asks the next one: about what is open and out of date. `moment` counts states
-    /// of the weights in training.
+    /// Takes in the answer to the last request, and requests the next outdated open views. `moment` distinguishes states of the
+    /// weights in training.
     pub(super) fn ask(&mut self, context: &mut Context<'_>, chosen: &Chosen, open: &[View], moment: u64) {
         self.ask_each(context, chosen, open, |_| moment);
     }
 
-    /// The same where views look at weights in training at moments of their own.
+    /// Like [`ask`](Self::ask), with a separate moment per view.
     pub(super) fn ask_each(
         &mut self,
         context: &mut Context<'_>,
@@ -141,7 +137,7 @@ impl Asking {
             }
         } else if let Some(reason) = inspections.failures.get(&request) {
             if views.len() > 1 {
-                // One of them cannot be had: which, the next answers tell.
+                // One of them cannot be shown; separate requests tell which.
                 self.alone.extend(views.iter().map(|(view, _)| *view));
             } else {
                 shown.failed.extend(views.into_iter().map(|(view, key)| (view, (key, reason.clone()))));
@@ -154,39 +150,38 @@ impl Asking {
         }
     }
 
-    /// The latest answer of a column, which may be older than what is chosen.
+    /// The latest answer for a view in a column, possibly older than the choices.
     pub(super) fn seen(&self, column: usize, view: View) -> Option<&Seen> {
         self.columns.get(column)?.seen.get(&view)
     }
 
-    /// Why a view of a column could not be had.
+    /// Why a view failed in a column.
     pub(super) fn failure(&self, column: usize, view: View) -> Option<&str> {
         self.columns.get(column)?.failed.get(&view).map(|(_, reason)| reason.as_str())
     }
 
-    /// Whether a view of a column could not be had of this prompt and of these weights.
+    /// Whether a view failed in a column for this prompt and these weights.
     pub(super) fn has_failed(&self, column: usize, view: View, prompt: &str, source: &WeightSource) -> bool {
         let failed = self.columns.get(column).and_then(|column| column.failed.get(&view));
         failed.is_some_and(|(key, _)| key.is_of(prompt, source))
     }
 
-    /// What there is to know beside a column's last answer.
+    /// Notices about a column's last answer.
     pub(super) fn notices(&self, column: usize) -> &[String] {
         self.columns.get(column).map_or(&[], |column| &column.notices)
     }
 
-    /// The last answer of a column, about the prompt where there is one: what it says of prompt and weights holds for all.
+    /// A column's last answer, preferably for `prompt`. Its statements about prompt and weights apply to all views.
     pub(super) fn last(&self, column: usize, prompt: &str) -> Option<&Seen> {
         let seen = &self.columns.get(column)?.seen;
         seen.values().max_by_key(|seen| (seen.key.prompt == prompt, seen.request))
     }
 
-    /// Whether a question is under way, or would be sent next.
     pub(super) fn is_waiting(&self) -> bool {
         self.pending.is_some()
     }
 
-    /// Whether a column shows these weights in every open view that can be had.
+    /// Whether a column shows these weights in every open view that did not fail.
     pub(super) fn has_drawn(&self, column: usize, source: &WeightSource, open: &[View]) -> bool {
         let Some(column) = self.columns.get(column) else { return false };
         let of = |key: &Key| key.source == *source;

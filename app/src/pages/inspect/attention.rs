@@ -1,5 +1,5 @@
-//! Attention: every head of every layer in miniature, what each does by measure, and one of them large with a line from each token to
-//! those that it reads from.
+//! Attention: thumbnails of every head of every layer, what each head does according to its scores, and one head large, with a
+//! line from each token to those it attends to.
 
 mod lines;
 mod names;
@@ -14,12 +14,12 @@ use egui::{Ui, Vec2};
 use glasshouse_protocol::View;
 use names::name_ui;
 
-/// Least side of a miniature in points.
+/// Minimum side of a thumbnail in points.
 const SMALL: f32 = 84.0;
-/// Largest side of one.
+/// Maximum side of a thumbnail in points.
 const LARGE: f32 = 132.0;
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let Some(probabilities) = shown.data.tensor("probabilities") else {
         caption(ui, "There is no attention to show.");
@@ -27,7 +27,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     };
     let layers = shown.data.integers("layers");
     let layer = looked_at(shown, chosen);
-    // The large one is of the layer that is looked at, which may be on its way.
+    // The large map shows the chosen layer, whose answer may still be on its way.
     let row = layers.iter().position(|of| *of as usize == layer).unwrap_or(layers.len().saturating_sub(1));
     let number = chosen.head.unwrap_or(0).min(probabilities.size(1).saturating_sub(1));
     large_ui(ui, shown, chosen, probabilities, [row, number]);
@@ -40,12 +40,12 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     grid_ui(ui, shown, chosen, probabilities, [row, number]);
 }
 
-/// The layer that is looked at.
+/// The chosen layer, or the last.
 fn looked_at(shown: &Shown<'_>, chosen: &Chosen) -> usize {
     chosen.layer.unwrap_or(shown.inspection.layers.saturating_sub(1))
 }
 
-/// The layer that is looked at, where the answer has not room for all layers and lacks this one: it is to be asked for alone.
+/// The chosen layer if the answer lacks it because not all layers fit: it has to be requested separately.
 pub(super) fn left_out(shown: &Shown<'_>, chosen: &Chosen) -> Option<usize> {
     let layers = shown.data.integers("layers");
     let layer = looked_at(shown, chosen);
@@ -53,7 +53,6 @@ pub(super) fn left_out(shown: &Shown<'_>, chosen: &Chosen) -> Option<usize> {
     (lacks && !layers.is_empty()).then_some(layer)
 }
 
-/// The layer that a row of the tensor is of.
 fn layer_of(shown: &Shown<'_>, row: usize) -> usize {
     shown.data.integers("layers").get(row).map_or(row, |layer| *layer as usize)
 }
@@ -123,7 +122,7 @@ fn grid_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, all: &Tensor, of
                 for number in line {
                     column(ui, side, |ui| {
                         let name = format!("Layer {layer}, head {number}");
-                        // What is seen of it is said as well: what it does, and that it is the one that was chosen.
+                        // Screen readers learn what the head does, and that it is chosen.
                         let does = names::words(shown, layer, *number).map(|words| format!(", {words}"));
                         let chosen_one = if [row, *number] == of { ", chosen" } else { "" };
                         let said = format!("{name}{}{chosen_one}", does.unwrap_or_default());

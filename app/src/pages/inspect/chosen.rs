@@ -1,49 +1,46 @@
-//! What a person chose to look at.
+//! Choices on the Inspect page.
 
 use glasshouse_protocol::inspect::{Edit, TokenText};
 use glasshouse_protocol::{GenerateConfig, InspectSettings, View, WeightSource};
 
-/// The prompt, the weights, and what of both is looked at. Views write into it what was pressed in them; the page asks for whatever
-/// that changes.
+/// The prompt, the weights, and the inspected parts of both. Views write clicks into it; the page then requests whatever changed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Chosen {
-    /// The text that the model works on.
     pub(super) prompt: String,
-    /// Whose weights.
     pub(super) source: WeightSource,
-    /// Whose weights stand beside them.
+    /// The weights in the second column.
     pub(super) beside: Option<WeightSource>,
-    /// The layer of views of one layer; `None` is the last.
+    /// Layer of the single-layer views; `None` for the last.
     pub(super) layer: Option<usize>,
-    /// The layer that attention is asked for alone while no other is chosen; `None` where all layers fit into one answer.
+    /// Layer to request attention for while none is chosen; `None` if all layers fit into one answer.
     pub(super) one_layer: Option<usize>,
-    /// The head of views of one head; `None` is the first.
+    /// Head of the single-head views; `None` for the first.
     pub(super) head: Option<usize>,
-    /// The position; `None` is the last.
+    /// `None` for the last.
     pub(super) position: Option<usize>,
-    /// The token whose logit and neighbours are looked at; `None` is the likeliest next one, or the one at the position.
+    /// The token whose logit and neighbours are shown; `None` for the likeliest next token, or the one at the position.
     pub(super) token: Option<u32>,
-    /// The neuron whose passages are looked for.
+    /// The neuron whose top passages are searched for.
     pub(super) neuron: Option<usize>,
-    /// How many are listed.
+    /// Number of listed entries.
     pub(super) count: usize,
-    /// How the next token would be drawn.
+    /// Sampling settings for the next token.
     pub(super) sampling: GenerateConfig,
-    /// Parts that are switched off, scaled or patched.
+    /// Ablations, scalings and patches.
     pub(super) edits: Vec<Edit>,
-    /// Each head and MLP is switched off by itself as well.
+    /// Additionally ablates each head and MLP separately.
     pub(super) every_part: bool,
-    /// The prompt that patched values come from.
+    /// The prompt that patched activations come from.
     pub(super) other_prompt: String,
-    /// Weights are followed along the run.
+    /// Show weights at all milestones of the run.
     pub(super) along_run: bool,
-    /// Weights that maps are turned towards: the page sets it.
+    /// Weights whose maps others are aligned with; set by the page.
     pub(super) reference: Option<WeightSource>,
-    /// Tokens that might come next, as they were listed last: a view of one token lets one of them be chosen.
+    /// The likeliest next tokens as last listed, to choose from in single-token views.
     pub(super) listed: Vec<TokenText>,
-    /// The text that was written last is to be the prompt.
+    /// Use the last written text as the prompt.
     pub(super) take_written: bool,
-    /// The view to go to next: one view opens another by this.
+    /// The view to switch to, requested by another view.
     pub(super) go: Option<View>,
 }
 
@@ -74,9 +71,7 @@ impl Default for Chosen {
     }
 }
 
-/// Views that look at one layer.
 pub(super) const OF_LAYER: [View; 3] = [View::Walk, View::Head, View::Neurons];
-/// Views that look at one position.
 pub(super) const OF_POSITION: [View; 8] = [
     View::Walk,
     View::Embeddings,
@@ -87,12 +82,11 @@ pub(super) const OF_POSITION: [View; 8] = [
     View::NextToken,
     View::WhatIf,
 ];
-/// Views that look at one token.
 const OF_TOKEN: [View; 4] = [View::Embeddings, View::Residual, View::NextToken, View::WhatIf];
 
 impl Chosen {
-    /// What these views look at of it. What none of them reads is as it is by itself, so that a view is asked for again only when
-    /// something changed that it shows.
+    /// The settings that `views` read; all others keep their defaults, so that a view is requested again only if something
+    /// changed that it shows.
     pub(super) fn settings(&self, views: &[View]) -> InspectSettings {
         let reads = |of: &[View]| views.iter().any(|view| of.contains(view));
         let default = InspectSettings::default();
@@ -115,7 +109,7 @@ impl Chosen {
         }
     }
 
-    /// Views that are asked for together begin with the first of these: all that look at the same layer, or at none.
+    /// The views to request together with the first of `views`: those of the same layer, or of none.
     pub(super) fn together(&self, views: &[View]) -> Vec<View> {
         let Some(first) = views.first() else { return Vec::new() };
         if takes_long(*first) {
@@ -127,13 +121,13 @@ impl Chosen {
         views.iter().filter(alike).copied().collect()
     }
 
-    /// Its edits, without patches while there is no prompt that they could come from.
+    /// The edits, without patches if there is no other prompt.
     fn possible_edits(&self) -> Vec<Edit> {
         let possible = |edit: &&Edit| !self.other_prompt.is_empty() || !is_patch(edit);
         self.edits.iter().filter(possible).copied().collect()
     }
 
-    /// Forgets what belongs to a prompt.
+    /// Resets the choices that belong to a prompt.
     pub(super) fn another_prompt(&mut self) {
         self.position = None;
         self.token = None;
@@ -142,7 +136,7 @@ impl Chosen {
         self.listed.clear();
     }
 
-    /// Forgets what belongs to a model of a certain shape.
+    /// Resets the choices that belong to a model's shape.
     pub(super) fn another_model(&mut self) {
         self.another_prompt();
         self.layer = None;
@@ -152,12 +146,12 @@ impl Chosen {
     }
 }
 
-/// Whether it takes a value at a position of another prompt.
+/// Whether the edit patches in an activation from another prompt.
 fn is_patch(edit: &Edit) -> bool {
     matches!(edit, Edit::Patch { .. })
 }
 
-/// Views that no other is to wait for.
+/// Slow views, which are requested separately.
 pub(super) fn takes_long(view: View) -> bool {
     matches!(view, View::Neurons | View::Weights | View::WhatIf | View::Provenance | View::Graph)
 }

@@ -13,18 +13,18 @@ use glasshouse_protocol::inspect::TokenText;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How near the pointer must be to a token to read it, in points.
+/// Maximum distance in points between the pointer and the token it reads.
 const NEAR: f32 = 14.0;
-/// Tokens of the prompt that are labelled without being pointed at, where they find room.
+/// Maximum labelled tokens of the prompt, if they fit.
 const LABELLED: usize = 24;
-/// Radius of a token that is none of those that are told apart, and between a token and its label, in points.
+/// Radius of an ordinary token's dot, and gap between a token and its label, in points.
 const DOT: f32 = 1.6;
 const BESIDE: f32 = 2.0;
 
-/// Tokens that are found at most.
+/// Maximum search results.
 const FOUND: usize = 5;
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let width = ui.available_width();
     if Breakpoint::of(width) == Breakpoint::Phone {
@@ -40,7 +40,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
 }
 
-/// The token that is looked at: the one that was pressed, else the one at the position.
+/// The inspected token: the clicked one, else the one at the position.
 fn token_of(shown: &Shown<'_>) -> Option<u32> {
     let at_position = || shown.inspection.tokens.get(shown.position()).map(|token| token.id);
     shown.settings.token.or_else(at_position)
@@ -64,7 +64,7 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let [first, second, ..] = palette.series;
     let others = among(&|id| !of_prompt.contains(&id));
     let told = among(&|id| of_prompt.contains(&id) || neighbours.contains(&id) || Some(id) == token);
-    // Tokens that were never learned lie in a clump far away, and would leave the others half of the map.
+    // Untrained tokens form a distant cluster, which would squeeze the others into half of the map.
     let (near, far): (Vec<[f64; 2]>, Vec<[f64; 2]>) = match around(&told) {
         Some([low, high]) => others
             .into_iter()
@@ -79,7 +79,7 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ];
     let labels = ids.iter().zip(points).filter(|(id, _)| of_prompt.contains(id) || Some(**id) == token);
     let mut labels: Vec<(u32, [f64; 2])> = labels.map(|(id, point)| (*id, place(point))).collect();
-    // The one that is looked at finds room first.
+    // The inspected token is labelled first.
     labels.sort_by_key(|(id, _)| Some(*id) != token);
     labels.truncate(LABELLED);
     let plot = Plot::new("embedding map")
@@ -138,7 +138,7 @@ fn map_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     legend_ui(ui, palette);
 }
 
-/// The corners of what lies around some points, half as far again as they reach; `None` where all lie in one place.
+/// The corners of the points' bounding box, enlarged by half; `None` if all points coincide.
 fn around(points: &[[f64; 2]]) -> Option<[[f64; 2]; 2]> {
     let fold = |pick: fn(f64, f64) -> f64| {
         points.iter().copied().reduce(|a, b| [pick(a[0], b[0]), pick(a[1], b[1])])
@@ -148,7 +148,7 @@ fn around(points: &[[f64; 2]]) -> Option<[[f64; 2]; 2]> {
     (reach > 0.0).then(|| [low.map(|edge| edge - reach), high.map(|edge| edge + reach)])
 }
 
-/// Where labels of these sizes stand beside their points so that none lies on another; those that come first find room first.
+/// Places labels of these sizes next to their points without overlap; earlier labels have priority.
 fn apart(labels: &[(Pos2, Vec2)], frame: Rect) -> Vec<Option<Rect>> {
     let mut taken: Vec<Rect> = Vec::new();
     let place = |(at, size): &(Pos2, Vec2)| {
@@ -164,7 +164,7 @@ fn apart(labels: &[(Pos2, Vec2)], frame: Rect) -> Vec<Option<Rect>> {
     labels.iter().map(place).collect()
 }
 
-/// The token that is nearest to a place of the screen, where one is near; its place on the map, and on the screen.
+/// The token nearest to a screen position within `NEAR`, its map coordinates, and its screen position.
 fn nearest(ids: &[u32], points: &[[f32; 2]], map: &PlotTransform, at: Pos2) -> Option<(u32, [f32; 2], Pos2)> {
     let placed = ids.iter().zip(points).map(|(id, [x, y])| {
         let place = map.position_from_point(&PlotPoint::new(f64::from(*x), f64::from(*y)));
@@ -174,7 +174,7 @@ fn nearest(ids: &[u32], points: &[[f32; 2]], map: &PlotTransform, at: Pos2) -> O
     (found.2.distance(at) <= NEAR).then_some(found)
 }
 
-/// A token of the map written out: its place, and of a neighbour its cosine with the token that is looked at.
+/// Description of a token on the map: its coordinates, and its cosine similarity to the inspected token if it is a neighbour.
 fn read(text: &str, id: u32, [x, y]: [f32; 2], cosine: Option<f32>) -> String {
     let cosine = cosine.map_or_else(String::new, |cosine| format!(", cosine {cosine:.4}"));
     format!("{text}, token {id}, at {x:.4}, {y:.4}{cosine}")
@@ -193,7 +193,7 @@ fn legend_ui(ui: &mut Ui, palette: &Palette) {
     });
 }
 
-/// A field that finds tokens of the map by their text, for whoever does not see it.
+/// A search for tokens of the map by text, for people who cannot see it.
 fn find_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let id = ui.scope_id().with("sought");
     let mut sought: String = ui.data(|data| data.get_temp(id)).unwrap_or_default();
@@ -209,7 +209,7 @@ fn find_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ui.data_mut(|data| data.insert_temp(id, sought));
 }
 
-/// Tokens whose text has what is sought, the shortest first: the one that is it and no more leads.
+/// Tokens whose text contains `sought`, shortest first, so that an exact match leads.
 fn found<'a>(tokens: &'a [TokenText], sought: &str) -> Vec<&'a TokenText> {
     let sought = sought.trim();
     let fits = |token: &&TokenText| !sought.is_empty() && token.text.contains(sought);
@@ -259,7 +259,7 @@ mod tests {
         for (place, rect) in placed.iter().enumerate() {
             assert!(placed[place + 1..].iter().all(|other| !other.intersects(*rect)), "{placed:?}");
         }
-        // At the right edge it stands at the left, and beyond the edge there is none.
+        // At the right edge the label goes to the left; beyond the edge there is none.
         let edge = apart(&[at(195.0, 50.0), at(400.0, 50.0)], frame);
         assert!(edge[0].is_some_and(|rect| rect.right() <= 195.0) && edge[1].is_none());
     }

@@ -1,4 +1,4 @@
-//! The graph: its operations by scope, and of each the formula, what it reads and writes, the kernel that runs it and how long it took.
+//! The graph: operations by scope, each with its formula, inputs and outputs, kernel, and duration.
 
 mod node;
 
@@ -13,30 +13,27 @@ use egui::{Label, RichText, TextEdit, Ui};
 use glasshouse_protocol::inspect::{Detail, GraphNode, GraphValue};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Operations listed at most of those that a search finds.
+/// Maximum number of listed search results.
 const MAX_LISTED: usize = 200;
 
-/// The graph as it was answered.
 #[derive(Clone, Copy)]
 struct Graph<'a> {
     nodes: &'a [GraphNode],
     values: &'a [GraphValue],
-    /// Names and sources.
+    /// Kernel names and sources.
     kernels: &'a [(String, String)],
 }
 
-/// What a person looks at in it.
 #[derive(Clone, Debug, Default)]
 struct Look {
     search: String,
-    /// Scopes that are open.
     open: BTreeSet<String>,
     node: Option<usize>,
     /// The kernel whose source is shown.
     kernel: Option<String>,
 }
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
     let found = shown.data.details.iter().find_map(|detail| match detail {
         Detail::Graph { nodes, values, kernels } => Some(Graph { nodes, values, kernels }),
@@ -60,7 +57,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
         caption(ui, graph.summary(&found));
         let listed = if search.is_empty() { found.len() } else { found.len().min(MAX_LISTED) };
         for (scope, nodes) in graph.by_scope(found.get(..listed).unwrap_or_default()) {
-            // What was searched for is seen at once.
+            // Search results are expanded.
             let mut open = !search.is_empty() || look.open.contains(scope);
             let title = if scope.is_empty() { "whole model" } else { scope };
             anchored(ui, &format!("scope {scope}"), |ui| {
@@ -84,7 +81,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, _chosen: &mut Chosen) {
 }
 
 impl<'a> Graph<'a> {
-    /// Numbers of nodes by their scopes, in the order in which scopes first run.
+    /// Node indices by scope, in the order in which scopes first run.
     fn by_scope(&self, nodes: &[usize]) -> Vec<(&'a str, Vec<usize>)> {
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         let mut scopes: Vec<(&'a str, Vec<usize>)> = Vec::new();
@@ -99,7 +96,7 @@ impl<'a> Graph<'a> {
         scopes
     }
 
-    /// Whether words in lower case stand in what is known of a node.
+    /// Whether lower-case `words` occur in the node's description.
     fn mentions(&self, node: &GraphNode, words: &str) -> bool {
         let has = |text: &str| text.to_lowercase().contains(words);
         let values = || node.inputs.iter().chain(&node.outputs).filter_map(|value| self.values.get(*value));
@@ -109,7 +106,7 @@ impl<'a> Graph<'a> {
             || values().any(|value| has(&value.name) || has(&value.ty))
     }
 
-    /// How many operations these are, and how long they took.
+    /// Number and total duration of operations.
     fn summary(&self, nodes: &[usize]) -> String {
         let own = || nodes.iter().filter_map(|number| self.nodes.get(*number));
         let count = format::counted(nodes.len() as u64, "operation");
@@ -129,7 +126,7 @@ impl<'a> Graph<'a> {
         words.join(" · ")
     }
 
-    /// The operations of a scope; below the one that was pressed all that is known of it.
+    /// The operations of a scope, with details below the clicked one.
     fn nodes_ui(&self, ui: &mut Ui, palette: &Palette, nodes: &[usize], look: &mut Look) {
         let [operation, ms] = [112.0, 52.0];
         let columns = |ty: f32| {
@@ -162,7 +159,7 @@ impl<'a> Graph<'a> {
         ui.spacing_mut().item_spacing.y = between;
     }
 
-    /// An operation in the table. Whether it was pressed.
+    /// An operation in the table. Returns whether it was clicked.
     fn row_ui(
         &self,
         ui: &mut Ui,

@@ -1,5 +1,5 @@
-//! One head's arithmetic for one token, step by step with the real numbers: the query against every key, softmax, the sum of values,
-//! and what that adds to the residual stream.
+//! The arithmetic of one attention head for one token, step by step with the actual numbers: query times keys, softmax, weighted
+//! sum of values, and the contribution to the residual stream.
 
 use super::chosen::Chosen;
 use super::remembered::remembered;
@@ -14,30 +14,30 @@ use egui::style::ScrollAnimation;
 use egui::{Align2, FontId, Rect, RichText, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 use egui_material_icons::icons;
 
-/// Height of a key's row, and between two, in points.
+/// Row height of a key, and gap between rows, in points.
 const ROW: f32 = 30.0;
 const BETWEEN: f32 = 2.0;
-/// Height of the keys in points, from which on they scroll.
+/// Height of the key list in points, beyond which it scrolls.
 const TALL: f32 = 330.0;
-/// From the right end of a key's words to that of its score, in points.
+/// Distance in points from the right end of a key's text to that of its score.
 const SCORE: f32 = 58.0;
-/// Products of a dot product that are written out.
+/// Number of products written out of a dot product.
 const TERMS: usize = 3;
 
-/// A number as a factor or behind a minus: what is below 0 stands in parentheses.
+/// Formats a number as a factor or subtrahend: negative numbers in parentheses.
 fn in_parentheses(value: f32, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     if text.starts_with('-') { format!("({text})") } else { text }
 }
 
-/// The head's tensors at one query.
+/// The head's tensors for one query.
 struct Steps<'a> {
     query: usize,
     size: usize,
     queries: &'a Tensor,
     keys: &'a Tensor,
     values: &'a Tensor,
-    /// q·k / √D, for each key.
+    /// q·k / √D for each key.
     scores: &'a [f32],
     probabilities: &'a [f32],
 }
@@ -58,13 +58,13 @@ impl<'a> Steps<'a> {
         })
     }
 
-    /// The largest score among those that are not masked: softmax is taken of the distance to it.
+    /// The largest unmasked score, which softmax subtracts.
     fn largest(&self) -> f32 {
         let seen = self.scores.iter().take(self.query + 1).zip(self.probabilities);
         seen.filter(|(_, share)| **share > 0.0).fold(f32::NEG_INFINITY, |most, (score, _)| most.max(*score))
     }
 
-    /// The key with the largest share.
+    /// The key with the largest attention weight.
     fn likeliest(&self) -> usize {
         let seen = self
             .probabilities
@@ -75,7 +75,7 @@ impl<'a> Steps<'a> {
         seen.map_or(0, |(key, _)| key)
     }
 
-    /// The arithmetic of one key, in words.
+    /// The arithmetic of one key, as lines of text.
     fn written(&self, key: usize) -> Vec<String> {
         let (query, row) = (self.queries.at(&[self.query]), self.keys.at(&[key]));
         let at = |values: &[f32]| values.get(key).copied().unwrap_or(f32::NAN);
@@ -106,7 +106,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let Some(steps) = Steps::of(shown) else {
         caption(ui, "There is no head to show.");
@@ -175,8 +175,8 @@ fn vector_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &str, name: &str, query: us
     }
 }
 
-/// Every key that the query sees, with its score, its share and its value; the one that is written out is in sight. It is the one with the
-/// largest share until another is pressed.
+/// All keys the query attends to, with score, weight and value. The key that is written out is scrolled into view; by default it
+/// is the one with the largest weight.
 fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, pressed: &mut Option<usize>) {
     let narrow = Breakpoint::of(ui.available_width()) == Breakpoint::Phone;
     let (keys, values) = (Scale::signed(&steps.keys.floats), Scale::signed(&steps.values.floats));
@@ -186,8 +186,8 @@ fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, pressed: &mut Opti
         before.replace(seen) != Some(seen)
     });
     ui.spacing_mut().item_spacing.y = BETWEEN;
-    // The words stand first, then the key, the share as a bar, and the value where there is room. The headings stand over them whether the
-    // list has a bar to scroll by or not.
+    // Columns: text, key, weight as a bar, and the value if it fits. Leave room for a scroll bar, so that the headings align with
+    // or without one.
     let room = ui.available_width() - ui.spacing().scroll.allocated_width();
     let words = if narrow { 150.0 } else { 190.0 };
     let parts = if narrow { 1.0 } else { 3.0 };
@@ -196,7 +196,7 @@ fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, pressed: &mut Opti
     let list = ScrollArea::vertical().id_salt("keys").max_height(TALL).min_scrolled_height(TALL);
     list.show_rows(ui, ROW, steps.query + 1, |ui, rows| {
         if comes {
-            // It may be none of those that are drawn.
+            // The row may be outside the drawn range.
             let top = ui.max_rect().top() + (open as f32 - rows.start as f32) * (ROW + BETWEEN);
             let row = Rect::from_min_size(pos2(ui.max_rect().left(), top), vec2(words, ROW));
             ui.scroll_to_rect_animation(row, None, ScrollAnimation::none());
@@ -221,7 +221,7 @@ fn keys_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &Steps<'_>, pressed: &mut Opti
     });
 }
 
-/// What stands in the columns of the keys: their words, and then parts of one width.
+/// Column headings: one of width `words`, then `parts` of equal width.
 fn headings_ui(ui: &mut Ui, shown: &Shown<'_>, words: f32, parts: &[&str], part: f32) {
     let font = FontId::proportional(11.0);
     let heading = |ui: &mut Ui, size: Vec2, texts: &[(&str, f32, Align2)]| {
@@ -247,7 +247,7 @@ fn headings_ui(ui: &mut Ui, shown: &Shown<'_>, words: f32, parts: &[&str], part:
     });
 }
 
-/// A key's token, its score and its share. Whether it was pressed.
+/// A key's token, score and weight. Returns whether it was clicked.
 fn words_ui(
     ui: &mut Ui,
     shown: &Shown<'_>,

@@ -1,35 +1,31 @@
-//! A heat map with the names of its rows at the left, and of its columns below where there is room for them.
+//! A heat map with row names on the left, and column names below if they fit.
 
 use super::remembered::anchored;
 use crate::theme::Palette;
 use crate::widgets::{Heatmap, Scale, Touched};
 use egui::{Align2, FontId, Rect, Sense, Ui, pos2, vec2};
 
-/// A heat map with names.
 pub(super) struct Labelled<'a> {
-    /// What it is called, and what tells it from others beside it.
+    /// Accessible name, and id among its siblings.
     pub(super) name: &'a str,
-    /// Names of its rows.
     pub(super) rows: &'a [String],
-    /// Names of its columns.
     pub(super) columns: &'a [String],
-    /// Its entries, row by row.
+    /// Row-major.
     pub(super) values: &'a [f32],
-    /// What colours stand for.
     pub(super) scale: Scale,
-    /// Widest that a cell may be, in points.
+    /// Maximum cell width in points.
     pub(super) cell: f32,
-    /// The cell that stands out.
+    /// The highlighted cell.
     pub(super) chosen: Option<(usize, usize)>,
 }
 
-/// Room for the columns' names, in points.
+/// Height of the column names in points.
 const BELOW: f32 = 16.0;
-/// Least distance from name to name, in points.
+/// Minimum distance between names in points.
 const LINE: f32 = 12.0;
 
 impl Labelled<'_> {
-    /// Draws it as wide as there is room for. `read` writes a cell out.
+    /// Draws the heat map in the available width. `read` describes a cell.
     pub(super) fn ui(
         &self,
         ui: &mut Ui,
@@ -43,7 +39,7 @@ impl Labelled<'_> {
         let names = (longest + 8.0).min(ui.available_width() * 0.34);
         let room = ui.available_width() - names;
         let count = self.columns.len().max(1) as f32;
-        // Few rows are as high as a line of text; many share the height of a screen.
+        // A few rows have the height of a line; many share 360 points.
         let tall = (360.0 / self.rows.len().max(1) as f32).clamp(6.0, 18.0);
         let size = vec2((room / count).min(self.cell) * count, tall * self.rows.len() as f32);
         let draw = |ui: &mut Ui| {

@@ -1,4 +1,4 @@
-//! The logit lens: what every layer would predict at every position, if it were the last (nostalgebraist 2020).
+//! The logit lens: every layer's prediction at every position, as if it were the last layer (nostalgebraist 2020).
 
 use super::chosen::Chosen;
 use super::remembered::remembered;
@@ -13,34 +13,33 @@ use egui::{
 };
 use glasshouse_protocol::View;
 
-/// Width of a cell where all positions find room, the least that one has, its height, and width of the rows' names, in points.
+/// Cell width if all positions fit, minimum cell width, cell height, and width of the row names, in points.
 const WIDE: f32 = 68.0;
 const NARROW: f32 = 34.0;
 const HEIGHT: f32 = 24.0;
 const NAMES: f32 = 72.0;
-/// Between a cell's sides and its words, in points.
+/// Horizontal padding of a cell in points.
 const EDGE: f32 = 2.0;
-/// Bits of divergence at which a cell is as strong as it gets, at least.
+/// Minimum divergence in bits at which a cell has its strongest colour.
 const MIN_BITS: f32 = 1.0;
 
-/// The size of a cell: as wide as lets all positions be seen, within what can be read.
+/// Size of a cell: as wide as fits all positions, within readable limits.
 fn cell(width: f32, positions: usize) -> Vec2 {
     vec2((width / positions.max(1) as f32).floor().clamp(NARROW, WIDE), HEIGHT)
 }
 
-/// What cells are shaded by.
+/// The quantity that shades the cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Shading {
-    /// The probability of the top token.
+    /// Probability of the top token.
     #[default]
     Probability,
-    /// How far the layer's prediction is from the last one's.
+    /// Divergence of the layer's prediction from the last layer's.
     Divergence,
 }
 
-/// A table's numbers.
 struct Lens<'a> {
-    /// Layers and one.
+    /// Number of layers plus one.
     stages: usize,
     positions: usize,
     top: &'a [u32],
@@ -48,7 +47,7 @@ struct Lens<'a> {
     divergence: &'a [f32],
 }
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let data = shown.data;
     let Some(top) = data.tensor("top") else {
@@ -99,7 +98,7 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
                 palette.quiet,
             );
         }
-        // The last position is the one that is looked at unless another was chosen.
+        // Scrolled to the last position, the default one.
         ScrollArea::horizontal().id_salt("logit lens").stick_to_right(true).show(ui, |ui| {
             let all = vec2(size.x * lens.positions as f32, tall);
             let (rect, response) = ui.allocate_exact_size(all, Sense::click());
@@ -116,13 +115,13 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
                 }
             }
             if response.gained_focus() {
-                // The arrows are taken from the next frame on: it must not be the one in which one is pressed.
+                // The arrow keys are captured from the next frame on, so draw one before a key is pressed.
                 ui.ctx().request_repaint();
             }
             if response.has_focus() {
                 let filter = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
                 ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, filter));
-                // The answer may be of a position that was left since.
+                // The answer may be for a position that was left since.
                 let position = chosen.position.unwrap_or(shown.inspection.position);
                 let pressed = |key: Key| ui.input(|input| input.key_pressed(key));
                 let moved = match (pressed(Key::ArrowLeft), pressed(Key::ArrowRight)) {
@@ -161,7 +160,7 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (lens, shading): (&Lens<'_>, Shading
     });
 }
 
-/// The prompt's tokens and below them what each layer makes of them. Only what can be seen is drawn.
+/// The prompt's tokens, and below them the prediction of each layer. Draws only visible cells.
 fn cells_ui(ui: &Ui, shown: &Shown<'_>, lens: &Lens<'_>, (shading, rect, size): (Shading, Rect, Vec2)) {
     let palette = shown.palette;
     let font = FontId::monospace(11.0);
@@ -176,7 +175,7 @@ fn cells_ui(ui: &Ui, shown: &Shown<'_>, lens: &Lens<'_>, (shading, rect, size): 
         }
         let colour = if here { palette.accent } else { palette.quiet };
         let write = |cell: Rect, words: String, colour: Color32| {
-            // What is too long shows its beginning.
+            // Long text is truncated.
             let galley = elided(ui.painter(), words, font.clone(), colour, cell.width() - 2.0 * EDGE);
             ui.painter().galley(cell.center() - galley.size() / 2.0, galley, colour);
         };
@@ -191,7 +190,7 @@ fn cells_ui(ui: &Ui, shown: &Shown<'_>, lens: &Lens<'_>, (shading, rect, size): 
                 }
                 Shading::Divergence => (bits / most, format!("{bits:.2}")),
             };
-            // Half of the colour at most, so that the text on it can be read.
+            // At most half of the full colour, so that text stays readable on it.
             ui.painter().rect_filled(cell, 2.0, theme::magnitude(palette, share * 0.5));
             write(cell, words, palette.text);
         }
@@ -206,7 +205,7 @@ fn top(shown: &Shown<'_>, lens: &Lens<'_>, place: usize) -> String {
     lens.top.get(place).map_or_else(String::new, |id| shown.text(*id))
 }
 
-/// A cell written out.
+/// A cell as text.
 fn read(shown: &Shown<'_>, lens: &Lens<'_>, stage: usize, column: usize) -> String {
     let place = stage * lens.positions + column;
     let probability = lens.probabilities.get(place).copied().unwrap_or(f32::NAN);
@@ -215,7 +214,7 @@ fn read(shown: &Shown<'_>, lens: &Lens<'_>, stage: usize, column: usize) -> Stri
     format!("{name} after {token}: {top}, probability {probability:.4}, KL {bits:.4} bits")
 }
 
-/// The first stage is before every layer, each other one behind a layer.
+/// Name of a stage: the first is before all layers, each other one after a layer.
 fn stage_name(stage: usize) -> String {
     View::LogitLens.place_name("stage", stage).unwrap_or_default()
 }

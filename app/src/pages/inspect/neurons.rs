@@ -1,5 +1,5 @@
-//! Neurons of an MLP: the most active ones at a position, what they do along the prompt, and for one the passages of the validation text
-//! that excite it most.
+//! Neurons of an MLP: the most active ones at a position, their activations along the prompt, and, for one of them, the passages
+//! of the validation text that activate it most.
 
 use super::chosen::Chosen;
 use super::labelled::Labelled;
@@ -12,7 +12,7 @@ use crate::widgets::{Scale, shaded_text};
 use egui::{FontId, Ui};
 use glasshouse_protocol::inspect::{ActivatingPassage, Detail};
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (data, palette) = (shown.data, shown.palette);
     let (neurons, activations) = (data.integers("neurons"), data.floats("activations"));
@@ -44,7 +44,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     passages_ui(ui, shown, chosen);
 }
 
-/// What the neurons do at every position.
+/// Activations of the neurons at every position.
 fn strip_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let Some(hidden) = shown.data.tensor("hidden") else { return };
     let neurons = shown.data.integers("neurons");
@@ -85,7 +85,7 @@ fn passages_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &Chosen) {
         _ => None,
     });
     head(ui, &format!("Strongest activations of neuron {neuron}"));
-    // An answer about another neuron says nothing of this one.
+    // The answer is for another neuron.
     if shown.settings.neuron != Some(neuron) {
         caption(ui, "Searching the validation text…");
         return;

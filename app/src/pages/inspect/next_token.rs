@@ -1,5 +1,5 @@
-//! The next token: its distribution as the model gives it, after temperature and penalty, and as it is drawn. The settings are those of
-//! the Write page's laboratory, and so are the bars.
+//! The next token: the model's distribution, after temperature and penalty, and as sampled. Settings and bars are those of the
+//! Write page.
 
 use super::chosen::Chosen;
 use super::shown::Shown;
@@ -13,10 +13,10 @@ use egui::Ui;
 use glasshouse_protocol::inspect::TokenText;
 use glasshouse_protocol::{Candidate, Cut, ErrorReport};
 
-/// Width of the settings where they stand beside the bars, in points.
+/// Width in points of the settings next to the bars.
 const SETTINGS: f32 = 232.0;
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let width = ui.available_width();
     if Breakpoint::of(width) == Breakpoint::Phone {
@@ -52,7 +52,7 @@ fn bars_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
         }
     });
     let candidates = candidates(data);
-    // The first column's are those that can be chosen: another model may have other tokens.
+    // Only the first column's tokens can be chosen: another model may have other tokens.
     if shown.column == 0 {
         let listed = |Candidate { id, text, .. }: &Candidate| TokenText { id: *id, text: text.clone() };
         chosen.listed = candidates.iter().map(listed).collect();
@@ -72,7 +72,7 @@ fn bars_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     );
 }
 
-/// The tokens that are listed, as the Write page has them.
+/// The listed tokens, in the Write page's type.
 fn candidates(data: &ViewData) -> Vec<Candidate> {
     let logits = data.floats("logits");
     let (ids, cuts) = (data.integers("ids"), data.integers("cut_by"));

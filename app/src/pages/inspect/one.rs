@@ -1,4 +1,4 @@
-//! One view by itself, outside of the page: what a lesson looks at.
+//! A single view outside of the Inspect page, for lessons.
 
 use super::asking::Asking;
 use super::chosen::{Chosen, OF_LAYER, OF_POSITION};
@@ -10,7 +10,7 @@ use crate::widgets::hint_line;
 use egui::{TextEdit, Ui};
 use glasshouse_protocol::{InspectSettings, View, WeightSource};
 
-/// A view with its prompt, and what was pressed in it.
+/// A view with its prompt and choices.
 #[derive(Debug)]
 pub(in crate::pages) struct OneView {
     view: View,
@@ -19,7 +19,6 @@ pub(in crate::pages) struct OneView {
 }
 
 impl OneView {
-    /// A view at work on a prompt.
     pub(in crate::pages) fn new(view: View, prompt: &str, settings: &InspectSettings) -> Self {
         let chosen = Chosen {
             prompt: prompt.to_owned(),
@@ -34,7 +33,6 @@ impl OneView {
         Self { view, chosen, asking: Asking::default() }
     }
 
-    /// Draws it with a source's weights.
     pub(in crate::pages) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, source: &WeightSource) {
         self.chosen.source.clone_from(source);
         let view = self.view;
@@ -79,7 +77,7 @@ impl OneView {
         if self.chosen.prompt != before.prompt {
             self.chosen.another_prompt();
         }
-        // A view may open another one, which stands on the Inspect page.
+        // A view may open another one, which is on the Inspect page.
         if let Some(view) = self.chosen.go.take() {
             let Chosen { prompt, layer, head, position, .. } = &self.chosen;
             let (view, prompt) = (Some(view), Some(prompt.clone()));

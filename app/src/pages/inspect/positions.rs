@@ -1,4 +1,4 @@
-//! How alike positions are to the model, and how far rotary embeddings turn each.
+//! Similarity of positions, and the rotation angles of rotary position embeddings.
 
 use super::chosen::Chosen;
 use super::shown::Shown;
@@ -7,10 +7,10 @@ use crate::pages::parts::{caption, head};
 use crate::widgets::{Heatmap, Scale, fitted};
 use egui::{Ui, vec2};
 
-/// Widest cell in points.
+/// Maximum cell width in points.
 const CELL: f32 = 18.0;
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let width = ui.available_width().min(560.0);
     if let Some(similarity) = shown.data.tensor("similarity") {
@@ -35,7 +35,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if let Some(rotations) = shown.data.tensor("rotations") {
         head(ui, "Rotations");
         let (rows, columns) = (rotations.size(0), rotations.size(1));
-        // Positions are many and pairs are few.
+        // There are many positions and few pairs.
         let size = fitted(rows, columns, width, CELL);
         let turned: Vec<f32> = rotations.floats.iter().map(|angle| angle.cos()).collect();
         let map = Heatmap {

@@ -1,5 +1,4 @@
-//! Where a text comes from: the spans of it that stand in the training text, so that what was memorised looks otherwise than what was
-//! composed.
+//! Provenance of a text: the spans of it that occur in the training text, so that memorised text looks different from new text.
 
 use super::chosen::Chosen;
 use super::remembered::remembered;
@@ -12,15 +11,14 @@ use egui::{Color32, FontId, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::inspect::{Detail, Match, Place};
 
-/// Tokens from which on a span is as strong as it gets.
+/// Length in tokens from which a span has the strongest colour.
 const LONG: usize = 64;
 
-/// What was found.
 struct ProvenanceResult<'a> {
     matches: &'a [Match],
-    /// How many spans there are, listed or not.
+    /// Number of spans, listed or not.
     count: usize,
-    /// Of each token that is shown the length of the longest span that it is in, listed or not.
+    /// For each visible token the length of its longest span, listed or not.
     longest: Vec<usize>,
     searched: usize,
     index_bytes: u64,
@@ -34,7 +32,7 @@ impl<'a> ProvenanceResult<'a> {
             return None;
         };
         let longest = match shown.data.integers("longest") {
-            // An answer of before there was such a tensor.
+            // An older answer without that tensor.
             [] => {
                 let shown = shown.inspection.cut..shown.inspection.cut + shown.inspection.tokens.len();
                 shown.map(|place| covering(matches, place).map_or(0, |span| span.length)).collect()
@@ -46,7 +44,7 @@ impl<'a> ProvenanceResult<'a> {
     }
 }
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let take = plain(ui, icons::ICON_EDIT_NOTE, "Use the last written text");
     if take.on_hover_text("Use the last text from Write or Chat as the prompt").clicked() {
@@ -96,10 +94,10 @@ fn numbers_ui(ui: &mut Ui, found: &ProvenanceResult<'_>) {
     caption(ui, format!("Searched {searched} of training text with an index of {bytes}, {built}."));
 }
 
-/// The text, each span as strong as it is long.
+/// The text, with longer spans in stronger colours.
 fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &ProvenanceResult<'_>, place: &mut Option<usize>) {
     let palette = shown.palette;
-    // Each as the text below is drawn.
+    // Legend, in the colours of the text below.
     ui.horizontal_wrapped(|ui| {
         for (length, words) in [(4, " 4 tokens "), (16, " 16 "), (LONG, " 64 and more: memorised ")] {
             let words = RichText::new(words).text_style(theme::caption()).color(palette.text);
@@ -123,7 +121,7 @@ fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &ProvenanceResult<'_>, place: 
         Piece { text: token.text.clone(), fill, line, hover, lit }
     };
     let pieces: Vec<Piece> = shown.inspection.tokens.iter().enumerate().map(piece).collect();
-    // The arrow keys go from token to token, though the whole span is lit.
+    // The arrow keys move by token, although the whole span is highlighted.
     let cursor = place.and_then(|place| place.checked_sub(cut));
     if let Some(pressed) = shaded_text(ui, "The text and where it comes from", &pieces, true, cursor) {
         *place = Some(pressed + cut);
@@ -131,7 +129,7 @@ fn text_ui(ui: &mut Ui, shown: &Shown<'_>, found: &ProvenanceResult<'_>, place: 
     ui.add_space(space::SMALL);
 }
 
-/// What is said of a token by the length of the longest span that it is in, and by that span where it is listed.
+/// Description of a token from the length of its longest span, and from the span if it is listed.
 fn said(length: usize, listed: Option<&Match>) -> String {
     let tokens = format::counted(length as u64, "token");
     match (length, listed) {
@@ -143,7 +141,6 @@ fn said(length: usize, listed: Option<&Match>) -> String {
     }
 }
 
-/// Where a span stands.
 fn span_ui(ui: &mut Ui, palette: &Palette, span: &Match) {
     raised(ui, |ui| {
         ui.set_width(ui.available_width());
@@ -163,7 +160,7 @@ fn span_ui(ui: &mut Ui, palette: &Palette, span: &Match) {
     ui.add_space(space::SMALL);
 }
 
-/// All spans, the longest first.
+/// All spans, longest first.
 fn list_ui(ui: &mut Ui, palette: &Palette, found: &ProvenanceResult<'_>, place: &mut Option<usize>) {
     if found.count == 0 {
         caption(ui, "No span of the text occurs in the training text: all of it was composed.");
@@ -193,28 +190,28 @@ fn list_ui(ui: &mut Ui, palette: &Palette, found: &ProvenanceResult<'_>, place: 
     let rows: Vec<Ranked> = longest.iter().map(row).collect();
     let ranking = Ranking { font: FontId::monospace(12.0), figures: 116.0, presses: true };
     if let Some(span) = ranking.ui(ui, palette, &rows).and_then(|row| longest.get(row)).copied() {
-        // Its own place in it where another one overlaps.
+        // A position where this span is the longest one.
         let own = |at: &usize| covering(found.matches, *at) == Some(span);
         let range = span.start..span.start + span.length;
         *place = range.clone().find(own).or(Some(range.start));
     }
 }
 
-/// The longest span that a token is in.
+/// The longest listed span that contains a token.
 fn covering(matches: &[Match], place: usize) -> Option<&Match> {
     let covers = |span: &&Match| (span.start..span.start + span.length).contains(&place);
     matches.iter().filter(covers).max_by_key(|span| span.length)
 }
 
-/// How a span of so many tokens is drawn: twice as long is stronger, the more so the longer, since strong colours are harder to tell apart.
-/// The strongest is half of a colour, so that the text on it can be read.
+/// Colour of a span. It grows with the logarithm of the length, faster for long spans, because strong colours are harder to
+/// distinguish. The maximum is about half of the full colour, so that text stays readable on it.
 fn strength(palette: &Palette, length: usize) -> Color32 {
     let share = (length.max(1) as f32).log2() / (LONG as f32).log2();
     let [_, colour, ..] = palette.series;
     theme::mix(palette.panel, colour, 0.08 + 0.46 * share.clamp(0.0, 1.0).powi(2))
 }
 
-/// At which tokens of the training text a span stands.
+/// Positions of a span in the training text, in words.
 fn places(span: &Match) -> String {
     let place = |place: &Place| match place.document {
         Some(number) => format!("{} in document {}", format::whole(place.token), format::whole(number + 1)),

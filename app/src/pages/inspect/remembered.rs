@@ -1,8 +1,8 @@
-//! What a view keeps of its own while the program runs: which row is open, what is searched for, what has the keyboard.
+//! State of a view kept while the program runs: open rows, searches, keyboard focus.
 
 use egui::{Ui, UiBuilder};
 
-/// Lets something be drawn and changed that is kept from frame to frame under a name.
+/// Calls `draw` with a value that is kept from frame to frame under a name.
 pub(super) fn remembered<T, R>(ui: &mut Ui, name: &str, draw: impl FnOnce(&mut Ui, &mut T) -> R) -> R
 where
     T: Clone + Default + Send + Sync + 'static,
@@ -14,8 +14,8 @@ where
     answer
 }
 
-/// Draws what egui knows by a name, whatever came to stand before it, so that a slider is not let go of and the keyboard stays where it
-/// is when an answer brings a notice more.
+/// Draws widgets with ids based on a name instead of their position, so that a slider is not released and the focus not lost when
+/// an answer adds a notice above.
 pub(super) fn anchored<R>(ui: &mut Ui, name: &str, draw: impl FnOnce(&mut Ui) -> R) -> R {
     let builder = UiBuilder::new().scope_id(ui.scope_id().with(name));
     ui.scope_builder(builder, draw).inner

@@ -1,5 +1,5 @@
-//! The residual stream: what each part adds to a token's logit, which tokens of the prompt it depends on, and how long and which way the
-//! stream points by layer and position.
+//! The residual stream: each component's contribution to a token's logit, its dependence on the prompt's tokens, and the stream's
+//! norm and direction by layer and position.
 
 use super::chosen::Chosen;
 use super::labelled::Labelled;
@@ -14,14 +14,14 @@ use egui_material_icons::icons;
 use glasshouse_protocol::View;
 use glasshouse_protocol::inspect::TokenText;
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     attribution_ui(ui, shown, chosen);
     saliency_ui(ui, shown, chosen);
     stream_ui(ui, shown, chosen);
 }
 
-/// What each part adds to the logit of a token.
+/// Each component's contribution to the logit of a token.
 fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (data, palette) = (shown.data, shown.palette);
     let added = data.floats("attribution");
@@ -55,7 +55,7 @@ fn attribution_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ui.add_space(space::MEDIUM);
 }
 
-/// Tokens that might come next, of which one is the token whose logit is looked at.
+/// The likeliest next tokens, to choose whose logit is shown.
 fn candidates_ui(ui: &mut Ui, shown: &Shown<'_>, token: u32, chosen: &mut Chosen) {
     if chosen.listed.is_empty() {
         if quiet(ui, icons::ICON_BAR_CHART, "Show likely next tokens").clicked() {
@@ -79,7 +79,7 @@ fn candidates_ui(ui: &mut Ui, shown: &Shown<'_>, token: u32, chosen: &mut Chosen
     ui.add_space(space::TIGHT);
 }
 
-/// How much each token of the prompt speaks for it.
+/// The dependence of the logit on each prompt token.
 fn saliency_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let saliency = shown.data.floats("saliency");
     if saliency.is_empty() {
@@ -103,7 +103,7 @@ fn saliency_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     ui.add_space(space::MEDIUM);
 }
 
-/// Lengths and directions, as heat maps over layers and positions.
+/// Norms and directions as heat maps over layers and positions.
 fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let layers = |name: &str| -> Vec<String> {
         let count = shown.data.tensor(name).map_or(0, |tensor| tensor.size(0));
@@ -151,7 +151,7 @@ fn stream_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
 }
 
-/// The name of a part: the embedding, then each layer's attention and MLP in turn.
+/// Name of a component: the embedding, then each layer's attention and MLP.
 fn part(place: usize) -> String {
     View::Residual.place_name("part", place).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Scrubbing: the same text at every step that the run kept its weights of.
+//! Scrubbing: the same text at every step whose weights the run has stored.
 
 use super::InspectPage;
 use super::chosen::Chosen;
@@ -12,18 +12,18 @@ use egui::{Slider, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{CheckpointSummary, RunSummary, TrainingState, View, WeightSource};
 
-/// Seconds that a step is seen for at least while the run plays.
+/// Minimum seconds per step during playback.
 const EACH: f64 = 1.0 / 3.0;
 
-/// Whether the run plays.
+/// Playback state.
 #[derive(Debug, Default)]
 pub(super) struct Scrub {
     playing: bool,
-    /// When the step was moved last, in seconds of egui's clock.
+    /// When the step last changed, in seconds of egui's clock.
     moved: f64,
 }
 
-/// Weights that a run kept, by step, one of each.
+/// A run's stored weights, one per step, by step.
 fn kept(run: &RunSummary) -> Vec<&CheckpointSummary> {
     let mut kept: Vec<&CheckpointSummary> = run.checkpoints.iter().collect();
     kept.sort_by_key(|checkpoint| checkpoint.step);
@@ -35,13 +35,13 @@ fn source(run: &RunSummary, checkpoint: &CheckpointSummary) -> WeightSource {
     WeightSource::Checkpoint { run: run.name.clone(), checkpoint: checkpoint.choice() }
 }
 
-/// The weights that a run kept nearest to a step.
+/// A run's stored weights nearest to a step.
 pub(super) fn nearest(run: &RunSummary, step: u64) -> Option<WeightSource> {
     let nearest = kept(run).into_iter().min_by_key(|checkpoint| checkpoint.step.abs_diff(step))?;
     Some(source(run, nearest))
 }
 
-/// The place of weights among those that their run kept, by their step: the last for weights that have none of their own.
+/// Index of weights among the stored ones, by step; the last index for weights that are not stored.
 fn place_of(run: &RunSummary, kept: &[&CheckpointSummary], shown: &WeightSource) -> usize {
     let last = kept.len().saturating_sub(1);
     let WeightSource::Checkpoint { checkpoint, .. } = shown else { return last };
@@ -50,14 +50,14 @@ fn place_of(run: &RunSummary, kept: &[&CheckpointSummary], shown: &WeightSource)
     kept.iter().position(|known| Some(known.step) == step).unwrap_or(last)
 }
 
-/// Weights of a run that stay what they are while it trains: its first milestone, where it keeps any.
+/// A run's first milestone, which stays unchanged while the run trains.
 fn first(run: &RunSummary) -> Option<WeightSource> {
     let milestones = run.checkpoints.iter().filter(|checkpoint| !checkpoint.resumable && !checkpoint.best);
     Some(source(run, milestones.min_by_key(|checkpoint| checkpoint.step)?))
 }
 
-/// The weights that maps are turned towards, so that a map turns as little as may be from step to step, and those of two models lie
-/// alike: the last that the run kept, and of one that still trains those that do not change. None where no other map is seen.
+/// The weights that maps are aligned with, so that a map rotates as little as possible from step to step, and maps of two models
+/// match: the run's last stored weights, or its first milestone while it trains. `None` if no other map is visible.
 pub(super) fn reference(chosen: &Chosen, state: &State) -> Option<WeightSource> {
     let beside = chosen.beside.is_some();
     let trains = state.training.state != TrainingState::Idle;
@@ -74,7 +74,7 @@ pub(super) fn reference(chosen: &Chosen, state: &State) -> Option<WeightSource> 
 }
 
 impl InspectPage {
-    /// A slider over the steps that the run kept its weights of, and a button that goes through them.
+    /// A slider over the steps with stored weights, and a playback button.
     pub(super) fn scrub_ui(&mut self, ui: &mut Ui, context: &Context<'_>, open: &[View]) {
         let Some(run) = run_of(&self.chosen.source, context.state) else { return };
         let kept = kept(run);

@@ -1,4 +1,4 @@
-//! A view's section: its head, its formula, what it can be saved as, and the view of one source or of two beside each other.
+//! A view's section: header, formula, export buttons, and the view of one source or two side by side.
 
 use super::shown::Shown;
 use super::{InspectPage, attention, beginning, table, view_ui};
@@ -14,35 +14,32 @@ use egui::{Align, Rect, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{View, WeightSource};
 
-/// Views that are open before a person has chosen.
+/// Views that are open by default.
 const AT_FIRST: [View; 3] = [View::Walk, View::Tokens, View::Attention];
-/// Seconds from which on what is shown of another prompt or of other weights says so: most answers are there within a frame or two.
+/// Seconds after which an outdated view is marked as such; most answers arrive within a frame or two.
 const PATIENCE: f64 = 0.5;
-/// Bytes of a CSV from which on it is saved as a file: more is a burden to the clipboard, and to whatever it is pasted into.
+/// Size in bytes from which a CSV is saved as a file: more burdens the clipboard and the program it is pasted into.
 const COPIED: usize = 8 << 20;
-/// How strong it still is.
+/// Opacity of an outdated view.
 const FADED: f32 = 0.5;
 
 fn fold(view: View) -> String {
     format!("inspect:{view}")
 }
 
-/// Whether a view is open.
 pub(super) fn is_open(preferences: &Preferences, view: View) -> bool {
     widgets::is_open(preferences, &fold(view), AT_FIRST.contains(&view))
 }
 
-/// Opens a view.
 pub(super) fn open(preferences: &mut Preferences, view: View) {
     preferences.folds.insert(fold(view), true);
 }
 
-/// Where it is kept since when, in seconds of egui's clock, what a place shows is of another prompt or of other weights.
+/// Id of the time since when a place shows outdated content, in seconds of egui's clock.
 fn old_since(ui: &Ui) -> egui::Id {
     ui.scope_id().with("old since")
 }
 
-/// What is wanted of a section.
 #[derive(Clone, Copy)]
 enum SectionAction {
     Csv,
@@ -50,7 +47,6 @@ enum SectionAction {
 }
 
 impl InspectPage {
-    /// Draws all sections.
     pub(super) fn sections_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         for view in self.views() {
             let (wanted, card) = widgets::card_with(ui, context.palette.panel, |ui| {
@@ -91,7 +87,7 @@ impl InspectPage {
         .flatten()
     }
 
-    /// The formula, and what the view can be had as.
+    /// The formula and the export buttons.
     fn tools_ui(&mut self, ui: &mut Ui, view: View) -> Option<SectionAction> {
         let mut wanted = None;
         formula(ui, view.formula());
@@ -117,7 +113,7 @@ impl InspectPage {
         wanted
     }
 
-    /// Says of what is shown that it is of another prompt or of other weights than are chosen, once that has lasted. Whether it did.
+    /// Marks an answer that has been outdated for longer than `PATIENCE`. Returns whether it did.
     fn old_ui(
         &self,
         ui: &mut Ui,
@@ -196,7 +192,7 @@ impl InspectPage {
         }
         ui.set_opacity(opacity);
         if answer.prompt != self.chosen.prompt {
-            // A place in another text is none in this one.
+            // A position in another text does not apply here.
             self.chosen.position = position;
         }
         if current
@@ -207,7 +203,7 @@ impl InspectPage {
         }
     }
 
-    /// Gives the person what they want of a section.
+    /// Carries out an action on a section.
     fn give(
         &self,
         ui: &Ui,
@@ -244,7 +240,7 @@ impl InspectPage {
                 }
             }
             Some(SectionAction::Png) => {
-                // What is scrolled away is not drawn, and what stands over it is no part of it.
+                // Parts that are scrolled away are not drawn, and other content may cover them.
                 let seen = rect.intersect(ui.clip_rect());
                 if seen.height() < rect.height() - 1.0 {
                     context.asks.tell(asks::IN_SIGHT);

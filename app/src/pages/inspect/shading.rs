@@ -1,4 +1,4 @@
-//! Tokens shaded by what they count for.
+//! Tokens shaded by value.
 
 use crate::format;
 use crate::pages::parts::visible;
@@ -7,7 +7,7 @@ use crate::widgets::Piece;
 use egui::Color32;
 use glasshouse_protocol::inspect::TokenText;
 
-/// Tokens as pieces of a text, each shaded by its value, as strongly as it is large beside `most`; one of them is underlined.
+/// Tokens as pieces of a text, shaded by value relative to `most`; the one at index `underlined` is underlined.
 pub(super) fn shaded_tokens(
     palette: &Palette,
     tokens: &[TokenText],
@@ -21,7 +21,7 @@ pub(super) fn shaded_tokens(
         Piece {
             hover: format!("{place} {text}: {}", format::signed(value, 4)),
             text,
-            // Half of a colour at most, so that the text on it can be read.
+            // At most half of the full colour, so that text stays readable on it.
             fill: theme::signed(palette, value / most * 0.5),
             line: if place == underlined { palette.text } else { Color32::TRANSPARENT },
             lit: false,
@@ -30,7 +30,7 @@ pub(super) fn shaded_tokens(
     tokens.iter().enumerate().map(piece).collect()
 }
 
-/// The largest distance from 0 among values; never 0.
+/// The largest absolute value; never 0.
 pub(super) fn largest<'a>(values: impl IntoIterator<Item = &'a f32>) -> f32 {
     let finite = values.into_iter().filter(|value| value.is_finite());
     finite.fold(f32::MIN_POSITIVE, |most, value| most.max(value.abs()))

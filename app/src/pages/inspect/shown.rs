@@ -1,4 +1,4 @@
-//! What a view draws.
+//! The input of a view's drawing.
 
 use super::weights;
 use crate::format;
@@ -7,33 +7,31 @@ use crate::state::ViewData;
 use crate::theme::Palette;
 use glasshouse_protocol::{InspectSettings, Inspection};
 
-/// An answer of the engine for one view.
+/// The engine's answer for one view.
 #[derive(Clone, Copy)]
 pub(super) struct Shown<'a> {
-    /// The run, its step, the prompt's tokens, how many layers and heads there are.
+    /// The run, its step, the prompt's tokens, and the numbers of layers and heads.
     pub(super) inspection: &'a Inspection,
-    /// The view's numbers.
     pub(super) data: &'a ViewData,
-    /// What was asked for.
     pub(super) settings: &'a InspectSettings,
-    /// The column that it stands in: 0, or 1 beside another model.
+    /// Index of the column: 0, or 1 for the second model.
     pub(super) column: usize,
-    /// Colours of the theme in use.
+    /// Colours of the current theme.
     pub(super) palette: &'a Palette,
 }
 
 impl Shown<'_> {
-    /// The text of a token of the prompt, with what cannot be seen made visible.
+    /// The text of a prompt token, with whitespace made visible.
     pub(super) fn token(&self, place: usize) -> String {
         self.inspection.tokens.get(place).map_or_else(String::new, |token| visible(&token.text))
     }
 
-    /// A token of the prompt behind its place: `3 ·upon`.
+    /// A prompt token after its position: `3 ·upon`.
     pub(super) fn place(&self, place: usize) -> String {
         format!("{place} {}", self.token(place))
     }
 
-    /// What a place along an axis stands for: a token of the prompt, a part, a parameter; the number itself where it has no name.
+    /// Label of an index along an axis: a prompt token, a component, a parameter, or the index itself.
     pub(super) fn along(&self, axis: &str, at: usize) -> String {
         let (names, steps) = weights::parameters(self.data).unwrap_or_default();
         let known = match axis {
@@ -45,24 +43,22 @@ impl Shown<'_> {
         known.unwrap_or_else(|| at.to_string())
     }
 
-    /// The text of an id that stands in a tensor, with what cannot be seen made visible; the id itself where it is not known.
+    /// The text of a token id in a tensor, with whitespace made visible, or the id if the text is unknown.
     pub(super) fn text(&self, id: u32) -> String {
         let of_prompt = || self.inspection.tokens.iter().find(|token| token.id == id);
         let known = self.data.text_of(id).or_else(|| of_prompt().map(|token| token.text.as_str()));
         known.map_or_else(|| format!("#{id}"), visible)
     }
 
-    /// The position that is looked at.
     pub(super) fn position(&self) -> usize {
         self.settings.position.unwrap_or(self.inspection.position)
     }
 
-    /// The layer that is looked at, where a view has one.
+    /// The inspected layer, for single-layer views.
     pub(super) fn layer(&self) -> usize {
         self.settings.layer.unwrap_or(self.inspection.layers.saturating_sub(1))
     }
 
-    /// The head that is looked at.
     pub(super) fn head(&self) -> usize {
         self.settings.head.unwrap_or(0)
     }

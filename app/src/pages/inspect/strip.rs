@@ -4,7 +4,7 @@ use crate::theme::space;
 use crate::widgets::{Heatmap, Scale, Touched};
 use egui::{AsIdSalt, Ui, vec2};
 
-/// A vector's entries from left to right, blue below 0 and orange above. `id` tells it from others beside it, whatever it is called.
+/// A vector's entries from left to right, blue below 0 and orange above. `id` distinguishes strips of the same name.
 pub(super) fn strip_ui(
     ui: &mut Ui,
     id: impl AsIdSalt,

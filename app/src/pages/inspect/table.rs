@@ -1,5 +1,5 @@
-//! A view's numbers as text: every entry of every tensor a row, for whoever reads with the ears, and as CSV. What is no tensor has rows
-//! of its own.
+//! A view's numbers as a table with a row per entry of every tensor, usable with a screen reader, and as CSV. Content other than
+//! tensors has its own rows.
 
 mod lists;
 
@@ -12,18 +12,18 @@ use egui::{ComboBox, ScrollArea, Ui};
 use lists::List;
 use std::fmt::Write as _;
 
-/// Height of a row in points.
+/// Row height in points.
 const ROW: f32 = 24.0;
 /// Height of the list in points.
 const HEIGHT: f32 = 264.0;
-/// Rows from which on a CSV is not written out: it is made within a frame, and 4 M of them are some 150 MB.
+/// Maximum rows of a CSV: it is written within one frame, and 4 million rows are about 150 MB.
 const MAX_CSV_ROWS: usize = 4_000_000;
-/// Tensors whose entries are ids of tokens: other whole numbers count something.
+/// Tensors whose entries are token ids; integers of other tensors are counts.
 const IDS: [&str; 5] = ["ids", "neighbours", "token", "top", "repeated"];
-/// What is said where there is nothing to list.
+/// Shown if there is nothing to list.
 const NOTHING: &str = "This view has no numbers of its own.";
 
-/// Draws the tensors and the lists of a view, one of them at a time.
+/// Draws one of the view's tensors or lists at a time.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>) {
     let (tensors, lists) = (&shown.data.tensors, lists(shown));
     let names = tensors.iter().map(title).chain(lists.iter().map(list_title));
@@ -57,7 +57,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>) {
     }
 }
 
-/// What the view has beside its tensors.
+/// The non-empty lists of the view.
 fn lists<'a>(shown: &Shown<'a>) -> Vec<List<'a>> {
     shown.data.details.iter().flat_map(List::of).filter(|list| list.count() > 0).collect()
 }
@@ -77,7 +77,7 @@ fn title(tensor: &Tensor) -> String {
 
 fn tensor_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &Tensor) {
     let axes = &tensor.summary.axes;
-    // A phone has room for so much beside the value.
+    // Width of the index columns on a phone.
     let room = (ui.available_width() - 150.0).max(120.0);
     let each = (room / axes.len().max(1) as f32 - 14.0).clamp(34.0, 130.0);
     let mut columns: Vec<Column<'_>> = Vec::new();
@@ -97,7 +97,7 @@ fn tensor_ui(ui: &mut Ui, shown: &Shown<'_>, tensor: &Tensor) {
     });
 }
 
-/// Rows of cells below their titles.
+/// Rows of cells under column titles.
 fn rows_ui(
     ui: &mut Ui,
     name: &str,
@@ -126,7 +126,7 @@ fn rows_ui(
     });
 }
 
-/// An entry as it is read: an id with its token's text.
+/// An entry as text: ids with their token's text.
 fn value(shown: &Shown<'_>, tensor: &Tensor, entry: usize) -> String {
     let text = tensor.text(entry);
     let known = tensor.integers.get(entry).filter(|_| IDS.contains(&tensor.summary.name.as_str()));
@@ -136,7 +136,7 @@ fn value(shown: &Shown<'_>, tensor: &Tensor, entry: usize) -> String {
     }
 }
 
-/// An entry's place along each axis.
+/// An entry's index along each axis.
 fn indices(tensor: &Tensor, entry: usize) -> Vec<usize> {
     let mut rest = entry;
     let mut places: Vec<usize> = Vec::new();
@@ -148,11 +148,11 @@ fn indices(tensor: &Tensor, entry: usize) -> Vec<usize> {
     places
 }
 
-/// All tensors of a view as CSV, a row for each entry, and below them what is no tensor; of two models beside each other the rows of both,
-/// which say whose they are.
+/// All tensors of a view as CSV with a row per entry, followed by the lists. With two models, rows of both, with columns for run
+/// and step.
 ///
 /// # Errors
-/// There is nothing to write, or too much for a table: the sentence says which.
+/// A sentence: there is nothing to write, or too much for a table.
 pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
     let entries = |tensor: &Tensor| tensor.floats.len() + tensor.integers.len();
     let all: usize = columns.iter().flat_map(|shown| &shown.data.tensors).map(entries).sum();
@@ -188,7 +188,7 @@ pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
             continue;
         }
         written.push(list.name());
-        // An empty line stands between tables of other columns.
+        // An empty line separates tables with different columns.
         if !text.is_empty() {
             text.push('\n');
         }
@@ -203,13 +203,13 @@ pub(super) fn csv(columns: &[Shown<'_>]) -> Result<String, String> {
     Ok(text)
 }
 
-/// Writes a row for each entry of a tensor; `start` are its first cells. They are millions, written within a frame: nothing is allocated
-/// for one of them.
+/// Writes a row per entry of a tensor, each beginning with the cells `start`. Does not allocate per row: there are millions in
+/// one frame.
 fn write_entries(text: &mut String, start: &[String], tensor: &Tensor, count: usize) {
     let mut head = String::new();
     widgets::csv_row(&mut head, start);
     head.pop();
-    // Along each axis: how many entries lie between two places, and how many places there are.
+    // Stride and size of each axis.
     let (mut apart, mut axes) = (1, Vec::new());
     for axis in tensor.summary.axes.iter().rev() {
         axes.insert(0, (apart, axis.size.max(1)));
@@ -223,7 +223,7 @@ fn write_entries(text: &mut String, start: &[String], tensor: &Tensor, count: us
             write!(text, "{before}{}", entry / apart % size).ok();
         }
         text.push_str(if axes.is_empty() { ",," } else { "," });
-        // It has floats or whole numbers, and none of the other.
+        // A tensor has either floats or integers.
         if let Some(float) = tensor.floats.get(entry) {
             writeln!(text, "{float}").ok();
         } else if let Some(integer) = tensor.integers.get(entry) {
@@ -232,7 +232,7 @@ fn write_entries(text: &mut String, start: &[String], tensor: &Tensor, count: us
     }
 }
 
-/// Titles of a table's columns, behind those that say whose a row is.
+/// Column titles, after those that identify the model.
 fn titles<'a>(beside: bool, own: &[&'a str]) -> Vec<&'a str> {
     let whose: &[&str] = if beside { &["run", "step"] } else { &[] };
     [whose, own].concat()
@@ -249,7 +249,7 @@ mod tests {
     };
     use glasshouse_protocol::{InspectSettings, Inspection, View};
 
-    /// A view's CSV, and the names of what its table lists.
+    /// A view's CSV, and the titles of its lists.
     fn written(tensors: Vec<Tensor>, details: Vec<Detail>) -> (Result<String, String>, Vec<String>) {
         with(View::Residual, tensors, details, |shown| {
             (csv(&[*shown]), lists(shown).iter().map(list_title).collect())
@@ -295,7 +295,7 @@ mod tests {
         );
     }
 
-    /// What a view of these comes to.
+    /// Calls `look` with a view of the given content.
     fn with<R>(
         view: View,
         tensors: Vec<Tensor>,

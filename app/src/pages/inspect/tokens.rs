@@ -1,4 +1,4 @@
-//! Tokens: what each is, and how likely it was after those before it. The strip below a token is the stronger the more it surprised.
+//! Tokens with their probability given the preceding ones. A stronger strip below a token means more surprise.
 
 use super::chosen::Chosen;
 use super::shown::Shown;
@@ -8,19 +8,19 @@ use crate::theme;
 use crate::widgets;
 use egui::{Align2, FontId, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 
-/// Bits of surprise at which the strip is as strong as it gets.
+/// Surprise in bits at which the strip has its strongest colour.
 const MAX_BITS: f32 = 12.0;
-/// Height of a token with its id, its probability and its strip, in points.
+/// Height in points of a token with its id, probability and strip.
 const TALL: f32 = 62.0;
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (tokens, surprise) = (shown.data.integers("ids").len(), shown.data.floats("surprise"));
     if tokens == 0 {
         caption(ui, "There are no tokens to show.");
         return;
     }
-    // A model that classifies texts gives no token a probability.
+    // A classifier gives tokens no probability.
     if !surprise.is_empty() {
         summary_ui(ui, surprise, shown.data.floats("entropy"));
     }
@@ -35,7 +35,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     });
 }
 
-/// What the whole prompt cost: the mean over tokens that something stands before.
+/// Averages over the prompt's tokens except the first.
 fn summary_ui(ui: &mut Ui, surprise: &[f32], entropy: &[f32]) {
     let mean = |values: &[f32]| values.iter().sum::<f32>() / values.len().max(1) as f32;
     let Some(scored) = surprise.get(1..).filter(|scored| !scored.is_empty()) else {
@@ -53,7 +53,7 @@ fn summary_ui(ui: &mut Ui, surprise: &[f32], entropy: &[f32]) {
     });
 }
 
-/// A token. Whether it was pressed.
+/// A token. Returns whether it was clicked.
 fn token_ui(ui: &mut Ui, shown: &Shown<'_>, place: usize, is_chosen: bool) -> bool {
     let palette = shown.palette;
     let text = shown.token(place);

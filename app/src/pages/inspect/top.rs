@@ -1,4 +1,4 @@
-//! What the model works on, and whose weights it has: the prompt, its tokens, the weights, the layer and the head.
+//! The inputs of the Inspect page: prompt and its tokens, weights, layer and head.
 
 use super::asking::Asking;
 use super::chosen::Chosen;
@@ -14,7 +14,6 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{View, WeightSource};
 
 impl InspectPage {
-    /// Draws it.
     pub(super) fn top_ui(&mut self, ui: &mut Ui, context: &Context<'_>, open: &[View]) {
         widgets::card(ui, |ui| {
             let width = ui.available_width();
@@ -83,7 +82,7 @@ impl InspectPage {
     }
 }
 
-/// The layer and the head that views of one look at.
+/// The layer and head of single-layer and single-head views.
 pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     let Some(seen) = asking.last(0, &chosen.prompt) else { return };
     let (layers, heads) = (seen.answer.inspection.layers, seen.answer.inspection.heads);
@@ -105,7 +104,7 @@ pub(super) fn choosers_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     caption(ui, about);
 }
 
-/// The prompt's tokens: pressing one looks at its position.
+/// The prompt's tokens; a click selects the position.
 pub(super) fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     let Some(seen) = asking.last(0, &chosen.prompt) else { return };
     let of = &seen.answer.inspection;
@@ -126,7 +125,7 @@ pub(super) fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
             format!("The first {cut} tokens are left out: the context length is {}.", of.tokens.len()),
         );
     }
-    // A place in another text is none in this one.
+    // A position in another text does not apply here.
     if let Some(place) = chips_ui(ui, Palette::of(ui), "positions", &chips)
         && seen.answer.prompt == chosen.prompt
     {
@@ -134,7 +133,7 @@ pub(super) fn positions_ui(ui: &mut Ui, asking: &Asking, chosen: &mut Chosen) {
     }
 }
 
-/// A list of numbers from 0. The one that was chosen comes back.
+/// A list of numbers from 0. Returns the newly chosen one.
 fn number_ui(ui: &mut Ui, name: &str, shown: usize, count: usize) -> Option<usize> {
     let mut chosen = shown;
     let list = ComboBox::from_id_salt(name).selected_text(format!("{name} {shown}")).width(96.0);

@@ -1,5 +1,5 @@
-//! The walk: one forward pass as boxes in the order of the work, from the text to the next token. Each box shows the vector of the
-//! token that is looked at, and opens to the numbers of all tokens.
+//! The walk: one forward pass as boxes in order of computation, from the text to the next token. Each box shows the vector of the
+//! inspected token, and opens to the numbers of all tokens.
 
 mod boxes;
 
@@ -16,12 +16,12 @@ use egui::{Ui, vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::inspect::{Detail, TokenText};
 
-/// Least width of a box in points.
+/// Minimum width of a box in points.
 const BOX: f32 = 250.0;
-/// Next tokens that are listed.
+/// Number of listed next tokens.
 const NEXT: usize = 5;
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     if shown.data.tensor("embedded").is_none() {
         caption(ui, "Type a prompt to walk through the model.");
@@ -44,7 +44,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     next_ui(ui, shown);
 }
 
-/// Which block is walked through, and its neighbours.
+/// The choice of the block.
 fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (layer, layers) = (shown.layer(), shown.inspection.layers);
     ui.horizontal_wrapped(|ui| {
@@ -60,7 +60,7 @@ fn layers_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     });
 }
 
-/// Boxes beside each other as many as fit, in the order of reading.
+/// Boxes in rows, in reading order.
 fn boxes_ui(ui: &mut Ui, shown: &Shown<'_>, steps: &[&Step], position: usize) {
     let (fit, width) = columns_fit(ui.available_width(), BOX, space::MEDIUM);
     for line in steps.chunks(fit) {
@@ -119,7 +119,7 @@ fn box_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, position: usize) {
     }
 }
 
-/// How the model that is looked at computes a box's numbers, where that is known.
+/// The formula of a box in the inspected model, if known.
 fn formula<'a>(data: &'a ViewData, step: &Step) -> Option<&'a str> {
     let formulas = data.details.iter().find_map(|detail| match detail {
         Detail::Formulas { formulas } => Some(formulas),
@@ -129,7 +129,7 @@ fn formula<'a>(data: &'a ViewData, step: &Step) -> Option<&'a str> {
     own.map(|(_, formula)| formula.as_str())
 }
 
-/// What a box without numbers of its own says.
+/// Text of a box without numbers.
 fn words(shown: &Shown<'_>, step: &Step) -> String {
     let tokens = shown.inspection.tokens.iter();
     match step.title {
@@ -138,7 +138,7 @@ fn words(shown: &Shown<'_>, step: &Step) -> String {
     }
 }
 
-/// All tokens of a step as a picture, and the first numbers of the token that is looked at.
+/// All tokens of a step as a heat map, and the first numbers of the inspected token.
 fn numbers_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, tensor: &Tensor, scale: Scale, position: usize) {
     let width = ui.available_width();
     let count = tensor.summary.axes.len();
@@ -163,7 +163,7 @@ fn numbers_ui(ui: &mut Ui, shown: &Shown<'_>, step: &Step, tensor: &Tensor, scal
     caption(ui, format!("length {:.3}, mean {mean:.4}", square.sqrt()));
 }
 
-/// The matrix at a place of a tensor's outermost axes.
+/// The matrix at an index of a tensor's outermost axes.
 fn matrix_ui(
     ui: &mut Ui,
     shown: &Shown<'_>,
@@ -174,9 +174,9 @@ fn matrix_ui(
 ) {
     let Some([down, across]) = tensor.summary.axes.get(place.len()..) else { return };
     let (values, rows, columns) = (tensor.at(place), down.size, across.size);
-    // [T, C] is none of tokens by tokens, though T may be C.
+    // [T, C] is not tokens by tokens even if T = C.
     let of_tokens = down.name == across.name;
-    // Few tokens of wide vectors are no line, and many tokens no tower.
+    // Keeps the height moderate for few or many tokens.
     let tall = (rows as f32 * 14.0).clamp(14.0, 220.0);
     let size = if of_tokens { fitted(rows, columns, width, 14.0) } else { vec2(width, tall) };
     let map = Heatmap { name, rows, columns, values, scale, size, chosen: None };
@@ -208,7 +208,7 @@ fn next_ui(ui: &mut Ui, shown: &Shown<'_>) {
     });
 }
 
-/// The likeliest of the tokens that the engine lists, by the logits of all: id and probability.
+/// The likeliest of the `listed` tokens, with probabilities over all logits.
 fn likeliest(logits: &[f32], listed: &[TokenText]) -> Vec<(u32, f64)> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weight = |logit: f32| f64::from((logit - largest).exp());

@@ -1,4 +1,4 @@
-//! Weights and gradients by parameter: norms, how they are spread, and along the run.
+//! Weights and gradients by parameter: norms, distributions, and their course over the run.
 
 use super::chosen::Chosen;
 use super::remembered::remembered;
@@ -13,17 +13,17 @@ use crate::widgets::{
 use egui::{Color32, FontId, Label, RichText, ScrollArea, Ui, vec2};
 use glasshouse_protocol::inspect::Detail;
 
-/// Height of a row of the table, and of the whole at most, in points.
+/// Height of a table row in points.
 const ROW: f32 = 26.0;
 const MAX_HEIGHT: f32 = 300.0;
-/// Width from which on the table has room for net changes per step, in points.
+/// Width in points from which the table has room for net changes per step.
 const WIDE: f32 = 680.0;
-/// Size of a parameter's name, in points.
+/// Font size of parameter names in points.
 const NAME: f32 = 12.0;
-/// Curves drawn at a time: as many as there are colours.
+/// Maximum curves in a plot: one per colour.
 const CURVES: usize = 6;
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (data, palette) = (shown.data, shown.palette);
     let Some((names, steps)) = parameters(data) else {
@@ -50,7 +50,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
 }
 
-/// The parameters that rows stand for, and the steps of the run; `None` where there are none.
+/// The parameters of the rows and the steps of the run; `None` if the data lacks them.
 pub(super) fn parameters(data: &ViewData) -> Option<(&[String], &[u64])> {
     let found = data.details.iter().find_map(|detail| match detail {
         Detail::Parameters { names, steps } => Some((names.as_slice(), steps.as_slice())),
@@ -59,19 +59,19 @@ pub(super) fn parameters(data: &ViewData) -> Option<(&[String], &[u64])> {
     found.filter(|(names, _)| !names.is_empty())
 }
 
-/// A row of a tensor [P, …]; nothing where there is none.
+/// Row `parameter` of a tensor [P, …]; empty if the tensor is missing.
 fn of<'a>(data: &'a ViewData, name: &str, parameter: usize) -> &'a [f32] {
     data.tensor(name).map_or(&[], |tensor| tensor.at(&[parameter]))
 }
 
-/// A number of a parameter as it stands in the table.
+/// A number of a parameter, formatted for the table.
 fn figure(data: &ViewData, name: &str, parameter: usize) -> String {
     of(data, name, parameter)
         .first()
         .map_or_else(|| format::NOTHING.to_owned(), |value| short(f64::from(*value)))
 }
 
-/// Norms, and what else a model's numbers come to, are of all sizes.
+/// Formats numbers of any magnitude, such as norms.
 pub(super) fn short(value: f64) -> String {
     match value.abs() {
         size if !size.is_finite() => format::NOTHING.to_owned(),
@@ -91,18 +91,18 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]),
     let mut columns = vec![number("Norm", 60.0)];
     if !narrow {
         columns.extend([number("Gradient", 60.0), Column { title: "Gradients", ..spread }]);
-        // Ratios are known of a whole run alone.
+        // Ratios exist only for a whole run.
         if width >= WIDE && data.tensor("update_ratios").is_some() {
             columns.push(number("Net change per step", 120.0));
         }
     }
     columns.insert(1, spread);
-    // The name has what the others leave.
+    // The name column takes the remaining width.
     let others = Table { columns: &columns, row: ROW }.width();
     let name = Column { title: "Parameter", width: (width - others - 14.0).max(80.0), align: Align::Left };
     columns.insert(0, name);
     let table = Table { columns: &columns, row: ROW };
-    // All names are written alike: in full where each finds room.
+    // All names use the same form: in full if every name fits.
     let longest = names.iter().max_by_key(|name| name.chars().count()).cloned().unwrap_or_default();
     let longest = ui.painter().layout_no_wrap(longest, FontId::monospace(NAME), Color32::PLACEHOLDER);
     let in_full = longest.size().x <= name.width;
@@ -125,7 +125,7 @@ fn table_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]),
     });
 }
 
-/// A parameter in the table. Whether it was pressed.
+/// A row of the table. Returns whether it was clicked.
 fn row_ui(
     ui: &mut Ui,
     (table, narrow, in_full): (&Table<'_>, bool, bool),
@@ -166,38 +166,37 @@ fn row_ui(
     row.on_hover_text(format!("{name}\nnorm {norm}, gradient norm {gradient}")).clicked()
 }
 
-/// Room for a histogram in the table, in points.
+/// Width of a histogram in the table, in points.
 fn spread_width(narrow: bool) -> f32 {
     if narrow { 60.0 } else { 110.0 }
 }
 
-/// What tells a parameter's name from others: of `blocks.0.attention.query.weight` it is `0.attention.query`.
+/// The distinguishing part of a parameter name: `0.attention.query` for `blocks.0.attention.query.weight`.
 fn ending(name: &str) -> &str {
     let name = name.strip_prefix("blocks.").unwrap_or(name);
     name.strip_suffix(".weight").unwrap_or(name)
 }
 
-/// Net changes per step of the parameters at the step that is looked at, or the last one before it; none at the first step, which follows from
-/// none.
+/// Net changes per step at the inspected step or the last one before it; empty at the first step, which has no predecessor.
 fn ratios_at<'a>(data: &'a ViewData, steps: &[u64], step: u64) -> &'a [f32] {
     let row = steps.partition_point(|own| *own <= step).checked_sub(1).filter(|row| *row > 0);
     let tensor = data.tensor("update_ratios");
     row.zip(tensor).map_or(&[], |(row, tensor)| tensor.at(&[row]))
 }
 
-/// How high bars of shares are, from 0 to 1, on a logarithmic scale: a few entries far from all others leave these a bin or two, and would
-/// be too few to be seen themselves.
+/// Bar heights of shares, from 0 to 1, on a logarithmic scale: outliers squeeze all other entries into a few bins and would be
+/// invisible on a linear one.
 fn heights(shares: &[f32]) -> Vec<f32> {
     let seen = || shares.iter().copied().filter(|share| *share > 0.0);
     let (least, most) =
         seen().fold((f32::INFINITY, 0.0_f32), |(least, most), share| (least.min(share), most.max(share)));
-    // The smallest is seen, too.
+    // Keep the smallest bar visible.
     let floor = least / 2.0;
     let height = |share: &f32| if *share > 0.0 { (share / floor).ln() / (most / floor).ln() } else { 0.0 };
     shares.iter().map(height).collect()
 }
 
-/// How a parameter's weights and gradients are spread.
+/// Distributions of a parameter's weights and gradients.
 fn histograms_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, (parameter, name): (usize, &String)) {
     head(ui, name);
     let [weights, gradients, ..] = palette.series;
@@ -232,10 +231,10 @@ fn histograms_ui(ui: &mut Ui, palette: &Palette, data: &ViewData, (parameter, na
     ui.add_space(space::SMALL);
 }
 
-/// Norms, net changes and gradients from milestone to milestone.
+/// Norms, net changes and gradients over the milestones.
 fn run_ui(ui: &mut Ui, shown: &Shown<'_>, (names, steps): (&[String], &[u64]), parameter: usize) {
     let (data, palette) = (shown.data, shown.palette);
-    // The first milestone follows from none.
+    // The first milestone has no predecessor.
     let plots = [
         ("Norm", "norms_by_step", false, 0),
         ("Net change per step", "update_ratios", true, 1),
@@ -280,7 +279,7 @@ fn points(tensor: &Tensor, steps: &[u64], parameter: usize, first: usize) -> Vec
     steps.iter().enumerate().skip(first).map(|(row, step)| [*step as f64, value(row)]).collect()
 }
 
-/// A parameter and those of the same name in other layers, evenly spread over them where there are many.
+/// A parameter and its counterparts in other layers, evenly spaced if there are many.
 fn alike(names: &[String], parameter: usize) -> Vec<usize> {
     let without_layer = |name: &str| -> String {
         name.split('.').filter(|part| part.parse::<usize>().is_err()).collect::<Vec<_>>().join(".")
@@ -292,7 +291,7 @@ fn alike(names: &[String], parameter: usize) -> Vec<usize> {
     }
     let mut some: Vec<usize> = (0..CURVES).map(|place| all[place * (all.len() - 1) / (CURVES - 1)]).collect();
     if !some.contains(&parameter) {
-        // It takes the place of the nearest.
+        // The parameter replaces its nearest neighbour.
         let nearest = (0..some.len()).min_by_key(|place| some[*place].abs_diff(parameter)).unwrap_or(0);
         some[nearest] = parameter;
     }

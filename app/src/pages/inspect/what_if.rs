@@ -1,4 +1,4 @@
-//! What if: parts of the model are switched off, scaled or patched, and the distribution of the next token changes.
+//! What if: parts of the model are ablated, scaled or patched, and the next-token distribution changes.
 
 use super::chosen::Chosen;
 use super::labelled::Labelled;
@@ -14,22 +14,22 @@ use egui_material_icons::icons;
 use glasshouse_protocol::Inspection;
 use glasshouse_protocol::inspect::Edit;
 
-/// Edits at most: more are no longer read at a glance.
+/// Maximum number of edits that can be read at a glance.
 const MAX_EDITS: usize = 16;
 
-/// What the table over all parts is shaded by.
+/// The quantity that shades the table of all parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum AblationMeasure {
-    /// How far the whole distribution moves.
+    /// Divergence of the whole distribution.
     #[default]
     Divergence,
-    /// How much the chosen token's log-probability changes.
+    /// Change of the chosen token's log-probability.
     Token,
 }
 
-/// Draws the view, and notes in `chosen` what was pressed in it.
+/// Draws the view, and records in `chosen` what was clicked.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
-    // They hold for both models, and a smaller one would draw those of the first within its own bounds.
+    // Edits apply to both models; the second column could clamp them to a smaller model.
     if shown.column == 0 {
         edits_ui(ui, shown, chosen);
     } else {
@@ -50,7 +50,6 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
 }
 
-/// The list of changes.
 fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let inspection = shown.inspection;
     head(ui, "Changes");
@@ -107,7 +106,7 @@ fn edits_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
 }
 
-/// A change: what, and by how much. Whether it is to go.
+/// An edit and its strength. Returns whether to remove it.
 fn edit_ui(
     ui: &mut Ui,
     palette: &Palette,
@@ -164,7 +163,7 @@ fn edit_ui(
     remove
 }
 
-/// The distribution before and after.
+/// The distributions before and after.
 fn distributions_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let (data, palette) = (shown.data, shown.palette);
     let (before, after) = (data.floats("before_listed"), data.floats("after_listed"));
@@ -199,7 +198,7 @@ fn distributions_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     }
 }
 
-/// What switching off each part alone would do.
+/// The effect of ablating each part separately.
 fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     let data = shown.data;
     let choices = [(AblationMeasure::Divergence, "Distribution"), (AblationMeasure::Token, "Chosen token")];
@@ -221,7 +220,7 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     };
     let (layers, count) = (heads.size(0), heads.size(1));
     let mlps = data.floats(mlps);
-    // MLPs stand behind the heads of their layer.
+    // MLPs come after the heads of their layer.
     let row = |layer: usize| {
         heads.at(&[layer]).iter().copied().chain([mlps.get(layer).copied().unwrap_or(f32::NAN)])
     };
@@ -256,7 +255,7 @@ fn parts_ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen) {
     caption(ui, "One column per head, the MLP last. Press a part to ablate it, and again to restore it.");
 }
 
-/// Switches a head or an MLP off, or takes the change back.
+/// Adds or removes the ablation of a head or MLP.
 fn toggle(edits: &mut Vec<Edit>, layer: usize, head: Option<usize>) {
     let factor = 0.0;
     let edit = match head {

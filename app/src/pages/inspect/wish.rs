@@ -1,37 +1,33 @@
-//! What an address, a lesson, or a page around an embedded one asks to see.
+//! Requests to the Inspect page from an address, a lesson, or an embedding page.
 
 use super::{Context, InspectPage, scrub};
 use crate::pages::written::run_of;
 use glasshouse_protocol::{View, WeightSource};
 
-/// What is asked for; what is not stays as it is.
+/// A request; `None` leaves a setting unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wish {
-    /// The view.
     pub view: Option<View>,
-    /// The text that the model works on.
     pub prompt: Option<String>,
-    /// The layer.
     pub layer: Option<usize>,
-    /// The head.
     pub head: Option<usize>,
-    /// The position; no address has one.
+    /// Not available in addresses.
     pub position: Option<usize>,
-    /// The step of the checkpoint or milestone; the nearest that the run kept is taken.
+    /// The step of a checkpoint or milestone; the nearest stored one is used.
     pub step: Option<u64>,
-    /// The weights; no address has them.
+    /// The weights; not available in addresses.
     pub source: Option<WeightSource>,
 }
 
 impl InspectPage {
-    /// A page that begins with what is asked for. In an `embedded` one the view stands alone.
+    /// A page with an initial request. If `embedded`, only the requested view is shown.
     pub fn beginning_with(wish: Wish, embedded: bool) -> Self {
         let mut page = Self { embedded, ..Self::default() };
         page.wish(wish);
         page
     }
 
-    /// Looks at what is asked for, as soon as there is a model.
+    /// Requests something, applied once there is a model.
     pub fn wish(&mut self, wish: Wish) {
         if wish == Wish::default() {
             return;
@@ -40,7 +36,6 @@ impl InspectPage {
         self.wished = Some(wish);
     }
 
-    /// Takes over what was asked for.
     pub(super) fn take_wish(&mut self, context: &Context<'_>) {
         let Some(Wish { view, prompt, layer, head, position, step, source }) = self.wished.take() else {
             return;

@@ -1,14 +1,14 @@
-//! What a learner predicted and measured, as a file for a teacher.
+//! A learner's predictions and measurements, as a file for a teacher.
 
 use super::lesson::Lesson;
 use glasshouse_protocol::LessonProgress;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Counts changes of the file's form.
+/// Version of the file format.
 const VERSION: u32 = 1;
 
-/// Answers to the lessons that were begun, as JSON, in the lessons' order. What was not measured yet is null.
+/// Answers to the lessons that were begun, as JSON in lesson order. Missing measurements are null.
 pub fn json(lessons: &[Lesson], progress: &BTreeMap<String, LessonProgress>) -> Vec<u8> {
     let begun = lessons.iter().filter_map(|lesson| Some((lesson, progress.get(&lesson.name)?)));
     let answers = begun.map(|(lesson, progress)| {

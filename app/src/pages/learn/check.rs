@@ -1,4 +1,4 @@
-//! Prediction and check: what a person says first, what is measured then, and whether the one held against the other.
+//! Prediction and check of a lesson: the prediction first, then the measurement, and whether the prediction held.
 
 use super::lesson::{Lesson, Offer, Prediction};
 use super::measures::{self, Missing};
@@ -15,28 +15,28 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{Command, LessonMeasurement, LessonProgress, RunLaunch, RunState, TrainingState};
 use std::collections::{BTreeSet, VecDeque};
 
-/// A prediction that is being made, and a measurement under way.
+/// The prediction being made, and the measurement in progress.
 #[derive(Debug, Default)]
 pub(super) struct Checking {
-    /// The choice's number, or the number typed; `None` before anything was chosen.
+    /// The choice's index, or the typed number; `None` before any input.
     chosen: Option<f64>,
-    /// A measurement was asked for and is not there yet.
+    /// A measurement was started and is not finished.
     measuring: bool,
-    /// The request that it waits for, and what that is to bring.
+    /// The request it waits for, and the missing data that the request fetches.
     request: Option<(u64, Missing)>,
     asked: BTreeSet<(String, u64)>,
-    /// Runs whose pasts could not be read, by name: they are not compared.
+    /// Names of runs whose history could not be read, which are left out of the comparison.
     unread: BTreeSet<String>,
-    /// Why it cannot be measured now.
+    /// Why the measurement is not possible now.
     lacks: Option<String>,
-    /// Runs that follow the one that trains.
+    /// Runs to train after the current one.
     queue: VecDeque<Offer>,
-    /// The run that was the latest to train before that one was asked for.
+    /// The latest trained run before the current one was requested.
     before: Option<String>,
 }
 
 impl Checking {
-    /// Draws the prediction. What was predicted stays as it is until it is taken back.
+    /// Draws the prediction, which stays fixed until it is withdrawn.
     pub(super) fn prediction_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) {
         let prediction = &lesson.head.prediction;
         head(ui, "Predict first");
@@ -73,7 +73,7 @@ impl Checking {
             }
         }
         ui.add_space(space::TIGHT);
-        // A number stands there from the start, and may be meant as it is.
+        // The initial number may be the answer.
         let number = prediction.number.is_some().then_some(0.0);
         let predicted = self.chosen.or(number).filter(|value| value.is_finite());
         let open = context.state.projects.open.is_some();
@@ -92,7 +92,7 @@ impl Checking {
         });
     }
 
-    /// Draws the check. Answers whether a measurement was begun.
+    /// Draws the check. Returns whether a measurement was started.
     pub(super) fn check_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Lesson) -> bool {
         head(ui, "Then measure");
         let Some(measure) = measures::find(&lesson.head.check.measure) else { return false };
@@ -134,7 +134,7 @@ impl Checking {
         begun
     }
 
-    /// Takes the measurement if everything is there, and asks for what is not.
+    /// Takes the measurement if all data is there, else requests what is missing.
     fn measure(&mut self, context: &mut Context<'_>, lesson: &Lesson, progress: LessonProgress) {
         let Some(measure) = measures::find(&lesson.head.check.measure) else { return };
         match measure.take(context.state, &lesson.head.instrument, &self.unread) {
@@ -150,7 +150,7 @@ impl Checking {
             Err(Missing::Number) => self.end(text::NO_NUMBER.to_owned()),
             Err(Missing::Histories(runs)) if self.want(context, &runs) => {}
             Err(Missing::Histories(runs)) => {
-                // One that cannot be read is not asked for again, and a message says why; the others are compared without it.
+                // Unreadable histories are not requested again: a message explains them, and the other runs are compared.
                 let before = self.unread.len();
                 self.unread.extend(runs);
                 match self.unread.len() > before {
@@ -162,7 +162,7 @@ impl Checking {
         }
     }
 
-    /// Asks for pasts of runs. Answers whether any is on its way.
+    /// Requests the runs' histories. Returns whether any is pending.
     fn want(&mut self, context: &mut Context<'_>, runs: &[String]) -> bool {
         let waits = context.state.is_waiting(|command| matches!(command, Command::ReadHistory { .. }));
         let before = self.asked.len();
@@ -170,12 +170,12 @@ impl Checking {
         waits || self.asked.len() != before
     }
 
-    /// Ends a measurement that cannot be taken now, and says why.
+    /// Ends the measurement with a reason.
     fn end(&mut self, lacks: String) {
         (self.measuring, self.request, self.lacks) = (false, None, Some(lacks));
     }
 
-    /// Asks once for what is missing, and ends the measurement where the answer did not bring it.
+    /// Requests missing data once, and ends the measurement if the answer did not bring it.
     fn ask(&mut self, context: &mut Context<'_>, lesson: &Lesson, missing: Missing) {
         if let Some((request, asked)) = &self.request
             && *asked == missing
@@ -204,7 +204,7 @@ impl Checking {
         self.request = Some((context.outbox.send(command), missing));
     }
 
-    /// Runs that the lesson offers, and the one that trains.
+    /// The offered runs, and the one in training.
     fn offers_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, offers: &[Offer]) {
         self.go_on(context);
         let trains = context.state.training.state != TrainingState::Idle;
@@ -256,13 +256,13 @@ impl Checking {
         }
     }
 
-    /// The page was left: what was to follow from it does not.
+    /// Called when the page is left: drops the queued runs.
     pub(super) fn away(&mut self) {
         self.queue.clear();
     }
 
-    /// Begins the next of the runs that follow each other once the one before has done all of its steps. One that was stopped or failed, or
-    /// was never begun, is the last.
+    /// Starts the next queued run once the previous one completed all steps. If that was stopped, failed or never began, clears
+    /// the queue.
     fn go_on(&mut self, context: &mut Context<'_>) {
         if self.queue.is_empty() || busy(context) {
             return;
@@ -297,7 +297,7 @@ impl Checking {
     }
 }
 
-/// What a person made of a lesson in the open project; `None` also where the lesson asks otherwise by now.
+/// The lesson's progress in the open project; `None` also if the lesson's question has changed since.
 pub(super) fn progress<'a>(context: &'a Context<'_>, lesson: &Lesson) -> Option<&'a LessonProgress> {
     let asked = &lesson.head.prediction;
     let progress = context.state.lessons.progress.get(&lesson.name)?;
@@ -311,7 +311,6 @@ fn keep(context: &mut Context<'_>, lesson: &Lesson, progress: LessonProgress) {
     context.outbox.send(Command::KeepLesson { lesson, progress });
 }
 
-/// What was predicted, in words.
 fn in_words(prediction: &Prediction, predicted: f64) -> String {
     match &prediction.number {
         Some(number) => format!("{predicted} {}", number.unit),
@@ -322,7 +321,7 @@ fn in_words(prediction: &Prediction, predicted: f64) -> String {
     }
 }
 
-/// What was measured, whether the prediction held, and what to make of it.
+/// The measured value, whether the prediction held, and the explanation.
 fn measured_ui(ui: &mut Ui, palette: &Palette, measured: &LessonMeasurement, after: &str) {
     let (icon, colour, words) = match measured.held {
         true => (icons::ICON_CHECK_CIRCLE, palette.accent, "Your prediction held."),

@@ -1,5 +1,5 @@
-//! The instrument of a lesson: a view of the model, a plot of runs, or a text in tokens, drawn with the same parts as on the pages that
-//! they come from.
+//! The instrument of a lesson: a view of the model, a plot of runs, or a tokenized text, drawn with the parts of the respective
+//! pages.
 
 use super::lesson::{Head, Plot};
 use super::{measures, sheet};
@@ -14,24 +14,21 @@ use egui::{TextEdit, Ui};
 use glasshouse_protocol::{Command, TrainEvent};
 use std::collections::BTreeSet;
 
-/// Runs that are drawn at most.
+/// Maximum number of plotted runs.
 const MAX_RUNS: usize = 8;
-/// Characters that are cut into tokens at most.
+/// Maximum characters to tokenize.
 const MAX_CHARACTERS: usize = 2_000;
 
-/// What was pressed and typed in an instrument.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
     /// The view, once it was drawn.
     view: Option<OneView>,
-    /// The text that is cut into tokens.
     text: Option<String>,
     cutting: Debounce<(u64, u64, String)>,
     asked: BTreeSet<(String, u64)>,
 }
 
 impl Shown {
-    /// Draws the instrument.
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, lesson: &Head) {
         let instrument = &lesson.instrument;
         if let Some(view) = instrument.view {
@@ -92,7 +89,7 @@ impl Shown {
         }
     }
 
-    /// Draws a plot; one of several runs of those that are compared, where any are.
+    /// Draws a plot; a plot of several runs shows the `compared` ones, if any.
     fn plot_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, plot: Plot, compared: &[String]) {
         let state = context.state;
         let several = plot == Plot::Runs;
@@ -121,7 +118,7 @@ impl Shown {
     }
 }
 
-/// The run that trains, or the latest one's past.
+/// The run in training, or the latest one's history.
 fn with_latest<R>(state: &State, draw: impl FnOnce(&Training) -> R) -> Option<R> {
     if state.training.run.is_some() && !state.training.points.is_empty() {
         return Some(draw(&state.training));
@@ -146,7 +143,7 @@ fn latest(context: &Context<'_>, plot: Plot) -> Vec<Curve> {
         }
         let evaluations = training.evaluations.iter();
         let evaluated = evaluations.map(|point| [point.step as f64, f64::from(point.val_loss)]).collect();
-        // A young curve is not drawn far behind its points.
+        // Reduced for short curves, so that they do not lag behind.
         let weight = 0.8_f64.min(1.0 - 1.0 / (1.0 + points.len() as f64 / 40.0));
         let validation = Curve { marks: true, ..curve("validation", second, evaluated) };
         vec![curve("training", first, smoothed(&points, weight)), validation]
@@ -154,7 +151,7 @@ fn latest(context: &Context<'_>, plot: Plot) -> Vec<Curve> {
     curves.unwrap_or_default()
 }
 
-/// Validation losses of the latest runs: of the compared ones, where any are.
+/// Validation losses of the `compared` runs, if any, else of the latest.
 fn all_runs(context: &Context<'_>, compared: &[String]) -> Vec<Curve> {
     let state = context.state;
     let is_shown = |run: &&glasshouse_protocol::RunSummary| match compared {

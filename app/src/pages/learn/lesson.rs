@@ -1,5 +1,5 @@
-//! A lesson: one Markdown file, which begins with what it declares of its instrument, its prediction and its check, as TOML between
-//! two lines of `+++`. A file that is no lesson is refused by name, with the line and what is wrong with it.
+//! Lessons: Markdown files that begin with TOML between two lines of `+++`, which declares an instrument, a prediction and a
+//! check. A file that cannot be read as a lesson is reported with its name, the line and the problem.
 
 use super::markdown::{self, Block};
 use super::measures::{self, Needs};
@@ -7,177 +7,153 @@ use glasshouse_protocol::{GenerateConfig, InspectSettings, RunConfig, TokenizerK
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-/// The lessons of the program: each file's name and its text, in order.
+/// The built-in lessons in order: file name and text.
 pub const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/lessons.rs"));
 
-/// What stands before and behind a declaration.
+/// The line before and after the TOML declaration.
 const FENCE: &str = "+++";
-/// Choices that a prediction may have.
+/// Allowed number of choices of a prediction.
 const CHOICES: std::ops::RangeInclusive<usize> = 2..=4;
 
-/// A lesson.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
-    /// Its file's name without the ending: what progress is kept by.
+    /// File name without its extension; the key under which progress is stored.
     pub name: String,
-    /// What it declares.
     pub head: Head,
-    /// Its text.
     pub text: Vec<Block>,
 }
 
-/// What a lesson declares.
+/// The declaration at the head of a lesson.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
-    /// Its title.
     pub title: String,
-    /// Minutes that it takes.
+    /// Estimated time for the lesson.
     pub minutes: u32,
-    /// What is looked at.
     pub instrument: Instrument,
-    /// What is asked before anything is measured.
+    /// Asked before anything is measured.
     pub prediction: Prediction,
-    /// What is measured.
     pub check: Check,
-    /// Where the program does what the lesson is about.
+    /// Places in the source code that implement the lesson's subject.
     #[serde(default)]
     pub code: Vec<Code>,
-    /// Runs that it offers to train.
+    /// Runs the lesson offers to train.
     #[serde(default)]
     pub run: Vec<Offer>,
 }
 
-/// What is looked at: a view of the model, a plot of runs, or a text in tokens.
+/// What the lesson shows: a view of the model, a plot of runs, or a text split into tokens.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Instrument {
-    /// A view of the Inspect page.
     #[serde(deserialize_with = "named_view")]
     pub view: Option<View>,
-    /// A plot of runs.
     pub plot: Option<Plot>,
-    /// A text that is cut into tokens.
+    /// A text to tokenize.
     pub tokens: Option<String>,
-    /// What the model works on, for a view.
+    /// Input of the model, for a view.
     pub prompt: String,
-    /// The layer, from 0.
+    /// Layer index from 0.
     pub layer: Option<usize>,
-    /// The head, from 0.
+    /// Head index from 0.
     pub head: Option<usize>,
-    /// The position, from 0; the last unless said.
+    /// Position from 0; the last by default.
     pub position: Option<usize>,
-    /// The neuron whose passages are looked for.
+    /// The neuron whose top passages are searched for.
     pub neuron: Option<usize>,
-    /// How many are listed.
+    /// Number of listed entries.
     pub count: Option<usize>,
-    /// The temperature of the next token's draw.
+    /// Temperature for sampling the next token.
     pub temperature: Option<f32>,
-    /// Its top-k.
     pub top_k: Option<usize>,
-    /// Its top-p.
     pub top_p: Option<f32>,
-    /// Its min-p.
     pub min_p: Option<f32>,
 }
 
-/// A plot of runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Plot {
     /// Training and validation loss of the latest run.
     Loss,
-    /// Its learning rate.
     LearningRate,
-    /// Its gradient's norm.
     GradientNorm,
     /// Validation losses of all runs.
     Runs,
 }
 
-/// What is asked before anything is measured.
+/// A question asked before anything is measured.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prediction {
-    /// The question.
     pub question: String,
-    /// Answers to choose from: ranges of what is measured, the lowest first.
+    /// Ranges of the measured value, lowest first.
     #[serde(default)]
     pub choices: Vec<Choice>,
-    /// The answer is a number.
+    /// Set if the answer is a number.
     #[serde(default)]
     pub number: Option<Number>,
 }
 
-/// An answer to choose.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Choice {
-    /// What it says.
     pub text: String,
-    /// It holds for what is measured below this and not below the choice before; the last one has no such end.
+    /// Upper end of the range, exclusive; the previous choice's is the lower end, inclusive. `None` for the last choice.
     pub below: Option<f64>,
 }
 
-/// A number to predict.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Number {
-    /// What it counts.
     pub unit: String,
-    /// How far off it may be, as a share of what is measured.
+    /// Tolerance as a fraction of the measured value.
     pub within: f64,
 }
 
-/// What is measured.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// A measure's name.
+    /// Name of a measure in `measures::ALL`.
     pub measure: String,
-    /// What to make of it, shown with it.
+    /// Explanation shown with the result.
     #[serde(default)]
     pub after: String,
 }
 
-/// Where the program does what a lesson is about.
+/// A place in the source code that implements the lesson's subject.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Code {
-    /// What is done there.
+    /// What the code does.
     pub what: String,
-    /// The file, from the repository's root.
+    /// Path from the repository root.
     pub file: String,
-    /// The kernel that does it on a GPU.
+    /// The GPU kernel that does it.
     pub kernel: Option<String>,
 }
 
-/// A run that a lesson offers: the same for everybody, but for the project's own text and tokenizer.
+/// A run that a lesson offers. Only text and tokenizer depend on the project.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
-    /// What the button says.
+    /// The button's label.
     pub title: String,
-    /// The preset.
     pub preset: String,
-    /// The seed.
     pub seed: u64,
     /// Optimizer steps.
     pub steps: u64,
-    /// Layers, where not those of the preset.
+    /// Number of layers, if different from the preset's.
     pub layers: Option<usize>,
-    /// The preset's learning rate times this.
+    /// Multiplier of the preset's learning rate.
     pub learning_rate_factor: Option<f64>,
 }
 
-/// A file that is no lesson.
+/// A file that cannot be read as a lesson.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
-    /// The file.
     pub file: String,
-    /// The line, from 1.
+    /// Line number from 1.
     pub line: usize,
-    /// What is wrong with it.
     pub what: String,
 }
 
@@ -188,10 +164,10 @@ impl std::fmt::Display for Broken {
 }
 
 impl Lesson {
-    /// Reads a lesson from its file's text.
+    /// Parses a lesson from its file's text.
     ///
     /// # Errors
-    /// What is wrong with it, and in which line.
+    /// The problem and its line.
     pub fn parse(file: &str, text: &str) -> Result<Self, Broken> {
         let text = text.replace("\r\n", "\n");
         let broken = |line: usize, what: String| Broken { file: file.to_owned(), line, what };
@@ -203,7 +179,7 @@ impl Lesson {
             let what = format!("the declaration has no end: a line of {FENCE} ends it");
             return Err(broken(text.lines().count().max(1), what));
         };
-        // The fence is the first line.
+        // Line 1 is the fence.
         let line_at = |at: usize| declared.get(..at).unwrap_or(declared).matches('\n').count() + 2;
         let head: Head = toml::from_str(declared).map_err(|error| {
             let line = error.span().map_or(1, |span| line_at(span.start));
@@ -223,7 +199,7 @@ impl Lesson {
     }
 }
 
-/// What is wrong: a word that the line holds, and the sentence.
+/// A problem: a word to find its line by, and the message.
 type Wrong = (String, String);
 
 fn wrong(word: &str, what: impl Into<String>) -> Wrong {
@@ -231,7 +207,7 @@ fn wrong(word: &str, what: impl Into<String>) -> Wrong {
 }
 
 impl Head {
-    /// What the types leave open.
+    /// Checks what the types do not enforce.
     fn check(&self) -> Result<(), Wrong> {
         if self.title.trim().is_empty() {
             return Err(wrong("title", "the title is empty"));
@@ -268,7 +244,7 @@ impl Instrument {
         sampling.validate().map_err(|broken| wrong(&broken.field, broken.to_string()))
     }
 
-    /// How the next token is drawn.
+    /// Sampling settings for the next token.
     pub fn sampling(&self) -> GenerateConfig {
         let default = GenerateConfig::default();
         GenerateConfig {
@@ -280,7 +256,6 @@ impl Instrument {
         }
     }
 
-    /// What is looked at within a view that is measured.
     pub fn settings(&self, view: View) -> InspectSettings {
         let default = InspectSettings::default();
         InspectSettings {
@@ -329,13 +304,13 @@ impl Prediction {
         Ok(())
     }
 
-    /// The choice that holds for a value, by its number.
+    /// Index of the choice whose range contains `value`.
     pub fn choice_of(&self, value: f64) -> usize {
         let ends = self.choices.iter().map(|choice| choice.below.unwrap_or(f64::INFINITY));
         ends.take_while(|end| value >= *end).count().min(self.choices.len().saturating_sub(1))
     }
 
-    /// Whether a prediction holds for a value: the choice's number, or the number.
+    /// Whether a prediction (a choice's index or a number) is right for `value`.
     pub fn holds(&self, predicted: f64, value: f64) -> bool {
         match &self.number {
             Some(number) => (predicted - value).abs() <= number.within * value.abs(),
@@ -371,15 +346,15 @@ impl Offer {
         config.validate().map_err(|broken| wrong(&self.title, format!("{}: {broken}", self.title)))
     }
 
-    /// The run's settings in a project whose next run would have those of `draft`: text and tokenizer are the project's.
+    /// The run's settings in a project with the draft settings `draft`, which supply text and tokenizer.
     ///
     /// # Errors
-    /// A preset that does not exist.
+    /// The preset does not exist.
     pub fn config(&self, draft: &RunConfig) -> Result<RunConfig, String> {
         let mut config = self.on(presets::preset(&self.preset)?);
         config.data = draft.data.clone();
         config.device.clone_from(&draft.device);
-        // One that came with a model has nothing to be trained by.
+        // An imported tokenizer has no training settings.
         if draft.tokenizer.kind != TokenizerKind::Imported {
             config.tokenizer = draft.tokenizer.clone();
             config.model.vocabulary = draft.model.vocabulary;
@@ -397,7 +372,7 @@ impl Offer {
     }
 }
 
-/// A view by its name, as commands and addresses have it.
+/// Deserializes a view by the name used in commands and addresses.
 fn named_view<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<View>, D::Error> {
     let name = String::deserialize(deserializer)?;
     View::from_name(&name)

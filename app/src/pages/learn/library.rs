@@ -1,20 +1,19 @@
-//! All lessons that there are: the program's, and those of a teacher's folders. A file of the same name stands in the place of the
-//! program's; one that is no lesson says so and leaves the rest as they are.
+//! All lessons: the built-in ones and those in a teacher's folders. A file of the same name replaces a built-in lesson; an
+//! invalid file is reported and affects no others.
 
 use super::lesson::{BUILT_IN, Broken, Lesson};
 use glasshouse_protocol::LessonFile;
 
-/// The lessons, in the order of their names, and the files that are none.
+/// The lessons sorted by name, and the invalid files.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Library {
-    /// Lessons.
     pub lessons: Vec<Lesson>,
-    /// Files that are no lessons.
+    /// Files that could not be read as lessons.
     pub broken: Vec<Broken>,
 }
 
 impl Library {
-    /// The program's lessons and those of other files.
+    /// The built-in lessons and those in `files`.
     pub fn of(files: &[LessonFile]) -> Self {
         let mut library = Self::default();
         for (file, text) in BUILT_IN {

@@ -1,37 +1,29 @@
-//! As much of Markdown as a lesson is written in: headings, paragraphs, lists, blocks of code, and within a line strong, emphasis and
-//! code. It is drawn on the page and written into the printed sheet from the same blocks.
+//! The subset of Markdown that lessons use: headings, paragraphs, lists, code blocks, and inline strong, emphasis and code. The
+//! page and the printed sheet use the same blocks.
 
 use crate::theme::{self, Palette, space};
 use egui::text::{LayoutJob, TextFormat};
 use egui::{FontId, Label, TextStyle, Ui};
 use std::fmt::Write as _;
 
-/// A block of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Block {
-    /// A heading within the text.
     Heading(Vec<Span>),
-    /// A paragraph.
     Paragraph(Vec<Span>),
-    /// A list, with numbers or without.
+    /// A list, numbered or not, and its items.
     List(bool, Vec<Vec<Span>>),
-    /// Lines of code.
     Code(String),
 }
 
-/// A span of a line.
+/// A run of text in one style.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Its words.
     pub text: String,
-    /// How they stand.
     pub style: Style,
 }
 
-/// How words stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// As text.
     Plain,
     /// `**strong**`.
     Strong,
@@ -41,10 +33,9 @@ pub enum Style {
     Code,
 }
 
-/// Marks around words, the longer first.
+/// Inline markers, longer ones first.
 const MARKS: [(&str, Style); 3] = [("**", Style::Strong), ("`", Style::Code), ("*", Style::Emphasis)];
 
-/// Reads a text.
 pub fn parse(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = text.lines().peekable();
@@ -85,7 +76,7 @@ pub fn parse(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// A line continues what stands before it.
+/// Whether a line continues the previous one.
 fn goes_on(line: &str) -> bool {
     !line.is_empty() && heading(line).is_none() && !line.starts_with("```")
 }
@@ -102,7 +93,7 @@ fn heading(line: &str) -> Option<&str> {
     (words.len() < line.len()).then(|| words.strip_prefix(' ')).flatten()
 }
 
-/// An item of a list, and whether it has a number.
+/// The text of a list item, and whether it is numbered.
 fn item(line: &str) -> Option<(bool, &str)> {
     if let Some(words) = line.strip_prefix("* ").or_else(|| line.strip_prefix("- ")) {
         return Some((false, words));
@@ -112,7 +103,7 @@ fn item(line: &str) -> Option<(bool, &str)> {
     is_number.then_some((true, words))
 }
 
-/// Spans of a line. A mark that has no end stands for itself.
+/// The spans of a line. A marker without an end is literal.
 fn spans(line: &str) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut plain = String::new();
@@ -120,7 +111,7 @@ fn spans(line: &str) -> Vec<Span> {
     while let Some(letter) = rest.chars().next() {
         let marked = MARKS.into_iter().find_map(|(mark, style)| {
             let (inside, after) = rest.strip_prefix(mark)?.split_once(mark)?;
-            // What begins with a blank is no emphasis: 2 * 3 * 4.
+            // A marker before a space is literal, as in 2 * 3 * 4.
             let is_marked = !inside.is_empty() && !inside.starts_with(' ');
             is_marked.then(|| (Span { text: inside.to_owned(), style }, after))
         });
@@ -205,7 +196,7 @@ fn job(ui: &Ui, spans: &[Span], font: &FontId) -> LayoutJob {
     job
 }
 
-/// Blocks as HTML, with nothing of the text taken for marks.
+/// Blocks as HTML, with all text escaped.
 pub fn html(blocks: &[Block]) -> String {
     let mut page = String::new();
     for block in blocks {
@@ -240,7 +231,6 @@ fn line_html(spans: &[Span]) -> String {
     each.collect()
 }
 
-/// Text that stands for itself in HTML.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,5 +1,5 @@
-//! What a lesson can measure, each by a name that its file gives: numbers of the person's own text, run and model, taken from what the
-//! engine told. Nothing here knows a right answer.
+//! Measures that lessons refer to by name. They compute numbers about the person's own text, run and model from what the engine
+//! reported. No expected answers are built in.
 
 mod of_model;
 mod of_runs;
@@ -13,68 +13,61 @@ use glasshouse_protocol::{
 };
 use std::collections::BTreeSet;
 
-/// A measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Measure {
-    /// What a lesson calls it.
     pub name: &'static str,
-    /// What it is, in a few words.
+    /// A description of a few words.
     pub about: &'static str,
     of: Of,
 }
 
-/// What was found: the number, and in a sentence what was measured.
+/// A measured number, and a sentence about what was measured.
 type Found = (f64, String);
 
-/// What a measure is taken from.
+/// The data a measure is computed from.
 #[derive(Clone, Copy, Debug)]
 enum Of {
-    /// A text and its tokens.
     Tokens(fn(&str, &[TokenSummary]) -> Option<Found>),
-    /// A view of the model at work on the lesson's prompt, with the size of the project's vocabulary.
+    /// A view of the model on the lesson's prompt, with the project's vocabulary size.
     View(View, fn(&InspectionAnswer, &ViewData, Option<usize>) -> Option<Found>),
-    /// The latest run's past.
     Run(fn(&History) -> Option<Found>),
-    /// All runs with their pasts, oldest first; none where no two can be compared.
+    /// All runs with their histories, oldest first; `None` if no two are comparable.
     Runs(fn(&[(&RunSummary, &History)]) -> Option<Sweep>),
 }
 
-/// Runs that differ in one setting alone.
+/// Runs that differ in exactly one setting.
 #[derive(Clone, Debug, PartialEq)]
 struct Sweep {
-    /// Their names, oldest first.
+    /// Run names, oldest first.
     runs: Vec<String>,
-    /// What their highest setting gave beside the lowest.
+    /// The result at the highest setting compared with the lowest.
     found: Found,
 }
 
-/// What has to be there before something can be measured.
+/// What a measure requires before it can be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
-    /// The lesson's text in tokens.
     Tokens,
-    /// A view of the model at work on the lesson's prompt.
     View(View),
-    /// A run that was trained.
     Run,
-    /// Several runs that differ in one thing.
+    /// Several runs that differ in one setting.
     Runs,
 }
 
-/// What is not there yet.
+/// What is missing to take a measure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// The lesson's text in tokens: to be asked for.
+    /// The tokens of the lesson's text, to be requested from the engine.
     Tokens,
-    /// A view of a source's weights: to be asked for.
+    /// A view of a source's weights, to be requested from the engine.
     View(View, WeightSource),
-    /// Pasts of these runs: to be asked for.
+    /// The histories of these runs, to be requested from the engine.
     Histories(Vec<String>),
-    /// A run that was trained, or several, in a sentence: the person has to train.
+    /// Trained runs, described in a sentence; the person has to train them.
     Runs(String),
-    /// A run that is in training ends first.
+    /// The end of the run in training.
     End,
-    /// What was asked for came without the number that is needed.
+    /// The answer arrived, but without the required number.
     Number,
 }
 
@@ -104,13 +97,12 @@ pub const ALL: &[Measure] = &[
     of_runs::LEARNING_RATE_LOSS_RATIO,
 ];
 
-/// The measure of that name.
 pub fn find(name: &str) -> Option<&'static Measure> {
     ALL.iter().find(|measure| measure.name == name)
 }
 
-/// Whose weights a lesson looks at: the best checkpoint of the run that was trained for most steps, the latest of several, so that a
-/// short run for one lesson does not stand in for the model of another.
+/// The weights that lessons look at: the best checkpoint of the run with the most steps, and of the latest of several such runs.
+/// A short run trained for one lesson therefore does not replace the model of another.
 pub fn source(state: &State) -> Option<WeightSource> {
     let run = looked_at(state)?;
     let checkpoint = best_of(state, run).map(CheckpointSummary::choice).unwrap_or_default();
@@ -123,14 +115,13 @@ fn looked_at(state: &State) -> Option<&RunSummary> {
     writes.max_by_key(|run| run.step)
 }
 
-/// The checkpoint of a run that is looked at; none while it trains, since its files come and go.
+/// The best, or else the last, checkpoint of a run; `None` while it trains, since its files change.
 fn best_of<'a>(state: &State, run: &'a RunSummary) -> Option<&'a CheckpointSummary> {
     let best = run.checkpoints.iter().find(|checkpoint| checkpoint.best).or(run.checkpoints.last());
     best.filter(|_| trains(state) != Some(run.name.as_str()))
 }
 
 impl Measure {
-    /// What has to be there.
     pub fn needs(&self) -> Needs {
         match self.of {
             Of::Tokens(_) => Needs::Tokens,
@@ -140,10 +131,10 @@ impl Measure {
         }
     }
 
-    /// Measures, from what the engine has told. Of several runs, those that are `unread` do without their pasts.
+    /// Computes the measure from the engine's reports. A comparison of runs skips the histories of `unread` runs.
     ///
     /// # Errors
-    /// What is not there yet.
+    /// What is missing.
     pub fn take(
         &self,
         state: &State,
@@ -186,7 +177,7 @@ impl Measure {
         Ok(LessonMeasurement { measure: self.name.to_owned(), value, sentence, held: false, run, step })
     }
 
-    /// Names of the runs that it compares, of those whose pasts were read; none where it compares none.
+    /// Names of the compared runs whose histories are known; empty if the measure compares none.
     pub fn compared(&self, state: &State) -> Vec<String> {
         match self.of {
             Of::Runs(of) => of(&known(state)).map(|sweep| sweep.runs).unwrap_or_default(),
@@ -199,7 +190,7 @@ impl Measure {
     }
 }
 
-/// The newest answer about the lesson's prompt with its settings, of the weights that lessons look at.
+/// The newest answer for the lesson's prompt and settings from the weights that lessons look at.
 fn answer<'a>(
     state: &'a State,
     instrument: &Instrument,
@@ -224,29 +215,29 @@ fn no_run() -> Missing {
     Missing::Runs("There is no trained model in this project yet.".to_owned())
 }
 
-/// The run that is in training now.
 fn trains(state: &State) -> Option<&str> {
     let run = state.training.run.as_ref().filter(|_| state.training.state != TrainingState::Idle);
     run.map(|run| run.name.as_str())
 }
 
-/// Whether measures of runs count a run: it was trained here, from the start, to write. A fine-tune begins with what another learned.
+/// Whether measures of runs include this one: trained here, from scratch, on a language-modelling objective. Fine-tunes and
+/// imports do not count.
 pub(super) fn counts(run: &RunSummary) -> bool {
     run.step > 0 && run.state != RunState::Imported && run.writes() && run.start.is_none()
 }
 
-/// Runs that count and are not in training now, oldest first.
+/// Counted runs that are not in training, oldest first.
 fn ended(state: &State) -> impl Iterator<Item = &RunSummary> {
     let name = trains(state);
     state.runs.list.iter().filter(move |run| counts(run) && Some(run.name.as_str()) != name)
 }
 
-/// Those of them whose pasts were read.
+/// The ended runs whose histories are known.
 fn known(state: &State) -> Vec<(&RunSummary, &History)> {
     ended(state).filter_map(|run| Some((run, state.runs.histories.get(&run.name)?))).collect()
 }
 
-/// The latest run.
+/// The latest ended run, if none is in training.
 fn latest(state: &State) -> Result<&RunSummary, Missing> {
     match state.training.state {
         TrainingState::Idle => ended(state).last().ok_or_else(no_run),
@@ -264,7 +255,6 @@ fn characters_per_token(text: &str, tokens: &[TokenSummary]) -> Option<Found> {
     Some((ratio, sentence))
 }
 
-/// Matches of a provenance view.
 fn matches(data: &ViewData) -> Option<&[glasshouse_protocol::inspect::Match]> {
     data.details.iter().find_map(|detail| match detail {
         Detail::Matches { matches, .. } => Some(matches.as_slice()),

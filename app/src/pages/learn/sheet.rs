@@ -1,18 +1,18 @@
-//! A lesson on paper: one HTML file without anything beside it, with room to write.
+//! A printable lesson: a self-contained HTML file with room to write.
 
 use super::lesson::{Instrument, Lesson, Plot};
 use super::markdown::{self, escaped};
 use super::measures;
 use std::fmt::Write as _;
 
-/// How it looks: on a screen as on paper.
+/// Styles for screen and paper.
 const STYLE: &str = "@page{margin:18mm}body{font:11pt/1.5 'Noto Sans',system-ui,sans-serif;max-width:40em;margin:2em auto;padding:0 1em;\
     color:#14201a;background:#fff}h1{font-size:20pt;line-height:1.2;margin:0}h2{font-size:13pt;margin:1.2em 0 .3em}code,pre{font:10pt \
     ui-monospace,monospace}pre{background:#edf3ee;padding:.6em;white-space:pre-wrap}.quiet{color:#5a6a62}section{border-top:1px solid \
     #d5dfd8;margin-top:1.2em;break-inside:avoid}ul.choices{list-style:none;padding:0}ul.choices li::before{content:'☐ '}.line{border-bottom:\
     1px solid #5a6a62;height:2em}";
 
-/// The sheet of a lesson, by its number from 1 and the address that opens it.
+/// The sheet of a lesson, given its number from 1 and the address that opens it.
 pub fn html(lesson: &Lesson, number: usize, address: &str) -> String {
     let head = &lesson.head;
     let title = escaped(&head.title);
@@ -57,7 +57,7 @@ pub fn html(lesson: &Lesson, number: usize, address: &str) -> String {
     page
 }
 
-/// What is looked at, in a sentence.
+/// The instrument in a sentence.
 fn looked_at(instrument: &Instrument) -> String {
     match (instrument.view, instrument.plot, &instrument.tokens) {
         (Some(view), ..) => format!("Looked at: {}, with the prompt “{}”.", view.title(), instrument.prompt),
@@ -67,7 +67,6 @@ fn looked_at(instrument: &Instrument) -> String {
     }
 }
 
-/// What a plot is called.
 pub(super) fn called(plot: Plot) -> &'static str {
     match plot {
         Plot::Loss => "Loss of the latest run",

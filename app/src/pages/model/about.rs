@@ -1,4 +1,4 @@
-//! What is told about the part of the drawing under the pointer: its name, what it does, and what it costs.
+//! Details of the component under the pointer: name, description, and cost.
 
 use super::Draft;
 use super::decoder::{self, Component};
@@ -9,10 +9,10 @@ use crate::theme;
 use crate::widgets::{Stat, stat_row};
 use egui::{RichText, Ui};
 
-/// Its height, in points: a name, two lines, and three numbers.
+/// Height in points: a name, two lines, and three numbers.
 const ABOUT: f32 = 122.0;
 
-/// A part in words and numbers; the whole decoder where none is pointed at. Always as tall, so that nothing moves.
+/// A component in words and numbers, or the whole decoder if none is hovered. The height is constant, so that nothing moves.
 pub(super) fn about_ui(ui: &mut Ui, context: &Context<'_>, draft: &Draft, part: Option<Component>) {
     let model = &draft.config.model;
     let plan = draft.plan(context);

@@ -1,4 +1,4 @@
-//! Beyond this machine: what the run would take on many GPUs, and the way there.
+//! Beyond this machine: a forecast of the run on many GPUs, and how to move it there.
 
 use super::{Draft, ModelPage};
 use crate::format;
@@ -11,7 +11,7 @@ use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GPUS};
 
-/// What preferences remember the fold by.
+/// Key of the fold in the preferences.
 const FOLD: &str = "model beyond";
 
 impl ModelPage {
@@ -77,7 +77,6 @@ impl ModelPage {
     }
 }
 
-/// What is asked about.
 fn request_ui(ui: &mut Ui, request: &mut ClusterRequest, plan: Option<&ClusterPlan>) {
     field(ui, "GPU", "beyond.gpu", None, |ui| {
         let list = ComboBox::from_id_salt("gpu").selected_text(&request.gpu).show_ui(ui, |ui| {
@@ -112,7 +111,7 @@ fn request_ui(ui: &mut Ui, request: &mut ClusterRequest, plan: Option<&ClusterPl
     });
 }
 
-/// What a plan assumes, and the way to a run's bundle. Whether that was pressed.
+/// The plan's assumptions, and the link to a run's bundle. Returns whether that was clicked.
 fn further_ui(ui: &mut Ui, plan: Option<&ClusterPlan>) -> bool {
     ui.add_space(space::SMALL);
     for assumption in plan.iter().flat_map(|plan| &plan.assumptions) {
@@ -126,12 +125,12 @@ fn further_ui(ui: &mut Ui, plan: Option<&ClusterPlan>) -> bool {
         .clicked()
 }
 
-/// The round figure of a GPU's price.
+/// The rounded price of a GPU.
 fn price_of(gpu: &str) -> f64 {
     GPUS.iter().find(|known| known.name == gpu).map_or(0.0, |gpu| gpu.price)
 }
 
-/// Hours or dollars as exact as an estimate is: hundredths of a few, whole from a hundred on.
+/// Hours or dollars with the precision of an estimate: hundredths for small values, integers from 100 on.
 fn estimated(value: f64) -> String {
     match value {
         _ if value != 0.0 && value < 0.005 => "< 0.01".to_owned(),

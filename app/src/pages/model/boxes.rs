@@ -1,4 +1,4 @@
-//! The boxes of the drawing: a part with its name, its size and what it holds, and the small pictures in attention and MLP.
+//! The boxes of the diagram: a component's name, size and details, and the small pictures of attention and MLP.
 
 use super::decoder::Component;
 use super::diagram::{BOX, Sketch};
@@ -9,7 +9,7 @@ use egui::{Align2, Color32, CornerRadius, FontId, Rect, Sense, Shape, Stroke, Ve
 use glasshouse_protocol::{Activation, Gate, ModelConfig, Position};
 
 impl Sketch<'_, '_> {
-    /// A part as a box; `picture` draws into its right end.
+    /// A component as a box; `picture` draws into its right end.
     pub(super) fn part(
         &mut self,
         part: Component,
@@ -82,7 +82,7 @@ impl Sketch<'_, '_> {
             let at = pos2(words.right() + 8.0, inner.center().y);
             let room =
                 Rect::from_min_max(pos2(at.x, inner.top()), pos2(inner.right() - 48.0, inner.bottom()));
-            // Where there is no room for the formula, its numbers will do.
+            // Without room for the formula, show only its numbers.
             let wide =
                 |text: &str| painter.layout_no_wrap(text.to_owned(), small.clone(), palette.quiet).size().x;
             let short = detail.split_once("= ").map_or(detail, |(_, numbers)| numbers);
@@ -93,7 +93,7 @@ impl Sketch<'_, '_> {
         rect
     }
 
-    /// The line between embedding and head that are one matrix.
+    /// The line between embedding and head if their weights are tied.
     pub(super) fn tie(&self, embedding: Rect, head: Rect) {
         let x = self.right + 14.0;
         let (from, to) = (embedding.right_center(), head.right_center());
@@ -119,7 +119,7 @@ fn activation(model: &ModelConfig) -> &'static str {
     }
 }
 
-/// Query heads above, and below them the key-value heads that they share.
+/// Query heads above the key-value heads they share.
 pub(super) fn heads_ui(sketch: &Sketch<'_, '_>, room: Rect) {
     let model = sketch.model();
     let (heads, shared) = (model.heads.max(1), model.kv_heads.max(1));
@@ -142,7 +142,7 @@ pub(super) fn heads_ui(sketch: &Sketch<'_, '_>, room: Rect) {
     }
 }
 
-/// How wide the numbers of a token are: C, F (twice with a gate), C.
+/// Widths of a token's vector: C, F (twice with a gate), C.
 pub(super) fn hidden_ui(sketch: &Sketch<'_, '_>, room: Rect) {
     let model = sketch.model();
     let gated = model.mlp.gate != Gate::None;

@@ -1,29 +1,26 @@
-//! The parts of the decoder: what each is, what it holds, and what it costs. Sizes are worked out here from the settings, so that
-//! they follow the pointer at once; the engine's plan says the rest (memory, FLOPs).
+//! The components of the decoder: purpose, parameters and cost. Sizes are computed here from the settings, so that they update at
+//! once; memory and FLOPs come from the engine's plan.
 
 use glasshouse_protocol::{Gate, ModelConfig, NormKind, NormPlacement, PlanSummary, Position, Residual};
 
-/// A part of the decoder. Those of a block stand for all blocks.
+/// A component of the decoder. Those of a block stand for all blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Component {
     /// Token and position embedding.
     Embedding,
-    /// The norm beside attention.
     AttentionNorm,
     /// Attention with its projections.
     Attention,
-    /// The norm beside the MLP.
     MlpNorm,
-    /// The feed-forward part.
+    /// The feed-forward network.
     Mlp,
     /// The norm before the head.
     FinalNorm,
-    /// The head.
     Head,
 }
 
 impl Component {
-    /// All, from the tokens to the logits.
+    /// All components, from the tokens to the logits.
     pub(super) const ALL: [Self; 7] = [
         Self::Embedding,
         Self::AttentionNorm,
@@ -34,7 +31,6 @@ impl Component {
         Self::Head,
     ];
 
-    /// Its name.
     pub(super) fn name(self, model: &ModelConfig) -> &'static str {
         match self {
             Self::Embedding => "Embedding",
@@ -52,7 +48,7 @@ impl Component {
         }
     }
 
-    /// What it does, in a sentence.
+    /// A one-sentence description.
     pub(super) fn sentence(self, model: &ModelConfig) -> &'static str {
         match self {
             Self::Embedding => match model.position {
@@ -84,7 +80,7 @@ impl Component {
         matches!(self, Self::AttentionNorm | Self::Attention | Self::MlpNorm | Self::Mlp)
     }
 
-    /// Parameters of one of it.
+    /// Parameters of one instance.
     pub(super) fn parameters(self, model: &ModelConfig) -> u64 {
         let size = |count: usize| count as u64;
         let (width, hidden) = (size(model.width), size(model.mlp.hidden));
@@ -115,7 +111,7 @@ impl Component {
         }
     }
 
-    /// Share of a step's FLOPs of all of it; a norm's are counted with what it stands beside.
+    /// Fraction of a step's FLOPs of all instances; a norm counts with the part it precedes.
     pub(super) fn flops(self, plan: &PlanSummary) -> Option<f64> {
         let ends = |end: &str| -> f64 {
             let all = plan.flops_by_scope.iter();
@@ -151,7 +147,7 @@ mod tests {
 
     #[test]
     fn parameters_are_those_that_were_published() {
-        // nanoGPT's README says 0.80 M without and 10.65 M; GPT-2 small has 124,439,808.
+        // nanoGPT's README states 0.80 M and 10.65 M, without position embeddings; GPT-2 small has 124,439,808.
         let count = |name: &str| parameters(&presets::preset(name).unwrap().model);
         assert_eq!(count("gpt2-124m"), 124_439_808);
         assert_eq!(count("nanogpt-cpu"), 795_904 + 64 * 128);

@@ -1,5 +1,5 @@
-//! The drawing of the decoder: the tokens' way from the top to the bottom, with the shapes on the edges. One block is drawn for all
-//! of them. The part under the pointer is lit, and told about above the drawing.
+//! The diagram of the decoder: the flow of the tokens from top to bottom, with shapes on the edges. One block stands for all. The
+//! hovered component is highlighted and described above the diagram.
 
 use super::about::about_ui;
 use super::boxes::{heads_ui, hidden_ui};
@@ -12,7 +12,7 @@ use crate::widgets::{card, tell_fold};
 use egui::{Align2, FontId, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 use glasshouse_protocol::{ModelConfig, NormPlacement, Position, RunConfig};
 
-/// Heights, in points.
+/// Heights in points.
 const EDGE: f32 = 20.0;
 const SHORT: f32 = 12.0;
 pub(super) const BOX: f32 = 30.0;
@@ -48,7 +48,7 @@ impl ModelPage {
                 self.chosen = pressed;
                 self.reveal = true;
             }
-            // It stands above the drawing, and is told of in the next frame.
+            // The description above the diagram changes in the next frame.
             if self.pointed != pointed {
                 self.pointed = pointed;
                 ui.ctx().request_repaint();
@@ -57,19 +57,18 @@ impl ModelPage {
     }
 }
 
-/// Height of an open block.
 fn open_height() -> f32 {
     HEAD + 2.0 * (EDGE + BOX + TALL + JOIN + 2.0 * SHORT) + SHORT + 8.0
 }
 
-/// The drawing while it is made, from the top to the bottom.
+/// The diagram being drawn from top to bottom.
 pub(super) struct Sketch<'a, 'u> {
     pub(super) ui: &'u mut Ui,
     pub(super) palette: &'a Palette,
     pub(super) config: &'a RunConfig,
     pub(super) left: f32,
     pub(super) right: f32,
-    /// Where the tokens' way runs.
+    /// Horizontal position of the main flow.
     pub(super) middle: f32,
     pub(super) y: f32,
     pub(super) chosen: Option<Component>,
@@ -104,7 +103,7 @@ impl Sketch<'_, '_> {
         self.end("the next token", "");
     }
 
-    /// What goes in or comes out.
+    /// An input or output.
     fn end(&mut self, text: &str, shape: &str) {
         let font = FontId::proportional(13.0);
         let at = pos2(self.middle, self.y + 9.0);
@@ -127,7 +126,7 @@ impl Sketch<'_, '_> {
         self.part(Component::Embedding, &detail, BOX, |_, _| {})
     }
 
-    /// An arrow down, with the shape of what flows.
+    /// A downward arrow with the shape of the data.
     fn edge(&mut self, shape: &str) {
         let at = pos2(self.middle + 8.0, self.y + EDGE / 2.0);
         self.ui.painter().text(
@@ -140,7 +139,6 @@ impl Sketch<'_, '_> {
         self.down(EDGE);
     }
 
-    /// An arrow down.
     fn down(&mut self, length: f32) {
         let x = self.middle;
         self.arrow(pos2(x, self.y + 1.0), pos2(x, self.y + length - 1.0));
@@ -155,7 +153,7 @@ impl Sketch<'_, '_> {
         painter.add(Shape::convex_polygon(points, colour, Stroke::NONE));
     }
 
-    /// All blocks: one open, the others behind it; or folded into one line.
+    /// All blocks: one expanded in front of the others, or collapsed to a line.
     fn blocks(&mut self, open: &mut bool) {
         let layers = self.model().layers;
         let behind = layers.saturating_sub(1).min(2);
@@ -254,7 +252,7 @@ impl Sketch<'_, '_> {
         }
     }
 
-    /// Adds what the part made to what went past it.
+    /// The residual connection: adds a component's output to its input.
     fn join(&mut self, aside: f32, from: f32) {
         let at = pos2(self.middle, self.y + JOIN / 2.0);
         let colour = theme::mix(self.palette.hairline, self.palette.quiet, 0.6);

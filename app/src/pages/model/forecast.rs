@@ -1,4 +1,4 @@
-//! What a run would take: memory against the device, time, work; and how earlier forecasts came true.
+//! Forecast of a run: memory on the device, time, compute; and earlier forecasts compared with their runs.
 
 use super::{Draft, ModelPage};
 use crate::format;
@@ -78,7 +78,7 @@ impl ModelPage {
             context.outbox.send(Command::FitToDevice { config: Box::new(draft.config.clone()) });
         }
         let Some((fitted, changes)) = &state.planning.fitted else { return };
-        // Settings that were changed since are no longer those that were fitted.
+        // Settings changed since are no longer the fitted ones.
         if changes.is_empty() {
             if *fitted == draft.config {
                 caption(ui, "It already fits.");
@@ -99,7 +99,7 @@ impl ModelPage {
     }
 }
 
-/// What the run writes to its project.
+/// Files that the run writes to its project.
 fn on_disk(plan: &PlanSummary) -> String {
     let all = format::bytes(plan.disk_bytes);
     match plan.milestone_bytes {
@@ -137,7 +137,7 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
         };
         row(ui, "Training tokens", tokens.map(format::quantity));
         row(ui, "FLOPs per token", plan.map(|(plan, _)| format::quantity(plan.flops_per_token)));
-        // A word for each thousand ends at the peta.
+        // Unit prefixes end at peta.
         let amount =
             |flops: f64| if flops < 1e18 { format::quantity(flops) } else { format::scientific(flops) };
         let work = plan.zip(tokens).map(|((plan, _), tokens)| amount(plan.flops_per_token * tokens));
@@ -174,7 +174,7 @@ fn time_ui(ui: &mut Ui, context: &mut Context<'_>, draft: &Draft) {
     });
 }
 
-/// Runs whose time was estimated, with what they took.
+/// Runs with an estimated time, and their actual time.
 pub(super) fn past_ui(ui: &mut Ui, context: &Context<'_>) {
     let done: Vec<(&RunSummary, f64)> = context
         .state

@@ -1,18 +1,16 @@
-//! Numbers of settings that are typed, dragged or stepped, each named for those who do not see it.
+//! Settings to type, drag or step, each with an accessible name.
 
 use crate::widgets::{field, whole_number};
 use egui::{ComboBox, DragValue, Ui};
 use glasshouse_protocol::ErrorReport;
 use std::ops::RangeInclusive;
 
-/// Settings are drawn in a form: where it stands, and the rule that is broken.
 pub(super) struct Form<'a> {
     /// The rule that the settings break.
     pub(super) refused: Option<&'a ErrorReport>,
 }
 
 impl Form<'_> {
-    /// A whole number.
     pub(super) fn whole(
         &self,
         ui: &mut Ui,
@@ -21,7 +19,7 @@ impl Form<'_> {
         value: &mut usize,
         range: RangeInclusive<usize>,
     ) {
-        // Dragging crosses a range in about the width of a screen, whatever its size.
+        // Dragging across the screen covers the range, whatever the value's size.
         let speed = (*value as f64 / 80.0).max(0.05);
         field(ui, name, path, self.refused, |ui| {
             let drag = whole_number(value).range(range).clamp_existing_to_range(false).speed(speed);
@@ -29,7 +27,6 @@ impl Form<'_> {
         });
     }
 
-    /// The same for steps.
     pub(super) fn steps(
         &self,
         ui: &mut Ui,
@@ -45,7 +42,6 @@ impl Form<'_> {
         });
     }
 
-    /// A fraction.
     pub(super) fn fraction(
         &self,
         ui: &mut Ui,
@@ -65,14 +61,12 @@ impl Form<'_> {
         });
     }
 
-    /// Yes or no.
     pub(super) fn switch(&self, ui: &mut Ui, name: &str, path: &str, value: &mut bool) {
         field(ui, name, path, self.refused, |ui| {
             ui.checkbox(value, "").accessible_name(name);
         });
     }
 
-    /// One of several.
     pub(super) fn choice<T: PartialEq + Copy>(
         &self,
         ui: &mut Ui,

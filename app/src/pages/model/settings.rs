@@ -1,4 +1,4 @@
-//! The settings of the decoder and of its batches, in groups that belong to parts of the drawing.
+//! The settings of the decoder and its batches, in groups that correspond to components of the diagram.
 
 use super::decoder::Component;
 use super::numbers::Form;
@@ -16,15 +16,15 @@ use glasshouse_protocol::{
     Activation, Gate, ModelConfig, NormKind, NormPlacement, Position, Residual, Rope, RopeScaling, RunConfig,
 };
 
-/// Most layers of the slider: beyond them a single device takes weeks.
+/// Maximum of the layer slider: larger models take weeks on one device.
 const DIAL: usize = 16;
 
-/// Width of the list of presets, each with its sentence, and most of its height.
+/// Width of the preset list with its descriptions, and its maximum height, in points.
 const PRESET_LIST: f32 = 380.0;
 
 const POSITIONS: [&str; 4] = ["learned", "sinusoidal", "rotary", "none"];
 
-/// An entry of the list of presets: its name, and below it its sentence, pressed as one.
+/// An entry of the preset list: name and description as one button.
 fn preset_ui(ui: &mut Ui, chosen: bool, preset: &str, sentence: &str) -> Response {
     let palette = Palette::of(ui);
     let name = TextFormat::simple(TextStyle::Button.resolve(ui.style()), palette.text);
@@ -39,7 +39,7 @@ fn preset_ui(ui: &mut Ui, chosen: bool, preset: &str, sentence: &str) -> Respons
 }
 
 impl ModelPage {
-    /// Where a newcomer begins: a preset, or one number that decides all others.
+    /// The simple choice: a preset, or one number that determines all others.
     pub(super) fn dial_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         card(ui, |ui| {
             head(ui, "Start from");
@@ -78,7 +78,7 @@ impl ModelPage {
             if let Some(config) = chosen {
                 let by = config.preset.clone();
                 let config = kept(context.draft, config);
-                // Dragging the dial is one change: what comes back is what was there before the drag.
+                // Dragging the dial is one change: undo goes back to before the drag.
                 match &self.before {
                     Some((_, last)) if last.starts_with("layers-") && by.starts_with("layers-") => {
                         *context.draft = config;
@@ -90,7 +90,7 @@ impl ModelPage {
         });
     }
 
-    /// The way back from settings that were replaced as a whole.
+    /// Undoes a replacement of all settings.
     fn undo_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let Some((_, by)) = &self.before else { return };
         if plain(ui, icons::ICON_UNDO, &format!("Undo {by}")).clicked()
@@ -107,7 +107,7 @@ impl ModelPage {
         {
             context.preferences.folds.insert(group(part).to_owned(), true);
         }
-        // A rule that is broken is never hidden in a fold.
+        // A broken rule is never hidden in a fold.
         if let Some(name) =
             draft.refused.as_ref().and_then(|error| error.field.as_deref()).and_then(group_of_field)
         {
@@ -137,7 +137,7 @@ impl ModelPage {
     }
 }
 
-/// Every group: what its fold is remembered by, its title, and whether it is open at first.
+/// Each group's fold key, title, and whether it is open by default.
 const GROUPS: [(&str, &str, bool); 6] = [
     ("model size", "Size", true),
     ("model batch", "Batch and length", true),
@@ -147,7 +147,7 @@ const GROUPS: [(&str, &str, bool); 6] = [
     ("model beginning", "Dropout and initialisation", false),
 ];
 
-/// The group in which a part's settings stand.
+/// The group with a component's settings.
 fn group(part: Component) -> &'static str {
     match part {
         Component::Embedding => "model size",
@@ -159,7 +159,7 @@ fn group(part: Component) -> &'static str {
     }
 }
 
-/// The group in which a setting stands, by its dotted path.
+/// The group with a setting, by its dotted path.
 fn group_of_field(path: &str) -> Option<&'static str> {
     let starts = [
         ("model.heads", "model attention"),
@@ -237,7 +237,7 @@ fn attention_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
     }
 }
 
-/// Rotary positions, for heads of a size in a context of a length.
+/// Settings of rotary position embeddings, for a head size and a context length.
 fn rope_ui(ui: &mut Ui, form: &Form<'_>, rope: &mut Rope, (head_size, context_length): (usize, usize)) {
     form.fraction(ui, "Rotary base", "model.position.base", &mut rope.base, 2.0..=1e8, 100.0);
     let mut partial = rope.channels.is_some();
@@ -293,7 +293,7 @@ fn mlp_ui(ui: &mut Ui, form: &Form<'_>, config: &mut RunConfig) {
         (Activation::ReluSquared, "ReLU squared"),
         (Activation::Silu, "SiLU"),
     ];
-    // A gate brings its own.
+    // A gate determines the activation.
     ui.add_enabled_ui(mlp.gate == Gate::None, |ui| {
         form.choice(ui, "Activation", "model.mlp.activation", &mut mlp.activation, &activations);
     });

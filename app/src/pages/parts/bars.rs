@@ -1,24 +1,21 @@
-//! Bars: of a histogram, and of a table's rows. Painted here, because egui_plot has axes and zoom that these
-//! small ones have no room for. Every bar says its exact value on hover.
+//! Bars of histograms and table rows. Painted here because `egui_plot`'s axes and zoom do not fit into such small plots. Every bar
+//! has a tooltip with its exact value.
 
 use crate::theme::{self, Palette};
 use egui::accesskit::Role;
 use egui::{Align2, Color32, CornerRadius, FontId, Rect, Sense, Ui, WidgetInfo, pos2, vec2};
 
-/// A bar.
 #[derive(Clone, Debug)]
 pub(crate) struct Bar {
-    /// Below or before it.
+    /// Shown below or before the bar.
     pub(crate) label: String,
-    /// Its length.
     pub(crate) value: f64,
-    /// The exact value in words.
+    /// Tooltip with the exact value.
     pub(crate) hover: String,
-    /// Its colour.
     pub(crate) colour: Color32,
 }
 
-/// Upright bars from the left to the right, with labels below where they find room.
+/// Vertical bars from left to right, with the labels that fit below.
 pub(crate) fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, bars: &[Bar]) {
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Figure, true, name));
@@ -46,12 +43,12 @@ pub(crate) fn bars_ui(ui: &mut Ui, palette: &Palette, name: &str, height: f32, b
         let colour =
             if pointed == Some(place) { theme::mix(bar.colour, palette.text, 0.3) } else { bar.colour };
         painter.rect_filled(shape, CornerRadius { nw: 2, ne: 2, sw: 0, se: 0 }, colour);
-        // What has no label takes no room from the next one.
+        // An empty label needs no room.
         if bar.label.is_empty() {
             continue;
         }
         let galley = painter.layout_no_wrap(bar.label.clone(), font.clone(), palette.quiet);
-        // Labels of the first and the last bar may be wider than these are.
+        // The first and the last label may be wider than their bars.
         let left = (middle - galley.size().x / 2.0).min(rect.right() - galley.size().x).max(rect.left());
         if left >= free_from {
             free_from = left + galley.size().x + 4.0;
@@ -96,7 +93,7 @@ mod tests {
     use crate::preferences::Preferences;
     use crate::theme::DARK;
 
-    /// The texts that bars paint in so much room.
+    /// The texts painted for bars in a given width.
     fn painted(bars: &[Bar], width: f32) -> Vec<String> {
         let context = egui::Context::default();
         theme::prepare(&context, &Preferences::default());
@@ -125,7 +122,7 @@ mod tests {
     fn bars_without_labels_take_no_room_from_those_that_have_one() {
         let some = bars(64, |place| if place % 16 == 0 { format!("-0.{place}25") } else { String::new() });
         assert_eq!(painted(&some, 560.0), ["-0.025", "-0.1625", "-0.3225", "-0.4825"]);
-        // Where all have one, those that find no room are left out.
+        // Labels that do not fit are left out.
         let all = painted(&bars(64, |place| format!("number {place}")), 560.0);
         assert!(all.len() > 2 && all.len() < 20, "{all:?}");
     }

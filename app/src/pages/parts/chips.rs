@@ -4,24 +4,23 @@ use crate::theme::{self, Palette};
 use egui::accesskit::Role;
 use egui::{Color32, FontId, Pos2, Rect, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 
-/// A chip.
 #[derive(Clone, Debug)]
 pub(crate) struct Chip {
-    /// Its text, with what cannot be seen made visible.
+    /// The text, with whitespace made visible.
     pub(crate) text: String,
-    /// Below it; empty for none.
+    /// Shown below the text; may be empty.
     pub(crate) below: String,
-    /// On hover, and its name for those who do not see it.
+    /// Tooltip and accessible name.
     pub(crate) hover: String,
-    /// Its tint, by number.
+    /// Index of the tint.
     pub(crate) tint: usize,
-    /// It stands out.
+    /// Highlighted.
     pub(crate) lit: bool,
-    /// A line ends behind it.
+    /// A line break follows.
     pub(crate) ends_line: bool,
 }
 
-/// A token's text with blanks and line ends made visible.
+/// A token's text with whitespace made visible.
 pub(crate) fn visible(text: &str) -> String {
     let shown = |letter: char| match letter {
         ' ' => '·',
@@ -33,7 +32,7 @@ pub(crate) fn visible(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// The bytes of a token's text, in which those that are no whole character are written as `\xE2`.
+/// The bytes of a token's text, in which incomplete characters are written as `\xE2`.
 pub(crate) fn bytes_of(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -50,7 +49,7 @@ pub(crate) fn bytes_of(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Draws chips; the place of one that was clicked comes back. All have one height, so that nothing jumps.
+/// Draws chips. Returns the index of the clicked one. All have the same height, so that the layout does not jump.
 pub(crate) fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip]) -> Option<usize> {
     let (font, small) = (FontId::monospace(14.0), FontId::monospace(10.0));
     let labelled = chips.iter().any(|chip| !chip.below.is_empty());
@@ -60,7 +59,7 @@ pub(crate) fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip
     let mut rects = Vec::with_capacity(chips.len());
     let letter = ui.painter().layout_no_wrap("m".to_owned(), font.clone(), palette.text).size().x;
     let digit = ui.painter().layout_no_wrap("0".to_owned(), small.clone(), palette.text).size().x;
-    // Letters of a monospaced font need no layout to be measured; those of other scripts do.
+    // Characters of a monospaced font have a known width; other scripts need a layout.
     let width = |text: &str, font: &FontId, each: f32| {
         if text.chars().all(|letter| letter.is_ascii() || "·¶→".contains(letter)) {
             text.chars().count() as f32 * each
@@ -113,7 +112,7 @@ pub(crate) fn chips_ui(ui: &mut Ui, palette: &Palette, salt: &str, chips: &[Chip
     clicked
 }
 
-/// Colours that neighbours take in turn.
+/// Colours alternating between neighbours.
 fn tint(palette: &Palette, number: usize) -> Color32 {
     let [first, second, third, fourth, ..] = palette.series;
     [first, second, third, fourth][number % 4]

@@ -1,16 +1,15 @@
-//! From steps to seconds of training: what a run's steps say of their speed tells when each was done.
+//! Converts steps to seconds of training, from the recorded speed of the steps.
 
 use crate::widgets::Axis;
 
-/// When steps were done.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct StepClock {
-    /// Step and seconds of training until it was done, by step.
+    /// Step, and seconds of training up to its end, by step.
     known: Vec<[f64; 2]>,
 }
 
 impl StepClock {
-    /// From steps and the tokens per second at each, in order; the speed at one holds since the one before.
+    /// From steps in order, each with the speed in tokens per second since the previous one.
     pub(crate) fn of(steps: impl Iterator<Item = (u64, f64)>, tokens_per_step: u64) -> Self {
         let mut known = vec![[0.0, 0.0]];
         let (mut before, mut seconds) = (0, 0.0);
@@ -25,7 +24,6 @@ impl StepClock {
         Self { known }
     }
 
-    /// A place on an axis, of a step.
     pub(crate) fn place(&self, axis: Axis, step: f64) -> f64 {
         match axis {
             Axis::Steps => step,

@@ -1,10 +1,10 @@
-//! Colours of runs. A run's number decides, so that a run keeps its colour whatever else is selected or deleted.
+//! Colours of runs. A run's number determines its colour, so that it stays the same whatever else is selected or deleted.
 
 use crate::theme::Palette;
 use egui::Color32;
 
-/// A run's colour, and whether its line is dashed: after six runs the colours come again, dashed. The two that the run in training
-/// draws its curves in come last.
+/// A run's colour, and whether its line is dashed: after six runs the colours repeat with dashes. The two colours of the run in
+/// training come last.
 pub(crate) fn run_colour(palette: &Palette, name: &str) -> (Color32, bool) {
     let [training, validation, first, second, third, fourth] = palette.series;
     let colours = [first, second, third, fourth, training, validation];
@@ -12,7 +12,7 @@ pub(crate) fn run_colour(palette: &Palette, name: &str) -> (Color32, bool) {
     (colours[place % colours.len()], (place / colours.len()) % 2 == 1)
 }
 
-/// The number that a run's name begins with; for one that has none, one that follows from its letters.
+/// The number at the start of a run's name, or one derived from its characters.
 fn number(name: &str) -> usize {
     let digits: String = name.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap_or_else(|_| name.bytes().map(usize::from).sum())

@@ -1,5 +1,4 @@
-//! What is done about words that many people do not want to read: one setting for what Chat and Write show and for what the
-//! window's server answers.
+//! Moderation of offensive text: one setting for the Chat and Write pages and the window's server.
 
 use super::caption;
 use crate::format;
@@ -13,7 +12,6 @@ use egui_material_icons::icons;
 use glasshouse_protocol::config::Category;
 use glasshouse_protocol::{ModerationMode, Severity};
 
-/// What each does.
 fn about(mode: ModerationMode) -> &'static str {
     match mode {
         ModerationMode::Off => "Texts are not moderated.",
@@ -24,7 +22,7 @@ fn about(mode: ModerationMode) -> &'static str {
     }
 }
 
-/// Draws the switch and, where it is on, what counts.
+/// Draws the mode, and the categories if it is on.
 pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let chosen = &mut context.preferences.moderation;
     let settings = &mut chosen.settings;
@@ -41,7 +39,7 @@ pub(in crate::pages) fn moderation_ui(ui: &mut Ui, context: &mut Context<'_>) {
     ui.horizontal_wrapped(|ui| {
         for category in Category::ALL {
             let mut on = all || settings.categories.contains(&category);
-            // None named are all: the last one stays.
+            // An empty list means all categories, so the last one stays selected.
             let is_last = on && settings.categories.len() == 1;
             let choice = Checkbox::new(&mut on, format::capitalized(&category.name().replace('_', " ")));
             if ui.add_enabled(!is_last, choice).changed() {
@@ -103,7 +101,7 @@ fn choice_ui<T: Copy + PartialEq>(ui: &mut Ui, name: &str, value: &mut T, choice
     list.response.accessible_name(name);
 }
 
-/// What moderation found in a text, and what became of it; `None` where it found nothing.
+/// Moderation hits in a text, and their treatment; `None` without hits.
 pub(in crate::pages) fn moderation_of(text: &Text) -> Option<String> {
     let did = match text.config.moderation.mode {
         ModerationMode::Off => return None,

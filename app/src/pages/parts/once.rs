@@ -1,14 +1,14 @@
-//! Questions that are asked once.
+//! Requests that are sent once.
 
-/// Whether something was asked about the open project as it is.
+/// Tracks whether something was requested for the open project's current state.
 #[derive(Debug, Default)]
 pub(in crate::pages) struct Once {
     asked: Option<(u64, u64)>,
 }
 
 impl Once {
-    /// Whether it is to be asked now: once for each opening of a project and each revision of what is asked for, so that what cannot be
-    /// answered is not asked again and again.
+    /// Whether to send the request now: once per opening of a project and revision of the data, so that a failing request is not
+    /// repeated.
     pub(in crate::pages) fn due(&mut self, opening: u64, revision: u64) -> bool {
         let now = Some((opening, revision));
         std::mem::replace(&mut self.asked, now) != now

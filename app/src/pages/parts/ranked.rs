@@ -1,44 +1,38 @@
-//! Rows to compare and to choose from: a name, bars from one zero, one below the other, and a figure at the end.
+//! Rows to compare and choose from: a name, bars from a common zero, and a figure.
 
 use super::elided;
 use crate::theme::{self, Palette};
 use egui::accesskit::Role;
 use egui::{Align2, Color32, FontId, Rect, Sense, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
-/// A row.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ranked {
-    /// Before its name; empty for none.
+    /// Shown before the name; may be empty.
     pub(crate) rank: String,
-    /// What it is.
     pub(crate) name: String,
-    /// Its bars from above: how long, and their colours. What is below 0 goes to the left.
+    /// Length and colour of each bar, from top to bottom. Negative bars go to the left.
     pub(crate) bars: Vec<(f32, Color32)>,
-    /// At its end.
+    /// Shown at the end of the row.
     pub(crate) figure: String,
-    /// The exact values in words.
+    /// Tooltip with the exact values.
     pub(crate) hover: String,
-    /// Its name for those who do not see it.
+    /// Accessible name.
     pub(crate) label: String,
-    /// It is the one that was chosen.
     pub(crate) chosen: bool,
-    /// It is out of the running.
+    /// Drawn faint, since it is excluded.
     pub(crate) faint: bool,
 }
 
-/// How rows are drawn.
 #[derive(Clone, Debug)]
 pub(crate) struct Ranking {
-    /// Of their names.
     pub(crate) font: FontId,
-    /// Room for the figures, in points.
+    /// Width of the figures in points.
     pub(crate) figures: f32,
-    /// They can be pressed.
     pub(crate) presses: bool,
 }
 
 impl Ranking {
-    /// Draws rows. The place of one that was pressed comes back.
+    /// Draws rows. Returns the index of the clicked one.
     pub(crate) fn ui(&self, ui: &mut Ui, palette: &Palette, rows: &[Ranked]) -> Option<usize> {
         let values = rows.iter().flat_map(|row| &row.bars).map(|(value, _)| *value);
         let finite = values.filter(|value| value.is_finite());
@@ -93,7 +87,7 @@ impl Ranking {
         if low < 0.0 {
             painter.vline(zero, room.y_range(), (1.0, palette.hairline));
         }
-        // One bar alone is as thick as two.
+        // A single bar is as thick as two.
         let thick = if row.bars.len() == 1 { 10.0 } else { 4.5 };
         let top = inner.center().y - ((thick + 2.0) * row.bars.len() as f32 - 2.0) / 2.0;
         for (number, (value, colour)) in row.bars.iter().enumerate() {
@@ -131,7 +125,7 @@ mod tests {
                 ui.set_max_width(400.0);
                 ranking.ui(ui, &DARK, &rows);
             });
-            // What is painted of each: whether it is in full, and the letters of its row.
+            // Whether each row's text is painted in full, and its number of characters.
             let painted = |clipped: &egui::epaint::ClippedShape| match &clipped.shape {
                 egui::Shape::Text(text) => {
                     let row = text.galley.rows.first()?;

@@ -1,9 +1,9 @@
-//! What people call a run, and whether it is what they look for.
+//! Display names of runs, and searches for runs.
 
 use super::places;
 use glasshouse_protocol::RunSummary;
 
-/// A run's title behind its number, since two may have one title; its name where it has none.
+/// A run's number and title, since titles may repeat; its name if it has no title.
 pub(crate) fn called(run: &RunSummary) -> String {
     match (run.title.as_str(), run.name.split_once('-')) {
         ("", _) => run.name.clone(),
@@ -12,7 +12,7 @@ pub(crate) fn called(run: &RunSummary) -> String {
     }
 }
 
-/// Whether name, title, a tag or the note holds every word of a search, whatever the case. An empty search is held by all.
+/// Whether name, title, tags or note contain every word of a search, ignoring case. True for an empty search.
 pub(crate) fn holds(run: &RunSummary, search: &str) -> bool {
     let texts = [&run.name, &run.title, &run.notes].into_iter().chain(&run.tags);
     let all: Vec<&String> = texts.collect();

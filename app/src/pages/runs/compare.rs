@@ -12,7 +12,6 @@ use egui_material_icons::icons;
 use glasshouse_protocol::{GuardReport, RunConfig, RunSummary, TrainEvent};
 use std::collections::BTreeMap;
 
-/// What is overlaid.
 #[derive(Debug, Default)]
 pub(super) struct Compare {
     training: bool,
@@ -86,7 +85,6 @@ impl Compare {
     }
 }
 
-/// What the guard saw.
 pub(super) fn report(event: &TrainEvent) -> Option<&GuardReport> {
     match event {
         TrainEvent::Guard(report) => Some(report),
@@ -158,7 +156,7 @@ fn differences_ui(ui: &mut Ui, context: &mut Context<'_>, runs: &[RunSummary]) {
     }
 }
 
-/// Settings in which not all configurations agree: the dotted path, and each one's value.
+/// Settings that differ between configurations: the dotted path, and each configuration's value.
 fn differences(configs: &[&RunConfig]) -> Vec<(String, Vec<String>)> {
     let flat: Vec<BTreeMap<String, String>> = configs.iter().map(|config| config.by_path()).collect();
     let mut paths: Vec<&String> = flat.iter().flat_map(BTreeMap::keys).collect();

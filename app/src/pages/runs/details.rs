@@ -1,4 +1,4 @@
-//! One run: its note, its checkpoints, what it wrote, and what can be done with it.
+//! One run: note, checkpoints, samples, and actions.
 
 use super::super::{Context, PageName};
 use super::compare::report;
@@ -15,7 +15,6 @@ use glasshouse_protocol::{
     TrainEvent, TrainingState,
 };
 
-/// What a person does with a run.
 #[derive(Debug, Default)]
 pub(super) struct Details {
     title: Kept,
@@ -23,17 +22,16 @@ pub(super) struct Details {
     note: Kept,
 }
 
-/// A text that a person keeps with a run, while it is written.
+/// A text stored with a run, while it is edited.
 #[derive(Debug, Default)]
 struct Kept {
     run: String,
-    /// What the run has.
     saved: String,
     text: String,
 }
 
 impl Kept {
-    /// The field of a text. What was written, once the field is left.
+    /// The text field. Returns the new text once the field loses the focus.
     fn ui(
         &mut self,
         ui: &mut Ui,
@@ -122,7 +120,7 @@ impl Details {
         });
     }
 
-    /// What a person keeps with a run.
+    /// The person's texts about a run.
     fn kept_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let name = || run.name.clone();
         if let Some(title) = self.title.ui(ui, (run, &run.title), ("Title", "A title for this run"), 1) {
@@ -156,7 +154,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         {
             context.asks.export = Some((run.name.clone(), ExportFormat::default()));
         }
-        // The settings of an imported model are no run's yet.
+        // An imported model's settings are not those of a training run.
         let known = context.state.runs.histories.get(&run.name).filter(|_| run.state != RunState::Imported);
         let config = known.map(|history| history.config.clone());
         let use_it = button(icons::ICON_CONTENT_COPY, "Use its settings");
@@ -226,7 +224,7 @@ fn actions_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     });
 }
 
-/// A button as a widget, so that one that is disabled takes part in the line's wrapping; within a scope it would not.
+/// A button as a widget, so that it wraps even if disabled; in a scope it would not.
 fn button(icon: MaterialIcon, text: &'static str) -> impl Widget {
     move |ui: &mut Ui| widgets::plain(ui, icon, text)
 }

@@ -1,4 +1,4 @@
-//! What a model is written as for other programs.
+//! The format of an exported model.
 
 use crate::link::{FOLDERS, Wish};
 use crate::pages::Context;
@@ -8,7 +8,7 @@ use egui::{Key, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{ExportFormat, Quantization};
 
-/// The step between "Export model" and the choice of a place, while it is asked for.
+/// The dialog between "Export model" and the choice of a place, while requested.
 pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
     let Some((run, mut format)) = context.asks.export.take() else { return };
     let history = context.state.runs.histories.get(&run);
@@ -37,7 +37,7 @@ pub(super) fn ask_ui(ui: &Ui, context: &mut Context<'_>) {
     }
 }
 
-/// The formats; that of an adapter alone where the run has one.
+/// The formats; the adapter-only format only if the run has an adapter.
 fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     let mut quantization = match *format {
         ExportFormat::HuggingFace | ExportFormat::Peft => Quantization::default(),
@@ -68,7 +68,6 @@ fn format_ui(ui: &mut Ui, format: &mut ExportFormat, adapts: bool) {
     }
 }
 
-/// What a weight takes.
 fn bits(quantization: Quantization) -> &'static str {
     match quantization {
         Quantization::F32 => "32 bits per weight, as trained",

@@ -12,9 +12,9 @@ use glasshouse_protocol::{RunState, RunSummary, TrainingState};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-/// Room for the mark of a run's colour before its name, in points.
+/// Width of a run's colour mark before its name, in points.
 const MARK: f32 = 18.0;
-/// Points by which a run stands to the right of the one that it began with, and how often at most.
+/// Indentation of a run under its base run, in points.
 const BRANCH: f32 = 16.0;
 const MAX_DEPTH: usize = 5;
 
@@ -34,20 +34,20 @@ const COLUMNS: [Column<'static>; 9] = [
     column("Made", 84.0, Align::Left),
 ];
 
-/// The column of devices.
+/// Index of the device column.
 const DEVICE: usize = 7;
-/// Points by which the column of names grows at most beside that of devices.
+/// Maximum points that the name column grows before the device column does.
 const NAME_GROWS: f32 = 240.0;
 
-/// Every column.
+/// Indices of all columns.
 const ALL: [usize; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-/// Those that a phone has room for: name, losses, state.
+/// Indices of the columns on a phone: name, losses, state.
 const SLIM: [usize; 4] = [0, 3, 4, 6];
 
-/// Runs from which on they can be searched.
+/// Number of runs from which the table has a search.
 const SEARCHED: usize = 4;
 
-/// The table's order, and what is looked for in it.
+/// The table's sort order and search.
 #[derive(Debug)]
 pub(super) struct List {
     by: usize,
@@ -57,12 +57,12 @@ pub(super) struct List {
 
 impl Default for List {
     fn default() -> Self {
-        // The latest first.
+        // Latest first.
         Self { by: COLUMNS.len() - 1, falling: true, search: String::new() }
     }
 }
 
-/// Ways in: for pretrained models, and for runs that were trained elsewhere.
+/// Buttons to import pretrained models and runs trained elsewhere.
 pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
     let idle = context.state.training.state == TrainingState::Idle;
     let ways = [
@@ -103,7 +103,7 @@ pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
     ];
     let is_shown = |wish: &Wish| match wish {
         Wish::ImportModelFile => FOLDERS,
-        // Without runs there is none that could have gone elsewhere.
+        // Without runs, none can have been trained elsewhere.
         Wish::BringBack => !context.state.runs.list.is_empty(),
         _ => true,
     };
@@ -119,7 +119,7 @@ pub(in crate::pages) fn import_ui(ui: &mut Ui, context: &mut Context<'_>) {
 impl List {
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, chosen: &mut BTreeSet<String>) {
         let lively: Vec<RunSummary> = context.state.runs.list.iter().map(|run| live(context, run)).collect();
-        // What was searched for while there were many does not hide the few.
+        // Ignore the search once there are too few runs to show it.
         let searched = lively.len() >= SEARCHED;
         let search = if searched { self.search.as_str() } else { "" };
         let mut runs: Vec<&RunSummary> = lively.iter().filter(|run| holds(run, search)).collect();
@@ -147,13 +147,13 @@ impl List {
                 ui.add(field).accessible_name("Search the runs");
                 ui.add_space(space::TIGHT);
             }
-            // A phone shows what a run came to; what room is left goes to the name.
+            // A phone shows the results; the name takes the remaining width.
             let shown: &[usize] = if widgets::is_narrow(ui) { &SLIM } else { &ALL };
             let mut columns: Vec<Column<'static>> = shown.iter().map(|place| COLUMNS[*place]).collect();
             let slim = shown.len() == SLIM.len();
             if slim {
                 columns[0].width = 84.0;
-                // The state's mark alone.
+                // The state's icon only.
                 columns[3] = column("", 18.0, Align::Left);
             }
             let left = ui.available_width() - Table { columns: &columns, row: 46.0 }.width();
@@ -196,11 +196,11 @@ impl List {
     }
 }
 
-/// Runs below those that they began with, each with how deep it stands. A tree takes the place of its first.
+/// Runs under their base runs, each with its depth. A tree is placed where its first run would be.
 fn as_trees<'runs>(runs: &[&'runs RunSummary]) -> Vec<(usize, &'runs RunSummary)> {
     let parent = |run: &RunSummary| {
         let start = run.start.as_ref().filter(|start| start.project.is_none())?;
-        // A run is always younger than what it begins with, whatever its record says.
+        // A run must be newer than its base run, whatever its record says.
         runs.iter().copied().find(|other| other.name == start.run && number(other) < number(run))
     };
     let mut placed: Vec<(usize, &RunSummary)> = Vec::new();
@@ -225,7 +225,7 @@ fn number(run: &RunSummary) -> u64 {
     run.name.split('-').next().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
-/// A run as it is now: the one in training has come further than its summary says.
+/// The run with its current progress if it is in training, since the summary lags behind.
 fn live(context: &Context<'_>, run: &RunSummary) -> RunSummary {
     let training = &context.state.training;
     let mut run = run.clone();
@@ -304,7 +304,7 @@ fn cell_ui(ui: &mut Ui, run: &RunSummary, place: usize, slim: bool) {
     }
 }
 
-/// A device in the words that tell it from those of other rows, and in full under the pointer.
+/// A device's short name, distinct from those of other rows, with the full name as a tooltip.
 fn device_ui(ui: &mut Ui, run: &RunSummary, device: &str) {
     let words = RichText::new(device).color(theme::Palette::of(ui).quiet);
     let label = ui.add(Label::new(words).truncate().show_tooltip_when_elided(false));
@@ -313,17 +313,17 @@ fn device_ui(ui: &mut Ui, run: &RunSummary, device: &str) {
     }
 }
 
-/// What a record says of an adapter that is no GPU.
+/// The word in a record for an adapter that is not a GPU.
 const SOFTWARE: &str = "software";
 
-/// A device's name, and what is said of it in parentheses: `cpu` and `2 threads`, `avx512`.
+/// A device's name, and the details in parentheses: `cpu` and `2 threads`, `avx512`.
 fn device_parts(device: &str) -> (&str, Vec<&str>) {
     let (name, said) = device.split_once(" (").unwrap_or((device, ""));
     let parts = said.split([',', '(', ')']).map(str::trim).filter(|part| !part.is_empty());
     (name, parts.collect())
 }
 
-/// Devices in few words: of each its name, and behind it what not all of that name have, and that it is software.
+/// Short device names: each name, with the details that not all devices of that name share, and whether it is software.
 fn told_apart(devices: &[&str]) -> Vec<String> {
     let known: Vec<(&str, Vec<&str>)> = devices.iter().map(|device| device_parts(device)).collect();
     let words = |(name, parts): &(&str, Vec<&str>)| {
@@ -335,7 +335,7 @@ fn told_apart(devices: &[&str]) -> Vec<String> {
     known.iter().map(words).collect()
 }
 
-/// Title or name, and below it shape and tags; and the note's mark.
+/// Title or name with the note's mark; below it, shape and tags.
 fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     let palette = theme::Palette::of(ui);
     let cell = ui.max_rect();
@@ -374,7 +374,7 @@ fn name_ui(ui: &mut Ui, run: &RunSummary, depth: usize) {
     }
 }
 
-/// The table with exact numbers.
+/// The table as CSV with exact numbers.
 fn csv(runs: &[(usize, &RunSummary)]) -> String {
     let head = [
         "run",
@@ -458,7 +458,7 @@ mod tests {
             run("3-other", None),
             run("4-tales", Some("2-tales")),
             run("5-letters", Some("1-smollm2")),
-            // What it began with was deleted, and one of which the record was changed by hand.
+            // A deleted base run, and a record that was edited by hand.
             run("6-alone", Some("0-gone")),
             run("7-itself", Some("7-itself")),
         ];
@@ -470,7 +470,7 @@ mod tests {
         assert_eq!(shown(&mut (0..7)), upwards);
         let latest_first = [(0, 7), (0, 6), (0, 1), (1, 5), (1, 2), (2, 4), (0, 3)];
         assert_eq!(shown(&mut (0..7).rev()), latest_first);
-        // A run that is looked for stands alone where its tree does not fit the search.
+        // A search hit stands at the top level if its base run is no hit.
         assert_eq!(shown(&mut [3, 4].into_iter()), [(0, 4), (0, 5)]);
     }
 }

@@ -1,4 +1,4 @@
-//! The switch of the server: other programs ask this window's engine.
+//! The switch of the API server, which lets other programs use this window's engine.
 
 use super::{group, text};
 use crate::format;
@@ -53,7 +53,7 @@ pub(super) fn serve_ui(ui: &mut Ui, context: &mut Context<'_>) {
             if let Some(found) = found {
                 let found = if found.is_empty() { "nothing" } else { &found };
                 widgets::quiet_text(ui, format!("Found in answers so far: {found}."));
-                // Answers are counted while nothing else has the window drawn.
+                // Update the counts while nothing else causes a repaint.
                 ui.ctx().request_repaint_after(Duration::from_secs(1));
             }
         }

@@ -1,4 +1,4 @@
-//! What other tokenizers would make of the project's text: bytes per token beside the project's own.
+//! Comparison of the project's tokenizer with others by bytes per token on the project's text.
 
 use super::settings::full_name;
 use crate::format;
@@ -62,7 +62,8 @@ pub(super) fn compression_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-/// What to compare with: the simple ones, and two sizes of each trained kind.
+/// The untrained kinds, BPE of the project's and of twice its size, and the other trained kinds; without the project's own
+/// tokenizer.
 fn alternatives(own: &TokenizerConfig) -> Vec<TokenizerConfig> {
     let size = if own.vocabulary == 0 { 1024 } else { own.vocabulary };
     let sizes = |kind: TokenizerKind| match kind {

@@ -1,4 +1,4 @@
-//! Byte-pair encoding, merge by merge: from single bytes to the tokens of a text, in the order in which merges were learned.
+//! Byte-pair encoding merge by merge: from single bytes to the tokens of a text, in the order in which merges were learned.
 
 use super::TokenizerPage;
 use crate::format;
@@ -11,15 +11,15 @@ use egui::{Align, FontId, Label, Layout, Slider, TextWrapMode, Ui, vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::MergeStep;
 
-/// Characters of a text that are replayed.
+/// Maximum characters of the replayed text.
 const MAX_CHARACTERS: usize = 400;
 
-/// The part of a text that is replayed.
+/// The replayed part of a text.
 pub(super) fn beginning(text: &str) -> String {
     text.chars().take(MAX_CHARACTERS).collect()
 }
 
-/// The pieces after some merges, and which of them the last merge made.
+/// The pieces after some merges, and the indices of those that the last merge created.
 pub(super) fn joined(pieces: &[String], steps: &[MergeStep]) -> (Vec<String>, Vec<usize>) {
     let mut pieces = pieces.to_vec();
     let mut made = Vec::new();
@@ -28,20 +28,20 @@ pub(super) fn joined(pieces: &[String], steps: &[MergeStep]) -> (Vec<String>, Ve
             step.at.iter().copied().filter(|place| place + 1 < pieces.len()).collect();
         places.sort_unstable();
         places.dedup();
-        // From the end, so that the places before stay where they are.
+        // From the end, so that earlier indices stay valid.
         for place in places.iter().rev() {
             if place + 1 < pieces.len() {
                 pieces.remove(place + 1);
                 pieces[*place].clone_from(&step.whole);
             }
         }
-        // Each join before a place moves it back by one.
+        // Each earlier join moves an index back by one.
         made = places.iter().enumerate().map(|(before, place)| place.saturating_sub(before)).collect();
     }
     (pieces, made)
 }
 
-/// The merge that was applied last, in words. One line, whatever it says.
+/// The last applied merge in words, always on one line.
 fn merge_ui(ui: &mut Ui, palette: &Palette, step: Option<&MergeStep>) {
     let small = TextFormat::simple(theme::caption().resolve(ui.style()), palette.quiet);
     let code = TextFormat::simple(FontId::monospace(13.0), palette.accent);

@@ -1,4 +1,4 @@
-//! The kind of tokenizer, its settings, and its training.
+//! The tokenizer's kind, settings and training.
 
 use crate::format;
 use crate::pages::Context;
@@ -10,7 +10,7 @@ use egui::{RichText, Sense, Ui, WidgetInfo, vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, TokenizerConfig, TokenizerKind, TrainingState};
 
-/// Every kind: its name and what it does in a sentence.
+/// Each kind with its name and description.
 pub(super) const KINDS: [(TokenizerKind, &str, &str); 5] = [
     (
         TokenizerKind::Bpe,
@@ -35,12 +35,11 @@ pub(super) const KINDS: [(TokenizerKind, &str, &str); 5] = [
     ),
 ];
 
-/// A kind's name.
 pub(super) fn kind_name(kind: TokenizerKind) -> &'static str {
     KINDS.iter().find(|(known, ..)| *known == kind).map_or("", |(_, name, _)| name)
 }
 
-/// Its name with its size, as `BPE 1,024`.
+/// A name with its size, such as `BPE 1,024`.
 pub(super) fn full_name(config: &TokenizerConfig) -> String {
     let name = kind_name(config.kind);
     if config.kind.is_trained() {
@@ -61,7 +60,7 @@ pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
             }
         }
         ui.add_space(space::TIGHT);
-        // Always there, so that nothing jumps where a kind has no use for them.
+        // Always shown, so that the layout does not jump for kinds without these settings.
         let tokenizer = &mut context.draft.tokenizer;
         let sized = tokenizer.kind.is_trained();
         ui.add_enabled_ui(sized, |ui| {
@@ -111,7 +110,7 @@ pub(super) fn settings_ui(ui: &mut Ui, context: &mut Context<'_>) {
     });
 }
 
-/// A kind to choose. Whether it was.
+/// A kind to choose. Returns whether it was clicked.
 fn kind_ui(ui: &mut Ui, chosen: bool, name: &str, sentence: &str) -> bool {
     let palette = theme::Palette::of(ui);
     let width = ui.available_width();

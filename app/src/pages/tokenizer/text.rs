@@ -1,4 +1,4 @@
-//! A text of the person's own, cut into coloured tokens.
+//! A text of the person's own as coloured tokens.
 
 use super::TokenizerPage;
 use crate::format;
@@ -8,11 +8,11 @@ use crate::widgets::{card, hint_line};
 use egui::{ScrollArea, TextEdit, Ui};
 use glasshouse_protocol::TokenSummary;
 
-/// Characters that are cut: the engine looks at no more.
+/// Maximum characters to tokenize; the engine accepts no more.
 const MAX_CHARACTERS: usize = 5_000;
-/// Tallest field, in points; a longer text is scrolled.
+/// Maximum height of the field in points; longer texts scroll.
 const FIELD: f32 = 150.0;
-/// Tokens drawn at most.
+/// Maximum number of drawn tokens.
 const MAX_DRAWN: usize = 1200;
 
 impl TokenizerPage {
@@ -52,7 +52,7 @@ impl TokenizerPage {
             if let Some(token) =
                 chips_ui(ui, context.palette, "tokens", &chips).and_then(|place| tokens.get(place))
             {
-                // Its row in the vocabulary.
+                // Show its row in the vocabulary.
                 self.search.clone_from(&token.text);
                 self.offset = 0;
             }
@@ -77,7 +77,7 @@ fn chip(place: usize, token: &TokenSummary) -> Chip {
     }
 }
 
-/// A token's bytes.
+/// A token's bytes in hexadecimal.
 fn hex(token: &TokenSummary) -> String {
     if token.special {
         return "none: a special token".to_owned();

@@ -1,4 +1,4 @@
-//! The vocabulary as a table that can be searched, sorted and copied.
+//! The vocabulary as a table to search, sort and copy.
 
 use super::TokenizerPage;
 use crate::format;
@@ -10,7 +10,7 @@ use egui::{ComboBox, RichText, ScrollArea, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{VocabularyEntry, VocabularyOrder};
 
-/// Entries listed at a time.
+/// Entries per page.
 pub(super) const PAGE: usize = 50;
 
 const ORDERS: [(VocabularyOrder, &str); 4] = [
@@ -83,9 +83,9 @@ impl TokenizerPage {
 
 fn entries_ui(ui: &mut Ui, page: &[VocabularyEntry]) {
     let quiet = theme::Palette::of(ui).quiet;
-    // A row reaches a little beyond its columns.
+    // A row extends a little beyond its columns.
     let room = ui.available_width() - 16.0;
-    // The parts go first where there is no room: they can be seen in the replay.
+    // On narrow pages the parts are left out, since the replay shows them.
     let parts = room >= 420.0;
     let text = if parts { (room - 64.0 - 84.0 - 48.0) * 0.5 } else { room - 64.0 - 84.0 - 32.0 };
     let column = |title, width, align| Column { title, width, align };

@@ -1,4 +1,4 @@
-//! Changes to a run while it trains; its file says so.
+//! Changes to a run while it trains, which are recorded in its file.
 
 use super::Context;
 use super::form::learning_rate;
@@ -7,7 +7,7 @@ use crate::widgets;
 use egui::Ui;
 use glasshouse_protocol::Command;
 
-/// New values, before they are sent.
+/// New values that are not sent yet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in crate::pages) struct Change {
     learning_rate: f64,

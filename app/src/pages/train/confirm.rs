@@ -1,4 +1,4 @@
-//! What a new run takes, said before it starts.
+//! Confirmation of a new run, with its memory and time.
 
 use super::{busy, form, train};
 use crate::format;
@@ -10,7 +10,7 @@ use egui::{Key, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{PlanSummary, RunConfig, RunSummary, Start, Trainable};
 
-/// The step between "New run" and its start, while it is asked for.
+/// The dialog between "New run" and its start, while requested.
 pub(super) fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
     if !context.asks.new_run {
         return;
@@ -57,7 +57,7 @@ pub(super) fn confirm_ui(ui: &Ui, context: &mut Context<'_>) {
     }
 }
 
-/// What is out of proportion between the settings at hand and the text, or that there is too little of it.
+/// Warnings about settings out of proportion to the text, or too little text.
 pub(super) fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
     if let Some(short) = too_short(context) {
         widgets::hint_line(ui, &short);
@@ -69,7 +69,7 @@ pub(super) fn proportions_ui(ui: &mut Ui, context: &Context<'_>) {
     }
 }
 
-/// What the run of the draft is, and what it takes.
+/// The draft's run with its memory and time.
 pub(in crate::pages) fn rows_ui(ui: &mut Ui, context: &Context<'_>) {
     for (name, value) in rows(context) {
         stat_row(ui, Stat { name, value: &value, exact: "" });
@@ -107,7 +107,7 @@ fn rows(context: &Context<'_>) -> Vec<(&'static str, String)> {
     rows
 }
 
-/// What the run's milestones take of the disk.
+/// Disk space of the run's milestones.
 fn milestones(plan: &PlanSummary) -> String {
     match plan.milestone_bytes {
         0 => "none".to_owned(),
@@ -115,7 +115,7 @@ fn milestones(plan: &PlanSummary) -> String {
     }
 }
 
-/// Which parameters are trained, and how many where that is known.
+/// The trainable parameters, with their number if known.
 fn trained(draft: &RunConfig, plan: Option<&PlanSummary>) -> String {
     match (draft.train.trains(), plan) {
         (_, _) if draft.train.trainable == Trainable::All && draft.train.adapter.is_none() => {
@@ -126,7 +126,7 @@ fn trained(draft: &RunConfig, plan: Option<&PlanSummary>) -> String {
     }
 }
 
-/// The name that the engine gives the next run: the number behind the last one's, and the preset.
+/// The name the engine will give the next run: the next number, and the preset.
 fn next_name(preset: &str, runs: &[RunSummary]) -> String {
     let number = |run: &RunSummary| run.name.split('-').next().and_then(|digits| digits.parse::<u64>().ok());
     let next = runs.iter().filter_map(number).max().unwrap_or(0) + 1;

@@ -1,4 +1,4 @@
-//! The one number that matters, the others below it, and the buttons.
+//! The main figure, the other figures, and the buttons.
 
 use super::{Context, PageName, busy, changes};
 use crate::format;
@@ -45,7 +45,7 @@ pub(in crate::pages) fn numbers_ui(
         let at = format!("At step {}", format::whole(point.step));
         row(ui, "Validation loss", &format::loss(point.val_loss), &at);
     }
-    // The best is worth a row where it is another than the last.
+    // The best evaluation gets a row if it is not the last.
     let best = training.evaluations.iter().min_by(|one, other| one.val_loss.total_cmp(&other.val_loss));
     let best = best.map(|point| (point.val_loss, format!("At step {}", format::whole(point.step))));
     let best = best.or_else(|| Some((run.best_val_loss?, String::new())));
@@ -119,13 +119,13 @@ fn reached(context: &Context<'_>, training: &Training, run: &RunSummary) -> Opti
 const TRAINING_LOSS: &str = "training loss";
 const VALIDATION_LOSS: &str = "validation loss";
 
-/// Whether the best of a run's evaluations, of several, is that of the weights that it began with.
+/// Whether the initial weights scored best of several evaluations.
 fn nothing_improved(training: &Training) -> bool {
     let best = training.evaluations.iter().rfind(|point| point.best);
     training.evaluations.len() > 1 && best.is_some_and(|point| point.step == 0)
 }
 
-/// The latest loss that is known, what it is of, and the step that it was measured at.
+/// The latest loss, its name, and the step of its measurement.
 fn headline(training: &Training, run: &RunSummary) -> (Option<f32>, &'static str, Option<u64>) {
     match (training.evaluations.last(), training.last) {
         (Some(evaluation), last) if last.is_none_or(|last| last.step <= evaluation.step) => {
@@ -136,7 +136,7 @@ fn headline(training: &Training, run: &RunSummary) -> (Option<f32>, &'static str
     }
 }
 
-/// Seconds that are left, and that the run takes in all: by its pace, and before it has one by the estimate.
+/// Remaining and total seconds, by the current speed or, before that is known, by the estimate.
 fn times(context: &Context<'_>, training: &Training, run: &RunSummary) -> (Option<f64>, Option<f64>) {
     if let (Some((spent, left)), TrainingState::Running) = (training.seconds, training.state) {
         return (Some(left), Some(spent + left));
@@ -154,7 +154,7 @@ fn row(ui: &mut Ui, name: &str, value: &str, exact: &str) {
     widgets::stat_row(ui, Stat { name, value, exact });
 }
 
-/// Tokens per second without their unit's word, which the row's name says.
+/// Tokens per second without the unit, which the row's title states.
 fn speed(training: &Training) -> String {
     training.tokens_per_s.map_or_else(|| format::NOTHING.to_owned(), format::quantity)
 }
@@ -167,13 +167,13 @@ fn error_of_forecast(estimated: f64, run: &RunSummary) -> String {
     format!("The estimate was {:.0} % too {}", error.abs(), if error < 0.0 { "short" } else { "long" })
 }
 
-/// Tokens of a step of a run, from its settings where they are known.
+/// Tokens per step of a run, from its own settings if known.
 pub(super) fn tokens_per_step(context: &Context<'_>, run: &RunSummary) -> Option<u64> {
     let of_run = context.state.runs.histories.get(&run.name).map(|history| &history.config);
     tokens_of(of_run.unwrap_or(context.draft))
 }
 
-/// Tokens of a step with some settings.
+/// Tokens per step with the given settings.
 pub(in crate::pages) fn tokens_of(config: &RunConfig) -> Option<u64> {
     let tokens = config
         .train
@@ -207,7 +207,7 @@ fn buttons_ui(ui: &mut Ui, context: &mut Context<'_>, training: &Training, run: 
     });
 }
 
-/// What a model is for: the page to go to with it, and the words for going there.
+/// The page for using a model, and its button's label.
 fn use_of(run: &RunSummary, objective: Option<Objective>) -> (PageName, &'static str) {
     match objective {
         _ if !run.writes() => (PageName::Evaluate, "Evaluate it"),
@@ -216,7 +216,7 @@ fn use_of(run: &RunSummary, objective: Option<Objective>) -> (PageName, &'static
     }
 }
 
-/// What can be done with a run that has ended.
+/// Actions on a run that has ended.
 fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     let waits = busy(context);
     let history = context.state.runs.histories.get(&run.name);
@@ -225,7 +225,7 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
         let goes = if run.step < run.steps {
             let resume = Command::Resume { run: Some(run.name.clone()), launch: RunLaunch::default() };
             press(ui, context, widgets::primary, icons::ICON_PLAY_ARROW, "Resume", resume);
-            // A tuning that was stopped may have done enough.
+            // A stopped fine-tuning may be good enough to use.
             run.start.is_some() && widgets::plain(ui, page.icon(), words).clicked()
         } else {
             let goes = widgets::primary(ui, page.icon(), words).clicked();
@@ -247,7 +247,7 @@ fn idle_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     });
 }
 
-/// Continues a finished run to a later last step, which the person chooses: twice as many at first.
+/// Extends a finished run to a later last step, by default twice as many.
 fn longer_ui(ui: &mut Ui, context: &mut Context<'_>, run: &RunSummary) {
     if run.state != RunState::Finished {
         return;
@@ -305,7 +305,7 @@ mod tests {
         };
         assert!(run(&[(0, true), (5, false), (10, false)]));
         assert!(!run(&[(0, true)]) && !run(&[]) && !run(&[(0, true), (5, true), (10, false)]));
-        // Nobody's best is the untrained model.
+        // The untrained model is not the best, or no evaluation is.
         assert!(!run(&[(0, false), (5, true)]) && !run(&[(0, false), (5, false)]));
     }
 
@@ -320,7 +320,7 @@ mod tests {
         let pages = pages.map(|objective| use_of(&writes, objective).0);
         assert_eq!(pages, [PageName::Write, PageName::Write, PageName::Write, PageName::Chat]);
         assert_eq!(use_of(&writes, Some(Objective::Reward)), (PageName::Chat, "Talk to it"));
-        // A reward model learns from preferences, and says nothing.
+        // A reward model is trained on preferences and generates nothing.
         assert_eq!(use_of(&labelled(&["score"]), Some(Objective::Preference)).0, PageName::Evaluate);
         assert_eq!(use_of(&labelled(&["good", "bad"]), Some(Objective::Classify)).0, PageName::Evaluate);
     }

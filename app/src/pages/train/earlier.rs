@@ -1,4 +1,4 @@
-//! Pasts of runs, asked for once.
+//! Histories of runs, requested once.
 
 use super::Context;
 use crate::state::History;
@@ -8,18 +8,16 @@ use std::collections::BTreeSet;
 /// Points of a curve that a history is thinned to: more than a plot can show.
 const POINTS: usize = 2000;
 
-/// How it stands with a history that something is to be done with.
 #[derive(Debug)]
 pub enum Awaited<'a> {
-    /// It is here.
     Here(&'a History),
-    /// It is on its way.
+    /// Still on its way.
     Waits,
-    /// It could not be read; the message says why.
+    /// It could not be read; a message explains it.
     Failed,
 }
 
-/// Asks for a run's history where it is not here, once for a `request` that is `None` at first.
+/// Requests a run's history unless it is loaded, once per `request`, which is `None` at first.
 pub fn await_history<'a>(context: &mut Context<'a>, request: &mut Option<u64>, run: &str) -> Awaited<'a> {
     let state = context.state;
     if let Some(history) = state.runs.histories.get(run) {
@@ -36,7 +34,7 @@ pub fn await_history<'a>(context: &mut Context<'a>, request: &mut Option<u64>, r
     }
 }
 
-/// Asks for a run's history, unless it is here or was asked for since histories became out of date last.
+/// Requests a run's history unless it is loaded or was requested since histories last became outdated.
 pub fn want_history(context: &mut Context<'_>, asked: &mut BTreeSet<(String, u64)>, run: &str) {
     let runs = &context.state.runs;
     let leaves = context.state.projects.is_leaving();

@@ -1,4 +1,4 @@
-//! Settings of the next run's training: the draft's `train` part, each with its rule beside it where it breaks one.
+//! Training settings of the next run: the draft's `train` part, with broken rules shown next to their settings.
 
 use super::Context;
 use crate::format;
@@ -12,7 +12,7 @@ use glasshouse_protocol::{
 };
 use std::ops::RangeInclusive;
 
-/// What preferences remember the form's fold by.
+/// Key of the form's fold in the preferences.
 pub(super) const FOLD: &str = "train:settings";
 
 pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
@@ -49,12 +49,12 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
     }
 }
 
-/// The first rule of training that the draft breaks, before the engine has said so.
+/// The first training rule that the draft breaks, checked without the engine.
 fn broken_rule(draft: &RunConfig) -> Option<ErrorReport> {
     draft.train.validate().err().map(ErrorReport::from)
 }
 
-/// A learning rate, written as `3.0e-4` and dragged by its size.
+/// A learning rate in the form `3.0e-4`, with a drag speed proportional to its value.
 pub(in crate::pages) fn learning_rate(value: &mut f64) -> DragValue<'_> {
     let speed = (*value * 0.01).max(1e-7);
     DragValue::new(value)
@@ -64,7 +64,7 @@ pub(in crate::pages) fn learning_rate(value: &mut f64) -> DragValue<'_> {
         .custom_parser(|text| text.trim().parse().ok())
 }
 
-/// A number of a form, with its name and its dotted path.
+/// A numeric setting with its name and dotted path.
 pub(in crate::pages) fn number<T: Numeric>(
     ui: &mut Ui,
     (name, path): (&str, &str),
@@ -79,14 +79,14 @@ pub(in crate::pages) fn number<T: Numeric>(
     });
 }
 
-/// How often the data are seen; 0 leaves the length to the steps, which follow from the data otherwise.
+/// Number of epochs; 0 sets the length by steps, otherwise the steps follow from the data.
 pub(in crate::pages) fn epochs_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
     let mut epochs = train.epochs.unwrap_or_default();
     number(ui, ("Epochs", "train.epochs"), &mut epochs, 0.0..=1e6, refused);
     train.epochs = (epochs > 0.0).then_some(epochs);
 }
 
-/// What a prompt's tokens count in the loss, of an objective that has prompts and answers.
+/// Loss weight of prompt tokens, for objectives with prompts and answers.
 pub(in crate::pages) fn prompt_loss_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
     if train.objective.weighs_prompts() {
         let names = ("Prompt loss weight", "train.prompt_loss_weight");
@@ -94,7 +94,7 @@ pub(in crate::pages) fn prompt_loss_ui(ui: &mut Ui, train: &mut TrainConfig, ref
     }
 }
 
-/// When a run ends before its last step.
+/// Early stopping.
 fn stopping_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorReport>) {
     let stopping = &mut train.early_stopping;
     number(ui, ("Patience", "train.early_stopping.patience"), &mut stopping.patience, 0..=100_000, refused);
@@ -104,7 +104,7 @@ fn stopping_ui(ui: &mut Ui, train: &mut TrainConfig, refused: Option<&ErrorRepor
     }
 }
 
-/// How long, how much at a time, and how fast.
+/// Length, batch and learning rate.
 fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Option<&ErrorReport>) {
     super::start::start_ui(ui, draft, runs);
     super::start::trainable_ui(ui, draft, refused);
@@ -139,13 +139,13 @@ fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary], refused: Opt
     if train.decay == Decay::WarmupStableDecay {
         number(ui, ("Decay steps", "train.decay_steps"), &mut train.decay_steps, 0..=100_000_000, refused);
     }
-    // No quantity, so that its digits are not grouped.
+    // A plain number, so that its digits are not grouped.
     field(ui, "Seed", "seed", refused, |ui| {
         ui.add(DragValue::new(&mut draft.seed).speed(0.2)).accessible_name("Seed")
     });
 }
 
-/// The optimizer, and what is done beside the steps.
+/// The optimizer, and periodic work such as evaluations and checkpoints.
 fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<&ErrorReport>) {
     let train = &mut draft.train;
     field(ui, "Optimizer", "train.optimizer", refused, |ui| {
@@ -188,7 +188,7 @@ fn upkeep_ui(ui: &mut Ui, draft: &mut RunConfig, has_f16: bool, refused: Option<
     field(ui, "Mixed precision", "train.precision", refused, |ui| {
         let mut is_mixed = train.precision == Precision::Mixed;
         let detail = if has_f16 { "less memory: 16-bit floats" } else { "for GPUs with 16-bit floats" };
-        // What another device was to do can be taken back on this one.
+        // A setting made for another device can be reset on this one.
         let enabled = has_f16 || is_mixed;
         let automatic = train.precision == Precision::Auto && has_f16;
         let detail = if automatic { "timed when the run starts" } else { detail };

@@ -1,4 +1,4 @@
-//! What the guard saw in a run: marks on its curves, and the sentences in a list, from which the documents of a batch are opened.
+//! Reports of the training guard: marks on the curves, and a list of sentences with the documents of each batch.
 
 use super::{Context, PageName};
 use crate::format;
@@ -10,12 +10,12 @@ use egui::{Color32, Label, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{GuardDocument, GuardReport, GuardSeverity, LearnsFrom};
 
-/// Most that a list shows, the newest.
+/// Maximum reports in a list, newest first.
 const LISTED: usize = 20;
-/// Documents of a batch that can be opened: reading those says what it was about.
+/// Maximum documents of a batch that can be opened.
 const OPENED: usize = 6;
 
-/// The list of the run that is shown: the one in training, or else one of the past.
+/// The list for the shown run: the one in training, or a past one.
 pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, past: Option<&Training>) {
     let state = context.state;
     let shown = if state.training.run.is_some() { Some(&state.training) } else { past };
@@ -31,7 +31,7 @@ pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>, past: Option<&Trai
     open(context, pressed.flatten());
 }
 
-/// Opens a document on the page Data, where one was pressed.
+/// Opens the clicked document on the Data page.
 pub(in crate::pages) fn open(context: &mut Context<'_>, pressed: Option<String>) {
     if let Some(words) = pressed {
         context.asks.document = Some(words);
@@ -39,7 +39,7 @@ pub(in crate::pages) fn open(context: &mut Context<'_>, pressed: Option<String>)
     }
 }
 
-/// The sentences of what was seen in a run, the newest first. The words of the document that was pressed, for [`open`].
+/// The reports of a run, newest first. Returns the words of the clicked document, for [`open`].
 pub(in crate::pages) fn list_ui<'a>(
     ui: &mut Ui,
     palette: &Palette,
@@ -67,7 +67,7 @@ pub(in crate::pages) fn list_ui<'a>(
     pressed
 }
 
-/// The documents that a batch was cut from, the first of them with their words: pressed, these are returned.
+/// The documents of a batch, the first ones quoted. Returns the words of the clicked one.
 fn documents_ui(
     ui: &mut Ui,
     palette: &Palette,
@@ -104,7 +104,7 @@ fn documents_ui(
     pressed
 }
 
-/// Why the documents of a run's batch cannot be read on Data, where they cannot.
+/// Why the documents of a run's batches cannot be opened on the Data page, if so.
 fn elsewhere(learns_from: LearnsFrom) -> Option<&'static str> {
     match learns_from {
         LearnsFrom::Documents => None,
@@ -113,7 +113,7 @@ fn elsewhere(learns_from: LearnsFrom) -> Option<&'static str> {
     }
 }
 
-/// A document by its number in the training text and the source that it is from.
+/// A document by its number in the training text, and its source.
 fn numbered(document: &GuardDocument) -> String {
     let number = format::whole(document.number);
     match &document.source {
@@ -122,7 +122,7 @@ fn numbered(document: &GuardDocument) -> String {
     }
 }
 
-/// Marks of what was seen, where it was seen: in one colour where there is one, and else by how bad it was.
+/// Marks of the reports: in the run's colour if given, else by severity.
 pub(in crate::pages) fn marks<'a>(
     palette: &Palette,
     of_run: Option<Color32>,

@@ -1,4 +1,4 @@
-//! The curves: loss, learning rate, gradient norm, speed, with other runs as an overlay, by steps or by time.
+//! The curves: loss, learning rate, gradient norm and speed, by steps or by time, with other runs as an overlay.
 
 use super::{Context, controls, guard};
 use crate::format;
@@ -11,7 +11,6 @@ use egui_material_icons::icons;
 use glasshouse_protocol::TrainEvent;
 use std::collections::BTreeSet;
 
-/// What is plotted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Tab {
     #[default]
@@ -22,7 +21,7 @@ enum Tab {
 }
 
 impl Tab {
-    /// Each with its name, and a shorter one for narrow windows.
+    /// Each tab with its title, and a shorter one for narrow windows.
     const ALL: [(Self, &'static str, &'static str); 4] = [
         (Self::Loss, "Loss", "Loss"),
         (Self::LearningRate, "Learning rate", "Rate"),
@@ -35,14 +34,12 @@ impl Tab {
     }
 }
 
-/// What a person chose about the curves.
 #[derive(Debug)]
 pub(in crate::pages) struct Plots {
     tab: Tab,
     axis: Axis,
     log: bool,
     smooth: f64,
-    /// Runs of the overlay.
     pub(super) overlaid: BTreeSet<String>,
 }
 
@@ -58,7 +55,7 @@ impl Plots {
         let curves = self.curves(context, training, &clock);
         let place = |step: u64| clock.place(self.axis, step as f64);
         let marks = guard::marks(context.palette, None, training.guard.iter(), place);
-        // Tabs and scales stand beside each other from here on.
+        // From this width on, tabs and scales share a line.
         let narrow = ui.available_width() < 720.0;
         let slim = ui.available_width() < 400.0;
         let run = training.run.as_ref().map_or("", |run| run.name.as_str());
@@ -81,7 +78,7 @@ impl Plots {
             });
             CurvePlot::marked_legend_ui(ui, &curves, &marks);
             let id = format!("{run} {} {:?}", self.tab.name(), self.axis);
-            // A large window shows large curves.
+            // The curves grow with the window.
             let tall = ui.ctx().content_rect().height();
             let plot = CurvePlot {
                 id: &id,
@@ -129,7 +126,7 @@ impl Plots {
         });
     }
 
-    /// What stands back behind a button: other runs, copying, saving, and where it is narrow the scales.
+    /// The menu: other runs, copying, saving, and on narrow pages the scales.
     fn more_ui(&mut self, ui: &mut Ui, context: &Context<'_>, narrow: bool) -> Option<More> {
         let button = widgets::icon_button(ui, icons::ICON_MORE_VERT, "More about these curves");
         let mut asked = None;
@@ -208,7 +205,7 @@ impl Plots {
         curves
     }
 
-    /// The running mean's weight for so many points: a young curve is not drawn far behind its points.
+    /// The moving average's weight for a number of points, reduced for short curves so that they do not lag behind.
     fn weight(&self, points: usize) -> f64 {
         self.smooth.min(1.0 - 1.0 / (1.0 + points as f64 / 40.0))
     }
@@ -231,7 +228,6 @@ impl Plots {
     }
 }
 
-/// When the steps of a run were done.
 fn clock(context: &Context<'_>, training: &Training) -> StepClock {
     let tokens = training.run.as_ref().and_then(|run| controls::tokens_per_step(context, run));
     let speeds = training.points.iter().map(|point| (point.step, point.tokens_per_s));
@@ -255,7 +251,7 @@ fn curve(name: String, colour: egui::Color32, points: Vec<[f64; 2]>, width: f32)
     Curve { name, colour, points, width, dashed: false, marks: false }
 }
 
-/// When the steps of a run of the past were done.
+/// The times of a past run's steps.
 pub(in crate::pages) fn history_clock(history: &History) -> StepClock {
     let tokens = controls::tokens_of(&history.config).unwrap_or(1);
     let speeds = history.events.iter().filter_map(|event| match event {
@@ -265,7 +261,7 @@ pub(in crate::pages) fn history_clock(history: &History) -> StepClock {
     StepClock::of(speeds, tokens)
 }
 
-/// Points of a run of the past, placed on an axis by its own clock.
+/// Points of a past run, placed on an axis by its own clock.
 pub(in crate::pages) fn history_points(
     history: &History,
     axis: Axis,

@@ -1,4 +1,4 @@
-//! Where a step's time goes: by part of the model, and how much of it is launch overhead.
+//! Profile of a step: time by part of the model, and launch overhead.
 
 use super::Context;
 use crate::format;
@@ -8,7 +8,7 @@ use egui::{RichText, Sense, Ui, Vec2};
 use egui_material_icons::icons;
 use glasshouse_protocol::{Command, ProfileEntry, ProfileMethod, TrainingState};
 
-/// Parts that are listed; the rest is summed up.
+/// Number of listed parts; the rest is summed up.
 const LISTED: usize = 12;
 
 pub(super) fn fold_ui(ui: &mut Ui, context: &mut Context<'_>) {
@@ -64,7 +64,7 @@ fn summary_ui(ui: &mut Ui, step_ms: f64, launch_overhead_ms: f64, method: Profil
     widgets::quiet_text(ui, format!("{} per step. {overhead}, {how}.", format::milliseconds(step_ms)));
 }
 
-/// Entries of one part of the model together, the slowest first.
+/// Entries summed by part of the model, slowest first.
 fn by_scope(entries: &[ProfileEntry]) -> Vec<(String, f64, usize)> {
     let mut parts: Vec<(String, f64, usize)> = Vec::new();
     for entry in entries {

@@ -1,4 +1,4 @@
-//! What the model writes as it learns: always from the same words, so that its progress can be read.
+//! Samples during training, always from the same prompt, so that progress is visible.
 
 use super::Context;
 use crate::format;
@@ -8,9 +8,9 @@ use crate::widgets;
 use egui::{Label, RichText, Ui};
 use glasshouse_protocol::TrainingState;
 
-/// Room that a sample has at least, so that the page keeps still when a longer one comes.
+/// Minimum height of a sample in points, so that longer ones do not move the page.
 const ROOM: f32 = 124.0;
-/// Earlier samples to choose from.
+/// Number of earlier samples to choose from.
 const EARLIER: usize = 8;
 
 pub(super) fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training, chosen: &mut Option<u64>) {
@@ -44,7 +44,7 @@ pub(super) fn samples_ui(ui: &mut Ui, context: &Context<'_>, training: &Training
     });
 }
 
-/// What the model wrote before the first step, and what it wrote last, beside each other.
+/// The samples before the first step and after the last, side by side.
 pub(in crate::pages) fn before_and_after_ui(ui: &mut Ui, training: &Training) {
     let (Some(first), Some(last)) = (training.samples.first(), training.samples.last()) else { return };
     let of = |ui: &mut Ui, name: &str, sample: &Sample| {
@@ -78,7 +78,7 @@ fn text_ui(ui: &mut Ui, sample: &Sample) {
     });
 }
 
-/// Steps of earlier samples, newest first; always among them the first of all, which shows how far the model has come.
+/// Steps of earlier samples, newest first; always including the first of all, to show the progress.
 fn earlier_ui(ui: &mut Ui, samples: &[Sample], chosen: &mut Option<u64>) {
     let newest = samples.len() - 1;
     let every = newest.div_ceil(EARLIER).max(1);

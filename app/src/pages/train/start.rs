@@ -1,4 +1,4 @@
-//! What the next run begins with, and which parameters it trains.
+//! The base of the next run, and its trainable parameters.
 
 use crate::widgets::{self, field, whole_number};
 use egui::{ComboBox, TextEdit, Ui};
@@ -8,7 +8,7 @@ use glasshouse_protocol::{
     Trainable, presets,
 };
 
-/// What the draft begins with, where that is not random weights, and the way back to those.
+/// The draft's base run, if any, and the way back to random weights.
 pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
     let Some(start) = &draft.start else { return };
     let words = format!("Starts from the weights, tokenizer and shape of {start}.");
@@ -18,10 +18,10 @@ pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
     });
     if fresh.inner {
         draft.start = None;
-        // What there is to tune goes with it.
+        // Fine-tuning settings go with it.
         draft.set_objective(Objective::Text);
         draft.train.adapter = None;
-        // One that came with a model has nothing to be trained by.
+        // An imported tokenizer cannot be trained.
         if draft.tokenizer.kind == TokenizerKind::Imported
             && let Ok(preset) = presets::preset("llama-tiny")
         {
@@ -30,7 +30,6 @@ pub(in crate::pages) fn begins_ui(ui: &mut Ui, draft: &mut RunConfig) {
     }
 }
 
-/// The draft's beginning as a setting.
 pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[RunSummary]) {
     begins_ui(ui, draft);
     let Some(start) = &mut draft.start else { return };
@@ -53,7 +52,6 @@ pub(in crate::pages) fn start_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &[Run
     });
 }
 
-/// Which parameters are trained.
 pub(in crate::pages) fn trainable_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let layers = draft.model.layers;
     let trainable = &mut draft.train.trainable;

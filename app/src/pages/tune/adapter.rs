@@ -1,4 +1,4 @@
-//! What of a model trains: its own parameters, or an adapter beside them.
+//! The trainable part of a model: its own parameters, or an adapter.
 
 use super::settings::follow_rate;
 use crate::pages::parts::caption;
@@ -41,7 +41,7 @@ pub(super) fn trains_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&Err
     field(ui, "Adapted layers", "train.adapter.targets", refused, |ui| {
         ui.horizontal_wrapped(|ui| {
             for target in AdapterTarget::ALL {
-                // A tied head is the embedding's matrix too, which has no adapter.
+                // A tied head is the embedding matrix, which has no adapter.
                 if tied && target == AdapterTarget::Head {
                     continue;
                 }

@@ -1,4 +1,4 @@
-//! What a run that tunes learns from.
+//! The data of a fine-tuning run.
 
 use crate::format;
 use crate::link::Wish;
@@ -11,10 +11,9 @@ use egui_material_icons::icons;
 use glasshouse_protocol::recipes::TuningRecipe;
 use glasshouse_protocol::{Command, LearnsFrom, Objective};
 
-/// Files that are named one by one.
+/// Maximum number of files named individually.
 const NAMED: usize = 6;
 
-/// What was asked about the project's data.
 #[derive(Debug, Default)]
 pub(super) struct DataRequests {
     feedback: Once,
@@ -22,7 +21,7 @@ pub(super) struct DataRequests {
 }
 
 impl DataRequests {
-    /// Asks once for what is not known of the project's rows and files.
+    /// Requests unknown rows and files of the project, once.
     pub(super) fn want(&mut self, context: &mut Context<'_>, opening: u64) {
         let state = context.state;
         if state.feedback.rows.is_none() && self.feedback.due(opening, state.feedback.revision) {
@@ -40,7 +39,7 @@ impl DataRequests {
     }
 }
 
-/// What the instruction tasks of an objective are.
+/// Description of the instruction tasks for an objective.
 fn tasks(objective: Objective) -> String {
     let with = match (objective.learns_pairs(), objective.answers_prompts()) {
         (true, _) => "each with a correct and a wrong answer",
@@ -52,11 +51,11 @@ fn tasks(objective: Objective) -> String {
     )
 }
 
-/// What an objective can learn from.
+/// The data sources for an objective.
 fn choices(objective: Objective, recipe: Option<&TuningRecipe>) -> Vec<(LearnsFrom, &'static str)> {
     let mut choices = vec![(LearnsFrom::Documents, "Files")];
     match objective {
-        // Feedback says nothing of rules.
+        // Feedback does not apply to rules.
         Objective::Text | Objective::Reward | Objective::Distil => {}
         Objective::Classify | Objective::Preference | Objective::Chat => {
             choices.push((LearnsFrom::Feedback, "Feedback"));
@@ -123,7 +122,6 @@ fn feedback_ui(ui: &mut Ui, context: &mut Context<'_>) {
     }
 }
 
-/// Files that the objective can learn from.
 pub(super) fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
     let state = context.state;
     let all = state.documents.overview.iter().flat_map(|overview| &overview.files);
@@ -133,7 +131,7 @@ pub(super) fn files<'a>(context: &Context<'a>) -> Vec<&'a str> {
     all.map(|(name, _)| name.as_str()).filter(|name| text || has_rows(name)).collect()
 }
 
-/// Whether the project has anything of the person's own that the objective can learn from.
+/// Whether the project has the person's own data for the objective.
 pub(super) fn has_own(context: &Context<'_>) -> bool {
     if context.draft.train.objective.learns_text() {
         context.state.documents.overview.as_ref().is_some_and(|overview| !overview.embedded)
@@ -142,7 +140,7 @@ pub(super) fn has_own(context: &Context<'_>) -> bool {
     }
 }
 
-/// What a project without files that an objective can learn from has to offer, or lacks.
+/// Message for a project without suitable files.
 fn without_files(objective: Objective) -> &'static str {
     match objective {
         Objective::Text | Objective::Distil => "The embedded stories.",
@@ -180,7 +178,7 @@ fn replies(count: u64) -> String {
     format!("{} {}", format::whole(count), if count == 1 { "reply" } else { "replies" })
 }
 
-/// Why there is nothing to learn from, where that is so.
+/// Why there is no data to learn from, if so.
 pub(super) fn missing(
     context: &Context<'_>,
     learns_from: LearnsFrom,

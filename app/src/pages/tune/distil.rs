@@ -1,4 +1,4 @@
-//! The run that teaches, and how much it counts.
+//! The teacher run of a distillation, and its weight.
 
 use super::named;
 use crate::pages::Context;
@@ -7,7 +7,7 @@ use crate::pages::train::form::number;
 use egui::{ComboBox, Ui};
 use glasshouse_protocol::ErrorReport;
 
-/// What the objective `distil` asks beside; nothing with another one.
+/// Settings of the objective `distil`; nothing for other objectives.
 pub(super) fn teacher_ui(ui: &mut Ui, context: &mut Context<'_>, refused: Option<&ErrorReport>) {
     if !context.draft.train.objective.has_teacher() {
         return;

@@ -1,4 +1,4 @@
-//! What an objective has to be told beside its rows: the loss over pairs, what rewards replies, noise.
+//! Settings of an objective in addition to its data: the preference loss, the source of rewards, or noise.
 
 use super::settings::follow_rate;
 use super::{named, text};
@@ -10,7 +10,6 @@ use egui::{ComboBox, TextEdit, Ui};
 use glasshouse_protocol::config::{PreferenceLoss, PreferenceSettings, RewardRule, RewardSettings};
 use glasshouse_protocol::{ErrorReport, Objective, RunConfig};
 
-/// Draws the settings that belong to the draft's objective.
 pub(super) fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused: Option<&ErrorReport>) {
     match draft.train.objective {
         Objective::Chat => {
@@ -23,18 +22,18 @@ pub(super) fn judge_ui(ui: &mut Ui, draft: &mut RunConfig, runs: &Runs, refused:
     }
 }
 
-/// Gives the draft another loss over pairs or single answers.
+/// Sets the draft's loss over pairs or single answers.
 pub(in crate::pages) fn learn_by(draft: &mut RunConfig, loss: PreferenceLoss) {
     if loss != draft.train.preference.loss {
         let before = draft.tuning_rate();
-        // What centres scores, how far they are to be apart, and what thumbs weigh belongs to one loss alone.
+        // Score centring, margin and thumb weights belong to one loss each.
         let beta = draft.train.preference.beta;
         draft.train.preference = PreferenceSettings { loss, beta, ..PreferenceSettings::default() };
         follow_rate(draft, before);
     }
 }
 
-/// The loss over pairs, and its numbers.
+/// The loss over pairs, and its settings.
 fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let mut chosen = draft.train.preference.loss;
     let list = ComboBox::from_id_salt("preference loss").selected_text(text::loss(chosen).0);
@@ -66,14 +65,14 @@ fn loss_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     if matches!(chosen, PreferenceLoss::Simpo | PreferenceLoss::BradleyTerry) {
         let mut margin = settings.margin();
         number(ui, ("Margin", "train.preference.margin"), &mut margin, 0.0..=100.0, refused);
-        // One that nobody chose stays what the loss makes of it.
+        // An unchanged margin stays the loss's default.
         if margin.to_bits() != settings.margin().to_bits() {
             settings.margin = Some(margin);
         }
     }
 }
 
-/// A rule with what it needs, or the run that scores answers; and how they are drawn and compared.
+/// The reward rule, or the run that scores answers, and the sampling and comparison of answers.
 fn reward_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &Runs, refused: Option<&ErrorReport>) {
     const RULE: &str = "A rule";
     let mut chosen = reward.model.clone();
@@ -117,7 +116,7 @@ fn reward_ui(ui: &mut Ui, reward: &mut RewardSettings, runs: &Runs, refused: Opt
     number(ui, ("KL weight (β)", "train.reward.beta"), &mut reward.beta, 0.0..=100.0, refused);
 }
 
-/// The rule, and the pattern or the number of words that it needs.
+/// The rule, and the pattern or number of words it needs.
 fn rule_ui(ui: &mut Ui, reward: &mut RewardSettings, refused: Option<&ErrorReport>) {
     let list = ComboBox::from_id_salt("rule").selected_text(text::rule(reward.rule).0);
     let list = list.show_ui(ui, |ui| {

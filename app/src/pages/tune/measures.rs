@@ -1,4 +1,4 @@
-//! What an objective measures beside the loss: how well pairs are told apart, or what the model's own answers are worth.
+//! Metrics of an objective in addition to the loss: preference accuracy and margins, or rewards.
 
 use super::text;
 use crate::format;
@@ -9,30 +9,30 @@ use crate::widgets::{Axis, Curve, CurvePlot, Stat, card, stat_row};
 use egui::Ui;
 use glasshouse_protocol::{PreferenceMetrics, RewardMetrics};
 
-/// Height of the curves, in points.
+/// Height of the curves in points.
 const HEIGHT: f32 = 180.0;
 
-/// Most points of a curve that are marked.
+/// Maximum points of a curve that are marked.
 const MAX_MARKS: usize = 64;
 
-/// The share of prompts from whose answers nothing is learned.
+/// Fraction of prompts whose answers all have the same reward, so that nothing is learned from them.
 const UNIFORM: &str = "Groups without variance";
 
-/// How far the model moved from the first weights on the chosen answers.
+/// Log-ratio of the chosen answers between the current and the initial weights.
 const LOG_RATIO: &str = "Log-ratio to the reference";
 const TIES: &str = "Ties";
 
 /// A curve's name, and its points by step.
 type Measured = (&'static str, Vec<[f64; 2]>);
 
-/// What a run's objective measured; nothing for a run of an objective that has no more than a loss.
+/// Metrics of the run's objective; nothing for objectives with only a loss.
 pub(super) fn measures_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
     held_out_ui(ui, palette, training);
     pairs_ui(ui, palette, training);
     rewards_ui(ui, palette, training);
 }
 
-/// The pairs that the run learns from, step by step.
+/// Metrics of the training pairs by step.
 fn pairs_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
     let Some((_, last)) = training.pairs.last() else { return };
     let points = |of: fn(&PreferenceMetrics) -> f32| {
@@ -93,7 +93,7 @@ fn rewards_ui(ui: &mut Ui, palette: &Palette, training: &Training) {
     measure_ui(ui, palette, ("rewards", "Model answers"), &numbers, curves);
 }
 
-/// A card with the last numbers, and two curves.
+/// A card with the latest numbers and two curves.
 fn measure_ui(
     ui: &mut Ui,
     palette: &Palette,

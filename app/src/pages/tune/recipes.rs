@@ -1,4 +1,4 @@
-//! Recipes: a button each, which fills in objective, data and settings, to be changed as if a person had chosen them.
+//! Recipes as buttons. Each fills in objective, data and settings, which remain editable.
 
 use super::data;
 use super::settings::learn;
@@ -16,7 +16,7 @@ pub(super) fn recipes_ui(
     chosen: &mut Option<&'static TuningRecipe>,
     learns_from: &mut LearnsFrom,
 ) {
-    // Whoever chose another objective has other plans.
+    // Choosing another objective deselects the recipe.
     if chosen.is_some_and(|recipe| recipe.objective != context.draft.train.objective) {
         *chosen = None;
     }
@@ -29,14 +29,14 @@ pub(super) fn recipes_ui(
             *chosen = (!is_chosen).then_some(recipe);
             if !is_chosen {
                 learn(context.draft, recipe.objective);
-                // A recipe without a learning rate has that of the run that it begins with.
+                // A recipe without a learning rate uses that of the base run.
                 let (state, start) = (context.state, context.draft.start.as_ref());
                 let begun = start.and_then(|start| state.runs.histories.get(&start.run));
                 if let Some(rate) = begun.map(|begun| begun.config.train.learning_rate) {
                     context.draft.set_learning_rate(rate);
                 }
                 recipe.fill(context.draft, None, None);
-                // A person's own comes first.
+                // The person's own data take precedence.
                 let has_own = data::has_own(context);
                 *learns_from = if has_own { LearnsFrom::Documents } else { LearnsFrom::Tasks };
             }
@@ -46,7 +46,7 @@ pub(super) fn recipes_ui(
         caption(ui, "A recipe fills in everything below; without one, choose it yourself.");
         return;
     };
-    // Where the command line has Markdown's marks, a page has its own type.
+    // The page has no inline code markers.
     let format = recipe.format().replace('`', "");
     caption(ui, format!("Task: {}. Data: {format}.", recipe.learns));
     caption(ui, recipe.row);
@@ -66,9 +66,9 @@ pub(super) fn recipes_ui(
     measure_ui(ui, context, recipe);
 }
 
-/// Has the latest run that can be measured by a recipe's held-out rows do so, where it has such rows.
+/// Measures the latest suitable run on a recipe's held-out rows, if the recipe has rows.
 fn measure_ui(ui: &mut Ui, context: &mut Context<'_>, recipe: &TuningRecipe) {
-    // Without rows the run's own evaluations say it.
+    // Without rows, the run's evaluations measure it.
     let Some(task) = recipe.task() else { return };
     let fits = |run: &&RunSummary| match recipe.metric() {
         RecipeMetric::Answers => run.writes(),

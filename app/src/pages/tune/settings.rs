@@ -1,4 +1,4 @@
-//! What a run that tunes learns, for how long and how fast.
+//! Objective, length and learning rate of a fine-tuning run.
 
 use super::text;
 use crate::format;
@@ -8,10 +8,10 @@ use crate::widgets::field;
 use egui::{ComboBox, Ui};
 use glasshouse_protocol::{DistilSettings, ErrorReport, Objective, RunConfig, Start};
 
-/// Steps of a first try.
+/// Default steps of a first try.
 const STEPS: u64 = 200;
-/// Settings of a run that tunes the weights of another one, whose settings are `config`, to answer. What belongs to the place rather than to
-/// the model is the `draft`'s.
+/// Settings of a chat fine-tune of another run, whose settings are `config`. Settings of the machine and project rather than the
+/// model come from `draft`.
 pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunConfig) -> RunConfig {
     let (data, device) = (draft.data.clone(), draft.device.clone());
     let mut tuning = RunConfig { start: Some(start), data, device, ..config.clone() };
@@ -28,8 +28,8 @@ pub(in crate::pages) fn tuning_of(config: &RunConfig, start: Start, draft: &RunC
     tuning
 }
 
-/// Gives the draft the learning rate for what it learns and trains by now, where it had that for what it did `before`; another one, which a
-/// person chose or the run that it begins with had, at most becomes smaller.
+/// Updates the learning rate to the default for the current objective and trainable parameters, if it equals the default
+/// `before`. A custom rate, or one from the base run, is only ever reduced.
 pub(super) fn follow_rate(draft: &mut RunConfig, before: f64) {
     let (now, rate) = (draft.tuning_rate(), draft.train.learning_rate);
     if now.to_bits() != before.to_bits() {
@@ -37,25 +37,23 @@ pub(super) fn follow_rate(draft: &mut RunConfig, before: f64) {
     }
 }
 
-/// Gives the draft another objective.
 pub(in crate::pages) fn learn(draft: &mut RunConfig, objective: Objective) {
     if objective != draft.train.objective {
         let (before, rate) = (draft.tuning_rate(), draft.train.learning_rate);
         if draft.train.objective.has_teacher() {
-            // A teacher belongs to that objective alone.
+            // Only distillation has a teacher.
             draft.train.distil = DistilSettings::default();
         }
         draft.set_objective(objective);
         if !objective.weighs_prompts() {
             draft.train.prompt_loss_weight = 0.0;
         }
-        // One that was chosen stays.
+        // A chosen rate stays.
         draft.set_learning_rate(rate);
         follow_rate(draft, before);
     }
 }
 
-/// The objective.
 pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     let mut chosen = draft.train.objective;
     let list = ComboBox::from_id_salt("objective").selected_text(format::capitalized(chosen.name()));
@@ -69,7 +67,7 @@ pub(super) fn objective_ui(ui: &mut Ui, draft: &mut RunConfig) {
     caption(ui, text::objective(chosen));
 }
 
-/// Steps, batch and learning rate; the rest is on Train.
+/// Steps, batch and learning rate; other settings are on the Train page.
 pub(super) fn pace_ui(ui: &mut Ui, draft: &mut RunConfig, refused: Option<&ErrorReport>) {
     let (mut steps, mut rate) = (draft.train.steps, draft.train.learning_rate);
     ui.add_enabled_ui(draft.train.epochs.is_none(), |ui| {

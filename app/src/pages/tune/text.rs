@@ -9,22 +9,22 @@ pub(super) const WHAT: &str = "Fine-tune an existing model on conversations or o
 pub(super) const EMPTY: &str =
     "A model belongs to a project. Open one with a trained model, or import a pretrained one.";
 
-/// Under the choice of what judges replies.
+/// Shown under the choice of the reward's source.
 pub(super) const MODEL: &str =
     "A reward model trained on preferences scores each reply: rows need only a prompt.";
 
-/// Where the pointer rests on the share of groups without variance.
+/// Tooltip of the fraction of groups without variance.
 pub(super) const UNIFORM: &str =
     "Prompts with equal rewards for all their answers, which teach nothing: frac_reward_zero_std in TRL";
 
-/// Where the pointer rests on the share of ties.
+/// Tooltip of the fraction of ties.
 pub(super) const TIES: &str = "Pairs whose rewards differ only by rounding; each counts half in the accuracy";
 
-/// Where the pointer rests on the log-ratio to the reference.
+/// Tooltip of the log-ratio to the reference.
 pub(super) const LOG_RATIO: &str = "Mean of log π − log π₀ over the tokens of the chosen answers, in nats. A proxy for the KL divergence from the \
     initial weights; it may be negative, because the answers come from the data";
 
-/// What a loss over pairs is called, and what it does, in a sentence.
+/// Name and description of a preference loss.
 pub(super) fn loss(loss: PreferenceLoss) -> (&'static str, &'static str) {
     match loss {
         PreferenceLoss::Sigmoid => {
@@ -44,7 +44,7 @@ pub(super) fn loss(loss: PreferenceLoss) -> (&'static str, &'static str) {
     }
 }
 
-/// What a rule is called, and what it rewards a reply for, in a sentence.
+/// Name and description of a reward rule.
 pub(super) fn rule(rule: RewardRule) -> (&'static str, &'static str) {
     match rule {
         RewardRule::Check => ("The row's check", "1 if the reply passes the row's own `check`."),
@@ -64,7 +64,6 @@ pub(super) fn rule(rule: RewardRule) -> (&'static str, &'static str) {
     }
 }
 
-/// What an objective learns, in a sentence.
 pub(super) fn objective(objective: Objective) -> &'static str {
     match objective {
         Objective::Text => "Continue text: next-token prediction on another domain.",

@@ -1,4 +1,4 @@
-//! A column: whose weights write in it and how, what was written, and the token that is looked into.
+//! A column: source and settings, the generated text, and the selected token.
 
 use crate::format;
 use crate::pages::Context;
@@ -10,7 +10,6 @@ use egui::Ui;
 use egui_material_icons::icons;
 use glasshouse_protocol::Command;
 
-/// What a person chose in a column.
 #[derive(Debug, Default)]
 pub(super) struct Column {
     pub(super) sampling: Sampling,
@@ -41,13 +40,12 @@ impl Column {
         self.look = Look::default();
     }
 
-    /// Shows a text that was written before.
     pub(super) fn show(&mut self, request: u64, text: &Text) {
         let sampling = Sampling::of(&text.source, &text.config);
         *self = Self { sampling, request: Some(request), look: Look::default() };
     }
 
-    /// Takes in answers about the text, and asks about the chosen token.
+    /// Takes in answers about the text, and requests details of the selected token.
     pub(super) fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let state = context.state;
         let Some((request, text)) = self.request.zip(self.text(state)) else { return };
@@ -55,7 +53,7 @@ impl Column {
         self.look.ask(ui, context, (request, text), &config);
     }
 
-    /// Draws the column. What comes back is a text to write on from.
+    /// Draws the column. Returns a text to continue from.
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, name: &str) -> Option<String> {
         let state = context.state;
         card(ui, |ui| {

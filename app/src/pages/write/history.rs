@@ -1,4 +1,4 @@
-//! What was written before in this project: looked at again, and compared.
+//! Earlier texts of this project, to show again or compare.
 
 use super::WritePage;
 use crate::pages::Context;
@@ -9,17 +9,16 @@ use crate::widgets::{card, fold, icon_button, quiet};
 use egui::Ui;
 use egui_material_icons::icons;
 
-/// Texts that are listed.
+/// Maximum listed texts.
 const LISTED: usize = 24;
 
-/// What is done with an earlier text.
 enum HistoryAction {
     Show,
     Compare,
 }
 
 impl WritePage {
-    /// Texts beside those that are shown, the newest first.
+    /// Texts other than the shown ones, newest first.
     pub(super) fn earlier<'a>(
         &self,
         context: &Context<'a>,
@@ -30,7 +29,7 @@ impl WritePage {
         texts.filter(move |(id, text)| !text.is_reply && !shown.contains(&Some(*id)))
     }
 
-    /// Earlier texts, the newest first.
+    /// The list of earlier texts, newest first.
     pub(super) fn history_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>) {
         let earlier: Vec<(u64, &Text)> = self.earlier(context).take(LISTED).collect();
         if earlier.is_empty() {
@@ -68,7 +67,7 @@ impl WritePage {
     }
 }
 
-/// A text: how it begins, who wrote it and how.
+/// A text: its beginning, its model and its settings.
 fn entry_ui(ui: &mut Ui, text: &Text, writer: &str, comparable: bool) -> Option<HistoryAction> {
     let whole = format!("{}{}", text.prompt, text.written());
     let beginning = whole.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,4 +1,4 @@
-//! The slim column of settings: whose weights write, how tokens are drawn, and moderation.
+//! The settings column: weights, sampling, and moderation.
 
 use super::WritePage;
 use crate::pages::Context;

@@ -1,4 +1,4 @@
-//! Tokens that might come next: each as likely as the model gives it, after temperature and penalty, and as it is drawn.
+//! Candidates for the next token: the model's probability, after temperature and penalty, and as sampled.
 
 use crate::format;
 use crate::pages::parts::{Ranked, Ranking, caption, visible};
@@ -6,10 +6,11 @@ use crate::theme::{self, Palette};
 use egui::{Color32, FontId, Rect, Sense, Ui, vec2};
 use glasshouse_protocol::Candidate;
 
-/// From the right end of a row to that of its figures, in points.
+/// Distance in points from the right end of a row to that of its figures.
 const FIGURES_EDGE: f32 = 8.0;
 
-/// Draws candidates, the one of the `chosen` id lit. Those that can be pressed have a `verb`: the place of one that was comes back.
+/// Draws candidates, with the one of id `chosen` highlighted. With a `verb` they are clickable; returns the index of the clicked
+/// one.
 pub(in crate::pages) fn candidates_ui(
     ui: &mut Ui,
     palette: &Palette,
@@ -47,7 +48,7 @@ pub(in crate::pages) fn candidates_ui(
         }
     };
     let rows: Vec<Ranked> = candidates.iter().map(row).collect();
-    // Figures are two of the three bars: the first and the last.
+    // The figures show the first and the last of the three bars.
     egui::Sides::new().height(14.0).show(
         ui,
         |_| {},
@@ -60,7 +61,6 @@ pub(in crate::pages) fn candidates_ui(
     Ranking { font: FontId::monospace(14.0), figures, presses: verb.is_some() }.ui(ui, palette, &rows)
 }
 
-/// What the colours of bars mean.
 pub(in crate::pages) fn legend_ui(ui: &mut Ui, palette: &Palette, names: &[(Color32, &str)]) {
     ui.horizontal_wrapped(|ui| {
         for (colour, name) in names {

@@ -1,4 +1,4 @@
-//! What the model had in mind at one token: the likeliest tokens, before and after temperature, and after every cut.
+//! The model's distribution at one token: the likeliest tokens before and after temperature, and after every cut.
 
 use super::candidates::candidates_ui;
 use super::look::all_tokens;
@@ -10,10 +10,10 @@ use crate::widgets::{card, term};
 use egui::{RichText, Ui};
 use glasshouse_protocol::WrittenToken;
 
-/// Height of a candidate's row, in points.
+/// Row height of a candidate in points.
 const ROW: f32 = 32.0;
 
-/// The tokens before a place and the one at it.
+/// The tokens before an index and the one at it; `None` for the first token.
 pub(super) fn prefix(text: &Text, place: usize) -> Option<(Vec<u32>, u32)> {
     let mut tokens = all_tokens(text);
     let before: Vec<u32> = tokens.by_ref().take(place).map(|token| token.id).collect();
@@ -21,20 +21,19 @@ pub(super) fn prefix(text: &Text, place: usize) -> Option<(Vec<u32>, u32)> {
     (!before.is_empty()).then_some((before, chosen))
 }
 
-/// A token that is looked into.
 pub(super) struct Explained<'a> {
     pub(super) token: &'a WrittenToken,
-    /// Its place in the text.
+    /// Its index in the text.
     pub(super) place: usize,
-    /// What the model thought there, once it was answered.
+    /// The distribution there, once answered.
     pub(super) distribution: Option<&'a Distribution>,
-    /// The weights are no longer those that wrote it.
+    /// The weights have changed since the text was generated.
     pub(super) moved_on: bool,
-    /// The text can be written on from an alternative.
+    /// The text can be continued from an alternative.
     pub(super) branches: bool,
 }
 
-/// Draws it. The text of an alternative that was pressed comes back.
+/// Draws the distribution. Returns the text of a clicked alternative.
 pub(super) fn explain_ui(ui: &mut Ui, palette: &Palette, explained: &Explained<'_>) -> Option<String> {
     let Explained { token, place, distribution, moved_on, branches } = *explained;
     card(ui, |ui| {

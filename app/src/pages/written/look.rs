@@ -1,5 +1,4 @@
-//! A text that can be looked into: the token that was chosen, what the model had in mind there, and how undecided it was at every
-//! other.
+//! Token inspection of a text: the selected token, the model's distribution there, and the entropy at all other tokens.
 
 use super::explain::{self, Explained, explain_ui};
 use super::paper::Paper;
@@ -14,23 +13,23 @@ use egui::Ui;
 use glasshouse_protocol::{Command, GenerateConfig, WrittenToken};
 use std::collections::BTreeMap;
 
-/// Likeliest tokens that are listed.
+/// Number of listed candidates.
 const CANDIDATES: usize = 10;
 
-/// What is known of a text's tokens, and which one is looked into.
+/// What is known of a text's tokens, and the selected one.
 #[derive(Debug, Default)]
 pub(in crate::pages) struct Look {
     paper: Paper,
-    /// The token that is looked into, among the prompt's and the written ones.
+    /// The selected token, counted over prompt and completion.
     chosen: Option<usize>,
     explaining: Debounce<(u64, usize, GenerateConfig)>,
-    /// The request that explains a token, and which.
+    /// The pending request for a token's distribution, and the token.
     explained: Option<(u64, usize)>,
-    /// What was answered last, to be shown until the next answer comes.
+    /// The last answer, shown until the next one arrives.
     answered: Option<(usize, Distribution)>,
-    /// Bits of entropy at the tokens that were looked into.
+    /// Entropy in bits by token.
     entropies: BTreeMap<usize, f32>,
-    /// All tokens are looked into, one after another; the request under way and its token.
+    /// `Some` while all tokens are queried one after another; holds the pending request and its token.
     survey: Option<Option<(u64, usize)>>,
 }
 
@@ -39,7 +38,7 @@ pub(in crate::pages) fn all_tokens(text: &Text) -> impl Iterator<Item = &Written
     text.prompt_tokens.iter().chain(&text.tokens)
 }
 
-/// Whose weights wrote a text: what was current when it was asked for, which need not be so any more.
+/// The weights that wrote a text, which may no longer be the current ones.
 pub(in crate::pages) fn source_of(text: &Text, state: &State) -> String {
     match (&text.run, text.step) {
         (Some(run), Some(step)) => format!("{run}, in training, step {}", format::whole(step)),
@@ -49,12 +48,13 @@ pub(in crate::pages) fn source_of(text: &Text, state: &State) -> String {
 }
 
 impl Look {
-    /// Looks into all tokens, or stops doing so.
+    /// Starts or stops querying all tokens.
     pub(in crate::pages) fn toggle_survey(&mut self) {
         self.survey = if self.survey.is_some() { None } else { Some(None) };
     }
 
-    /// Takes in answers about the text of a request, and asks about the chosen token when it or the settings changed and have rested.
+    /// Takes in answers about the text of a request, and requests the selected token's distribution once selection and settings
+    /// have settled.
     pub(in crate::pages) fn ask(
         &mut self,
         ui: &Ui,
@@ -62,7 +62,7 @@ impl Look {
         (request, text): (u64, &Text),
         config: &GenerateConfig,
     ) {
-        // Where moderation hides words, candidates would tell them.
+        // Candidates would reveal words that moderation hides.
         if text.config.moderation.mode.hides() {
             return;
         }
@@ -81,7 +81,7 @@ impl Look {
         self.survey_next(context, text);
     }
 
-    /// Looks into the next token whose entropy is not known, when the last one was answered.
+    /// Queries the next token without a known entropy, if none is pending.
     fn survey_next(&mut self, context: &mut Context<'_>, text: &Text) {
         let Some(under_way) = self.survey else { return };
         if let Some((id, place)) = under_way {
@@ -90,7 +90,7 @@ impl Look {
                     self.entropies.insert(place, distribution.entropy_bits);
                 }
                 None if context.state.waiting.contains_key(&id) => return,
-                // It failed: the message says why, and there is no sense in asking for the rest.
+                // It failed and a message says why; the other tokens would fail, too.
                 None => {
                     self.survey = None;
                     return;
@@ -100,13 +100,13 @@ impl Look {
         let first = text.prompt_tokens.len().max(1);
         let last = text.prompt_tokens.len() + text.tokens.len();
         let next = (first..last).find(|place| !self.entropies.contains_key(place));
-        // Its own frame notes the request, before the answer is looked for.
+        // Wait until the request is registered before looking for its answer.
         self.survey = next.and_then(|place| {
             explain(context, text, place, text.config.clone(), 1).map(|id| Some((id, place)))
         });
     }
 
-    /// Draws the text, which is called `name`; each of its tokens can be chosen.
+    /// Draws the text, named `name`, with selectable tokens.
     pub(in crate::pages) fn text_ui(
         &mut self,
         ui: &mut Ui,
@@ -118,7 +118,7 @@ impl Look {
         text_ui(ui, palette, &mut self.paper, &mut self.chosen, shown);
     }
 
-    /// Draws what the model had in mind at the chosen token. Where a text `branches`, what comes back is one to write on from.
+    /// Draws the model's distribution at the selected token. If `branches` is set, it may return a text to continue from.
     pub(in crate::pages) fn explain_ui(
         &self,
         ui: &mut Ui,
@@ -144,7 +144,7 @@ impl Look {
     }
 }
 
-/// Asks what the model thought at a place: the tokens before it go along. The first token has nothing before it.
+/// Requests the distribution at a token, given the tokens before it. `None` for the first token.
 fn explain(
     context: &mut Context<'_>,
     text: &Text,
@@ -184,7 +184,7 @@ mod tests {
             config: GenerateConfig::default(),
         };
         state.sent(4, &command);
-        // A later run is the latest one, and wrote nothing yet.
+        // A later run is now the latest one.
         state.runs.list.push(run("2-foxes"));
         state.sent(5, &command);
         let writers = [4, 5].map(|id| source_of(&state.writing.texts[&id], &state));

@@ -1,5 +1,5 @@
-//! A long text laid out in blocks of whole rows: a frame lays out and draws the blocks that are seen, and while a text grows only its
-//! last block is laid out anew. Where a row ends does not depend on what follows, so blocks look like one text.
+//! A long text laid out in blocks of whole rows. A frame lays out and draws only visible blocks, and a growing text re-lays out
+//! only its last block. Row breaks do not depend on the following text, so the blocks look like one text.
 
 use super::look::all_tokens;
 use crate::state::Text;
@@ -9,51 +9,51 @@ use egui::{Color32, FontId, Galley, Pos2, Rect, TextFormat, Ui, Vec2, pos2, vec2
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Size and line height of the text, in points.
+/// Font size and line height in points.
 const SIZE: f32 = 16.0;
 pub(super) const LINE: f32 = 26.0;
-/// Widest line: about 72 characters.
+/// Maximum line width in points: about 72 characters.
 const MAX_LINE_WIDTH: f32 = 600.0;
-/// Bytes that are laid out at a time: some screens of text, and more than any row has.
+/// Bytes per layout pass: a few screens of text, and more than any row.
 const BLOCK: usize = 4_000;
 
-/// A text on its paper.
+/// A laid-out text.
 #[derive(Debug, Default)]
 pub(super) struct Paper {
     of: Option<Of>,
     text: String,
-    /// Bytes of the prompt.
+    /// Length of the prompt in bytes.
     prompt: usize,
-    /// Characters of each token, the prompt's first. Some tokens add none: their character is not whole yet.
+    /// Character range of each token, the prompt's first. Empty for tokens that end within a character.
     tokens: Vec<Range<usize>>,
     characters: usize,
     blocks: Vec<Block>,
 }
 
-/// What blocks depend on beside the text that comes.
+/// Layout inputs other than the text.
 #[derive(Clone, Debug, PartialEq)]
 struct Of {
     request: u64,
     prompt_tokens: usize,
     width: f32,
     pixels: f32,
-    /// A font that has come may change how wide a row is.
+    /// Number of loaded fonts: a new one may change row widths.
     fonts: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Block {
     bytes: Range<usize>,
-    /// Characters before it, and its own.
+    /// Index of the first character, and the number of characters.
     first: usize,
     count: usize,
-    /// Points above it, and its own.
+    /// Distance from the top and height, in points.
     top: f32,
     height: f32,
 }
 
 impl Paper {
-    /// Takes in a text as it is now.
+    /// Takes in the text's current state.
     pub(super) fn take(&mut self, ui: &Ui, request: u64, text: &Text, width: f32) {
         let fonts = ui.ctx().fonts(|fonts| fonts.definitions().font_data.len());
         let of = Of {
@@ -66,7 +66,7 @@ impl Paper {
         let count = text.prompt_tokens.len() + text.tokens.len();
         if self.of.as_ref() != Some(&of) || self.tokens.len() > count {
             *self = Self { of: Some(of), ..Self::default() };
-            // Until its tokens are known the prompt stands as it was written; that of a reply is not shown.
+            // Until its tokens are known, show the prompt as typed; a reply's prompt is never shown.
             let prompt: String = if text.is_reply {
                 String::new()
             } else if text.prompt_tokens.is_empty() {
@@ -94,7 +94,7 @@ impl Paper {
         self.lay_out(ui);
     }
 
-    /// Lays out what has come, from the beginning of the last block on.
+    /// Lays out the new text, from the start of the last block on.
     fn lay_out(&mut self, ui: &Ui) {
         let last = self.blocks.pop();
         let (mut from, mut first, mut top) =
@@ -103,7 +103,7 @@ impl Paper {
             let end = from + rest.floor_char_boundary(BLOCK);
             let is_last = end == self.text.len();
             let galley = self.galley(ui, &(from..end), Color32::PLACEHOLDER, Color32::PLACEHOLDER);
-            // The last row may go on in what follows, and begins the next block.
+            // The last row may continue in the following text, so it starts the next block.
             let rows = if is_last { galley.rows.len() } else { (galley.rows.len() - 1).max(1) };
             let count = galley.rows.iter().take(rows).map(|row| row.char_count_including_newline().0).sum();
             let height = galley.rows.get(rows).map_or(galley.size().y, |next| next.pos.y);
@@ -130,7 +130,7 @@ impl Paper {
         ui.painter().layout_job(job)
     }
 
-    /// A block as it is drawn. The line's end that closes it begins no row of its own: the next block stands there.
+    /// A block's galley. A final line break adds no empty row, since the next block starts there.
     fn drawn(&self, ui: &Ui, block: &Block, palette: &Palette) -> Arc<Galley> {
         let mut bytes = block.bytes.clone();
         let is_last = bytes.end == self.text.len();
@@ -140,27 +140,25 @@ impl Paper {
         self.galley(ui, &bytes, palette.quiet, palette.text)
     }
 
-    /// All of the text.
     pub(super) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Its height in points.
+    /// Height in points.
     pub(super) fn height(&self) -> f32 {
         self.blocks.last().map_or(0.0, |block| block.top + block.height)
     }
 
-    /// How many tokens it has.
     pub(super) fn count(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Whether a token adds something that can be seen.
+    /// Whether a token adds visible characters.
     pub(super) fn is_seen(&self, token: usize) -> bool {
         self.tokens.get(token).is_some_and(|token| !token.is_empty())
     }
 
-    /// Draws the blocks that are seen, from `origin` on.
+    /// Draws the visible blocks, with the text's top left at `origin`.
     pub(super) fn draw(&self, ui: &Ui, palette: &Palette, origin: Pos2) {
         for block in self.seen(ui, origin) {
             let galley = self.drawn(ui, block, palette);
@@ -174,7 +172,7 @@ impl Paper {
         self.blocks.iter().filter(move |block| block.top + block.height >= from && block.top <= to)
     }
 
-    /// The tokens that are in blocks that are seen.
+    /// The tokens in visible blocks.
     pub(super) fn seen_tokens(&self, ui: &Ui, origin: Pos2) -> Range<usize> {
         let mut seen = self.seen(ui, origin);
         let Some(first) = seen.next() else { return 0..0 };
@@ -184,21 +182,21 @@ impl Paper {
         from..to
     }
 
-    /// The token at a place of the paper.
+    /// The token at a position relative to the text's top left.
     pub(super) fn token_at(&self, ui: &Ui, palette: &Palette, place: Vec2) -> Option<usize> {
         let block = self.blocks.iter().find(|block| place.y < block.top + block.height)?;
         let galley = self.drawn(ui, block, palette);
         let inside = place - vec2(0.0, block.top);
         let cursor = galley.cursor_from_pos(inside);
         let (letter, edge) = (cursor.index.0, galley.pos_from_cursor(cursor).left());
-        // A cursor stands between letters: the letter is the one that the pointer is on.
+        // A cursor lies between characters; take the character under the pointer.
         let letter = if inside.x < edge { letter.saturating_sub(1) } else { letter };
         let letter = block.first + letter;
         let token = self.tokens.partition_point(|token| token.end <= letter);
         self.tokens.get(token).filter(|range| range.contains(&letter)).map(|_| token)
     }
 
-    /// Where a token stands, a rectangle a line.
+    /// The rectangles of a token, one per line.
     pub(super) fn rects(&self, ui: &Ui, palette: &Palette, token: usize) -> Vec<Rect> {
         let Some(letters) = self.tokens.get(token).filter(|letters| !letters.is_empty()) else {
             return Vec::new();
@@ -217,7 +215,7 @@ impl Paper {
     }
 }
 
-/// Where letters of a galley stand, a rectangle a line.
+/// The rectangles of a character range in a galley, one per line.
 fn places(galley: &Galley, letters: &Range<usize>) -> Vec<Rect> {
     let start = CCursor { prefer_next_row: true, ..CCursor::new(letters.start) };
     let from = galley.pos_from_cursor(start);

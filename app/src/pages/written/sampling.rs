@@ -1,4 +1,4 @@
-//! Whose weights write, and how tokens are drawn.
+//! The weights that generate a text, and the sampling settings.
 
 use super::sources::{source_name, sources};
 use crate::pages::Context;
@@ -10,12 +10,11 @@ use egui::{ComboBox, DragValue, Slider, TextEdit, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::{ErrorReport, GenerateConfig, WeightSource};
 
-/// What a person chose.
 #[derive(Clone, Debug)]
 pub(in crate::pages) struct Sampling {
     pub(in crate::pages) source: WeightSource,
     pub(in crate::pages) config: GenerateConfig,
-    /// Stop strings as they are typed, one a line.
+    /// Stop strings as typed, one per line.
     pub(in crate::pages) stop: String,
 }
 
@@ -26,7 +25,7 @@ impl Default for Sampling {
 }
 
 impl Sampling {
-    /// What a text was written with.
+    /// The choices that a text was generated with.
     pub(in crate::pages) fn of(source: &WeightSource, config: &GenerateConfig) -> Self {
         let typed = |stop: &String| stop.replace('\n', "\\n");
         let stop = config.stop.iter().map(typed).collect::<Vec<_>>().join("\n");
@@ -40,30 +39,30 @@ impl Sampling {
         GenerateConfig { seed, stop, ..self.config.clone() }
     }
 
-    /// The same, with the moderation that the person chose.
+    /// Like [`settings`](Self::settings), with the person's moderation.
     pub(in crate::pages) fn moderated(&self, context: &Context<'_>, seed: u64) -> GenerateConfig {
         let has_classifier = context.state.projects.has_classifier();
         let moderation = Box::new(context.preferences.moderation.holding(has_classifier));
         GenerateConfig { moderation, ..self.settings(seed) }
     }
 
-    /// The rule that the settings break.
+    /// The rule that the settings break, if any.
     pub(in crate::pages) fn refused(&self) -> Option<ErrorReport> {
         self.settings(self.config.seed).validate().err().map(ErrorReport::from)
     }
 }
 
-/// A seed that is easily read, and not the one before.
+/// A random seed of at most six digits, different from the one before.
 pub(in crate::pages) fn drawn_seed(before: u64) -> u64 {
     let since = web_time::SystemTime::now().duration_since(web_time::UNIX_EPOCH);
     let nanoseconds = since.map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs());
-    // The multiplier of Steele and Vigna's generators spreads neighbours.
+    // The multiplier of Steele and Vigna's generators spreads similar values.
     let mixed = (nanoseconds ^ before.rotate_left(32)).wrapping_mul(0xd134_2543_de82_ef95);
     let seed = (mixed >> 40) % 1_000_000;
     if seed == before { (seed + 1) % 1_000_000 } else { seed }
 }
 
-/// Draws all of them. `locked` is whether the seed is kept from text to text; with a seed that is `given` there is none to choose.
+/// Draws all sampling settings. `locked` keeps the seed from text to text; a `given` seed cannot be changed.
 pub(in crate::pages) fn sampling_ui(
     ui: &mut Ui,
     state: &State,
@@ -92,11 +91,11 @@ pub(in crate::pages) fn sampling_ui(
     ui.horizontal(|ui| {
         quiet_term(ui, "Seed");
         if let Some(seed) = given {
-            // One seed, so that what differs is what was chosen to differ.
+            // One seed, so that only the intended setting differs.
             ui.label(seed.to_string());
         } else {
             let typed = ui.add(DragValue::new(&mut config.seed).speed(0.1)).accessible_name("Seed");
-            // Who chooses a seed wants that one.
+            // A typed seed is kept.
             *locked |= typed.changed();
             let (icon, name) = match *locked {
                 true => (icons::ICON_LOCK, "Draw a new seed for each text"),
@@ -114,7 +113,7 @@ pub(in crate::pages) fn sampling_ui(
     caption(ui, line);
 }
 
-/// What narrows the choice of the next token.
+/// Settings that narrow the choice of the next token.
 pub(in crate::pages) fn narrowing_ui(
     ui: &mut Ui,
     config: &mut GenerateConfig,
@@ -137,7 +136,6 @@ pub(in crate::pages) fn narrowing_ui(
     number_ui(ui, quiet, "Top-k", "top_k", &mut config.top_k, 0..=100_000, refused);
 }
 
-/// Stop strings, one a line.
 pub(in crate::pages) fn stop_ui(ui: &mut Ui, stop: &mut String) {
     let quiet = Palette::of(ui).quiet;
     term(ui, "Stop strings", Some(quiet));

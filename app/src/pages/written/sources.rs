@@ -1,10 +1,9 @@
-//! Whose weights can write: those in training, and every checkpoint of every run.
+//! Sources of weights: the run in training, and every checkpoint of every run.
 
 use crate::format;
 use crate::state::State;
 use glasshouse_protocol::{CheckpointSummary, RunSummary, Start, TrainingState, WeightSource};
 
-/// A source's name.
 pub(in crate::pages) fn source_name(source: &WeightSource, state: &State) -> String {
     match source {
         WeightSource::Current if state.training.state == TrainingState::Idle => {
@@ -23,7 +22,7 @@ pub(in crate::pages) fn source_name(source: &WeightSource, state: &State) -> Str
     }
 }
 
-/// The run that a source names; `None` of the weights as they are now.
+/// The run named by a source; `None` for the current weights.
 pub(in crate::pages) fn named_run(source: &WeightSource) -> Option<&str> {
     match source {
         WeightSource::Current => None,
@@ -31,7 +30,7 @@ pub(in crate::pages) fn named_run(source: &WeightSource) -> Option<&str> {
     }
 }
 
-/// What a run begins with that goes on from these weights.
+/// The start settings of a run based on these weights.
 pub(in crate::pages) fn start_of(source: &WeightSource, state: &State) -> Option<Start> {
     if let WeightSource::Checkpoint { run, checkpoint } = source {
         return Some(Start { checkpoint: checkpoint.clone(), ..Start::best_of(run) });
@@ -39,13 +38,12 @@ pub(in crate::pages) fn start_of(source: &WeightSource, state: &State) -> Option
     state.current_run().map(|run| Start::best_of(&run.name))
 }
 
-/// The run whose weights a source stands for.
 pub(in crate::pages) fn run_of<'a>(source: &WeightSource, state: &'a State) -> Option<&'a RunSummary> {
     let run = start_of(source, state)?.run;
     state.runs.list.iter().find(|listed| listed.name == run)
 }
 
-/// What a model does that writes no text, in words; `None` of one that writes.
+/// Why a model cannot generate text; `None` if it can.
 pub(in crate::pages) fn silence(source: &WeightSource, state: &State) -> Option<String> {
     let run = run_of(source, state).filter(|run| !run.writes())?;
     Some(if run.scores() {
@@ -61,7 +59,7 @@ fn checkpoint_name(checkpoint: &CheckpointSummary) -> String {
     format!("step {}{loss}{best}", format::whole(checkpoint.step))
 }
 
-/// Weights to compare some with: the best of the run before, or the earliest of their own that have learned anything.
+/// Weights for a comparison: the best of the previous run, or the earliest trained ones of the same run.
 pub(in crate::pages) fn another_source(source: &WeightSource, state: &State) -> Option<WeightSource> {
     let of = |run: &RunSummary, checkpoint: &CheckpointSummary| WeightSource::Checkpoint {
         run: run.name.clone(),
@@ -82,14 +80,14 @@ pub(in crate::pages) fn another_source(source: &WeightSource, state: &State) -> 
         let own = state.runs.list.iter().find(|own| Some(own.name.as_str()) == run)?;
         let shown = |checkpoint: &&CheckpointSummary| of(own, checkpoint) == *source;
         let mut earlier = own.checkpoints.iter().filter(|checkpoint| checkpoint.step > 0);
-        // What the run writes by itself is its best or its newest.
+        // The default is the run's best or newest checkpoint.
         earlier
             .find(|checkpoint| !shown(checkpoint) && !checkpoint.best)
             .map(|checkpoint| of(own, checkpoint))
     })
 }
 
-/// Every source, newest first, with its name.
+/// Every source with its name, newest first.
 pub(in crate::pages) fn sources(state: &State) -> Vec<(WeightSource, String)> {
     let of_run = |run: &RunSummary| -> Vec<WeightSource> {
         let source = |checkpoint: &CheckpointSummary| WeightSource::Checkpoint {

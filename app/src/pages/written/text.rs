@@ -1,5 +1,4 @@
-//! The text itself, laid out as prose, with each token a place of its own: under the pointer, by the arrow keys, and for the strip of
-//! entropy below the lines.
+//! The text as prose with selectable tokens, by pointer or arrow keys, and with a strip of entropy below the lines.
 
 use super::paper::{LINE, Paper};
 use crate::state::{Text, TextEnding};
@@ -9,10 +8,10 @@ use egui::{Event, EventFilter, Key, Rect, Sense, Ui, Vec2, WidgetInfo, vec2};
 use glasshouse_protocol::Ending;
 use std::collections::BTreeMap;
 
-/// Bits of entropy at which the strip is as strong as it gets.
+/// Entropy in bits at which the strip has its strongest colour.
 const MAX_BITS: f32 = 8.0;
 
-/// Why a text ended.
+/// Why a text ended, in words.
 pub(in crate::pages) fn ending(why: TextEnding) -> &'static str {
     match why {
         TextEnding::By(Ending::MaxTokens) => "max tokens reached",
@@ -24,14 +23,14 @@ pub(in crate::pages) fn ending(why: TextEnding) -> &'static str {
     }
 }
 
-/// A text on its paper, and what is known of its tokens.
+/// A laid-out text, and what is known of its tokens.
 pub(super) struct Shown<'a> {
-    /// What it is called, as `Text of the first column`.
+    /// Accessible name, such as `Text of the first column`.
     pub(super) name: &'a str,
-    /// The request that it answers.
+    /// The request that generated it.
     pub(super) request: u64,
     pub(super) text: &'a Text,
-    /// Bits of entropy at the tokens that were looked into.
+    /// Entropy in bits by token.
     pub(super) entropies: &'a BTreeMap<usize, f32>,
 }
 
@@ -58,7 +57,7 @@ pub(super) fn text_ui(
         }
     }
     if response.gained_focus() {
-        // The arrows are taken from the next frame on: it must not be the one in which one is pressed.
+        // The arrow keys are captured from the next frame on, so draw one before a key is pressed.
         ui.ctx().request_repaint();
     }
     if response.has_focus() {
@@ -120,7 +119,7 @@ fn keys(ui: &Ui) -> Vec<Key> {
     ui.input(|input| input.events.iter().filter_map(arrow).collect())
 }
 
-/// The token that an arrow key leads to among `count`. Tokens that add no letter are passed over.
+/// The token that an arrow key leads to among `count`, skipping tokens without a visible character.
 fn moved(
     chosen: Option<usize>,
     key: Key,
@@ -147,7 +146,7 @@ mod tests {
     #[test]
     fn arrows_move_from_token_to_token_and_pass_over_unfinished_ones() {
         let line = |_: usize, _: f32| None;
-        // The second token is not whole by itself.
+        // The second token ends within a character.
         let seen = |place: usize| place != 1;
         let go = |from, key| moved(from, key, 4, 2, &seen, &line);
         assert_eq!(go(None, Key::ArrowRight), Some(2));

@@ -1,11 +1,11 @@
-//! Answers in the shape of OpenAI's responses: whole, and as events of a stream.
+//! Response bodies in the format of OpenAI's Responses API: complete, and as stream events.
 
 use super::{Head, Piece, Wanted, finish_reason, usage, with_counts};
 use glasshouse_protocol::Completion;
 use serde_json::{Value, json};
 
 impl Head {
-    /// A response, of which nothing is written yet or all is.
+    /// A response before anything is generated, or complete.
     pub(in crate::serve) fn response(
         &self,
         wanted: &Wanted,
@@ -49,7 +49,7 @@ impl Head {
         response
     }
 
-    /// The events that a piece of a stream is, numbered from `sequence` on.
+    /// The events for a stream chunk, numbered from `sequence` on.
     pub(in crate::serve) fn events(
         &self,
         wanted: &Wanted,
@@ -104,7 +104,6 @@ impl Head {
         self.id.replacen("resp", "msg", 1)
     }
 
-    /// The message that a response is.
     fn item(&self, completion: Option<&Completion>) -> Value {
         let content = completion.map_or_else(|| json!([]), |completion| json!([part(&completion.text)]));
         json!({ "id": self.item_id(), "type": "message", "status": status(completion), "role": "assistant", "content": content })
@@ -123,7 +122,7 @@ fn status(completion: Option<&Completion>) -> &'static str {
     }
 }
 
-/// Why a response is not all that there was to say.
+/// Why a response is incomplete.
 fn reason(completion: &Completion) -> Option<&'static str> {
     match finish_reason(completion.ending).as_str() {
         Some("length") => Some("max_output_tokens"),

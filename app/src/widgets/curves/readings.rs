@@ -1,17 +1,17 @@
-//! What the pointer reads: every curve at one place of the axis.
+//! Readings at the pointer: the values of all curves at one place of the axis.
 
 use super::{Axis, Curve, CurvePlot, Mark};
 use crate::theme::{self, Palette};
 use egui::{Label, Response, RichText, Sense, Stroke, Ui, Vec2, pos2};
 use egui_plot::PlotTransform;
 
-/// How far beyond a curve's ends it is still read, as a share of the plot's width.
+/// How far beyond a curve's ends it is still read, as a fraction of the plot's width.
 const BEYOND: f64 = 0.02;
 
-/// How near the pointer must be to a mark of what happened, in points.
+/// Maximum distance in points between the pointer and an event mark.
 const NEAR: f32 = 6.0;
 
-/// Draws a line at the place that is read, a point on each curve, and beside the pointer what they are there.
+/// Draws a line at the read place, a point on each curve, and the values next to the pointer.
 pub(super) fn readings_ui(
     ui: &mut Ui,
     plot: &CurvePlot<'_>,
@@ -62,7 +62,7 @@ pub(super) fn readings_ui(
     });
 }
 
-/// The point of a curve that is nearest to a place of the axis; `None` beyond the curve's ends.
+/// The point of a curve nearest to a place of the axis; `None` beyond the curve's ends.
 fn nearest(points: &[[f64; 2]], at: f64, slack: f64) -> Option<[f64; 2]> {
     let (first, last) = (points.first()?, points.last()?);
     if at < first[0] - slack || at > last[0] + slack {
@@ -73,12 +73,12 @@ fn nearest(points: &[[f64; 2]], at: f64, slack: f64) -> Option<[f64; 2]> {
     around.iter().min_by(|a, b| (a[0] - at).abs().total_cmp(&(b[0] - at).abs())).copied()
 }
 
-/// The place that the readings are of: that of the point that is nearest to the pointer, or the pointer's where there is none.
+/// The place to read: the nearest point's, or the pointer's if there is none.
 fn place_read(points: impl Iterator<Item = f64>, pointer: f64) -> f64 {
     points.min_by(|a, b| (a - pointer).abs().total_cmp(&(b - pointer).abs())).unwrap_or(pointer)
 }
 
-/// A curve's value, with the place that it is of where that is another: an evaluation may be hundreds of steps old.
+/// A curve's value, with its own place if that differs: an evaluation may be hundreds of steps old.
 fn reading(axis: Axis, value: String, of: f64, at: f64) -> String {
     let (of, at) = (axis.label(of), axis.label(at));
     if of == at { value } else { format!("{value} ({of})") }
@@ -109,7 +109,7 @@ mod tests {
             log: false,
             write: |value| value.to_string(),
         };
-        // Left of the middle: the first evaluation is nearer.
+        // Left of the middle, so the first evaluation is nearer.
         let pointer = pos2(180.0, 100.0);
         let (mut line, mut point) = (None, None);
         for _ in 0..4 {
@@ -137,12 +137,12 @@ mod tests {
 
     #[test]
     fn a_value_of_another_step_says_so() {
-        // Training at each step, validation at steps 0 and 200; the pointer is at step 85.
+        // Training at every step, validation at steps 0 and 200, pointer at step 85.
         let at = place_read([85.0, 0.0].into_iter(), 85.3);
         assert_eq!(Axis::Steps.label(at), "step 85");
         assert_eq!(reading(Axis::Steps, "7.1".to_owned(), 85.0, at), "7.1");
         assert_eq!(reading(Axis::Steps, "9.644".to_owned(), 0.0, at), "9.644 (step 0)");
-        // Two points within one second are of one time.
+        // Points within the same second have the same label.
         assert_eq!(reading(Axis::Time, "7.1".to_owned(), 20.2, 20.4), "7.1");
         assert_eq!(reading(Axis::Time, "9.644".to_owned(), 0.0, 20.4), "9.644 (0.0 s)");
         assert_eq!(place_read(std::iter::empty(), 12.5), 12.5);

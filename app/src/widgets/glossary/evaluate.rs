@@ -1,8 +1,7 @@
-//! Words of the Evaluate page.
+//! Terms of the Evaluate page.
 
 use super::{Term, entry};
 
-/// Each explained.
 pub const TERMS: &[Term] = &[
     entry(
         "bits per byte",

@@ -1,8 +1,7 @@
-//! Words of the Inspect page.
+//! Terms of the Inspect page.
 
 use super::{Term, entry};
 
-/// Each explained.
 pub const TERMS: &[Term] = &[
     entry(
         "direct logit attribution",

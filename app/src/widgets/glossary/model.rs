@@ -1,8 +1,7 @@
-//! Words of the Model page.
+//! Terms of the Model page.
 
 use super::{Term, entry};
 
-/// Each explained.
 pub const TERMS: &[Term] = &[
     entry(
         "context length",

@@ -1,8 +1,7 @@
-//! Words of the Data and Tokenizer pages.
+//! Terms of the Data and Tokenizer pages.
 
 use super::{Term, entry};
 
-/// Each explained.
 pub const TERMS: &[Term] = &[
     entry(
         "token",

@@ -1,8 +1,7 @@
-//! Words of the Train page, and those that measure a run beforehand.
+//! Terms of the Train page, and of forecasts of runs.
 
 use super::{Term, entry};
 
-/// Each explained.
 pub const TERMS: &[Term] = &[
     entry(
         "loss",

@@ -1,8 +1,7 @@
-//! Words of the Tune page.
+//! Terms of the Tune page.
 
 use super::{Term, entry};
 
-/// Each explained.
 pub const TERMS: &[Term] = &[
     entry(
         "initial weights",

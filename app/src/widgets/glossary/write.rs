@@ -1,8 +1,7 @@
-//! Words of the Write and Chat pages.
+//! Terms of the Write and Chat pages.
 
 use super::{Term, entry};
 
-/// Each explained.
 pub const TERMS: &[Term] = &[
     entry(
         "temperature",

@@ -1,5 +1,5 @@
-//! A stage of the recipe as a card: its switch, what it does to a sample and did in the last cleaning, and folded away what it is
-//! for, where its thresholds come from, and their values.
+//! A stage of the recipe as a card: its switch, its effect on the sample and in the last cleaning, and, folded, its purpose, the
+//! source of its thresholds, and their values.
 
 use crate::format;
 use crate::pages::Context;
@@ -14,10 +14,9 @@ use glasshouse_protocol::Command;
 use glasshouse_protocol::cleaning::report::{Group, Victim};
 use glasshouse_protocol::cleaning::{SampleStage, StageCard, Threshold, ThresholdKind};
 
-/// Documents that a stage dropped, shown with it.
+/// Number of dropped documents shown as examples.
 const VICTIMS: usize = 3;
 
-/// A small card of the bench.
 pub(super) fn small_card<R>(ui: &mut Ui, contents: impl FnOnce(&mut Ui) -> R) -> R {
     let frame = Frame::new().fill(Palette::of(ui).panel).corner_radius(CARD_CORNER);
     frame
@@ -65,7 +64,7 @@ impl DataPage {
         });
     }
 
-    /// What a stage is for, where its numbers come from, the numbers, and some of its victims.
+    /// Purpose, sources, thresholds, and some dropped documents.
     fn details_ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, card: &StageCard) {
         ui.add_space(space::TIGHT);
         prose(ui, &card.sentence);
@@ -95,7 +94,7 @@ impl DataPage {
         });
     }
 
-    /// A number of a stage, or a switch, and what it means. It stays within its bounds and is sent when it is let go of.
+    /// A threshold of a stage, or a switch, with its explanation. It is clamped to its bounds and sent on release.
     fn threshold_ui(
         &mut self,
         ui: &mut Ui,
@@ -154,7 +153,7 @@ impl DataPage {
     }
 }
 
-/// A card's title, which folds it open and shut. Whether it was pressed.
+/// A card's title, which toggles the fold. Returns whether it was clicked.
 fn title_ui(ui: &mut Ui, title: &str, on: bool, open: bool) -> bool {
     let palette = Palette::of(ui);
     let size = Vec2::new(ui.available_width(), ui.spacing().interact_size.y);
@@ -187,7 +186,7 @@ fn title_ui(ui: &mut Ui, title: &str, on: bool, open: bool) -> bool {
     response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked()
 }
 
-/// What a stage does to the sample: how many documents it drops in its turn, and how many it would drop alone.
+/// Effect of a stage on the sample: documents dropped in its turn, and documents it would drop on its own.
 fn sample_ui(ui: &mut Ui, card: &StageCard, sample: &SampleStage, documents: usize) {
     let palette = Palette::of(ui);
     let alone = sample.alone.max(sample.dropped);
@@ -217,7 +216,6 @@ fn sample_ui(ui: &mut Ui, card: &StageCard, sample: &SampleStage, documents: usi
     caption(ui, words);
 }
 
-/// The same in words.
 fn sample_words(on: bool, sample: &SampleStage, documents: usize) -> String {
     let of = format::whole(documents as u64);
     let mut words = Vec::new();
@@ -236,7 +234,7 @@ fn sample_words(on: bool, sample: &SampleStage, documents: usize) -> String {
     if words.is_empty() { format!("drops none of {of}") } else { words.join(" · ") }
 }
 
-/// A document that a stage dropped. Whether it is to be looked at.
+/// A dropped document. Returns whether it was clicked.
 fn victim_ui(ui: &mut Ui, victim: &Victim) -> bool {
     let palette = Palette::of(ui);
     let excerpt: String = victim.excerpt.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,4 +1,4 @@
-//! Groups of documents that say the same: who is in them, how alike they are, which was kept and why.
+//! Groups of duplicate documents: members, similarity, and which one was kept and why.
 
 use super::cards::small_card;
 use crate::format;
@@ -11,7 +11,7 @@ use egui::{Label, RichText, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::cleaning::report::{Cluster, Duplicates, Member};
 
-/// Groups of a kind that are shown, the largest first.
+/// Number of groups shown per kind, largest first.
 const GROUPS: usize = 12;
 
 pub(super) fn copies_ui(ui: &mut Ui, context: &mut Context<'_>) {

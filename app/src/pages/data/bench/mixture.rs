@@ -1,4 +1,4 @@
-//! The mixture: how much of each source a model reads, by weights and one temperature, and what comes of that.
+//! The mixture: how much of each source a model reads, by weights and a temperature, and the resulting shares.
 
 use super::cards::small_card;
 use super::group_head_ui;
@@ -14,15 +14,13 @@ use glasshouse_protocol::cleaning::table::Unit;
 use glasshouse_protocol::cleaning::{RecipeSummary, SampleJudgement};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Heaviest weight that the slider gives.
 const HEAVIEST: f64 = 4.0;
-/// Highest temperature that the slider gives: sources of very different lengths are read nearly alike.
+/// Maximum temperature of the slider, at which even sources of very different sizes get similar shares.
 const HOTTEST: f64 = 5.0;
 
-/// A mixture that is being changed.
 #[derive(Debug, Default)]
 pub(super) struct Mixing {
-    /// Weights and temperature as the person has them.
+    /// The edited weights and temperature.
     mixture: Option<MixtureDraft>,
     sending: Debounce<MixtureDraft>,
 }
@@ -43,7 +41,7 @@ impl MixtureDraft {
     }
 }
 
-/// A source, and how much of it was kept where that is known.
+/// A source, and its kept size if known.
 #[derive(Clone, Debug, PartialEq)]
 struct Source {
     name: String,
@@ -51,7 +49,7 @@ struct Source {
 }
 
 impl Mixing {
-    /// Sends a mixture that has rested.
+    /// Sends a mixture once it has settled.
     pub(super) fn ask(&mut self, ui: &Ui, context: &mut Context<'_>) {
         let Some(mixture) = &self.mixture else { return };
         let now = context.state.cleaning.recipe.as_ref().map(MixtureDraft::of);
@@ -62,13 +60,13 @@ impl Mixing {
             let MixtureDraft { weights, temperature } = mixture.clone();
             context.outbox.send(Command::SetMixture { weights, temperature });
         } else if self.sending.is_sent(mixture) && !waits() {
-            // It was refused, and the message says why.
+            // It was refused, as a message explains.
             self.mixture = None;
             self.sending.forget();
         }
     }
 
-    /// Sliders of every source and of the temperature. Nothing where there is one source.
+    /// Sliders for every source and the temperature; nothing if there is only one source.
     pub(super) fn ui(&mut self, ui: &mut Ui, context: &mut Context<'_>, recipe: &RecipeSummary) {
         let cleaning = &context.state.cleaning;
         let sources = sources(cleaning.report.as_deref(), cleaning.judgement.as_ref(), recipe);
@@ -142,7 +140,7 @@ fn share_ui(ui: &mut Ui, share: f32) {
     );
 }
 
-/// The sources of the last cleaning and how much of each was kept, else those of the sample; and those that the recipe weighs.
+/// The sources of the last cleaning with kept sizes, or else of the sample; plus those with a weight in the recipe.
 fn sources(
     report: Option<&CleaningReport>,
     sample: Option<&SampleJudgement>,
@@ -157,8 +155,7 @@ fn sources(
     names.into_iter().map(|name| Source { name: name.clone(), size: None }).collect()
 }
 
-/// What was kept of each source, by the last column of the table that counts it: in words or bytes where it has such, else in
-/// documents.
+/// The kept size of each source, from the last column of its table: words or bytes if available, else documents.
 fn kept_by_source(report: &CleaningReport) -> Vec<Source> {
     let Some(table) = report.table("source") else { return Vec::new() };
     let counts = |wanted: Unit| {
@@ -180,7 +177,7 @@ fn kept_by_source(report: &CleaningReport) -> Vec<Source> {
     table.rows.iter().filter_map(source).collect()
 }
 
-/// The share of each source: its weight times its size, the temperature's root of it. `None` where a size is not known.
+/// Each source's share: weight times size to the power 1/temperature, normalised. `None` if a size is unknown.
 fn shares(sources: &[Source], mixture: &MixtureDraft) -> Option<Vec<f64>> {
     let drawn: Vec<f64> = sources
         .iter()

@@ -1,4 +1,4 @@
-//! The recipe as its text: to be read, written by hand, copied and kept as a file.
+//! The recipe as text: to read, edit, copy and save.
 
 use super::cards::small_card;
 use crate::format::file_name;

@@ -1,4 +1,4 @@
-//! Personal data by class: what is done with it, how much of it the last cleaning found, and where, masked.
+//! Personal data by class: the action taken, and the masked findings of the last cleaning.
 
 use super::cards::small_card;
 use crate::format;
@@ -12,7 +12,7 @@ use glasshouse_protocol::Command;
 use glasshouse_protocol::cleaning::report::PersonalClass;
 use glasshouse_protocol::cleaning::{PersonalAction, PersonalCard, RecipeSummary};
 
-/// What can be done with a class, and what that means.
+/// Actions on a class, with name and explanation.
 const ACTIONS: [(PersonalAction, &str, &str); 4] = [
     (PersonalAction::Keep, "Keep", "The text is unchanged."),
     (PersonalAction::Replace, "Replace", "Replaced by a placeholder with the name of its class."),
@@ -97,7 +97,7 @@ fn samples_ui(ui: &mut Ui, class: &PersonalClass, recipe: &RecipeSummary) {
     ui.add_space(space::TIGHT);
 }
 
-/// A class's name as the beginning of a line: `ip_address` becomes `IP address`.
+/// A class's name in sentence case: `ip_address` becomes `IP address`.
 fn sentence_case(name: &str) -> String {
     let words = name.replace('_', " ");
     let words = match words.split_once(' ') {

@@ -1,4 +1,4 @@
-//! What the last cleaning came to beside its stages: what the corpus is made of, and what could not be read.
+//! Other results of the last cleaning: tables of the corpus, and unreadable files.
 
 use super::cards::small_card;
 use crate::format;
@@ -11,11 +11,11 @@ use egui_material_icons::icons;
 use glasshouse_protocol::cleaning::report::{CleaningReport, Troubles};
 use glasshouse_protocol::cleaning::table::{CorpusCell, CorpusTable, Unit};
 
-/// Rows of a table that are shown; all of them can be copied.
+/// Visible rows of a table; all of them can be copied.
 const ROWS: usize = 12;
-/// Kinds of troubles that are shown.
+/// Maximum kinds of errors shown.
 const TROUBLES: usize = 30;
-/// Width of a column of numbers, in points.
+/// Width of a number column in points.
 const NUMBERS: f32 = 56.0;
 
 pub(super) fn report_ui(ui: &mut Ui, context: &mut Context<'_>) {
@@ -149,7 +149,7 @@ fn table_ui(ui: &mut Ui, context: &mut Context<'_>, table: &CorpusTable) {
     });
 }
 
-/// The columns that find room: the first, and of the others the shares where there are two or more, else the first two.
+/// The columns that fit: the first, followed by the columns of shares if there are two or more, else by the next two.
 fn shown(table: &CorpusTable) -> Vec<usize> {
     let others = || table.columns.iter().enumerate().skip(1);
     let shares: Vec<usize> =
@@ -158,7 +158,7 @@ fn shown(table: &CorpusTable) -> Vec<usize> {
     std::iter::once(0).chain(chosen.into_iter().take(2)).collect()
 }
 
-/// A column's title without the word that its whole table is about.
+/// A column's title without the word common to all columns.
 fn short(title: &str) -> &str {
     title.strip_prefix("Documents ").or_else(|| title.strip_prefix("Share ")).unwrap_or(title)
 }
@@ -176,7 +176,7 @@ fn written(cell: &CorpusCell, unit: Unit) -> String {
     }
 }
 
-/// Every cell of a row, exactly.
+/// All cells of a row with exact values.
 fn whole_row(table: &CorpusTable, row: &[CorpusCell]) -> String {
     let cells = table.columns.iter().zip(row).map(|(column, cell)| {
         let value = match cell {

@@ -1,4 +1,4 @@
-//! Tokens twice, those that read at the left and those that are read from at the right, and a line for each attention between them.
+//! The tokens in two columns, queries on the left and keys on the right, with a line for each attention weight.
 
 use crate::pages::inspect::chosen::Chosen;
 use crate::pages::inspect::remembered::remembered;
@@ -11,15 +11,15 @@ use egui::{
 
 /// Height of a token's line in points.
 const LINE: f32 = 20.0;
-/// Attention below this is not drawn.
+/// Attention weights below this are not drawn.
 const MIN_SHARE: f32 = 0.02;
-/// Tokens up to which all of them are drawn.
+/// Maximum number of tokens for which the lines of all are drawn.
 const CROWD: usize = 64;
-/// Height from which on it scrolls, in points.
+/// Height in points beyond which it scrolls.
 const TALL: f32 = 520.0;
 
-/// Draws the lines of a head's matrix [T, T]. The token under the pointer reads alone; else the one that is pointed at elsewhere, or
-/// the position.
+/// Draws the lines of a head's matrix [T, T]. The hovered token's lines are highlighted, else those of `query`, else those of the
+/// position.
 pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[f32], query: Option<usize>) {
     let tokens = matrix.len().isqrt();
     ScrollArea::vertical().id_salt("lines").max_height(TALL).min_scrolled_height(TALL).show(ui, |ui| {
@@ -27,7 +27,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[
         let (rect, response) = ui.allocate_exact_size(size, Sense::click());
         let row_at = |at: Pos2| (((at.y - rect.top()) / LINE) as usize).min(tokens.saturating_sub(1));
         let position = chosen.position.unwrap_or(tokens.saturating_sub(1)).min(tokens.saturating_sub(1));
-        // The one that is looked at comes into sight, whichever way it was chosen.
+        // Scroll the chosen token into view.
         let seen = [shown.layer(), shown.head(), position];
         if remembered(ui, "line in sight", |_, before: &mut Option<[usize; 3]>| {
             before.replace(seen) != Some(seen)
@@ -75,7 +75,7 @@ pub(super) fn ui(ui: &mut Ui, shown: &Shown<'_>, chosen: &mut Chosen, matrix: &[
     });
 }
 
-/// Where a token reads from, the most first.
+/// The tokens a query attends to, in descending order.
 fn sentence(shown: &Shown<'_>, matrix: &[f32], tokens: usize, query: usize) -> String {
     let row = matrix.get(query * tokens..(query + 1) * tokens).unwrap_or_default();
     let mut most: Vec<(usize, f32)> =
@@ -101,7 +101,7 @@ fn paint(ui: &Ui, shown: &Shown<'_>, matrix: &[f32], rect: Rect, reads: usize) {
             painter.line_segment(ends, Stroke::new(0.75 + 2.25 * share * strength, colour));
         }
     };
-    // Of a long text only the one that is looked at can be told apart.
+    // In a long text, only the chosen token's lines can be distinguished.
     for query in (0..tokens).filter(|query| *query != reads && tokens <= CROWD) {
         line(query, 0.25);
     }
@@ -144,7 +144,7 @@ mod tests {
 
     const TOKENS: usize = 40;
 
-    /// Whether a token's line can be seen where one position of many is looked at.
+    /// Whether a token's line is visible when one position of many is shown.
     fn is_seen(place: usize, position: usize) -> bool {
         let token = |id: usize| TokenText { id: id as u32, text: format!("w{id}") };
         let inspection = Inspection {

@@ -1,14 +1,14 @@
-//! What heads are called, by what they were measured to do.
+//! Names of heads according to their scores.
 
 use crate::pages::inspect::shown::Shown;
 use crate::pages::parts::caption;
 use egui::Ui;
 use glasshouse_protocol::inspect::HEAD_SCORES;
 
-/// A measure must reach this for a head to be called by it: more than a third of its attention.
+/// Minimum score for a head to be named after it: more than a third of its attention.
 const NAMED: f32 = 0.35;
 
-/// The measures in the order of the tensor's last axis: what a head is called by each, and what it is.
+/// The scores in the order of the tensor's last axis: name of such a head, and description.
 const MEASURES: [(&str, &str); 4] = [
     (HEAD_SCORES[0], "Mean attention from each token to the one before it."),
     (HEAD_SCORES[1], "Mean attention from each token to the first of the text: where idle heads attend."),
@@ -20,7 +20,7 @@ const MEASURES: [(&str, &str); 4] = [
     ),
 ];
 
-/// The measure that a head reaches most of, where it is enough to call it by.
+/// A head's highest score, if that reaches `NAMED`.
 pub(super) fn name_of(scores: &[f32]) -> Option<(usize, f32)> {
     let finite = scores.iter().copied().enumerate().filter(|(_, score)| score.is_finite());
     finite
@@ -28,12 +28,12 @@ pub(super) fn name_of(scores: &[f32]) -> Option<(usize, f32)> {
         .filter(|(place, score)| *score >= NAMED && *place < MEASURES.len())
 }
 
-/// A measure and how much of it.
+/// A score's name and value.
 fn line((name, score): (&str, f32)) -> String {
     format!("{name} {score:.2}")
 }
 
-/// What a head does, in words; none where it was not measured.
+/// What a head does, in words; `None` without scores.
 pub(super) fn words(shown: &Shown<'_>, layer: usize, head: usize) -> Option<String> {
     let scores = shown.data.tensor("scores")?.at(&[layer, head]);
     Some(match name_of(scores) {
@@ -42,7 +42,7 @@ pub(super) fn words(shown: &Shown<'_>, layer: usize, head: usize) -> Option<Stri
     })
 }
 
-/// Says what a head does, and all its measures on hover.
+/// Shows what a head does, with all scores as a tooltip.
 pub(super) fn name_ui(ui: &mut Ui, shown: &Shown<'_>, layer: usize, head: usize) {
     let Some(words) = words(shown, layer, head) else { return };
     let scores: &[f32] = shown.data.tensor("scores").map_or(&[], |scores| scores.at(&[layer, head]));

@@ -1,4 +1,4 @@
-//! All that is known of an operation.
+//! Details of an operation.
 
 use super::Graph;
 use crate::format;
@@ -10,11 +10,11 @@ use egui::{Label, RichText, ScrollArea, Ui};
 use egui_material_icons::icons;
 use glasshouse_protocol::inspect::GraphNode;
 
-/// Height of a kernel's source, in points.
+/// Height of a kernel's source in points.
 const SOURCE: f32 = 320.0;
 
 impl Graph<'_> {
-    /// Draws an operation; `kernel` is the one of its kernels whose source is shown.
+    /// Draws an operation; `kernel` is the kernel whose source is shown.
     pub(super) fn node_ui(
         &self,
         ui: &mut Ui,
@@ -59,7 +59,7 @@ impl Graph<'_> {
         });
     }
 
-    /// What a value is called: by its own name, or else by the operation that makes it, as that stands in the list.
+    /// A value's own name, or the listed operation that computes it.
     pub(super) fn name_of(&self, number: usize, name: &str) -> String {
         let makes = |node: &GraphNode| node.outputs.contains(&number);
         match self.nodes.iter().position(makes).and_then(|at| Some((at, self.nodes.get(at)?))) {

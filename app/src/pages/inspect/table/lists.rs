@@ -1,10 +1,9 @@
-//! What of a view is no tensor, as rows: what ids and rows of tensors mean, spans of the text, passages, operations.
+//! A view's non-tensor content as rows: tokens, parameters, spans, passages, operations.
 
 use glasshouse_protocol::inspect::{
     ActivatingPassage, Detail, GraphNode, GraphValue, Match, Place, TokenText,
 };
 
-/// Rows that a view has beside its tensors.
 pub(super) enum List<'a> {
     Tokens(&'a [TokenText]),
     Parameters(&'a [String]),
@@ -17,7 +16,6 @@ pub(super) enum List<'a> {
 }
 
 impl<'a> List<'a> {
-    /// The lists of a detail.
     pub(super) fn of(detail: &'a Detail) -> Vec<Self> {
         match detail {
             Detail::Tokens { tokens } => vec![Self::Tokens(tokens)],
@@ -29,7 +27,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// What it is called beside the tensors.
+    /// The title among the tensors.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Tokens(_) => "tokens",
@@ -43,7 +41,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// Titles of its columns, and their widths in points.
+    /// Titles and widths of its columns, widths in points.
     pub(super) fn columns(&self) -> &'static [(&'static str, f32)] {
         match self {
             Self::Tokens(_) => &[("number", 60.0), ("id", 60.0), ("text", 280.0)],
@@ -94,7 +92,6 @@ impl<'a> List<'a> {
         }
     }
 
-    /// How many rows it has.
     pub(super) fn count(&self) -> usize {
         match self {
             Self::Tokens(tokens) => tokens.len(),
@@ -108,7 +105,7 @@ impl<'a> List<'a> {
         }
     }
 
-    /// The cells of a row; none where there is no such row.
+    /// The cells of a row; empty if out of range.
     pub(super) fn row(&self, number: usize) -> Vec<String> {
         let cells = match self {
             Self::Tokens(tokens) => tokens.get(number).map(token_cells),
@@ -133,7 +130,7 @@ fn token_cells(token: &TokenText) -> Vec<String> {
 fn match_cells(span: &Match) -> Vec<String> {
     let [_, text, _] = &span.context;
     let (document, beginning) = match &span.document {
-        // Documents are counted from 1, as the view has them.
+        // Documents count from 1, as in the view.
         Some((number, beginning)) => ((*number + 1).to_string(), beginning.clone()),
         None => (String::new(), String::new()),
     };
@@ -150,7 +147,7 @@ fn match_cells(span: &Match) -> Vec<String> {
     ]
 }
 
-/// A place, and its document counted as the others are.
+/// A position and its document, which counts from 1.
 fn place_cell(place: &Place) -> String {
     match place.document {
         Some(number) => format!("{} in document {}", place.token, number + 1),

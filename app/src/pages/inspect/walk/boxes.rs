@@ -1,21 +1,18 @@
-//! The boxes of the walk: what is done in each, and the tensor that shows it.
+//! The boxes of the walk: what each computes, and the tensor that shows it.
 
-/// A stage of the walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WalkStage {
     /// From text to vectors.
     Begin,
-    /// A block of the decoder.
     Block,
     /// From the last vector to the next token.
     End,
 }
 
 impl WalkStage {
-    /// All, in the order of the work.
+    /// In order of computation.
     pub(super) const ALL: [Self; 3] = [Self::Begin, Self::Block, Self::End];
 
-    /// Its name.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Begin => "From text to vectors",
@@ -25,13 +22,12 @@ impl WalkStage {
     }
 }
 
-/// A box.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub(super) part: WalkStage,
     pub(super) title: &'static str,
     pub(super) means: &'static str,
-    /// The tensor of the view, whose formula the engine knows; empty where the prompt itself says it.
+    /// Name of the view's tensor, for which the engine knows the formula; empty if the prompt itself is shown.
     pub(super) tensor: &'static str,
 }
 
@@ -39,7 +35,8 @@ const fn step(part: WalkStage, title: &'static str, means: &'static str, tensor:
     Step { part, title, means, tensor }
 }
 
-/// All boxes, in the order of the work. What they mean holds for every model; how each computes it is [`super::formula`]'s.
+/// All boxes in order of computation. Their descriptions hold for every model; the formulas of a model come from
+/// [`super::formula`].
 pub(super) const BOXES: [Step; 17] = [
     step(WalkStage::Begin, "Text", "The typed text.", ""),
     step(WalkStage::Begin, "Token ids", "ids = tokenizer(text): the number of each piece of the text.", ""),

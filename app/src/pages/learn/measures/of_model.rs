@@ -1,4 +1,4 @@
-//! Measures of a model at work on a lesson's prompt.
+//! Measures of a model on a lesson's prompt.
 
 use super::{Found, Measure, Of, matches};
 use crate::format;
@@ -68,14 +68,14 @@ pub(super) const MATCH_LENGTH: Measure = Measure {
     }),
 };
 
-/// The place of the largest, and the largest.
+/// Index and value of the maximum.
 fn largest(values: &[f32]) -> Option<(usize, f32)> {
     let (place, value) =
         values.iter().copied().enumerate().max_by(|(_, left), (_, right)| left.total_cmp(right))?;
     Some((place, value))
 }
 
-/// A token of the prompt as a reader sees it.
+/// A prompt token in quotes, with whitespace made visible.
 fn token(answer: &InspectionAnswer, place: usize) -> String {
     let token = answer.inspection.tokens.get(place);
     token.map_or_else(|| format!("token {place}"), |token| format!("“{}”", visible(&token.text)))
@@ -107,7 +107,7 @@ fn attention_peak(answer: &InspectionAnswer, data: &ViewData, _: Option<usize>) 
     Some((f64::from(peak), sentence))
 }
 
-/// The head with the highest of one kind of score; the kinds are the last axis.
+/// The head with the highest score of a kind; kinds are the last axis.
 fn best_head(_: &InspectionAnswer, data: &ViewData, kind: usize, what: &str) -> Option<Found> {
     let scores: &Tensor = data.tensor("scores")?;
     let (layers, heads) = (scores.size(0), scores.size(1));
@@ -189,7 +189,7 @@ fn top_probability_ratio(answer: &InspectionAnswer, data: &ViewData, _: Option<u
 }
 
 fn surprise_share(_: &InspectionAnswer, data: &ViewData, vocabulary: Option<usize>) -> Option<Found> {
-    // Nothing stands before the first.
+    // The first token has no context.
     let surprise = data.floats("surprise").get(1..).filter(|rest| !rest.is_empty())?;
     let mean = surprise.iter().map(|bits| f64::from(*bits)).sum::<f64>() / surprise.len() as f64;
     let even = (vocabulary.filter(|size| *size > 1)? as f64).log2();

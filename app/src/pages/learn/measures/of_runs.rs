@@ -1,4 +1,4 @@
-//! Measures of runs: what their losses did.
+//! Measures of runs and their losses.
 
 use super::{Found, Measure, Of, Sweep};
 use crate::format;
@@ -38,7 +38,7 @@ pub(super) const LEARNING_RATE_LOSS_RATIO: Measure = Measure {
     about: "best validation loss of the run with the highest learning rate, divided by that with the lowest, all else equal",
     of: Of::Runs(|runs| {
         let rate = |config: &mut RunConfig| {
-            // The minimum goes with it.
+            // The minimum depends on it.
             config.train.min_learning_rate = 0.0;
             std::mem::take(&mut config.train.learning_rate)
         };
@@ -66,7 +66,7 @@ fn first_loss_ratio(history: &History) -> Option<Found> {
     Some((ratio, sentence))
 }
 
-/// Mean of a curve's first or last points, against the noise of single batches: a twentieth of them, 20 at most.
+/// The mean loss of some points, to smooth the noise of single batches.
 fn mean(points: &[(u64, f64)]) -> f64 {
     points.iter().map(|(_, loss)| loss).sum::<f64>() / points.len().max(1) as f64
 }
@@ -93,7 +93,7 @@ fn half_fall_share(history: &History) -> Option<Found> {
     }
     let half = (first + last) / 2.0;
     let (steps, _) = losses.last().copied()?;
-    // The first of three neighbours that lie below, so that one lucky batch does not count.
+    // The first of three consecutive losses below half, so that one lucky batch does not count.
     let below =
         losses.windows(3.min(losses.len())).find(|near| near.iter().all(|(_, loss)| *loss <= half))?;
     let (step, _) = below.first().copied()?;
@@ -119,17 +119,15 @@ fn validation_gap(history: &History) -> Option<Found> {
     Some((gap, sentence))
 }
 
-/// The tag of runs that came with the sample project: they are compared where a person's own are none, or too few.
+/// Tag of the sample project's runs, which are compared only if the person has too few.
 const CAME_ALONG: &str = "sample";
 
-/// A run in a comparison.
 struct Compared<'a> {
     run: &'a RunSummary,
-    /// Its settings without the one that is compared.
+    /// The settings without the compared one.
     rest: RunConfig,
-    /// That setting.
     value: f64,
-    /// Its best validation loss.
+    /// Best validation loss.
     loss: f64,
 }
 
@@ -139,7 +137,8 @@ impl Compared<'_> {
     }
 }
 
-/// Compares the highest with the lowest of the latest runs that differ in one setting alone, which `take` reads and removes.
+/// Compares the highest with the lowest value of one setting among the latest runs that agree in all others. `take` reads the
+/// setting and resets it.
 fn compare(
     runs: &[(&RunSummary, &History)],
     take: impl Fn(&mut RunConfig) -> f64,
@@ -154,7 +153,7 @@ fn compare(
     let all: Vec<Compared<'_>> = compared.collect();
     let own = all.iter().filter(|run| !run.came_along());
     let group = newest(&own.collect::<Vec<_>>()).or_else(|| newest(&all.iter().collect::<Vec<_>>()))?;
-    // Of runs that are repeated, the newest counts.
+    // Of repeated runs, the newest counts.
     let most =
         group.iter().rev().copied().reduce(|best, next| if next.value > best.value { next } else { best })?;
     let least =
@@ -179,7 +178,7 @@ fn compare(
     })
 }
 
-/// The newest group of two or more that are alike but for the value, which is not the same for all.
+/// The newest group of runs that differ only in the value, and not all have the same.
 fn newest<'a, 'b>(runs: &[&'b Compared<'a>]) -> Option<Vec<&'b Compared<'a>>> {
     runs.iter().rev().find_map(|newest| {
         let alike: Vec<_> = runs.iter().copied().filter(|other| other.rest == newest.rest).collect();

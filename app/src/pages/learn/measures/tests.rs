@@ -27,7 +27,7 @@ fn run(name: &str, step: u64, best_val_loss: f32) -> RunSummary {
     }
 }
 
-/// A state to which a project with these runs was told.
+/// The state after a project with these runs was opened.
 fn opened(runs: Vec<RunSummary>) -> State {
     let mut state = State::default();
     let tokenizer = TokenizerSummary {
@@ -351,7 +351,7 @@ fn runs_are_compared_that_differ_in_one_thing() {
     assert!(matches!(take(&alone, "depth_loss_ratio", &instrument), Err(Missing::Runs(_))));
 }
 
-/// A person's own sweep is measured, and what came with the sample project as long as there is none.
+/// A person's own sweep is measured; the sample project's only if there is none.
 #[test]
 fn runs_that_came_with_the_sample_stand_in_for_a_persons_own() {
     let came_along = |name, loss| RunSummary { tags: vec!["sample".to_owned()], ..run(name, 40, loss) };

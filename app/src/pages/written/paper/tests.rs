@@ -24,7 +24,7 @@ fn text(letters: usize) -> Text {
     }
 }
 
-/// Does something with a piece of a window.
+/// Calls `work` with a `Ui` of a test window.
 fn with_ui(mut work: impl FnMut(&mut Ui)) {
     let context = egui::Context::default();
     theme::prepare(&context, &crate::preferences::Preferences::default());
