@@ -140,7 +140,6 @@ pub enum Input {
     /// u32[2, B·T]: row 0 lists the positions of the batch sorted by token id (stable). Row 1 holds the length of the run where
     /// a new id begins in row 0, else 0. See [`token_order`].
     TokenOrder,
-    /// Row of the decoding cursor: the position of the chunk's first token in its text, the number of real tokens in the chunk,
     /// u32[B, 3]: for each chunk of a decoding batch, the position of its first token in its text, its number of real tokens,
     /// and its cache slot.
     Cursor,
