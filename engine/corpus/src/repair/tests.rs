@@ -194,7 +194,7 @@ fn text_made_to_need_endless_rounds_is_left_alone() {
     for text in [deep(200_000), format!("{}©", "Â".repeat(500_000))] {
         assert_eq!(repaired(&text), text);
     }
-    // Here each round's white space and invisible characters hold the next one back.
+    // Here each round's white space and invisible characters prevent the next decoding.
     let mut text = "‹".to_owned();
     for _ in 0..50 {
         text = format!("â€Ââ€{text}¹");

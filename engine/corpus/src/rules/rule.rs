@@ -1,4 +1,4 @@
-//! The list of rules, as a recipe names them.
+//! The list of rules in a recipe.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// Writes the enumeration and what depends on the variant alone: name in recipes, title, where it was published, what it does.
+/// Generates the enum and what depends only on the variant: name in recipes, title, source, explanation.
 macro_rules! rules {
     ($( $variant:ident $name:literal, $title:literal, $paper:literal, $prose:literal, $explanation:literal; )*) => {
         /// A rule with its settings. In a recipe it is a table of the list `rules`, named by its field `rule`:

@@ -1,24 +1,21 @@
-//! Settings of rules, written once: a table of fields gives the struct that a recipe holds, its defaults, the cards that the
-//! app draws, and the checks.
+//! Settings of rules, defined once: a table of fields generates the recipe's struct, its defaults, the cards of the app, and
+//! the checks.
 
 use crate::error::{Error, Result};
 
-/// One threshold of a rule, as a card shows it.
+/// A threshold of a rule, for display on a card.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
-    /// Its name in a recipe.
+    /// Name in a recipe.
     pub name: &'static str,
-    /// What it is set to; 0 and 1 where it is switched off and on.
+    /// Current value; 0 or 1 for a switch.
     pub value: f64,
-    /// What was published, or what we found to serve.
+    /// The published value, or our own.
     pub default: f64,
-    /// The least that it may be.
     pub lowest: f64,
-    /// The most that it may be.
     pub highest: f64,
-    /// What it counts.
     pub unit: Unit,
-    /// What it does, in a sentence.
+    /// One sentence about its effect.
     pub explanation: &'static str,
 }
 
