@@ -19,14 +19,14 @@ pub struct Threshold {
     pub explanation: &'static str,
 }
 
-/// What a threshold counts.
+/// Unit of a threshold.
 pub use glasshouse_protocol::cleaning::ThresholdKind as Unit;
 
-/// A number or switch that a threshold can hold.
+/// A type of thresholds.
 pub(crate) trait Value: Copy {
     const UNIT: Unit;
     fn number(self) -> f64;
-    /// From a number that lies between the threshold's bounds and suits its unit.
+    /// Converts a number that is within the threshold's bounds and suits its unit.
     fn from_number(number: f64) -> Self;
 }
 
@@ -71,7 +71,7 @@ impl Value for bool {
 }
 
 impl Threshold {
-    /// Checks a value that is to be set, or is.
+    /// Checks a new or current value.
     pub(crate) fn check(&self, rule: &str, value: f64) -> Result<()> {
         let Self { name, lowest, highest, unit, .. } = self;
         let (kind, fits) = match unit {
@@ -87,14 +87,14 @@ impl Threshold {
     }
 }
 
-/// What the macro below writes for each rule.
+/// Generated for each rule by the macro below.
 pub(super) trait Thresholds {
     fn thresholds(&self) -> Vec<Threshold>;
-    /// Sets a threshold whose value was checked; whether there is one of that name.
+    /// Sets a threshold to a checked value; returns false if there is none with this name.
     fn set(&mut self, name: &str, value: f64) -> bool;
 }
 
-/// Writes a rule's settings: each threshold with its default, its bounds and what it does; then lists, with theirs.
+/// Generates a rule's settings: thresholds with default, bounds and explanation, then lists.
 macro_rules! settings {
     (
         $(#[$about:meta])*
