@@ -21,7 +21,6 @@ pub struct Optimizer {
 }
 
 impl Optimizer {
-    /// From a run's settings.
     pub fn of(config: &TrainConfig) -> Self {
         Self {
             kind: config.optimizer,

@@ -45,7 +45,6 @@ pub struct Sampling {
 }
 
 impl Sampling {
-    /// From a generation request.
     pub fn of(config: &GenerateConfig) -> Self {
         Self {
             temperature: config.temperature,

@@ -17,7 +17,7 @@ pub enum Error {
     #[error("{}: {reason}", path.display())]
     BadFile {
         path: PathBuf,
-        /// What is wrong, where, and what to do.
+        /// The problem, its position, and what to do.
         reason: String,
     },
     /// A setting breaks a rule: names it, its value and the rule.

@@ -55,7 +55,7 @@ pub struct SourceIndex {
     pub documents: u64,
     /// UTF-8 bytes of their text.
     pub bytes: u64,
-    /// Its documents' licences.
+    /// Licences of the source's documents.
     pub licences: Vec<String>,
 }
 

@@ -225,7 +225,6 @@ pub enum Origin {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value {
     pub ty: Type,
-    /// Where it comes from.
     pub origin: Origin,
 }
 

@@ -20,7 +20,7 @@ pub enum Keep {
     /// All but the outputs of activations, gates, norms and dropout on kept values, and 32-bit copies of 16-bit weights: their
     /// work is linear in the number of values.
     AllButCheap,
-    /// Of each block (`blocks.N` in a node's scope), only the values that other blocks read.
+    /// Only the values of each block (`blocks.N` in a node's scope) that other blocks read.
     BlockEdges,
 }
 

@@ -40,7 +40,7 @@ pub struct TrainingGraphs {
     pub evaluate_loss: ValueId,
     /// [N,2] of `evaluate`: each row ends with the token's loss. Present if the objective needs per-token losses.
     pub evaluate_rows: Option<ValueId>,
-    /// Of `evaluate`, in the order of the forward pass: stream statistics after each part, which norms compute anyway.
+    /// Residual-stream statistics of `evaluate` after each part, in forward order. The norms compute them anyway.
     pub evaluate_probes: Vec<Probe>,
 }
 

@@ -131,7 +131,7 @@ fn memory(config: &RunConfig, sizes: &Sizes, gpus: usize, windows: usize) -> Vec
         true => edges + block,
         false => block * model.layers as u64,
     };
-    // In bfloat16, in 32 bits for the softmax, and their gradient.
+    // Logits in bfloat16, in 32 bits for the softmax, and their gradient.
     let logits = tokens * model.vocabulary as u64 * (HALF + 2 * FULL);
     let gathered = if gpus == 1 { 0 } else { (GATHERED * sizes.block + sizes.rest) * HALF };
     [

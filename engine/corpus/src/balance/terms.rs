@@ -14,11 +14,11 @@ use rustc_hash::FxHashMap;
 const MAX_NEIGHBOURS: usize = 16_384;
 /// Maximum bytes of a word; longer ones are ignored.
 pub(super) const MAX_WORD_BYTES: usize = 40;
-/// Maximum weight of the prior, which is a tenth of the words beside both terms.
+/// Maximum weight of the prior, which is a tenth of the words next to both terms.
 const MAX_PRIOR: f64 = 1000.0;
 /// Significance threshold of a score: one word in forty exceeds it if the terms do not differ.
 const SURE: f64 = 1.96;
-/// Function words, which occur beside everything: excluded from the most frequent neighbours, but not from the distinguishing
+/// Function words, which occur next to everything: excluded from the most frequent neighbours, but not from the distinguishing
 /// ones.
 const GRAMMAR: [&str; 64] = [
     "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by",
@@ -33,7 +33,7 @@ const GRAMMAR: [&str; 64] = [
 pub(super) struct Beside {
     /// In lower case.
     pub(super) word: String,
-    /// Number of occurrences beside the term.
+    /// Number of occurrences next to the term.
     pub(super) count: u64,
     /// Significance of belonging to this term rather than the other: the log-odds ratio divided by its standard deviation.
     score: f64,

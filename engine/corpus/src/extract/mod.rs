@@ -31,7 +31,7 @@ impl Settings {
     }
 }
 
-/// What was done to a document's text.
+/// Changes made to a document's text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepared {
     /// Web pages without main content, of which all visible text was used.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 struct Kept<'a> {
     #[serde(flatten)]
     document: &'a Document,
-    /// Its own source, if it is counted among the small ones.
+    /// The document's source, if the report counts it among the small ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     own_source: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ pub struct Dropped {
     pub words: u64,
     /// Bytes of text when it was dropped.
     pub bytes: u64,
-    /// Its beginning, with personal data masked.
+    /// Beginning of the text, with personal data masked.
     pub excerpt: String,
 }
 

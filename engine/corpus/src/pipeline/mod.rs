@@ -229,7 +229,7 @@ impl<'a> Cleaner<'a> {
         Ok(reading)
     }
 
-    /// What was found of a stopped cleaning.
+    /// How the cleaning starts: new, resumed or over again.
     pub fn start(&self) -> &CleaningStart {
         &self.start
     }

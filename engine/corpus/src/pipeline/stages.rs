@@ -44,7 +44,7 @@ impl At {
         }
     }
 
-    /// What it removes, and why.
+    /// The stage's effect and reason, in one or two sentences.
     fn sentence(self) -> &'static str {
         match self {
             Self::Extraction => {

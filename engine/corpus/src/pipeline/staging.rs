@@ -26,7 +26,7 @@ pub(super) struct StagedDocument {
     pub source: u32,
     /// Bytes of its text.
     pub bytes: u32,
-    /// Its [`lot`](crate::report::lot).
+    /// See [`lot`](crate::report::lot).
     pub lot: u64,
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Worker {
     contamination: Option<contamination::Set>,
     /// The enabled rules.
     judge: Judge,
-    /// Their indices in the recipe.
+    /// Indices of the enabled rules in the recipe.
     places: Vec<usize>,
     /// Page readers outside of this program, if needed.
     pub(super) readers: Option<Readers>,
@@ -45,7 +45,7 @@ pub(super) struct Worked {
 pub(super) struct Told {
     /// Index of its input.
     pub input: usize,
-    /// Its metadata without text, including the identified language.
+    /// Metadata without text, including the identified language.
     pub about: Document,
     /// Size as read.
     pub raw: Amount,

@@ -88,7 +88,7 @@ pub struct Trouble {
     pub reason: String,
 }
 
-/// What a reader yields.
+/// An item yielded by a reader.
 pub type Item = std::result::Result<Document, Trouble>;
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ struct Pass<'a> {
     result: String,
     /// White space since the last character of the line, written once the next character is known.
     space: String,
-    /// Line ends since the last character, written likewise.
+    /// Line ends since the last character, also written once the next one is known.
     lines: usize,
     /// Bytes of white space removed.
     removed: usize,

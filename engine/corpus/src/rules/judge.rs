@@ -17,11 +17,11 @@ use crate::files::Files;
 pub struct Judgement {
     /// The rule that dropped it, by index, and the reason.
     pub dropped: Option<(usize, Reason)>,
-    /// Its text if rules edited it, up to the one that dropped it.
+    /// The text, if rules edited it (up to the one that dropped it).
     pub text: Option<String>,
     /// The rules that edited it, in order.
     pub edited_by: Vec<usize>,
-    /// Its language, if a rule identified it.
+    /// The language, if a rule identified it.
     pub language: Option<Identified>,
 }
 

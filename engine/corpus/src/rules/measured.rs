@@ -57,7 +57,7 @@ impl<'a> Measured<'a> {
         *self.language.get_or_init(|| language::identify(&self.text))
     }
 
-    /// Its language, if it was already identified.
+    /// The language, if it was already identified.
     pub(super) fn known_language(&self) -> Option<Identified> {
         self.language.get().copied().flatten()
     }

@@ -46,7 +46,7 @@ macro_rules! rules {
                 match self { $( Self::$variant(_) => $paper, )* }
             }
 
-            /// What it does and why, in one sentence.
+            /// The rule's effect and reason, in one sentence.
             pub fn explain(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $explanation, )* }
             }

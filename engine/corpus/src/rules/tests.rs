@@ -1,4 +1,4 @@
-//! What the rules drop, by threshold: each text with the one that it violates, or none.
+//! The rules' decisions: each text with the threshold that it violates, or none.
 
 use super::{Judge, Reason, Rule};
 use crate::document::Document;

@@ -222,7 +222,7 @@ pub struct Named<O: Operation, T> {
 }
 
 impl<O: Operation, T> Named<O, T> {
-    /// From a node's lists; `None` if they are too short.
+    /// Names a node's inputs and outputs; `None` if there are too few.
     pub fn of(
         op: &O,
         inputs: impl IntoIterator<Item = T>,

@@ -76,7 +76,7 @@ impl Operation for Policy {
 /// Per-token constants of the objective, known before the step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TokenScores {
-    /// Its completion's advantage, times the token's weight.
+    /// The completion's advantage times the token's weight.
     pub advantage: f64,
     /// Log-probability under the weights that drew it.
     pub old: f64,

@@ -286,7 +286,7 @@ impl Operand<'_> {
         self.ty.element == Element::F16
     }
 
-    /// Its 16-bit copy, or itself if it is stored in 16 bits; for weights.
+    /// A weight's 16-bit copy, or the weight itself if it is stored in 16 bits.
     pub fn half_weight(self) -> BindingSource {
         if self.half() { self.place() } else { BindingSource::Half(self.value) }
     }

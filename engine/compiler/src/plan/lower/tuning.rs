@@ -146,7 +146,7 @@ pub enum Operands {
 }
 
 impl Operands {
-    /// From flags that say whether each operand is in 16 bits.
+    /// `f16s` says for each operand whether it is in 16 bits.
     pub fn of(f16s: [bool; 2]) -> Self {
         match f16s {
             [false, false] => Self::Floats,

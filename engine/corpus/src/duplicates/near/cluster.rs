@@ -65,7 +65,7 @@ pub struct Dropped {
     pub document: u32,
     /// The kept document that it is a copy of.
     pub kept: u32,
-    /// Their true Jaccard similarity, at least the threshold.
+    /// True Jaccard similarity of both documents, at least the threshold.
     pub similarity: f64,
     /// Number of equal bands; 0 if a third document brought them together.
     pub bands: u32,

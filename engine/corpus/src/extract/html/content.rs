@@ -40,7 +40,7 @@ pub(super) enum Event<'t> {
 /// Text between two line breaks caused by elements.
 #[derive(Debug, Default)]
 pub(super) struct Paragraph {
-    /// Its original text, without formulas.
+    /// Original text without formulas.
     pub(super) text: String,
     /// Whether it is more than a date or a field name.
     pub(super) is_prose: bool,
@@ -49,7 +49,7 @@ pub(super) struct Paragraph {
 /// A table being read.
 struct Table {
     id: NodeId,
-    /// Its first paragraph.
+    /// Index of the first paragraph.
     first: usize,
     rows: usize,
     cells: usize,

@@ -141,7 +141,7 @@ fn intrusions(html: &Html, gone: &HashSet<NodeId>) -> Vec<NodeId> {
     found
 }
 
-/// What an element may be by its class or id.
+/// Possible kinds of an element, judged by its class or id.
 #[derive(Clone, Copy)]
 enum Intrusion {
     /// Named as a cookie banner.

@@ -7,7 +7,6 @@ use std::fmt::Write as _;
 /// Result of expanding a template.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Template {
-    /// Its output.
     Printed(String),
     /// No output that a sentence needs: a note, a flag, a reference.
     Silent,

@@ -1,4 +1,4 @@
-//! What is found, what is left, and the resulting text.
+//! Findings, texts without findings, and the resulting text.
 
 mod planted;
 mod properties;

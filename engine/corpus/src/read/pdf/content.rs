@@ -50,11 +50,11 @@ impl Budget {
 
 /// Why a page was not read, or only in part.
 pub(super) enum Fault {
-    /// Its content stream is broken.
+    /// The content stream is broken.
     Content,
-    /// It has too many pieces of text.
+    /// The page has too many pieces of text.
     Fragments,
-    /// It exhausted the file's budget.
+    /// The file's budget is exhausted.
     Budget,
 }
 

@@ -40,7 +40,7 @@ enum Codes {
 
 /// One code of a string.
 pub(super) struct Shown {
-    /// Its characters; `None` if the font does not define them.
+    /// The characters; `None` if the font does not define them.
     pub text: Option<String>,
     /// Width as a fraction of the font size.
     pub width: f64,

@@ -58,7 +58,7 @@ enum Quoted {
     Closed(usize),
     More,
     Doubted(usize),
-    /// Its quote is literal.
+    /// The opening quote is literal.
     Open,
 }
 

@@ -31,7 +31,7 @@ pub(super) const SYMBOL: u16 = 512;
 pub(super) const MARK: u16 = 1024;
 /// White space.
 pub(super) const SPACE: u16 = 2048;
-/// Of a script without spaces between words.
+/// Belongs to a script without spaces between words.
 pub(super) const UNSPACED: u16 = 4096;
 
 /// The flags of the ASCII characters.

@@ -71,7 +71,7 @@ impl Word {
         Self { start: start as u32, ..self }
     }
 
-    /// Its bytes in the text that it was split from.
+    /// Byte range in the original text.
     pub fn range(&self) -> std::ops::Range<usize> {
         let start = self.start as usize;
         start..start + self.bytes as usize
