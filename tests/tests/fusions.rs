@@ -165,7 +165,7 @@ fn are_made_where_they_are_switched_on() {
     assert_eq!(ropes(&graph(llama, Fusions::EPILOGUES)), [2, 0]);
     // The per-head norm comes between the projection and the rotation.
     assert_eq!(ropes(&graph(normed, Fusions::EPILOGUES)), [0, 2]);
-    // Sizes that are no multiple of four are not fused.
+    // Sizes that are not multiples of four are not fused.
     let odd = ModelConfig { mlp: Mlp { hidden: 50, ..gpt.mlp }, ..gpt.clone() };
     assert_eq!(activations(&graph(&odd, Fusions::EPILOGUES)), [0, 0, 4]);
     // Values that will be read back are not fused away.

@@ -143,7 +143,7 @@ fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
             assert_eq!(ty("blk.0.ffn_down.weight"), Some(expected));
             assert_eq!(ty("blk.1.attn_norm.weight"), Some(GgmlType::F32));
             assert!(matches!(ty("position_embd.weight"), None | Some(GgmlType::F32)));
-            // As in llama.cpp, because 64 is no multiple of 256.
+            // As in llama.cpp, because 64 is not a multiple of 256.
             let head = if quantization == Quantization::Q4_0 { GgmlType::Q8_0 } else { expected };
             let tied = config.model.tied_head;
             assert_eq!(ty(if tied { "token_embd.weight" } else { "output.weight" }), Some(head));

@@ -78,7 +78,7 @@ pub fn bytes(plan: &Plan, dispatch: &Dispatch) -> f64 {
 
 /// A dispatch's weight among its node's products. In attention's backward pass, the kernel over queries computes scores, dP and
 /// dQ, the one over keys scores, dV, dP and dK. A head fused with its loss multiplies chunk by chunk, with as many rows as its
-/// smallest operand. Adding slices and the loss itself are no products.
+/// smallest operand. Adding slices and the loss itself are not products.
 fn products(dispatch: &Dispatch) -> f64 {
     match dispatch.kernel.name {
         name if name.starts_with("sum_") || name.starts_with("cross_entropy") => 0.0,

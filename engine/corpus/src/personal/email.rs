@@ -3,7 +3,7 @@
 use super::bytes::{at, before, between, character_at, character_before};
 use super::{Class, Finding};
 
-/// A local part has at most 64 bytes (RFC 5321); runs up to this length are taken as a whole, longer ones are no address.
+/// A local part has at most 64 bytes (RFC 5321); runs up to this length are taken as a whole, longer ones are not addresses.
 const MAX_LOCAL_BYTES: usize = 256;
 /// A domain has at most 253 bytes (RFC 1035).
 const MAX_DOMAIN_BYTES: usize = 253;

@@ -130,7 +130,7 @@ pub(super) fn find_iban(bytes: &[u8], digit: usize) -> Option<Finding> {
         let valid = !is_word(at(bytes, end)) && written.get(..length)?.parse::<iban::Iban>().is_ok();
         valid.then_some(end)
     })?;
-    // Lower case only if all letters are: a word in the middle of a sentence is no country code.
+    // Lower case only if all letters are: a word in the middle of a sentence is not a country code.
     let one_case = country.iter().all(u8::is_ascii_uppercase)
         || !between(bytes, start, end).iter().any(u8::is_ascii_uppercase);
     one_case.then_some(Finding { class: Class::Iban, start, end })

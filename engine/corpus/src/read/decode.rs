@@ -267,7 +267,7 @@ fn characters(bytes: &[u8]) -> (usize, usize) {
 /// Detects the encoding of bytes that start with a non-ASCII one; `None` for UTF-8, even if it has errors.
 fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
     let (good, mut bad) = characters(sample);
-    // A character cut off by the sample's end is no error.
+    // A character cut off by the sample's end is not an error.
     if !whole && std::str::from_utf8(sample).is_err_and(|error| error.error_len().is_none()) {
         bad = 0;
     }

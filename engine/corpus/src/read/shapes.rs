@@ -30,7 +30,7 @@ pub(super) const NAMES: [&str; 12] = [
 pub(super) fn text(record: &Map<String, Value>, join: &str) -> Option<Result<String, String>> {
     let fields = fields(|name| match record.get(name) {
         None | Some(Value::Null) => false,
-        // Fields with these names and other contents are no conversation.
+        // Fields with these names and other contents are not a conversation.
         Some(value) => value.is_array() || !matches!(name, "messages" | "conversations"),
     })?;
     let mut text = String::new();

@@ -123,7 +123,7 @@ impl Signature<'_> {
         self.filled = 0;
     }
 
-    /// The keys; `None` for a document without words, which is no copy.
+    /// The keys; `None` for a document without words, which is not a copy.
     pub(crate) fn finish(mut self) -> Option<Keys> {
         if let Some(shingle) = self.shingles.short() {
             self.add(shingle);

@@ -19,7 +19,7 @@ const MARKS: [std::ops::RangeInclusive<u32>; 2] = [0xf_0000..=0xf_fffd, 0x10_000
 /// Maximum bytes of an attribute in the sketch.
 const ATTRIBUTE: usize = 200;
 
-/// The result.
+/// The selected content.
 pub(super) enum Choice {
     /// Whether each paragraph is content.
     Paragraphs(Vec<bool>),

@@ -177,7 +177,7 @@ fn assigned(draw: &mut Draw) -> (String, &'static str) {
     (draw.fill("*****#!"), frames[draw.below(frames.len())])
 }
 
-/// A look-alike that is no personal data.
+/// A look-alike that is not personal data.
 fn look_alike(draw: &mut Draw) -> String {
     let shapes = "on 20##-0~-1#|at 1#:4#:3#|on 1#.0~.20##|12/1#/19##|ISBN 978-3-16-######-#|ISBN 0-306-#####-#|\
         order 23##-####-##|order number ##########|invoice 4###############|version 1#.1#.1#.4|\

@@ -51,7 +51,6 @@ pub(super) enum Starts {
     Nothing,
     /// A separate line, as in a list.
     Line,
-    /// A paragraph.
     Paragraph,
     /// A column or another part of the page; a sentence may continue into it.
     Block,
