@@ -1,4 +1,4 @@
-//! Writes `generated/` anew, after a change to a kernel.
+//! Regenerates `generated/` after a kernel was changed.
 
 #[path = "../generate/mod.rs"]
 mod generate;
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let written = generate::files(root).and_then(|files| {
         for (name, text) in files {
             let path = root.join("generated").join(name);
-            // A file that stays as it is compiles nothing again.
+            // Unchanged files are not written, to avoid recompilation.
             if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
                 continue;
             }

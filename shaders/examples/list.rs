@@ -1,4 +1,4 @@
-//! Prints every kernel variant that a browser may be given as JSON, for the browser test that creates each of them in Chromium.
+//! Prints every kernel variant that browsers use as JSON, for the browser test that creates each of them in Chromium.
 
 use glasshouse_shaders::{Access, KERNELS};
 
@@ -33,7 +33,7 @@ fn main() {
     println!("[{}]", kernels.join(",\n"));
 }
 
-/// A JSON string.
+/// Quotes a JSON string.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in text.chars() {

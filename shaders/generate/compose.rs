@@ -1,16 +1,16 @@
-//! Composition with `wesl`: imports of `package::shared::…` and `@if(feature)`; and the directives without which 16-bit floats and
-//! cooperative matrices may not be named.
+//! Composition with `wesl`: imports of `package::shared::…`, `@if(feature)`, and the directives that enable 16-bit floats and
+//! cooperative matrices.
 
 use super::Outcome;
 use std::path::Path;
 use wesl::{CompileOptions, Feature, ManglerKind, Wesl};
 
-/// WGSL of one variant. A feature that the kernel does not declare is an error where it is asked about.
+/// Composes the WGSL of one variant. Using an undeclared feature is an error.
 pub fn compose(root: &Path, kernel: &str, features: &[String], every: &[String]) -> Outcome<String> {
     let mut compiler = Wesl::new(root);
     compiler.set_options(CompileOptions { validate: false, ..CompileOptions::default() });
-    // Imported names stay as they are written, so that what a device is given reads like its source; a clash is an
-    // error when the result is parsed.
+    // Imported names are not mangled, so that the composed source stays readable; a clash is an error when the result is
+    // parsed.
     compiler.set_mangler(ManglerKind::None);
     compiler.set_missing_feature_behavior(Feature::Error);
     compiler.set_features(every.iter().map(|feature| (feature, features.contains(feature))));

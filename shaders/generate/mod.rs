@@ -1,7 +1,8 @@
-//! Turns `kernels/*.wgsl` into typed descriptors: composes every variant with its imports, checks it, reflects its layout, and writes Rust.
-//! A kernel that cannot be composed, validated or written for all three native shading languages is an error.
+//! Generates typed descriptors from `kernels/*.wgsl`: composes every variant with its imports, validates it, reflects its
+//! layout, and writes Rust. A kernel that cannot be composed, validated or translated to all three native shading languages is
+//! an error.
 //!
-//! The variants of a kernel are named by a line of its head comment (see [`variants`]).
+//! The variants of a kernel are declared in its head comment (see [`variants`]).
 
 mod compose;
 mod reflect;
@@ -16,28 +17,26 @@ type Outcome<T> = Result<T, String>;
 struct KernelFile {
     /// File name without extension.
     name: String,
-    /// The file as people read it.
+    /// The source file.
     text: String,
-    /// The imported file that declares `Arguments`, if this one does not: its name and text.
+    /// The imported file that declares `Arguments`, if this one does not: name and text.
     arguments: Option<(String, String)>,
-    /// What may vary.
     axes: Vec<variants::Axis>,
-    /// Every variant, checked and reflected.
+    /// All variants, checked and reflected.
     variants: Vec<Variant>,
-    /// Not every combination of features is built.
+    /// Whether rules exclude some combinations of features.
     ruled: bool,
-    /// For every combination of features where among the variants it stands; nowhere if it breaks a rule.
+    /// Index of the variant for each combination of features; `None` if excluded by a rule.
     places: Vec<Option<usize>>,
 }
 
-/// One variant of a kernel.
 struct Variant {
     features: Vec<String>,
     source: String,
     layout: reflect::Layout,
 }
 
-/// Names and contents of the files in `generated`, of the crate in the folder `root`.
+/// Names and contents of the files in `generated/`, for the crate in `root`.
 pub fn files(root: &Path) -> Outcome<Vec<(&'static str, String)>> {
     let names = kernel_names(&root.join("kernels"))?;
     let files: Vec<KernelFile> =
@@ -86,7 +85,7 @@ fn kernel_file(root: &Path, name: String) -> Outcome<KernelFile> {
     Ok(KernelFile { name, text, arguments, axes, variants: built, ruled: !rules.is_empty(), places })
 }
 
-/// The imported file that declares `Arguments`, if the kernel itself does not: its name and text.
+/// The imported file that declares `Arguments`, if the kernel itself does not: name and text.
 fn arguments_module(root: &Path, text: &str) -> Outcome<Option<(String, String)>> {
     if declares_arguments(text) {
         return Ok(None);

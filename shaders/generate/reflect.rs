@@ -10,7 +10,7 @@ const MAX_STORAGE_BUFFERS: usize = 8;
 const MAX_WORKGROUP_BYTES: u32 = 16384;
 const MAX_INVOCATIONS: u32 = 256;
 
-/// What Rust needs to know of a variant.
+/// Layout of a variant, for its Rust descriptor.
 #[derive(Debug)]
 pub struct Layout {
     pub entry_point: String,
@@ -18,11 +18,10 @@ pub struct Layout {
     pub workgroup_memory: u32,
     pub bindings: Vec<Binding>,
     pub arguments: Structure,
-    /// Structures other than the arguments that lie in buffers.
+    /// Structs in buffers, other than the arguments.
     pub structures: Vec<Structure>,
 }
 
-/// A variable of group 0.
 #[derive(Debug)]
 pub struct Binding {
     pub name: String,
@@ -31,7 +30,7 @@ pub struct Binding {
     pub stride: u32,
 }
 
-/// A structure in a buffer.
+/// A struct in a buffer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Structure {
     pub name: String,
@@ -39,7 +38,7 @@ pub struct Structure {
     pub fields: Vec<Field>,
 }
 
-/// A field of a structure: a scalar or a vector of 2 or 4.
+/// A field of a struct: a scalar or a vector of 2 or 4.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     pub name: String,
@@ -48,12 +47,12 @@ pub struct Field {
     pub count: u32,
 }
 
-/// Parses and validates a kernel, writes it in every native shading language, and reflects it.
+/// Parses and validates a kernel, translates it to every native shading language, and reflects it.
 pub fn checked(source: &str) -> Outcome<Layout> {
     let module = naga::front::wgsl::parse_str(source)
         .map_err(|error| format!("{}\n{}", error.emit_to_string(source), source))?;
-    // No capabilities beyond the core: what validates runs everywhere. A variant with 16-bit floats or subgroups says so in its
-    // name.
+    // Only core capabilities, so that every device supports the variant. Variants with 16-bit floats or subgroups are named
+    // accordingly.
     let mut capabilities = Capabilities::empty();
     capabilities.set(Capabilities::SHADER_FLOAT16, source.starts_with("enable f16;"));
     capabilities.set(Capabilities::SUBGROUP, source.contains("subgroup"));
@@ -67,8 +66,8 @@ pub fn checked(source: &str) -> Outcome<Layout> {
     Ok(layout)
 }
 
-/// SPIR-V (Vulkan), MSL (Metal) and HLSL (Direct3D 12) can all be written. Cooperative matrices are unknown to HLSL, and those of
-/// 16 × 16 to Metal.
+/// Checks that SPIR-V (Vulkan), MSL (Metal) and HLSL (Direct3D 12) can be written. HLSL has no cooperative matrices, Metal none
+/// of 16 × 16.
 fn written(source: &str, module: &Module, info: &ModuleInfo, entry_point: &str) -> Outcome<()> {
     let options =
         spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: entry_point.to_owned() };
@@ -161,7 +160,7 @@ fn layout(module: &Module) -> Outcome<Layout> {
     })
 }
 
-/// The layout of a structure; nothing for other types.
+/// The layout of a struct; `None` for other types.
 fn structure(module: &Module, ty: naga::Handle<naga::Type>) -> Outcome<Option<Structure>> {
     let ty = &module.types[ty];
     let TypeInner::Struct { members, span } = &ty.inner else { return Ok(None) };

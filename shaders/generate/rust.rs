@@ -1,4 +1,4 @@
-//! Writes the reflected descriptors as Rust, and the declarations that their sources are made of.
+//! Writes the reflected descriptors as Rust, and the declarations that their sources consist of.
 
 use super::reflect::{Field, Structure};
 use super::variants::Axis;
@@ -9,12 +9,12 @@ use std::fmt::Write as _;
 /// The first line of each file.
 const HEAD: &str = "// Written by `cargo run --release -p glasshouse-shaders --example generate`.\n\n";
 
-/// Declarations by name: most are in several variants.
+/// Source declarations by name; most are shared by several variants.
 #[derive(Default)]
 pub struct Pieces(BTreeMap<String, String>);
 
 impl Pieces {
-    /// Names of the pieces that make up a source, one after the other.
+    /// Splits a source into pieces and returns their names in order.
     fn of(&mut self, source: &str) -> Outcome<Vec<String>> {
         let (mut names, mut piece) = (Vec::new(), String::new());
         for line in source.split_inclusive('\n') {
@@ -30,7 +30,7 @@ impl Pieces {
         Ok(names)
     }
 
-    /// Named by its content, so that one that changes leaves the others' names as they are.
+    /// Stores a piece under a name derived from its content, so that a change does not rename other pieces.
     fn keep(&mut self, piece: String) -> Outcome<String> {
         let name = format!("W{:08X}", fnv(piece.bytes()) >> 32);
         match self.0.get(&name) {
@@ -43,7 +43,7 @@ impl Pieces {
         }
     }
 
-    /// All of them as constants.
+    /// All pieces as constants.
     pub fn written(&self) -> String {
         let mut text = HEAD.to_owned();
         for (name, piece) in &self.0 {
@@ -80,14 +80,14 @@ pub fn descriptors(files: &[KernelFile], pieces: &mut Pieces) -> Outcome<String>
     Ok(text)
 }
 
-/// A number that changes with any kernel, of the names and sources of all variants.
+/// A version number derived from the names and sources of all variants.
 fn version(text: &mut String, files: &[KernelFile]) {
     let parts = files.iter().flat_map(|file| {
         file.variants.iter().flat_map(|variant| {
             std::iter::once(&file.name).chain(&variant.features).chain(std::iter::once(&variant.source))
         })
     });
-    // A byte that is in no text ends each part.
+    // Parts end with a byte that does not occur in text.
     let bytes = parts.flat_map(|part| part.bytes().chain([0xff]));
     let hash = fnv(bytes);
     let _ = writeln!(
@@ -111,7 +111,7 @@ fn module(text: &mut String, file: &KernelFile, pieces: &mut Pieces) -> Outcome<
     }
     selector(text, file);
     let _ = writeln!(text, "    pub(crate) static VARIANTS: [Kernel; {}] = [", file.variants.len());
-    // Lists of bindings, which most variants share.
+    // Lists of bindings; most variants share one.
     let mut lists: Vec<String> = Vec::new();
     for variant in &file.variants {
         let list = bindings(variant);
@@ -129,7 +129,7 @@ fn module(text: &mut String, file: &KernelFile, pieces: &mut Pieces) -> Outcome<
     Ok(())
 }
 
-/// The structure that all of a file's variants have.
+/// The `Arguments` struct, equal in all of a file's variants.
 fn arguments_of(file: &KernelFile) -> Outcome<&Structure> {
     let name = &file.name;
     let first = file.variants.first().ok_or_else(|| format!("{name} has no variant"))?;
@@ -155,7 +155,7 @@ fn shared_arguments(text: &mut String, files: &[KernelFile]) -> Outcome<()> {
     Ok(())
 }
 
-/// The comment that stands behind a field in the WGSL, as its documentation.
+/// A field's trailing comment in the WGSL, as its documentation.
 fn field_comment(source: &str, field: &Field) -> String {
     let start = format!("{}:", field.name);
     let body = source.split("struct Arguments").nth(1).unwrap_or_default();
@@ -201,10 +201,10 @@ fn camel(name: &str) -> String {
         .collect()
 }
 
-/// Enumerations of the choices, and the function that finds a variant.
+/// Enums of the choices, and the function that selects a variant.
 fn selector(text: &mut String, file: &KernelFile) {
     let (mut parameters, mut terms) = (Vec::new(), Vec::new());
-    // Variants from one value of an axis to its next.
+    // Distance between variants with consecutive values of an axis.
     let mut stride = file.places.len();
     for axis in &file.axes {
         let value = match axis {
@@ -251,7 +251,7 @@ fn choice(text: &mut String, name: &str, choices: &[String]) {
 
 fn descriptor(text: &mut String, name: &str, variant: &Variant, pieces: &[String], bindings: &str) {
     let layout = &variant.layout;
-    // What is not done needs no word.
+    // Absent features are not named.
     let words: Vec<&str> = variant
         .features
         .iter()
@@ -281,7 +281,7 @@ fn bindings(variant: &Variant) -> String {
     text
 }
 
-/// The structures that lie in storage buffers, which the engine compares with its own.
+/// The structs in storage buffers, which the engine compares with its own.
 fn structures(text: &mut String, files: &[KernelFile]) -> Outcome<()> {
     let mut all: Vec<&Structure> = Vec::new();
     for structure in

@@ -1,29 +1,29 @@
-//! The variants of a kernel, from one line of its head comment:
+//! The variants of a kernel, declared in its head comment:
 //!
 //! ```text
 //! // variants: tier=software|tiled vec4? bias?
 //! ```
 //!
-//! `name?` is a feature that is on or off; `name=a|b` is a choice of exactly one. The kernel is built for every
-//! combination; inside it `@if(bias)` asks for a feature. Without such a line there is one variant.
+//! `name?` is an optional feature; `name=a|b` is a choice of exactly one. The kernel is built for every combination; its source
+//! queries features with `@if(bias)`. Without such a line there is one variant.
 //!
-//! Lines like `// needs: gate|rope with vec4|half_out` leave out the combinations that have a feature of the first list and none of the
-//! second; those like `// never: left4+half|left_half+vec4` what has both of a pair, or all of more.
+//! Lines like `// needs: gate|rope with vec4|half_out` exclude the combinations that have a feature of the first list and none
+//! of the second. Lines like `// never: left4+half|left_half+vec4` exclude those that have all features of a group.
 //!
-//! A line like `// without: half` names features that the imports ask about and this kernel never has.
+//! A line like `// without: half` names features that the imports query and this kernel never has.
 
 use super::Outcome;
 
-/// One thing that varies.
+/// A dimension of variation.
 #[derive(Debug)]
 pub enum Axis {
-    /// A feature that is on or off.
+    /// An optional feature.
     Switch(String),
-    /// One feature out of several: the axis' name, and theirs.
+    /// A choice of one feature: the axis's name and the features' names.
     Choice(String, Vec<String>),
 }
 
-/// Reads the line.
+/// Parses the `variants` line.
 pub fn axes(text: &str) -> Outcome<Vec<Axis>> {
     let Some(line) = text.lines().find_map(|line| line.strip_prefix("// variants:")) else {
         return Ok(Vec::new());
@@ -49,17 +49,17 @@ fn axis(word: &str) -> Outcome<Axis> {
     }
 }
 
-/// Which features go together.
+/// A constraint on combinations of features.
 #[derive(Debug)]
 pub enum Rule {
-    /// One of these needs one of those.
+    /// Any of the first requires one of the second.
     Needs(Vec<String>, Vec<String>),
-    /// Not all of these.
+    /// Not all of these together.
     Never(Vec<String>),
 }
 
 impl Rule {
-    /// Whether a combination keeps it.
+    /// Whether a combination satisfies the rule.
     fn admits(&self, features: &[String]) -> bool {
         let has = |name: &String| features.contains(name);
         match self {
@@ -69,7 +69,7 @@ impl Rule {
     }
 }
 
-/// Reads the lines about what goes together, whose names must be those of `axes`.
+/// Parses the rules; their names must be features of `axes`.
 pub fn rules(text: &str, axes: &[Axis]) -> Outcome<Vec<Rule>> {
     let known = every_feature(axes);
     let names = |list: &str, separator: char| -> Outcome<Vec<String>> {
@@ -104,13 +104,13 @@ pub fn every_feature(axes: &[Axis]) -> Vec<String> {
     axes.iter().flat_map(of).collect()
 }
 
-/// Features that a kernel never has, though its imports ask about them.
+/// Features that a kernel never has although its imports query them.
 pub fn absent(text: &str) -> Vec<String> {
     let lines = text.lines().filter_map(|line| line.strip_prefix("// without:"));
     lines.flat_map(str::split_whitespace).map(str::to_owned).collect()
 }
 
-/// Every combination, in the order that the generated selector counts them: the first axis varies slowest; `None` where it breaks a rule.
+/// All combinations in the order of the generated selector: the first axis varies slowest; `None` if a rule excludes it.
 pub fn combinations(axes: &[Axis], rules: &[Rule]) -> Vec<Option<Vec<String>>> {
     let mut all = vec![Vec::new()];
     for axis in axes {

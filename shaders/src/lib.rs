@@ -1,9 +1,9 @@
-//! The WGSL kernels. `kernels/` holds one entry point a file, `shared/` what several of them use; `generate/` composes them, validates them
-//! with naga and reflects them into the typed descriptors in `generated/`, which a test holds to the kernels. The legend of letters and the
-//! rules are in `README.md`.
+//! The WGSL kernels. `kernels/` has one file per entry point, `shared/` common code. `generate/` composes them, validates them
+//! with naga and reflects them into the typed descriptors in `generated/`; a test keeps these up to date. `README.md` explains
+//! the shape letters and the rules.
 //!
-//! Each kernel is a module here: its `Arguments` structure, an enumeration for each choice among its variants, and
-//! `kernel(…)`, which returns the variant asked for.
+//! Each kernel is a module here: its `Arguments` struct, an enum for each choice among its variants, and `kernel(…)`, which
+//! returns a variant.
 
 mod kernel;
 

@@ -1,5 +1,5 @@
-//! Every kernel variant as it is shipped: core WGSL within WebGPU's default limits, which every native shading language can
-//! express, described truly.
+//! Tests of every shipped kernel variant: core WGSL within WebGPU's default limits, expressible in every native shading
+//! language, with correct descriptors.
 
 use crate::{Access, KERNELS, Kernel, generate, linear_tiled, optimizer};
 use naga::back::{hlsl, msl};
@@ -20,7 +20,7 @@ fn validated(kernel: &Kernel) -> (naga::Module, ModuleInfo) {
 fn what_is_generated_is_of_these_kernels() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     for (name, text) in generate::files(root).unwrap() {
-        // Git writes other line ends where it is told to.
+        // Git may convert line endings.
         let kept = std::fs::read_to_string(root.join("generated").join(name)).unwrap().replace('\r', "");
         assert!(kept == text, "run: cargo run --release -p glasshouse-shaders --example generate");
     }
@@ -78,7 +78,7 @@ fn every_variant_keeps_to_the_default_limits() {
     }
 }
 
-/// The generated selectors count variants as the build does.
+/// The generated selectors index variants as the build does.
 #[test]
 fn selectors_find_their_variant() {
     use linear_tiled::{Epilogue, Function, Operands};
@@ -91,7 +91,7 @@ fn selectors_find_their_variant() {
     assert_eq!(added, Some("linear_tiled:half,bias,residual"));
     let gated = find(Operands::Vec4, false, false, Epilogue::Gate, Function::Silu);
     assert_eq!(gated, Some("linear_tiled:vec4,gate,silu"));
-    // What it lacks: vectors of four, a function, a function that gates have.
+    // Missing: vectors of four, a function, a function that gates support.
     for (operands, function) in [
         (Operands::Scalar, Function::Silu),
         (Operands::Vec4, Function::None),
@@ -99,7 +99,7 @@ fn selectors_find_their_variant() {
     ] {
         assert_eq!(find(operands, false, false, Epilogue::Gate, function), None);
     }
-    // Values in f16 come out of f16, and no sum with what is stored in 32 bits.
+    // f16 outputs need f16 inputs, and no addition of 32-bit values.
     assert!(find(Operands::Half, true, false, Epilogue::Plain, Function::None).is_some());
     for (operands, epilogue) in [(Operands::Vec4, Epilogue::Plain), (Operands::Half, Epilogue::Residual)] {
         assert_eq!(find(operands, true, false, epilogue, Function::None), None);
@@ -107,7 +107,7 @@ fn selectors_find_their_variant() {
     assert_eq!(optimizer::kernel(optimizer::Rule::Rmsprop).name, "optimizer:rmsprop");
 }
 
-/// As many variants as the README says, kernel by kernel and in all, and no more than anyone will look after.
+/// The README states the number of variants per kernel and in total, and the total stays maintainable.
 #[test]
 fn the_readme_counts_the_variants() {
     const MAX_VARIANTS: usize = 450;

@@ -1,4 +1,4 @@
-//! Writes the batches of a run, for another program to train on the same:
+//! Writes the batches of a run so that another program can train on the same ones:
 //!
 //! ```sh
 //! cargo run --release -p glasshouse-tests --example batches -- PROJECT RUN batches.safetensors

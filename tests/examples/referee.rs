@@ -1,4 +1,4 @@
-//! Writes what PyTorch needs to train the same run, for the README's reproduction table:
+//! Writes the files that PyTorch needs to train the same run, for the README's reproduction table:
 //!
 //! ```sh
 //! cargo run --release -p glasshouse-tests --example referee -- nanogpt-cpu TEXT OUT

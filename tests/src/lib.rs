@@ -1,5 +1,5 @@
-//! Integration tests of the workspace are the modules of `tests/main.rs` beside this crate; here is where they find their surroundings.
-//! `tests/run` sets the variables; without it, the same defaults hold.
+//! Paths and helpers for the workspace's integration tests, which are the modules of `tests/main.rs` in this crate. `tests/run`
+//! sets the environment variables; without it, the same defaults apply.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests: a panic names the place")]
 
@@ -8,7 +8,7 @@ pub mod referee;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The repository's root: of the checkout that the tests run in, since checkouts may share what was built.
+/// The root of the checkout that the tests run in. Read at run time because checkouts may share build output.
 pub fn repository() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR");
     package.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from).join("..")
@@ -19,7 +19,7 @@ pub fn fixture(name: &str) -> PathBuf {
     repository().join("tests/fixtures").join(name)
 }
 
-/// A file of the folder shared between checkouts (`GLASSHOUSE_SHARED`, else `../shared` beside the repository), such as
+/// A file in the folder shared between checkouts (`GLASSHOUSE_SHARED`, or else `../shared` next to the repository), such as
 /// `data/tinyshakespeare.txt`.
 pub fn shared(path: &str) -> PathBuf {
     std::env::var_os("GLASSHOUSE_SHARED")
@@ -27,7 +27,7 @@ pub fn shared(path: &str) -> PathBuf {
         .join(path)
 }
 
-/// Something that `tests/run` downloads or builds (`GLASSHOUSE_CACHE`, else `~/.cache/glasshouse`).
+/// A path in the folder of files that `tests/run` downloads or builds (`GLASSHOUSE_CACHE`, or else `~/.cache/glasshouse`).
 pub fn cache(path: &str) -> PathBuf {
     let folder = std::env::var_os("GLASSHOUSE_CACHE").map_or_else(
         || {
@@ -39,8 +39,8 @@ pub fn cache(path: &str) -> PathBuf {
     folder.join(path)
 }
 
-/// Runs a script of `tests/python` with the Python that has its packages (`GLASSHOUSE_PYTHON`, else the one that `tests/run`
-/// installs). Tests that call it have `python_` in their name, which leaves them out of the quick lane.
+/// A command that runs a script in `tests/python` with the Python that has its packages (`GLASSHOUSE_PYTHON`, or else the one
+/// that `tests/run` installs). Tests that call it have `python_` in their name, which excludes them from the quick lane.
 pub fn python(script: &str) -> Command {
     let interpreter =
         std::env::var_os("GLASSHOUSE_PYTHON").map_or_else(|| cache("venv/bin/python"), PathBuf::from);

@@ -1,4 +1,5 @@
-//! What PyTorch needs to train a run on identical batches from identical weights; `tests/python/train_nanogpt.py` reads it.
+//! The files that PyTorch needs to train a run on identical batches from identical weights; `tests/python/train_nanogpt.py`
+//! reads them.
 
 use glasshouse_engine::data::{self, Batch, Batches, Split, prepare};
 use glasshouse_engine::initial;
@@ -10,9 +11,9 @@ use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Writes `run.toml`, `weights.safetensors` (initial weights by name) and `batches.safetensors` (tokens and targets of every step,
-/// of nanoGPT's 20 evaluation batches, and the whole validation split) of a run on its texts into the folder `out`; of a
-/// `shortened` run the first steps' batches alone. `glasshouse train` with the same settings draws the same.
+/// Writes `run.toml`, `weights.safetensors` (initial weights by name) and `batches.safetensors` (tokens and targets of every
+/// step and of nanoGPT's 20 evaluation batches, and the whole validation split) to the folder `out`. With `shortened`, writes
+/// the batches of the first steps only. `glasshouse train` with the same settings draws the same weights and batches.
 pub fn write(mut config: RunConfig, shortened: Option<u64>, out: &Path) {
     std::fs::create_dir_all(out).unwrap();
     let prepared = data::prepare(&config, out, &mut |_| {}).expect("text");
@@ -35,8 +36,8 @@ pub fn write(mut config: RunConfig, shortened: Option<u64>, out: &Path) {
     write_tensors(&out.join("batches.safetensors"), &tensors, Dtype::I32);
 }
 
-/// Writes the batches of a project's run to a file: `tokens` and `targets` of every step's micro-batches, with `starts` where rows hold
-/// several documents, and those of its evaluations of the validation split behind `validation.`. Targets that do not count are -1.
+/// Writes the batches of a run to a file: `tokens` and `targets` of every training micro-batch, `starts` if rows hold several
+/// documents, and the evaluation batches of the validation split with the prefix `validation.`. Ignored targets are -1.
 pub fn write_batches(run: &Run, path: &Path) {
     let config = run.config().unwrap();
     let prepared = prepare::open(&run.data_folder().unwrap()).unwrap();
@@ -51,16 +52,15 @@ pub fn write_batches(run: &Run, path: &Path) {
     write_tensors(path, &tensors, Dtype::I32);
 }
 
-/// The batches of the validation split that a run is evaluated on.
+/// The batches of the validation split that the run's evaluations use.
 fn evaluation(batches: &Batches<'_>, config: &RunConfig) -> Vec<Batch> {
     let count = batches.evaluations(Split::Validation).min(config.train.evaluated_micro_batches() as u64);
     (0..count).map(|index| batches.evaluation(Split::Validation, index).unwrap()).collect()
 }
 
-/// Shapes and bytes by name.
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
 
-/// Adds batches, [batches, rows, context] each of what they hold.
+/// Adds batches as tensors of shape `[batches, rows, context]`.
 fn put_batches(tensors: &mut Tensors, prefix: &str, batches: &[Batch], config: &RunConfig) {
     let shape = [batches.len(), config.train.batch_size, config.model.context_length];
     let mut gather = |name: &str, of: fn(&Batch) -> Option<&Vec<u32>>| {

@@ -1,5 +1,5 @@
-//! Low-rank adapters (Hu et al. 2021): a run begins as the model that it adapts, its weights are merged wherever they leave the training,
-//! and PEFT computes the same with what is exported. That gradients are right, `models_parity.rs` and `fusions.rs` see.
+//! Low-rank adapters (Hu et al. 2021): a run starts as its base model, weights leave training merged, and PEFT computes the
+//! same with an exported adapter. `models_parity.rs` and `fusions.rs` check the gradients.
 
 use crate::common;
 use crate::common::{deviation, draw_adapters, ids};
@@ -29,18 +29,18 @@ use pollster::block_on;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Weights with what an adapter adds to them.
+/// Weights with an adapter merged into them.
 pub fn merged(parameters: &[Parameter], adapter: Option<&Adapter>, values: Vec<f32>) -> Vec<f32> {
     block_on(merge::merged(parameters, adapter, values, &async || ()))
 }
 
-/// The runs' tiny model with an adapter, which has dropout of its own.
+/// The tests' tiny model with an adapter that has its own dropout.
 fn adapted() -> RunConfig {
     let adapter = Adapter { rank: 4, alpha: 6.0, dropout: 0.1, ..Adapter::default() };
     RunConfig { train: TrainConfig { adapter: Some(adapter), ..config().train }, ..config() }
 }
 
-/// Losses that an executor finds with these weights, of a batch.
+/// Losses of a batch with the given weights.
 fn losses(device: &str, config: &RunConfig, parameters: Vec<f32>) -> Vec<(f32, f32)> {
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let (mut executor, _) =
@@ -77,7 +77,7 @@ fn the_first_forward_is_that_of_the_model_to_the_bit_and_merged_weights_compute_
         assert_eq!(with, without, "{device}");
     }
     draw_adapters(&list, &layout, &mut arena);
-    // So that what is added is far more than rounding.
+    // Makes the adapter's contribution much larger than rounding errors.
     for (at, _) in list.iter().enumerate().filter(|(_, parameter)| is_of_adapter(&parameter.name)) {
         arena[layout.range(ParameterId(at as u32))].iter_mut().for_each(|entry| *entry *= 4.0);
     }
@@ -115,7 +115,7 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
             assert_eq!(same, !is_of_adapter(&parameter.name), "{device}: {}", parameter.name);
         }
         assert_eq!(loaded.state.first_moments.len(), layout.trained_end);
-        // What samples are written with is what the checkpoint comes to.
+        // Samples are generated with the checkpoint's merged weights.
         let weights =
             with_trainer(&run, &store(), &device, Options::default(), |trainer| block_on(trainer.weights()));
         let whole = merged(&list, adapted().train.adapter.as_ref(), loaded.state.parameters);
@@ -123,7 +123,7 @@ fn an_adapter_trains_alone_and_leaves_the_training_merged() {
     }
 }
 
-/// The nearest 16-bit floats of those weights that a run holds so.
+/// The weights, with those that a run stores as f16 rounded to the nearest f16.
 fn rounded(list: &[Parameter], layout: &ArenaLayout, mut arena: Vec<f32>) -> Vec<f32> {
     for (at, _) in list.iter().enumerate().filter(|(_, own)| own.ty.element == Element::F16) {
         for weight in &mut arena[layout.range(ParameterId(at as u32))] {
@@ -133,7 +133,7 @@ fn rounded(list: &[Parameter], layout: &ArenaLayout, mut arena: Vec<f32>) -> Vec
     arena
 }
 
-/// A base in 16 bits computes what one in 32 bits does whose matrices were rounded, to the bit: products, gradients, steps.
+/// A base in 16 bits gives bit-identical products, gradients and steps to a 32-bit base with rounded matrices.
 #[test]
 fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
     let whole = adapted();
@@ -147,7 +147,7 @@ fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
     assert!(of_f16.iter().all(|own| own.ty.element == Element::F32 || own.name.starts_with("blocks.")));
     let mut arena = initial::parameters(&list, &layout, 7);
     draw_adapters(&list, &layout, &mut arena);
-    // Below the smallest normal 16-bit float there are others, and beyond the largest there is none.
+    // Includes subnormal 16-bit floats.
     let matrix = list.iter().position(|own| own.name == "blocks.0.mlp.up.weight").unwrap();
     let first = layout.offsets[matrix];
     arena[first..first + 4].copy_from_slice(&[3.1e-6, -5.9e-8, 2e-8, 1.5e-5]);
@@ -176,7 +176,7 @@ fn a_base_in_16_bits_is_the_rounded_one_to_the_bit() {
             let (mut executor, _) = block_on(opened).unwrap();
             let is_half = run.train.adapter == half.train.adapter;
             let moved = layout.moved_to(&to, arena.clone());
-            // The one in 32 bits is given what the other makes of the same weights.
+            // The 32-bit run gets the same weights after rounding to f16.
             let given = if is_half { moved } else { to.moved_to(&layout, rounded(&of_f16, &to, moved)) };
             block_on(executor.set_state(&ArenaState { parameters: given, ..ArenaState::default() })).unwrap();
             let (loss, gradients) = block_on(executor.gradients(&step)).unwrap();
@@ -275,13 +275,13 @@ fn merging_makes_a_run_of_the_sums_that_names_where_it_comes_from() {
     let list = parameters_of(&config).unwrap();
     let loaded = checkpoints.load(Which::Best, &list, Content::Weights).unwrap().unwrap();
     assert_eq!(loaded.state.parameters, whole);
-    // As everything that reads a run's weights has them.
+    // Everything that reads a run's weights gets the merged ones.
     assert_eq!(Trained::load(run, &CheckpointChoice::Best).unwrap().parameters, whole);
     let error = project.merge(&new, &CheckpointChoice::Best).unwrap_err().to_string();
     assert!(error.contains("has no adapter"), "{error}");
 }
 
-/// The gradient of a layer of ours, of those of the modules that have its rows: A is all of theirs, B is one after the other.
+/// The expected gradient of one of our layers from those of PEFT's modules for its rows: A is the sum, B is concatenated.
 fn expected(theirs: &Value, prefix: &str, modules: &[&str], name: &str) -> Vec<f32> {
     let gradients = modules.iter().map(|module| {
         let found =
@@ -368,7 +368,7 @@ fn python_peft_agrees_on_an_adapter_of_a_gpt2() {
     ];
     let adapter = Adapter { rank: 3, alpha: 6.0, ..Adapter::default() };
     agrees_with_peft("gpt2-124m", adapter.clone(), "transformer.h", layers);
-    // One of two modules of the same name.
+    // Only one of two modules with the same name.
     let targets = vec![AdapterTarget::Output];
     agrees_with_peft("gpt2-124m", Adapter { targets, rslora: true, ..adapter }, "transformer.h", layers);
 }
@@ -384,7 +384,7 @@ fn python_peft_agrees_on_an_adapter_of_a_llama() {
     agrees_with_peft("llama-tiny", Adapter { rank: 4, ..Adapter::default() }, "model.layers", layers);
 }
 
-/// What is exported is the adapter, whatever its base is held in.
+/// The exported file holds the adapter, regardless of the base's precision.
 #[test]
 fn an_adapter_over_a_base_in_16_bits_is_exported_as_one_over_32() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Checkpoints of real runs: a damaged one falls back without a trace in the numbers, and a full disk loses nothing.
+//! Checkpoints of real runs: falling back from a damaged one gives the same numbers, and a full disk loses nothing.
 
 use crate::runs::{config, create, last_checkpoint, notices, project, session, session_until, store};
 use glasshouse_engine::train::{Options, TrainEvent};
@@ -52,7 +52,7 @@ fn a_run_without_a_whole_checkpoint_is_refused_and_left_alone() {
     assert_eq!(std::fs::read(run.metrics_path()).unwrap(), before);
 }
 
-/// `/dev/full` refuses every byte, as a full disk does.
+/// `/dev/full` refuses every byte, like a full disk.
 #[cfg(target_os = "linux")]
 mod full_disk {
     use super::*;
@@ -65,7 +65,7 @@ mod full_disk {
         let store = store();
         let straight = session(&create(&project, &config()), &store, "cpu", Options::default()).unwrap();
         let run = create(&project, &config());
-        // The checkpoints of steps 15 and 20 are written; then the disk is full for that of step 30, the run's third.
+        // The checkpoints of steps 15 and 20 are written; then the disk is full for the run's third checkpoint, at step 30.
         let error = session_until(&run, &store, "cpu", Options::default(), |event| {
             if event.step() == Some(25) && matches!(event, TrainEvent::Step { .. }) {
                 let path = run.checkpoints_folder().join("step-00000030-000003.safetensors");
@@ -78,7 +78,7 @@ mod full_disk {
         assert!(error.contains("step-00000030") && error.contains("free some space"), "{error}");
         assert!(error.contains("resume the run") && !error.contains('\n'), "{error}");
         assert_eq!(run.record().unwrap().state, RunState::Failed);
-        // Whoever frees space can go on.
+        // The run can be resumed after freeing space.
         let rest = session(&run, &store, "cpu", Options::default()).unwrap();
         assert_eq!(rest.first().and_then(TrainEvent::step), Some(21));
         assert_eq!(last_checkpoint(&rest), last_checkpoint(&straight));

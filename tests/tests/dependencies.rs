@@ -1,13 +1,13 @@
-//! Dependencies point one way: a room of a crate imports only rooms that stand before it in the crate's list here. What is between
-//! crates, cargo holds to.
+//! Dependencies between modules point one way: a module of a crate imports only modules that come before it in the crate's list
+//! here. Cargo enforces the order of crates.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The compiler's rooms (modules of `engine/compiler/src`), each above all before it.
+/// The modules of `engine/compiler/src`, in dependency order.
 const COMPILER: &[&str] = &["step", "graph", "error", "optimizer", "sampler", "model", "plan"];
 
-/// The rooms of `engine/src`, likewise; those of the compiler, which it passes on, stand below them.
+/// The modules of `engine/src`, in dependency order. Re-exported modules of the compiler come before all of them.
 const ENGINE: &[&str] = &[
     "error",
     "platform",
@@ -34,7 +34,7 @@ const ENGINE: &[&str] = &[
     "session",
 ];
 
-/// The rooms of `app/src`, likewise.
+/// The modules of `app/src`, in dependency order.
 const APP: &[&str] = &[
     "format",
     "preferences",
@@ -50,7 +50,7 @@ const APP: &[&str] = &[
     "cli",
 ];
 
-/// The rooms of the protocol, likewise.
+/// The modules of the protocol crate, in dependency order.
 const PROTOCOL: &[&str] = &[
     "names",
     "quantity",
@@ -82,7 +82,7 @@ const PROTOCOL: &[&str] = &[
     "message",
 ];
 
-/// The rooms of the data bench, likewise.
+/// The modules of the corpus crate, in dependency order.
 const CORPUS: &[&str] = &[
     "error",
     "document",
@@ -107,13 +107,13 @@ const CORPUS: &[&str] = &[
     "twins",
 ];
 
-/// The rooms of what an evaluation computes, of conversations and of stories, likewise.
+/// The modules of the evaluation, conversation and stories crates, in dependency order.
 const EVALUATE: &[&str] =
     &["baselines", "bias", "statistics", "card", "layouts", "metrics", "moderation", "comparison"];
 const CONVERSATION: &[&str] = &["rows", "template", "example"];
 const STORIES: &[&str] = &["stories", "tasks", "rows"];
 
-/// Files of Rust in a folder and below, those of tests aside.
+/// Rust files in a folder and its subfolders, except tests.
 pub fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
@@ -126,14 +126,14 @@ pub fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A source without comments and without its own tests; every line stays where it was.
+/// A source without comments and its own tests; line numbers stay the same.
 pub fn code(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// The rooms that a source names as `crate::room` or in `crate::{room::…, room}`, each with its line.
+/// The modules that a source names as `crate::module` or in `crate::{module::…, module}`, each with its line.
 fn named(code: &str) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices("crate::") {
@@ -171,7 +171,7 @@ fn named(code: &str) -> Vec<(String, usize)> {
     found
 }
 
-/// The rooms of the names that a crate's root passes on, so that `crate::Error` is known to be of `error`.
+/// The module of each name that a crate's root re-exports, so that `crate::Error` is known to belong to `error`.
 fn passed_on(root: &str) -> BTreeMap<String, String> {
     let mut rooms = BTreeMap::new();
     for statement in code(root).split(';') {
@@ -184,7 +184,7 @@ fn passed_on(root: &str) -> BTreeMap<String, String> {
     rooms
 }
 
-/// Imports of `room`'s source that go up, each with its line, also where the crate's root passes them on.
+/// Upward imports in the source of module `room`, each with its line, including imports through the crate root's re-exports.
 fn upward(rooms: &[&str], passed: &BTreeMap<String, String>, room: &str, text: &str) -> Vec<(String, usize)> {
     let place = |name: &str| {
         let name = passed.get(name).map_or(name, String::as_str);
@@ -210,7 +210,7 @@ fn check(crate_root: &str, rooms: &[&str]) {
         if ["lib", "main"].contains(&room) {
             continue;
         }
-        // What stands in for a room that a feature leaves out.
+        // The replacement of a module that a feature disables.
         let room = room.trim_end_matches("_absent");
         if !rooms.contains(&room) {
             wrong
@@ -278,11 +278,11 @@ fn an_upward_import_is_found_alone_in_a_group_and_in_a_type() {
     );
 }
 
-/// What is asked of an objective is a question that each answers in `objective.rs`, or a `match` that names all: the compiler says nothing of
-/// a comparison that a new objective would need.
+/// An objective's properties are methods in `objective.rs` or an exhaustive `match`: the compiler would not report a comparison
+/// that a new objective needs to change.
 #[test]
 fn objectives_are_asked_and_never_compared() {
-    // A module of tests.
+    // A test module.
     const ASIDE: [&str; 1] = ["plan/lower/reach.rs"];
     let compares = |line: &str| {
         let names = line.contains("Objective::");
@@ -303,7 +303,7 @@ fn objectives_are_asked_and_never_compared() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A file beside `main.rs` that it does not name would never be compiled.
+/// A file next to `main.rs` that `main.rs` does not name would never be compiled.
 #[test]
 fn every_file_of_tests_is_part_of_its_program() {
     for folder in ["tests/tests", "app/tests"] {

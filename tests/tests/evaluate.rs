@@ -1,4 +1,4 @@
-//! How well a model predicts what was held out: against the trainer's own loss, against sums that must agree, and against PyTorch.
+//! Held-out evaluation: against the trainer's own loss, against sums that must agree, and against PyTorch.
 
 use crate::export::{small, write};
 use glasshouse_engine::data::{self, Prepared, Split};
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// A run over a text with random weights away from their start.
+/// A run over a text, with random weights far from their initial values.
 struct Fixture {
     _folder: tempfile::TempDir,
     config: RunConfig,
@@ -28,7 +28,7 @@ struct Fixture {
     parameters: Vec<f32>,
 }
 
-/// One text of many lines, or as many short documents of the embedded stories.
+/// One text of many lines, or many short documents from the embedded stories.
 fn fixture(single: bool, preset: &str) -> Fixture {
     fixture_of(preset, |folder, config| {
         if single {
@@ -45,7 +45,7 @@ fn fixture(single: bool, preset: &str) -> Fixture {
     })
 }
 
-/// A run over the text that is put into a folder and named in the settings; the embedded stories where none is.
+/// A run over the text that `text` writes to a folder and names in the settings, or over the embedded stories if it names none.
 fn fixture_of(preset: &str, text: impl FnOnce(&Path, &mut RunConfig)) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let project = Project::open_or_create(&folder.path().join("project")).unwrap();
@@ -94,7 +94,7 @@ fn value(found: &Likelihood, name: &str) -> f64 {
     metric(found, name).value.unwrap()
 }
 
-/// The mean loss of the whole validation split, as a trainer that evaluates all of it computes it.
+/// The mean loss of the whole validation split, as a trainer with full evaluation computes it.
 fn loss_of_split(fixture: &Fixture) -> f64 {
     let Fixture { config, prepared, parameters, .. } = fixture;
     let graphs = training_graphs(&config.model, &config.train).unwrap();
@@ -122,26 +122,26 @@ fn a_single_text_in_windows_without_overlap_has_the_loss_that_the_trainer_comput
     let expected = loss_of_split(&fixture);
     assert!((value(&found, "loss") - expected).abs() < 1e-5, "{} {expected}", value(&found, "loss"));
     assert!((value(&found, "perplexity") / expected.exp() - 1.0).abs() < 1e-5);
-    // All but the first token, and all bytes.
+    // All tokens but the first, and all bytes.
     let index = fixture.prepared.store.index().unwrap();
     assert_eq!((found.documents, found.tokens), (1, fixture.prepared.store.len(Split::Validation) - 1));
     assert_eq!((found.bytes, found.stride, found.window), (index.validation.bytes, window, window));
-    // One text is counted in passages, so that there are intervals.
+    // A single text is split into passages, so that there are confidence intervals.
     assert!(found.by_document.len() > 16, "{}", found.by_document.len());
     assert!(found.split.contains("passages"), "{}", found.split);
     assert!(metric(&found, "loss").interval.is_some());
-    // A temperature is fitted on every other passage and checked on the others.
+    // A temperature is fitted on every other passage and checked on the rest.
     let calibration = found.calibration.as_ref().unwrap();
     let checked = calibration.checked.each_ref().map(|own| own.count);
     assert_eq!(checked.map(|count| count + calibration.fitted_tokens), [found.tokens; 2]);
     assert!(checked[0] * 4 > found.tokens && calibration.fitted_tokens * 4 > found.tokens, "{checked:?}");
-    // Half of a window before each token is no worse than none, but for what random weights make of it: another number it must be.
+    // With random weights, half a window of context is not necessarily better than none, but the number must differ.
     let overlapping = evaluated(&fixture, &settings());
     assert_eq!((overlapping.tokens, overlapping.stride), (found.tokens, window / 2));
     assert_ne!(value(&overlapping, "loss"), value(&found, "loss"));
 }
 
-/// Text is read in two halves. What is paired with a baseline is the same documents in the same order.
+/// Text is read in two halves, but comparison with a baseline needs the same documents in the same order.
 #[test]
 fn documents_and_passages_stay_in_the_order_of_the_text() {
     for single in [true, false] {
@@ -179,7 +179,7 @@ fn everything_that_is_said_of_a_text_adds_up() {
     let found = evaluated(&fixture, &settings());
     let store = &fixture.prepared.store;
     let index = store.index().unwrap();
-    // Every token is predicted, the first behind what ends a document.
+    // Every token is predicted, the first one after an end-of-text token.
     assert_eq!((found.tokens, found.bytes), (store.len(Split::Validation), index.validation.bytes));
     assert_eq!(found.documents as usize, found.by_document.len());
     assert!(found.documents > 16 && found.split == "validation", "{}", found.split);
@@ -235,10 +235,10 @@ fn everything_that_is_said_of_a_text_adds_up() {
     };
     let passage = worst(&tokens.rows[0][0]);
     assert!(!passage.prompt.is_empty() && !passage.token.is_empty());
-    // The worst of all is the worst of its kind.
+    // The worst token overall is the worst of its kind.
     assert!(kinds.rows.iter().any(|row| worst(&row[5]) == passage), "{kinds:?}");
 
-    // The same again, to the bit, but for how long it took.
+    // A second evaluation is bit-identical, except for its duration.
     let again = evaluated(&fixture, &settings());
     assert_eq!(
         Likelihood { tokens_per_s: None, ..again },
@@ -253,7 +253,7 @@ fn everything_that_is_said_of_a_text_adds_up() {
     assert!(few.split.starts_with("validation, 5 of its"), "{}", few.split);
 }
 
-/// Two sources of a cleaned folder, of which a fifth of the documents is held out.
+/// Two sources of a cleaned folder, with a fifth of the documents held out.
 #[test]
 fn losses_of_sources_add_up_to_that_of_the_text() {
     let fixture = fixture_of("llama-tiny", |folder, config| {
@@ -291,7 +291,7 @@ fn losses_of_sources_add_up_to_that_of_the_text() {
     assert!(source.groups.iter().all(|(_, metric)| metric.interval.is_some()));
 }
 
-/// Logits that are eight times too far apart are much surer than right. What is fitted on one half of the documents mends the other.
+/// Logits scaled by eight are overconfident. The temperature fitted on one half of the documents corrects the other.
 #[test]
 fn a_temperature_of_half_the_documents_calibrates_the_others() {
     let mut fixture = fixture(false, "llama-tiny");
@@ -299,14 +299,14 @@ fn a_temperature_of_half_the_documents_calibrates_the_others() {
     let graph = training_graphs(&config.model, &config.train).unwrap().train;
     let layout = ArenaLayout::of(&graph);
     let head = graph.parameters.iter().position(|own| own.name == "head.weight");
-    // The head reads the embedding's table where it has none of its own.
+    // A tied head reads the embedding table.
     let head = head.unwrap_or(0);
     let range = layout.offsets[head]..layout.offsets[head] + layout.counts[head];
     parameters[range].iter_mut().for_each(|weight| *weight *= 8.0);
     let found = evaluated(&fixture, &settings());
     let calibration = found.calibration.as_ref().unwrap();
     let [without, with] = &calibration.checked;
-    // All tokens count, in one half or the other.
+    // Every token counts in one of the halves.
     assert!(
         without.count > 100 && with.count == without.count && calibration.fitted_tokens > 100,
         "{with:?}"

@@ -1,4 +1,4 @@
-//! An exported folder opens in Hugging Face's transformers, which computes the same logits and writes the same greedy text.
+//! transformers opens an exported folder, computes the same logits and generates the same greedy text.
 
 use glasshouse_engine::cpu;
 use glasshouse_engine::graph::{Input, Origin, ParameterId, random};
@@ -18,7 +18,7 @@ use std::path::Path;
 const TEXT: &str = "The quick brown fox jumps over the lazy dog. The dog sleeps; the fox runs home.\n";
 const PROMPT: &str = "The fox sleeps";
 
-/// A small model of a preset's shape, with every weight (biases too) away from its start.
+/// A small model with a preset's architecture and every weight (including biases) far from its initial value.
 pub fn small(preset: &str, change: impl FnOnce(&mut RunConfig)) -> (RunConfig, Tokenizer, Vec<f32>) {
     let mut config = presets::preset(preset).unwrap();
     config.tokenizer = TokenizerConfig {
@@ -57,7 +57,7 @@ pub fn write(config: &RunConfig, tokenizer: &Tokenizer, arena: &[f32], folder: &
     .unwrap();
 }
 
-/// Our logits of a prompt, [T][V].
+/// Our logits for a prompt, `[T][V]`.
 pub fn our_logits(config: &RunConfig, arena: &[f32], ids: &[u32]) -> Vec<Vec<f32>> {
     let purpose = Purpose::Loss {
         batch: 1,
@@ -149,7 +149,8 @@ fn python_transformers_agrees_on_a_qwen3() {
     check(&config, &tokenizer, &arena, "Qwen3ForCausalLM");
 }
 
-/// Classes open no model whose width their heads do not divide, or pad with an id of their own that a small vocabulary lacks.
+/// The usual classes reject a width that is not a multiple of the head count, or default to a padding id outside a small
+/// vocabulary.
 #[test]
 fn python_transformers_opens_what_its_usual_classes_do_not() {
     let (config, tokenizer, arena) = small("llama-tiny", |config| {

@@ -1,5 +1,5 @@
-//! Every differentiable op against nothing but its own forward formula: central differences in f64 of the reference's forward
-//! values, against the reference's autodiff in f64 and against our backward ops on the CPU.
+//! Every differentiable op against its own forward formula: central differences in f64 of the oracle's forward values, against
+//! the oracle's autodiff in f64 and against our backward ops on the CPU.
 
 use glasshouse_engine::cpu;
 use glasshouse_engine::graph::ValueId;
@@ -8,11 +8,11 @@ use glasshouse_engine::selftest::cases::{Built, Case, Operation};
 use glasshouse_engine::selftest::parity::Backward;
 use glasshouse_engine::step::Data;
 
-/// Step of the differences: their error is of its square, plus 1e-16 divided by it.
+/// Step of the differences; their error is proportional to its square, plus 1e-16 divided by it.
 const STEP: f64 = 1e-5;
-/// Largest case: every entry of every input costs two runs.
+/// Largest case: every entry of every input takes two runs.
 const ENTRIES: usize = 700;
-/// How far the autodiff in f64, read back in f32, and our f32 backward ops may lie off, relative to the largest entry.
+/// Tolerances of the f64 autodiff (read back as f32) and of our f32 backward ops, relative to the largest entry.
 const AUTODIFF: f64 = 2e-7;
 const OURS: f64 = 2e-5;
 

@@ -1,4 +1,4 @@
-//! The PyTorch fixtures describe runs that the engine accepts, and hold exactly the parameters that its model has.
+//! The PyTorch fixtures describe runs that the engine accepts, and hold exactly the parameters of its model.
 
 use glasshouse_engine::model::training_graphs;
 use glasshouse_protocol::RunConfig;

@@ -1,9 +1,10 @@
 //! Every executor against PyTorch: logits, loss, every gradient, and ten AdamW steps of six tiny models.
 //!
-//! The bounds are relative to a tensor's largest entry. PyTorch's own float32 lies up to 5e-7 (logits), 2e-7 (loss), 2e-6
-//! (gradients) and 5e-7 (final weights) from the float64 that the fixtures hold, and another order of summation may cost a few
-//! times that. Final weights get more room than logits: a step of Adam divides a gradient by its own size, so that ten steps
-//! carry the relative error of each weight's own, perhaps tiny, gradient and no longer that of the tensor's largest.
+//! The bounds are relative to a tensor's largest entry. PyTorch's own float32 deviates by up to 5e-7 (logits), 2e-7 (loss),
+//! 2e-6 (gradients) and 5e-7 (final weights) from the float64 in the fixtures, and a different summation order may cost a few
+//! times that. Final weights have a wider bound than logits: a step of Adam divides a gradient by its own magnitude, so after
+//! ten steps each weight carries the relative error of its own, possibly tiny, gradient rather than that of the tensor's
+//! largest.
 
 use crate::common;
 use crate::common::{Fixture, deviation};
@@ -23,7 +24,7 @@ const LOGITS: f64 = 5e-5;
 const GRADIENT: f64 = 5e-5;
 const FINAL: f64 = 1e-4;
 
-/// Who is compared with PyTorch.
+/// The executor that is compared with PyTorch.
 #[derive(Clone, Copy, Debug)]
 enum Who {
     Reference,
@@ -57,7 +58,7 @@ impl Who {
     }
 }
 
-/// What is compared, and how far it lies apart.
+/// The comparisons so far: name, deviation and bound.
 struct Findings {
     who: Who,
     fixture: &'static str,
@@ -126,7 +127,7 @@ fn check(name: &'static str, who: Who) {
     for (number, name) in names.iter().enumerate() {
         let expected = fixture.floats(&format!("gradient.{name}"));
         let got = entries(&gradients, number);
-        // A part whose gradient is exactly 0 (key biases) is compared on the scale of its neighbours.
+        // A parameter whose gradient is exactly 0 (key biases) is compared on the scale of its neighbours.
         findings.compare(format!("gradient of {name}"), &got, expected, GRADIENT);
     }
     if train.label_smoothing == 0.0 {
@@ -160,7 +161,7 @@ fn check(name: &'static str, who: Who) {
     findings.check();
 }
 
-/// The three of them on every fixture.
+/// Tests all three executors on every fixture.
 macro_rules! fixtures {
     ($($name:ident)*) => {$(
         mod $name {

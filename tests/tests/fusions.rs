@@ -1,4 +1,4 @@
-//! Fusions change rounding alone: a model trains the same with all of them and with every operation by itself.
+//! Fusions change only rounding: a model trains the same with all of them and with none.
 
 use crate::common;
 use crate::common::{deviation, ids};
@@ -16,7 +16,7 @@ use glasshouse_protocol::model::{Dropout, Mlp};
 use glasshouse_protocol::{Activation, Adapter, Gate, Position, Rope};
 use pollster::block_on;
 
-/// Small models of the two families: GPT-2's, with biases, and Llama's, with rotary positions and a gate.
+/// Small models of two families: GPT-2 with biases, and Llama with rotary positions and a gated MLP.
 fn models() -> Vec<ModelConfig> {
     let small = |name: &str| {
         let mut model = presets::preset(name).unwrap().model;
@@ -98,7 +98,7 @@ fn check(gpu: Option<&Gpu>) {
                 Fusions { head, ..Fusions::ALL },
                 Fusions { head, ..cpu::FUSIONS },
             ] {
-                // Its products have no epilogues.
+                // The CPU executor's matrix products have no epilogues.
                 if gpu.is_none() && (fusions.activation || fusions.rope) {
                     continue;
                 }
@@ -123,7 +123,7 @@ fn change_rounding_alone_on_gpu() {
     check(Some(&gpu));
 }
 
-/// Each switch makes its own nodes and no other.
+/// Each switch creates its own fused nodes and no others.
 #[test]
 fn are_made_where_they_are_switched_on() {
     let [gpt, _, llama, normed] = &models()[..] else { panic!() };
@@ -163,12 +163,12 @@ fn are_made_where_they_are_switched_on() {
     }
     assert_eq!(ropes(&graph(llama, Fusions::NONE)), [0, 2]);
     assert_eq!(ropes(&graph(llama, Fusions::EPILOGUES)), [2, 0]);
-    // The norm of heads stands between the projection and the rotation.
+    // The per-head norm comes between the projection and the rotation.
     assert_eq!(ropes(&graph(normed, Fusions::EPILOGUES)), [0, 2]);
-    // What kernels do not take four at a time stays by itself.
+    // Sizes that are not multiples of four are not fused.
     let odd = ModelConfig { mlp: Mlp { hidden: 50, ..gpt.mlp }, ..gpt.clone() };
     assert_eq!(activations(&graph(&odd, Fusions::EPILOGUES)), [0, 0, 4]);
-    // What is to be read stays.
+    // Values that will be read back are not fused away.
     let keep: Vec<ValueId> =
         (0..training_graphs(llama, &train).unwrap().train.values.len() as u32).map(ValueId).collect();
     let kept = fused(training_graphs(llama, &train).unwrap().train, &keep, &Target::new(false));

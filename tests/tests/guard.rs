@@ -1,5 +1,5 @@
-//! The guard: faults that are planted in a run are found, the run recovers from them by itself, and does the same again whenever it is
-//! repeated or interrupted. What healthy runs report raises no alarm.
+//! The guard finds faults that are injected into a run, the run recovers from them automatically, and it does the same when
+//! repeated or interrupted. Healthy runs raise no alarm.
 
 use crate::runs::{
     VOCABULARY, config, create, last_checkpoint, numbers, project, session, session_until, store_of,
@@ -17,13 +17,13 @@ use glasshouse_protocol::{
 };
 use std::sync::atomic::Ordering;
 
-/// A text that six hundred steps do not learn by heart.
+/// A text that is too long to memorise in six hundred steps.
 fn store() -> TokenStore {
     store_of(40_000, 3000)
 }
 
-/// Six hundred steps of the tiny model, looked at in windows of 64, checkpoints every 50 steps. The learning rate stays what it is until the
-/// last 150.
+/// Six hundred steps of the tiny model, with guard windows of 64 steps and a checkpoint every 50 steps. The learning rate is
+/// constant until the last 150 steps.
 fn guarded(mode: GuardMode) -> RunConfig {
     let mut config = config();
     config.model.dropout = Dropout::everywhere(0.0);
@@ -67,12 +67,12 @@ fn reports(events: &[TrainEvent]) -> Vec<&GuardReport> {
     seen.collect()
 }
 
-/// Events so that losses which are no numbers equal each other.
+/// Events as text, so that NaN losses compare equal.
 fn in_words(events: &[TrainEvent]) -> Vec<String> {
     events.iter().map(|event| format!("{event:?}")).collect()
 }
 
-/// What was done, where it was seen, and where the run went on.
+/// The guard's actions: kind, action, the step where the fault was seen, and the step where the run continued.
 fn acts(events: &[TrainEvent]) -> Vec<(GuardKind, GuardAction, u64, u64)> {
     let acted = reports(events).into_iter().filter(|report| report.action != GuardAction::Note);
     acted.map(|report| (report.kind, report.action, report.seen, report.step)).collect()
@@ -85,7 +85,7 @@ fn final_loss(events: &[TrainEvent]) -> f32 {
     }
 }
 
-/// The undisturbed run's loss at its end.
+/// The final loss of the undisturbed run.
 fn undisturbed(config: &RunConfig) -> f32 {
     let (_folder, project) = project();
     let events = session(&create(&project, config), &store(), "cpu", healthy()).unwrap();
@@ -93,7 +93,7 @@ fn undisturbed(config: &RunConfig) -> f32 {
     final_loss(&events)
 }
 
-/// A fault is found, and the run ends within 2 % of the undisturbed one, and repeats.
+/// Asserts that a fault is found, that the run ends within 2 % of the undisturbed one, and that it repeats.
 fn recovers(config: &RunConfig, fault: Fault, dies: &[u64]) -> Vec<(GuardKind, GuardAction, u64, u64)> {
     let events = repeats(config, &faulty(fault), dies);
     let (ends, wanted) = (final_loss(&events), undisturbed(config));
@@ -105,8 +105,8 @@ fn recovers(config: &RunConfig, fault: Fault, dies: &[u64]) -> Vec<(GuardKind, G
     acts(&events)
 }
 
-/// A run whose guard acts: a second one does the same to the bit, and so does one that dies at each of these steps, which no group of steps has
-/// together with the guard's action, and again after the guard acted.
+/// Asserts that a run with guard actions is reproducible: a second run gives identical bits, and so does one that dies at each
+/// of the steps `dies` (which are never in the same step group as the guard's action) and again after the guard's action.
 fn repeats(config: &RunConfig, options: &Options, dies: &[u64]) -> Vec<TrainEvent> {
     let (_folder, project) = project();
     let store = store();
@@ -118,7 +118,7 @@ fn repeats(config: &RunConfig, options: &Options, dies: &[u64]) -> Vec<TrainEven
         events.retain(|event| !matches!(event, TrainEvent::Checkpoint { .. }));
         in_words(&events)
     };
-    // Each step stands once in what is recorded.
+    // Each step is recorded once.
     let steps: Vec<u64> = recorded
         .iter()
         .filter_map(|event| match event {
@@ -135,7 +135,7 @@ fn repeats(config: &RunConfig, options: &Options, dies: &[u64]) -> Vec<TrainEven
         session_until(&interrupted, &store, "cpu", options.clone(), |event| event.step() == Some(*at))
             .unwrap();
     }
-    // Then where the guard has just acted.
+    // Then die right after the guard's action.
     let acted =
         |event: &TrainEvent| matches!(event, TrainEvent::Guard(report) if report.action != GuardAction::Note);
     session_until(&interrupted, &store, "cpu", options.clone(), acted).unwrap();
@@ -146,7 +146,7 @@ fn repeats(config: &RunConfig, options: &Options, dies: &[u64]) -> Vec<TrainEven
     events
 }
 
-/// The learning rate of a step as a share of the schedule's.
+/// The learning rate of a step as a fraction of the schedule's.
 fn share_of_rate(events: &[TrainEvent], config: &RunConfig, wanted: u64) -> f64 {
     let found = events.iter().find_map(|event| match event {
         TrainEvent::Step { step, lr, .. } if *step == wanted => Some(*lr),
@@ -175,7 +175,7 @@ fn a_rate_ten_times_too_high_is_lowered() {
     assert!(acts.iter().any(|(_, action, ..)| *action == GuardAction::GoBack), "{acts:?}");
 }
 
-/// What `train --guard act` does, without any other setting.
+/// The settings of `train --guard act` without any other option.
 fn plain(config: RunConfig) -> RunConfig {
     let guard = GuardSettings { mode: GuardMode::Act, ..GuardSettings::default() };
     RunConfig { train: TrainConfig { steps: 700, guard, ..config.train }, ..config }
@@ -213,7 +213,7 @@ fn a_plateau_lowers_the_rate_where_that_is_asked_for() {
     assert_eq!([282, 283].map(|step| share_of_rate(&events, &config, step)), [1.0, 0.5]);
 }
 
-/// A sample comes behind the checkpoint of its step, which knows nothing of what was done about it.
+/// A step's sample comes after its checkpoint, so the checkpoint does not know the guard's action.
 #[test]
 fn samples_in_circles_lower_the_rate_where_that_is_asked_for() {
     let mut config = guarded(GuardMode::Act);
@@ -240,7 +240,7 @@ fn a_layer_that_explodes_takes_the_run_back_where_that_is_asked_for() {
     let mut config = guarded(GuardMode::Act);
     let guard = &mut config.train.guard;
     (guard.on_non_finite, guard.on_exploding_layer) = (GuardAction::Note, GuardAction::GoBack);
-    // The run would end for itself some steps later.
+    // Without the guard, the run would fail some steps later.
     let acts = recovers(&config, Fault::NotANumber { step: 444 }, &[390]);
     assert_eq!(acts, [(GuardKind::ExplodingLayer, GuardAction::GoBack, 450, 400)]);
 }
@@ -255,7 +255,8 @@ fn activations_that_explode_take_the_run_back_to_where_they_were_well() {
     assert_eq!(acts, [(GuardKind::ExplodingActivations, GuardAction::GoBack, 400, 300)]);
 }
 
-/// Where a plateau and a dead layer are seen at one step, and one of them may be acted on, it is the same one with a stop in between.
+/// If a plateau and a dead layer are detected at the same step and only one action is allowed, a stop in between does not
+/// change which one is taken.
 #[test]
 fn a_run_that_is_stopped_where_much_is_due_does_the_same() {
     let mut config = guarded(GuardMode::Act);
@@ -303,7 +304,7 @@ fn a_fault_before_the_first_checkpoint_by_steps_takes_the_run_to_its_beginning()
     assert_eq!(acts, [(GuardKind::NonFinite, GuardAction::GoBack, 23, 0)]);
 }
 
-/// On the adapter that tests run on: the CPU has no f16.
+/// On the tests' GPU adapter, because the CPU has no f16.
 #[test]
 fn slow_an_overflow_of_half_precision_is_taken_back() {
     let mut config = guarded(GuardMode::Act);
@@ -314,13 +315,13 @@ fn slow_an_overflow_of_half_precision_is_taken_back() {
     assert_eq!(acts(&undisturbed), []);
     let fault = faulty(Fault::Overflow { step: 431 });
     let events = session(&create(&project, &config), &store, &adapter, fault).unwrap();
-    // Sixteen steps may go by in search of a loss scale, and three more are too many.
+    // The loss-scale search may skip sixteen steps; three more are too many.
     assert_eq!(acts(&events), [(GuardKind::NonFinite, GuardAction::GoBack, 450, 400)]);
     let (ends, wanted) = (final_loss(&events), final_loss(&undisturbed));
     assert!((ends / wanted - 1.0).abs() < 0.02, "{ends} instead of {wanted}");
 }
 
-/// What is told of activations where a fault comes before a step, looked at every 50 steps, and the file for TensorBoard.
+/// The reports on activations of a run with a fault, checked every 50 steps, and its TensorBoard file.
 fn told_of_activations(fault: Fault) -> (Vec<GuardReport>, Vec<u8>) {
     let (_folder, project) = project();
     let mut config = guarded(GuardMode::Note);
@@ -365,7 +366,7 @@ fn a_block_that_adds_nothing_is_named_at_the_next_look() {
     assert!(holds(&file, "guard/silent_part"));
 }
 
-/// How large the stream is behind each part is the same on a GPU.
+/// The norm of the residual stream after each part is the same on a GPU.
 #[test]
 fn the_stream_is_as_large_on_every_device() {
     let (_folder, project) = project();
@@ -452,8 +453,8 @@ fn lowering_the_rate_begins_at_a_step_whatever_the_groups() {
     assert_eq!(rates, [1.0, 1.0, 0.5, 0.5, 1.0]);
 }
 
-/// Every token follows from the one before, but for one in four thousand: a run learns them by heart, and a batch that holds one of those
-/// stands out from losses near 0 by as much as a window allows.
+/// Each token follows from the previous one, except one in four thousand: a run memorises them, and a batch with one of those
+/// exceptions deviates from losses near 0 by as much as a window allows.
 #[test]
 fn healthy_runs_that_end_near_a_loss_of_nothing_are_left_alone() {
     let (_folder, project) = project();

@@ -1,4 +1,5 @@
-//! Pretrained models come in as Hugging Face folders: their logits are those of transformers, and going out again they are the same bits.
+//! Pretrained models are imported from Hugging Face folders: their logits equal those of transformers, and exporting them again
+//! gives the same bits.
 
 use crate::export::{our_logits, small, write};
 use glasshouse_engine::interchange::huggingface::{FAMILIES, export_trained};
@@ -17,7 +18,7 @@ fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// The tensors of all safetensors of a folder: name, type, shape and bytes.
+/// The tensors of all safetensors files in a folder: name, type, shape and bytes.
 fn tensors(folder: &Path) -> BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -64,7 +65,7 @@ fn python_transformers_agrees_on_every_family_and_gets_it_back() {
     }
 }
 
-/// Takes a model in and out again; the `model_type` of its family.
+/// Imports a model and exports it again. Returns the `model_type` of its family.
 fn round_trip(project: &Project, model: &Path, name: &str) -> &'static str {
     let expected = read_json(&model.join("expected.json"));
     let found = Found::look(model, None).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -165,12 +166,12 @@ fn refusal(folder: &Path) -> String {
     }
 }
 
-/// Writes the folder's safetensors anew with other tensors.
+/// Rewrites the folder's safetensors with changed tensors.
 fn rewrite(folder: &Path, change: impl FnOnce(&mut BTreeMap<String, (Vec<usize>, Vec<u8>)>)) {
     rewrite_tensors(&folder.join("model.safetensors"), change);
 }
 
-/// Writes a file of floats anew with other tensors.
+/// Rewrites a safetensors file of floats with changed tensors.
 pub fn rewrite_tensors(path: &Path, change: impl FnOnce(&mut BTreeMap<String, (Vec<usize>, Vec<u8>)>)) {
     let bytes = std::fs::read(path).unwrap();
     let views = SafeTensors::deserialize(&bytes).unwrap();
@@ -263,7 +264,7 @@ fn folders_that_are_not_whole_are_refused_by_what_is_wrong() {
         damage(folder.path());
         let error = refusal(folder.path());
         assert!(error.contains(expected), "{expected}: {error}");
-        // Each says what to do.
+        // Each error says what to do.
         let steps =
             ["; take ", "; name ", ": convert it ", "` writes it", "these can be imported", "must be"];
         assert!(steps.iter().any(|step| error.contains(step)), "{error}");
@@ -303,7 +304,7 @@ fn shards_are_found_by_their_index_and_missed_by_name() {
     std::fs::write(&index, json!({ "weight_map": { "model.norm.wait": "even.safetensors" } }).to_string())
         .unwrap();
     assert!(refusal(path).contains("model.norm.wait is not in even.safetensors"), "{}", refusal(path));
-    // A part, without what lists the parts.
+    // A shard without the index file.
     std::fs::remove_file(&index).unwrap();
     std::fs::rename(path.join("even.safetensors"), path.join("model-00001-of-00002.safetensors")).unwrap();
     let said = refusal(path);
@@ -328,7 +329,7 @@ fn masks_that_older_versions_stored_are_passed_over() {
         store("transformer.h.0.attn.bias", dtype);
         assert_eq!(Found::look(folder.path(), None).unwrap().weights().unwrap(), arena);
     }
-    // Anything else of that kind is left over.
+    // Any other such tensor is reported as unused.
     store("transformer.h.0.attn.secret", Dtype::U8);
     assert!(
         refusal(folder.path()).contains("transformer.h.0.attn.secret the first"),
@@ -337,7 +338,7 @@ fn masks_that_older_versions_stored_are_passed_over() {
     );
 }
 
-/// The ids of `generation_config.json` end a text, or else those of `config.json`; an export has them again.
+/// The end-of-text ids come from `generation_config.json`, or else from `config.json`, and are exported again.
 #[test]
 fn every_id_that_ends_a_text_is_kept_and_given_back() {
     let (folder, _) = exported();
@@ -383,7 +384,7 @@ fn a_head_that_is_not_the_embedding_is_untied_whatever_is_said() {
     assert_eq!(found.weights().unwrap(), whole);
     let short = RunConfig { model: found.model.clone(), ..config.clone() };
     assert_eq!(our_logits(&short, &whole, &[3, 1, 4]), our_logits(&config, &whole, &[3, 1, 4]));
-    // The same twice is one.
+    // A head equal to the embedding is tied.
     rewrite(path, |all| {
         let embedding = all["model.embed_tokens.weight"].clone();
         all.insert("lm_head.weight".to_owned(), embedding);
@@ -426,7 +427,7 @@ fn fields_that_may_change_results_are_refused_and_others_are_not() {
     }
 }
 
-/// A pad token that was added to the tokenizer and not to the model, as Gemma 3 and tuned Llamas have.
+/// A padding token that was added to the tokenizer but not to the model, as in Gemma 3 and fine-tuned Llamas.
 #[test]
 fn an_added_token_without_a_row_is_text() {
     let (folder, _) = exported();
@@ -511,7 +512,7 @@ fn a_context_is_shortened_and_never_lengthened() {
     assert!(error.contains("can only be shortened"), "{error}");
     assert_eq!(config.model.context_length, 32);
 
-    // Learned positions are a weight: a beginning of it is kept.
+    // Learned positions are a weight, which is truncated.
     let (config, tokenizer, arena) = small("gpt2-124m", |_| {});
     let folder = tempfile::tempdir().unwrap();
     write(&config, &tokenizer, &arena, folder.path());

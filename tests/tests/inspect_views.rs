@@ -1,7 +1,7 @@
-//! The views of the lens against PyTorch, on both executors: every tensor of every view, by its name and axes.
+//! The lens's views against PyTorch, on both executors: every tensor of every view, by name and axes.
 //!
-//! Bounds are relative to a tensor's largest entry. What a view shows that no fixture can hold is compared by what it means: a map by
-//! the distances in it, listed tokens by the distributions that they are listed from, the graph's statistics by the values' own.
+//! Bounds are relative to a tensor's largest entry. Results that no fixture can hold are compared by their meaning: a map by
+//! its distances, listed tokens by the distributions that they come from, the graph's statistics by the values themselves.
 
 use crate::common::{self, Fixture, deviation};
 use crate::runs::{create, project};
@@ -17,13 +17,13 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The largest deviation that is taken for the same.
+/// The largest deviation that passes.
 const BOUND: f64 = 2e-4;
 
 /// Letters of the vocabulary, in the order of their ids.
 const LETTERS: &str = "0123456789abcdefghijklmnopqrs";
 
-/// The axes of each view's tensors, outermost first; a number is an axis without a name of its own.
+/// The axes of each view's tensors, outermost first; a number is an unnamed axis.
 const AXES: &[(View, &str)] = &[
     (View::Tokens, "ids T; log_probabilities T; surprise T; rank T; entropy T"),
     (View::Embeddings, "ids N; map N 2; explained 2; neighbours N; cosines N; token 1"),
@@ -56,7 +56,7 @@ const AXES: &[(View, &str)] = &[
     ),
 ];
 
-/// Where a lens computes.
+/// The lens's executor.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Cpu,
@@ -76,7 +76,7 @@ impl Place {
     }
 }
 
-/// A tensor: what an entry is decides how it is compared.
+/// A tensor; the type of its entries determines how it is compared.
 #[derive(Clone, Debug)]
 struct Table {
     shape: Vec<usize>,
@@ -114,7 +114,7 @@ impl Table {
         }
     }
 
-    /// Rows along all axes but the first, in another order.
+    /// The same rows (all axes but the first) in another order.
     fn reordered(&self, order: &[usize]) -> Self {
         let width = self.shape[1..].iter().product::<usize>();
         let rows = order.iter().flat_map(|row| self.floats()[row * width..(row + 1) * width].iter().copied());
@@ -124,7 +124,7 @@ impl Table {
 
 type Tables = BTreeMap<String, Table>;
 
-/// What PyTorch computes; `tests/fixtures/README.md` says what it holds.
+/// PyTorch's results, described in `tests/fixtures/README.md`.
 struct Expected {
     facts: Value,
     tensors: Tables,
@@ -151,7 +151,7 @@ impl Expected {
         serde_json::from_value(self.facts[name].clone()).expect("tokens")
     }
 
-    /// The tensors of a case, without its name.
+    /// The tensors of a case, without the case's name.
     fn of(&self, case: &str) -> Tables {
         let own = self.tensors.iter().filter_map(|(name, table)| {
             let (of, tensor) = name.split_once('.')?;
@@ -161,7 +161,7 @@ impl Expected {
     }
 }
 
-/// An answer's tensors, whose axes are those that its view has.
+/// An answer's tensors, after checking their axes against [`AXES`].
 fn tables(inspected: &Inspected, bytes: &[Vec<u8>]) -> Tables {
     let view = inspected.view;
     let (_, axes) = AXES.iter().find(|(listed, _)| *listed == view).expect("a view with tensors");
@@ -190,7 +190,7 @@ fn tables(inspected: &Inspected, bytes: &[Vec<u8>]) -> Tables {
     tables
 }
 
-/// An answer as the fixture has it. What it cannot have is checked and taken out.
+/// An answer in the fixture's form. Tensors that the fixture cannot have are checked and removed.
 fn comparable(inspected: &Inspected, mut found: Tables, facts: &Value) -> Tables {
     match inspected.view {
         View::Embeddings => {
@@ -229,7 +229,7 @@ fn comparable(inspected: &Inspected, mut found: Tables, facts: &Value) -> Tables
     found
 }
 
-/// What deviates between an answer and what PyTorch computes.
+/// The deviations between an answer and PyTorch's results.
 fn wrong(found: &Tables, expected: &Tables, counts: &[usize]) -> Vec<String> {
     let names = |tables: &Tables| tables.keys().cloned().collect::<Vec<_>>();
     if names(found) != names(expected) {
@@ -238,7 +238,7 @@ fn wrong(found: &Tables, expected: &Tables, counts: &[usize]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, expected) in expected {
         let found = &found[name];
-        // A single number of PyTorch has no axis.
+        // A PyTorch scalar has no axis.
         let same = found.shape == expected.shape || (expected.shape.is_empty() && found.shape == [1]);
         if !same {
             wrong.push(format!("{name} is {:?}, not {:?}", found.shape, expected.shape));
@@ -250,11 +250,11 @@ fn wrong(found: &Tables, expected: &Tables, counts: &[usize]) -> Vec<String> {
             }
             (Entries::Whole(_), Entries::Whole(_)) => {}
             (Entries::Floats(found), Entries::Floats(expected)) if name.ends_with("histogram") => {
-                // Rounding may put an entry that lies at a boundary into the bin beside it.
+                // Rounding may move an entry on a boundary into the next bin.
                 let bins = expected.len() / counts.len();
                 let rows = found.chunks_exact(bins).zip(expected.chunks_exact(bins)).zip(counts);
                 for ((found, expected), count) in rows {
-                    // What is not a number is within no bound.
+                    // Written so that NaN fails.
                     let fits = |(one, other): (&f32, &f32)| (one - other).abs() <= 1.01 / *count as f32;
                     if !found.iter().zip(expected).all(fits) {
                         wrong.push(format!("{name} of {count} entries: {found:?}, not {expected:?}"));
@@ -273,7 +273,7 @@ fn wrong(found: &Tables, expected: &Tables, counts: &[usize]) -> Vec<String> {
     wrong
 }
 
-/// The graph's statistics against the values that they are of, where the prompt fills the window.
+/// Checks the graph's statistics against the values themselves, for a prompt that fills the window.
 fn check_graph(inspected: &Inspected, expected: &Expected) {
     let Some(Detail::Graph { nodes, values, .. }) =
         inspected.details.iter().find(|detail| matches!(detail, Detail::Graph { .. }))
@@ -317,7 +317,7 @@ fn check(name: &str, place: Place) {
     let (tokens, other) = (expected.ids("tokens"), expected.ids("other_tokens"));
     let prompt = text(&tokens);
     assert_eq!(tokenizer.encode(&prompt).expect("tokens"), tokens);
-    // Of each parameter, in the fixture's order.
+    // One count per parameter, in the fixture's order.
     let parameters: Vec<String> =
         serde_json::from_value(expected.facts["parameters"].clone()).expect("names of parameters");
     let counts: Vec<usize> =
@@ -358,11 +358,11 @@ fn check(name: &str, place: Place) {
     }
     assert!(deviating.is_empty(), "{name}, {place:?}:\n{}", deviating.join("\n"));
     assert!(AXES.iter().all(|(view, _)| seen.contains(view)), "{seen:?}");
-    // Whatever was switched off is on again.
+    // All ablations have been undone.
     assert!(lens.arena() == weights);
 }
 
-/// Both executors on every fixture.
+/// Tests both executors on every fixture.
 macro_rules! views {
     ($($name:ident)*) => {$(
         mod $name {

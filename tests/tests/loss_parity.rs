@@ -1,5 +1,5 @@
-//! Mixed precision and the tiers of subgroups and cooperative matrices are admitted by their loss: a run of 200 steps ends where the
-//! run in 32 bits with the default kernels does.
+//! Acceptance of mixed precision and of the subgroup and cooperative-matrix tiers by loss: a run of 200 steps ends at the same
+//! loss as the run in 32 bits with the default kernels.
 
 use crate::common::adapter;
 use glasshouse_engine::data::{self, Batches, Prepared};
@@ -12,14 +12,14 @@ use std::path::Path;
 
 const STEPS: u64 = 200;
 
-/// Losses of a run's first steps on the adapter that tests run on.
+/// Losses of a run's first steps on the tests' adapter.
 fn losses(config: &RunConfig, batches: &Batches<'_>, precision: Precision, kernels: Kernels) -> Vec<f32> {
     let (way, adapter) = (TrainingVariant { precision, kernels }, adapter());
     let reports = losses::reports(&adapter, config, batches, &way, STEPS);
     pollster::block_on(reports).unwrap().iter().map(|report| report.loss).collect()
 }
 
-/// A preset with its text, and what its vocabulary came to.
+/// A preset with its prepared text and resulting vocabulary size.
 fn prepared(folder: &Path) -> (RunConfig, Prepared) {
     let mut config = presets::preset("nanogpt-cpu").unwrap();
     config.data.paths = vec![shared("data/tinyshakespeare.txt").display().to_string()];
@@ -28,7 +28,7 @@ fn prepared(folder: &Path) -> (RunConfig, Prepared) {
     (config, prepared)
 }
 
-/// Holds the end of one run to that of another, the plain one.
+/// Compares the end of a run with that of the plain f32 run.
 fn ends_alike(plain: &[f32], other: &[f32], name: &str) {
     let (plain_end, other_end) = (end_of(plain), end_of(other));
     println!("mean loss of the last 20 of {STEPS} steps: plain f32 {plain_end:.4}, {name} {other_end:.4}");
@@ -50,7 +50,7 @@ fn slow_mixed_precision_and_every_tier_end_within_a_hundredth_of_the_default_ker
     let mixed = run(Precision::Mixed, Kernels::Default);
     ends_alike(&full, &mixed, "mixed precision");
     ends_alike(&full, &run(Precision::F32, Kernels::Tier(Tier::Subgroup)), "subgroups");
-    // The software adapter of Mesa 26.2 has such matrices, that of Debian 12 has not.
+    // The software adapter of Mesa 26.2 has such matrices; Debian 12's does not.
     if gpu.target().cooperative.f16s.is_none() {
         println!("{} has no cooperative matrices of f16: nothing to compare", gpu.report().name);
         return;

@@ -1,4 +1,4 @@
-//! The integration tests, one program: each of their own would be linked with the whole engine again.
+//! The integration tests as one program, because separate programs would each link the whole engine again.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 

@@ -1,5 +1,5 @@
-//! Task metrics against the packages that define them, on generated and hostile text, labels and tags: the same to 1e-9. The slow lane asks
-//! the packages; the ordinary one reads what they answered to some of the cases, `tests/fixtures/metrics.json`.
+//! Task metrics against the packages that define them, on generated and hostile text, labels and tags, to 1e-9. The slow lane
+//! runs the packages; the ordinary one reads their recorded answers to some of the cases from `tests/fixtures/metrics.json`.
 
 use glasshouse_evaluate::metrics::classification::{Averages, Tally};
 use glasshouse_evaluate::metrics::entities::Scheme;
@@ -9,7 +9,7 @@ use glasshouse_evaluate::metrics::{
 use glasshouse_protocol::random::nth;
 use serde_json::{Value, json};
 
-/// Words whose stems differ by rule, parts of words, and what tokenisers part, keep or stumble on.
+/// Words whose stems differ by rule, subwords, and strings that tokenisers split, keep or stumble on.
 const PARTS: &[&str] = &[
     "the",
     "a",
@@ -144,7 +144,7 @@ const PARTS: &[&str] = &[
     "€3,50",
 ];
 
-/// Numbers in a row from a seed.
+/// A seed and the number of draws so far.
 struct Draws(u64, u64);
 
 impl Draws {
@@ -155,14 +155,14 @@ impl Draws {
 
     fn text(&mut self, most: usize) -> Vec<String> {
         let count = self.below(most + 1);
-        // Some texts of few words, so that much is equal.
+        // Some texts use few words, so that many n-grams match.
         let parts = if self.below(2) == 0 { PARTS.len() } else { 2 + self.below(12) };
         let first = self.below(PARTS.len());
         let mut part = || PARTS[(first + self.below(parts)) % PARTS.len()].to_owned();
         (0..count).map(|_| part()).collect()
     }
 
-    /// Another text that shares much with one.
+    /// A text that shares much with another.
     fn like(&mut self, text: &[String]) -> Vec<String> {
         let mut other = text.to_vec();
         for _ in 0..self.below(1 + text.len() / 2) {
@@ -234,7 +234,7 @@ fn cases(seed: u64) -> Vec<Value> {
         cases.push(json!({ "kind": "confidences", "values": values }));
     }
     let mut draws = Draws(seed.wrapping_add(99_999), 0);
-    // Longer than a word of the bit vectors by far; and so long that only what is linear can be asked of Python.
+    // Much longer than a word of the bit vectors; the second is so long that Python can compute only the linear-time metrics.
     for (words, rouge) in [(700, true), (30_000, false)] {
         let parts: Vec<String> = (0..words).map(|_| PARTS[draws.below(PARTS.len())].to_owned()).collect();
         let other = draws.like(&parts[..words - 30]);
@@ -258,7 +258,7 @@ fn labels(draws: &mut Draws) -> Value {
         "😀",
         "0",
     ];
-    // More than eight and more than 128 classes are added up in other orders.
+    // Sums over more than eight and more than 128 classes are added in different orders.
     let most = [LABELS.len(), 40, 300][draws.below(3)];
     let labels = 1 + draws.below(most);
     let name =
@@ -374,7 +374,7 @@ fn ours(case: &Value) -> Values {
     }
 }
 
-/// What the packages answered: a case of the fixture, or of what `metrics.py` printed.
+/// The packages' answer: a case of the fixture, or of the output of `metrics.py`.
 fn theirs(case: &Value) -> Values {
     serde_json::from_value(json!([case["numbers"], case["texts"]])).unwrap()
 }
@@ -387,7 +387,7 @@ fn assert_same(case: &Value, (numbers, texts): &Values, (expected, expected_text
     assert_eq!(texts, expected_texts, "{case}");
 }
 
-/// What `metrics.py` prints for cases.
+/// The output of `metrics.py` for the cases.
 fn asked(cases: &[Value]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cases.jsonl");
@@ -398,7 +398,7 @@ fn asked(cases: &[Value]) -> Vec<u8> {
     output.stdout
 }
 
-/// Cases for the fixture: some of the short ones of each kind, and a text longer than a word of the bit vectors.
+/// Cases for the fixture: some short ones of each kind, and a text longer than a word of the bit vectors.
 fn few() -> Vec<Value> {
     let mut short = cases(0);
     let long = short.split_off(short.len() - 4);
@@ -433,7 +433,7 @@ fn slow_python_metrics_equal_the_packages_that_define_them() {
     let referee: Value = serde_json::from_slice(&asked(&cases)).unwrap();
     let answers = referee["cases"].as_array().unwrap();
     assert_eq!(answers.len(), cases.len());
-    // The fixture is what the packages of today answer.
+    // The fixture matches the installed packages.
     assert_eq!(fixture["packages"], referee["packages"]);
     for (known, answer) in known.iter().zip(answers) {
         assert_same(&known["case"], &theirs(known), &theirs(answer));

@@ -1,4 +1,4 @@
-//! An exported folder's model card says what an evaluation found, as the Hugging Face Hub reads it.
+//! The model card of an exported folder holds evaluation results in the format that the Hugging Face Hub reads.
 
 use super::export::small;
 use glasshouse_engine::interchange::huggingface::{CardFacts, Export, export};

@@ -1,5 +1,5 @@
-//! Models of every kind that the configuration allows, drawn at random: loss and every gradient on each executor against the
-//! oracle. Single ops agree (`ops_parity.rs`); here they meet in graphs that no preset and no fixture has.
+//! Random models of every kind that the configuration allows: loss and every gradient on each executor against the oracle.
+//! `ops_parity.rs` tests single ops; here they are combined in graphs that no preset and no fixture has.
 
 use crate::common;
 use crate::common::{deviation, ids, starts};
@@ -25,7 +25,7 @@ const MODELS: u64 = 32;
 const LOSS: f64 = 5e-6;
 const GRADIENT: f64 = 5e-5;
 
-/// Draws one after the other.
+/// Consecutive random draws for a model.
 struct Draw {
     model: u64,
     number: u64,
@@ -74,7 +74,7 @@ fn model(draw: &mut Draw) -> ModelConfig {
         vocabulary: 2 + draw.below(70),
         context_length: 1 + draw.below(70),
         layers: 1 + draw.below(2),
-        // Two channels or fewer leave a LayerNorm nothing but signs.
+        // With two channels or fewer, a LayerNorm outputs only signs.
         width: 2 * (2 + draw.below(30)),
         heads: kv_heads * (1 + draw.below(3)),
         kv_heads,
@@ -116,7 +116,7 @@ fn model(draw: &mut Draw) -> ModelConfig {
     }
 }
 
-/// An adapter beside every fifth model: of all its layers, or some.
+/// An adapter for every fifth model, on all or some of its layers.
 fn adapter(number: u64, model: &ModelConfig) -> Option<Adapter> {
     let own_head = !model.tied_head && model.labels.is_empty();
     let targets = AdapterTarget::ALL.into_iter().filter(|it| *it != AdapterTarget::Head || own_head);
@@ -129,7 +129,7 @@ fn adapter(number: u64, model: &ModelConfig) -> Option<Adapter> {
     (number % 5 == 2).then_some(adapter)
 }
 
-/// A model that knows the same tokens, and reads farther.
+/// A model with the same vocabulary and a longer context.
 fn teacher(number: u64, student: &ModelConfig) -> ModelConfig {
     let other = model(&mut Draw { model: MODELS + number, number: 0 });
     ModelConfig {
@@ -145,7 +145,7 @@ fn check(device: &str) {
         let mut draw = Draw { model: number, number: 0 };
         let mut model = model(&mut draw);
         if number % 4 == 1 {
-            // It classifies texts.
+            // A text classifier.
             let labels = ["happy", "sad", "neither", "both"].into_iter().take(2 + number as usize % 3);
             model.labels = labels.map(str::to_owned).collect();
         }
@@ -162,12 +162,12 @@ fn check(device: &str) {
                 3 => Trainable::Patterns(vec!["*.mlp.*".to_owned(), "embedding.*".to_owned()]),
                 _ => Trainable::All,
             },
-            // For heads that a software adapter's kernels take by blocks: it takes long to build the others.
+            // Only for head sizes with blocked kernels on a software adapter: the others take long to compile.
             document_mask: number % 3 == 1 && model.head_size.is_multiple_of(4),
             adapter: adapter(number, &model),
             ..TrainConfig::default()
         };
-        // A teacher of another kind, which has nothing but the tokens in common; or what is said should not be said again.
+        // Distillation from a teacher that shares only the vocabulary, or unlikelihood training.
         if number % 8 == 4 {
             train.objective = Objective::Distil;
             train.distil.model = Some(Box::new(teacher(number, &model)));
@@ -189,7 +189,7 @@ fn check(device: &str) {
             scores: None,
         };
         let mut micro_batches: Vec<_> = (0..train.accumulate as u64).map(micro).collect();
-        // Those of every third model count a target alike, of whichever micro-batch.
+        // For every third model, all targets of a step have equal weight, regardless of their micro-batch.
         if number % 3 == 2 {
             MicroBatch::normalise_over_step(&mut micro_batches, train.ignored_target());
         }
@@ -201,12 +201,12 @@ fn check(device: &str) {
         let (loss, gradients) = oracle.gradients(&step).expect("gradients");
         let mut run = graphs.clone();
         if number % 3 == 0 {
-            // The head goes with its loss, 64 rows at a time.
+            // Fuses the head with the loss, 64 rows at a time.
             let head = HeadFusion { bytes: 0, vocabulary: 0, chunk: 0 };
             let target = Target::new(false).with_fusions(Fusions { head: Some(head), ..Fusions::NONE });
             run.train = fused(run.train, &[run.train_loss], &target);
         }
-        // Every other pair of models, so that each fusion meets models with and without activation checkpointing.
+        // Every other pair of models, so that each fusion is tested with and without activation checkpointing.
         let tuning = if number / 2 % 2 == 0 { Tuning::Default } else { Tuning::Unfused };
         let opened =
             block_on(Executor::open_tuned(device, &run, optimizer, None, &tuning)).expect("a device");
@@ -214,7 +214,7 @@ fn check(device: &str) {
         block_on(executor.set_state(&state)).expect("a state");
         let (got_loss, got) = block_on(executor.gradients(&step)).expect("gradients");
         let mut found = vec![("loss".to_owned(), deviation(&[got_loss], &[loss]), LOSS)];
-        // On the scale of the largest of all: a part may have a gradient of exactly 0.
+        // Relative to the largest gradient of all parameters, because a parameter's gradient may be exactly 0.
         let largest = gradients.iter().fold(0.0f32, |most, entry| most.max(entry.abs()));
         let all = graphs.train.parameters.iter().enumerate();
         for (at, parameter) in all.filter(|(_, parameter)| parameter.trainable) {

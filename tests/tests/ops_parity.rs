@@ -1,5 +1,5 @@
-//! Every op on every executor against the reference in f64: forward values, and the gradients of all inputs, for which the
-//! op's own gradient rule and backward ops run. The cases are the self-test's.
+//! Every op on every executor against the oracle in f64: forward values, and the gradients of all inputs through the op's own
+//! gradient rule and backward ops. The cases are the self-test's.
 
 use crate::common;
 use glasshouse_engine::graph::{Graph, Op, ValueId};
@@ -21,14 +21,14 @@ enum Tested {
 impl Tested {
     fn gpu(target: Target) -> Self {
         let device = pollster::block_on(gpu::Gpu::open(&gpu::DeviceChoice::Named(common::adapter())));
-        // What a case is about is in its graph, fused where it is.
+        // The cases already contain the fused ops they test.
         Self::Gpu(Box::new(device.expect("the tests' adapter")), target.with_fusions(Fusions::NONE))
     }
 
     fn run(&self, case: &Case, task: &Task) -> Vec<Vec<f32>> {
         let epilogue = matches!(case.op, Op::LinearActivation(_) | Op::LinearRope(_));
         let Task { graph, inputs, read } = match self {
-            // Its products have none.
+            // The CPU executor's matrix products have no epilogues.
             Self::Cpu if epilogue => task.clone(),
             _ => task.fused(case),
         };
@@ -43,7 +43,7 @@ impl Tested {
     }
 }
 
-/// Runs all cases, and only then fails with everything that lies too far off.
+/// Runs all cases before it fails with every deviation that is too large.
 fn check(tested: &Tested, name: &str) {
     let Operation { bounds, cases, .. } = Operation::named(name).expect("an operation of the table");
     let oracle = Device::flex_in_f64();
@@ -72,7 +72,7 @@ fn check(tested: &Tested, name: &str) {
     assert!(wrong.is_empty(), "{} lie too far off:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// A module an op: the same cases on each executor.
+/// One module per op, with the same cases on each executor.
 macro_rules! parity {
     ($($op:ident)*) => {
         #[test]
@@ -116,8 +116,8 @@ parity! {
     activation gate dropouts noise add scale cross_entropy linear_cross_entropy score preference kto policy policy_as_drawn distil unlikelihood
 }
 
-/// Kernels that no op of a graph is lowered to: they follow the backward pass, draw the next token, or measure the device, and
-/// have tests of their own beside the executor.
+/// Kernels that no graph op is lowered to: they follow the backward pass, sample the next token or benchmark the device, and
+/// have their own tests with the executor.
 const BEYOND_OPS: [&str; 8] = [
     "advance",
     "cast_f16",
@@ -144,7 +144,7 @@ fn the_cases_reach_every_variant_of_every_kernel() {
         let slow_loads = software.clone().with_slow_loads(true);
         let [small, large] = [Side::Eight, Side::Sixteen].map(cooperative);
         let whole = [Target::new(false), software, slow_loads, subgroups, small, large];
-        // So little at once that a weight of 256 rows or more comes in parts.
+        // A binding limit small enough to split weights of 256 rows or more.
         let parts = whole.clone().map(|target| target.with_binding(40_000));
         for target in whole.into_iter().chain(parts).map(|target| target.with_fusions(Fusions::NONE)) {
             let plan = plan::compile(graph.clone(), read, &target).expect("a plan");
@@ -162,7 +162,7 @@ fn the_cases_reach_every_variant_of_every_kernel() {
     }
     let missed: Vec<&str> = glasshouse_shaders::KERNELS
         .iter()
-        // Those for f16 are lowered to by what a whole model stores in f16; `half_tests` runs them.
+        // f16 kernels are used only by whole models that store values in f16; `half_tests` runs them.
         .filter(|kernel| !kernel.needs_half())
         .map(|kernel| kernel.name)
         .filter(|name| !BEYOND_OPS.contains(&name.split(':').next().unwrap_or(name)))
@@ -171,7 +171,7 @@ fn the_cases_reach_every_variant_of_every_kernel() {
     assert!(missed.is_empty(), "{} of {}: {missed:#?}", missed.len(), glasshouse_shaders::KERNELS.len());
 }
 
-/// What a case says of an operation that fusions make is about that operation, forward and backward.
+/// The cases of a fused operation contain that operation, forward and backward.
 #[test]
 fn fused_cases_have_their_operations() {
     let has = |graph: &Graph, name: &str| graph.nodes.iter().filter(|node| node.op.name() == name).count();
@@ -192,7 +192,7 @@ fn fused_cases_have_their_operations() {
     }
 }
 
-/// The self-test runs the same cases: a few of them in every way that the tests' adapter offers.
+/// The self-test runs the same cases: a few of them in every variant that the tests' adapter supports.
 #[test]
 fn the_selftest_tries_the_variants_of_a_device() {
     let device = common::adapter();
@@ -204,7 +204,7 @@ fn the_selftest_tries_the_variants_of_a_device() {
     assert_eq!((report.rows[0].cases, report.rows[0].runs), (5, 5), "launches that are alike run once");
     let report = run(f64::INFINITY, "embedding_at_cursor");
     assert!(report.passed() && report.rows[0].forward > 0.0 || report.rows[0].runs >= 4, "{report}");
-    // No time at all: nothing is run, and everything is left.
+    // With a time limit of zero, nothing runs and everything is left.
     let report = run(0.0, "linear_rope");
     assert!(
         report.passed() && !report.is_whole() && report.kernels == 0 && report.left.len() >= 4,

@@ -1,5 +1,5 @@
 //! Every update rule on every executor against the oracle: weights and both moments after a few accumulated, clipped steps,
-//! the state carried from one executor into another, and the step that must be skipped.
+//! state that is moved from one executor to another, and a step that must be skipped.
 
 use crate::common;
 use crate::common::{deviation, ids, numbers};
@@ -14,7 +14,7 @@ use glasshouse_engine::step::{ArenaState, MicroBatch, StepInput};
 use glasshouse_protocol::{ModelConfig, OptimizerKind, RunConfig, TrainConfig, presets};
 use pollster::block_on;
 
-/// Relative to the largest entry: a handful of roundings, and what Adam makes of a gradient's.
+/// Relative to the largest entry: a few roundings, amplified by Adam for those of the gradient.
 const BOUND: f64 = 2e-5;
 
 const KINDS: [OptimizerKind; 4] =
@@ -36,7 +36,7 @@ fn model() -> ModelConfig {
     }
 }
 
-/// A run of three steps of two micro-batches, clipped in each.
+/// A run of three steps of two micro-batches, each step clipped.
 struct Trial {
     graphs: TrainingGraphs,
     layout: ArenaLayout,
@@ -61,7 +61,7 @@ impl Trial {
         let graphs = training_graphs(&model, &train).expect("graphs");
         let layout = ArenaLayout::of(&graphs.train);
         let optimizer = Optimizer::of(&train);
-        // A run in its middle: its moments are not zero, except in the padding between entries.
+        // A run that is under way: its moments are nonzero, except in the padding between entries.
         let moments = |kept: bool, stream: u64, scale: f32, shift: f32| {
             let mut arena = vec![0.0; if kept { layout.trained_end } else { 0 }];
             for (start, count) in layout.offsets.iter().zip(&layout.counts).filter(|_| kept) {
@@ -135,7 +135,7 @@ fn rules_agree(device: &str) {
         }
         let state = block_on(executor.state()).expect("a state");
         compare(&what, &state, &oracle.state().expect("a state"));
-        // The state is whole: the oracle goes on from the device's as from its own.
+        // The state is complete: the oracle continues from the device's as from its own.
         oracle.set_state(&state).expect("a state");
         let next = StepInput { step: 10, ..trial.steps[0].clone() };
         oracle.train(std::slice::from_ref(&next)).expect("a step");
@@ -145,7 +145,7 @@ fn rules_agree(device: &str) {
     }
 }
 
-/// A weight that is not finite makes the loss and the gradient such; the step must change nothing.
+/// A non-finite weight makes the loss and the gradient non-finite; the step must change nothing.
 fn skips(device: &str) {
     let trial = Trial::new(OptimizerKind::Adamw);
     let mut executor = trial.open(device);
@@ -161,7 +161,7 @@ fn skips(device: &str) {
         assert_eq!(bits(&after.first_moments), bits(&state.first_moments), "{device}: first moments");
         assert_eq!(bits(&after.second_moments), bits(&state.second_moments), "{device}: second moments");
     }
-    // And the run recovers from good weights.
+    // The run recovers with good weights.
     block_on(executor.set_state(&trial.start)).expect("a state");
     let reports = block_on(executor.train(&trial.steps)).expect("steps");
     assert!(reports.iter().all(|report| !report.skipped && report.loss.is_finite()), "{device}: {reports:?}");

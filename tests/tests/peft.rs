@@ -1,4 +1,4 @@
-//! Adapters that PEFT wrote, added to the weights of runs: what its own merge makes of such folders, `adapter.rs` compares with ours.
+//! Merging adapters written by PEFT into runs. `adapter.rs` compares PEFT's merge of our folders with ours.
 
 use crate::adapter::{merged, run_with};
 use crate::common::{deviation, draw_adapters, ids};
@@ -18,14 +18,14 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A project with a run of these weights, and an adapter for it as PEFT writes one.
+/// A project with a run of these weights and an adapter in PEFT's format.
 struct Apart {
     _folder: tempfile::TempDir,
     project: Project,
     run: Run,
     base: Vec<f32>,
     adapter: PathBuf,
-    /// Base and adapter, by our own merge.
+    /// Base and adapter, merged by us.
     whole: Vec<f32>,
 }
 
@@ -78,7 +78,7 @@ fn an_adapter_that_peft_wrote_is_added_to_the_weights_of_a_run_and_removed_again
     }
 }
 
-/// PEFT's modules have each an A of their own, where ours of queries, keys and values have one.
+/// PEFT's query, key and value modules each have their own A; ours share one.
 #[test]
 fn modules_of_an_adapter_are_added_each_by_its_own_matrices() {
     let Apart { _folder, project, run, base, adapter, whole } = apart("llama-tiny");
@@ -117,13 +117,13 @@ fn modules_of_an_adapter_are_added_each_by_its_own_matrices() {
     assert_eq!(changed, 2 * 6 * 24);
 }
 
-/// What PEFT writes itself: of some modules alone, by another scale, with a rank of its own beside one of them.
+/// A folder written by PEFT: only some modules, a different scale, and a different rank for one of them.
 #[test]
 fn python_peft_writes_an_adapter_that_is_merged_as_peft_computes_it() {
     merged_as_peft_computes_it(true, &[]);
 }
 
-/// A head that is the embedding becomes one of its own.
+/// A tied head becomes a separate one.
 #[test]
 fn python_peft_writes_an_adapter_of_the_head_that_is_merged_as_peft_computes_it() {
     for tied in [true, false] {
@@ -155,7 +155,7 @@ fn merged_as_peft_computes_it(tied: bool, options: &[&str]) {
     assert_eq!(new.config.model.tied_head, tied && options.is_empty());
 }
 
-/// Shapes that fit say nothing of whose weights they are; names do, but one model has many.
+/// Matching shapes do not identify the base weights. A name does, but one model may have many names.
 #[test]
 fn an_adapter_names_its_base_and_one_of_another_name_is_told() {
     let Apart { _folder, project, run, base, adapter, .. } = apart("llama-tiny");
@@ -168,7 +168,7 @@ fn an_adapter_names_its_base_and_one_of_another_name_is_told() {
         imported
     };
     let (own, other) = (imported("tiny-owl"), imported("tiny-fox"));
-    // An adapter beside an imported model names it; one beside a run of ours names nothing.
+    // An adapter of an imported model names the model; an adapter of our own run names nothing.
     let settings = |folder: &Path| -> Value {
         serde_json::from_slice(&std::fs::read(folder.join("adapter_config.json")).unwrap()).unwrap()
     };
@@ -183,12 +183,12 @@ fn an_adapter_names_its_base_and_one_of_another_name_is_told() {
         .unwrap();
     assert_eq!(settings(&named)["base_model_name_or_path"], "tiny-owl");
     assert_eq!(another_base(&own, &named).unwrap(), None);
-    // What goes back to it, and a run of which nothing is known.
+    // A descendant of the base, and a run of unknown origin, get no warning.
     assert_eq!(another_base(&adapted, &named).unwrap(), None);
     assert_eq!(another_base(&run, &named).unwrap(), None);
     let said = another_base(&other, &named).unwrap().unwrap();
     assert!(said.contains("belongs to tiny-owl") && said.contains("goes back to tiny-fox"), "{said}");
-    // By the last name alone, as folders and addresses end in it.
+    // Only the last component is compared, because folders and URLs end in it.
     let mut own_settings = settings(&named);
     own_settings["base_model_name_or_path"] = "owls/Tiny-Fox/".into();
     std::fs::write(named.join("adapter_config.json"), own_settings.to_string()).unwrap();

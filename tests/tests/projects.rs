@@ -1,4 +1,4 @@
-//! Projects that travel: packed into a file and unpacked elsewhere, a run goes on in the same bits.
+//! Moving projects: after packing one into a file and unpacking it elsewhere, a run continues bit for bit.
 
 use crate::runs::{config, create, last_checkpoint, notices, project, session, store};
 use glasshouse_engine::project::shelf::Shelf;

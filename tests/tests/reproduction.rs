@@ -1,5 +1,4 @@
-//! nanoGPT's published run on the CPU, as the README's table gives it, and PyTorch beside it on identical batches from identical
-//! weights.
+//! nanoGPT's published run on the CPU, as in the README's table, against PyTorch on identical batches from identical weights.
 
 use crate::common::adapter;
 use glasshouse_engine::data::{self, Batches, Prepared, Split};
@@ -24,7 +23,7 @@ fn shakespeare(preset: &str, folder: &Path) -> (RunConfig, Prepared) {
     (config, prepared)
 }
 
-/// A training session by hand: an executor with the run's initial weights, and the run's own batches.
+/// A manual training session: an executor with the run's initial weights, and the run's own batches.
 struct Session<'data> {
     config: &'data RunConfig,
     executor: Executor,
@@ -119,7 +118,7 @@ fn theirs(config: &RunConfig, steps: u64, folder: &Path) -> Vec<f32> {
     losses
 }
 
-/// Trains the first steps of a run on a device and compares each one's loss.
+/// Trains the first steps of a run on a device and compares each loss.
 fn agrees(device: &str, config: &RunConfig, prepared: &Prepared, theirs: &[f32]) {
     let ours = Session::open(device, config, prepared).train(theirs.len() as u64);
     let apart = |(ours, theirs): (&f32, &f32)| (ours - theirs).abs();
@@ -130,8 +129,8 @@ fn agrees(device: &str, config: &RunConfig, prepared: &Prepared, theirs: &[f32])
     assert!(ours[ours.len() - 1] < ours[0], "{device}: {ours:?}");
 }
 
-/// Step by step both agree, so the end of a longer run follows. A software adapter takes most of a second for a step: there the first
-/// ones are compared, and more of them by `tests/gpu/run`.
+/// If both agree step by step, a longer run agrees too. A software adapter takes almost a second per step, so only the first
+/// steps are compared there; `tests/gpu/run` compares more.
 #[test]
 fn python_pytorch_has_the_same_losses_on_identical_batches() {
     let folder = tempfile::tempdir().unwrap();
@@ -141,8 +140,8 @@ fn python_pytorch_has_the_same_losses_on_identical_batches() {
     agrees(&adapter(), &config, &prepared, &theirs[..24]);
 }
 
-/// nanoGPT's run for a GPU: what of it a CPU can do, the warm-up of its schedule. Batches of 4, and no dropout, whose random numbers
-/// are our own.
+/// nanoGPT's GPU run, as far as a CPU can do it: the learning-rate warm-up. With batches of 4, and without dropout, because our
+/// random numbers differ.
 #[test]
 fn slow_python_nanogpts_run_for_a_gpu_begins_as_pytorchs() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Reward models on every executor: scores, and the gradient of their loss over pairs, against the oracle.
+//! Reward models on every executor: scores, and the gradient of the pairwise loss, against the oracle.
 
 use crate::common::{adapter, deviation, ids};
 use glasshouse_engine::executor::Executor;
@@ -14,7 +14,7 @@ use pollster::block_on;
 const PAIRS: usize = 2;
 const TIME: usize = 16;
 
-/// Texts of several lengths, of which the last token is scored.
+/// Texts of several lengths, scored at their last token.
 fn texts(number: u64, rows: usize) -> MicroBatch {
     let mut targets = vec![u32::MAX; rows * TIME];
     (0..rows).for_each(|row| targets[row * TIME + 5 + 3 * row % 11] = 0);
@@ -39,7 +39,7 @@ fn executors_agree_on_scores_and_gradients() {
         train.validate().unwrap();
         let graphs = training_graphs(&config.model, &config.train).unwrap();
         let layout = ArenaLayout::of(&graphs.train);
-        // Scores that are far enough from each other.
+        // Scales the weights so that the scores differ enough.
         let parameters: Vec<f32> = initial::parameters(&graphs.train.parameters, &layout, 5);
         let parameters: Vec<f32> = parameters.into_iter().map(|weight| weight * 2.0).collect();
         let step = StepInput {
@@ -66,7 +66,7 @@ fn executors_agree_on_scores_and_gradients() {
             let losses = block_on(executor.evaluate(&alone)).unwrap();
             assert!(losses.iter().all(|(_, count)| *count == 1.0), "{device}: {losses:?}");
             let scores: Vec<f32> = losses.iter().map(|(loss, _)| -loss).collect();
-            // The loss by hand, of scores that were read one by one.
+            // The loss, computed here from the separately evaluated scores.
             let each = scores.as_chunks::<2>().0.iter().map(|[c, r]| {
                 let z = f64::from(c - r - margin);
                 (1.0 + (-z).exp()).ln() + f64::from(center * (c + r) * (c + r))
@@ -74,13 +74,13 @@ fn executors_agree_on_scores_and_gradients() {
             let wanted = each.sum::<f64>() / (2 * PAIRS) as f64;
             let (loss, gradient) = block_on(executor.gradients(&step)).unwrap();
             assert!((f64::from(loss) - wanted).abs() < 1e-5, "{device}: {loss} for {wanted}");
-            // Beside another executor, and on its device, the same texts have the same scores.
+            // Another executor on the same device gives the same scores.
             let mut beside = block_on(executor.beside(&graphs, optimizer)).unwrap();
             block_on(beside.set_state(&state)).unwrap();
             let again = block_on(beside.evaluate(&alone)).unwrap();
             let again: Vec<f32> = again.iter().map(|(loss, _)| -loss).collect();
             assert!(deviation(&again, &scores) < 1e-5, "{device}: {again:?} {scores:?}");
-            // What a step says of its pairs is by the scores that there are before its update.
+            // A step's report uses the scores before its update.
             let told = block_on(executor.train(std::slice::from_ref(&step))).unwrap()[0].preference.unwrap();
             let mean = |side: usize| scores.iter().skip(side).step_by(2).sum::<f32>() / (2 * PAIRS) as f32;
             let right = scores.as_chunks::<2>().0.iter().filter(|[c, r]| c > r).count();

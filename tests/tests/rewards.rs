@@ -1,4 +1,4 @@
-//! Learning by rewards on every executor: the tokens' losses that it compares with, and the gradient of its loss, against the oracle.
+//! Reinforcement learning on every executor: the reference token losses, and the gradient of the loss, against the oracle.
 
 use crate::common::{adapter, deviation, ids};
 use glasshouse_engine::executor::Executor;
@@ -28,7 +28,7 @@ fn executors_agree_on_tokens_and_gradients() {
         let graphs = training_graphs(&config.model, &config.train).unwrap();
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, 5);
-        // The second half of each row is an answer.
+        // The second half of each row is the completion.
         let answered = |at: usize| at % TIME >= TIME / 2;
         let batches: Vec<MicroBatch> = (0..2)
             .map(|number| {

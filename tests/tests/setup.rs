@@ -1,4 +1,4 @@
-//! How a run comes to its device, whichever front end asks for it: where it was trained before, elsewhere where that is gone, and there
+//! Choosing a run's device, for any front end: the one it was trained on, another one if that is missing, and the same one
 //! again after it was lost.
 
 use crate::runs;
@@ -34,7 +34,7 @@ fn setup(project: &Project, config: &RunConfig, run: Option<Run>, device: &str) 
     }
 }
 
-/// Everything that happens until the session is over.
+/// All events until the session ends.
 fn events(mut trainer: Trainer<'_>) -> Vec<TrainEvent> {
     let mut events = Vec::new();
     while let Progress::Event(event) = block_on(trainer.next()).unwrap() {
@@ -66,7 +66,7 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
     let mut moved = open(true);
     assert!(!moved.on_own_device);
     assert_eq!(moved.executor().unwrap().describe().kind, DeviceKind::Cpu);
-    // The machine has no such device any more.
+    // The machine no longer has the device.
     let record = run.record().unwrap();
     let gone = DeviceDescription {
         kind: DeviceKind::Gpu,
@@ -88,7 +88,7 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
         "{notices:?}"
     );
     assert!(matches!(told.last(), Some(TrainEvent::Done { step: 4, finished: true, .. })), "{told:?}");
-    // In mixed precision it goes on in full where there is nothing else.
+    // A mixed-precision run continues in full precision if no other device is available.
     let mut mixed = config();
     mixed.train.precision = Precision::Mixed;
     let run = create(&project, &mixed);
@@ -99,14 +99,14 @@ fn a_run_goes_on_where_it_was_trained_and_elsewhere_only_where_that_is_gone_or_i
         assert_eq!((full.config.train.precision, full.on_own_device), (Precision::F32, again));
         let told = full.warnings.iter().any(|text| text.contains("continues in 32 bits"));
         assert!(told, "{:?}", full.warnings);
-        // Its record has the CPU then, and its settings have mixed precision still.
+        // The record then names the CPU; the settings keep mixed precision.
         full.run_of(&project).unwrap();
         let stop = Options { stop_after: Some(if again { 2 } else { 1 }), ..Options::default() };
         events(block_on(full.trainer(stop)).unwrap());
     }
 }
 
-/// A device that is lost is opened again, with the kernels that it had, and the run ends in the bits of one that never lost it.
+/// A lost device is reopened with the same kernels, and the run ends bit-identical to an undisturbed one.
 #[test]
 fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
     let (_folder, project) = runs::project();
@@ -154,7 +154,7 @@ fn a_run_goes_on_by_itself_after_its_gpu_was_lost() {
     drop(trainer);
     assert!(matches!(events.last(), Some(TrainEvent::Done { step: 24, finished: true, .. })), "{events:?}");
     assert_eq!(last_checkpoint(&events), last_checkpoint(&straight));
-    // A device that is lost again and again with nothing gained between is given up.
+    // Reopening is given up after repeated losses without progress.
     let tries = (0..5).filter(|_| block_on(open_run.reopen(again())).is_ok());
     assert_eq!(tries.count(), 3);
 }

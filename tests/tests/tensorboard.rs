@@ -5,7 +5,7 @@ use glasshouse_engine::metrics;
 use glasshouse_engine::train::{Options, TrainEvent};
 use serde_json::Value;
 
-/// A run that died and was resumed: TensorBoard must show the resumed curve, each step once.
+/// A run that crashed and was resumed: TensorBoard must show the resumed curve, with each step once.
 #[test]
 fn python_tensorboard_reads_every_scalar_of_a_resumed_run() {
     let (_folder, project) = project();

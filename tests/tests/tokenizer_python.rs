@@ -1,7 +1,7 @@
 //! Every kind of tokenizer against Hugging Face's Python libraries: the same ids, tokens and decoded text for the saved
 //! `tokenizer.json`, and for BPE the same merges from the same text.
 //!
-//! `GLASSHOUSE_PYTHON` names the interpreter; else it is the one that `tests/run` installs.
+//! `GLASSHOUSE_PYTHON` names the interpreter; the default is the one that `tests/run` installs.
 
 use glasshouse_engine::data::stories;
 use glasshouse_engine::protocol::random::nth;
@@ -19,7 +19,7 @@ const KINDS: [TokenizerKind; 5] = [
     TokenizerKind::Unigram,
 ];
 
-/// Parts of the random texts: every script width, sorts of white space, contractions, and special tokens' text.
+/// Parts of the random texts: every UTF-8 length, kinds of white space, contractions, and the text of special tokens.
 const PARTS: &[&str] = &[
     "a",
     "the",
@@ -99,7 +99,7 @@ fn texts() -> Vec<String> {
         })
         .collect();
     texts.extend(stories::generate(9).take(20));
-    // Longer than the pieces in which texts are encoded, so that cuts are compared with the whole as well.
+    // Longer than the encoder's pieces, so that the cuts are tested too.
     texts.push(stories::text(100_000, 3));
     texts.push("no-space-at-all/".repeat(5000));
     texts
@@ -138,7 +138,7 @@ fn ids_tokens_and_text_equal_hugging_faces() {
             assert_eq!(theirs["wrapped_text"], decoded, "{kind:?}");
             assert_eq!(&decoded, text, "{kind:?}");
         }
-        // Any ids at all decode alike, halves of characters included.
+        // Arbitrary ids decode the same, including partial characters.
         println!("{kind:?}: {} texts agree with tokenizers {}", texts.len(), theirs["version"]);
     }
 }

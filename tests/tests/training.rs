@@ -1,5 +1,5 @@
-//! The training loop from start to end: what is due when, equal bits from equal seeds, interruptions that leave no trace in
-//! the numbers, and divergence.
+//! The training loop from start to end: schedules, bit-identical runs from the same seed, interruptions without a trace in the
+//! numbers, and divergence.
 
 use crate::runs;
 use crate::runs::{
@@ -39,7 +39,7 @@ fn a_run_evaluates_saves_and_samples_when_it_should_and_learns() {
     assert_eq!(steps, (1..=60).collect::<Vec<_>>());
     assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Eval { .. })), [0, 20, 40, 60]);
     assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Sample { .. })), [0, 25, 50, 60]);
-    // Every best evaluation saves, too.
+    // Every best evaluation saves too.
     let best = steps_of(&events, |event| matches!(event, TrainEvent::Eval { best: true, .. }));
     let mut saved: Vec<u64> = best.iter().copied().chain([15, 30, 45, 60]).collect();
     saved.sort_unstable();
@@ -88,13 +88,13 @@ fn equal_seeds_give_equal_bits_and_others_do_not() {
     assert_ne!(first.0, train(&RunConfig { seed: 2, ..config() }).0);
 }
 
-/// Sixty steps without and with interruptions give the same numbers and the same final state, to the bit.
+/// Asserts that sixty steps with and without interruptions give the same numbers and the same final state, bit for bit.
 fn interruptions_leave_no_trace(device: &str, config: &RunConfig) {
     let (_folder, project) = project();
     let store = store();
     let straight = session(&create(&project, config), &store, device, Options::default()).unwrap();
     let run = create(&project, config);
-    // Between an evaluation and a checkpoint, as `--stop-after 33` has it.
+    // Between an evaluation and a checkpoint, as with `--stop-after 33`.
     let options = Options { stop_after: Some(33), ..Options::default() };
     let first = session(&run, &store, device, options).unwrap();
     assert!(
@@ -103,7 +103,7 @@ fn interruptions_leave_no_trace(device: &str, config: &RunConfig) {
         first.last()
     );
     assert_eq!(run.record().unwrap().state, RunState::Stopped);
-    // Then a program that dies seven steps on, so that those are done twice.
+    // Then a crash seven steps later, so that those steps are repeated.
     let second =
         session_until(&run, &store, device, Options::default(), |event| event.step() == Some(40)).unwrap();
     assert_eq!(second.first().and_then(TrainEvent::step), Some(34));
@@ -127,7 +127,7 @@ fn interruptions_leave_no_trace_on_the_cpu() {
     interruptions_leave_no_trace("cpu", &config());
 }
 
-/// Half of the model, with a bias, a norm and a matrix on either side.
+/// Trains about half of the model, with biases, norms and matrices among both the trained and the frozen parameters.
 fn frozen() -> RunConfig {
     let patterns = ["embedding.positions", "blocks.1.mlp.*", "*norm.weight"];
     let trainable = Trainable::Patterns(patterns.map(str::to_owned).to_vec());
@@ -139,11 +139,11 @@ fn interruptions_leave_no_trace_where_parameters_are_frozen() {
     interruptions_leave_no_trace("cpu", &frozen());
 }
 
-/// An adapter with dropout, whose own parameters have moments.
+/// An adapter with dropout; its parameters have moments.
 #[test]
 fn interruptions_leave_no_trace_where_an_adapter_trains() {
     let adapter = Adapter { rank: 4, alpha: 6.0, dropout: 0.1, ..Adapter::default() };
-    // Over weights that are held in 16 bits, too: a checkpoint has them as they were rounded.
+    // Also with base weights in 16 bits, which a checkpoint holds as rounded.
     for base in [AdapterBase::F32, AdapterBase::F16] {
         let train = TrainConfig { adapter: Some(Adapter { base, ..adapter.clone() }), ..config().train };
         interruptions_leave_no_trace("cpu", &RunConfig { train, ..config() });
@@ -163,7 +163,7 @@ fn frozen_weights_are_where_a_model_has_them() {
         let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
         let saved = checkpoints.load(Which::Latest, &parameters, Content::Weights).unwrap().unwrap();
         assert_eq!(weights.unwrap().unwrap(), saved.state.parameters);
-        // What is frozen is what the seed gave.
+        // Frozen weights keep their initial values.
         let layout = ArenaLayout::of_parameters(&parameters);
         let first = initial::parameters(&parameters, &layout, frozen().seed);
         for (at, parameter) in parameters.iter().enumerate() {
@@ -175,7 +175,7 @@ fn frozen_weights_are_where_a_model_has_them() {
     }
 }
 
-/// A run whose record says that it began with other kernels than its device's default ones continues with those.
+/// A run whose record names non-default kernels continues with those.
 #[test]
 fn chosen_kernels_are_recorded_and_pinned() {
     let (_folder, project) = project();
@@ -231,7 +231,8 @@ fn interruptions_leave_no_trace_in_mixed_precision() {
     interruptions_leave_no_trace(&runs::test_adapter(), &mixed());
 }
 
-/// Ten steps without a finite gradient are too many, and in mixed precision those that a search for a loss scale takes come on top.
+/// Training fails after ten steps without a finite gradient. In mixed precision, the sixteen steps of a loss-scale search are
+/// added.
 #[test]
 fn a_run_that_diverges_in_mixed_precision_searches_for_a_scale_first() {
     let (_folder, project) = project();
@@ -275,7 +276,7 @@ fn a_request_to_stop_saves_and_what_was_due_is_done_on_resuming() {
     assert!(matches!(rest.first(), Some(TrainEvent::Eval { step: 20, .. })), "{:?}", rest.first());
 }
 
-/// Whether the best checkpoint is that of step 20, whose evaluation was interrupted in one of two ways.
+/// Asserts that the best checkpoint is that of step 20 after `interrupt` disturbs its evaluation.
 fn best_after(interrupt: impl FnOnce(&Run) -> Vec<TrainEvent>) {
     let (_folder, project) = project();
     let run = create(&project, &config());
@@ -370,12 +371,12 @@ fn a_sample_that_fails_ends_nothing() {
     assert_eq!(run.record().unwrap().state, RunState::Finished);
     let recorded = metrics::read(&run.metrics_path()).unwrap();
     assert_eq!(notices(&recorded).len(), 4);
-    // The notices cost a later session nothing of what was recorded.
+    // Notices do not make a later session drop any recorded events.
     session(&run, &store(), "cpu", Options::default()).unwrap();
     assert_eq!(metrics::read(&run.metrics_path()).unwrap()[..recorded.len()], recorded);
 }
 
-/// After a power cut the checkpoint may know of more steps than the metrics.
+/// After a power loss, the checkpoint may be ahead of the metrics.
 #[test]
 fn steps_whose_record_is_lost_are_told_of_once_and_stay_a_gap() {
     let (_folder, project) = project();
@@ -431,7 +432,7 @@ fn a_model_that_was_changed_in_run_toml_is_refused_by_name() {
         let error = Trained::load(run.clone(), &CheckpointChoice::Best).unwrap_err().to_string();
         assert!(error.contains(named), "{error}");
     }
-    // What concerns training alone may change.
+    // Settings that affect only training may change.
     let mut changed = own.clone();
     changed.model.dropout = Dropout::everywhere(0.3);
     run.save_config(&changed).unwrap();
@@ -498,7 +499,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
         let graphs = training_graphs(&config.model, &train).unwrap();
         let layout = ArenaLayout::of(&graphs.train);
         let parameters = initial::parameters(&graphs.train.parameters, &layout, config.seed);
-        // The same eight windows per step, cut differently.
+        // The same eight windows per step, split differently.
         let batches = Batches::windows(&store, 1, 8, config.model.context_length).unwrap();
         let size = batch * config.model.context_length;
         let steps: Vec<StepInput> = (0..5)
@@ -535,7 +536,7 @@ fn accumulated_micro_batches_are_one_large_batch() {
             "{one:?} {other:?}"
         );
     }
-    // Adam divides a gradient by its size, so entries of tiny gradients carry their own rounding; a step moves 1e-3.
+    // Adam divides a gradient by its magnitude, so entries with tiny gradients are dominated by rounding; a step moves 1e-3.
     let apart = weights.iter().zip(&accumulated).map(|(one, other)| (one - other).abs()).fold(0.0, f32::max);
     assert!(apart < 1e-4, "{apart}");
 }
@@ -574,7 +575,7 @@ fn a_step_divided_otherwise_is_the_same_run() {
     }
 }
 
-/// Validation losses of a run's evaluations, with their steps.
+/// Steps and validation losses of a run's evaluations.
 fn validations(events: &[TrainEvent]) -> Vec<(u64, f32)> {
     let validation = |event: &TrainEvent| match event {
         TrainEvent::Eval { step, val_loss, .. } => Some((*step, *val_loss)),
@@ -622,7 +623,7 @@ fn weights_that_a_run_begins_with_stay_its_best_where_it_only_ruins_them() {
     let (step, told, is_first, record) = worse(Some(start));
     assert_eq!((step, told, is_first), (0, Some(0), true));
     assert!(record.best_val_loss < record.val_loss);
-    // Nobody wants the untrained model back.
+    // In a run from scratch, the untrained model is never the best.
     let (step, told, is_first, _) = worse(None);
     assert!(step > 0 && told == Some(step) && !is_first);
 }
@@ -633,10 +634,10 @@ fn a_run_that_gets_no_better_is_stopped_early_and_can_go_on() {
     let store = store();
     let mut config = config();
     config.train.eval_interval = 5;
-    // The first evaluation is one, and none improves on it by as much.
+    // The first evaluation counts, and no later one improves on it by that much.
     config.train.early_stopping = EarlyStopping { patience: 2, min_improvement: 10.0 };
     let run = create(&project, &config);
-    // A program that dies at the evaluation that would end the run.
+    // A crash at the evaluation that would end the run.
     session_until(&run, &store, "cpu", Options::default(), |event| {
         matches!(event, TrainEvent::Eval { step: 10, .. })
     })
@@ -653,12 +654,12 @@ fn a_run_that_gets_no_better_is_stopped_early_and_can_go_on() {
         notices(&events).iter().any(|text| text.contains("no improvement for 2 evaluations since step 0"))
     );
     assert_eq!(run.record().unwrap().state, RunState::StoppedEarly);
-    // Resumed, it has its patience again.
+    // A resumed run starts with its full patience again.
     let events = session(&run, &store, "cpu", Options::default()).unwrap();
     assert_eq!(steps_of(&events, |event| matches!(event, TrainEvent::Eval { .. })), [15, 20]);
     assert_eq!(ended(&events).2, Some(2));
     assert_eq!((run.record().unwrap().state, run.record().unwrap().step), (RunState::StoppedEarly, 20));
-    // One that improves goes on to its end.
+    // A run that improves continues to its end.
     config.train.early_stopping = EarlyStopping { patience: 8, min_improvement: 0.0 };
     let events = session(&create(&project, &config), &store, "cpu", Options::default()).unwrap();
     assert_eq!((ended(&events).1, ended(&events).2), (true, None));
@@ -733,7 +734,7 @@ fn the_whole_validation_split_can_be_evaluated() {
     });
     assert_eq!(count, 699.0);
     assert!((f64::from(*val_loss) - sum / count).abs() < 1e-6, "{val_loss} {}", sum / count);
-    // A resumed run keeps to it.
+    // A resumed run keeps this setting.
     assert!(run.record().unwrap().evaluate_whole_split);
 }
 
@@ -820,7 +821,7 @@ fn a_run_begins_once() {
 }
 
 /// nanoGPT's `get_lr` with its shakespeare-char settings (learning_rate 1e-3, min_lr 1e-4, warmup_iters 100, lr_decay_iters
-/// 2000), computed by Python's math module.
+/// 2000), computed with Python's math module.
 #[test]
 fn the_cosine_is_nanogpts() {
     let train = TrainConfig::default();
@@ -918,7 +919,7 @@ fn a_change_in_training_is_recorded_and_resuming_after_it_repeats_the_bits() {
             && notice < place(&|event| event.step() == Some(34))
     );
 
-    // A program that dies four steps after the change.
+    // A crash four steps after the change.
     let died = create(&project, &config());
     change_at_33(&died, 37);
     let rest = session(&died, &store, "cpu", Options::default()).unwrap();
@@ -994,7 +995,7 @@ fn milestones_are_kept_from_the_untrained_weights_to_the_last() {
     };
     assert_eq!(steps(false), [0, 25, 50, 60]);
     assert_eq!(steps(true).last(), Some(&60));
-    // Milestones change no number.
+    // Milestones do not change any number.
     let without = session(&create(&project, &self::config()), &store(), "cpu", Options::default()).unwrap();
     let graphs = training_graphs(&config.model, &config.train).unwrap();
     let mut checkpoints = Checkpoints::new(run.checkpoints_folder());
@@ -1071,7 +1072,7 @@ fn a_run_restored_from_a_milestone_begins_with_its_weights() {
     let first = session(&run, &store(), "cpu", Options::default()).unwrap();
     let restored = project.restore(&run, &"milestone-00000060.safetensors".into()).unwrap().put().unwrap();
     let options = Options { stop_after: Some(1), ..Options::default() };
-    // No metrics are there yet, so the tests' session would start rather than resume it.
+    // There are no metrics yet, so the tests' session would start the run rather than resume it.
     std::fs::write(restored.metrics_path(), "").unwrap();
     let events = session(&restored, &store(), "cpu", options).unwrap();
     let evaluation = |events: &[TrainEvent], wanted: u64| {
@@ -1149,7 +1150,7 @@ fn a_run_writes_no_more_than_was_estimated_and_not_much_less() {
         .filter(std::fs::Metadata::is_file)
         .map(|file| file.len())
         .sum();
-    // Headers of tiny checkpoints weigh as much as their weights.
+    // The headers of tiny checkpoints are as large as their weights.
     let headers = 12 * 4096;
     assert!(written < estimated + headers && estimated < 3 * written, "{written} {estimated}");
 }

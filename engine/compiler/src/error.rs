@@ -1,44 +1,42 @@
-//! What cannot be compiled. The engine's errors take these over, variant by variant.
+//! Compiler errors. The engine's error type has the same variants and converts from this one.
 
-/// Why there is no graph or no plan.
+/// Why a graph or plan could not be built.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A configuration that breaks a rule.
+    /// An invalid configuration.
     #[error(transparent)]
     Invalid(#[from] glasshouse_protocol::Invalid),
-    /// A configuration or request that cannot be met, said in one sentence.
+    /// A configuration or request that cannot be met; the message is one sentence.
     #[error("{0}")]
     Refused(String),
-    /// A node of the graph whose inputs do not fit it.
+    /// A node's inputs break its shape rule.
     #[error(transparent)]
     Graph(#[from] crate::graph::GraphError),
-    /// More memory is needed than the device or one of its buffers offers.
+    /// The device or one of its buffers has too little memory.
     #[error("{what} needs {needed} bytes and the device offers {available}; {advice}")]
     TooLarge {
-        /// What does not fit.
+        /// The item that does not fit.
         what: String,
-        /// Bytes needed.
         needed: u64,
-        /// Bytes there are.
+        /// Bytes available.
         available: u64,
-        /// A setting that would fit.
+        /// Advice: a setting to change.
         advice: String,
     },
-    /// A fault of ours: an invariant that should hold does not.
+    /// A bug: an invariant does not hold.
     #[error("internal error: {0}; please report it")]
     Internal(String),
 }
 
-/// Shorthand for results of the compiler.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Training in mixed precision on what has no 16-bit floats, by its name.
+    /// The device has no 16-bit floats for mixed-precision training.
     pub fn trains_without_half(device: &str) -> Self {
         Self::without_half(device, "train in 32 bits (train.precision = \"f32\")")
     }
 
-    /// Writing in mixed precision, likewise.
+    /// The device has no 16-bit floats for mixed-precision generation.
     pub fn writes_without_half(device: &str) -> Self {
         Self::without_half(device, "write in 32 bits")
     }

@@ -1,6 +1,6 @@
-//! From a model's settings to what a device does: the decoder as a [`graph`], its gradient and the passes over it, and the [`plan`] that a
-//! device replays or an interpreter walks. It opens no device and no file: everything here is a function of settings and of what a
-//! device's kind and limits are.
+//! Compiles model settings to device work: the decoder as a [`graph`], its gradient and graph passes, and the [`plan`] that a
+//! device replays or an interpreter executes. It opens no device and no file: everything is a function of the settings and of
+//! the device's kind and limits.
 
 mod error;
 pub mod graph;

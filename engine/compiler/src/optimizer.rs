@@ -1,28 +1,26 @@
-//! The optimizers' update rules, said once: the GPU's kernel and the CPU's loop follow [`entry`].
+//! The optimizers' update rules, defined once: the GPU kernel and the CPU loop follow [`entry`].
 
 use glasshouse_protocol::{OptimizerKind, Precision, TrainConfig};
 
-/// Constants of a run's optimizer.
+/// Hyperparameters of a run's optimizer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Optimizer {
-    /// Update rule.
     pub kind: OptimizerKind,
-    /// Smoothing of the first moment, or SGD's momentum.
+    /// Decay rate of the first moment, or SGD's momentum.
     pub beta1: f32,
-    /// Smoothing of the second moment.
+    /// Decay rate of the second moment.
     pub beta2: f32,
     /// Added to the root of the second moment.
     pub eps: f32,
     /// Decoupled weight decay of the decayed part of the arena.
     pub weight_decay: f32,
-    /// Largest global gradient norm; 0 is no clipping.
+    /// Maximum global gradient norm; 0 disables clipping.
     pub gradient_clipping: f32,
-    /// Gradients come with a loss scale, and the weights have a copy in 16-bit floats.
+    /// Mixed precision: gradients have a loss scale, and the weights a 16-bit copy.
     pub mixed: bool,
 }
 
 impl Optimizer {
-    /// The optimizer of a run.
     pub fn of(config: &TrainConfig) -> Self {
         Self {
             kind: config.optimizer,
@@ -51,8 +49,8 @@ impl Optimizer {
         (correction(self.beta1), correction(self.beta2))
     }
 
-    /// Factor on the gradient for its global norm, as PyTorch's `clip_grad_norm_` has it; `None` where the norm is not
-    /// finite and the step must be skipped.
+    /// Factor on the gradient for its global norm, as in PyTorch's `clip_grad_norm_`; `None` if the norm is not finite and the
+    /// step must be skipped.
     pub fn gradient_scale(&self, norm: f32) -> Option<f32> {
         if !norm.is_finite() {
             None
@@ -67,7 +65,6 @@ impl Optimizer {
 /// Learning rate and bias corrections of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
-    /// Learning rate.
     pub learning_rate: f32,
     /// 1 − β₁ᵗ.
     pub first_correction: f32,
@@ -75,8 +72,8 @@ pub struct Rate {
     pub second_correction: f32,
 }
 
-/// One entry's update. `gradient` is scaled already; `decay` is the weight decay where the entry is decayed, else 0.
-/// Returns (parameter, first moment, second moment).
+/// Updates one entry. `gradient` is already scaled; `decay` is the weight decay, or 0 for entries without decay. Returns
+/// (parameter, first moment, second moment).
 ///
 /// * all: p ← p − lr·decay·p (decoupled; Loshchilov and Hutter 2019)
 /// * AdamW, Adam: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², p ← p − lr·(m/c₁)/(√(v/c₂) + eps)

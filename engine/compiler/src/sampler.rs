@@ -1,16 +1,17 @@
-//! From logits to the next token: the host's sampler, which the CPU decoder uses and the GPU's `sample.wgsl` is held to.
+//! Sampling of the next token from logits on the host. The CPU decoder uses it, and it is the oracle for the GPU's
+//! `sample.wgsl`.
 //!
 //! The order of operations is Hugging Face's: repetition penalty, temperature, top-k, top-p, min-p, draw.
 //!
-//! 1. Each token of the window has its logit divided by the penalty where it is positive and multiplied where it is not,
-//!    once, however often it occurs (Keskar et al. 2019).
-//! 2. Tokens are ranked by that logit, larger first, the lower id first among equals. At temperature 0 the first one is the
-//!    answer. Otherwise a token weighs exp((logit − largest) / temperature).
-//! 3. top-k keeps the first k. top-p keeps the shortest beginning of what is left whose weight reaches p (less a millionth of
-//!    it) times the weight of what is left (Holtzman et al. 2020). min-p then drops what weighs less than `min_p`, the likeliest weighing 1
-//!    (Nguyen et al. 2024). All three keep a beginning of the ranking, and never less than its first token.
-//! 4. The kept tokens are laid side by side *in the order of their ids*, which needs no sorting: the answer is the first
-//!    whose end lies above draw × their weight together.
+//! 1. For each distinct token of the window, a positive logit is divided by the penalty and any other multiplied by it (Keskar
+//!    et al. 2019).
+//! 2. Tokens are ranked by that logit in descending order, lower ids first among equals. At temperature 0 the first one is the
+//!    result. Otherwise a token weighs exp((logit − largest) / temperature).
+//! 3. top-k keeps the first k. top-p keeps the shortest prefix of the rest whose weight reaches p (minus a millionth of it)
+//!    times the weight of the rest (Holtzman et al. 2020). min-p then drops tokens that weigh less than `min_p`, with the
+//!    likeliest weighing 1 (Nguyen et al. 2024). All three keep a prefix of the ranking, at least its first token.
+//! 4. The kept tokens are accumulated *in the order of their ids*, which needs no sorting: the result is the first whose
+//!    cumulative weight exceeds draw × total weight.
 //!
 //! Weights are summed in f64 here and in f32 on the device: the two agree unless a draw lies within 1e-5 of the boundary
 //! between two tokens, or the edge of the nucleus within rounding of p.
@@ -18,33 +19,32 @@
 use crate::{Error, Result};
 use glasshouse_protocol::{Cut, GenerateConfig, random};
 
-/// Logits are clamped to ± this, so that differences stay finite; what is not a number ranks last.
+/// Logits are clamped to ± this, so that differences stay finite; NaN ranks last.
 pub const MAX_LOGIT: f32 = 1e30;
 
-/// What is left of top-p's p: people ask for round shares, which whole numbers of equal tokens reach exactly; without the slack
-/// rounding would decide there.
+/// Factor on top-p's p. Users choose round values, which equal probabilities can reach exactly; without slack, rounding would
+/// decide.
 const NUCLEUS: f64 = 0.999_999;
 
-/// Purpose of the draws' stream of random numbers.
+/// Random stream of the draws.
 const DRAWS: u64 = 0x5a3b_17e0;
 
-/// How a token is chosen: the part of [`GenerateConfig`] that the sampler needs.
+/// Sampling settings: the sampler's part of [`GenerateConfig`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
-    /// Logits are divided by it; 0 is greedy.
+    /// Divisor of the logits; 0 is greedy.
     pub temperature: f32,
-    /// Keep the k likeliest; 0 keeps all.
+    /// Keep the k likeliest tokens; 0 keeps all.
     pub top_k: u32,
     /// Keep the likeliest tokens that together reach this probability; 1 keeps all.
     pub top_p: f32,
-    /// Drop tokens less likely than this share of the likeliest; 0 drops none.
+    /// Drop tokens less likely than this fraction of the likeliest; 0 drops none.
     pub min_p: f32,
-    /// Divides positive and multiplies negative logits of tokens in the window; 1 is off.
+    /// Divides positive and multiplies other logits of tokens in the window; 1 is off.
     pub repetition_penalty: f32,
 }
 
 impl Sampling {
-    /// The sampler's part of a request.
     pub fn of(config: &GenerateConfig) -> Self {
         Self {
             temperature: config.temperature,
@@ -61,7 +61,7 @@ pub fn draw(seed: u64, n: u64) -> f32 {
     (random::nth(seed, DRAWS, n) >> 40) as f32 / 16_777_216.0
 }
 
-/// What a decoder keeps of a prompt: the last `context` tokens. Refuses an empty one, and ids past the vocabulary.
+/// Returns the last `context_length` tokens of a prompt. Refuses an empty prompt and ids outside the vocabulary.
 pub fn checked_prompt(prompt: &[u32], context_length: usize, vocabulary: usize) -> Result<&[u32]> {
     if prompt.is_empty() {
         return Err(Error::Refused("the prompt is empty; give at least one token".to_owned()));
@@ -74,7 +74,7 @@ pub fn checked_prompt(prompt: &[u32], context_length: usize, vocabulary: usize) 
     Ok(prompt.split_at(prompt.len().saturating_sub(context_length)).1)
 }
 
-/// A token's place in the ranking.
+/// A token and its logit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Ranked {
     logit: f32,
@@ -82,13 +82,13 @@ struct Ranked {
 }
 
 impl Ranked {
-    /// Likelier first, then the lower id. Logits are finite by now.
+    /// Likelier first, then lower ids. Logits are finite here.
     fn order(&self, other: &Self) -> std::cmp::Ordering {
         other.logit.partial_cmp(&self.logit).unwrap_or(std::cmp::Ordering::Equal).then(self.id.cmp(&other.id))
     }
 }
 
-/// Logits with those of some tokens at the bottom, so that none of these is drawn; ids at or past `logits.len()` are left out.
+/// Logits with those of `tokens` set to −∞; ids at or past `logits.len()` are ignored.
 pub fn masked(logits: &[f32], tokens: &[u32]) -> Vec<f32> {
     let mut masked = logits.to_vec();
     for token in tokens {
@@ -99,7 +99,7 @@ pub fn masked(logits: &[f32], tokens: &[u32]) -> Vec<f32> {
     masked
 }
 
-/// Softmax of logits as they are.
+/// Softmax of unmodified logits.
 pub fn probabilities(logits: &[f32]) -> Vec<f64> {
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let weights: Vec<f64> = logits.iter().map(|x| libm::exp(f64::from(*x) - f64::from(largest))).collect();
@@ -113,8 +113,8 @@ pub fn entropy(probabilities: &[f64]) -> f64 {
     probabilities.iter().map(of).sum()
 }
 
-/// The tokens that may come next, in the order of their ids, with their probabilities (sum 1).
-/// `window` are the tokens that the penalty applies to; ids at or past `logits.len()` are left out of it.
+/// The possible next tokens in the order of their ids, with their probabilities (sum 1). The penalty applies to the tokens of
+/// `window`; ids at or past `logits.len()` are ignored.
 pub fn distribution(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<(u32, f64)> {
     let penalty = sampling.repetition_penalty;
     if sampling.temperature == 0.0 && penalty == 1.0 {
@@ -154,24 +154,23 @@ pub fn distribution(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<
     weights
 }
 
-/// A token that may come next, and what each setting makes of it.
+/// A possible next token, and the effect of each setting on it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Explained {
-    /// The token.
     pub id: u32,
-    /// Its place by the model's own probability, from 1.
+    /// Rank by the model's own probability, from 1.
     pub rank: usize,
-    /// Softmax of the logits as they are.
+    /// Softmax of the unmodified logits.
     pub probability: f64,
-    /// Softmax after repetition penalty and temperature; at temperature 0 all on the likeliest.
+    /// Softmax after repetition penalty and temperature; at temperature 0, 1 for the likeliest.
     pub tempered: f64,
-    /// What the draw goes by: 0 where a setting cut the token off.
+    /// Final probability; 0 if cut off by a setting.
     pub drawn: f64,
     /// The first setting that cut it off.
     pub cut_by: Option<Cut>,
 }
 
-/// Every token of the vocabulary, likeliest first, with its probability before and after each setting of [`distribution`].
+/// All tokens of the vocabulary, likeliest first, with their probabilities before and after each setting of [`distribution`].
 pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Explained> {
     let softmax = |entries: &[Ranked], temperature: f64| -> Vec<f64> {
         let largest = entries.iter().map(|entry| entry.logit).fold(-MAX_LOGIT, f32::max);
@@ -182,7 +181,7 @@ pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Expla
     let plain = penalised(logits, &[], 1.0);
     let probabilities = softmax(&plain, 1.0);
     let unlimited = Sampling { top_k: 0, top_p: 1.0, min_p: 0.0, ..*sampling };
-    // What is left after each setting, in the order in which they apply.
+    // Kept tokens after each setting, in order of application.
     let stages = [
         (Cut::TopK, Sampling { top_k: sampling.top_k, ..unlimited }),
         (Cut::TopP, Sampling { top_k: sampling.top_k, top_p: sampling.top_p, ..unlimited }),
@@ -212,21 +211,21 @@ pub fn explain(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<Expla
             probability: at(&probabilities),
             tempered: at(&tempered),
             drawn: at(&drawn),
-            // At temperature 0 it is the temperature that leaves one token, and a weight too small for a float was cut by none.
+            // At temperature 0 the temperature leaves a single token, and a weight that underflows was not cut by any setting.
             cut_by: if at(&tempered) == 0.0 { None } else { cut() },
         }
     };
     order.iter().enumerate().map(entry).collect()
 }
 
-/// What is listed of [`explain`], and what is known of all of it.
+/// An excerpt of [`explain`], and totals over all tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listed {
-    /// The likeliest tokens, likeliest first, and the chosen one.
+    /// The likeliest tokens in descending order, and the chosen one.
     pub entries: Vec<Explained>,
     /// Entropy of the model's own distribution, in bits.
     pub entropy_bits: f64,
-    /// Tokens that no setting cut off.
+    /// Number of tokens that no setting cut off.
     pub kept: usize,
 }
 
@@ -246,33 +245,33 @@ pub fn explain_likeliest(
     Listed { entries, entropy_bits, kept }
 }
 
-/// The token that a draw in [0, 1) falls on; 0 for an empty distribution.
+/// The token that a draw in [0, 1) selects; 0 for an empty distribution.
 pub fn choose(distribution: &[(u32, f64)], draw: f32) -> u32 {
     let mut end = 0.0;
     let found = distribution.iter().find(|(_, probability)| {
         end += probability;
         end > f64::from(draw)
     });
-    // Rounding can leave the last end a little below a draw close to 1.
+    // Rounding can leave the last end slightly below a draw close to 1.
     found.or(distribution.last()).map_or(0, |(id, _)| *id)
 }
 
-/// The next token.
+/// Samples the next token.
 pub fn sample(logits: &[f32], window: &[u32], sampling: &Sampling, draw: f32) -> u32 {
     choose(&distribution(logits, window, sampling), draw)
 }
 
-/// A logit with what is undefined or beyond bounds brought to them.
+/// Clamps a logit; NaN becomes the minimum.
 fn clamped(logit: f32) -> f32 {
     if logit.is_nan() { -MAX_LOGIT } else { logit.clamp(-MAX_LOGIT, MAX_LOGIT) }
 }
 
-/// Every token, in the order of the ids.
+/// All tokens in the order of their ids.
 fn ranked(logits: &[f32]) -> impl Iterator<Item = Ranked> {
     logits.iter().zip(0u32..).map(|(logit, id)| Ranked { logit: clamped(*logit), id })
 }
 
-/// The first of the ranking; of equals the first that comes.
+/// The likeliest entry; the first among equals.
 fn likeliest(entries: impl Iterator<Item = Ranked>) -> Option<Ranked> {
     entries.reduce(|best, entry| if entry.logit > best.logit { entry } else { best })
 }
@@ -329,7 +328,7 @@ mod tests {
         }
     }
 
-    /// The same in the plainest way: sort everything, then cut three times.
+    /// Reference implementation: sort everything, then cut three times.
     fn sorted(logits: &[f32], window: &[u32], sampling: &Sampling) -> Vec<(u32, f64)> {
         let mut logits = logits.to_vec();
         let mut seen = window.to_vec();
@@ -384,7 +383,7 @@ mod tests {
         assert_eq!(ids(&distribution(&logits, &[], &Sampling { temperature: 0.0, ..PLAIN })), [1]);
         assert_eq!(ids(&distribution(&logits, &[], &Sampling { top_k: 1, ..PLAIN })), [1]);
         assert_eq!(ids(&distribution(&logits, &[], &Sampling { top_k: 3, ..PLAIN })), [1, 2, 3]);
-        // 1 and 3 have 0.4 each, 2 has 0.15.
+        // Tokens 1 and 3 have 0.4 each, 2 has 0.15.
         assert_eq!(ids(&distribution(&logits, &[], &Sampling { top_p: 0.3, ..PLAIN })), [1]);
         assert_eq!(ids(&distribution(&logits, &[], &Sampling { top_p: 0.79, ..PLAIN })), [1, 3]);
         assert_eq!(ids(&distribution(&logits, &[], &Sampling { top_p: 0.85, ..PLAIN })), [1, 2, 3]);

@@ -1,65 +1,64 @@
-//! What goes into a training step and comes out of it, in the words that trainer, executors and self-test share.
+//! Inputs and outputs of a training step, shared by trainer, executors and self-test.
 
 use glasshouse_protocol::PreferenceMetrics;
 use serde::{Deserialize, Serialize};
 
-/// The weights and the optimizer state, laid out as [`crate::plan::arena::ArenaLayout`] says.
+/// The weights and the optimizer state, in the layout of [`crate::plan::arena::ArenaLayout`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ArenaState {
     /// Weights, `layout.length` floats.
     pub parameters: Vec<f32>,
-    /// First moments, `layout.trained_end` floats; empty where the optimizer has none.
+    /// First moments, `layout.trained_end` floats; empty if the optimizer has none.
     pub first_moments: Vec<f32>,
-    /// Second moments, likewise.
+    /// Second moments, `layout.trained_end` floats; empty if the optimizer has none.
     pub second_moments: Vec<f32>,
-    /// Where the search for a loss scale stands, in a run of mixed precision.
+    /// Dynamic loss scaling state, in mixed precision.
     pub loss_scale: Option<LossScale>,
 }
 
-/// The state of dynamic loss scaling (Micikevicius et al. 2018). The device keeps it up, in `gradient_norm.wgsl`: a gradient that
-/// is not finite halves the scale, [`LossScale::INTERVAL`] finite ones in a row double it.
+/// State of dynamic loss scaling (Micikevicius et al. 2018). The device updates it, in `gradient_norm.wgsl`: a non-finite
+/// gradient halves the scale, [`LossScale::INTERVAL`] finite ones in a row double it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossScale {
     /// Factor on the loss.
     pub scale: f32,
-    /// Steps since it changed or a step was skipped.
+    /// Steps since the last change of the scale or the last skipped step.
     pub good_steps: u32,
 }
 
 impl LossScale {
-    /// Of a run in 32 bits, where it never changes.
+    /// For runs in 32 bits, where it never changes.
     pub const ONE: Self = Self { scale: 1.0, good_steps: 0 };
-    /// Where the search begins, as in PyTorch's GradScaler.
+    /// Initial scale, as in PyTorch's `GradScaler`.
     pub const FIRST: Self = Self { scale: 65536.0, good_steps: 0 };
-    /// Good steps after which the scale doubles, likewise.
+    /// Good steps after which the scale doubles, as in PyTorch's `GradScaler`.
     pub const INTERVAL: u32 = 2000;
-    /// How often the first scale can be halved until it is 1, where it stays.
+    /// Number of halvings from the first scale to the minimum, 1.
     pub const HALVINGS: u32 = 16;
 }
 
 /// Token ids of a micro-batch, B·T each, row-major.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MicroBatch {
-    /// Input ids.
     pub tokens: Vec<u32>,
-    /// The id that follows each.
+    /// The id after each token.
     pub targets: Vec<u32>,
-    /// The first position, within its row, of the document that each token belongs to, where a row holds several that do not see each
-    /// other: at most the token's own position, and never less than that of the token before. `None` where each row is one.
+    /// The position within its row of the first token of each token's document, if a row holds several that do not attend to
+    /// each other: at most the token's own position, never decreasing. `None` if each row is one document.
     pub starts: Option<Vec<u32>>,
-    /// Dropout's seed.
+    /// Dropout seed.
     pub seed: [u32; 2],
-    /// What the sum of its targets' losses is divided by in training, above 0; `None` where that is the number of its targets that count.
+    /// Divisor of the sum of target losses in training, above 0; `None` for the number of counted targets.
     pub counted: Option<f32>,
-    /// What the objective knows of it beforehand, where its graph asks for that ([`crate::graph::Input::Scores`]), as
-    /// [`crate::graph::ops::Preference`] and [`crate::graph::ops::Policy`] have it.
+    /// Per-batch constants of the objective, if its graph takes [`crate::graph::Input::Scores`]; see
+    /// [`crate::graph::ops::Preference`] and [`crate::graph::ops::Policy`].
     pub scores: Option<Vec<f32>>,
 }
 
 impl MicroBatch {
-    /// Has the losses of a step's micro-batches divided by the mean number of targets that count in each, so that the step's loss,
-    /// their mean, is that over all its targets: a micro-batch with few of them weighs no more than they do (TRL's and transformers'
-    /// `num_items_in_batch`). Nothing is to be done where all have as many. `ignored` is the target that does not count.
+    /// Divides the losses of a step's micro-batches by their mean number of counted targets, so that the step's loss, the mean
+    /// over micro-batches, is the mean over all its targets (`num_items_in_batch` in TRL and transformers). Does nothing if all
+    /// have the same number. `ignored` is the target that does not count.
     pub fn normalise_over_step(micro_batches: &mut [Self], ignored: Option<u32>) {
         let count = |batch: &Self| batch.targets.iter().filter(|target| Some(**target) != ignored).count();
         let counts: Vec<usize> = micro_batches.iter().map(count).collect();
@@ -70,7 +69,7 @@ impl MicroBatch {
         }
     }
 
-    /// Divides the weights of tokens, which are the scores, by their mean sum in each of a step's micro-batches, likewise.
+    /// Divides the token weights, which are the scores, by their mean sum per micro-batch of the step.
     pub fn normalise_weights_over_step(micro_batches: &mut [Self]) {
         let weights = micro_batches.iter().filter_map(|batch| batch.scores.as_ref()).flatten();
         let mean = weights.map(|weight| f64::from(*weight)).sum::<f64>() / micro_batches.len().max(1) as f64;
@@ -79,8 +78,8 @@ impl MicroBatch {
         }
     }
 
-    /// Has ORPO's losses of chosen tokens divided by the mean number of them in each of a step's micro-batches, likewise: the first score
-    /// says so ([`crate::graph::ops::Preference`]). The chosen answers are every other row of `time` positions.
+    /// Divides ORPO's losses of chosen tokens by their mean number per micro-batch of the step, through the first score
+    /// ([`crate::graph::ops::Preference`]). The chosen answers are every other row of `time` positions.
     pub fn normalise_chosen_over_step(micro_batches: &mut [Self], time: usize, ignored: Option<u32>) {
         let counts = micro_batches.iter().map(|batch| {
             let chosen = batch.targets.chunks(time.max(1)).step_by(2).flatten();
@@ -93,7 +92,7 @@ impl MicroBatch {
         }
     }
 
-    /// What is wrong with its scores, in a sentence, for a graph that takes so many, or none.
+    /// The error in its scores, as a sentence, for a graph that takes `wanted` scores, or none.
     pub fn scores_fault(&self, wanted: Option<usize>) -> Option<String> {
         let given = self.scores.as_ref().map(Vec::len);
         (given != wanted).then(|| match (given, wanted) {
@@ -105,7 +104,7 @@ impl MicroBatch {
         })
     }
 
-    /// What is wrong with its starts, in a sentence, for a graph that takes them for rows of so many positions, or takes none.
+    /// The error in its starts, as a sentence, for a graph that takes them for rows of `time` positions, or takes none.
     pub fn starts_fault(&self, time: Option<usize>) -> Option<String> {
         let (starts, time) = match (&self.starts, time) {
             (None, None) => return None,
@@ -137,36 +136,33 @@ impl MicroBatch {
     }
 }
 
-/// One optimizer step.
+/// Input of one optimizer step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepInput {
     /// Step number from 0; t = step + 1 in Adam's bias corrections.
     pub step: u64,
-    /// Learning rate.
     pub learning_rate: f32,
     /// As many as the plan accumulates.
     pub micro_batches: Vec<MicroBatch>,
 }
 
-/// What a step reports.
+/// Result of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepReport {
     /// Mean loss over the micro-batches.
     pub loss: f32,
     /// Global norm of the averaged gradient before clipping.
     pub gradient_norm: f32,
-    /// The gradient was not finite: weights and moments are as before.
+    /// The gradient was not finite: weights and moments are unchanged.
     pub skipped: bool,
-    /// What the step's pairs came to before the update, where the objective has them.
+    /// Metrics of the step's pairs before the update, for pair objectives.
     pub preference: Option<PreferenceMetrics>,
 }
 
-/// Entries of a value, fed into or read out of a graph that is run by itself (op tests, probes).
+/// Entries of a value, for graphs that are run on their own (op tests, probes).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Data {
-    /// Floats.
     F32(Vec<f32>),
-    /// Ids and indices.
     U32(Vec<u32>),
 }
 

@@ -1,12 +1,12 @@
-//! Finds the copies in a file of documents, and says how fast on this machine:
+//! Finds the copies in a file of documents, and measures the speed on this machine:
 //!
 //! ```text
 //! cargo run --release -p glasshouse-corpus --example duplicates -- documents.jsonl decisions.jsonl
 //! ```
 //!
-//! The first file holds an object a line with `id` and `text`. What is printed is throughput as JSON (of the overlap with every tenth
-//! document, taken as held out, too); the second file gets an object for each document that would go: its id, that of the kept one, and their true similarity.
-//! `tests/benches/datatrove/minhash.py` compares both with datatrove's.
+//! The first file has one object with `id` and `text` per line. Prints throughput as JSON, including the overlap check against
+//! every tenth document as held out. The second file gets an object for each document to drop: its id, the kept one's id, and
+//! their true similarity. `tests/benches/datatrove/minhash.py` compares both with datatrove's.
 
 use std::io::Write;
 use std::time::Instant;

@@ -1,4 +1,5 @@
-//! Documents from JSON lines through a preset's rules, as JSON lines: what `tests/benches/datatrove` compares.
+//! Applies a preset's rules to documents from JSON lines, with the result as JSON lines, for the comparison in
+//! `tests/benches/datatrove`.
 //!
 //! ```text
 //! judge PRESET < documents.jsonl > decisions.jsonl      each {"id", "text"} gives {"id", "rule", "threshold", "text"}
@@ -6,8 +7,8 @@
 //! judge --words < documents.jsonl > words.jsonl         each gives {"id", "words"}
 //! ```
 //!
-//! `rule` is null where the document stays, and `text` then what is left of it. Seconds spent in the rules, without JSON, go to
-//! standard error. Without `--language` the language rule is left out: the peer's is another model.
+//! `rule` is null if the document is kept, and `text` is then its remaining text. The seconds spent in the rules, without JSON,
+//! are printed to standard error. The language rule is disabled by default, since the peer uses another model.
 
 use std::io::{self, BufRead, Write};
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! A recipe as cards that a person switches and sets, one a stage.
+//! A recipe as cards for the app, one per stage.
 
 use crate::error::{Error, Result};
 use crate::personal::{Action, Class};
@@ -9,11 +9,11 @@ use crate::rules::{self, Rule, Unit, Value};
 use glasshouse_protocol::cleaning::{PersonalCard, RecipeSummary, StageCard, Threshold};
 use glasshouse_protocol::names;
 
-/// A number of a stage that is no rule, read and set by name.
+/// A number of a stage other than a rule, accessed by name.
 struct Number {
     name: &'static str,
     meaning: &'static str,
-    /// The least and the most that it may be.
+    /// Minimum and maximum.
     bounds: (f64, f64),
     unit: Unit,
     get: fn(&Recipe) -> f64,
@@ -28,7 +28,7 @@ impl Number {
     }
 }
 
-/// The number in this field of a recipe, in the table between brackets.
+/// The number in a field of a recipe; the brackets contain the path of its table.
 macro_rules! number {
     ([$($table:ident)*] $name:ident: $type:ty, $lowest:literal to $highest:expr, $meaning:literal) => {
         Number {
@@ -57,11 +57,11 @@ const PARAGRAPHS: [Number; 1] = [
 const RECIPE: [Number; 1] =
     [number!([] validation: f64, 0.0 to MAX_VALIDATION, "share of each source to hold out")];
 
-/// A stage that is no rule.
+/// A stage other than a rule.
 struct Other {
     at: At,
     numbers: &'static [Number],
-    /// What switches it on.
+    /// The field that enables it.
     switch: fn(&mut Recipe) -> &mut bool,
 }
 
@@ -81,11 +81,11 @@ impl Recipe {
     /// The recipe as cards.
     ///
     /// # Errors
-    /// Never for a recipe that was validated.
+    /// Never for a validated recipe.
     pub fn summary(&self) -> Result<RecipeSummary> {
         let mut cards: Vec<StageCard> =
             self.rules.iter().map(|rule| rule_card(rule, self.is_on(rule))).collect();
-        // Rules that the recipe has not stand behind its own, switched off: a card away from being used.
+        // Rules that the recipe does not contain follow its own, disabled, so that they can be enabled.
         let others =
             Rule::all().into_iter().filter(|rule| !self.rules.iter().any(|own| own.name() == rule.name()));
         cards.extend(others.map(|rule| rule_card(&rule, false)));
@@ -106,10 +106,10 @@ impl Recipe {
         })
     }
 
-    /// Switches a stage on or off; a rule that the recipe has not is added behind the others.
+    /// Enables or disables a stage; a rule that the recipe does not contain is added after the others.
     ///
     /// # Errors
-    /// There is no stage of that name.
+    /// There is no stage with that name.
     pub fn switch(&mut self, stage: &str, on: bool) -> Result<()> {
         if let Some(other) = OTHERS.iter().find(|other| other.at.name(self) == stage) {
             *(other.switch)(self) = on;
@@ -131,7 +131,7 @@ impl Recipe {
     /// Sets a number of a stage.
     ///
     /// # Errors
-    /// There is no such stage or number, or the value breaks a rule; the recipe stays as it was.
+    /// There is no such stage or number, or the value breaks a rule; the recipe is unchanged.
     pub fn set_threshold(&mut self, stage: &str, threshold: &str, value: f64) -> Result<()> {
         let mut changed = self.clone();
         if let Some(other) = OTHERS.iter().find(|other| other.at.name(self) == stage) {
@@ -154,7 +154,7 @@ impl Recipe {
         Ok(())
     }
 
-    /// Sets what is done with a class of personal data.
+    /// Sets the action for a class of personal data.
     ///
     /// # Errors
     /// There is no such class.

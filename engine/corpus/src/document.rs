@@ -1,76 +1,74 @@
-//! One document on its way through the bench.
+//! A document in the pipeline.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// How a document's text is written, which decides how prose is made of it.
+/// Markup of a document's text, which determines its extraction.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Text as it is.
     #[default]
     Plain,
-    /// Markdown: kept as it is, since its marks are few and mean something.
+    /// Markdown: kept as it is, since its marks are few and meaningful.
     Markdown,
-    /// A web page: its main content is taken.
+    /// A web page: its main content is extracted.
     Html,
-    /// A piece of a web page, such as a post of a forum: all of it is content.
+    /// A fragment of a web page, such as a forum post: all of it is content.
     HtmlFragment,
-    /// A MediaWiki page: its wikitext is reduced to prose.
+    /// A MediaWiki page: prose is extracted from its wikitext.
     Wikitext,
-    /// Source code in a language of this name, as in `rust`: rules about prose pass it over.
+    /// Source code in this language, for example `rust`: rules for prose do not apply.
     Code(String),
-    /// A conversation, an instruction with its answer, or a preference: its turns are joined as text, and the record itself is
-    /// kept in [`Document::record`] for the stages that train on it.
+    /// A conversation, an instruction with its response, or a preference: its turns are joined as text, and
+    /// [`Document::record`] keeps the record for training.
     Conversation,
 }
 
 impl Kind {
-    /// Whether prose has yet to be made of it.
+    /// Whether prose must be extracted from it.
     pub fn is_marked_up(&self) -> bool {
         matches!(self, Self::Html | Self::HtmlFragment | Self::Wikitext)
     }
 
-    /// Whether it is plain text, which goes without saying.
+    /// Whether it is plain text, the default.
     pub fn is_plain(&self) -> bool {
         *self == Self::Plain
     }
 }
 
-/// A document, from the reader to the output, and a line of `kept.jsonl`.
+/// A document, from the reader to a line of `kept.jsonl`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Document {
-    /// Where it was found, and which it is there: `pages/a.html`, `crawl.warc.gz#12`, `table.csv#3` (counted from 1), behind a
-    /// colon what the record calls itself, as in `table.csv#3:Q42`. Unique in a corpus and the same each time.
+    /// Its file, its number there and its own id: `pages/a.html`, `crawl.warc.gz#12`, `table.csv#3` (counted from 1),
+    /// `table.csv#3:Q42` for a record with the id Q42. Unique in a corpus and reproducible.
     pub id: String,
-    /// What it is counted under in the mixture: a field `source` where the record has one, else the first folder below what the
-    /// person named, else the file's name.
+    /// Its source in the mixture: the record's field `source`, else the first folder below the given path, else the file's
+    /// name.
     pub source: String,
-    /// Under which licence, where the record, its catalogue entry or the recipe says; SPDX names where there is one. Always written:
-    /// `null` where it is not known.
+    /// Its licence, if stated by the record, its catalogue entry or the recipe; an SPDX name if there is one. Always written:
+    /// `null` if unknown.
     pub licence: Option<String>,
-    /// Language where the record says, or as identified: ISO 639-3, as in `eng`.
+    /// Stated or identified language, as ISO 639-3 such as `eng`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// Genre where the record says, or by its folder.
+    /// Genre, if stated by the record or its folder's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub genre: Option<String>,
-    /// Date as the record says it, as in `2024-05-01`.
+    /// Date as stated, for example `2024-05-01`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub date: Option<String>,
-    /// Where it was published.
+    /// Address of publication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
-    /// Title where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// How the text is written.
+    /// Markup of the text.
     #[serde(skip_serializing_if = "Kind::is_plain")]
     pub kind: Kind,
     /// The text: as read, later as extracted, repaired and edited by rules.
     pub text: String,
-    /// The record itself where later stages need more than text (`messages`, `prompt`/`chosen`/`rejected`, …).
+    /// The record, if training needs more than text (`messages`, `prompt`/`chosen`/`rejected`, …).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub record: Option<Map<String, Value>>,
 }

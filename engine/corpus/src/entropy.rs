@@ -1,6 +1,6 @@
-//! How evenly things are spread.
+//! Shannon entropy.
 
-/// Shannon's entropy of what was counted so many times, in bits. `libm` gives the same on every machine.
+/// Shannon entropy of counts, in bits. `libm` gives the same result on every machine.
 pub(crate) fn entropy_of(counts: &[u32]) -> f64 {
     let all: u32 = counts.iter().sum();
     let used = counts.iter().filter(|&&count| count > 0).map(|&count| f64::from(count) / f64::from(all));

@@ -1,22 +1,22 @@
-//! What records say of themselves, brought to one spelling: licences, languages, dates and genres.
+//! Normalises metadata of records: licences, languages, dates and genres.
 
 use chrono::{Datelike as _, NaiveDate};
 use rustc_hash::FxHashMap;
 use std::sync::LazyLock;
 use whatlang::Lang;
 
-/// Bytes of a short field that are kept; a longer value is no name.
+/// Maximum bytes of a short field.
 const MAX_BYTES: usize = 200;
 
-/// A short value as a field of a document: trimmed; none where it is empty, long or holds control characters.
+/// A short value as a field of a document: trimmed; `None` if it is empty, too long or contains control characters.
 pub(crate) fn short(value: &str) -> Option<&str> {
     let value = value.trim();
     let fits = !value.is_empty() && value.len() <= MAX_BYTES && !value.chars().any(char::is_control);
     fits.then_some(value)
 }
 
-/// The languages of the web by their names in ISO 639-1 and 639-3; Chinese, Persian and Norwegian as they are identified, as Mandarin,
-/// Iranian Persian and Bokmål.
+/// The languages of the web by ISO 639-1 and 639-3 code; Chinese, Persian and Norwegian as identified: Mandarin, Iranian
+/// Persian and Bokmål.
 const LANGUAGES: &str = "af afr ak aka am amh ar ara az aze be bel bg bul bn ben bs bos ca cat cs ces cy cym da dan de deu el ell en eng \
     eo epo es spa et est eu eus fa pes fi fin fr fra ga gle gl glg gu guj ha hau he heb hi hin hr hrv hu hun hy hye id ind is isl it ita \
     ja jpn jv jav ka kat kk kaz km khm kn kan ko kor ku kur ky kir la lat lb ltz lo lao lt lit lv lav mg mlg mk mkd ml mal mn mon mr mar \
@@ -24,13 +24,13 @@ const LANGUAGES: &str = "af afr ak aka am amh ar ara az aze be bel bg bul bn ben
     sn sna so som sq sqi sr srp sv swe sw swa ta tam te tel tg tgk th tha tk tuk tl tgl tr tur tt tat ug uig uk ukr ur urd uz uzb vi vie \
     xh xho yi yid yo yor zh cmn zu zul";
 
-/// Languages by their codes of two letters and of three.
+/// Languages by two-letter and three-letter code.
 pub(crate) fn languages() -> impl Iterator<Item = (&'static str, &'static str)> {
     LANGUAGES.split(' ').zip(LANGUAGES.split(' ').skip(1)).step_by(2)
 }
 
-/// A language as ISO 639-3, from a code of two or three letters, with or without a region, or an English name. What is not
-/// known stays as it is, in lower case.
+/// A language as ISO 639-3, from a two-letter or three-letter code with or without a region, or an English name. Unknown values
+/// are returned in lower case.
 pub(crate) fn language(value: &str) -> Option<String> {
     let value = short(value)?.to_ascii_lowercase();
     let code = value.split(['-', '_', ' ', '.']).next().unwrap_or_default();
@@ -49,7 +49,7 @@ pub(crate) fn language(value: &str) -> Option<String> {
     Some(named.map_or(value, |language| language.code().to_owned()))
 }
 
-/// Licences by their key: SPDX's names, short and in full, and what people write.
+/// Licences by key: SPDX's short and full names, and common spellings.
 static LICENCES: LazyLock<FxHashMap<String, &str>> = LazyLock::new(|| {
     let own = "MIT mitlicence|Apache-2.0 apache2|CC0-1.0 cc0|CC-BY ccby|CC-BY-SA ccbysa|ODC-By-1.0 odcby|Public-Domain publicdomain";
     let own =
@@ -66,13 +66,13 @@ fn key(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// A licence by its SPDX name where it is a known one, also from Creative Commons' addresses; else as it stands.
+/// The SPDX name of a known licence, also from Creative Commons addresses; else the original text.
 pub(crate) fn licence(value: &str) -> Option<String> {
     let value = short(value)?;
     creative_commons(value).or_else(|| Some((*LICENCES.get(&key(value)).unwrap_or(&value)).to_owned()))
 }
 
-/// The name of Creative Commons' licence or dedication at an address.
+/// The Creative Commons licence or dedication of an address.
 pub(crate) fn creative_commons(address: &str) -> Option<String> {
     let (_, path) = address.split_once("creativecommons.org/")?;
     let mut parts = path.split(['/', '?', '#']);
@@ -84,32 +84,32 @@ pub(crate) fn creative_commons(address: &str) -> Option<String> {
     LICENCES.get(&key(&(name + parts.next()?))).map(|name| (*name).to_owned())
 }
 
-/// A date: the day alone where the value starts with one as ISO 8601 writes it, else as it stands.
+/// A date: only the day if the value starts with one in ISO 8601, else the original text.
 pub(crate) fn date(value: &str) -> Option<String> {
     let value = short(value)?;
     day(value).or_else(|| Some(value.to_owned()))
 }
 
-/// The day that a value starts with, as in `2024-05-01`, where it does in one of the ways that ISO 8601 writes it.
+/// The day at the start of a value in one of ISO 8601's forms, as `2024-05-01`.
 pub(crate) fn day(value: &str) -> Option<String> {
     let ways = [(10, "%Y-%m-%d"), (10, "%Y/%m/%d"), (8, "%Y%m%d")];
     let day = ways.into_iter().find_map(|(length, way)| {
         let (day, behind) = value.trim_start().split_at_checked(length)?;
-        // Seconds since 1970 are more digits.
+        // Seconds since 1970 have more digits.
         let ends = !behind.starts_with(|next: char| next.is_ascii_digit());
         NaiveDate::parse_from_str(day, way).ok().filter(|_| ends)
     })?;
     (1000..3000).contains(&day.year()).then(|| day.to_string())
 }
 
-/// Genres, and the names of folders that say them.
+/// Genres, and the folder names that imply them.
 const GENRES: &str = "academic=academic,papers article=article,articles blog=blog,blogs book=book,books \
     conversation=chat,chats,conversations,dialogue,dialogues code=code drama=drama,plays \
     mail=email,emails,mail,mails encyclopedia=encyclopedia,wiki,wikipedia fiction=fiction,novels,stories \
     forum=forum,forums legal=law,legal letter=letters news=news poetry=poems,poetry recipe=recipes \
     review=reviews speech=speeches subtitle=subtitles textbook=textbooks web=web";
 
-/// The genre that a folder's name says, the innermost first.
+/// The genre implied by a folder's name, the innermost first.
 pub(crate) fn genre_of_folders(folders: &[String]) -> Option<String> {
     let known = |folder: &String| {
         let folder = folder.to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! The file system that documents come from and results go to.
+//! Abstraction of the file system for inputs and outputs.
 
 use crate::readers::Readers;
 use std::io::{self, Read, Seek, Write};
@@ -9,23 +9,22 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub trait Input: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Input for T {}
 
-/// What stands at a path, as far as reading goes.
+/// Type of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileType {
-    /// A folder.
     Folder,
-    /// A file of so many bytes.
+    /// A file with its size in bytes.
     File(u64),
-    /// Neither: a socket, a device, a link that leads nowhere.
+    /// Anything else: a socket, a device, a broken link.
     Other,
 }
 
 /// A file system: the operating system's, or a browser's files in memory.
 pub trait Files: Sync {
-    /// What stands there; links are followed.
+    /// The type of a path, following links.
     ///
     /// # Errors
-    /// Nothing stands there, or it may not be looked at.
+    /// The path does not exist or is not accessible.
     fn file_type(&self, path: &Path) -> io::Result<FileType>;
 
     /// Whether it is a symbolic link.
@@ -33,10 +32,10 @@ pub trait Files: Sync {
         false
     }
 
-    /// The paths in a folder, in the order of their names.
+    /// The paths in a folder, sorted by name.
     ///
     /// # Errors
-    /// It is no folder or may not be read.
+    /// It is not a folder or not readable.
     fn entries(&self, folder: &Path) -> io::Result<Vec<PathBuf>>;
 
     /// Opens a file for reading.
@@ -45,39 +44,39 @@ pub trait Files: Sync {
     /// It cannot be opened.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Input>>;
 
-    /// Makes or empties a file for writing; the folder around it exists.
+    /// Creates or truncates a file for writing; its folder exists.
     ///
     /// # Errors
-    /// It cannot be written, or nothing can be here.
+    /// It cannot be written, or the file system is read-only.
     fn create(&self, _path: &Path) -> io::Result<Box<dyn Write + Send>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Opens a file for writing behind its first so many bytes; what stands behind them goes.
+    /// Opens a file for writing after its first `length` bytes, and truncates the rest.
     ///
     /// # Errors
-    /// It cannot be written, or nothing outlives the program here.
+    /// It cannot be written, or files do not outlive the program.
     fn append(&self, _path: &Path, _length: u64) -> io::Result<Box<dyn Write + Send>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// When a file was last changed, in nanoseconds since 1970; none where that is not known.
+    /// A file's modification time in nanoseconds since 1970; `None` if unknown.
     fn changed(&self, _path: &Path) -> Option<u64> {
         None
     }
 
-    /// Makes a folder and those around it.
+    /// Creates a folder and its parents.
     ///
     /// # Errors
-    /// It cannot be made.
+    /// It cannot be created.
     fn create_folder(&self, _path: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Renames a file within its folder; a file of that name is replaced.
+    /// Renames a file within its folder, replacing an existing one.
     ///
     /// # Errors
-    /// It cannot be done.
+    /// It cannot be renamed.
     fn rename(&self, _from: &Path, _to: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -85,26 +84,27 @@ pub trait Files: Sync {
     /// Removes a file.
     ///
     /// # Errors
-    /// It cannot be done.
+    /// It cannot be removed.
     fn remove(&self, _path: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Holds the lock of a file that is there for it alone; none where another program holds it. Where nobody else can be, nothing is held.
+    /// Acquires the lock of a lock file; `None` if another program holds it. By default, for file systems without other
+    /// programs, nothing is locked.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be created.
     fn lock(&self, _path: &Path) -> io::Result<Option<Lock>> {
         Ok(Some(Lock::default()))
     }
 
-    /// Who reads Parquet and PDF, where they are not to be read in here.
+    /// External readers of Parquet and PDF, if these are not read in this process.
     fn readers(&self) -> Option<Readers> {
         None
     }
 }
 
-/// A lock that is held as long as this lives; the file that was there for it goes with it.
+/// A lock, held until it is dropped; its file is then removed.
 #[derive(Debug, Default)]
 pub struct Lock(Option<(LockFile, PathBuf)>);
 
@@ -116,13 +116,13 @@ impl Drop for Lock {
     }
 }
 
-/// A file that programs hold while they must not come in each other's way. The system drops what is held with the program.
-/// On file systems without locks (some network drives) it holds nothing, and nobody waits.
+/// A lock file for mutual exclusion between programs. The system releases its lock when the program ends. On file systems
+/// without locks (some network drives) nothing is locked, and nobody waits.
 #[derive(Debug)]
 pub struct LockFile(std::fs::File);
 
 impl LockFile {
-    /// Opens it, and makes it where it is missing.
+    /// Opens the file, creating it if missing.
     ///
     /// # Errors
     /// The file system refuses.
@@ -130,7 +130,7 @@ impl LockFile {
         std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map(Self)
     }
 
-    /// Whether it is the file at this place: another program may have removed it meanwhile, and made another.
+    /// Whether it is still the file at this path: another program may have replaced it.
     pub fn is_at(&self, path: &Path) -> bool {
         #[cfg(unix)]
         {
@@ -139,22 +139,22 @@ impl LockFile {
             let there = std::fs::metadata(path).map(place).ok();
             there.is_some() && there == self.0.metadata().map(place).ok()
         }
-        // Elsewhere a file that is open is not removed.
+        // On other systems an open file cannot be removed.
         #[cfg(not(unix))]
         path.exists()
     }
 
-    /// Waits until nobody else holds it, and holds it alone.
+    /// Waits for an exclusive lock.
     pub fn hold(&self) {
         self.0.lock().ok();
     }
 
-    /// Waits until nobody holds it alone, and holds it with others.
+    /// Waits for a shared lock.
     pub fn share(&self) {
         self.0.lock_shared().ok();
     }
 
-    /// Holds it alone if nobody else holds it; what is held before is let go of in any case.
+    /// Tries to acquire an exclusive lock; releases a previously held one in any case.
     pub fn try_hold(&self) -> bool {
         self.0.unlock().ok();
         !matches!(self.0.try_lock(), Err(std::fs::TryLockError::WouldBlock))
@@ -165,20 +165,20 @@ impl LockFile {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemFiles;
 
-/// The name of what comes in through a pipe.
+/// The name of standard input.
 pub const STANDARD_INPUT: &str = "-";
 
-/// What came in through a pipe, in a file that nobody else sees and that goes with the program: it is read more than once.
+/// Standard input, spooled to an unlinked temporary file: it is read more than once.
 static PIPED: OnceLock<Result<Mutex<std::fs::File>, String>> = OnceLock::new();
 
-/// A reader of what came in through a pipe.
+/// A reader of the spooled standard input.
 struct Piped {
     file: &'static Mutex<std::fs::File>,
     position: u64,
 }
 
 impl Piped {
-    /// Opens it; the first time all of it is taken in.
+    /// Opens it; spools standard input on first use.
     fn open() -> io::Result<Self> {
         let spooled = PIPED
             .get_or_init(|| spool(io::stdin().lock()).map(Mutex::new).map_err(|error| error.to_string()));
@@ -187,11 +187,11 @@ impl Piped {
     }
 }
 
-/// Takes all of a pipe in.
+/// Spools a pipe to a file.
 fn spool(mut input: impl Read) -> io::Result<std::fs::File> {
     let path = std::env::temp_dir().join(format!("glasshouse-input-{}", std::process::id()));
     let mut file = std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-    // The system keeps it as long as it is open.
+    // The system keeps it while it is open.
     std::fs::remove_file(&path)?;
     io::copy(&mut input, &mut file)?;
     Ok(file)
@@ -284,7 +284,7 @@ impl Files for SystemFiles {
             if !file.try_hold() {
                 return Ok(None);
             }
-            // Whoever held it until now may have removed it.
+            // The previous holder may have removed it.
             if file.is_at(path) {
                 return Ok(Some(Lock(Some((file, path.to_owned())))));
             }

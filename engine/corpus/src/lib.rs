@@ -1,4 +1,4 @@
-//! The data bench: raw documents in, clean text out, and for everything that was removed the rule that took it.
+//! The corpus pipeline: raw documents in, clean text out, and for everything removed the rule that removed it.
 //!
 //! ```text
 //! files ─ read ─► Document ─ extract ─ repair ─ rules ─ personal ─ duplicates ─ balance ─► kept.jsonl
@@ -6,9 +6,9 @@
 //!                                       └────────┴─────────┴───────────┴───────────┴────► dropped.jsonl, report
 //! ```
 //!
-//! A crate of its own, so that it builds and is tested in seconds without the executors, and because nothing in it knows
-//! of models. It reads through [`Files`] alone: the operating system's natively, files in memory in a browser.
-//! Everything is a pure function of recipe and input: the number of cores never changes a byte of the output.
+//! A separate crate, so that it builds and is tested in seconds without the executors, and since it does not depend on models.
+//! It accesses files only through [`Files`]: the operating system's natively, files in memory in a browser. The output is a
+//! pure function of recipe and input: the number of cores never changes a byte.
 
 pub mod balance;
 pub mod cards;

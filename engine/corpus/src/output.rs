@@ -1,7 +1,7 @@
-//! The folder that a cleaning leaves behind: what its files are called, and the index that says what it is.
+//! The output folder of a cleaning: file names, and the index.
 //!
-//! `kept.jsonl` holds the documents in the order of their sources, so that each source is one run of tokens later;
-//! `corpus.json` is written last: a folder without it is no finished corpus.
+//! `kept.jsonl` holds the documents in the order of their sources, so that each source becomes one run of tokens. `corpus.json`
+//! is written last: a folder without it is not a finished corpus.
 
 use crate::error::{Error, Result};
 use crate::files::{FileType, Files};
@@ -10,73 +10,69 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-/// What is left, a JSON object a line.
+/// Kept documents, one JSON object per line.
 pub const KEPT_FILE: &str = "kept.jsonl";
-/// What was dropped and why, a JSON object a line.
+/// Dropped documents with the reason, one JSON object per line.
 pub const DROPPED_FILE: &str = "dropped.jsonl";
-/// The account of the cleaning.
+/// The report of the cleaning.
 pub const REPORT_FILE: &str = "report.json";
-/// The account as a page.
+/// The report as a page.
 pub const REPORT_PAGE: &str = "report.html";
-/// The recipe as it was run.
+/// The recipe that was run.
 pub const RECIPE_FILE: &str = "recipe.toml";
-/// What the folder holds.
+/// The index of the folder.
 pub const CORPUS_FILE: &str = "corpus.json";
 
-/// The layout that this version writes.
+/// Layout version written by this program.
 const FORMAT: u32 = 1;
-/// Largest index that is read: a hundred bytes a source.
+/// Maximum bytes of an index: a hundred bytes per source.
 const MAX_INDEX_BYTES: u64 = 16 << 20;
 
 /// `corpus.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CorpusIndex {
-    /// The layout's version.
+    /// Layout version.
     pub format: u32,
-    /// Name of the recipe.
     pub recipe: String,
-    /// Documents kept.
+    /// Number of kept documents.
     pub documents: u64,
     /// UTF-8 bytes of their text.
     pub bytes: u64,
-    /// Share of each source's documents that is marked as held out.
+    /// Fraction of each source's documents marked as held out.
     pub validation: f64,
-    /// The sources, in the order in which they follow one another.
+    /// The sources, in order of their documents.
     pub sources: Vec<SourceIndex>,
-    /// The share of training windows that begin in each source, where a mixture asks for other shares than the sources'
-    /// lengths give; empty otherwise.
+    /// The fraction of training windows that begin in each source, if a mixture changes it from the sources' lengths; otherwise
+    /// empty.
     pub mixture: BTreeMap<String, f64>,
 }
 
-/// A source's part.
+/// A source of the corpus.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SourceIndex {
-    /// Its name.
     pub name: String,
-    /// Documents kept.
+    /// Number of kept documents.
     pub documents: u64,
     /// UTF-8 bytes of their text.
     pub bytes: u64,
-    /// Its documents' licences.
+    /// Licences of the source's documents.
     pub licences: Vec<String>,
 }
 
-/// A line of `kept.jsonl`, as far as training reads it.
+/// The fields of a line of `kept.jsonl` that training reads.
 #[derive(Clone, Debug, Deserialize)]
 pub struct KeptLine {
-    /// The document's id, as `dropped.jsonl` has those of the others.
+    /// The document's id, as in `dropped.jsonl`.
     pub id: String,
-    /// The document's text.
     pub text: String,
-    /// Its source.
     pub source: String,
-    /// `train` or `validation`; absent where documents are too few or too unequal to hold whole ones out.
+    /// `train` or `validation`; absent if documents are too few or too unequal in size to hold out whole ones.
     #[serde(default)]
     pub split: Option<String>,
 }
 
 impl CorpusIndex {
-    /// An index of this version's layout.
+    /// An index in the current layout.
     pub fn new(recipe: &str, validation: f64) -> Self {
         Self {
             format: FORMAT,
@@ -89,7 +85,7 @@ impl CorpusIndex {
         }
     }
 
-    /// The index of a folder; `None` where the folder is none that the bench wrote.
+    /// Reads the index of a folder; `None` if it is not the output of a cleaning.
     ///
     /// # Errors
     /// It is damaged or of another version.

@@ -1,6 +1,6 @@
-//! A recipe: everything that decides what a cleaning makes of its input, as one TOML file.
+//! A recipe: all settings of a cleaning, as one TOML file.
 //!
-//! The same recipe on the same input gives the same bytes. A published recipe is a function here; a file says only what
+//! The same recipe with the same input gives the same bytes. Published recipes are functions here; a file contains only what
 //! differs from the defaults.
 
 use crate::balance;
@@ -23,53 +23,53 @@ use std::path::{Path, PathBuf};
 /// Names of the published recipes, the most useful first.
 pub const NAMES: [&str; 5] = ["fineweb", "gopher", "c4", "light", "raw"];
 
-/// Bytes of a cleaned folder's recipe that are read.
+/// Maximum bytes of a cleaned folder's recipe.
 const MAX_RECIPE_BYTES: u64 = 16 << 20;
 
-/// The largest share that may be held out: something must be left to learn from.
+/// Maximum held-out fraction: something must be left for training.
 pub const MAX_VALIDATION: f64 = 0.99;
 
-/// A whole pipeline.
+/// A complete pipeline.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
-    /// What people call it.
+    /// Display name.
     #[default = "own"]
     pub name: String,
-    /// Stages that are switched off, by name.
+    /// Disabled stages, by name.
     pub off: Vec<String>,
-    /// Share of each source's documents that is held out for validation.
+    /// Fraction of each source's documents held out for validation.
     #[default = 0.1]
     pub validation: f64,
-    /// How files become documents.
+    /// Reading of files.
     pub reading: read::Settings,
-    /// How web pages, wikitext and PDF become prose.
+    /// Extraction of prose from web pages, wikitext and PDF.
     pub extract: extract::Settings,
-    /// How text is repaired.
+    /// Repair of text.
     pub repair: repair::Settings,
-    /// Quality rules, in the order in which they are asked.
+    /// Quality rules, in order of execution.
     pub rules: Vec<Rule>,
-    /// Which copies are dropped.
+    /// Duplicate removal.
     pub duplicates: duplicates::Settings,
-    /// Overlap with what models are measured on.
+    /// Overlap with evaluation data.
     pub contamination: contamination::Settings,
-    /// What becomes of personal data.
+    /// Handling of personal data.
     pub personal: personal::Settings,
-    /// What is counted besides.
+    /// Composition report.
     pub balance: balance::Settings,
-    /// In which shares sources are trained on.
+    /// Training shares of the sources.
     pub mixture: balance::Mixture,
 }
 
 impl Recipe {
     /// A published recipe.
     ///
-    /// `fineweb` (Penedo et al. 2024, arXiv:2406.17557), `gopher` (Rae et al. 2021) and `c4` (Raffel et al. 2020) are the rules of
-    /// their papers; each also drops near-duplicates and masks personal data. `light` suits a person's own files: it asks
-    /// little of a text and drops what is broken. `raw` reads and extracts, drops nothing and alters no text.
+    /// `fineweb` (Penedo et al. 2024, arXiv:2406.17557), `gopher` (Rae et al. 2021) and `c4` (Raffel et al. 2020) are the rules
+    /// of their papers; each also drops near duplicates and replaces personal data. `light` suits your own files: it requires
+    /// little of a text and drops broken ones. `raw` reads and extracts, drops nothing and changes no text.
     ///
     /// # Errors
-    /// There is none of that name; the nearest is suggested.
+    /// There is no recipe with that name; suggests the nearest one.
     pub fn published(name: &str) -> Result<Self> {
         let rules = match name {
             "fineweb" => rules::presets::fineweb(),
@@ -82,7 +82,7 @@ impl Recipe {
         Ok(Self { name: name.to_owned(), rules, ..Self::default() })
     }
 
-    /// Reads and extracts, and keeps everything as it is, to the character.
+    /// Reads and extracts, and keeps every character.
     fn raw() -> Self {
         let mut recipe = Self { name: "raw".to_owned(), ..Self::default() };
         recipe.duplicates.exact.enabled = false;
@@ -93,7 +93,7 @@ impl Recipe {
         recipe
     }
 
-    /// A published recipe by its name, or a file's.
+    /// Loads a published recipe by name, or a file.
     ///
     /// # Errors
     /// It is neither.
@@ -109,10 +109,10 @@ impl Recipe {
         Self::published(name)
     }
 
-    /// The recipe that a folder was cleaned by.
+    /// The recipe of a cleaned folder.
     ///
     /// # Errors
-    /// It is missing there or damaged.
+    /// It is missing or damaged.
     pub fn of_cleaning(files: &dyn Files, folder: &Path) -> Result<Self> {
         let path = folder.join(RECIPE_FILE);
         let damaged = |reason: String| Error::bad_file(&path, format!("{reason}; clean again"));
@@ -122,10 +122,10 @@ impl Recipe {
         Self::from_toml(&text).map_err(|error| damaged(error.to_string()))
     }
 
-    /// A recipe from TOML.
+    /// Parses a recipe from TOML.
     ///
     /// # Errors
-    /// What is wrong, with the nearest name where one is misspelt.
+    /// The fault, with the nearest name for a misspelt one.
     pub fn from_toml(text: &str) -> Result<Self> {
         let recipe: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| {
@@ -143,15 +143,15 @@ impl Recipe {
     /// The recipe as TOML.
     ///
     /// # Errors
-    /// Never for a recipe that was validated.
+    /// Never for a validated recipe.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|error| Error::Invalid(format!("recipe: {error}")))
     }
 
-    /// Checks every setting; the first broken rule is named.
+    /// Checks all settings.
     ///
     /// # Errors
-    /// A setting that breaks a rule.
+    /// The first setting that breaks a rule.
     pub fn validate(&self) -> Result<()> {
         if !(0.0..=MAX_VALIDATION).contains(&self.validation) {
             return Err(Error::Invalid(format!(
@@ -185,7 +185,7 @@ impl Recipe {
         self.mixture.validate()
     }
 
-    /// The files and folders that it names: lists of words, evaluation sets.
+    /// The files and folders named in it: word lists, evaluation sets.
     pub fn files(&self) -> Vec<PathBuf> {
         let listed = self.rules.iter().filter_map(|rule| match rule {
             Rule::Blocklist(rule) => rule.file.as_ref(),
@@ -198,7 +198,7 @@ impl Recipe {
         listed.map(PathBuf::from).chain(named).collect()
     }
 
-    /// Whether a rule is asked.
+    /// Whether a rule is enabled.
     pub fn is_on(&self, rule: &Rule) -> bool {
         !self.off.iter().any(|name| name == rule.name())
     }

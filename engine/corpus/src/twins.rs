@@ -1,8 +1,8 @@
-//! The raw twin of a cleaned corpus: the same files as they came, to train beside what the cleaning kept.
+//! The raw twin of a cleaned corpus: the same files without cleaning, to compare training on both.
 //!
-//! Both are measured on the same held-out documents, as the cleaning left them and as they came. So the raw twin must not hold these:
-//! documents that share a run of words with a held-out one are left out of it, and nothing else is. Runs differ by their seeds, so
-//! that one pair of runs shows little; what several pairs show is a matter of `glasshouse-evaluate`'s statistics.
+//! Both are evaluated on the same held-out documents, in cleaned and in raw form. So the raw twin must not contain them:
+//! documents that share an n-gram with a held-out one are left out of it, and nothing else. Runs differ by seed, so one pair of
+//! runs shows little; for several pairs see the statistics of `glasshouse-evaluate`.
 
 use crate::duplicates::contamination::{Set, Settings as Overlap};
 use crate::error::{Error, Result};
@@ -15,22 +15,22 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-/// What the raw twin holds.
+/// Contents of the raw twin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RawTwin {
-    /// Documents that train.
+    /// Number of training documents.
     pub documents: u64,
-    /// Documents left out, since held-out text stands in them.
+    /// Number of documents left out because they contain held-out text.
     pub left_out: u64,
-    /// Documents held out, the same as in the cleaned corpus.
+    /// Number of held-out documents, the same as in the cleaned corpus.
     pub held_out: u64,
 }
 
-/// Makes the raw twin of a cleaned folder from the same inputs, read as its own recipe says, in `out`; and in `held_out` a folder that holds the raw forms of the
-/// held-out documents out.
+/// Creates the raw twin of a cleaned folder in `out`, from the same inputs, read with its recipe's settings; and in `held_out`
+/// a folder with the raw forms of the held-out documents.
 ///
 /// # Errors
-/// `cleaned` is no cleaned folder or holds nothing out; the inputs cannot be read; a folder cannot be written.
+/// `cleaned` is not a cleaned folder or holds nothing out, the inputs cannot be read, or a folder cannot be written.
 pub fn raw_twin(
     files: &dyn Files,
     inputs: &[PathBuf],
@@ -58,12 +58,12 @@ pub fn raw_twin(
              `validation`, or clean more documents",
         ));
     }
-    // The same documents: the text of a record stands where the cleaning found it.
+    // The same documents: a record's text is read from the field that the cleaning used.
     let Recipe { reading, extract, .. } = Recipe::of_cleaning(files, cleaned)?;
     let recipe = Recipe { validation: 0.0, reading, extract, ..Recipe::published("raw")? };
     Cleaner::new(files, recipe, inputs, out, StartOptions { restart: true, force: true })?.run()?;
 
-    // The held-out documents as they came: what overlaps with them is left out too.
+    // The raw forms of the held-out documents: overlaps with them are left out too.
     let kept = out.join(KEPT_FILE);
     let mut raw = Vec::new();
     each_line(files, &kept, &mut |line, document| {
@@ -73,7 +73,7 @@ pub fn raw_twin(
         }
         Ok(())
     })?;
-    // Nothing trains on this folder, and a corpus needs a document that could.
+    // Nothing trains on this folder, but a corpus needs a training document.
     if let Some(first) = lines.first() {
         raw.push(split(&kept, first, "train")?);
     }
@@ -83,7 +83,7 @@ pub fn raw_twin(
         .map_err(|error| Error::Refused(format!("the index as JSON: {error}")))?;
     write(files, held_out.join(CORPUS_FILE), &[index])?;
 
-    // Each document trains, and what the cleaning held out stands behind them.
+    // All documents train; the cleaning's held-out documents follow.
     let mut twin = RawTwin { held_out: lines.len() as u64, ..RawTwin::default() };
     let marked = out.join(format!("{KEPT_FILE}.partial"));
     let mut output = Output::new(files, marked.clone())?;
@@ -102,7 +102,7 @@ pub fn raw_twin(
     Ok(twin)
 }
 
-/// Hands over the lines of a `kept.jsonl`.
+/// Calls `take` with each line of a `kept.jsonl`.
 fn each_line(
     files: &dyn Files,
     path: &Path,
@@ -149,13 +149,13 @@ mod tests {
         };
         let mut lines = String::new();
         for number in 0..40 {
-            // Control characters are what the cleaning mends: raw and clean forms differ.
+            // Control characters are repaired by the cleaning, so raw and clean forms differ.
             let own = format!("\u{1}{}", text(number));
             lines += &(serde_json::json!({ "data": { "body": own }, "source": "s" }).to_string() + "\n");
         }
         std::fs::write(at("in/a.jsonl"), &lines).unwrap();
         let mut recipe = Recipe { rules: Vec::new(), validation: 0.1, ..Recipe::default() };
-        // A recipe that nobody would take for the raw one's reading.
+        // Reading settings that differ from the raw recipe's.
         recipe.reading.text_field = Some("data.body".to_owned());
         let inputs = [at("in")];
         Cleaner::new(&SystemFiles, recipe, &inputs, &at("clean"), StartOptions::default())

@@ -1,5 +1,4 @@
-//! How much of a page's main content extraction finds, and how much else: on pages that the project makes itself, and on the articles of a
-//! public benchmark where they are at hand.
+//! Precision and recall of main-content extraction: on generated pages, and on the articles of a public benchmark if available.
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail as the test does")]
 #[path = "extraction/pages.rs"]
@@ -12,10 +11,10 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
-/// The folder of a copy of github.com/scrapinghub/article-extraction-benchmark.
+/// Environment variable with the folder of a copy of github.com/scrapinghub/article-extraction-benchmark.
 const ARTICLES: &str = "GLASSHOUSE_ARTICLES";
 
-/// Letters and digits in a row; Chinese stands without spaces, so that each of its characters is one.
+/// Runs of letters and digits; Chinese has no spaces, so each character is a token.
 fn tokens(text: &str) -> Vec<String> {
     let mut tokens = vec![String::new()];
     for letter in text.chars() {
@@ -34,7 +33,7 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// How many of each.
+/// Number of occurrences of each item.
 fn counts<T: std::hash::Hash + Eq>(items: impl IntoIterator<Item = T>) -> HashMap<T, f64> {
     let mut counts = HashMap::new();
     for item in items {
@@ -43,7 +42,7 @@ fn counts<T: std::hash::Hash + Eq>(items: impl IntoIterator<Item = T>) -> HashMa
     counts
 }
 
-/// Precision and recall of what was found; none for a side that holds nothing.
+/// Precision and recall; `None` for an empty side.
 fn score<T: std::hash::Hash + Eq>(
     found: &HashMap<T, f64>,
     wanted: &HashMap<T, f64>,
@@ -53,7 +52,7 @@ fn score<T: std::hash::Hash + Eq>(
     (share(found.values().sum()), share(wanted.values().sum()))
 }
 
-/// Precision, recall and F1, where each page counts alike.
+/// Precision, recall and F1, with equal weight for each page.
 fn means(scores: &[(Option<f64>, Option<f64>)]) -> (f64, f64, f64) {
     let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let precision = mean(scores.iter().filter_map(|score| score.0).collect());
@@ -77,13 +76,13 @@ fn slow_extraction_of_labelled_pages() {
                     .push(score(&counts(tokens(&found.text)), &wanted));
             };
             measure(&page.html, "as written");
-            // White space in preformatted text is not between tags alone.
+            // In preformatted text, white space between tags is significant.
             if !page.html.contains("<pre") {
                 measure(&between.replace_all(&page.html, "><"), "minified");
             }
         }
     }
-    // Measured, and a little below it.
+    // Slightly below the measured values.
     let least =
         BTreeMap::from([("article", 0.99), ("documentation", 0.99), ("forum", 0.9), ("product", 0.99)]);
     for ((kind, form), scores) in &scores {
@@ -96,7 +95,7 @@ fn slow_extraction_of_labelled_pages() {
     }
 }
 
-/// The benchmark's own measure (its evaluate.py): runs of four words, precision and recall by article.
+/// The benchmark's own metric (its evaluate.py): 4-grams of words, precision and recall by article.
 #[test]
 fn slow_extraction_of_articles() {
     let Some(folder) = std::env::var_os(ARTICLES).map(std::path::PathBuf::from) else {
@@ -130,7 +129,7 @@ fn slow_extraction_of_articles() {
 }
 
 fn runs(text: &str) -> HashMap<Vec<String>, f64> {
-    // What Python's `\w+` finds.
+    // Equivalent to Python's `\w+`.
     let words: Vec<String> = text
         .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
         .filter(|word| !word.is_empty())

@@ -1,4 +1,4 @@
-//! What the parity tests share: fixtures, deterministic numbers, and how far two lists of numbers lie apart.
+//! Shared helpers of the parity tests: fixtures, deterministic numbers, and the deviation between two lists of numbers.
 
 pub use glasshouse_engine::selftest::cases::{ids, numbers, starts};
 
@@ -10,12 +10,12 @@ use glasshouse_protocol::RunConfig;
 use safetensors::SafeTensors;
 use std::collections::HashMap;
 
-/// Part of the name of the adapter that GPU tests run on: `GLASSHOUSE_TEST_ADAPTER`, else Mesa's software one.
+/// Part of the name of the adapter for GPU tests: `GLASSHOUSE_TEST_ADAPTER`, or else Mesa's software adapter.
 pub fn adapter() -> String {
     std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
 }
 
-/// Draws the matrices of adapters among a model's parameters: the second of each pair begins as zeros.
+/// Draws the adapter matrices among a model's parameters at random, because the second of each pair is initialised to zeros.
 pub fn draw_adapters(parameters: &[Parameter], layout: &ArenaLayout, arena: &mut [f32]) {
     for (at, _) in parameters.iter().enumerate().filter(|(_, parameter)| is_of_adapter(&parameter.name)) {
         for (number, entry) in arena[layout.range(ParameterId(at as u32))].iter_mut().enumerate() {
@@ -25,7 +25,7 @@ pub fn draw_adapters(parameters: &[Parameter], layout: &ArenaLayout, arena: &mut
     }
 }
 
-/// The largest difference, relative to the largest expected entry; infinite where anything is not a number.
+/// The largest difference, relative to the largest expected entry; infinite if any entry is NaN.
 pub fn deviation(got: &[f32], expected: &[f32]) -> f64 {
     assert_eq!(got.len(), expected.len(), "lengths differ");
     let scale = expected.iter().fold(0.0f64, |most, number| most.max(f64::from(number.abs())));
@@ -36,12 +36,12 @@ pub fn deviation(got: &[f32], expected: &[f32]) -> f64 {
     if apart == 0.0 { 0.0 } else { apart / scale.max(1e-30) }
 }
 
-/// A PyTorch fixture; `tests/fixtures/README.md` says what it holds.
+/// A PyTorch fixture, described in `tests/fixtures/README.md`.
 pub struct Fixture {
     pub run: RunConfig,
     floats: HashMap<String, Vec<f32>>,
     ids: HashMap<String, Vec<u32>>,
-    /// Rows of final weights that rounding decides, by parameter.
+    /// Rows of final weights that are determined by rounding, by parameter.
     undetermined: HashMap<String, std::ops::Range<usize>>,
 }
 
@@ -82,7 +82,7 @@ impl Fixture {
         &self.ids[name]
     }
 
-    /// `{kind}.{parameter}` of every parameter, laid out as the arena.
+    /// `{kind}.{parameter}` for every parameter, in the arena's layout.
     pub fn arena(&self, kind: &str, names: &[String], layout: &ArenaLayout) -> Vec<f32> {
         let mut arena = vec![0.0; layout.length];
         for (number, name) in names.iter().enumerate() {
@@ -93,13 +93,13 @@ impl Fixture {
         arena
     }
 
-    /// A parameter's entries without those that rounding decides.
+    /// A parameter's entries without those that are determined by rounding.
     pub fn determined(&self, name: &str, entries: &[f32]) -> Vec<f32> {
         let left_out = self.undetermined.get(name).cloned().unwrap_or(0..0);
         entries.iter().enumerate().filter(|(at, _)| !left_out.contains(at)).map(|(_, entry)| *entry).collect()
     }
 
-    /// The steps of the fixture's training.
+    /// The fixture's training steps.
     pub fn steps(&self) -> Vec<StepInput> {
         let size = self.run.train.batch_size * self.run.model.context_length;
         let batches = self.ids("steps.tokens").chunks(size).zip(self.ids("steps.targets").chunks(size));

@@ -1,4 +1,4 @@
-//! What the tests of training share: a tiny model, a text that it can learn, and sessions of a run.
+//! Shared helpers of the training tests: a tiny model, a text that it can learn, and training sessions.
 
 use glasshouse_engine::data::{Batches, TokenStore, Windows};
 use glasshouse_engine::executor::Executor;
@@ -13,7 +13,7 @@ use glasshouse_protocol::{ModelConfig, RunConfig, TrainConfig, presets};
 
 pub const VOCABULARY: usize = 23;
 
-/// Sixty steps of a model with dropout, two micro-batches per step, evaluations every 20 steps, checkpoints every 15.
+/// Sixty steps of a model with dropout: two micro-batches per step, an evaluation every 20 steps, a checkpoint every 15.
 pub fn config() -> RunConfig {
     let preset = presets::preset("nanogpt-cpu").expect("a preset");
     RunConfig {
@@ -47,12 +47,12 @@ pub fn config() -> RunConfig {
     }
 }
 
-/// Tokens of which each but every fifth follows from the one before.
+/// Tokens that follow from the previous one, except every fifth.
 pub fn store() -> TokenStore {
     store_of(4000, 700)
 }
 
-/// So many of them, to train on and held out.
+/// Such a store with the given numbers of training and validation tokens.
 pub fn store_of(train: u64, validation: u64) -> TokenStore {
     let tokens = |stream: u64, count: u64| {
         let mut last = 0;
@@ -68,7 +68,7 @@ pub fn store_of(train: u64, validation: u64) -> TokenStore {
     TokenStore::in_memory(tokens(0, train), tokens(1, validation))
 }
 
-/// A project in a temporary folder, gone with the guard.
+/// A project in a temporary folder, which is deleted when the guard is dropped.
 pub fn project() -> (tempfile::TempDir, Project) {
     let folder = tempfile::tempdir().expect("a folder");
     let project = Project::open_or_create(&folder.path().join("project")).expect("a project");
@@ -79,7 +79,7 @@ pub fn create(project: &Project, config: &RunConfig) -> Run {
     project.create_run(config, &project.folder().join("data")).expect("a run")
 }
 
-/// Opens a trainer, hands it to `body`.
+/// Opens a trainer and passes it to `body`.
 pub fn with_trainer<R>(
     run: &Run,
     store: &TokenStore,
@@ -93,7 +93,7 @@ pub fn with_trainer<R>(
         let TrainConfig { batch_size, accumulate, .. } = config.train;
         let windows = Windows::new(store, config.seed, batch_size, config.model.context_length)?;
         let batches = Batches::Windows(windows.accumulating(accumulate));
-        // As every program does it: a run continues with the kernels that it began with.
+        // As in every front end, a resumed run keeps its kernels.
         let tuning = run.record()?.device.map_or(Tuning::Default, Tuning::Pinned);
         let optimizer = Optimizer::of(&config.train);
         let executor = Executor::open_tuned(device, &graphs, optimizer, Some(2), &tuning).await?.executor;
@@ -107,7 +107,7 @@ pub fn with_trainer<R>(
     })
 }
 
-/// Trains until the session is over or `enough` says so, which is how a program dies: nothing is saved then.
+/// Trains until the session ends or `enough` returns true. The latter simulates a crash: nothing is saved.
 pub fn session_until(
     run: &Run,
     store: &TokenStore,
@@ -137,13 +137,13 @@ pub fn session_until(
     })?
 }
 
-/// Trains until the session is over.
+/// Trains until the session ends.
 pub fn session(run: &Run, store: &TokenStore, device: &str, options: Options) -> Result<Vec<TrainEvent>> {
     session_until(run, store, device, options, |_| false)
 }
 
-/// The events without what two equal runs may differ in: speed and places. JSON's reader is a bit less exact than its writer,
-/// so the learning rate, the only double, is rounded.
+/// The events without fields that may differ between equal runs: speeds and paths. The learning rate, the only double, is
+/// rounded because JSON parsing is slightly less exact than writing.
 pub fn numbers(events: &[TrainEvent]) -> Vec<TrainEvent> {
     events
         .iter()
@@ -173,7 +173,7 @@ pub fn notices(events: &[TrainEvent]) -> Vec<&str> {
         .collect()
 }
 
-/// Bytes of a run's latest checkpoint, which its last checkpoint event names.
+/// Bytes of the checkpoint named by the last checkpoint event.
 pub fn last_checkpoint(events: &[TrainEvent]) -> Vec<u8> {
     let path = events.iter().rev().find_map(|event| match event {
         TrainEvent::Checkpoint { path, .. } => Some(path),
@@ -182,12 +182,12 @@ pub fn last_checkpoint(events: &[TrainEvent]) -> Vec<u8> {
     std::fs::read(path.expect("a checkpoint")).expect("its file")
 }
 
-/// Steps of the evaluations, samples and checkpoints.
+/// Steps of the events that `wanted` selects.
 pub fn steps_of(events: &[TrainEvent], wanted: fn(&TrainEvent) -> bool) -> Vec<u64> {
     events.iter().filter(|event| wanted(event)).filter_map(TrainEvent::step).collect()
 }
 
-/// The software or real adapter that GPU tests run on.
+/// Part of the name of the adapter for GPU tests.
 pub fn test_adapter() -> String {
     std::env::var("GLASSHOUSE_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".to_owned())
 }

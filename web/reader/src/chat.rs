@@ -13,26 +13,27 @@ impl Template {
     /// Compiles a template, with the special tokens of a `tokenizer_config.json`.
     ///
     /// # Errors
-    /// It is none.
+    /// The template is invalid.
     #[wasm_bindgen(constructor)]
     pub fn new(template: &str, settings: &str) -> Result<Template, JsError> {
         let settings: serde_json::Map<_, _> = serde_json::from_str(settings)?;
         Ok(Self(ChatTemplate::compile(template, SpecialTokens::from_settings(&settings))?))
     }
 
-    /// The text of messages (JSON); up to where the assistant is to answer where `answer` is. `variables` (JSON) are the template's.
+    /// Renders messages (JSON), followed by the start of the assistant's reply if `answer` is set. `variables` (JSON) are
+    /// passed to the template.
     ///
     /// # Errors
-    /// The template refuses them or fails.
+    /// The template rejects the messages or fails.
     pub fn text(&self, messages: &str, answer: bool, variables: &str) -> Result<String, JsError> {
         let (messages, variables) = (serde_json::from_str(messages)?, serde_json::from_str(variables)?);
         Ok(self.0.text_with(&Conversation::new(messages), answer, &variables)?)
     }
 
-    /// A line of a data set as an objective takes it, as JSON.
+    /// Converts a line of a dataset to an objective's example, as JSON.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The line is not valid for the objective.
     pub fn example(&self, line: &str, objective: &str) -> Result<String, JsError> {
         let read = objective.parse().and_then(|objective| example(line, objective, &self.0));
         let example = read.map_err(|reason| JsError::new(&reason))?;

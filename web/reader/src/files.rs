@@ -1,4 +1,4 @@
-//! Files that hold documents.
+//! Files with documents.
 
 use glasshouse_corpus::read::FileDocuments;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
@@ -12,17 +12,17 @@ pub struct Reading {
 
 #[wasm_bindgen]
 impl Reading {
-    /// Begins to read a file: the engine's question (JSON), and the file's bytes.
+    /// Opens a file: the engine's request (JSON) and the file's bytes.
     ///
     /// # Errors
-    /// The question is of another version of the engine.
+    /// The request comes from another version of the engine.
     #[wasm_bindgen(constructor)]
     pub fn new(question: &str, file: Vec<u8>) -> Result<Self, JsError> {
         let documents = FileDocuments::new(question, file).map_err(|reason| JsError::new(&reason))?;
         Ok(Self { documents })
     }
 
-    /// The next documents and troubles, a line of JSON each; `undefined` at the end.
+    /// The next documents and troubles, one JSON value per line; `undefined` at the end.
     ///
     /// # Errors
     /// One of them cannot be written as JSON.

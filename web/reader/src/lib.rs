@@ -1,4 +1,5 @@
-//! Readers of large formats, the interpreter of chat templates and what makes instruction tasks, for browsers: modules that `reader-link.js` fetches with the first such file, and that the engine calls through it.
+//! Readers of large formats, the chat template interpreter and the task generator, for browsers: modules that `reader-link.js`
+//! fetches on first use and that the engine calls through it.
 
 #[cfg(feature = "templates")]
 mod chat;

@@ -1,12 +1,12 @@
-//! Web pages, which come one by one from whatever holds them.
+//! Web pages, one call per page.
 
 use glasshouse_corpus::extract::html;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
-/// Takes the text of a page: the settings and the answer are JSON.
+/// Extracts the text of a page; the settings and the result are JSON.
 ///
 /// # Errors
-/// The page is refused, or the settings are of another version of the engine.
+/// The page is refused, or the settings come from another version of the engine.
 #[wasm_bindgen]
 pub fn page(settings: &str, html: &str) -> Result<String, JsError> {
     let settings = serde_json::from_str(settings).map_err(|error| JsError::new(&error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Generated rows: instruction tasks, and what recipes are tried on.
+//! Generated rows: instruction tasks, and data for the recipes.
 
 use glasshouse_protocol::Objective;
 use glasshouse_protocol::recipes::recipe;
@@ -6,10 +6,10 @@ use glasshouse_stories::tasks::TaskSplit;
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Rows of a split by its name, each a line: of a recipe, or instruction tasks of all kinds in the form that an objective learns from.
+/// Rows of a split, one per line: of the recipe `name`, or instruction tasks of all kinds in the objective's format.
 ///
 /// # Errors
-/// There is no such recipe, objective or split.
+/// The recipe, objective or split is unknown.
 #[wasm_bindgen]
 pub fn rows(name: Option<String>, objective: &str, split: &str, count: u32) -> Result<String, JsError> {
     let recipe = name.map(|name| recipe(&name)).transpose().map_err(|reason| JsError::new(&reason))?;

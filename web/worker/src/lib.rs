@@ -1,9 +1,9 @@
 //! The engine in a dedicated Web Worker.
 //!
-//! `worker.js` makes one [`Engine`], hands it the messages of the page and posts what it says. Messages are the protocol's JSON;
-//! whole files go beside it as `Uint8Array`s, whose memory the browser hands over instead of copying it.
+//! `worker.js` creates one [`Engine`], passes it the page's messages and posts its events. Messages are the protocol's JSON;
+//! files are passed alongside as `Uint8Array`s, whose memory the browser transfers instead of copying.
 //!
-//! The same module is a [`Shard`] in the workers that training starts beside the engine's own.
+//! The same module provides a [`Shard`] for the additional workers of CPU training.
 
 use glasshouse_engine::cpu::{ShardExecutor, ShardResult};
 use glasshouse_engine::session;
@@ -15,21 +15,21 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use wasm_bindgen::prelude::{JsError, JsValue, wasm_bindgen};
 
-/// Folder of all projects in the browser's private files.
+/// Folder of all projects in the browser's private file system.
 const SHELF: &str = "/projects";
 
 #[wasm_bindgen]
 extern "C" {
-    /// Posts the last words of a panicking engine; `worker.js` defines it.
+    /// Posts a panic report; defined by `worker.js`.
     #[wasm_bindgen(js_name = enginePanicked)]
     fn engine_panicked(report: &str);
 
-    /// Tells the page that the engine is at work; `worker.js` defines it.
+    /// Tells the page that the engine is alive; defined by `worker.js`.
     #[wasm_bindgen(js_name = enginePulse)]
     fn engine_pulse();
 }
 
-/// The engine's one session.
+/// The engine's only session.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Engine {
@@ -38,8 +38,8 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Starts the session. `tell(text, files)` is called with every report: its JSON, and an array of `Uint8Array`s whose buffers
-    /// can be transferred. `threads` are the cores that training on the CPU may take, unless it may take all.
+    /// Starts the session. `tell(text, files)` is called with every event: its JSON, and an array of `Uint8Array`s whose
+    /// buffers can be transferred. `threads` limits the cores for training on the CPU [default: all].
     #[wasm_bindgen(constructor)]
     pub fn new(tell: Function, threads: Option<usize>) -> Self {
         std::panic::set_hook(Box::new(|panic| {
@@ -55,42 +55,43 @@ impl Engine {
         Self { requests }
     }
 
-    /// Takes in a request: its JSON, and the `Uint8Array`s that belong to it.
+    /// Receives a request: its JSON and its `Uint8Array`s.
     ///
     /// # Errors
-    /// The text is no request; a page of another version sent it.
+    /// The text is not a valid request: a page of another version sent it.
     pub fn receive(&self, text: &str, files: &Array) -> Result<(), JsError> {
         let body: Request = serde_json::from_str(text)
             .map_err(|error| JsError::new(&with_suggestion(&without_types(&error.to_string()))))?;
         let bytes = files.iter().map(|file| Uint8Array::new(&file).to_vec()).collect();
-        // A session that has ended takes no more requests; the page learns of its end by other ways.
+        // An ended session takes no more requests; the page is notified otherwise.
         self.requests.try_send(Parcel { body, bytes }).ok();
         Ok(())
     }
 }
 
-/// Programs for a shard of each training step and evaluation, in a worker of their own.
+/// Executes a shard of each training step and evaluation in a separate worker.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Shard(ShardExecutor);
 
 #[wasm_bindgen]
 impl Shard {
-    /// The shard that the engine described.
+    /// Creates the shard that the engine described.
     ///
     /// # Errors
-    /// Another version described it.
+    /// The description comes from another version.
     #[wasm_bindgen(constructor)]
     pub fn new(shard: &str) -> Result<Self, JsError> {
         std::panic::set_hook(Box::new(console_error_panic_hook::hook));
         Ok(Self(ShardExecutor::new(shard)?))
     }
 
-    /// Computes parts of micro-batches. `memory` holds the weights, unless they are those of the message before, and behind them the
-    /// parts; its beginning is replaced by their gradient, unless they are evaluated. Resolves to what each adds to the mean loss of its micro-batch.
+    /// Computes parts of micro-batches. `memory` holds the weights, unless they are unchanged since the last message, followed
+    /// by the parts. In training, its beginning is overwritten with the gradient. Resolves to each part's contribution to the
+    /// mean loss of its micro-batch.
     ///
     /// # Errors
-    /// The memory holds something else.
+    /// The memory's layout is not as expected.
     pub async fn answer(&mut self, memory: ArrayBuffer, weights: u32) -> Result<Vec<f32>, JsError> {
         let split = weights;
         let parameters = self.0.parameters();
@@ -118,7 +119,7 @@ fn post(tell: &Function, report: Parcel<Report>) {
     }
 }
 
-/// What a script says of a run that it wants.
+/// A script's description of a run.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Wish {
@@ -132,11 +133,11 @@ struct Wish {
     train: Map<String, Value>,
 }
 
-/// A run's whole settings as JSON: those of `preset` or `layers` (or of the first stories), with the fields of `config` put in
-/// their places, then the fields of `train`, and then `steps`, `seed`, `batch_size` and `learning_rate`.
+/// Returns a run's complete settings as JSON: those of `preset` or `layers` (default: `first-stories`), overridden by the
+/// fields of `config`, then by those of `train`, then by `steps`, `seed`, `batch_size` and `learning_rate`.
 ///
 /// # Errors
-/// A sentence that names what is wrong.
+/// One sentence that names the problem.
 #[wasm_bindgen]
 pub fn configure(wish: &str) -> Result<String, JsError> {
     configured(wish).map_err(|problem| JsError::new(&problem))
@@ -166,7 +167,7 @@ fn configured(wish: &str) -> Result<String, String> {
     serde_json::to_string(&config).map_err(|error| error.to_string())
 }
 
-/// Puts `fields` into `config`, object by object.
+/// Merges `fields` into `config` recursively.
 fn merge(config: &mut Value, fields: Value) {
     match (config, fields) {
         (Value::Object(config), Value::Object(fields)) => {

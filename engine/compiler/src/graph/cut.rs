@@ -1,9 +1,9 @@
-//! A part of a graph: what some values need, from others on that are given.
+//! Extraction of a subgraph: the nodes needed for some values, given others.
 
 use super::{Graph, Input, Node, NodeId, Origin, ValueId};
 
-/// The graph of what `keep` needs, where the entries of `given` come from outside: the first of them is [`Input::Free`] 0 from then on,
-/// and so forth. Values keep their numbers; those that no node makes any more are [`Origin::Removed`].
+/// Returns the subgraph that computes `keep` from `given`. `given[i]` becomes [`Input::Free`]`(i)`. Values keep their ids;
+/// those that no node computes any more are [`Origin::Removed`].
 pub fn cut(graph: &Graph, given: &[ValueId], keep: &[ValueId]) -> Graph {
     let mut part = graph.clone();
     for (number, value) in given.iter().enumerate() {
@@ -13,7 +13,7 @@ pub fn cut(graph: &Graph, given: &[ValueId], keep: &[ValueId]) -> Graph {
     for value in keep {
         needed[value.index()] = true;
     }
-    // A node that adds to a gradient is needed by whoever wants the gradient, and so is every other that adds to it.
+    // A gradient is accumulated by several nodes: if it is needed, all of them are.
     let mut wanted: Vec<bool> = vec![false; part.nodes.len()];
     for (at, node) in part.nodes.iter().enumerate().rev() {
         let makes = |value: &ValueId| needed[value.index()] && is_made(&part, *value, at);
@@ -44,7 +44,7 @@ pub fn cut(graph: &Graph, given: &[ValueId], keep: &[ValueId]) -> Graph {
     part
 }
 
-/// Whether a node makes a value, or adds to it: a value that is given comes from nobody here.
+/// Whether a node writes a value or adds to it; false for given values.
 fn is_made(graph: &Graph, value: ValueId, node: usize) -> bool {
     match graph.values[value.index()].origin {
         Origin::Node(made_by) => made_by.index() == node,
@@ -73,7 +73,7 @@ mod tests {
         let part = cut(&graph, &[sum], &[end]);
         assert_eq!(part.nodes.len(), 1);
         assert_eq!(part.values[sum.index()].origin, Origin::Input(Input::Free(0)));
-        // The node that is left is found under its new number.
+        // The remaining node has a new index.
         let Origin::Node(node) = part.values[end.index()].origin else { panic!("a node makes it") };
         assert_eq!(part.nodes[node.index()].outputs, [end]);
     }

@@ -1,8 +1,8 @@
-//! Reverse-mode differentiation: walks the forward nodes from the loss back and appends each one's gradient rule.
+//! Reverse-mode differentiation: walks the forward nodes back from the loss and appends each one's gradient rule.
 //!
-//! A rule stands beside its forward formula in [`super::ops`]. Where a value flows into several nodes its gradients are
-//! summed; the sum costs nothing where the last contribution comes from a norm or a linear layer, whose backward kernels
-//! take the rest as a residual.
+//! Each rule is next to its forward formula in [`super::ops`]. If a value is used by several nodes, its gradients are summed.
+//! The sum is free when the last contribution comes from a norm or a linear layer: their backward kernels take the rest as a
+//! residual.
 
 use super::ops::{Add, AddInputs, Named, Operands, Operation, Y};
 use super::recompute::{Keep, Recompute};
@@ -10,8 +10,9 @@ use super::{Graph, GraphError, Node, Origin, ParameterId, ValueId};
 use crate::dispatch;
 use std::collections::HashMap;
 
-/// Appends the gradient of `loss` (the first output of a [`super::ops::CrossEntropy`] or of an objective behind it), times `scale`, with respect to every
-/// trainable parameter that it depends on. `keep` says what it may read of the forward values; the rest is computed again.
+/// Appends the gradient of `scale`·`loss` with respect to every trainable parameter that it depends on. `loss` is the first
+/// output of a [`super::ops::CrossEntropy`] or of an objective computed from one. `keep` selects the forward values that the
+/// backward pass may read; the others are recomputed.
 pub fn gradient(graph: &mut Graph, loss: ValueId, scale: f32, keep: Keep) -> Result<(), GraphError> {
     let (wanted, recompute) = (wanted(graph, &[]), Recompute::of(graph, keep));
     let gradients = HashMap::new();
@@ -19,9 +20,9 @@ pub fn gradient(graph: &mut Graph, loss: ValueId, scale: f32, keep: Keep) -> Res
     Backward { loss: Some((loss, scale)), wanted, recompute, gradients, forward, graph }.all_nodes()
 }
 
-/// Appends the gradient of Σ output·seed over the pairs `(output, seed)` of `seeds`, a seed being a value of its output's
-/// shape, with respect to every trainable parameter and to `inputs`. Returns the gradient of each of `inputs`, or `None`
-/// where no seeded output depends on it. Several seeds of one output are one too many: they replace each other.
+/// Appends the gradient of Σ output·seed over the pairs `(output, seed)` of `seeds` with respect to every trainable parameter
+/// and to `inputs`. Each seed has the shape of its output. Returns the gradient of each of `inputs`, or `None` if no seeded
+/// output depends on it. Seed each output at most once: a later seed replaces an earlier one.
 pub fn gradient_from(
     graph: &mut Graph,
     seeds: &[(ValueId, ValueId)],
@@ -36,7 +37,7 @@ pub fn gradient_from(
     Ok(inputs.iter().map(|input| pass.gradient_of(*input)).collect())
 }
 
-/// Which values lead back to a trainable parameter or to one of `inputs`.
+/// Marks the values that depend on a trainable parameter or on one of `inputs`.
 fn wanted(graph: &Graph, inputs: &[ValueId]) -> Vec<bool> {
     let mut wanted: Vec<bool> = graph
         .values
@@ -59,17 +60,16 @@ fn wanted(graph: &Graph, inputs: &[ValueId]) -> Vec<bool> {
     wanted
 }
 
-/// The pass backwards, as the operations see it.
+/// State of the backward pass, as the gradient rules see it.
 pub struct Backward<'graph> {
-    /// The graph, which backward nodes are added to.
     pub(super) graph: &'graph mut Graph,
-    /// Nodes of the forward pass, which come first.
+    /// Number of forward nodes, which come first.
     forward: usize,
-    /// Where the pass begins, and the factor on its gradient; without it, `gradients` holds seeds.
+    /// The loss and the factor on its gradient; if `None`, `gradients` holds seeds.
     loss: Option<(ValueId, f32)>,
     wanted: Vec<bool>,
     recompute: Recompute,
-    /// What has flowed back into each value so far.
+    /// The gradient accumulated so far for each value.
     gradients: HashMap<ValueId, ValueId>,
 }
 
@@ -92,7 +92,7 @@ impl Backward<'_> {
         }
     }
 
-    /// What has flowed back into a value, or is added up for it where it is a parameter.
+    /// The accumulated gradient of a value; of a parameter, its [`Origin::Gradient`].
     fn gradient_of(&self, value: ValueId) -> Option<ValueId> {
         match self.graph.values[value.index()].origin {
             Origin::Parameter(id) => self.graph.find(Origin::Gradient(id)),
@@ -100,27 +100,26 @@ impl Backward<'_> {
         }
     }
 
-    /// Whether a value leads back to anything that a gradient is wanted of.
+    /// Whether a gradient must flow into a value.
     pub(super) fn wants(&self, value: ValueId) -> bool {
         self.wanted.get(value.index()).copied().unwrap_or(false)
     }
 
-    /// What has flowed back into a value so far.
     pub(super) fn gradient(&self, value: ValueId) -> Option<ValueId> {
         self.gradients.get(&value).copied()
     }
 
-    /// The factor on the gradient of the loss, where the pass begins at this one.
+    /// The factor on the gradient of the loss, if the pass begins at `loss`.
     pub(super) fn begins_at(&self, loss: ValueId) -> Option<f32> {
         self.loss.filter(|(first, _)| *first == loss).map(|(_, scale)| scale)
     }
 
-    /// The factor on the gradient of the loss that the pass begins at.
+    /// The factor on the gradient of the loss, or 1.
     pub(super) fn scale(&self) -> f32 {
         self.loss.map_or(1.0, |(_, scale)| scale)
     }
 
-    /// The gradient value of a parameter, if it is one that trains.
+    /// The gradient value of a parameter, if it is trainable.
     pub(super) fn parameter(&mut self, value: ValueId) -> Option<ValueId> {
         match self.graph.values[value.index()].origin {
             Origin::Parameter(id) if self.wants(value) => Some(self.graph.gradient_of(ParameterId(id.0))),
@@ -128,12 +127,12 @@ impl Backward<'_> {
         }
     }
 
-    /// A forward value to read: kept, or computed again.
+    /// A forward value to read: kept or recomputed.
     pub(super) fn read(&mut self, value: ValueId) -> Result<ValueId, GraphError> {
         self.recompute.value(self.graph, value)
     }
 
-    /// Adds `gradient` to what has flowed into `value`.
+    /// Adds `gradient` to the gradient of `value`.
     pub(super) fn flow(&mut self, value: ValueId, gradient: ValueId) -> Result<(), GraphError> {
         let sum = match self.gradient(value) {
             Some(a) => {
@@ -146,12 +145,12 @@ impl Backward<'_> {
         Ok(())
     }
 
-    /// Sets what has flowed into `value`, by an operation that took what had before.
+    /// Sets the gradient of `value`; `sum` already includes the previous one.
     pub(super) fn replace(&mut self, value: ValueId, sum: ValueId) {
         self.gradients.insert(value, sum);
     }
 
-    /// Refuses to carry on what has flowed back into what an operation makes.
+    /// Fails if a gradient flows into an operation without a gradient rule.
     pub(super) fn refuse<O: Operation>(&self, _: O, outputs: O::Outputs<ValueId>) -> Result<(), GraphError> {
         match outputs.list().first().and_then(|output| self.gradient(*output)) {
             Some(_) => Err(self.graph.refuse(O::NAME, "has no gradient of its own")),

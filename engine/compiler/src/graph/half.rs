@@ -1,20 +1,19 @@
-//! Mixed precision (Micikevicius et al. 2018, "Mixed Precision Training"): decides, value by value, what of a training graph is
-//! stored in 16-bit floats. Arithmetic stays in 32 bits everywhere; what is saved is memory and the time to move it.
+//! Mixed precision (Micikevicius et al. 2018, "Mixed Precision Training"): selects the values of a training graph to store in
+//! 16-bit floats. All arithmetic stays in 32 bits; mixed precision saves memory and memory bandwidth.
 //!
-//! A value is stored in f16 where the kernel that writes it can and every kernel that reads it can, which each operation
-//! says of itself ([`Operation::f16_rules`]). What decides how well a model trains is in no kernel's list and so stays in 32 bits: the residual
-//! stream and its gradient, the norms' statistics, log-sum-exp, logits, losses, weights, and the gradients of weights, which
-//! are sums. Of the weights, matrix products read a copy in f16 ([`crate::plan::lower::BindingSource::Half`]) where their other operand
-//! is in f16 too.
+//! A value is stored in f16 if the kernel that writes it and every kernel that reads it support that, as each operation
+//! declares ([`Operation::f16_rules`]). No operation declares it for the values that training quality depends on, so these stay
+//! in 32 bits: the residual stream and its gradient, norm statistics, log-sum-exp, logits, losses, weights, and weight
+//! gradients, which are sums. Matrix products read an f16 copy of a weight ([`crate::plan::lower::BindingSource::Half`]) if
+//! their other operand is in f16 too.
 
 use super::ops::{Named, Operation};
 use super::{Element, Graph, Node, Origin, ValueId};
 use crate::dispatch;
 
-/// An operand of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operand {
-    /// Its number among the inputs, or among the outputs.
+    /// Index among the inputs or the outputs.
     at: At,
     columns: usize,
 }
@@ -33,63 +32,62 @@ impl Operand {
         }
     }
 
-    /// Whether kernels can take its columns four at a time, as matrix products take f16.
+    /// Whether the number of columns is a multiple of 4, as matrix products require of f16.
     pub(super) fn by_four(self) -> bool {
         self.columns.is_multiple_of(4)
     }
 }
 
-/// An operand may be in f16 if those that go with it are, and the one that must not be is not.
+/// An operand may be in f16 if all of `with` are and `without` is not.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// Which.
     pub(super) operand: Operand,
-    /// Those that go with it.
+    /// Operands that must be in f16 too.
     pub(super) with: Vec<Operand>,
-    /// One that must not be in f16 then.
+    /// An operand that must not be in f16.
     pub(super) without: Option<Operand>,
 }
 
-/// An operand may be in f16 whatever the others are.
+/// The operand may be in f16 whatever the others are.
 pub(super) fn alone(operand: Operand) -> Rule {
     with(operand, Vec::new())
 }
 
-/// An operand may be in f16 if those that go with it are.
+/// The operand may be in f16 if all of `with` are.
 pub(super) fn with(operand: Operand, with: Vec<Operand>) -> Rule {
     Rule { operand, with, without: None }
 }
 
-/// An operand may be in f16 if another is not.
+/// The operand may be in f16 if `other` is not.
 pub(super) fn alone_without(operand: Operand, other: Operand) -> Rule {
     Rule { without: Some(other), ..alone(operand) }
 }
 
-/// Those of the operands that fall into fours may, each by itself.
+/// Each operand whose number of columns is a multiple of 4 may be in f16, independently of the others.
 pub(super) fn alone_by_four(operands: &[Operand]) -> Vec<Rule> {
     operands.iter().copied().filter(|operand| operand.by_four()).map(alone).collect()
 }
 
-/// Operands may be in f16 if all of them are.
+/// The operands may be in f16 if all of them are.
 pub(super) fn together(operands: &[Operand]) -> Vec<Rule> {
     operands.iter().map(|operand| with(*operand, operands.to_vec())).collect()
 }
 
-/// Stores in f16 what can be. To be called once a graph has its backward nodes: shape rules know nothing of f16.
+/// Stores every value in f16 that may be. Call it after the backward nodes were added: shape rules expect 32-bit floats.
 pub fn store_in_half(graph: &mut Graph) {
     let made = |origin| matches!(origin, Origin::Node(_));
-    // Kernels take f16 four at a time.
+    // Kernels read f16 four at a time.
     let floats = graph.values.iter().map(|value| {
         let by_four = value.ty.columns().is_multiple_of(4);
         made(value.origin) && value.ty.element == Element::F32 && by_four
     });
     let mut half: Vec<bool> = floats.collect();
     let rules: Vec<Vec<Rule>> = graph.nodes.iter().map(|node| admitted(graph, node)).collect();
-    // Everything begins in f16; what one node cannot have so may decide another's.
+    // All candidates start in f16; rejecting a value for one node may reject others at other nodes.
     while let Some(value) = first_misfit(graph, &rules, &half, |_, _| true) {
         half[value.index()] = false;
     }
-    // What excludes each other is decided once all that cannot be in f16 anyway is out of it.
+    // Mutually exclusive operands are decided last, once all values that cannot be in f16 anyway are ruled out.
     let excluded = |half: &[bool], node: &Node, rule: &Rule| {
         rule.without.is_some_and(|other| half[other.of(node).index()])
     };
@@ -103,13 +101,13 @@ pub fn store_in_half(graph: &mut Graph) {
     }
 }
 
-/// Whether any value that a graph computes is stored in f16.
+/// Whether any computed value is stored in f16.
 pub fn has_half(graph: &Graph) -> bool {
     let mut computed = graph.values.iter().filter(|value| !matches!(value.origin, Origin::Parameter(_)));
     computed.any(|value| value.ty.element == Element::F16)
 }
 
-/// A value that is in f16 where a node does not admit it.
+/// The first f16 value that one of its nodes does not admit.
 fn first_misfit(
     graph: &Graph,
     rules: &[Vec<Rule>],
@@ -141,7 +139,7 @@ fn outputs(graph: &Graph, node: &Node) -> impl Iterator<Item = Operand> {
     columns.enumerate().map(|(number, columns)| Operand { at: At::Output(number), columns })
 }
 
-/// Which operands a node's kernels have variants for.
+/// The f16 rules of a node.
 fn admitted(graph: &Graph, node: &Node) -> Vec<Rule> {
     fn f16_rules<O: Operation>(op: &O, graph: &Graph, node: &Node) -> Vec<Rule> {
         let named = Named::of(op, inputs(graph, node), outputs(graph, node));

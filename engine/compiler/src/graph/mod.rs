@@ -1,10 +1,9 @@
 //! The model as data: a small typed graph of operations.
 //!
-//! [`crate::model`] builds a forward graph once; [`gradient`] adds backward nodes to it; [`crate::plan`] lowers it
-//! to kernel dispatches; `cpu` and `reference` interpret it. Nodes are stored in an order in which
-//! every value is made before it is used. Every computed value is written exactly once. The exception is a parameter's
-//! gradient ([`Origin::Gradient`]): a node that lists one among its outputs *adds* to it, and the executor clears
-//! all gradients before the first micro-batch of a step.
+//! [`crate::model`] builds a forward graph once; [`gradient`] adds backward nodes; [`crate::plan`] lowers it to kernel
+//! dispatches; `cpu` and `reference` interpret it. Nodes are in topological order. Every computed value is written exactly
+//! once, except parameter gradients ([`Origin::Gradient`]): a node that lists one among its outputs *adds* to it, and the
+//! executor clears all gradients before the first micro-batch of a step.
 
 mod cut;
 mod gradient;
@@ -27,76 +26,68 @@ use glasshouse_protocol::{Rope, RopeScaling};
 use ops::{LossTargets, Named, Nothing, Operands, Operation};
 use std::rc::Rc;
 
-/// Index of a value in its graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueId(pub u32);
 
-/// Index of a node in its graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub u32);
 
-/// Index of a parameter in its graph, in the order of [`Graph::parameters`].
+/// Index into [`Graph::parameters`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ParameterId(pub u32);
 
 impl ValueId {
-    /// As an index into [`Graph::values`].
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
 impl NodeId {
-    /// As an index into [`Graph::nodes`].
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
 impl ParameterId {
-    /// As an index into [`Graph::parameters`].
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// What one entry of a value is.
+/// Element type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Element {
-    /// 32-bit float.
     F32,
-    /// 16-bit float, as which [`store_in_half`] has values stored that are computed in 32 bits; and a frozen weight that is held so.
+    /// 16-bit float: storage for values that are computed in 32 bits (see [`store_in_half`]), and for frozen weights.
     F16,
     /// 32-bit unsigned integer: token ids and indices.
     U32,
 }
 
-/// Shape (row-major, last dimension fastest) and element of a value.
+/// Shape (row-major, last dimension fastest) and element type of a value.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Type {
-    /// Sizes of the dimensions.
+    /// Sizes of the dimensions, outermost first.
     pub shape: Vec<usize>,
-    /// What an entry is.
+    /// Element type.
     pub element: Element,
 }
 
 impl Type {
-    /// A float value of this shape.
     pub fn f32(shape: &[usize]) -> Self {
         Self { shape: shape.to_vec(), element: Element::F32 }
     }
 
-    /// An integer value of this shape.
     pub fn u32(shape: &[usize]) -> Self {
         Self { shape: shape.to_vec(), element: Element::U32 }
     }
 
-    /// Number of entries; the largest number there is where that is not enough, so that no limit takes it for a small one.
+    /// Number of entries; saturates at `usize::MAX`.
     pub fn count(&self) -> usize {
         product(&self.shape)
     }
 
-    /// Size in bytes, a multiple of 4.
+    /// Size in bytes, rounded up to a multiple of 4; saturating.
     pub fn bytes(&self) -> u64 {
         let entries = self.count() as u64;
         match self.element {
@@ -117,7 +108,7 @@ impl Type {
 }
 
 fn product(sizes: &[usize]) -> usize {
-    // A size of 0 counts wherever it stands.
+    // A size of 0 makes the product 0, even if the others overflow.
     if sizes.contains(&0) {
         0
     } else {
@@ -137,31 +128,33 @@ impl std::fmt::Display for Type {
     }
 }
 
-/// What the executor fills in before a run.
+/// An input that the executor fills in before a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Input {
     /// u32[B, T]: token ids.
     Tokens,
-    /// u32[B, T]: the id that follows each token.
+    /// u32[B, T]: the id of the token after each one.
     Targets,
-    /// u32[B, T]: the first position of the document that each position of a row belongs to, where a row holds several.
+    /// u32[B, T]: for rows that hold several documents, the first position of the document that each position belongs to.
     Starts,
-    /// u32[2, B·T]: row 0 lists the positions of the batch sorted by token id (stable); row 1 holds, where a new id
-    /// begins in row 0, how many positions have it, else 0. See [`token_order`].
+    /// u32[2, B·T]: row 0 lists the positions of the batch sorted by token id (stable). Row 1 holds the length of the run where
+    /// a new id begins in row 0, else 0. See [`token_order`].
     TokenOrder,
-    /// u32[2]: where the first token of a decoded chunk stands in its text, and how many tokens of the chunk are real.
+    /// u32[B, 3]: for each chunk of a decoding batch, the position of its first token in its text, its number of real tokens,
+    /// and its cache slot.
     Cursor,
-    /// f32: what the objective knows of a micro-batch beforehand, in the shape that its operation asks for.
+    /// f32: per-batch constants of the objective (advantages, reference log-probabilities …), in the shape that its operation
+    /// asks for.
     Scores,
-    /// Anything else that a test or a probe feeds in, told apart by number.
+    /// Any other input of a test or a probe, by number.
     Free(u32),
 }
 
-/// Tables that follow from the configuration alone, computed on the host with `libm` so that all targets agree.
+/// A table that depends on the configuration only, computed on the host with `libm` so that all targets agree.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Constant {
-    /// f32[T, D]: row t holds cos(t·θᵢ) for i < D/2, then sin(t·θᵢ), θᵢ = base^(−2i/R) for i < R/2 and 0 for the others, slower where
-    /// there is a scaling.
+    /// f32[T, D]: row t holds cos(t·θᵢ) for i < D/2, then sin(t·θᵢ), with θᵢ = base^(−2i/R) for i < R/2 and 0 for the others;
+    /// scaling lowers them.
     RopeTable(Rope),
     /// f32[T, C]: columns 2i and 2i + 1 hold sin and cos of t·10000^(−2i/C).
     SinusoidalTable,
@@ -191,7 +184,7 @@ impl Constant {
     }
 }
 
-/// Radians a position of the pair of channels `pair` of a head of `head_size`.
+/// Angular frequency, in radians per position, of channel pair `pair` in a head of `head_size` channels.
 fn rope_frequency(rope: &Rope, pair: usize, head_size: usize) -> f64 {
     let channels = rope.channels.unwrap_or(head_size);
     if 2 * pair >= channels {
@@ -203,7 +196,7 @@ fn rope_frequency(rope: &Rope, pair: usize, head_size: usize) -> f64 {
         Some(RopeScaling::Linear { factor }) => frequency / f64::from(factor),
         Some(RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context_length }) => {
             let [factor, low, high] = [factor, low_freq_factor, high_freq_factor].map(f64::from);
-            // How often a wave fits into the context of before.
+            // Wavelengths per original context length.
             let waves = original_context_length as f64 * frequency / (2.0 * std::f64::consts::PI);
             let kept = ((waves - low) / (high - low)).clamp(0.0, 1.0);
             (1.0 - kept) * frequency / factor + kept * frequency
@@ -214,103 +207,88 @@ fn rope_frequency(rope: &Rope, pair: usize, head_size: usize) -> f64 {
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Origin {
-    /// Filled in before a run.
     Input(Input),
-    /// A weight.
     Parameter(ParameterId),
     /// A weight's gradient: nodes add to it.
     Gradient(ParameterId),
-    /// A table computed once.
+    /// Computed once.
     Constant(Constant),
-    /// Kept from run to run and changed in place: layer's key cache (even numbers) and value cache (odd numbers).
+    /// Kept between runs and updated in place: a layer's key cache (even numbers) or value cache (odd numbers).
     Cache(u32),
     /// Written by a node.
     Node(NodeId),
-    /// Written by nobody any more: a fusion does without it.
+    /// No longer written: a fusion has removed it.
     Removed,
 }
 
 /// A value of the graph.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value {
-    /// Shape and element.
     pub ty: Type,
-    /// Where it comes from.
     pub origin: Origin,
 }
 
-/// One operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// What it does.
     pub op: Op,
-    /// What it reads, in the order that the op's documentation gives.
+    /// In the order of the op's documentation.
     pub inputs: Vec<ValueId>,
-    /// What it writes, or adds to where the value is a gradient.
+    /// Values that the node writes, then parameter gradients that it adds to.
     pub outputs: Vec<ValueId>,
-    /// The human path that the profiler, the inspector and the memory report speak in: `blocks.3.attention`.
+    /// Dotted path for the profiler, the inspector and the memory report: `blocks.3.attention`.
     pub scope: Rc<str>,
 }
 
 impl Node {
-    /// Its operands by name, its operation being `op`.
+    /// Operands by name; `op` must be the node's operation.
     pub fn named<O: Operation>(&self, op: &O) -> Option<Named<O, ValueId>> {
         Named::of(op, self.inputs.iter().copied(), self.outputs.iter().copied())
     }
 }
 
-/// A weight of the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
-    /// Dotted path, as in `blocks.3.attention.qkv.weight`.
+    /// Dotted path, for example `blocks.3.attention.qkv.weight`.
     pub name: String,
-    /// Shape; a linear layer's is [out, in].
+    /// Shape; [out, in] for a linear layer.
     pub ty: Type,
-    /// Weight decay applies (matrices and embeddings).
     pub decayed: bool,
-    /// Training changes it.
     pub trainable: bool,
-    /// What its entries are drawn from before a run.
+    /// Distribution of the initial values.
     pub init: Init,
 }
 
-/// How a parameter begins.
+/// Initial values of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
-    /// Normal, mean 0.
+    /// Normal with mean 0 and this standard deviation.
     Normal(f32),
-    /// Every entry the same.
     Constant(f32),
     /// Uniform between minus this and this.
     Uniform(f32),
 }
 
-/// A graph under construction or done.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    /// Operations, each after those whose values it reads.
+    /// In topological order.
     pub nodes: Vec<Node>,
-    /// Values by [`ValueId`].
     pub values: Vec<Value>,
-    /// Weights by [`ParameterId`].
     pub parameters: Vec<Parameter>,
     scope: Option<Rc<str>>,
 }
 
-/// A node that cannot be: which op, under which scope, and why.
+/// An invalid node.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{scope}: {op}: {reason}")]
 pub struct GraphError {
-    /// Scope of the node.
     pub scope: String,
-    /// Name of the op.
     pub op: &'static str,
-    /// The rule that its inputs break.
+    /// The shape rule that its inputs break.
     pub reason: String,
 }
 
 impl Graph {
-    /// Sets the scope of the nodes that follow.
+    /// Sets the scope of subsequently added nodes.
     pub fn set_scope(&mut self, scope: &str) {
         self.scope = Some(Rc::from(scope));
     }
@@ -320,19 +298,19 @@ impl Graph {
         ValueId((self.values.len() - 1) as u32)
     }
 
-    /// An input; the same one is the same value.
+    /// Returns the value of an input, adding it on first use.
     pub fn input(&mut self, input: Input, ty: Type) -> ValueId {
         self.find(Origin::Input(input)).unwrap_or_else(|| self.value(ty, Origin::Input(input)))
     }
 
-    /// A constant table; the same one of the same size is the same value.
+    /// Returns the value of a constant table, adding it on first use of this table and type.
     pub fn constant(&mut self, constant: Constant, ty: Type) -> ValueId {
         let origin = Origin::Constant(constant);
         let same = self.values.iter().position(|value| value.origin == origin && value.ty == ty);
         same.map_or_else(|| self.value(ty, origin), |at| ValueId(at as u32))
     }
 
-    /// A cache, kept from run to run.
+    /// Adds a cache, which is kept between runs.
     pub fn cache(&mut self, number: u32, ty: Type) -> ValueId {
         self.value(ty, Origin::Cache(number))
     }
@@ -345,7 +323,7 @@ impl Graph {
         self.value(ty, Origin::Parameter(id))
     }
 
-    /// The gradient of a weight; the same one is the same value.
+    /// Returns the gradient of a weight, adding it on first use.
     pub fn gradient_of(&mut self, parameter: ParameterId) -> ValueId {
         let origin = Origin::Gradient(parameter);
         let ty = self.parameters[parameter.index()].ty.clone();
@@ -358,18 +336,17 @@ impl Graph {
         Some(ValueId(at as u32))
     }
 
-    /// Type of a value.
     pub fn ty(&self, value: ValueId) -> &Type {
         &self.values[value.index()].ty
     }
 
-    /// Types of a node's operands by name, its operation being `op`.
+    /// Types of a node's operands by name; `op` must be the node's operation.
     pub fn types_of<O: Operation>(&self, op: &O, node: &Node) -> Option<Named<O, &Type>> {
         let ty = |value: &ValueId| self.ty(*value);
         Named::of(op, node.inputs.iter().map(ty), node.outputs.iter().map(ty))
     }
 
-    /// What the targets of its loss are; `None` where it has no loss.
+    /// The targets of the graph's loss, or `None` if it has no loss.
     pub fn loss_targets(&self) -> Option<LossTargets> {
         fn targets<O: Operation>(op: &O, graph: &Graph, node: &Node) -> Option<LossTargets> {
             graph.types_of(op, node).and_then(|Named { inputs, .. }| op.targets(inputs))
@@ -377,7 +354,7 @@ impl Graph {
         self.nodes.iter().find_map(|node| dispatch!(&node.op, op => targets(op, self, node)))
     }
 
-    /// Appends a node whose outputs are all new values; their types follow from the op's shape rule.
+    /// Appends a node whose outputs are all new values. Their types follow from the op's shape rule.
     pub fn push(&mut self, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>, GraphError> {
         self.push_into(op, inputs, &[])
     }
@@ -403,7 +380,7 @@ impl Graph {
         Ok(outputs)
     }
 
-    /// [`Self::push`], operands by name.
+    /// Like [`Self::push`], with operands by name.
     pub fn add<O: Operation<Gradients<ValueId> = Nothing>>(
         &mut self,
         op: O,
@@ -412,7 +389,7 @@ impl Graph {
         self.add_into(op, inputs, Nothing)
     }
 
-    /// [`Self::push_into`], operands by name.
+    /// Like [`Self::push_into`], with operands by name.
     pub fn add_into<O: Operation>(
         &mut self,
         op: O,
@@ -432,14 +409,14 @@ impl Graph {
         GraphError { scope: self.scope().to_string(), op, reason: reason.to_owned() }
     }
 
-    /// Total entries of all weights.
+    /// Total number of weight entries.
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(|parameter| parameter.ty.count()).sum()
     }
 }
 
-/// The [`Input::TokenOrder`] of a batch: the embedding's gradient is then a sum over runs, without atomics, in an
-/// order that no scheduler can change.
+/// Returns the [`Input::TokenOrder`] of a batch. It makes the embedding's gradient a sum over runs, without atomics and in a
+/// deterministic order.
 pub fn token_order(tokens: &[u32]) -> Vec<u32> {
     let count = tokens.len();
     let mut order: Vec<u32> = (0..count as u32).collect();

@@ -1,5 +1,5 @@
 //! Counter-based random numbers for dropout and noise: a mask is a pure function of (seed, site, element), so the backward pass
-//! recomputes it instead of storing it, and every executor draws the same one.
+//! recomputes it instead of storing it, and all executors draw the same one.
 
 pub use glasshouse_protocol::random::{nth, split_mix};
 
@@ -17,13 +17,13 @@ pub fn bits(seed: [u32; 2], site: u32, index: u32) -> u32 {
     mix(mix(index ^ seed[0]).wrapping_add(seed[1]) ^ site.wrapping_mul(0x9e37_79b9))
 }
 
-/// Elements whose bits lie below this are dropped.
+/// Elements whose bits are below this are dropped.
 pub fn threshold(rate: f32) -> u32 {
     // `as` saturates, and a rate is below 1.
     (f64::from(rate) * 4_294_967_296.0) as u32
 }
 
-/// A number of [−1, 1) from random bits, in steps of 2⁻²³, which every executor has alike.
+/// Maps random bits to [−1, 1) in steps of 2⁻²³, exactly the same on every executor.
 pub fn signed(bits: u32) -> f32 {
     (bits >> 8) as f32 / 8_388_608.0 - 1.0
 }

@@ -1,11 +1,11 @@
-//! What the operations' rules of shapes are made of.
+//! Helpers for shape rules.
 
 use super::{Element, Heads, Type};
 
-/// What a rule gives, or how it is broken.
+/// A rule's result, or the reason why it is broken.
 pub type Rule<T = ()> = Result<T, String>;
 
-/// Refuses what is empty, or too large for indices.
+/// Rejects empty values and values too large for 32-bit indices.
 pub(super) fn countable(at: usize, ty: &Type) -> Rule {
     expect(ty.count() > 0, || format!("input {at} is empty: {ty}"))?;
     expect(ty.count() < 1 << 31, || format!("input {at} has 2³¹ entries or more: {ty}"))
@@ -35,12 +35,12 @@ pub(super) fn integers(name: &str, ty: &Type) -> Rule {
     expect(ty.element == Element::U32, || format!("{name} must be integers, not {ty}"))
 }
 
-/// Where each of so many rows stands in its text, and which text that is.
+/// Checks a cursor: position, length and slot for each row.
 pub(super) fn is_cursor(ty: &Type, rows: usize) -> Rule {
     alike("cursor", ty, &Type::u32(&[rows, 3]))
 }
 
-/// A document's first position for each of a batch's.
+/// Checks document starts: one for each position of a batch.
 pub(super) fn are_starts(ty: &Type, rows: &Type) -> Rule {
     alike("starts", ty, &Type::u32(&rows.shape[..2]))
 }
@@ -56,7 +56,7 @@ pub(super) fn batched(ty: &Type, width: usize) -> Rule {
     columns("input", ty, width)
 }
 
-/// Floats in as many rows, each of so many columns.
+/// Floats with the same rows and this many columns.
 pub(super) fn with_columns(ty: &Type, columns: usize) -> Type {
     let mut shape = ty.shape.clone();
     if let Some(last) = shape.last_mut() {

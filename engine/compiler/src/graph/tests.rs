@@ -1,4 +1,4 @@
-//! Shape rules refuse by name; the gradient reaches every trainable parameter and nothing else.
+//! Shape rules report the operand by name; gradients reach all trainable parameters and nothing else.
 
 use super::*;
 use crate::model::{LossForm, Purpose, build, training_graphs};
@@ -75,7 +75,7 @@ fn every_trainable_parameter_of_every_preset_gets_a_gradient() {
 #[test]
 fn what_a_run_freezes_costs_it_no_gradients_moments_and_launches() {
     let mut config = presets::preset("llama-tiny").unwrap();
-    // One that is shared is reached through all blocks.
+    // A tied head is reached through all blocks.
     config.model.tied_head = false;
     let needs = |trainable: &str| {
         let train = TrainConfig { trainable: trainable.parse().unwrap(), ..config.train.clone() };
@@ -91,7 +91,7 @@ fn what_a_run_freezes_costs_it_no_gradients_moments_and_launches() {
     assert_eq!(all.trained_parameters, all.parameters);
     assert_eq!(norms.trained_parameters, norms.parameters_by_part["norms"]);
     for (some, name) in [(&last, "last:1"), (&head, "head"), (&norms, "norms")] {
-        // Gradients and moments go with what is trained, weights stay.
+        // Gradients and moments scale with the trained parameters; weights stay.
         for kind in [MemoryKind::Gradients, MemoryKind::OptimizerState] {
             let (of_all, of_some) = (all.bytes.by_kind[&kind], some.bytes.by_kind[&kind]);
             let share = some.trained_parameters as f64 / all.parameters as f64;
@@ -103,14 +103,14 @@ fn what_a_run_freezes_costs_it_no_gradients_moments_and_launches() {
         assert!(some.flops.backward < all.flops.backward, "{name}");
         assert_eq!(some.flops.forward, all.flops.forward);
     }
-    // Nothing is carried back through blocks that have nothing to train: the backward pass of one of the blocks is left.
+    // No gradient flows through blocks below the first trained one: one block's backward pass remains.
     let a_block = (all.dispatches_per_step - last.dispatches_per_step) / (config.model.layers - 1);
     assert!(a_block >= 10, "{a_block}");
     let fewer = head.dispatches_per_step + a_block;
     assert!(fewer < last.dispatches_per_step + a_block, "{fewer}");
 }
 
-/// Hu et al. 2021: everything but A and B is frozen, so that gradients and moments are theirs alone.
+/// Hu et al. 2021: everything but A and B is frozen, so only they have gradients and moments.
 #[test]
 fn an_adapter_alone_has_gradients_and_moments() {
     let mut config = presets::preset("llama-tiny").unwrap();
@@ -125,7 +125,7 @@ fn an_adapter_alone_has_gradients_and_moments() {
         let train = TrainConfig { adapter: Some(adapter), ..config.train.clone() };
         let graph = training_graphs(&config.model, &train).unwrap().train;
         assert_eq!(graph.parameters, crate::model::parameters(&config.model, &train).unwrap());
-        // Those of the model stand where they stand without an adapter, and are frozen.
+        // The model's parameters keep their positions and are frozen.
         for (own, parameter) in plain.iter().zip(&graph.parameters) {
             assert_eq!(*parameter, Parameter { trainable: false, ..own.clone() });
         }
@@ -162,8 +162,8 @@ fn an_adapter_alone_has_gradients_and_moments() {
     }
 }
 
-/// What is asked of a step by an adapter on all products of a block, of all that a step of the whole model holds: one window of
-/// `gpt2-124m`, at most 45 %. An executor of the CPU holds what its own fusions leave of both graphs.
+/// A step with an adapter on all products of a block takes at most 45 % of the memory of a full fine-tuning step, for one
+/// window of `gpt2-124m`. On a CPU executor, both graphs are measured after its own fusions.
 #[test]
 fn a_step_with_an_adapter_takes_at_most_45_percent_of_the_bytes_of_a_whole_one() {
     let mut config = presets::preset("gpt2-124m").unwrap();
@@ -177,7 +177,7 @@ fn a_step_with_an_adapter_takes_at_most_45_percent_of_the_bytes_of_a_whole_one()
     };
     for target in [Target::new(true), Target::new(false)] {
         let whole = bytes(&config.train, &target);
-        // A mask before A makes another copy of what a layer reads, which is made again as well.
+        // A mask before A copies the layer's input, and the copy is recomputed too.
         for dropout in [0.0, 0.1] {
             let share = bytes(&adapted(dropout), &target) / whole;
             assert!(share <= 0.45, "{share:.3} with dropout {dropout}");
@@ -185,7 +185,7 @@ fn a_step_with_an_adapter_takes_at_most_45_percent_of_the_bytes_of_a_whole_one()
     }
 }
 
-/// A base in 16 bits takes half the bytes of the blocks' matrices, and no more than one of them in 32 bits beside it.
+/// A 16-bit base takes half the bytes of the blocks' matrices, plus at most one of them in 32 bits.
 #[test]
 fn a_base_in_16_bits_halves_the_matrices_of_the_blocks() {
     let mut config = presets::preset("gpt2-124m").unwrap();
@@ -208,7 +208,7 @@ fn a_base_in_16_bits_halves_the_matrices_of_the_blocks() {
     assert!(half.bytes.total < whole.bytes.total - 150_000_000);
 }
 
-/// Of what activations, gates, norms and masks make, nothing stays from the forward pass to the backward one where an adapter trains.
+/// With an adapter, no output of activations, gates, norms and masks is kept from the forward pass for the backward pass.
 #[test]
 fn what_takes_no_product_is_computed_again_where_an_adapter_trains() {
     let mut config = presets::preset("llama-tiny").unwrap();
@@ -227,7 +227,7 @@ fn what_takes_no_product_is_computed_again_where_an_adapter_trains() {
     assert!(again > 0 && again < 2 * made.len(), "{again} of {}", made.len());
 }
 
-/// Fusions, f16 and activation checkpointing know nothing of adapters, and make plans of their graphs as of any.
+/// Fusions, f16 and activation checkpointing work for graphs with an adapter as for others.
 #[test]
 fn graphs_with_an_adapter_compile_as_others_do() {
     for name in ["llama-tiny", "nanogpt-cpu", "stories-15m", "gpt2-124m"] {

@@ -1,21 +1,20 @@
-//! The parameters of an adapter among a model's: which they are, and which weight each pair of them adapts.
+//! The parameters of an adapter, and the weights that they adapt.
 
 use crate::graph::{Parameter, ParameterId};
 
-/// What follows a layer's path in the name of A [r, in], and of B [out, r]: PEFT's names.
+/// Suffix of the names of A [r, in], as in PEFT.
 pub const LORA_A: &str = ".lora_A.weight";
-/// See [`LORA_A`].
+/// Suffix of the names of B [out, r], as in PEFT.
 pub const LORA_B: &str = ".lora_B.weight";
 
-/// Whether a parameter is an adapter's, by its name.
+/// Whether a parameter belongs to an adapter, by its name.
 pub fn is_of_adapter(name: &str) -> bool {
     name.ends_with(LORA_A) || name.ends_with(LORA_B)
 }
 
-/// A weight W [out, in] and what is trained beside it: W + scale·B·A is what both compute together (Hu et al. 2021).
+/// A weight W [out, in] and its adapter: the layer computes with W + scale·B·A (Hu et al. 2021).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LoraPair {
-    /// W.
     pub weight: ParameterId,
     /// A [r, in].
     pub a: ParameterId,
@@ -23,7 +22,7 @@ pub struct LoraPair {
     pub b: ParameterId,
 }
 
-/// The weights that an adapter adapts, in the order of the model; none in a list without one.
+/// The adapted weights in model order; empty without an adapter.
 pub fn lora_pairs(parameters: &[Parameter]) -> Vec<LoraPair> {
     let find = |name: String| {
         let at = parameters.iter().position(|parameter| parameter.name == name)?;

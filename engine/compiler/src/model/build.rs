@@ -11,16 +11,15 @@ use crate::graph::{Constant, Element, Graph, GraphError, Heads, Input, Parameter
 use glasshouse_protocol::{Adapter, AdapterBase, ModelConfig, NormPlacement, Position, TrainConfig};
 use std::collections::HashMap;
 
-/// A built graph and the values that matter in it.
+/// A built graph and its important values.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The graph, forward only.
     pub graph: Graph,
-    /// Logits.
     pub logits: ValueId,
-    /// f32[2], (mean loss, rows that count), for [`Purpose::Loss`].
+    /// f32[2], (mean loss, counted rows), for [`Purpose::Loss`].
     pub loss: Option<ValueId>,
-    /// What can be looked at.
+    /// Values that can be inspected.
     pub sites: Sites,
 }
 
@@ -29,9 +28,9 @@ pub fn build(config: &ModelConfig, purpose: Purpose) -> Result<Model> {
     build_with(config, None, purpose)
 }
 
-/// Builds the decoder's forward graph as a run trains it: with noise on its embeddings, an adapter beside the layers that it adapts, and a
-/// teacher whose logits its own are compared with. The model's own parameters come first, as they stand in all graphs of it, those of the
-/// adapter behind them, two for each weight, [`super::LORA_A`] before [`super::LORA_B`], and the teacher's last.
+/// Builds the decoder's forward graph for a run: with embedding noise, an adapter, and a teacher whose logits are the
+/// distillation target. The model's own parameters come first, as in all its graphs, then the adapter's, [`super::LORA_A`]
+/// before [`super::LORA_B`] for each weight, then the teacher's.
 pub(super) fn build_with(
     config: &ModelConfig,
     train: Option<&TrainConfig>,
@@ -52,10 +51,10 @@ pub(super) fn build_with(
     Ok(builder.model()?)
 }
 
-/// What the names of the parameters of a head for labels begin with.
+/// Name prefix of the parameters of a classification head.
 const CLASSIFIER: &str = "classifier.";
 
-/// Whether a parameter is a head's for labels, by its name.
+/// Whether a parameter belongs to a classification head, by its name.
 pub fn is_of_classifier(name: &str) -> bool {
     name.starts_with(CLASSIFIER)
 }
@@ -63,18 +62,18 @@ pub fn is_of_classifier(name: &str) -> bool {
 struct Builder<'config> {
     config: &'config ModelConfig,
     adapter: Option<&'config Adapter>,
-    /// Largest that is added to embeddings in training.
+    /// Maximum embedding noise in training.
     noise: f32,
     teacher: Option<&'config ModelConfig>,
-    /// What names and scopes begin with: [`super::teacher::TEACHER`], or nothing.
+    /// Prefix of names and scopes: [`super::teacher::TEACHER`] or empty.
     prefix: &'static str,
     purpose: Purpose,
     graph: Graph,
     heads: Heads,
     dropouts: u32,
-    /// What can be looked at, as it is built.
+    /// Inspectable values, recorded while building.
     sites: Sites,
-    /// Parameters that stand in the graph before a layer asks for them.
+    /// Parameters added before their layers are built.
     declared: HashMap<String, ValueId>,
 }
 
@@ -102,7 +101,7 @@ impl<'config> Builder<'config> {
         }
     }
 
-    /// What a parameter of the model is held in: the matrices of blocks as the adapter beside them says.
+    /// Element type of a model parameter: the adapter's base type for the matrices of blocks.
     fn element(&self, parameter: &Parameter) -> Element {
         let half = self.adapter.is_some_and(|adapter| adapter.base == AdapterBase::F16);
         let matrix = parameter.name.starts_with("blocks.") && parameter.ty.shape.len() == 2;
@@ -123,19 +122,19 @@ impl<'config> Builder<'config> {
         self.graph.input(Input::Cursor, Type::u32(&[batch, 3]))
     }
 
-    /// Where each position's document starts, where rows hold several.
+    /// Document starts, if rows hold several documents.
     fn starts(&mut self) -> Option<ValueId> {
         let (batch, time) = self.size();
         let documents = matches!(self.purpose, Purpose::Loss { documents: true, .. });
         documents.then(|| self.graph.input(Input::Starts, Type::u32(&[batch, time])))
     }
 
-    /// The cursor where positions must be counted from it.
+    /// The cursor, if positions are counted from it.
     fn decode_cursor(&mut self) -> Option<ValueId> {
         matches!(self.purpose, Purpose::Decode { .. }).then(|| self.cursor())
     }
 
-    /// Sets the scope of the nodes that follow.
+    /// Sets the scope of subsequently added nodes.
     fn scope(&mut self, path: &str) {
         self.graph.set_scope(&format!("{}{path}", self.prefix));
     }
@@ -166,7 +165,7 @@ impl<'config> Builder<'config> {
         Ok(logits)
     }
 
-    /// Logits of tokens, or of labels in a model that classifies texts by them.
+    /// Logits over tokens, or over labels in a classifier.
     fn head(&mut self, x: ValueId, table: ValueId) -> Built {
         let shape = [self.config.outputs(), self.config.width];
         if !self.config.labels.is_empty() {

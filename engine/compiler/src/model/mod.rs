@@ -1,4 +1,4 @@
-//! The decoder, once: settings in, graph out. Everything else that is ever done to a model is a transformation of this graph.
+//! The decoder, defined once: settings in, graph out. All other uses of a model transform this graph.
 
 mod adapter;
 mod build;

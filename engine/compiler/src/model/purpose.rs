@@ -1,36 +1,35 @@
-//! What a graph of the model is for, and which loss it has.
+//! Purposes of a model graph, and loss forms.
 
 use crate::graph::ops::{Distil, Policy, Preference, Unlikelihood};
 
-/// Which loss a graph has.
+/// The loss of a graph.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum LossForm {
-    /// The cross-entropy of tokens or labels, or the score, negated, of a model whose head makes one.
+    /// The cross-entropy of tokens or labels, or the negated score of a model with a score head.
     CrossEntropy,
-    /// The cross-entropy of answers that the model drew.
+    /// The cross-entropy of completions sampled from the model.
     Answers {
-        /// What logits are divided by, as where the answers were drawn.
+        /// Divisor of the logits: the sampling temperature.
         temperature: f32,
     },
-    /// Over pairs of answers, a row each: [`crate::graph::Input::Scores`] is one more input.
+    /// Over pairs of answers, one per row; takes [`crate::graph::Input::Scores`].
     Preference(Preference),
-    /// Over answers that the model drew, by their rewards: [`crate::graph::Input::Scores`] is one more input.
+    /// Policy gradient over completions sampled from the model; takes [`crate::graph::Input::Scores`].
     Policy {
-        /// The loss.
         policy: Policy,
-        /// What logits are divided by, as where the answers were drawn.
+        /// Divisor of the logits: the sampling temperature.
         temperature: f32,
     },
-    /// The cross-entropy of tokens that each have a weight: [`crate::graph::Input::Scores`] is one more input.
+    /// The cross-entropy of individually weighted tokens; takes [`crate::graph::Input::Scores`].
     Weighted(Policy),
-    /// Against what the run's teacher makes of the same tokens.
+    /// Distillation from the run's teacher on the same tokens.
     Distil(Distil),
-    /// That other tokens than those before are asked for, too.
+    /// Cross-entropy plus unlikelihood of earlier tokens.
     Unlikelihood(Unlikelihood),
 }
 
 impl LossForm {
-    /// What logits are divided by.
+    /// Divisor of the logits.
     pub(super) fn temperature(self) -> f32 {
         match self {
             Self::Answers { temperature } | Self::Policy { temperature, .. } => temperature,
@@ -42,17 +41,18 @@ impl LossForm {
         }
     }
 
-    /// Whether what it compares with was made without dropout: a pair with what the reference makes of it, an answer with what drew it.
+    /// Whether the loss compares with values computed without dropout: pairs with the reference's log-probabilities,
+    /// completions with those at sampling.
     pub(super) fn drops_nothing(self) -> bool {
         matches!(self, Self::Preference(_) | Self::Policy { .. })
     }
 
-    /// The loss of pairs, where it is one.
+    /// The pair loss, if it is one.
     pub fn preference(self) -> Option<Preference> {
         if let Self::Preference(op) = self { Some(op) } else { None }
     }
 
-    /// That of evaluations, of the text or the answers alone.
+    /// The loss form for evaluation, on text or completions only.
     pub(super) fn evaluated(self) -> Self {
         match self {
             Self::Answers { temperature } | Self::Policy { temperature, .. } => Self::Answers { temperature },
@@ -65,33 +65,30 @@ impl LossForm {
     }
 }
 
-/// What a graph of the model is for. The parameters are the same, in the same order, in all of them.
+/// The purpose of a model graph. All graphs have the same parameters in the same order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Purpose {
-    /// Logits [B, T, V] and the loss, with dropout where `dropout` says.
+    /// Logits [B, T, V] and the loss, with dropout if `dropout`.
     Loss {
-        /// B.
         batch: usize,
-        /// T.
         time: usize,
-        /// Training's dropout, or none.
+        /// Whether to apply training dropout.
         dropout: bool,
         /// Label smoothing of the loss.
         label_smoothing: f32,
-        /// Target that takes no part in the loss.
+        /// Target of rows that do not count.
         ignore_index: Option<u32>,
-        /// Rows hold several documents, which do not see each other: [`crate::graph::Input::Starts`] is one more input.
+        /// Rows hold several documents, which do not attend to each other; takes [`crate::graph::Input::Starts`].
         documents: bool,
-        /// Which loss.
         form: LossForm,
     },
-    /// Logits [B, 1, V] of the cursor's last tokens, keys and values kept in caches of `context` positions.
+    /// Logits [B, 1, V] of each chunk's last token, with keys and values in caches.
     Decode {
-        /// B, texts that are read at once.
+        /// B, texts processed at once.
         batch: usize,
-        /// Tokens in a chunk: 1 to write, more to read a prompt.
+        /// Tokens per chunk: 1 to decode, more to prefill.
         chunk: usize,
-        /// Texts that the caches hold: B or more.
+        /// Texts in the caches, at least B.
         texts: usize,
     },
     /// Logits [1, 1, V] of the cursor's last token over a whole window, without caches (past the context length).
@@ -102,6 +99,6 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// One text, a token at a time.
+    /// One text, one token at a time.
     pub const STEP: Self = Self::Decode { batch: 1, chunk: 1, texts: 1 };
 }

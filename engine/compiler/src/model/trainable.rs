@@ -1,4 +1,4 @@
-//! Which parameters a run has, and which of them it trains.
+//! The parameters of a run, and which of them it trains.
 
 use super::Purpose;
 use super::adapter::is_of_adapter;
@@ -8,7 +8,7 @@ use crate::Result;
 use crate::graph::Parameter;
 use glasshouse_protocol::{Invalid, ModelConfig, TrainConfig};
 
-/// The model's parameters in their order, as a run trains them, those of its adapter behind them: what it freezes is not trainable.
+/// The model's parameters in order, then the adapter's; frozen ones are not `trainable`.
 pub fn parameters(model: &ModelConfig, train: &TrainConfig) -> Result<Vec<Parameter>> {
     let purpose = Purpose::Window { time: 1 };
     let mut parameters = build_with(model, Some(train), purpose)?.graph.parameters;
@@ -16,14 +16,14 @@ pub fn parameters(model: &ModelConfig, train: &TrainConfig) -> Result<Vec<Parame
     Ok(parameters)
 }
 
-/// Marks what a run does not train. Neither the gradient nor the optimizer comes to it then.
+/// Freezes what a run does not train: it gets neither gradients nor optimizer state.
 pub(super) fn freeze(parameters: &mut [Parameter], model: &ModelConfig, train: &TrainConfig) -> Result<()> {
-    // A teacher is frozen as it is, and comes last.
+    // A teacher is already frozen and comes last.
     let own = parameters.iter().filter(|parameter| !is_of_teacher(&parameter.name)).count();
     let (parameters, _) = parameters.split_at_mut(own);
     if train.adapter.is_some() {
         for parameter in parameters.iter_mut() {
-            // A head for labels is new, and trained whole, as PEFT's `modules_to_save` has it.
+            // A new classification head is fully trained, like PEFT's `modules_to_save`.
             parameter.trainable = is_of_adapter(&parameter.name) || is_of_classifier(&parameter.name);
         }
         return Ok(());
@@ -63,7 +63,7 @@ mod tests {
             let head = parameters.iter().find(|it| it.name == "classifier.weight").unwrap();
             assert_eq!((head.ty.shape.as_slice(), head.trainable), (&[2, run.model.width][..], true));
             assert!(parameters.iter().all(|it| !it.name.starts_with("head.")));
-            // The token embedding is no head any more, tied though it was.
+            // The token embedding is no longer the head, although it was tied.
             let embedding = parameters.iter().find(|it| it.name == "embedding.tokens").unwrap();
             assert_eq!(embedding.trainable, trainable == "all");
         }

@@ -1,4 +1,4 @@
-//! The graphs of a training run, and what they are built from.
+//! The graphs of a training run, and their inputs.
 
 use super::build::build_with;
 use super::trainable::freeze;
@@ -11,64 +11,60 @@ use glasshouse_protocol::config::{DistilSettings, PreferenceSettings, RewardSett
 use glasshouse_protocol::{ModelConfig, Objective, Precision, TrainConfig};
 use serde::{Deserialize, Serialize};
 
-/// What training graphs are built from.
+/// Settings that training graphs are built from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
-    /// The model.
     pub model: ModelConfig,
-    /// How it is trained.
     pub train: TrainConfig,
 }
 
-/// Where a graph knows how large the stream is behind a part of the model.
+/// A value with statistics of the residual stream after a part of the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
-    /// The part, as in `blocks.3.mlp`.
+    /// The part, for example `blocks.3.mlp`.
     pub part: String,
-    /// [N,2]: what a [`crate::graph::ops::Norm`] keeps of the stream behind it.
+    /// [N,2]: statistics output of a [`crate::graph::ops::Norm`] of the stream after the part.
     pub statistics: ValueId,
 }
 
-/// The graphs that a training executor runs, all over the same parameters.
+/// The graphs of a training executor, all with the same parameters.
 #[derive(Clone, Debug)]
 pub struct TrainingGraphs {
-    /// What they were built from, for executors that divide a batch: each part has graphs of its own.
+    /// The settings they were built from, for executors that split a batch and build graphs for each part.
     pub recipe: Recipe,
-    /// Forward and backward of a micro-batch; its loss is `train_loss`.
+    /// Forward and backward pass of a micro-batch.
     pub train: Graph,
-    /// The loss value of `train`.
     pub train_loss: ValueId,
-    /// Forward only, no dropout, no smoothing; its loss is `evaluate_loss`.
+    /// Forward pass without dropout and label smoothing.
     pub evaluate: Graph,
-    /// The loss value of `evaluate`.
     pub evaluate_loss: ValueId,
-    /// Of `evaluate`, [N,2] with each token's loss behind the loss of its row, where the objective looks at them.
+    /// [N,2] of `evaluate`: each row ends with the token's loss. Present if the objective needs per-token losses.
     pub evaluate_rows: Option<ValueId>,
-    /// Of `evaluate`, in the order of the forward pass: how large the stream is behind each part. Norms sum that up anyway.
+    /// Residual-stream statistics of `evaluate` after each part, in forward order. The norms compute them anyway.
     pub evaluate_probes: Vec<Probe>,
 }
 
 impl TrainingGraphs {
-    /// Values of `evaluate` that are read after it.
+    /// Values of `evaluate` to read after a run.
     pub fn evaluate_read(&self) -> Vec<ValueId> {
         let probes = self.evaluate_probes.iter().map(|probe| probe.statistics);
         [Some(self.evaluate_loss), self.evaluate_rows].into_iter().flatten().chain(probes).collect()
     }
 
-    /// Refuses mixed precision, for executors without 16-bit floats; `device` is what they are called.
+    /// Refuses mixed precision, for executors without 16-bit floats; `device` is the name in the message.
     ///
     /// # Errors
-    /// [`crate::Error::Refused`] where the graphs or the optimizer are for it.
+    /// [`crate::Error::Refused`] if the graphs or the optimizer use mixed precision.
     pub fn expect_full(&self, optimizer: &Optimizer, device: &str) -> Result<()> {
         let mixed = optimizer.mixed || has_half(&self.train);
         if mixed { Err(crate::Error::trains_without_half(device)) } else { Ok(()) }
     }
 }
 
-/// The graphs of a training run: forward and backward of a micro-batch, and the evaluation's forward.
+/// Builds the graphs of a training run: forward and backward pass of a micro-batch, and the evaluation's forward pass.
 ///
 /// # Errors
-/// The settings make no model.
+/// The settings are invalid.
 pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<TrainingGraphs> {
     let recipe = Recipe { model: model.clone(), train: train.clone() };
     if train.objective.has_teacher() && train.teacher_model().is_none() {
@@ -86,11 +82,11 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     let (ignored, form) = (train.ignored_target(), loss_form(train, model));
     let (mut graph, train_loss, _) =
         forward(train.batch_size, !form.drops_nothing(), train.label_smoothing, ignored, form)?;
-    // Pairs are evaluated an answer at a time: what each comes to says more than their loss.
+    // Pairs are evaluated one answer at a time: their individual results say more than the pair loss.
     let rows = if matches!(form, LossForm::Preference(_)) { 1 } else { train.batch_size };
     let (mut evaluate, evaluate_loss, sites) =
         forward(rows, false, 0.0, Some(ignored.unwrap_or(u32::MAX)), form.evaluated())?;
-    // A teacher is not asked there, and lies in the same arena.
+    // Evaluation does not use the teacher, but shares its arena.
     for taught in graph.parameters.iter().skip(evaluate.parameters.len()) {
         evaluate.parameter(taught.clone());
     }
@@ -99,7 +95,7 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     let evaluate_probes = probes(&evaluate, &sites, model.layers);
     let keep = match (&train.adapter, train.activation_checkpointing) {
         (_, true) => Keep::BlockEdges,
-        // With neither gradients nor moments of the model, most of what is held are activations.
+        // Without gradients and moments of the model, activations take most of the memory.
         (Some(_), false) => Keep::AllButCheap,
         (None, false) => Keep::Everything,
     };
@@ -118,8 +114,8 @@ pub fn training_graphs(model: &ModelConfig, train: &TrainConfig) -> Result<Train
     })
 }
 
-/// Where norms know how large the stream is behind the embedding and each block's attention and MLP: those that read it there, or make it
-/// of what they read. Where both parts of a block read the same stream, none stands between them.
+/// Norm statistics of the stream after the embedding and after each block's attention and MLP: from norms that read the stream
+/// there, or that produce it. If both parts of a block read the same stream, no norm lies between them.
 fn probes(graph: &Graph, sites: &Sites, layers: usize) -> Vec<Probe> {
     let norms = || graph.nodes.iter().filter(|node| matches!(node.op, Op::Norm(_)));
     let behind = |site: Site| {
@@ -140,12 +136,12 @@ fn probes(graph: &Graph, sites: &Sites, layers: usize) -> Vec<Probe> {
     all.filter_map(|(part, statistics)| Some(Probe { part, statistics: statistics? })).collect()
 }
 
-/// What each row of a cross-entropy's loss comes to.
+/// The per-row losses of a cross-entropy.
 fn rows_of(graph: &Graph, loss: ValueId) -> Option<ValueId> {
     graph.nodes.iter().find(|node| node.outputs.first() == Some(&loss))?.outputs.get(1).copied()
 }
 
-/// The loss that a run trains by.
+/// The loss of a run.
 pub fn loss_form(train: &TrainConfig, model: &ModelConfig) -> LossForm {
     let ignore_index = train.ignored_target();
     let ignored = ignore_index.unwrap_or(u32::MAX);
@@ -205,7 +201,7 @@ mod tests {
         assert_eq!(noise(&noisy.train), [5.0 / entries.sqrt()]);
         assert!(noise(&noisy.evaluate).is_empty());
         assert!(noise(&plain.train).is_empty());
-        // The gradient of the sum passes through: no node more than the noise itself.
+        // Noise passes gradients through: it adds one node and no gradient node.
         assert_eq!(noisy.train.nodes.len(), plain.train.nodes.len() + 1);
         run.train.objective = Objective::Text;
         let text = training_graphs(&run.model, &run.train).unwrap();
@@ -246,7 +242,7 @@ mod tests {
             assert!(ops.iter().any(|op| matches!(op, Op::Score(_))));
             assert!(ops.iter().all(|op| !matches!(op, Op::CrossEntropy(_))));
         }
-        // One text at a time, whose loss is its score, negated.
+        // One text at a time; the loss is its negated score.
         let tokens = graphs.evaluate.find(Origin::Input(Input::Tokens)).unwrap();
         assert_eq!(graphs.evaluate.ty(tokens).shape, [1, run.model.context_length]);
         let head = graphs.train.parameters.iter().find(|it| it.name == "classifier.weight").unwrap();
@@ -290,7 +286,7 @@ mod tests {
                 _ => None,
             });
             assert!(trained.max().unwrap() < own.len(), "nothing flows back to a teacher");
-            // Rotations of heads of two sizes.
+            // Rotary tables for two head sizes.
             let tables = graphs.train.values.iter().filter(|it| matches!(it.origin, Origin::Constant(_)));
             assert_eq!(tables.count(), 2);
         }

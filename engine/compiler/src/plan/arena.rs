@@ -1,12 +1,12 @@
-//! One layout for parameters, gradients and moments: four arenas whose entries stand at the same places.
+//! One layout for parameters, gradients and moments: four arenas with the same entry offsets.
 //!
-//! Decayed entries come first, so that the optimizer is one pass over each part and the gradient norm one reduction; frozen
-//! entries come last and have neither gradient nor moments. Entries begin on 512 bytes, so that they and those of the copy in 16-bit
-//! floats, which is laid out alike, both keep to WebGPU's alignment of bindings, 256 bytes.
+//! Decayed entries come first, so that the optimizer is one pass over each part and the gradient norm one reduction. Frozen
+//! entries come last and have neither gradient nor moments. Entries are aligned to 512 bytes, so that they and their copies in
+//! the 16-bit arena, which has the same layout, both satisfy WebGPU's binding alignment of 256 bytes.
 //!
-//! An arena is one buffer, or where a device's buffers are smaller, several: pieces, cut between parameters where that is possible. The
-//! places stay the same; a piece is a range of them. Frozen entries that are held in 16-bit floats stand behind all others, in buffers of
-//! their own: on the host they are floats among floats.
+//! An arena is one buffer or, if the device's buffers are too small, several pieces, cut between parameters where possible.
+//! Offsets count through all pieces. Frozen entries stored in 16-bit floats come after all others, in separate buffers; on the
+//! host they are 32-bit floats like the rest.
 
 use super::lower::{RowRange, Target};
 use crate::graph::{Element, Graph, Parameter, ParameterId};
@@ -14,42 +14,42 @@ use crate::{Error, Result};
 use half::f16;
 use std::ops::Range;
 
-/// Entries begin on multiples of this many floats.
+/// Alignment of entries, in floats.
 pub const ALIGNMENT: usize = 128;
 
-/// Entries that are moved at a time: a few milliseconds of them in a browser.
+/// Number of entries moved between yields: a few milliseconds in a browser.
 const MOVED: usize = 1 << 20;
 
-/// Where each parameter stands, in floats from the arena's start.
+/// Offset of each parameter, in floats from the arena's start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArenaLayout {
-    /// Start of each parameter by [`ParameterId`].
+    /// Offset of each parameter by [`ParameterId`].
     pub offsets: Vec<usize>,
-    /// Entries of each parameter by [`ParameterId`], without padding.
+    /// Number of entries of each parameter by [`ParameterId`], without padding.
     pub counts: Vec<usize>,
-    /// End of the part that is trained and decayed.
+    /// End of the trained and decayed part.
     pub decayed_end: usize,
-    /// End of the part that is trained: length of the gradient and moment arenas.
+    /// End of the trained part: length of the gradient and moment arenas.
     pub trained_end: usize,
-    /// End of the part that is held in 32-bit floats; what follows is frozen, and held in 16-bit ones.
+    /// End of the part stored in 32-bit floats; the rest is frozen and stored in 16-bit floats.
     pub floats_end: usize,
     /// Length of the parameter arena. Padding between entries is zero.
     pub length: usize,
-    /// The buffers that the parameter arena is made of, one after another. The other arenas are cut at the same places.
+    /// Buffers of the parameter arena, in order. The other arenas are cut at the same offsets.
     pub pieces: Vec<Range<usize>>,
-    /// Those of what is held in 16-bit floats.
+    /// Buffers of the part stored in 16-bit floats.
     pub half_pieces: Vec<Range<usize>>,
-    /// Bytes that one of them may have.
+    /// Maximum bytes of one buffer.
     most: u64,
 }
 
 impl ArenaLayout {
-    /// The layout of a graph's parameters.
+    /// Lays out a graph's parameters.
     pub fn of(graph: &Graph) -> Self {
         Self::of_parameters(&graph.parameters)
     }
 
-    /// The layout of a list of parameters.
+    /// Lays out a list of parameters.
     pub fn of_parameters(parameters: &[Parameter]) -> Self {
         let mut offsets = vec![0; parameters.len()];
         let counts: Vec<usize> = parameters.iter().map(|parameter| parameter.ty.count()).collect();
@@ -78,10 +78,10 @@ impl ArenaLayout {
         }
     }
 
-    /// The layout of a graph's parameters in the buffers of a device.
+    /// Lays out a graph's parameters in the buffers of a device.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] names a parameter that cannot be cut into parts of a buffer's size.
+    /// [`Error::TooLarge`] for a parameter that cannot be cut into parts of a buffer's size.
     pub fn on(graph: &Graph, target: &Target) -> Result<Self> {
         let mut layout = Self { most: target.buffer, ..Self::of(graph) };
         let most = usize::try_from(target.buffer / 4).unwrap_or(usize::MAX);
@@ -95,7 +95,7 @@ impl ArenaLayout {
             layout.pieces = layout.cut(in_order().filter(|own| !is_half(own)), rows, 0, most)?;
         }
         if layout.length - layout.floats_end > most.saturating_mul(2) {
-            // One that a device does not bind whole is refused: it is made 32 bits again at once.
+            // Weights that the device does not bind whole are rejected: they are converted to 32 bits in one dispatch.
             let rows = |own: &Parameter| vec![own.ty.rows()];
             let f16s = in_order().filter(|own| is_half(own));
             layout.half_pieces = layout.cut(f16s, rows, layout.floats_end, most.saturating_mul(2))?;
@@ -103,7 +103,8 @@ impl ArenaLayout {
         Ok(layout)
     }
 
-    /// Pieces of at most so many entries, of parameters that stand from `start` on. `rows` says of how many rows each one's parts are.
+    /// Cuts parameters, which start at offset `start`, into pieces of at most `most` entries. `rows` returns the number of rows
+    /// of each part of a parameter.
     fn cut<'graph>(
         &self,
         parameters: impl Iterator<Item = &'graph Parameter>,
@@ -129,7 +130,7 @@ impl ArenaLayout {
         Ok(pieces)
     }
 
-    /// The refusal of a parameter that would have to lie in one buffer.
+    /// The error for a parameter that must lie in one buffer and does not fit.
     pub(super) fn too_large(&self, parameter: &Parameter) -> Error {
         Error::TooLarge {
             what: format!("one buffer for {}", parameter.name),
@@ -139,13 +140,13 @@ impl ArenaLayout {
         }
     }
 
-    /// The layout of the same parameters where none is frozen: a model's, whichever of them a run trains.
+    /// The layout of the same parameters with none frozen: a model's layout, independent of what a run trains.
     pub fn unfrozen(parameters: &[Parameter]) -> Self {
         let trainable = |parameter: &Parameter| Parameter { trainable: true, ..parameter.clone() };
         Self::of_parameters(&parameters.iter().map(trainable).collect::<Vec<_>>())
     }
 
-    /// The same parameters' values where another layout has them: one of other frozen parameters.
+    /// Moves values to another layout of the same parameters, with other frozen ones.
     pub fn moved_to(&self, other: &Self, values: Vec<f32>) -> Vec<f32> {
         if self.offsets == other.offsets {
             return values;
@@ -157,7 +158,7 @@ impl ArenaLayout {
         moved
     }
 
-    /// The same, and `give` is called every few milliseconds.
+    /// Like [`Self::moved_to`]; awaits `give` every few milliseconds.
     pub async fn moved_in_turns(&self, other: &Self, values: Vec<f32>, give: &impl AsyncFn()) -> Vec<f32> {
         if self.offsets == other.offsets {
             return values;
@@ -170,7 +171,7 @@ impl ArenaLayout {
         moved
     }
 
-    /// From where to where entries are moved, so many at a time.
+    /// Source and destination ranges, at most [`MOVED`] entries each.
     fn moves(&self, other: &Self) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
         let parameters = self.offsets.iter().zip(&other.offsets).zip(&self.counts);
         parameters.flat_map(|((from, to), count)| {
@@ -181,31 +182,31 @@ impl ArenaLayout {
         })
     }
 
-    /// Where a parameter's entries lie.
+    /// The entries of a parameter.
     pub fn range(&self, parameter: ParameterId) -> Range<usize> {
         let start = self.offsets[parameter.index()];
         start..start + self.counts[parameter.index()]
     }
 
-    /// Where a parameter's entries lie among those that are held in 16-bit floats, where it is one of them.
+    /// The entries of a parameter within the 16-bit part, or `None` if it is not stored there.
     pub fn half_range(&self, parameter: ParameterId) -> Option<Range<usize>> {
         let range = self.range(parameter);
         (range.start >= self.floats_end).then(|| range.start - self.floats_end..range.end - self.floats_end)
     }
 
-    /// The weights that are held in 16-bit floats, rounded to the nearest. None is so large that it becomes infinite.
+    /// The weights of the 16-bit part, rounded to nearest and clamped to finite values.
     pub fn f16_of(&self, parameters: &[f32]) -> Vec<f16> {
         let largest = f16::MAX.to_f32();
         let held = parameters.get(self.floats_end..).unwrap_or_default();
         held.iter().map(|weight| f16::from_f32(weight.clamp(-largest, largest))).collect()
     }
 
-    /// The pieces that a range lies in: each one's number, and the range's share of it, counted from the piece's start.
+    /// The pieces that a range overlaps: each one's index, and the overlap relative to the piece's start.
     pub fn spans(&self, range: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> {
         spans(&self.pieces, range)
     }
 
-    /// Those that a parameter lies in, from an entry of its own on, and whether they are in 16-bit floats.
+    /// Like [`Self::spans`] for a range of a parameter's own entries; also whether they are in the 16-bit part.
     pub fn spans_of(
         &self,
         parameter: ParameterId,
@@ -217,7 +218,7 @@ impl ArenaLayout {
     }
 }
 
-/// Whether a parameter is held in 16-bit floats, which only what is frozen is.
+/// Whether a parameter is stored in 16-bit floats; only frozen ones are.
 fn is_half(parameter: &Parameter) -> bool {
     !parameter.trainable && parameter.ty.element == Element::F16
 }
@@ -234,7 +235,7 @@ mod tests {
     use super::*;
     use crate::graph::{Init, Type};
 
-    /// Parameters of these shapes; every third is frozen, and vectors are not decayed.
+    /// Parameters of these shapes; every third one is frozen, and vectors are not decayed.
     fn graph(shapes: &[&[usize]]) -> Graph {
         let mut graph = Graph::default();
         for (at, shape) in shapes.iter().enumerate() {
@@ -282,7 +283,7 @@ mod tests {
                 next = piece.end;
             }
             assert_eq!(next, whole.length);
-            // No two neighbours would have fitted into one.
+            // No two neighbours would fit into one buffer.
             let together = |two: &[Range<usize>]| (two[0].len() + two[1].len()) as u64 * 4;
             assert!(cut.pieces.windows(2).all(|two| together(two) > buffer), "{cut:?}");
             for (at, parameter) in graph.parameters.iter().enumerate() {

@@ -1,8 +1,8 @@
-//! Every buffer that an executor creates for a set of plans, with its size: what `estimate` adds up and what
-//! `gpu` allocates, so that the two cannot disagree.
+//! All buffers that an executor creates for a set of plans, with their sizes. `estimate` sums this list and `gpu` allocates it,
+//! so they always agree.
 //!
-//! The plans run one after another over the same parameters and share slots, inputs, caches and the small tables of
-//! control; constants and kernel arguments belong to a plan each.
+//! The plans run one after another over the same parameters and share slots, inputs, caches and the small control tables; each
+//! plan has its own constants and kernel arguments.
 
 use super::control::{Control, ReportRow, ScheduleRow};
 use super::{Buffer, Dispatch, Numbered, Plan};
@@ -11,40 +11,38 @@ use crate::optimizer::Optimizer;
 use glasshouse_protocol::MemoryKind;
 use std::mem::size_of;
 
-/// Bytes from one dispatch's arguments to the next: WebGPU's alignment of uniform bindings.
+/// Bytes between the arguments of two dispatches: WebGPU's alignment of uniform bindings.
 pub const ARGUMENTS_STRIDE: u64 = 256;
 
-/// Which buffer an allocation is.
+/// The purpose of an allocation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
-    /// One that dispatches bind.
+    /// Bound by dispatches.
     Bound(Buffer),
-    /// All arguments of a plan's dispatches, [`ARGUMENTS_STRIDE`] bytes each.
+    /// Arguments of a plan's dispatches, [`ARGUMENTS_STRIDE`] bytes each.
     Arguments,
-    /// What the host maps to read the reports.
+    /// Mapped by the host to read the reports.
     Readback,
 }
 
-/// One buffer to create.
+/// A buffer to create.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Allocation {
-    /// Which.
     pub role: Role,
-    /// The plan that it belongs to, by position; `None` is shared by all.
+    /// Index of the plan that it belongs to; `None` if all share it.
     pub plan: Option<usize>,
-    /// Its size.
     pub bytes: u64,
-    /// What it counts as.
+    /// Category in the memory report.
     pub kind: MemoryKind,
 }
 
-/// Whether an input holds several micro-batches one after another.
+/// Whether an input's buffer holds several micro-batches in sequence.
 pub fn ringed(input: Input) -> bool {
     matches!(input, Input::Tokens | Input::Targets | Input::Starts | Input::TokenOrder | Input::Scores)
 }
 
-/// Every buffer for `plans`, which have the same parameters, with a ring of `ring` micro-batches. With an optimizer
-/// there are gradients, moments and the `update` dispatches, whose arguments follow those of the first plan.
+/// All buffers for `plans`, which must have the same parameters, with a ring of `ring` micro-batches. With an optimizer there
+/// are also gradients, moments and the `update` dispatches, whose arguments follow those of the first plan.
 pub fn buffers(
     plans: &[&Plan],
     optimizer: Option<&Optimizer>,
@@ -60,7 +58,7 @@ pub fn buffers(
             all.push(shared(Buffer::Partials, partials, MemoryKind::TablesAndStaging));
         }
     }
-    // The dispatch that moves on to the next micro-batch is one more.
+    // One more for the dispatch that advances to the next micro-batch.
     let further = if optimizer.is_some() { update.len() + 1 } else { 0 };
     let slots = plans.iter().map(|plan| plan.placement.slots.len()).max().unwrap_or(0);
     for slot in 0..slots {
@@ -78,14 +76,14 @@ pub fn buffers(
     all.push(shared(Buffer::Schedule, rows(size_of::<ScheduleRow>()), staging));
     all.push(shared(Buffer::Reports, rows(size_of::<ReportRow>()), staging));
     let readback = rows(size_of::<ReportRow>());
-    // Two of them: one is read while the other is filled.
+    // Double-buffered: one is read while the other is filled.
     for _ in 0..2 {
         all.push(Allocation { role: Role::Readback, plan: None, bytes: readback, kind: staging });
     }
     all
 }
 
-/// The pieces of weights, gradients and moments, laid out as the first plan says.
+/// Pieces of weights, gradients and moments in the first plan's layout.
 fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mut Vec<Allocation>) {
     let (length, trained) = (first.arena.floats_end, first.arena.trained_end);
     let held = &first.arena.half_pieces;
@@ -113,7 +111,7 @@ fn arenas(first: &Plan, plans: &[&Plan], optimizer: Option<&Optimizer>, all: &mu
     }));
 }
 
-/// Whether a dispatch reads weights in 16-bit floats.
+/// Whether any dispatch reads weights in 16-bit floats.
 fn reads_f16(plans: &[&Plan]) -> bool {
     let mut bindings = plans.iter().flat_map(|plan| &plan.dispatches).flat_map(|dispatch| &dispatch.bindings);
     bindings.any(|binding| matches!(binding.buffer, Buffer::HalfParameters(_)))
@@ -124,7 +122,7 @@ fn has_gradients(plans: &[&Plan]) -> bool {
     plans.iter().any(|plan| plan.graph.values.iter().any(gradient))
 }
 
-/// Inputs, each as large as the largest that a plan asks for.
+/// Inputs, each with the largest size that any plan needs.
 fn inputs(plans: &[&Plan], ring: usize, all: &mut Vec<Allocation>) {
     let mut sizes: Vec<(Input, u64)> = Vec::new();
     for value in plans.iter().flat_map(|plan| &plan.graph.values) {
@@ -144,7 +142,7 @@ fn inputs(plans: &[&Plan], ring: usize, all: &mut Vec<Allocation>) {
     }));
 }
 
-/// Caches, which plans that decode chunks of several sizes continue in turn.
+/// Caches, shared by plans for different chunk sizes.
 fn caches(plans: &[&Plan], all: &mut Vec<Allocation>) {
     for value in plans.iter().flat_map(|plan| &plan.graph.values) {
         if let Origin::Cache(number) = value.origin {
@@ -156,7 +154,7 @@ fn caches(plans: &[&Plan], all: &mut Vec<Allocation>) {
     }
 }
 
-/// What belongs to one plan: constants and arguments.
+/// Buffers of one plan: constants and arguments.
 fn own(plan: &Plan, at: usize, further_dispatches: usize, all: &mut Vec<Allocation>) {
     let mut push = |role, bytes, kind| all.push(Allocation { role, plan: Some(at), bytes, kind });
     for (number, value) in plan.graph.values.iter().enumerate() {

@@ -1,8 +1,9 @@
-//! What a run would take on many GPUs under PyTorch's FSDP2: an estimate by formula, since no such machine is at hand.
+//! Analytic estimate of a run on many GPUs under PyTorch's FSDP2; it has not been compared with measurements on such a cluster.
 //!
-//! Sharded over all GPUs are weights, gradients and AdamW's two moments, each in 32 bits (Rajbhandari et al. 2020, ZeRO stage 3; Zhao et
-//! al. 2023, FSDP). Not sharded are the weights of the blocks that are being computed, which are gathered in bfloat16 one ahead, and
-//! activations: what PyTorch keeps of a block for its backward pass is the input of each linear layer, norm and activation, in bfloat16.
+//! Weights, gradients and AdamW's two moments are sharded over all GPUs, each in 32 bits (Rajbhandari et al. 2020, ZeRO stage
+//! 3; Zhao et al. 2023, FSDP). Not sharded are the weights of the blocks in use, which are gathered in bfloat16 one block
+//! ahead, and activations: for each block, PyTorch keeps the input of each linear layer, norm and activation for the backward
+//! pass, in bfloat16.
 
 use super::estimate::{Flops, estimate};
 use super::lower::Target;
@@ -11,21 +12,21 @@ use crate::{Error, Result};
 use glasshouse_protocol::cluster::{ClusterPlan, ClusterRequest, GpuModel};
 use glasshouse_protocol::{Gate, ModelConfig, RunConfig, TrainConfig};
 
-/// Most GPUs that are looked at for the fewest.
+/// Upper bound of the search for the fewest GPUs.
 const MAX_GPUS: usize = 4096;
-/// Share of a GPU's memory that is planned with.
+/// Usable fraction of a GPU's memory.
 const PLANNED: f64 = 0.9;
-/// Bytes of a number in 32 bits, and in bfloat16.
+/// Bytes per number in 32 bits and in bfloat16.
 const FULL: u64 = 4;
 const HALF: u64 = 2;
-/// Blocks whose weights are there at once: the one that is computed, and the next one.
+/// Blocks gathered at once: the current one and the next.
 const GATHERED: u64 = 2;
 
-/// How many weights the parts have that are gathered as one.
+/// Number of weights in each unit that is gathered as a whole.
 struct Sizes {
     all: u64,
     trained: u64,
-    /// The largest block, and what is beside the blocks: embeddings, last norm, head.
+    /// The largest block, and everything outside the blocks: embeddings, last norm, head.
     block: u64,
     rest: u64,
 }
@@ -49,10 +50,10 @@ impl Sizes {
     }
 }
 
-/// What a run takes on the GPUs that are asked for, or on the fewest that hold it.
+/// Estimates a run on the requested GPUs, or on the smallest number that holds it.
 ///
 /// # Errors
-/// No such GPU, or a number of them among which the windows of a step cannot be divided.
+/// The GPU is unknown, the price or utilization is invalid, or a step's windows cannot be divided among the GPUs.
 pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<ClusterPlan> {
     let gpu = GpuModel::named(&request.gpu).map_err(Error::Refused)?;
     let sensible = request.utilization > 0.0 && request.utilization <= 1.0;
@@ -86,7 +87,7 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
     let bytes = memory.iter().map(|(_, bytes)| bytes).sum();
     let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
     let flops = tokens * flops_per_token(config)?;
-    // Where windows do not divide evenly, some GPUs wait for the others.
+    // If windows do not divide evenly, some GPUs wait for the others.
     let busy = windows as f64 / (each * gpus) as f64;
     let seconds = flops / (gpus as f64 * gpu.peak * request.utilization * busy);
     Ok(ClusterPlan {
@@ -105,7 +106,8 @@ pub fn cluster_plan(config: &RunConfig, request: &ClusterRequest) -> Result<Clus
     })
 }
 
-/// Forward and backward, and forward once more where that is asked for: what fusions of ours compute again, PyTorch does not.
+/// Forward, backward, and one more forward pass with activation checkpointing. Recomputation by our fusions is not counted,
+/// since PyTorch does not do it.
 fn flops_per_token(config: &RunConfig) -> Result<f64> {
     let window =
         TrainConfig { batch_size: config.train.rows_together(), accumulate: 1, ..config.train.clone() };
@@ -118,7 +120,7 @@ fn fits(bytes: u64, gpu: &GpuModel) -> bool {
     bytes as f64 <= PLANNED * gpu.memory as f64
 }
 
-/// Bytes of one of so many GPUs by kind, with so many windows at once.
+/// Bytes by kind on one of `gpus` GPUs, with `windows` windows at once.
 fn memory(config: &RunConfig, sizes: &Sizes, gpus: usize, windows: usize) -> Vec<(String, u64)> {
     let model = &config.model;
     let shard = |count: u64| count.div_ceil(gpus as u64);
@@ -129,7 +131,7 @@ fn memory(config: &RunConfig, sizes: &Sizes, gpus: usize, windows: usize) -> Vec
         true => edges + block,
         false => block * model.layers as u64,
     };
-    // In bfloat16, in 32 bits for the softmax, and their gradient.
+    // Logits in bfloat16, in 32 bits for the softmax, and their gradient.
     let logits = tokens * model.vocabulary as u64 * (HALF + 2 * FULL);
     let gathered = if gpus == 1 { 0 } else { (GATHERED * sizes.block + sizes.rest) * HALF };
     [
@@ -144,14 +146,14 @@ fn memory(config: &RunConfig, sizes: &Sizes, gpus: usize, windows: usize) -> Vec
     .to_vec()
 }
 
-/// Numbers that are kept of a block for each token.
+/// Numbers kept per block and token.
 fn kept_of_block(model: &ModelConfig) -> u64 {
     let (width, hidden) = (model.width, model.mlp.hidden);
     let queries = model.heads * model.head_size;
     let packed = queries + 2 * model.kv_heads * model.head_size;
-    // Gate, up, activated gate and their product; or what goes into the activation and what comes out.
+    // Gate, up, activated gate and their product; or the activation's input and output.
     let mlp = if model.mlp.gate == Gate::None { 2 * hidden } else { 4 * hidden };
-    // Input and output of both norms; queries, keys and values, attention's result.
+    // Input and output of both norms; queries, keys and values; attention output.
     (4 * width + packed + queries + mlp) as u64
 }
 
@@ -181,7 +183,7 @@ fn assumptions(
             .to_owned(),
         format!("{activations}; communication overlaps with computation; evaluations and checkpoints are not counted"),
     ];
-    // What a bundle's train.py takes by itself.
+    // The default of a bundle's train.py.
     let default = config.train.batch_size.min(each);
     if at_once != default {
         all.push(format!(
@@ -217,7 +219,7 @@ mod tests {
         for name in ["weights", "gradients", "optimizer state"] {
             assert!(kind(&eight, name).abs_diff(kind(&one, name) / 8) <= 8, "{name}");
         }
-        // 124.4 M weights without the padding of the vocabulary that nanoGPT has: 4 bytes each.
+        // 124.4 M weights without nanoGPT's vocabulary padding, 4 bytes each.
         let weights = estimate(&config.model, &config.train, &Target::new(false)).unwrap().parameters;
         assert_eq!(kind(&one, "weights"), 4 * weights as u64);
         assert_eq!(kind(&one, "optimizer state"), 8 * weights as u64);
@@ -233,7 +235,7 @@ mod tests {
             (one.dollars / eight.dollars - 1.0).abs() < 1e-9,
             "eight times the GPUs for an eighth of the time"
         );
-        // 6 FLOPs per weight and token, and attention's on top, at 40 % of 989 TFLOP/s.
+        // 6 FLOPs per weight and token plus attention, at 40 % of 989 TFLOP/s.
         let tokens = config.train.steps as f64 * config.tokens_per_step() as f64;
         let least = 6.0 * weights as f64 * tokens / (0.4 * 989e12);
         assert!(one.seconds > least && one.seconds < 1.5 * least, "{} {least}", one.seconds);
@@ -247,7 +249,7 @@ mod tests {
             (plan.windows, plan.assumptions)
         };
         let has = |lines: &[String], words: &str| lines.iter().any(|line| line.contains(words));
-        // 480 windows by four: eight GPUs have sixty each, which an H100 holds at once.
+        // 480 windows in micro-batches of four: sixty for each of eight GPUs, which an H100 holds at once.
         let (windows, lines) = said(&config, 8);
         assert_eq!((windows, config.train.batch_size), (60, 4));
         assert!(has(&lines, "`--micro-batch 60` (default 4)"), "{lines:?}");
@@ -257,7 +259,7 @@ mod tests {
                 "{lines:?}"
             );
         }
-        // Where that is what it takes by itself, nothing needs to be said.
+        // The default needs no flag.
         let (windows, lines) = said(&config, 120);
         assert_eq!(windows, 4);
         assert!(!has(&lines, "--micro-batch"), "{lines:?}");
@@ -278,7 +280,7 @@ mod tests {
         let plan = plan(&config, None);
         let fewest = plan.fewest.unwrap();
         assert_eq!((plan.gpus, plan.fits), (fewest, true));
-        // 6.7 G weights at 16 bytes are more than one of 80 GB has.
+        // 6.7 G weights at 16 bytes exceed one 80 GB GPU.
         assert!(fewest >= 2, "{fewest}");
         let less = super::tests::plan(&config, Some(fewest - 1));
         assert!(!less.fits && less.bytes > plan.bytes);
@@ -297,7 +299,7 @@ mod tests {
         let many = refused(ClusterRequest { gpus: Some(481), ..ClusterRequest::default() });
         assert!(many.contains("a step of 480 windows cannot be divided among 481 GPUs"), "{many}");
         assert!(refused(ClusterRequest { price: Some(-1.0), ..ClusterRequest::default() }).contains("price"));
-        // Seven divide 480 windows into 69 for most of them: a part of the time some wait.
+        // With seven GPUs, most have 69 of the 480 windows, and some wait part of the time.
         let (seven, eight) = (plan(&config, Some(7)), plan(&config, Some(8)));
         assert!(
             seven.seconds > eight.seconds * 8.0 / 7.0

@@ -1,5 +1,5 @@
-//! What changes from step to step, as the device sees it. The host uploads rows for several micro-batches at once and a
-//! counter on the device walks through them, since a buffer write lands before the whole submission that follows it.
+//! Per-step state on the device. The host uploads rows for several micro-batches at once and a counter on the device walks
+//! through them, since a buffer write takes effect before the whole submission that follows it.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -7,17 +7,17 @@ use bytemuck::{Pod, Zeroable};
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct Control {
-    /// Which uploaded micro-batch runs: index into the schedule, the reports and the ringed inputs.
+    /// Index of the running micro-batch in the schedule, the reports and the ring inputs.
     pub row: u32,
-    /// 1 when the last update was skipped because the gradient was not finite.
+    /// 1 if the last update was skipped because the gradient was not finite.
     pub skipped: u32,
-    /// Factor on the gradient: min(1, clip / (norm + 1e-6)), 1 without clipping, over the loss scale; 0 where skipped.
+    /// Factor on the gradient: min(1, clip / (norm + 1e-6)), 1 without clipping, divided by the loss scale; 0 if skipped.
     pub gradient_scale: f32,
     /// Global norm of the gradient before clipping.
     pub gradient_norm: f32,
-    /// Factor on the loss, so that gradients in 16-bit floats are not lost at their lower end; 1 in 32 bits.
+    /// Factor on the loss against underflow of 16-bit gradients; 1 in 32 bits.
     pub loss_scale: f32,
-    /// Steps since the loss scale changed or a step was skipped.
+    /// Steps since the last change of the loss scale or the last skipped step.
     pub good_steps: u32,
 }
 
@@ -25,44 +25,43 @@ pub struct Control {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct ScheduleRow {
-    /// Learning rate of the step.
+    /// The step's learning rate.
     pub learning_rate: f32,
     /// 1 − β₁ᵗ of Adam, t = step + 1.
     pub first_correction: f32,
     /// 1 − β₂ᵗ of Adam.
     pub second_correction: f32,
-    /// What the sum of the targets' losses is divided by; 0 for the number of targets that count.
+    /// Divisor of the sum of target losses; 0 for the number of counted targets.
     pub counted: f32,
-    /// Dropout's seed ([`crate::graph::random::dropout_seed`]).
+    /// Dropout seed ([`crate::graph::random::dropout_seed`]).
     pub seed: [u32; 2],
-    /// Unused.
     pub reserved: [u32; 2],
 }
 
-/// What a micro-batch leaves behind.
+/// Results of a micro-batch.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct ReportRow {
-    /// Mean loss over the rows that count.
+    /// Mean loss over the counted rows.
     pub loss: f32,
-    /// How many rows count.
+    /// Number of counted rows.
     pub count: f32,
-    /// Gradient norm before clipping, on a step's last micro-batch.
+    /// Gradient norm before clipping; written by a step's last micro-batch.
     pub gradient_norm: f32,
-    /// 1 where the update was skipped, else 0.
+    /// 1 if the update was skipped, else 0.
     pub skipped: f32,
-    /// Of pairs of answers, as [`crate::graph::ops::Preference`] has it: the mean reward of the better ones.
+    /// For pairs of answers ([`crate::graph::ops::Preference`]): the mean reward of the better ones.
     pub chosen_reward: f32,
-    /// That of the worse ones.
+    /// Mean reward of the worse ones.
     pub rejected_reward: f32,
-    /// Share of pairs whose better answer has the higher reward.
+    /// Fraction of pairs whose better answer has the higher reward.
     pub accuracy: f32,
-    /// Mean log-ratio of a chosen token to the reference.
+    /// Mean log-ratio to the reference per chosen token.
     pub log_ratio: f32,
-    /// Share of pairs whose rewards differ by rounding alone.
+    /// Fraction of pairs whose rewards are equal up to rounding.
     pub ties: f32,
-    /// How many better answers there are.
+    /// Number of better answers.
     pub chosen: f32,
-    /// How many worse ones.
+    /// Number of worse answers.
     pub rejected: f32,
 }

@@ -1,9 +1,9 @@
-//! Generation as plans: read a prompt in chunks, then write token by token over the caches, all texts at once. Once a text fills the
-//! context, the newest half of it is read as a prompt again.
+//! Plans for generation: prefill prompts in chunks, and decode all texts token by token with caches. Once a text fills the context, its
+//! newest half is prefilled again.
 //!
-//! Both begin with `decode_feed`, which takes tokens from the texts' histories on the device, and end with `sample`, which appends
-//! one to each. So the host uploads prompts and random numbers, says which text each row of a plan continues, replays, and reads
-//! many tokens at once.
+//! Both begin with `decode_feed`, which takes tokens from the texts' histories on the device, and end with `sample`, which appends one
+//! token to each. The host uploads prompts and random numbers, assigns a text to each row of a plan, replays the plan, and reads many
+//! tokens at once.
 
 use super::buffers::{Allocation, Role, buffers};
 use super::fuse::Fusions;
@@ -20,24 +20,24 @@ use glasshouse_protocol::config::MAX_ENDS;
 use glasshouse_shaders::{decode_feed, sample};
 use std::rc::Rc;
 
-/// Tokens of a prompt that are read at once.
+/// Prefill chunk size in tokens.
 const CHUNK: usize = 32;
 
-/// Tokens that are drawn between two uploads of random numbers, at most.
+/// Maximum number of draws between two uploads of random numbers.
 pub const MAX_DRAWS: usize = 64;
 
-/// Buffers that only generation has.
+/// Buffers used only by generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeBuffer {
     /// [`DecodeState`] of each text.
     State,
-    /// [`SampleSettings`] of each row of the plan that is run next.
+    /// [`SampleSettings`] of each row of the next plan.
     Settings,
-    /// u32: a ring of each text's tokens, [`capacity`] of them.
+    /// u32: a ring of [`capacity`] tokens for each text.
     History,
     /// f32\[S, [`MAX_DRAWS`]\]: random numbers in [0, 1) for each text.
     Draws,
-    /// u32\[S, [`MAX_DRAWS`]\]: the token that each of them chose.
+    /// u32\[S, [`MAX_DRAWS`]\]: the token chosen by each draw.
     Written,
     /// u32\[B, V\]: the sampler's ranking keys.
     Keys,
@@ -45,15 +45,15 @@ pub enum DecodeBuffer {
     Weights,
 }
 
-/// Where a text stands, as the device sees it.
+/// Progress of a text, as the device sees it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 pub struct DecodeState {
-    /// Tokens ever put into the history.
+    /// Tokens ever appended to the history.
     pub length: u32,
-    /// Draws used up since the last upload.
+    /// Draws used since the last upload.
     pub drawn: u32,
-    /// Tokens of the history that the model has read.
+    /// Tokens of the history that the model has processed.
     pub read: u32,
     /// Tokens of the history before the model's window.
     pub dropped: u32,
@@ -63,9 +63,9 @@ pub struct DecodeState {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct SampleSettings {
-    /// Tokens that are not drawn in `masked_draws`, `masked_tokens` of them.
+    /// The first half of the masked tokens, which are excluded during the first `masked_draws` draws.
     pub masked: [u32; MAX_ENDS / 2],
-    /// The rest of them.
+    /// The second half of the masked tokens.
     pub masked_high: [u32; MAX_ENDS / 2],
     /// 0 is greedy.
     pub temperature: f32,
@@ -77,11 +77,11 @@ pub struct SampleSettings {
     pub repetition_penalty: f32,
     /// 0 keeps all.
     pub top_k: u32,
-    /// The text that the row continues, or [`Self::IDLE`]'s.
+    /// The text that the row continues, or `u32::MAX` in [`Self::IDLE`].
     pub text: u32,
-    /// So many draws since the last upload.
+    /// Number of draws since the last upload during which tokens are masked.
     pub masked_draws: u32,
-    /// How many tokens are masked.
+    /// Number of masked tokens.
     pub masked_tokens: u32,
 }
 
@@ -100,7 +100,7 @@ impl SampleSettings {
         masked_tokens: 0,
     };
 
-    /// A row that continues with text number `text`.
+    /// A row that continues text number `text`.
     pub fn of(sampling: &Sampling, text: usize) -> Self {
         Self {
             temperature: sampling.temperature,
@@ -113,7 +113,7 @@ impl SampleSettings {
         }
     }
 
-    /// The same without some tokens, [`MAX_ENDS`] at most, in so many draws.
+    /// Excludes `tokens`, at most [`MAX_ENDS`], during the first `draws` draws.
     pub fn masking(mut self, tokens: &[u32], draws: u64) -> Self {
         self.masked_draws = u32::try_from(draws).unwrap_or(u32::MAX);
         self.masked_tokens = tokens.len().min(MAX_ENDS) as u32;
@@ -123,32 +123,32 @@ impl SampleSettings {
     }
 }
 
-/// Tokens that stay in the window once it is full: the newest half, so that writing n tokens reads about 2n, as in llama.cpp's context
-/// shift. The token just drawn is among them.
+/// Tokens kept of a full window, the one just drawn included. With half of them, each token is read about twice on average, as in
+/// llama.cpp's context shift.
 pub fn kept(context_length: usize) -> usize {
     context_length.div_ceil(2)
 }
 
-/// Entries of a text's history: a window and what is written before the host looks again.
+/// Length of a text's history ring: a window, plus the tokens written before the host reads again.
 pub fn capacity(context_length: usize) -> usize {
     context_length + MAX_DRAWS
 }
 
-/// The plans of a model's generation. Each one's last dispatch is the sampler; the rest may run without it.
+/// The generation plans of a model. Each one's last dispatch is the sampler and can be left out.
 #[derive(Debug)]
 pub struct DecodePlans {
-    /// Reads up to a chunk of a text's tokens that its caches lack.
+    /// Prefills up to a chunk of a text's tokens.
     pub prompt: Plan,
-    /// Reads one token of each text.
+    /// Decodes one token of each text.
     pub step: Plan,
     /// Tokens of a prompt's chunk.
     pub chunk: usize,
-    /// Texts that are written at once.
+    /// Number of texts generated at once.
     pub texts: usize,
 }
 
 impl DecodePlans {
-    /// Builds and lowers the graphs for so many texts at once.
+    /// Builds and lowers the graphs for `texts` texts at once.
     pub fn new(model: &ModelConfig, texts: usize, target: &lower::Target) -> Result<Self> {
         let chunk = CHUNK.min(model.context_length);
         Ok(Self {
@@ -164,7 +164,7 @@ impl DecodePlans {
         [&self.prompt, &self.step]
     }
 
-    /// Every buffer that they need.
+    /// All buffers that the plans need.
     pub fn allocations(&self, model: &ModelConfig) -> Vec<Allocation> {
         let mut all = buffers(&self.all(), None, &[], 1);
         let outputs = model.vocabulary.max(model.outputs());
@@ -173,7 +173,7 @@ impl DecodePlans {
     }
 }
 
-/// The sampler's buffers for so many texts.
+/// The sampler's buffers for `texts` texts.
 pub fn sampler_allocations(
     vocabulary: usize,
     context_length: usize,

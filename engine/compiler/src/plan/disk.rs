@@ -1,21 +1,21 @@
-//! What a run writes to its project, estimated before it starts.
+//! Estimated disk usage of a run.
 
 use crate::graph::Parameter;
 use crate::optimizer::Optimizer;
 use glasshouse_protocol::{Milestones, TrainConfig};
 
-/// Checkpoints that are there at once: the latest, the one before it, the best, and the one that is being written.
+/// Checkpoints that exist at once: the latest, the previous one, the best, and the one being written.
 const CHECKPOINTS: u64 = 4;
-/// And those that a guard that acts may go back to.
+/// Additional checkpoints kept for an acting guard to roll back to.
 const KEPT: u64 = 2;
-/// Bytes that a step, an evaluation and a sample's token take in `metrics.jsonl` and TensorBoard events together, rounded up
-/// from what runs have written. One that learns of pairs or of its own answers writes as much of them again.
+/// Bytes per step, evaluation and sampled token in `metrics.jsonl` and TensorBoard events together, rounded up from existing
+/// runs. Steps of pair and reinforcement-learning objectives take twice as much.
 const STEP: u64 = 480;
 const EVALUATION: u64 = 320;
 const SAMPLE_TOKEN: u64 = 8;
 
-/// Bytes of a run's files at their most, over all steps: checkpoints with moments, milestones in half precision, metrics. The
-/// tokens are not among them; they are there before it starts.
+/// Maximum bytes of a run's files over all steps: checkpoints with moments, half-precision milestones, and metrics. The
+/// tokenized dataset is not included: it exists before the run.
 pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
     let count = |trained_alone: bool| -> u64 {
         let counted = parameters.iter().filter(|parameter| parameter.trainable || !trained_alone);
@@ -32,25 +32,25 @@ pub fn bytes_of_run(parameters: &[Parameter], train: &TrainConfig) -> u64 {
         bytes_of_milestones(parameters, train),
         train.steps.saturating_mul(if measures_steps(train) { 2 * STEP } else { STEP }),
         times(train.eval_interval).saturating_mul(EVALUATION),
-        // One more by the clock.
+        // One more, triggered by time.
         (times(train.sample_interval) + 1).saturating_mul(sample),
     ]
     .into_iter()
     .fold(0, u64::saturating_add)
 }
 
-/// Whether each step says what its pairs or its answers came to.
+/// Whether each step also reports metrics of its pairs or completions.
 fn measures_steps(train: &TrainConfig) -> bool {
     train.objective.compares_answers()
 }
 
-/// Bytes of a run's milestones, all of which stay.
+/// Bytes of a run's milestones, all of which are kept.
 pub fn bytes_of_milestones(parameters: &[Parameter], train: &TrainConfig) -> u64 {
     let count = times(train, train.milestone_interval).saturating_add(train.milestone_steps().len() as u64);
     count.saturating_mul(2 * entries(parameters))
 }
 
-/// What a run that is to begin makes of `auto`: milestones spaced by the logarithm where they take at most so many bytes.
+/// Resolves `milestones = auto`: logarithmically spaced milestones if they take at most `most` bytes, else none.
 pub fn settle_milestones(parameters: &[Parameter], train: &mut TrainConfig, most: u64) {
     if train.milestones == Milestones::Auto {
         let bytes = (train.milestone_steps().len() as u64).saturating_mul(2 * entries(parameters));
@@ -62,7 +62,7 @@ fn entries(parameters: &[Parameter]) -> u64 {
     parameters.iter().map(|parameter| parameter.ty.count() as u64).sum()
 }
 
-/// How often something is due at most.
+/// Upper bound of how often an interval comes due.
 fn times(train: &TrainConfig, interval: u64) -> u64 {
     train.steps.checked_div(interval).map_or(0, |times| times + 2)
 }
@@ -90,7 +90,7 @@ mod tests {
             let without = TrainConfig { milestones: Milestones::Off, ..config.train.clone() };
             assert_eq!(bytes_of_run(&own, &config.train) - bytes_of_run(&own, &without), bytes);
         }
-        // What a person asked for is not taken back.
+        // An explicit setting is kept.
         let mut config = presets::preset("nanogpt-gpu").unwrap();
         config.train.milestones = Milestones::Log;
         let own = parameters(&config.model, &config.train).unwrap();

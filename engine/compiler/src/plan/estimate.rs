@@ -1,7 +1,7 @@
-//! What a training run will need, before any device is touched: parameters by part, bytes by kind, dispatches, FLOPs.
+//! Resources of a training run, estimated without a device: parameters by part, bytes by kind, dispatches, FLOPs.
 //!
-//! The bytes are the sum of [`super::buffers::buffers`], which is the list that the GPU executor allocates. A
-//! multiply-add counts as two FLOPs; what an operation takes, it says itself ([`Operation::cost`]).
+//! The bytes are the sum of [`super::buffers::buffers`], the list that the GPU executor allocates. A multiply-add counts as two
+//! FLOPs; each operation declares its cost ([`Operation::cost`]).
 
 use super::buffers::{Allocation, buffers};
 use super::{Plan, compile, update};
@@ -17,73 +17,67 @@ use glasshouse_protocol::{ModelConfig, TrainConfig};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Micro-batches that the GPU executor uploads at a time at least; it takes a multiple of what a step accumulates.
+/// Minimum number of micro-batches that the GPU executor uploads at once; the actual number is a multiple of `accumulate`.
 pub const RING: usize = 32;
 
-/// The ring of an executor whose steps have `accumulate` micro-batches: whole steps, [`RING`] micro-batches or more.
+/// Ring size for `accumulate` micro-batches per step: whole steps, at least [`RING`] micro-batches.
 pub fn ring(accumulate: usize) -> usize {
     RING.next_multiple_of(accumulate.max(1))
 }
 
-/// A run's needs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Estimate {
-    /// How many weights there are, those of a teacher aside.
+    /// Number of weights, without a teacher's.
     pub parameters: usize,
-    /// How many of them are trained.
+    /// Number of trained weights.
     pub trained_parameters: usize,
-    /// How many of them each part has: `embedding` (tokens and positions; the head too, where it is tied), `attention` and `mlp`
-    /// (projections), `norms`, `head` (where it is separate), `adapter` (where one trains).
+    /// Number of weights by part: `embedding` (tokens and positions; a tied head too), `attention` and `mlp` (projections),
+    /// `norms`, `head` (if not tied), `adapter` (if one is trained).
     pub parameters_by_part: BTreeMap<&'static str, usize>,
-    /// Device memory.
     pub bytes: Bytes,
-    /// Kernel launches of one optimizer step, all its micro-batches included.
+    /// Kernel launches per optimizer step, over all its micro-batches.
     pub dispatches_per_step: usize,
-    /// Floating-point operations of training for one token: forward, backward and what is computed again.
+    /// FLOPs per training token: forward, backward and recomputation.
     pub flops_per_token: f64,
-    /// The same, pass by pass.
+    /// FLOPs per training token by pass.
     #[serde(rename = "flops_per_token_by_pass")]
     pub flops: Flops,
-    /// Shares of forward and backward that parts of the model have, by scope.
+    /// Share of forward and backward FLOPs by scope.
     #[serde(skip)]
     pub flops_by_scope: BTreeMap<String, f64>,
 }
 
-/// Bytes of device memory.
+/// Device memory in bytes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bytes {
     /// Sum of all buffers.
     pub total: u64,
-    /// Sums by kind.
     #[serde(flatten)]
     pub by_kind: BTreeMap<MemoryKind, u64>,
     /// The largest range of a buffer that a kernel binds.
     pub largest_binding: u64,
-    /// The largest buffer beside weights, gradients and moments, of which those that are too large for a device are cut.
+    /// The largest buffer, without weights, gradients and moments, which are split if they exceed a device's limit.
     pub largest_buffer: u64,
-    /// Values alive at the worst moment: the activations of a perfect placement.
+    /// Peak of live values: the activations of a perfect placement.
     pub peak_live: u64,
 }
 
-/// Floating-point operations for one token.
+/// FLOPs per token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Flops {
-    /// Forward.
     pub forward: f64,
-    /// Backward.
     pub backward: f64,
-    /// Forward once more, for what activation checkpointing, a step of an adapter or the fused head did not keep.
+    /// Recomputed forward FLOPs: activation checkpointing, adapters, the fused head.
     pub recomputed: f64,
 }
 
 impl Flops {
-    /// All passes.
     pub fn total(&self) -> f64 {
         self.forward + self.backward + self.recomputed
     }
 }
 
-/// What training `model` as `train` says needs on `target`.
+/// Estimates training `model` with `train` on `target`.
 pub fn estimate(model: &ModelConfig, train: &TrainConfig, target: &Target) -> Result<Estimate> {
     let graphs = training_graphs(model, train)?;
     let optimizer = Optimizer::of(train);
@@ -169,7 +163,7 @@ fn largest_binding(all: &[Allocation], plan: &Plan) -> u64 {
     sizes.max().unwrap_or(0)
 }
 
-/// Floating-point operations of one run of a graph.
+/// FLOPs of one run of a graph.
 pub fn work(graph: &Graph) -> f64 {
     flops(graph, 1).total()
 }
@@ -179,7 +173,7 @@ fn flops(graph: &Graph, tokens: usize) -> Flops {
     let mut going_back = false;
     for node in &graph.nodes {
         let Cost { forward, backward, .. } = cost(graph, node);
-        // Behind the loss comes the product that made its logits, of which nothing is computed again before.
+        // The backward pass begins with the product that made the loss's logits; nothing is recomputed before it.
         going_back |= backward > 0.0;
         *(if going_back { &mut flops.recomputed } else { &mut flops.forward }) += forward / tokens as f64;
         flops.backward += backward / tokens as f64;
@@ -187,7 +181,7 @@ fn flops(graph: &Graph, tokens: usize) -> Flops {
     flops
 }
 
-/// What a node costs, as its operation says.
+/// Cost of a node.
 pub(super) fn cost(graph: &Graph, node: &Node) -> Cost {
     fn cost<O: Operation>(op: &O, graph: &Graph, node: &Node) -> Cost {
         graph.types_of(op, node).map_or_else(Cost::default, |operands| op.cost(operands))
@@ -195,7 +189,7 @@ pub(super) fn cost(graph: &Graph, node: &Node) -> Cost {
     dispatch!(&node.op, op => cost(op, graph, node))
 }
 
-/// Shares of a training step's floating-point operations by part of the model: `blocks.3.attention`, `head`, … (sum 1).
+/// Share of a training step's FLOPs by part of the model: `blocks.3.attention`, `head`, … (sum 1).
 fn flops_by_scope(graph: &Graph) -> BTreeMap<String, f64> {
     let mut scopes = BTreeMap::new();
     for node in &graph.nodes {
@@ -209,7 +203,7 @@ fn flops_by_scope(graph: &Graph) -> BTreeMap<String, f64> {
     scopes
 }
 
-/// A scope down to the part of a block: `blocks.3.attention.query` belongs to `blocks.3.attention`.
+/// Truncates a scope to the part of a block: `blocks.3.attention.query` becomes `blocks.3.attention`.
 pub fn part_of_scope(scope: &str) -> String {
     let kept = if scope.starts_with("blocks.") { 3 } else { 1 };
     scope.split('.').take(kept).collect::<Vec<_>>().join(".")

@@ -1,30 +1,30 @@
-//! Settings that fit a device: the same model in smaller micro-batches first, then with activations computed again, then a
-//! shorter window, then fewer layers.
+//! Adapts settings to a device: smaller micro-batches first, then activation checkpointing, then a shorter window, then fewer
+//! layers.
 
 use super::estimate::{Estimate, estimate};
 use super::lower::Target;
 use crate::{Error, Result};
 use glasshouse_protocol::RunConfig;
 
-/// What a device offers, as far as it tells.
+/// Memory limits of a device, as far as known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeviceLimits {
-    /// Bytes in all.
+    /// Total bytes.
     pub memory: Option<u64>,
-    /// Bytes of a buffer that a kernel can see at once.
+    /// Maximum bytes of a binding.
     pub binding: Option<u64>,
-    /// Bytes of the largest buffer.
+    /// Maximum bytes of a buffer.
     pub buffer: Option<u64>,
 }
 
 impl DeviceLimits {
-    /// Whether a run fits; `None` where the device tells nothing.
+    /// Whether a run fits; `None` if no limit is known.
     pub fn holds(&self, estimate: &Estimate) -> Option<bool> {
         let held = self.compared(estimate).map(|(needed, available)| needed <= available);
         held.reduce(|all, one| all && one)
     }
 
-    /// Bytes that a run needs and that there are, as far as the device tells: in all, of a binding, of a buffer.
+    /// (needed, available) bytes for each known limit: total, binding, buffer.
     fn compared(&self, estimate: &Estimate) -> impl Iterator<Item = (u64, u64)> {
         let needs = &estimate.bytes;
         let all = [
@@ -35,7 +35,7 @@ impl DeviceLimits {
         all.into_iter().filter_map(|(needed, available)| Some((needed, available?)))
     }
 
-    /// Whether it is memory as a whole that a run lacks, and not room in a binding.
+    /// Whether total memory is exceeded, rather than only a binding or buffer limit.
     fn short_of_memory(&self, estimate: &Estimate) -> bool {
         self.memory.is_some_and(|memory| estimate.bytes.total > memory)
     }
@@ -44,8 +44,8 @@ impl DeviceLimits {
 /// Shortest window that is proposed.
 const MIN_WINDOW: usize = 32;
 
-/// The nearest settings that fit, and what was changed, a line each; the settings as they are where they fit or where the
-/// device does not tell.
+/// Returns the nearest settings that fit and one line per change. Settings that fit already, or whose device has no known
+/// limits, are returned unchanged.
 ///
 /// # Errors
 /// Not even one short window of one layer fits.
@@ -59,7 +59,7 @@ pub fn fit(config: &RunConfig, target: &Target, limits: DeviceLimits) -> Result<
         let (model, train) = (&mut fitting.model, &mut fitting.train);
         let together = train.rows_together();
         if train.batch_size > together {
-            // As many windows per step as before, where halves are whole.
+            // Keeps the windows per step, if the number halves evenly.
             let parts = train.batch_size / together;
             if parts.is_multiple_of(2) {
                 train.accumulate *= 2;
@@ -135,7 +135,7 @@ mod tests {
                 .unwrap();
         assert_eq!((&fitting.model, fitting.train.activation_checkpointing), (&config.model, true));
         assert_eq!(changes, ["train.activation_checkpointing: false to true"]);
-        // So long a window that activations are what a binding must hold.
+        // With so long a window, activations determine the largest binding.
         let mut long = preset("nanogpt-cpu").unwrap();
         (long.train.batch_size, long.model.context_length) = (1, 4096);
         let largest = estimate(&long.model, &long.train, &target).unwrap().bytes.largest_binding;

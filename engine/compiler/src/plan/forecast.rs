@@ -1,9 +1,9 @@
-//! How long a step will take, from steps of other models that were timed on the same device.
+//! Predicts step times from steps of other models measured on the same device.
 //!
-//! A step is described by four amounts that follow from its plan: operations of matrix products, operations of attention, bytes
-//! through memory, and kernel launches. A device has a price for each, fitted to what was measured: no price is negative, and
-//! what counts is the relative error, so that short steps weigh as much as long ones. Operations alone, one price for all, would
-//! be wrong wherever a model is small (launches), its vocabulary large (bytes) or its window long (attention).
+//! A step is described by four amounts that follow from its plan: FLOPs of matrix products, FLOPs of attention, bytes through
+//! memory, and kernel launches. A device has a cost for each, fitted to measurements. No cost is negative, and relative errors
+//! are minimized, so that short steps weigh as much as long ones. A single cost per FLOP would be wrong for small models
+//! (launches), large vocabularies (bytes) and long windows (attention).
 
 use super::lower::Target;
 use super::work::{self, Work};
@@ -14,24 +14,23 @@ use crate::model::training_graphs;
 use crate::optimizer::Optimizer;
 use glasshouse_protocol::{ModelConfig, TrainConfig};
 
-/// Amounts that a step is described by.
+/// Number of amounts that describe a step.
 const AMOUNTS: usize = 4;
 
-/// What a training step takes.
+/// Work of a training step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Demand {
-    /// Floating-point operations of matrix products.
+    /// FLOPs of matrix products.
     pub products: f64,
-    /// Floating-point operations of attention.
+    /// FLOPs of attention.
     pub attention: f64,
     /// Bytes read and written.
     pub bytes: f64,
-    /// Kernel launches.
     pub launches: f64,
 }
 
 impl Demand {
-    /// What a step of `model`, trained as `train` says, takes on `target`.
+    /// Work of a training step of `model` with `train` on `target`.
     ///
     /// # Errors
     /// The model cannot be built or lowered.
@@ -60,22 +59,22 @@ impl Demand {
     }
 }
 
-/// Seconds that a device takes for one of each amount.
+/// Seconds that a device takes per unit of each amount.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CostModel {
     prices: [f64; AMOUNTS],
 }
 
 impl CostModel {
-    /// The prices that explain measured steps best: (what each takes, its seconds). Without a measurement everything is free.
+    /// Fits the costs to measured steps: (work, seconds). Without measurements, all costs are 0.
     pub fn fit(measured: &[(Demand, f64)]) -> Self {
-        // Amounts per second of their own step: the sum of prices times these should be 1.
+        // Amounts divided by the step's seconds: their dot product with the costs should be 1.
         let rows: Vec<[f64; AMOUNTS]> = measured
             .iter()
             .map(|(demand, seconds)| demand.amounts().map(|amount| amount / seconds.max(1e-9)))
             .collect();
         let mut best = (f64::INFINITY, [0.0; AMOUNTS]);
-        // So few amounts that every set of those with a price can be tried: the best one without a negative price is the answer.
+        // With so few amounts, all subsets can be tried: the best fit without a negative cost is the solution.
         for priced in 1..1usize << AMOUNTS {
             let columns: Vec<usize> = (0..AMOUNTS).filter(|column| (priced >> column) & 1 == 1).collect();
             let Some(prices) = least_squares(&rows, &columns) else { continue };
@@ -87,7 +86,7 @@ impl CostModel {
         Self { prices: best.1 }
     }
 
-    /// Seconds of a step.
+    /// Predicted seconds of a step.
     pub fn seconds(&self, demand: &Demand) -> f64 {
         dot(&demand.amounts(), &self.prices)
     }
@@ -97,17 +96,18 @@ fn dot(left: &[f64; AMOUNTS], right: &[f64; AMOUNTS]) -> f64 {
     left.iter().zip(right).map(|(left, right)| left * right).sum()
 }
 
-/// Prices for some columns, zero for the others, with which every row comes nearest to 1; `None` where rows do not decide.
+/// Least-squares costs for the selected columns, zero for the others, with target 1 for each row; `None` if the rows do not
+/// determine them.
 fn least_squares(rows: &[[f64; AMOUNTS]], columns: &[usize]) -> Option<[f64; AMOUNTS]> {
     let count = columns.len();
-    // Amounts differ by many powers of ten: each column is brought to a largest entry of 1.
+    // Amounts differ by many powers of ten: each column is scaled to a maximum of 1.
     let scales: Vec<f64> =
         columns.iter().map(|column| rows.iter().map(|row| row[*column]).fold(0.0, f64::max)).collect();
     if scales.contains(&0.0) {
         return None;
     }
     let scaled = |row: &[f64; AMOUNTS], at: usize| row[columns[at]] / scales[at];
-    // The normal equations, the right side as the last column.
+    // The normal equations, with the right-hand side as the last column.
     let mut system = vec![vec![0.0; count + 1]; count];
     for row in rows {
         for (at, line) in system.iter_mut().enumerate() {
@@ -150,7 +150,7 @@ mod tests {
         Demand { products, attention, bytes, launches }
     }
 
-    /// Prices of a hypothetical device are found again, one that is zero too.
+    /// Recovers the costs of a hypothetical device, one of them zero.
     #[test]
     fn prices_are_found_from_measured_steps() {
         let steps = [
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(CostModel::fit(&[]).seconds(&steps[0]), 0.0);
     }
 
-    /// What no step explains without a negative price gets none, and steps are still told as well as they can be.
+    /// An amount that would need a negative cost gets 0, and the fit stays as good as possible.
     #[test]
     fn no_price_is_negative() {
         // More launches in less time.

@@ -1,8 +1,8 @@
-//! Fusions: a pass over a whole training graph, forward and backward together, that replaces some nodes by one that does their work in
-//! less memory or time. What a model is and how it is differentiated knows nothing of them: they are made where a graph is lowered, and
-//! the result is the same up to rounding.
+//! Fusions: a pass over a whole training graph, forward and backward, that replaces several nodes by one that uses less memory
+//! or time. Model building and differentiation are independent of fusions: they are made when a graph is lowered, and the
+//! result is the same up to rounding.
 //!
-//! Values keep their numbers. Those that nobody makes any more are [`Origin::Removed`].
+//! Values keep their ids. Those that are no longer computed become [`Origin::Removed`].
 
 use super::lower::{RowRange, Target};
 use crate::graph::ops::{
@@ -16,64 +16,63 @@ use crate::graph::ops::{
 };
 use crate::graph::{Element, Graph, Node, NodeId, Nonlinearity, Op, Origin, Type, ValueId};
 
-/// Which fusions are made.
+/// Enabled fusions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fusions {
-    /// The head goes with the cross-entropy ([`LinearCrossEntropy`]), and its gradients with that of the cross-entropy.
+    /// Head and cross-entropy ([`LinearCrossEntropy`]), and their gradients.
     pub head: Option<HeadFusion>,
-    /// An MLP's activation or gate goes with the linear layer before it ([`LinearActivation`]), and its gradient with that of the
-    /// layer behind it ([`LinearInputActivationBackward`]).
+    /// An MLP's activation or gate with the linear layer before it ([`LinearActivation`]), and its gradient with that of the
+    /// layer after it ([`LinearInputActivationBackward`]).
     pub activation: bool,
-    /// Rotary positions go with the projection of queries and keys ([`LinearRope`]).
+    /// Rotary positions with the projection of queries and keys ([`LinearRope`]).
     pub rope: bool,
-    /// Sums with the residual stream go with the linear layer or dropout before them.
+    /// Residual additions with the linear layer or dropout before them.
     pub residual: bool,
 }
 
 impl Fusions {
-    /// None: every operation by itself.
+    /// No fusions.
     pub const NONE: Self = Self { head: None, activation: false, rope: false, residual: false };
-    /// Those in the epilogues of matrix products, whatever the sizes.
+    /// Fusions into epilogues of matrix products, whatever the sizes.
     pub const EPILOGUES: Self = Self { head: None, activation: true, rope: true, residual: true };
-    /// All of them.
     pub const ALL: Self = Self { head: Some(HeadFusion::LARGE), ..Self::EPILOGUES };
-    /// Sums with the residual stream alone: for decoding, which multiplies a few rows at a time by kernels without other epilogues.
+    /// Residual additions only: decoding multiplies a few rows at a time with kernels that have no other epilogues.
     pub const DECODING: Self = Self { residual: true, ..Self::NONE };
 }
 
-/// Where the head goes with the cross-entropy, some rows at a time: its product is computed once more in the backward pass, so that its
-/// logits need not exist.
+/// Fuses the head with the cross-entropy, a chunk of rows at a time. The backward pass recomputes the product, so that the
+/// logits are never stored whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadFusion {
-    /// Logits of more bytes than this are not stored whole.
+    /// Logits above this size are not stored whole.
     pub bytes: u64,
-    /// Columns that the logits have at least. A chunk's weight gradient has few tiles where there are fewer, and its rows are not
-    /// cut into slices as a linear layer's would be.
+    /// Minimum number of columns of the logits. Below it, a chunk's weight gradient has few tiles, and its rows are not sliced
+    /// as a linear layer's would be.
     pub vocabulary: usize,
-    /// Bytes below which a chunk is not made smaller.
+    /// Minimum size of a chunk.
     pub chunk: u64,
 }
 
 impl HeadFusion {
-    /// For logits that are too large: of more than half of what any WebGPU device binds at once.
+    /// For logits larger than half of what any WebGPU device can bind.
     pub const LARGE: Self = Self { bytes: 64 << 20, vocabulary: 2048, chunk: 32 << 20 };
 
-    /// Rows at a time: a multiple of 64, or all.
+    /// Rows per chunk: a multiple of 64, or all.
     fn rows(self, rows: usize, vocabulary: usize) -> usize {
         let fitting = (self.chunk / (vocabulary as u64 * 4)) as usize / 64 * 64;
         fitting.max(rows.div_ceil(MAX_CHUNKS).next_multiple_of(64)).min(rows)
     }
 }
 
-/// Chunks at most: each is six dispatches, and a step is to have no more than 30 beside its layers'. Where a device cannot bind a
-/// chunk that is so large, the batch must be smaller.
+/// Maximum number of chunks: each takes six dispatches, and a step may have at most 30 besides its layers'. If a device cannot
+/// bind so large a chunk, the batch must be smaller.
 const MAX_CHUNKS: usize = 5;
 
-/// WebGPU's default `maxStorageBufferBindingSize`. Epilogues take all columns of a weight, and one that not every device binds whole is
-/// multiplied in parts, which might tear the pairs of a gate or a rotation apart: it stays alone.
+/// WebGPU's default `maxStorageBufferBindingSize`. Epilogues need all columns of a weight. A weight that not every device binds
+/// whole is multiplied in parts, which might split the pairs of a gate or a rotation, so it is not fused.
 const DEFAULT_BINDING: u64 = 128 << 20;
 
-/// The graph with the target's fusions made, except where they would remove a value of `keep`.
+/// Returns the graph with the target's fusions, except those that would remove a value of `keep`.
 pub fn fused(graph: Graph, keep: &[ValueId], target: &Target) -> Graph {
     let Fusions { head, activation, rope, residual } = target.fusions;
     let mut pass = Pass::new(graph, keep, target);
@@ -115,9 +114,9 @@ pub fn fused(graph: Graph, keep: &[ValueId], target: &Target) -> Graph {
 
 struct Pass<'plan> {
     graph: Graph,
-    /// The graph's nodes; `None` where another does the work.
+    /// The graph's nodes; `None` if absorbed by another.
     nodes: Vec<Option<Node>>,
-    /// Numbers of the nodes that read each value.
+    /// Indices of the nodes that read each value.
     users: Vec<Vec<usize>>,
     keep: &'plan [ValueId],
     target: &'plan Target,
@@ -133,13 +132,13 @@ impl<'plan> Pass<'plan> {
         Self { graph, nodes, users, keep, target }
     }
 
-    /// The node that makes a value, where it is still there.
+    /// The node that computes a value, if it still exists.
     fn producer(&self, value: ValueId) -> Option<(usize, &Node)> {
         let Origin::Node(at) = self.graph.values[value.index()].origin else { return None };
         Some((at.index(), self.nodes[at.index()].as_ref()?))
     }
 
-    /// Whether a value may go: one node reads it, and nobody wants to see it.
+    /// Whether a value may be removed: it has exactly one reader and is not kept.
     fn has_one_user(&self, value: ValueId) -> bool {
         self.users[value.index()].len() == 1 && !self.keep.contains(&value)
     }
@@ -152,17 +151,17 @@ impl<'plan> Pass<'plan> {
         self.graph.ty(value).columns().is_multiple_of(4)
     }
 
-    /// Whether the device binds a weight whole, in 16-bit floats where `half` says so.
+    /// Whether the device binds a weight whole, in 16-bit floats if `half`.
     fn is_whole(&self, weight: ValueId, half: bool) -> bool {
         RowRange::is_whole(self.target, self.graph.ty(weight), half)
     }
 
-    /// Whether a product over this weight, of values so stored, has epilogues.
+    /// Whether products with this weight and values of this element type have epilogues.
     fn has_epilogues(&self, weight: ValueId, element: Element) -> bool {
         self.graph.ty(weight).bytes() <= DEFAULT_BINDING && self.is_whole(weight, element == Element::F16)
     }
 
-    /// The linear layer without residual that makes a value: its number, and what it reads.
+    /// The linear layer without residual that computes a value: its index and inputs.
     fn linear(&self, value: ValueId) -> Option<(usize, LinearInputs<ValueId>)> {
         let (at, producer) = self.producer(value)?;
         match producer.op {
@@ -171,7 +170,7 @@ impl<'plan> Pass<'plan> {
         }
     }
 
-    /// Puts an operation in the place of node `at`, the last of those whose work it does, the others being `absorbed` by it.
+    /// Replaces node `at`, the last of the fused nodes, by `op`; removes the `absorbed` ones.
     fn replace<O: Operation>(
         &mut self,
         at: usize,
@@ -192,8 +191,8 @@ impl<'plan> Pass<'plan> {
         Some(())
     }
 
-    /// What follows a linear layer entry by entry goes into the epilogue of its product: what the product has in registers need not be
-    /// read again, and a kernel less is started. Kernels do it four columns at a time.
+    /// Fuses an elementwise function into the epilogue of the linear layer before it: saves reading the product again and a
+    /// kernel launch. Kernels process four columns at a time.
     fn activation(
         &mut self,
         at: usize,
@@ -203,7 +202,7 @@ impl<'plan> Pass<'plan> {
         let (z, y) = values?;
         let (linear, LinearInputs { x, weight, bias, .. }) = self.linear(z)?;
         let alike = [x, z].iter().all(|value| self.element(*value) == self.element(y));
-        // The product moves here: nothing before may read its result.
+        // The product moves to this position, so no earlier node may read its result.
         let first = self.users[z.index()].iter().min() == Some(&at);
         let fours = self.is_by_four(x) && self.is_by_four(y);
         (alike && first && fours && self.has_epilogues(weight, self.element(y))).then_some(())?;
@@ -213,7 +212,7 @@ impl<'plan> Pass<'plan> {
         self.replace(at, &[linear], op, Named { inputs, outputs, gradients: Nothing })
     }
 
-    /// The gradient of a nonlinearity that was made in an epilogue goes into one too: of z, dh and dz.
+    /// Fuses the gradient of a nonlinearity that was itself fused; the values are (z, dh, dz).
     fn activation_backward(
         &mut self,
         at: usize,
@@ -236,7 +235,7 @@ impl<'plan> Pass<'plan> {
         self.replace(at, &[product], op, Named { inputs, outputs, gradients: Nothing })
     }
 
-    /// Rotary positions, counted from 0, with the projection before them. A pair's two columns are half a head apart.
+    /// Fuses rotary positions that start at 0 with the projection before them. The two columns of a pair are half a head apart.
     fn rope(
         &mut self,
         at: usize,
@@ -254,7 +253,7 @@ impl<'plan> Pass<'plan> {
         self.replace(at, &[linear], op, Named { inputs, outputs, gradients: Nothing })
     }
 
-    /// A sum with the residual stream goes with the linear layer or dropout that makes its first term.
+    /// Fuses a residual addition with the linear layer or dropout that computes its first operand.
     fn residual(&mut self, at: usize, node: Option<Named<Add, ValueId>>) -> Option<()> {
         let Named { inputs: AddInputs { a, b }, outputs, .. } = node?;
         let (before, producer) = self.producer(a)?;
@@ -275,9 +274,9 @@ impl<'plan> Pass<'plan> {
         }
     }
 
-    /// The head with its cross-entropy, where the logits are too large, and all that reads them in the backward pass. What it does not
-    /// know stays as it is, with its logits whole: a head with a bias, logits that more than the one loss reads, another gradient that
-    /// joins that of x, a head that trains alone.
+    /// Fuses the head with its cross-entropy, if the logits are too large, and all their readers in the backward pass.
+    /// Unsupported cases keep their logits whole: a head with a bias, other readers of the logits, another gradient added to
+    /// that of x, and a run that trains only the head.
     fn head(
         &mut self,
         at: usize,
@@ -321,7 +320,7 @@ impl<'plan> Pass<'plan> {
         self.replace(last, &absorbed, op, Named { inputs, outputs, gradients })
     }
 
-    /// What carries the gradient of logits x·wᵀ back, the gradient of the cross-entropy being node `at`.
+    /// The nodes that carry the gradient of logits x·wᵀ back, starting at the cross-entropy's gradient, node `at`.
     fn head_backward(&self, at: usize, x: ValueId, weight: ValueId) -> Option<HeadBackward> {
         let node = self.nodes[at].as_ref()?;
         let Op::CrossEntropyBackward(op) = node.op else { return None };
@@ -350,13 +349,13 @@ impl<'plan> Pass<'plan> {
         (behind && !self.keep.contains(&dlogits)).then_some(found)
     }
 
-    /// A new value: some rows of the logits, or of their gradient.
+    /// A new value: a chunk of the logits or of their gradient.
     fn rows_of(&mut self, logits: &Type, chunk: usize, element: Element) -> ValueId {
         let ty = Type { element, ..Type::f32(&[chunk, logits.columns()]) };
         self.graph.value(ty, Origin::Removed)
     }
 
-    /// The graph of what is left.
+    /// The graph of the remaining nodes.
     fn done(self) -> Graph {
         let Self { mut graph, nodes, .. } = self;
         for value in &mut graph.values {
@@ -377,16 +376,16 @@ impl<'plan> Pass<'plan> {
     }
 }
 
-/// The backward nodes of a head with its loss.
+/// The backward nodes of a head and its loss.
 struct HeadBackward {
-    /// That of the cross-entropy, and what its rows weigh.
+    /// The cross-entropy's gradient op and its `share` input.
     back: (CrossEntropyBackward, ValueId),
     dlogits: ValueId,
-    /// The weight's gradient, where it is wanted.
+    /// The weight's gradient, if needed.
     gradient: Option<ValueId>,
     dx: ValueId,
-    /// The last of them.
+    /// The last of the nodes.
     last: usize,
-    /// The others, that of the cross-entropy first.
+    /// The other nodes, the cross-entropy's first.
     absorbed: Vec<usize>,
 }

@@ -1,43 +1,42 @@
-//! Liveness: every computed value gets a place in a slot, a buffer that it shares with values that are live at other times, and
-//! side by side with values that are live at the same time.
+//! Memory planning by liveness: every computed value gets a range of a slot, a buffer that it shares with values live at other
+//! times, and in disjoint ranges with values live at the same time.
 //!
-//! Sizes and lifetimes are all known before anything is allocated, so places are given out by size, the largest value first
-//! and among equals the longest-lived (the greedy order of Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural
-//! Net Inference"): each value goes where it leaves the least room unused, and opens a slot of its own size where no slot has room. So
-//! no buffer is larger than the largest value.
+//! All sizes and lifetimes are known before allocation, so ranges are assigned by size, the largest value first, the
+//! longest-lived first among equals (the greedy order of Pisarchyk and Lee 2020, "Efficient Memory Management for Deep Neural
+//! Net Inference"). Each value goes into the tightest gap, and opens a slot of its own size if no slot has room. So no buffer
+//! is larger than the largest value.
 //!
-//! One buffer for everything would do but for WebGPU, which forbids one buffer bound for reading and for writing in a dispatch,
-//! whatever the ranges. What a node writes never shares a slot with anything else that the node touches.
+//! A node's output never shares a slot with its other operands: WebGPU forbids binding one buffer for reading and writing in
+//! the same dispatch, whatever the ranges. Otherwise a single buffer would do.
 
 use crate::graph::{Graph, Origin, ValueId};
 use std::cmp::Reverse;
 
-/// Places begin at multiples of this many bytes: WebGPU's alignment of bindings.
+/// Alignment in bytes: WebGPU's for bindings.
 const ALIGNMENT: u64 = 256;
 
-/// Where a value or a scratch lies.
+/// Range of a value or scratch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spot {
-    /// The slot.
     pub slot: usize,
     /// Bytes from the slot's start, a multiple of 256.
     pub offset: u64,
 }
 
-/// Where each computed value lies, and how large the slots are.
+/// Ranges of all computed values, and slot sizes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Placement {
-    /// Place of each value by [`ValueId`]; `None` for values that no node writes, and gradients.
+    /// Range of each value by [`ValueId`]; `None` for values that no node writes and for gradients.
     pub spot_of_value: Vec<Option<Spot>>,
-    /// Places of each node's scratch, in the order asked for.
+    /// Ranges of each node's scratch, in the requested order.
     pub scratch_of_node: Vec<Vec<Spot>>,
     /// Bytes of each slot, the largest first.
     pub slots: Vec<u64>,
-    /// Sum of the values alive at the worst node, in bytes: what no placement can undercut.
+    /// Maximum total bytes of values live at one node: a lower bound of any placement.
     pub peak_live: u64,
 }
 
-/// Something that needs a place.
+/// A value or scratch that needs a range.
 #[derive(Clone, Copy)]
 struct Allocation {
     what: Need,
@@ -51,12 +50,12 @@ struct Allocation {
 #[derive(Clone, Copy)]
 enum Need {
     Value(usize),
-    /// A node's scratch: node, position.
+    /// A node's scratch: node, index.
     Scratch(usize, usize),
 }
 
 impl Allocation {
-    /// What it takes of a slot.
+    /// Size within a slot.
     fn aligned_bytes(&self) -> u64 {
         self.bytes.next_multiple_of(ALIGNMENT)
     }
@@ -66,7 +65,8 @@ impl Allocation {
     }
 }
 
-/// Places the values of `graph`. `keep` outlive the run; `scratch[n]` lists the bytes that node n needs for itself.
+/// Places the values of `graph`. Values of `keep` stay live until after the run; `scratch[n]` lists the sizes of node n's
+/// scratch in bytes.
 pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement {
     let mut allocations = allocations(graph, keep, scratch);
     let peak_live = peak(&allocations, graph.nodes.len());
@@ -118,7 +118,7 @@ pub fn place(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Placement
     placement
 }
 
-/// The gap between `taken` ranges of a slot that `room` bytes fit into with the least left over: what is left, and where it begins.
+/// The tightest gap of at least `room` bytes between `taken` ranges of a slot: (bytes left over, offset).
 fn tightest_gap(mut taken: Vec<(u64, u64)>, slot: u64, room: u64) -> Option<(u64, u64)> {
     taken.sort_unstable();
     taken.push((slot, slot));
@@ -135,8 +135,8 @@ fn tightest_gap(mut taken: Vec<(u64, u64)>, slot: u64, room: u64) -> Option<(u64
     best
 }
 
-/// For each allocation, those that it must not share a slot with: what a node writes, its scratch included, and whatever else the
-/// node touches.
+/// For each allocation, those that it must not share a slot with: a node's outputs and scratch conflict with everything else
+/// that the node touches.
 fn apart(graph: &Graph, allocations: &[Allocation]) -> Vec<Vec<usize>> {
     let mut of_value = vec![None; graph.values.len()];
     let mut written: Vec<Vec<usize>> = vec![Vec::new(); graph.nodes.len()];
@@ -194,7 +194,7 @@ fn allocations(graph: &Graph, keep: &[ValueId], scratch: &[Vec<u64>]) -> Vec<All
     allocations
 }
 
-/// The most bytes alive at a node.
+/// Peak of live bytes.
 fn peak(allocations: &[Allocation], nodes: usize) -> u64 {
     let alive = |at: usize| {
         allocations.iter().filter(move |allocation| allocation.first_use <= at && at <= allocation.last_use)
@@ -211,7 +211,7 @@ mod tests {
     use crate::plan::lower::Target;
     use glasshouse_protocol::{TrainConfig, presets};
 
-    /// What a node finds in a slot: from where to where, and whether the node writes it.
+    /// A range that is live at a node, and whether the node writes or reads it.
     struct Found {
         spot: Spot,
         bytes: u64,
@@ -219,7 +219,7 @@ mod tests {
         read: bool,
     }
 
-    /// Everything alive at a node.
+    /// All ranges live at each node.
     fn alive(
         graph: &Graph,
         keep: &[ValueId],
@@ -302,8 +302,8 @@ mod tests {
                 let graph = fused(graphs.train, &[graphs.train_loss], &Target::new(false));
                 let placement = place(&graph, &[graphs.train_loss], &[]);
                 let (total, peak) = (placement.slots.iter().sum::<u64>(), placement.peak_live);
-                // Where blocks are computed again the worst moment is the loss, whose few large values leave room that the
-                // many small ones of a block share.
+                // With recomputed blocks the peak is at the loss, whose few large values leave room for the many small ones of
+                // a block.
                 let most = if activation_checkpointing { 1.1 } else { 1.05 };
                 assert!(total as f64 <= most * peak as f64, "{name}: {total} for {peak}");
             }

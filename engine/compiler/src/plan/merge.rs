@@ -1,16 +1,16 @@
-//! A run's weights as everything outside of training has them: an adapter added to the weights that it adapts, and nothing frozen.
+//! Merges a run's adapter into the weights and unfreezes them, for everything outside of training.
 
 use super::arena::ArenaLayout;
 use crate::graph::Parameter;
 use crate::model::{is_of_adapter, lora_pairs};
 use glasshouse_protocol::Adapter;
 
-/// Multiplications after which others have a turn: a few milliseconds of them in a browser.
+/// Multiplications between yields: a few milliseconds in a browser.
 const MULTIPLIED: usize = 1 << 20;
 
-/// The weights of a model that compute what a run's do, laid out as those of a model of which nothing is frozen:
-/// W + scale·B·A for each weight W [out, in] that has A [r, in] and B [out, r] beside it (Hu et al. 2021). `parameters` are the run's, and
-/// `values` lie where [`ArenaLayout::of_parameters`] has them. A large model takes seconds, in which `give` is called every few milliseconds.
+/// Returns the model weights equivalent to a run's, in the layout of a model without frozen parameters: W + scale·B·A for each
+/// W [out, in] with A [r, in] and B [out, r] (Hu et al. 2021). `parameters` are the run's, and `values` are laid out by
+/// [`ArenaLayout::of_parameters`]. A large model takes seconds; `give` is awaited every few milliseconds.
 pub async fn merged(
     parameters: &[Parameter],
     adapter: Option<&Adapter>,
@@ -25,13 +25,13 @@ pub async fn merged(
             add_product(weight, [&a, &b], adapter.rank, (adapter.scale(), false), give).await;
         }
     }
-    // Those of the model come first, in its order.
+    // The model's own parameters come first, in its order.
     let own: Vec<Parameter> =
         parameters.iter().filter(|parameter| !is_of_adapter(&parameter.name)).cloned().collect();
     from.moved_in_turns(&ArenaLayout::unfrozen(&own), values, give).await
 }
 
-/// w += scale·b·a, row by row of b: a [r, in], b [out, r], and w [out, in] or, `transposed`, [in, out].
+/// w += scale·b·a, row by row of b, with a [r, in], b [out, r], and w [out, in] or, if `transposed`, [in, out].
 pub async fn add_product(
     weight: &mut [f32],
     [a, b]: [&[f32]; 2],
@@ -111,7 +111,7 @@ mod tests {
             block_on(add_product(&mut weight, [&a, &b], rank, (2.0, transposed), &give));
             weight
         });
-        // Of 2.4 million multiplications each.
+        // 2.4 million multiplications each.
         assert_eq!(turns.get(), 4);
         for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
             let change: f32 = (0..rank).map(|r| b[row * rank + r] * a[r * columns + column]).sum();

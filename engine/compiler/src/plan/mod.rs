@@ -1,9 +1,9 @@
-//! From a graph to a static list of kernel dispatches over buffers of known size: plain data that can be built, printed,
-//! tested and sized without a device.
+//! Compiles a graph to a static list of kernel dispatches over buffers of known size: plain data that can be built, printed,
+//! tested and measured without a device.
 //!
-//! [`fuse`] makes one node of several where kernels can, [`lower`] turns each node into dispatches, [`memory`] gives every value a place in a slot, [`arena`] lays out the weights. A plan
-//! is replayed by `gpu`. What changes from step to step lies in buffers that the kernels index by
-//! [`Control::row`](control), never in the plan.
+//! [`fuse`] fuses nodes, [`lower`] turns each node into dispatches, [`memory`] places values in slots, [`arena`] lays out the
+//! weights. `gpu` replays a plan. Per-step data is in buffers that the kernels index by [`Control::row`](control), never in the
+//! plan.
 
 pub mod arena;
 pub mod buffers;
@@ -36,82 +36,78 @@ use std::rc::Rc;
 /// A buffer of the executor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Buffer {
-    /// Activation slot by number: a buffer that values share, one after another and side by side.
+    /// Activation slot by number, shared by several values.
     Slot(usize),
-    /// A piece of the weights, by its number in [`ArenaLayout::pieces`].
+    /// A piece of the weights, by index in [`ArenaLayout::pieces`].
     Parameters(usize),
-    /// The same piece of a copy of the weights in 16-bit floats, laid out alike, where training runs in mixed precision.
+    /// A piece of the weights' 16-bit copy, which has the same layout; mixed precision only.
     HalfParameters(usize),
-    /// The same piece of the gradients.
+    /// A piece of the gradients.
     Gradients(usize),
-    /// The same piece of the first moments, or of SGD's momentum.
+    /// A piece of the first moments, or of SGD's momentum.
     FirstMoments(usize),
-    /// The same piece of the second moments.
+    /// A piece of the second moments.
     SecondMoments(usize),
-    /// What the host fills in. [`Input::Tokens`], [`Input::Targets`], [`Input::Starts`], [`Input::Scores`] and [`Input::TokenOrder`] hold several micro-batches
-    /// one after another, of which the kernels take the one that the control's row says.
+    /// Filled in by the host. [`Input::Tokens`], [`Input::Targets`], [`Input::Starts`], [`Input::Scores`] and
+    /// [`Input::TokenOrder`] hold several micro-batches; kernels index them by the control's row.
     Input(Input),
-    /// A table by its value.
+    /// A constant table, by its value.
     Constant(ValueId),
-    /// A cache by its number.
+    /// A key or value cache, by its number.
     Cache(u32),
-    /// One [`control::ScheduleRow`] for each uploaded micro-batch.
+    /// One [`control::ScheduleRow`] per uploaded micro-batch.
     Schedule,
     /// The [`control::Control`] structure.
     Control,
-    /// One [`control::ReportRow`] for each uploaded micro-batch.
+    /// One [`control::ReportRow`] per uploaded micro-batch.
     Reports,
-    /// Sums of squares over pieces of the gradient, [`update::partial_bytes`] long.
+    /// Partial sums of squares of the gradient, [`update::partial_bytes`] long.
     Partials,
-    /// One of generation's.
+    /// A buffer of generation.
     Decode(decode::DecodeBuffer),
 }
 
-/// One of the buffers that are alike, such as [`Buffer::Gradients`], by its number.
+/// Constructor of a numbered buffer, such as [`Buffer::Gradients`].
 pub type Numbered = fn(usize) -> Buffer;
 
-/// A range of a buffer, bound at the kernel's next binding after the arguments.
+/// A range of a buffer. Bindings follow the arguments in order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Binding {
-    /// Which buffer.
     pub buffer: Buffer,
     /// Start in bytes, a multiple of 256.
     pub offset: u64,
-    /// Length in bytes; `None` is the whole buffer from `offset` on.
+    /// Length in bytes; `None` for the rest of the buffer.
     pub bytes: Option<u64>,
 }
 
 /// One kernel launch.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
-    /// What runs.
     pub kernel: &'static Kernel,
-    /// Bytes of the kernel's `Arguments` structure (binding 0).
+    /// Bytes of the kernel's `Arguments` struct (binding 0).
     pub arguments: Vec<u8>,
     /// Bindings 1, 2, … in order.
     pub bindings: Vec<Binding>,
-    /// Workgroups.
     pub groups: [u32; 3],
-    /// The graph node it works for; `None` for the optimizer's and the sampler's.
+    /// The graph node; `None` for the optimizer and the sampler.
     pub node: Option<NodeId>,
     /// The node's scope, or the phase's name.
     pub scope: Rc<str>,
 }
 
-/// A graph, lowered.
 #[derive(Debug)]
 pub struct Plan {
-    /// What was lowered.
+    /// The graph after fusions.
     pub graph: Graph,
-    /// Where weights, gradients and moments stand.
+    /// Layout of weights, gradients and moments.
     pub arena: ArenaLayout,
-    /// Where values stand.
+    /// Placement of values.
     pub placement: Placement,
-    /// What runs, in order.
     pub dispatches: Vec<Dispatch>,
 }
 
-/// Lowers a graph, with the target's fusions made. `keep` are values that outlive the run, to be read afterwards. `target` says which variants to choose.
+/// Applies the target's fusions and lowers a graph. Values of `keep` stay readable after the run. `target` determines the
+/// kernel variants.
 pub fn compile(graph: Graph, keep: &[ValueId], target: &lower::Target) -> Result<Plan> {
     let graph = fuse::fused(graph, keep, target);
     let lowered: Vec<Lowering> = (0..graph.nodes.len())
@@ -141,7 +137,7 @@ pub fn compile(graph: Graph, keep: &[ValueId], target: &lower::Target) -> Result
     Ok(Plan { graph, arena, placement, dispatches })
 }
 
-/// Where a place lies once memory is laid out.
+/// Resolves a binding source after memory was laid out.
 fn binding(
     graph: &Graph,
     arena: &ArenaLayout,

@@ -1,4 +1,4 @@
-//! Plans of the presets: how many dispatches, how many bytes, and that host and device agree on the structures between them.
+//! Plans of the presets: number of dispatches, bytes, and struct layouts shared by host and device.
 
 use super::buffers::{Allocation, Role, buffers};
 use super::control::{Control, ReportRow, ScheduleRow};
@@ -18,7 +18,7 @@ use std::mem::offset_of;
 
 const TARGETS: [Target; 2] = [Target::new(true), Target::new(false)];
 
-/// A preset with a vocabulary and a batch small enough to plan quickly, one micro-batch a step.
+/// A preset with a small vocabulary and batch for quick planning, and one micro-batch per step.
 fn run(name: &str, batch: usize) -> RunConfig {
     let mut run = preset(name).unwrap();
     if run.model.vocabulary == 0 {
@@ -47,7 +47,7 @@ fn dispatches_stay_within_the_budget() {
     }
 }
 
-/// Rows of several documents are one input more, and attention's kernels for it. Where rows are not, nothing of that is there.
+/// Several documents per row add one input and use attention variants. Runs without documents have neither.
 #[test]
 fn documents_cost_nothing_where_rows_have_one() {
     for (name, precision) in [
@@ -79,7 +79,7 @@ fn documents_cost_nothing_where_rows_have_one() {
                         one.bindings.iter().all(|binding| binding.buffer != Buffer::Input(Input::Starts))
                     );
                     let file = |dispatch: &Dispatch| dispatch.kernel.name.split(':').next();
-                    // Constants are numbered as values are.
+                    // Constants are numbered by value id.
                     let what = |dispatch: &Dispatch| {
                         (dispatch.kernel.name, dispatch.arguments.clone(), dispatch.groups)
                     };
@@ -102,7 +102,7 @@ fn documents_cost_nothing_where_rows_have_one() {
     }
 }
 
-/// What accumulates, runs forward and backward again and again and updates once.
+/// With accumulation, forward and backward run repeatedly and the update runs once.
 #[test]
 fn micro_batches_share_an_update() {
     let mut run = run("nanogpt-cpu", 12);
@@ -190,7 +190,7 @@ fn bytes_are_those_of_the_buffers() {
     }
 }
 
-/// Half of what is stored in f16, beside the residual stream and a copy of the weights.
+/// f16 values take half the memory; the residual stream stays, and a copy of the weights is added.
 #[test]
 fn mixed_precision_takes_less_memory() {
     for name in ["nanogpt-cpu", "gpt2-124m", "llama-tiny"] {
@@ -211,7 +211,7 @@ fn mixed_precision_takes_less_memory() {
     }
 }
 
-/// 6 FLOPs per weight of the matrices and token, and attention on top: forward 2 products, backward 7.
+/// 6 FLOPs per matrix weight and token, plus attention: 2 products forward, 7 backward.
 #[test]
 fn flops_follow_from_the_shapes() {
     let run = run("nanogpt-cpu", 12);
@@ -225,7 +225,7 @@ fn flops_follow_from_the_shapes() {
     assert_eq!((estimate.flops_per_token, flops.recomputed), (flops.forward + flops.backward, 0.0));
 }
 
-/// The logits of a large vocabulary exist in chunks, by default.
+/// By default, the logits of a large vocabulary exist only in chunks.
 #[test]
 fn logits_of_a_large_vocabulary_are_never_whole() {
     let run = run("gpt2-124m", 4);
@@ -244,7 +244,7 @@ fn logits_of_a_large_vocabulary_are_never_whole() {
     assert_eq!(largest(Fusions { head: None, ..Fusions::ALL }), whole);
 }
 
-/// What GPT-2's smallest needs where its blocks are computed again; and all but each block's last product is.
+/// Memory of the smallest GPT-2 with activation checkpointing, which recomputes all but each block's last product.
 #[test]
 fn activation_checkpointing_makes_room_for_a_forward_pass() {
     let mut run = run("gpt2-124m", 1);
@@ -260,12 +260,12 @@ fn activation_checkpointing_makes_room_for_a_forward_pass() {
     assert_eq!(keeping.flops.recomputed, head);
     let block = 2.0 * 8.0 * width * width + 2.0 * width * (time + 1.0);
     assert_eq!(lean.flops.recomputed, head + layers * block);
-    // Whatever the loss: of this one's logits nothing is computed again.
+    // Nothing of this loss's logits is recomputed.
     run.train.unlikelihood = 0.5;
     assert_eq!(estimated(&run, &TARGETS[0]).flops.recomputed, layers * block);
 }
 
-/// Slots hold little more than the values alive at the worst moment, the evaluation's included, with and without checkpointing.
+/// Slots hold little more than the peak of live values, evaluation included, with and without checkpointing.
 #[test]
 fn activations_take_little_more_than_the_peak_of_live_values() {
     for (name, batch) in
@@ -281,15 +281,15 @@ fn activations_take_little_more_than_the_peak_of_live_values() {
     }
 }
 
-/// No dispatch binds a slot for reading and for writing at once, every binding begins where WebGPU lets it, and none is larger than
-/// what a device binds or ends behind its buffer, which is no larger than the device's.
+/// No dispatch binds a slot for reading and writing at once. Bindings are aligned, within the device's binding limit and within
+/// their buffers, which are within the device's limit.
 #[test]
 fn bindings_are_lawful() {
     let cases = ["nanogpt-gpu", "gpt2-124m", "llama-tiny"]
         .into_iter()
         .flat_map(|name| [Precision::F32, Precision::Mixed].map(|precision| (name, precision)));
     for (name, precision) in cases {
-        // 128 MiB and 256 MiB are WebGPU's defaults; GPT-2's table takes 154 MB, all its weights 498 MB.
+        // 128 MiB and 256 MiB are WebGPU's defaults; GPT-2's token table takes 154 MB, all its weights 498 MB.
         let limited = |target: Target, buffer| target.with_binding(128 << 20).with_buffer(buffer);
         for (target, activation_checkpointing) in TARGETS
             .into_iter()
@@ -338,7 +338,7 @@ fn lawful(dispatches: &[Dispatch], all: &[Allocation], target: &Target) {
     }
 }
 
-/// A teacher takes its weights and its forward pass, and is no part of the model.
+/// A teacher adds its weights and its forward pass, but no parameters to the model.
 #[test]
 fn a_teacher_is_planned_for_as_what_it_takes() {
     let mut run = preset("llama-tiny").unwrap();

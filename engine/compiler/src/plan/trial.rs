@@ -1,5 +1,5 @@
-//! Kernels of a graph that have a choice of variants, each as a graph of its own over operands of the same shapes: what is
-//! timed to choose.
+//! Benchmarks of kernels with a choice of variants: each is a graph of its own with operands of the same shapes, timed to
+//! choose.
 
 use super::estimate::cost;
 use super::lower::{
@@ -11,25 +11,24 @@ use crate::graph::ops::{self, Cost};
 use crate::graph::{Element, Graph, Init, Input, Node, Op, Parameter, ParameterId, Type, ValueId};
 use std::ops::Range;
 
-/// Fewest inner steps of a slice that is tried beyond the rule's.
+/// Minimum inner steps of a slice beyond the default number of slices.
 const MIN_SLICE: usize = 64;
 
-/// Most bytes of all its slices' sums, so that a weight of the same bucket and four times the size still fits a device's smallest
-/// limit on bindings.
+/// Maximum bytes of all slices' sums, so that a weight of the same bucket and four times the size still fits the smallest
+/// binding limit.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// A shape bucket that a graph's kernels fall into, by the largest of them.
+/// A shape bucket of a graph's kernels, represented by the largest of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// The bucket.
     pub bucket: ShapeBucket,
-    /// Floating-point operations of all the bucket's kernels in the graph.
+    /// FLOPs of all the bucket's kernels in the graph.
     pub flops: f64,
     sizes: [usize; 3],
-    /// What a product's operands are stored in.
+    /// Element types of a product's operands.
     stored: Operands,
     op: Op,
-    /// What the op reads.
+    /// The op's inputs.
     operands: Vec<Type>,
     /// The weight whose gradient it adds to.
     weight: Option<Type>,
@@ -38,7 +37,7 @@ pub struct Trial {
 impl Trial {
     fn product(family: Family, sizes: [usize; 3], stored: Operands) -> Self {
         let [rows, first, second] = sizes;
-        // Where one operand is in f16, floats stand for both.
+        // If only one operand is in f16, both are measured as 32-bit floats.
         let element = if stored == Operands::F16 { Element::F16 } else { Element::F32 };
         let matrix = |rows, columns| Type { element, ..Type::f32(&[rows, columns]) };
         let (op, operands, weight) = match family {
@@ -66,16 +65,16 @@ impl Trial {
         Self { bucket, flops, sizes, stored, op, operands, weight }
     }
 
-    /// What it may take on a device: what the rule takes first, then whatever may be faster.
+    /// Candidates on a device, the default first.
     pub fn candidates(&self, target: &Target) -> Vec<Choice> {
         let default = target.default_choice(self.bucket.family);
         let mut all = vec![default];
-        // Rows of several documents go through one kernel, and what is found of it would pass for the bucket's.
+        // Rows of several documents use a single kernel, whose timing would be recorded for the bucket.
         if self.has_documents() {
             return all;
         }
         all.extend(Tier::ALL.map(Choice::tier).into_iter().filter(|choice| *choice != default));
-        // A software adapter has few threads, and slices are there to fill many.
+        // A software adapter has few threads; slices are meant to fill many.
         if self.bucket.family == Family::LinearWeightBackward && !target.software {
             let slices = default_slices(target, self.sizes);
             let bytes = self.weight.as_ref().map_or(0, Type::bytes);
@@ -98,10 +97,11 @@ impl Trial {
         }
     }
 
-    /// The plan that computes it as chosen, whose operands are the arena; and which of its dispatches are the bucket's.
+    /// The plan that computes the op as chosen, with operands in the arena, and the range of dispatches that belong to the
+    /// bucket.
     ///
     /// # Errors
-    /// The device's rules refuse it.
+    /// The device's limits refuse it.
     pub fn plan(&self, target: &Target, choice: Choice) -> Result<(Plan, Range<usize>)> {
         let mut graph = Graph::default();
         let operand = |graph: &mut Graph, ty: &Type, trainable| {
@@ -116,7 +116,7 @@ impl Trial {
         let mut inputs = Vec::with_capacity(self.operands.len());
         for ty in &self.operands {
             inputs.push(match ty.element {
-                // No op here reads other integers than targets or the starts of documents, and zeros can be either.
+                // Integer inputs are targets or document starts here; zeros are valid for both.
                 Element::U32 => graph.input(Input::Targets, ty.clone()),
                 Element::F16 => graph.input(Input::Free(inputs.len() as u32), ty.clone()),
                 Element::F32 => operand(&mut graph, ty, false),
@@ -137,17 +137,17 @@ impl Trial {
         let choices = Choices::from_iter([(self.bucket, choice)]);
         let plan = compile(graph, &kept, &target.clone().with(&choices))?;
         let own = match self.bucket.family {
-            // The rows, and then their mean.
+            // The rows, then their mean.
             Family::AttentionQueryBackward | Family::CrossEntropy => 0..1,
             Family::AttentionKeyBackward => 1..2,
-            // A weight gradient's slices are added up by a second one.
+            // A weight gradient's slices are summed by a second dispatch.
             _ => 0..plan.dispatches.len(),
         };
         Ok((plan, own))
     }
 }
 
-/// The trials of a node: none where its kernels have no choice.
+/// The trials of a node; empty if its kernels have no choice.
 pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
     let shape = |at: usize| graph.ty(node.inputs[at]);
     let half = |value: ValueId| graph.ty(value).element == Element::F16;
@@ -196,7 +196,7 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
             all.into_iter().map(|trial| with_chunks(trial, rows)).collect()
         }
         Op::Attention(_) => vec![attention(graph, node, Family::AttentionForward, 1.0)],
-        // Three products of the seven are the queries' kernel's, four the keys'.
+        // Three of the seven products belong to the queries' kernel, four to the keys'.
         Op::AttentionBackward(_) => vec![
             attention(graph, node, Family::AttentionQueryBackward, 3.0 / 7.0),
             attention(graph, node, Family::AttentionKeyBackward, 4.0 / 7.0),
@@ -205,7 +205,7 @@ pub fn of_node(graph: &Graph, node: &Node) -> Vec<Trial> {
     }
 }
 
-/// What a node reads, all floats in 32 bits: f16 chooses as floats do.
+/// A node's inputs with all floats in 32 bits: f16 uses the same choices.
 fn operands(graph: &Graph, node: &Node) -> Vec<Type> {
     let full = |value: &ValueId| {
         let ty = graph.ty(*value);
@@ -214,7 +214,7 @@ fn operands(graph: &Graph, node: &Node) -> Vec<Type> {
     node.inputs.iter().map(full).collect()
 }
 
-/// A kernel that goes row by row, which counts as no operations: its bucket comes after all products.
+/// A row kernel. It counts no FLOPs, so its bucket comes after all products.
 fn by_rows(family: Family, op: Op, operands: Vec<Type>) -> Trial {
     let sizes = [operands[0].rows(), operands[0].columns(), 1];
     Trial {
@@ -228,7 +228,7 @@ fn by_rows(family: Family, op: Op, operands: Vec<Type>) -> Trial {
     }
 }
 
-/// A product of a chunk of rows, with the operations of them all.
+/// A product of a chunk of rows, with the FLOPs of all rows.
 fn with_chunks(trial: Trial, rows: usize) -> Trial {
     Trial { flops: trial.flops * rows as f64 / trial.sizes[0].max(1) as f64, ..trial }
 }
@@ -249,13 +249,13 @@ fn attention(graph: &Graph, node: &Node, family: Family, share: f64) -> Trial {
     Trial { bucket, flops, sizes, stored, op: node.op, operands, weight: None }
 }
 
-/// One tier for all of a graph's buckets that `takes` says yes to.
+/// Chooses one tier for all of a graph's buckets that match `takes`.
 pub fn everywhere(graph: &Graph, tier: Tier, takes: impl Fn(&ShapeBucket) -> bool) -> Choices {
     let buckets = of_graph(graph).into_iter().map(|trial| trial.bucket).filter(takes);
     buckets.map(|bucket| (bucket, Choice::tier(tier))).collect()
 }
 
-/// The trials of a graph, one a bucket, those with the most operations first.
+/// The trials of a graph, one per bucket, sorted by FLOPs in descending order.
 pub fn of_graph(graph: &Graph) -> Vec<Trial> {
     let mut all: Vec<(Trial, f64)> = Vec::new();
     for trial in graph.nodes.iter().flat_map(|node| of_node(graph, node)) {
@@ -289,7 +289,7 @@ mod tests {
         fused(graphs.train, &[graphs.train_loss], &Target::new(false))
     }
 
-    /// Every operation of a step belongs to a bucket, and alike blocks share theirs.
+    /// Every FLOP of a step belongs to a bucket, and equal blocks share theirs.
     #[test]
     fn the_classes_share_the_products_of_a_graph() {
         for name in ["nanogpt-cpu", "stories-260k", "gpt2-124m"] {
@@ -303,7 +303,7 @@ mod tests {
         }
     }
 
-    /// A candidate's plan is what the bucket runs in the step: the same kernel with the same arguments and groups.
+    /// A candidate's plan runs the same kernel as the step, with the same arguments and workgroups.
     #[test]
     fn a_trial_runs_what_the_step_runs() {
         let graph = graph("nanogpt-cpu");

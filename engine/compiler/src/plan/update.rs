@@ -1,10 +1,8 @@
-//! The dispatches behind a step's last micro-batch: the gradient's norm, what clipping makes of it, and the optimizer's
-//! pass over the arenas, with the copy of the weights in 16-bit floats where there is one; and the one that moves on to the next
-//! micro-batch.
+//! The dispatches after a step's last micro-batch: gradient norm, clipping, the optimizer's pass over the arenas, and the
+//! update of the weights' 16-bit copy if there is one; and the dispatch that advances to the next micro-batch.
 //!
-//! The arenas are walked in chunks of at most WebGPU's default limit on a binding, whatever a device offers, so that a
-//! model's weights may be larger than that and every device whose buffers hold the arenas adds in the same order. A chunk ends with
-//! its buffer.
+//! The arenas are walked in chunks of at most WebGPU's default binding limit, whatever the device's, so that a model's weights
+//! may exceed it and all devices whose buffers hold the arenas add in the same order. A chunk does not cross buffers.
 
 use super::arena::ArenaLayout;
 use super::lower::{Target, grid};
@@ -17,26 +15,26 @@ use glasshouse_shaders::{Kernel, advance, cast_f16, gradient_norm, gradient_squa
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Floats in a chunk at most: 128 MiB.
+/// Maximum floats per chunk: 128 MiB.
 const CHUNK: usize = 1 << 25;
 
-/// Most workgroups, hence partial sums, for a chunk.
+/// Maximum workgroups, and partial sums, per chunk.
 const PARTIALS: usize = 256;
 
-/// The same on a software adapter, which has few threads and pays for each workgroup's barriers.
+/// The same on a software adapter, which has few threads and slow barriers.
 const SOFTWARE_PARTIALS: usize = 8;
 
-/// Invocations in a workgroup of these kernels; each takes vectors of four floats.
+/// Workgroup size of these kernels; each invocation takes vectors of four floats.
 const GROUP: usize = 256;
 
 /// A range of floats of one piece of the arenas.
 struct Chunk {
     piece: usize,
-    /// Counted from the piece's start.
+    /// Relative to the piece's start.
     own: Range<usize>,
 }
 
-/// The chunks of the arenas up to here.
+/// The chunks of the arenas before `end`.
 fn chunks(arena: &ArenaLayout, end: usize) -> impl Iterator<Item = Chunk> {
     arena.spans(0..end).flat_map(|(piece, own)| {
         own.clone().step_by(CHUNK).map(move |start| Chunk { piece, own: start..(start + CHUNK).min(own.end) })
@@ -44,12 +42,12 @@ fn chunks(arena: &ArenaLayout, end: usize) -> impl Iterator<Item = Chunk> {
 }
 
 impl Chunk {
-    /// Vectors of four floats.
+    /// Number of vectors of four floats.
     fn count(&self) -> usize {
         self.own.len() / 4
     }
 
-    /// It in an arena whose entries have so many bytes.
+    /// Binding of this range in an arena with `entry_bytes` bytes per entry.
     fn of(&self, arena: Numbered, entry_bytes: u64) -> Binding {
         let bytes = Some(self.own.len() as u64 * entry_bytes);
         Binding { buffer: arena(self.piece), offset: self.own.start as u64 * entry_bytes, bytes }
@@ -61,7 +59,7 @@ pub fn partial_bytes(arena: &ArenaLayout) -> u64 {
     (chunks(arena, arena.trained_end).count().max(1) * PARTIALS * 8) as u64
 }
 
-/// Gradient norm, clipping and update, in this order, for the gradients that a step's micro-batches have added up.
+/// Gradient norm, clipping and update, in this order, for a step's accumulated gradients.
 pub fn update_dispatches(
     arena: &ArenaLayout,
     optimizer: &Optimizer,
@@ -99,8 +97,7 @@ pub fn update_dispatches(
     Ok(all)
 }
 
-/// Renews the copy of all weights in 16-bit floats: after an update, whose last dispatches these are, and wherever the weights
-/// were changed from outside.
+/// Updates the 16-bit copy of all weights: the last dispatches of an update, and whenever weights were changed from outside.
 pub fn cast_dispatches(arena: &ArenaLayout) -> Result<Vec<Dispatch>> {
     let scope: Rc<str> = Rc::from("update");
     chunks(arena, arena.length)
@@ -149,7 +146,7 @@ fn update(arena: &ArenaLayout, rule: &Optimizer, chunk: &Chunk, scope: &Rc<str>)
     Ok(dispatch(kernel, arguments.bytes(), bindings, groups, scope))
 }
 
-/// Moves on to the next uploaded micro-batch; the last dispatch of each.
+/// Advances to the next uploaded micro-batch; each micro-batch's last dispatch.
 pub fn advance_dispatch() -> Dispatch {
     let arguments = advance::Arguments { by: 1 }.bytes();
     dispatch(advance::kernel(), arguments, vec![whole(Buffer::Control)], [1, 1, 1], &Rc::from("advance"))

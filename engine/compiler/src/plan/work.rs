@@ -1,8 +1,8 @@
-//! The least that a node or a dispatch has to do: floating-point operations, and bytes that go through memory once. With the
-//! speed that a device reaches in each, they say how long the work must take at least.
+//! Minimum work of a node or a dispatch: FLOPs, and bytes moved through memory once. With a device's peak rates they give a
+//! lower bound of the time.
 //!
-//! Operations are what each op says that it takes: matrix products and attention. Bytes are what is bound: every operand once, and what
-//! is added to (gradients, weights, moments) twice. Of a table from which rows are gathered, only so many rows count.
+//! FLOPs are those that each op declares: matrix products and attention. Bytes are the bound operands, once each, and twice for
+//! accumulated ones (gradients, weights, moments). Of a table from which rows are gathered, only the gathered rows count.
 
 use super::estimate::cost;
 use super::{Binding, Buffer, Dispatch, Plan};
@@ -11,13 +11,13 @@ use crate::graph::{Element, Graph, Node, Origin};
 use glasshouse_shaders::Access;
 use std::ops::{Add, AddAssign};
 
-/// Bytes that the small structures of control count for.
+/// Bytes counted for each small control struct.
 const SMALL: u64 = 32;
 
-/// Work that has to be done.
+/// Amount of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Work {
-    /// Floating-point operations; a multiply-add is two.
+    /// FLOPs; a multiply-add counts as two.
     pub flops: f64,
     /// Bytes read and written.
     pub bytes: f64,
@@ -49,8 +49,7 @@ pub fn of_node(graph: &Graph, node: &Node) -> Work {
     Work { flops: forward + backward, bytes: read + written.sum::<f64>() }
 }
 
-/// Work of dispatch number `at` of a plan. The operations of a node that is several dispatches fall to those of its kernels
-/// that multiply.
+/// Work of dispatch `at` of a plan. If a node has several dispatches, its FLOPs are assigned to the kernels that multiply.
 pub fn of_dispatch(plan: &Plan, at: usize) -> Work {
     let dispatch = &plan.dispatches[at];
     let flops = dispatch.node.map_or(0.0, |node| {
@@ -61,7 +60,7 @@ pub fn of_dispatch(plan: &Plan, at: usize) -> Work {
     Work { flops, bytes: bytes(plan, dispatch) }
 }
 
-/// Bytes of a dispatch over the buffers of a plan: one of its own, or of those behind the last micro-batch.
+/// Bytes of a dispatch over the buffers of a plan: one of the plan's or one of the update's.
 pub fn bytes(plan: &Plan, dispatch: &Dispatch) -> f64 {
     let graph = &plan.graph;
     let most = dispatch.node.map_or(u64::MAX, |node| cost(graph, &graph.nodes[node.index()]).most_bytes);
@@ -77,9 +76,9 @@ pub fn bytes(plan: &Plan, dispatch: &Dispatch) -> f64 {
     operands.sum()
 }
 
-/// A dispatch's part in its node's products, against the node's other dispatches. Of attention's backward pass the kernel over
-/// queries computes scores, dP and dQ, the one over keys scores, dV, dP and dK. A head that goes with its loss multiplies chunk by
-/// chunk, as many rows as its smallest operand has. Adding slices up and the loss itself are no products.
+/// A dispatch's weight among its node's products. In attention's backward pass, the kernel over queries computes scores, dP and
+/// dQ, the one over keys scores, dV, dP and dK. A head fused with its loss multiplies chunk by chunk, with as many rows as its
+/// smallest operand. Adding slices and the loss itself are not products.
 fn products(dispatch: &Dispatch) -> f64 {
     match dispatch.kernel.name {
         name if name.starts_with("sum_") || name.starts_with("cross_entropy") => 0.0,
@@ -92,7 +91,7 @@ fn products(dispatch: &Dispatch) -> f64 {
     }
 }
 
-/// Bytes that a binding means: those of one micro-batch where a buffer holds several.
+/// Bytes of a binding: those of one micro-batch if a buffer holds several.
 fn bound(plan: &Plan, binding: &Binding) -> u64 {
     let graph = &plan.graph;
     let of_origin = |origin| graph.find(origin).map_or(0, |value| graph.ty(value).bytes());
@@ -112,7 +111,7 @@ fn bound(plan: &Plan, binding: &Binding) -> u64 {
     })
 }
 
-/// A node's operands in words: `768x128 384x128 -> 768x384`, integers left out.
+/// A node's operand shapes as text: `768x128 384x128 -> 768x384`, without integers.
 pub fn shapes(graph: &Graph, node: &Node) -> String {
     let words = |values: &[crate::graph::ValueId]| {
         let floats = values.iter().map(|value| graph.ty(*value)).filter(|ty| ty.element != Element::U32);
@@ -132,14 +131,14 @@ mod tests {
     use crate::plan::lower::Target;
     use glasshouse_protocol::presets;
 
-    /// Every operation of a step falls to a dispatch, on whatever device.
+    /// Every FLOP of a step is assigned to a dispatch, on any device.
     #[test]
     fn the_dispatches_share_the_work_of_the_graph() {
         for (name, software) in [
             ("nanogpt-cpu", true),
             ("nanogpt-cpu", false),
             ("stories-260k", false),
-            // Its head goes with the loss.
+            // Its head is fused with the loss.
             ("gpt2-124m", false),
         ] {
             let mut config = presets::preset(name).unwrap();
@@ -157,12 +156,12 @@ mod tests {
             let near = |one: f64, other: f64| (one / other - 1.0).abs() < 1e-9;
             assert!(near(dispatches.flops, super::super::estimate::work(&plan.graph)), "{name}");
             assert!(near(nodes.flops, dispatches.flops), "{name}");
-            // A node that is several dispatches reads its operands several times, and none does without.
+            // A node with several dispatches reads its operands several times, and every one at least once.
             assert!(dispatches.bytes > 0.9 * nodes.bytes, "{name}");
         }
     }
 
-    /// y = x·wᵀ over 24 rows of 8 into 16 columns: 24·8 + 16·8 floats in, 24·16 out, two operations a product.
+    /// y = x·wᵀ over 24 rows of 8 into 16 columns: 24·8 + 16·8 floats in, 24·16 out, two FLOPs per product.
     #[test]
     fn a_product_counts_its_operands_once() {
         let mut graph = Graph::default();

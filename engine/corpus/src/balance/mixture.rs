@@ -1,4 +1,4 @@
-//! In which shares a run sees the sources, and how much of a source is kept.
+//! Training shares of the sources, and caps on sources.
 
 use crate::error::{Error, Result};
 use crate::report::{Column, CorpusTable, Unit};
@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use std::collections::BTreeMap;
 
-/// Shares are rounded to so many parts, so that CPUs whose powers differ in the last bit agree.
+/// Shares are rounded to multiples of 1 / `PARTS`, so that CPUs whose `powf` differs in the last bit agree.
 const PARTS: f64 = 1e9;
 
-/// How much of a source is kept at most; which documents go is drawn by a hash of their ids.
+/// Maximum size of a source; which documents to drop is drawn by a hash of their ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cap {
-    /// Documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub documents: Option<u64>,
     /// Bytes of text.
@@ -24,31 +23,31 @@ pub struct Cap {
 
 /// The table `[mixture]` of a recipe.
 ///
-/// A source of `size` bytes has a share in proportion to `weight · size^(1 / temperature)`. Temperature 1 and no weights leave
-/// the sources as they are; a higher temperature lifts the small ones, as for the languages of XLM-R (Conneau et al. 2020,
-/// exponent 0.3, a temperature of 3.3) and mT5 (Xue et al. 2021, the same).
+/// The share of a source of `size` bytes is proportional to `weight · size^(1 / temperature)`. Temperature 1 and no weights
+/// leave the sources in proportion to their sizes; a higher temperature raises the small ones, as for the languages of XLM-R
+/// (Conneau et al. 2020, exponent 0.3, a temperature of 3.3) and mT5 (Xue et al. 2021, the same).
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mixture {
-    /// From 1, by size, towards equal shares for all sources.
+    /// At least 1 (by size); higher values approach equal shares.
     #[default = 1.0]
     pub temperature: f64,
-    /// The largest share that a source may have, from above 0 to 1; what it loses goes to the others in proportion.
+    /// Maximum share of a source, above 0 and at most 1; the excess is distributed to the others in proportion.
     #[default = 1.0]
     pub most_share: f64,
-    /// How much oftener than by its size alone a source is seen: 2 twice as often, 0 never. Sources that are not named have 1.
+    /// Factor on a source's size: 2 doubles its frequency, 0 excludes it. Default 1.
     pub weights: BTreeMap<String, f64>,
-    /// How much of each source is kept at most, where [`Mixture::caps`] does not name it.
+    /// Maximum size of each source not named in [`Mixture::caps`].
     pub cap: Cap,
-    /// How much of these sources is kept at most.
+    /// Maximum sizes by source.
     pub caps: BTreeMap<String, Cap>,
 }
 
 impl Mixture {
-    /// Checks every setting.
+    /// Checks all settings.
     ///
     /// # Errors
-    /// One that breaks its rule, named.
+    /// Names the setting that breaks its rule.
     pub fn validate(&self) -> Result<()> {
         let invalid = |reason: String| Err(Error::Invalid(format!("mixture.{reason}")));
         if !(self.temperature.is_finite() && self.temperature >= 1.0) {
@@ -65,25 +64,25 @@ impl Mixture {
         Ok(())
     }
 
-    /// Whether sources are seen in other shares than their sizes'.
+    /// Whether shares differ from the sources' sizes.
     pub fn is_weighed(&self) -> bool {
         self.temperature != 1.0 || self.most_share < 1.0 || self.weights.values().any(|weight| *weight != 1.0)
     }
 
-    /// Whether any source is kept only in part.
+    /// Whether any source has a cap.
     pub fn is_capped(&self) -> bool {
         self.cap != Cap::default() || self.caps.values().any(|cap| *cap != Cap::default())
     }
 
-    /// The share of training windows that begin in each source of these names and sizes; none where sources are seen by their
-    /// sizes. Shares add up to 1, to a part in a thousand million.
+    /// The share of training windows that begin in each source, given names and sizes; empty if shares follow sizes. Shares add
+    /// up to 1 within 10⁻⁹.
     ///
-    /// A corpus is never lost to its mixture: a weight for a source that is not there is passed over, sources that all have the
-    /// weight 0 are seen by their sizes, and a largest share too small for so few sources becomes an equal one.
-    /// [`Mixture::remarks`] says so.
+    /// A mixture never excludes the whole corpus: weights of unknown sources are ignored, shares follow sizes if all weights
+    /// are 0, and a maximum share too small for the number of sources becomes an equal one. [`Mixture::remarks`] reports these
+    /// cases.
     ///
     /// # Errors
-    /// A setting that breaks its rule.
+    /// A setting breaks its rule.
     pub fn shares(&self, sizes: &[(&str, u64)]) -> Result<BTreeMap<String, f64>> {
         if !self.is_weighed() || sizes.is_empty() {
             return Ok(BTreeMap::new());
@@ -91,10 +90,10 @@ impl Mixture {
         Ok(self.weigh(sizes)?.into_iter().map(|(source, share)| (source.to_owned(), share)).collect())
     }
 
-    /// The mixture as a table, where there is one.
+    /// The mixture as a table, if shares differ from sizes.
     ///
     /// # Errors
-    /// As [`Mixture::shares`].
+    /// As for [`Mixture::shares`].
     pub fn table(&self, sizes: &[(&str, u64)]) -> Result<Option<CorpusTable>> {
         if !self.is_weighed() || sizes.is_empty() {
             return Ok(None);
@@ -123,7 +122,7 @@ impl Mixture {
         }))
     }
 
-    /// What could not be done as asked, in sentences: to be shown with the mixture.
+    /// Sentences about settings that could not be applied, to be shown with the mixture.
     pub fn remarks(&self, sizes: &[(&str, u64)]) -> Vec<String> {
         let known = || sizes.iter().map(|(source, _)| *source);
         let named = |list: &'static str, source: &String| {
@@ -148,7 +147,7 @@ impl Mixture {
         remarks
     }
 
-    /// The shares, in the order of the sizes.
+    /// The shares, in the order of `sizes`.
     fn weigh<'a>(&self, sizes: &[(&'a str, u64)]) -> Result<Vec<(&'a str, f64)>> {
         self.validate()?;
         let largest = sizes.iter().map(|(_, size)| *size).max().unwrap_or(0).max(1) as f64;
@@ -164,8 +163,8 @@ impl Mixture {
             shares = sizes.iter().map(|(_, size)| (*size as f64 / largest).max(1e-12)).collect();
         }
         let limit = self.most_share.max(1.0 / present.max(1) as f64);
-        // Those above the limit get the limit and the rest shares what is left, which may lift others above it: at most as many
-        // rounds as there are sources, fewer than 1 / limit + 1 of which can lift any.
+        // Sources above the limit get the limit and the others share the rest, which may raise further ones above it: at most
+        // as many rounds as sources, and in fewer than 1 / limit + 1 of them a source is limited.
         let mut limited = vec![false; shares.len()];
         loop {
             let held = limited.iter().filter(|limited| **limited).count() as f64 * limit;
@@ -189,8 +188,8 @@ impl Mixture {
         Ok(sizes.iter().map(|(source, _)| *source).zip(rounded).collect())
     }
 
-    /// The documents that go because their source has too many, with the reason. A candidate is (its number, the number of its
-    /// source, its bytes, its lot): a source keeps the documents with the lowest lots, up to its cap.
+    /// Documents to drop because of caps, with the reason. A candidate is (document number, source number, bytes, random rank):
+    /// a source keeps the documents with the lowest ranks up to its cap.
     pub fn beyond_caps(&self, sources: &[String], candidates: &[(u32, u32, u64, u64)]) -> Vec<(u32, String)> {
         let cap = |source: u32| {
             let name = sources.get(source as usize)?;
@@ -204,7 +203,7 @@ impl Mixture {
             let Some((name, cap)) = own.first().and_then(|(_, source, ..)| cap(*source)) else { continue };
             let (mut documents, mut bytes, mut full) = (0_u64, 0_u64, false);
             for (number, _, size, _) in own.iter().copied() {
-                // A document that is larger than all that its source may have does not keep the others out.
+                // A document larger than its source's cap does not exclude the others.
                 let alone = cap.bytes.is_some_and(|most| *size > most);
                 full |= cap.documents.is_some_and(|most| documents >= most);
                 full |= !alone && cap.bytes.is_some_and(|most| bytes.saturating_add(*size) > most);
@@ -221,7 +220,7 @@ impl Mixture {
     }
 }
 
-/// Why a document goes.
+/// The reason of a drop.
 fn reason(source: &str, cap: Cap) -> String {
     let documents = cap.documents.map(|most| format!("{most} documents"));
     let bytes = cap.bytes.map(|most| format!("{most} bytes"));

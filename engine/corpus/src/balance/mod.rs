@@ -1,12 +1,12 @@
-//! What a corpus is made of, and in which shares it is trained on.
+//! Composition of a corpus, and its training mixture.
 //!
-//! * [`Tally`] counts documents, bytes and words by source, genre, language, licence, year and length, once for what was read and
-//!   once for what was kept: the two side by side show whom the rules took.
-//! * [`Terms`] counts pairs of terms that the user names (`he`/`she`) and what stands beside them, and says which words tell the
-//!   two apart. [`Safety`] counts words of a list and shows where they stand.
-//! * [`Mixture`] says in which shares a run sees the sources, and which documents go where a source has too many.
+//! * [`Tally`] counts documents, bytes and words by source, genre, language, licence, year and length, for raw and for kept
+//!   documents: the comparison shows whom the rules affected.
+//! * [`Terms`] counts pairs of user-defined terms (`he`/`she`) and their neighbouring words, and finds the words that
+//!   distinguish them. [`Safety`] counts listed words and shows occurrences.
+//! * [`Mixture`] determines the training share of each source, and the documents to drop from capped sources.
 //!
-//! Everything is bounded in memory and filled in the order of the corpus, so that the same documents give the same tables.
+//! All of them have bounded memory and take documents in corpus order, so that the same documents give the same tables.
 
 mod mixture;
 mod safety;

@@ -1,4 +1,4 @@
-//! Words that a person does not want a model to learn: how often they stand where, with the occurrences masked.
+//! Counts unwanted words, with masked examples.
 
 use super::Settings;
 use crate::document::Document;
@@ -9,23 +9,23 @@ use crate::personal::{around, hide};
 use crate::report::{Column, CorpusTable, Unit, lot};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Places that are kept to be shown.
+/// Maximum number of examples.
 const MAX_PLACES: usize = 20;
-/// Bytes of text to each side of a word that is shown.
+/// Bytes of context shown on each side of a word.
 const MARGIN: usize = 60;
-/// Sources that are told apart; later ones count together.
+/// Maximum number of distinct sources; later ones are counted together.
 const MAX_SOURCES: usize = 10_000;
 
-/// A place where a listed word stands.
+/// An occurrence of a listed word.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Occurrence {
     id: String,
     source: String,
-    /// What stands around, listed words and personal data masked.
+    /// Context with listed words and personal data masked.
     excerpt: String,
 }
 
-/// Counts listed words in documents that are handed over in a fixed order.
+/// Counts listed words in documents given in a fixed order.
 #[derive(Debug)]
 pub struct Safety {
     entries: Vec<String>,
@@ -38,10 +38,10 @@ pub struct Safety {
 }
 
 impl Safety {
-    /// Nothing yet; reads the list.
+    /// Creates an empty count; reads the list.
     ///
     /// # Errors
-    /// Settings that break a rule, or a list that cannot be read.
+    /// Settings break a rule, or the list cannot be read.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         settings.validate()?;
         let entries = lists::gather(&settings.safety_words, settings.safety_file.as_deref(), files)?;
@@ -58,12 +58,12 @@ impl Safety {
         })
     }
 
-    /// Whether there is nothing to count.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Counts a document; `mask` takes the personal data out of what is shown.
+    /// Counts a document; `mask` removes personal data from what is shown.
     pub fn add(&mut self, document: &Document, mask: impl FnOnce(&str) -> String) {
         if self.is_empty() {
             return;
@@ -74,7 +74,7 @@ impl Safety {
         let mut own = BTreeSet::new();
         for (entry, start, end) in self.list.find(&document.text) {
             found += 1;
-            // The longest of those that begin first, so that no part of it is left to see.
+            // The longest of the overlapping words that begin first, so that no part remains visible.
             first = match first {
                 Some((begin, past)) if start >= past => Some((begin, past)),
                 Some((begin, past)) => Some((start.min(begin), end.max(past))),
@@ -106,14 +106,14 @@ impl Safety {
         }
     }
 
-    /// What stands around a place, with every listed word masked.
+    /// The context of a range, with all listed words masked.
     fn excerpt(&self, text: &str, start: usize, end: usize, mask: impl FnOnce(&str) -> String) -> String {
         let line = mask(text.get(around(text, start..end, MARGIN)).unwrap_or_default());
         let hidden = hide(&line, self.list.find(&line).map(|(_, start, end)| start..end));
         hidden.replace(char::is_control, " ").trim().to_owned()
     }
 
-    /// What was counted, as tables: by word, by source, and a few occurrences.
+    /// Tables by word and by source, and of some occurrences.
     pub fn tables(&self) -> Vec<CorpusTable> {
         if self.examined == 0 {
             return Vec::new();
@@ -143,7 +143,7 @@ impl Safety {
         tables
     }
 
-    /// A table of what was found in how many documents, most frequent first; what was found nowhere is left out.
+    /// A table of occurrences and documents per name, most frequent first, without zeros.
     fn ranked(
         &self,
         key: &str,

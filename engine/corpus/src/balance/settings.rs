@@ -1,4 +1,4 @@
-//! What is counted besides.
+//! Settings of the composition report.
 
 use crate::error::{Error, Result};
 use crate::personal::lists;
@@ -6,37 +6,36 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use std::path::PathBuf;
 
-/// Pairs of terms that there may be: each side keeps its own list of neighbours.
+/// Maximum number of pairs: each side has its own counts of neighbours.
 const MAX_PAIRS: usize = 32;
-/// Words beside a term that may be looked at, to each side.
+/// Maximum window on each side of a term.
 pub(super) const MAX_WINDOW: usize = 50;
-/// Rows that a table may show.
+/// Maximum rows of a table.
 const MAX_SHOWN: usize = 100;
 
 /// The table `[balance]` of a recipe.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Pairs of terms to compare, as in `[["he/him/his", "she/her/hers"], ["doctor", "nurse"]]`; a side may have several words,
-    /// parted by `/`.
+    /// Pairs of terms to compare, for example `[["he/him/his", "she/her/hers"], ["doctor", "nurse"]]`; `/` separates synonyms.
     pub pairs: Vec<[String; 2]>,
-    /// Words to each side of a term that stand beside it.
+    /// Words on each side of a term that count as neighbours.
     #[default = 5]
     pub window: usize,
-    /// Neighbours shown for each term.
+    /// Neighbours shown per term.
     #[default = 12]
     pub shown: usize,
     /// Words and phrases of the safety report.
     pub safety_words: Vec<String>,
-    /// A file of them, one a line; lines that start with `#` are comments.
+    /// File of such words, one per line; lines that start with `#` are comments.
     pub safety_file: Option<PathBuf>,
 }
 
 impl Settings {
-    /// Checks what can be checked before files are opened.
+    /// Checks everything that does not need files.
     ///
     /// # Errors
-    /// A field whose value breaks its rule, named.
+    /// Names the field that breaks its rule.
     pub fn validate(&self) -> Result<()> {
         let invalid = |reason: String| Err(Error::Invalid(format!("balance.{reason}")));
         if self.pairs.len() > MAX_PAIRS {

@@ -1,27 +1,26 @@
-//! Documents, bytes and words by what is known of them.
+//! Counts documents, bytes and words by metadata.
 
 use crate::document::Document;
 use crate::report::{Amount, Column, CorpusCell, CorpusTable, Unit};
 use crate::rules::language_name;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Names that a table tells apart; what comes later is counted under [`OTHER`].
+/// Maximum number of names in a table; later ones are counted under [`OTHER`].
 const MAX_NAMES: usize = 10_000;
-/// Bytes of a name; longer ones are cut.
+/// Maximum bytes of a name; longer ones are truncated.
 const MAX_NAME_BYTES: usize = 200;
-/// Rows that a table shows.
+/// Maximum rows of a displayed table.
 const MAX_ROWS: usize = 100;
-/// What is not said.
+/// Name for missing values.
 const UNKNOWN: &str = "unknown";
-/// What finds no place in a full table.
+/// Name for values beyond the limit.
 const OTHER: &str = "(others)";
 
-/// Amounts by name, of at most ten thousand names.
+/// Amounts by name, for at most ten thousand names.
 #[derive(Clone, Debug, Default)]
 pub struct Names(pub(super) BTreeMap<String, Amount>);
 
 impl Names {
-    /// Adds an amount to a name.
     pub fn add(&mut self, name: &str, amount: Amount) {
         let name = name.get(..name.floor_char_boundary(MAX_NAME_BYTES)).unwrap_or_default();
         let name = if name.trim().is_empty() { UNKNOWN } else { name };
@@ -38,25 +37,21 @@ impl Names {
     }
 }
 
-/// What a set of documents is made of.
+/// Composition of a set of documents.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// By source.
     pub source: Names,
-    /// By genre.
     pub genre: Names,
-    /// By language.
     pub language: Names,
-    /// By licence.
     pub licence: Names,
-    /// By year of the date.
+    /// By year of the document's date.
     pub year: Names,
-    /// By length: documents of `2^n` words up to twice as many stand under `n + 1`, those without words under 0.
+    /// By length: bin `n + 1` holds documents of `2^n` up to below `2^(n + 1)` words, bin 0 those without words.
     pub length: BTreeMap<u32, Amount>,
 }
 
 impl Tally {
-    /// Counts a document of this amount; its text is not looked at.
+    /// Counts a document of this amount; does not read its text.
     pub fn add(&mut self, document: &Document, amount: Amount) {
         let said = |name: &Option<String>| name.clone().unwrap_or_default();
         self.source.add(&document.source, amount);
@@ -68,13 +63,13 @@ impl Tally {
     }
 }
 
-/// The year in a date: its first run of exactly four digits.
+/// The year of a date: its first run of exactly four digits.
 fn year(date: &str) -> Option<&str> {
     date.split(|character: char| !character.is_ascii_digit()).find(|run| run.len() == 4)
 }
 
-/// Raw beside kept, a table for each thing that is known of documents. Where nothing is known of any document, as often of genre
-/// and date, the table is left out.
+/// Tables that compare raw and kept documents by each kind of metadata. Tables without any known value, often genre and date,
+/// are omitted.
 pub fn tables(raw: &Tally, kept: &Tally) -> Vec<CorpusTable> {
     let named = [
         ("source", "By source", "Source", &raw.source, &kept.source),
@@ -114,7 +109,7 @@ pub fn tables(raw: &Tally, kept: &Tally) -> Vec<CorpusTable> {
     tables
 }
 
-/// The lengths in words that a bin holds.
+/// The lengths in words of a bin.
 fn range(bin: u32) -> String {
     let from = |bin: u32| 1_u64.checked_shl(bin.saturating_sub(1)).unwrap_or(u64::MAX);
     match bin {
@@ -123,13 +118,13 @@ fn range(bin: u32) -> String {
     }
 }
 
-/// The names of both with the amounts of each.
+/// The union of names, with the amounts of both.
 fn beside(raw: &Names, kept: &Names) -> Vec<(String, Amount, Amount)> {
     let names: BTreeSet<&String> = raw.0.keys().chain(kept.0.keys()).collect();
     names.into_iter().map(|name| (name.clone(), raw.get(name), kept.get(name))).collect()
 }
 
-/// A table of rows, the last of which gathers those beyond the hundredth.
+/// A table; its last row sums up those beyond the hundredth.
 fn table([key, title, note, first]: [&str; 4], mut rows: Vec<(String, Amount, Amount)>) -> CorpusTable {
     let (mut raw, mut kept) = (Amount::default(), Amount::default());
     for (_, before, after) in &rows {

@@ -1,7 +1,8 @@
-//! Pairs of terms, how often each stands in a corpus, and what stands beside it.
+//! Frequencies of pairs of terms, and of their neighbouring words.
 //!
-//! What tells two terms apart is ranked by the log-odds ratio with an informative Dirichlet prior (Monroe, Colaresi and Quinn 2008,
-//! "Fightin' Words"): a plain ratio would rank words that stand there once, and a plain difference those that stand everywhere.
+//! The words that distinguish two terms are ranked by the log-odds ratio with an informative Dirichlet prior (Monroe, Colaresi
+//! and Quinn 2008, "Fightin' Words"): a plain ratio would favour words that occur once, a plain difference those that occur
+//! everywhere.
 
 use super::Settings;
 use crate::error::{Error, Result};
@@ -9,15 +10,16 @@ use crate::personal::lists::WordList;
 use crate::report::{Column, CorpusCell, CorpusTable, Unit};
 use rustc_hash::FxHashMap;
 
-/// Neighbours that a term remembers. When there are more, the rarest are forgotten (lossy counting, Manku and Motwani 2002).
+/// Maximum number of neighbours per term; beyond it, the rarest are forgotten (lossy counting, Manku and Motwani 2002).
 const MAX_NEIGHBOURS: usize = 16_384;
-/// Bytes of a word; longer ones are no words.
+/// Maximum bytes of a word; longer ones are ignored.
 pub(super) const MAX_WORD_BYTES: usize = 40;
-/// What the prior is worth: a tenth of the words beside both terms, and at most so many.
+/// Maximum weight of the prior, which is a tenth of the words next to both terms.
 const MAX_PRIOR: f64 = 1000.0;
-/// A score beyond this is hardly chance: one word in forty has it where the terms do not differ.
+/// Significance threshold of a score: one word in forty exceeds it if the terms do not differ.
 const SURE: f64 = 1.96;
-/// Words of grammar, which stand beside everything: left out of what stands beside most, and ranked like others in what tells apart.
+/// Function words, which occur next to everything: excluded from the most frequent neighbours, but not from the distinguishing
+/// ones.
 const GRAMMAR: [&str; 64] = [
     "a", "about", "after", "all", "also", "an", "and", "any", "are", "as", "at", "be", "been", "but", "by",
     "can", "could", "did", "do", "for", "from", "had", "has", "have", "if", "in", "into", "is", "it", "its",
@@ -26,18 +28,18 @@ const GRAMMAR: [&str; 64] = [
     "when", "which", "who", "will", "with", "would",
 ];
 
-/// A word beside a term.
+/// A neighbour of a term.
 #[derive(Clone, Debug)]
 pub(super) struct Beside {
-    /// The word, in small letters.
+    /// In lower case.
     pub(super) word: String,
-    /// How often it stands beside the term.
+    /// Number of occurrences next to the term.
     pub(super) count: u64,
-    /// How surely it belongs to this term more than to the other: the log-odds ratio over its standard deviation.
+    /// Significance of belonging to this term rather than the other: the log-odds ratio divided by its standard deviation.
     score: f64,
 }
 
-/// Counts pairs of terms in documents that are handed over in a fixed order.
+/// Counts pairs of terms in documents given in a fixed order.
 #[derive(Debug)]
 pub struct Terms {
     pairs: Vec<[String; 2]>,
@@ -45,27 +47,27 @@ pub struct Terms {
     shown: usize,
     words: u64,
     list: WordList,
-    /// Which sides an entry of the list belongs to.
+    /// The sides of each list entry.
     owners: Vec<Vec<usize>>,
     sides: Vec<Side>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Side {
-    /// How often the term stands in the corpus.
+    /// Number of occurrences in the corpus.
     pub(super) count: u64,
-    /// In how many documents.
+    /// Number of documents.
     pub(super) documents: u64,
     beside: FxHashMap<Box<str>, u64>,
-    /// Each count beside it may be so much too low, since memory is bounded.
+    /// Maximum undercount of each neighbour, due to bounded memory.
     pub(super) missing: u64,
 }
 
 impl Terms {
-    /// Nothing yet.
+    /// Creates an empty count.
     ///
     /// # Errors
-    /// Settings that break a rule.
+    /// Settings break a rule.
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         let mut owned: std::collections::BTreeMap<String, Vec<usize>> = std::collections::BTreeMap::new();
@@ -88,12 +90,12 @@ impl Terms {
         })
     }
 
-    /// Whether there is nothing to count.
+    /// Whether there are no terms.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Counts a document's text of so many words.
+    /// Counts a document's text, which has `words` words.
     pub fn add(&mut self, text: &str, words: u64) {
         if self.is_empty() {
             return;
@@ -118,7 +120,7 @@ impl Terms {
         }
     }
 
-    /// As a table, where there are pairs.
+    /// The result as a table, if there are pairs.
     pub fn table(&self) -> Option<CorpusTable> {
         if self.is_empty() {
             return None;
@@ -162,13 +164,13 @@ impl Terms {
         })
     }
 
-    /// Each term as the user wrote it, what was counted of it, and of the other of its pair.
+    /// Each term as written by the user, with its counts and those of the other term of the pair.
     pub(super) fn sides(&self) -> impl Iterator<Item = (&str, &Side, &Side)> {
         let terms = self.pairs.iter().flatten().zip(&self.sides).enumerate();
         terms.filter_map(|(place, (term, own))| Some((term.as_str(), own, self.sides.get(place ^ 1)?)))
     }
 
-    /// The words beside a term, most frequent first.
+    /// The most frequent neighbours of a term in descending order.
     pub(super) fn most(&self, own: &Side, other: &Side) -> Vec<Beside> {
         let mut words = self.scored(own, other);
         words.retain(|beside| GRAMMAR.binary_search(&beside.word.as_str()).is_err());
@@ -177,7 +179,7 @@ impl Terms {
         words
     }
 
-    /// The words that tell a term from its other, surest first.
+    /// The words that distinguish a term from the other, most significant first.
     pub(super) fn typical(&self, own: &Side, other: &Side) -> Vec<Beside> {
         let mut words = self.scored(own, other);
         words.retain(|beside| beside.score >= SURE);
@@ -186,7 +188,7 @@ impl Terms {
         words
     }
 
-    /// The words beside a term with their scores, in no order.
+    /// The neighbours of a term with their scores, unordered.
     fn scored(&self, own: &Side, other: &Side) -> Vec<Beside> {
         let (own_total, other_total) = (own.total(), other.total());
         let all = (own_total + other_total) as f64;
@@ -208,7 +210,7 @@ impl Terms {
 }
 
 impl Side {
-    /// A word stands beside the term.
+    /// Counts a neighbour.
     fn meet(&mut self, word: &str, small: &mut String) {
         small.clear();
         small.extend(word.chars().flat_map(char::to_lowercase));
@@ -217,7 +219,7 @@ impl Side {
             return;
         }
         while self.beside.len() >= MAX_NEIGHBOURS {
-            // Each loses one, as in lossy counting, so that frequent words stay whatever the order.
+            // Lossy counting: each count loses one, so that frequent words stay in any order of documents.
             self.missing += 1;
             self.beside.retain(|_, count| {
                 *count -= 1;
@@ -232,8 +234,8 @@ impl Side {
     }
 }
 
-/// The log-odds ratio of a word between two sets, divided by its standard deviation (equations 16, 18 and 20 of Monroe et al. 2008).
-/// Each set and the prior is given as [count of the word, words in all].
+/// The log-odds ratio of a word between two sets, divided by its standard deviation (equations 16, 18 and 20 of Monroe et al.
+/// 2008). Each set and the prior is given as [count of the word, number of words].
 pub(super) fn log_odds(own: [f64; 2], other: [f64; 2], prior: [f64; 2]) -> f64 {
     let odds = |[count, total]: [f64; 2]| {
         let (count, total) = (count + prior[0], total + prior[1]);
@@ -248,14 +250,14 @@ fn is_part(character: char) -> bool {
     character.is_alphanumeric()
 }
 
-/// The words of a text from its end; what stands in the way is at most a window of separators away.
+/// The words of a text from its end, skipping at most a window of separators.
 fn words_before(text: &str) -> impl Iterator<Item = &str> {
     text.rsplit(|character| !is_part(character))
         .take(4 * super::settings::MAX_WINDOW)
         .filter(|word| !word.is_empty())
 }
 
-/// The words of a text from its start.
+/// The words of a text from its start, skipping at most a window of separators.
 fn words_after(text: &str) -> impl Iterator<Item = &str> {
     text.split(|character| !is_part(character))
         .take(4 * super::settings::MAX_WINDOW)

@@ -1,4 +1,4 @@
-//! Counts, scores and shares against values worked out by hand.
+//! Counts, scores and shares compared with values calculated by hand.
 
 use super::*;
 use crate::document::Document;
@@ -97,7 +97,7 @@ fn what_stands_beside_terms_tells_them_apart() {
 
 #[test]
 fn log_odds_as_in_the_paper() {
-    // Worked with the formula by hand: prior 10 of 1000, counts 30 of 1000 and 10 of 2000.
+    // Calculated by hand: prior 10 of 1000, counts 30 of 1000 and 10 of 2000.
     let expected =
         ((40.0_f64 / 1960.0).ln() - (20.0_f64 / 2980.0).ln()) / (1.0_f64 / 40.0 + 1.0 / 20.0).sqrt();
     assert!((terms::log_odds([30.0, 1000.0], [10.0, 2000.0], [10.0, 1000.0]) - expected).abs() < 1e-12);
@@ -169,7 +169,7 @@ fn shares_follow_weights_and_temperature() {
     near(&shares(&weighed, &sizes), &[2.0 / 3.0, 1.0 / 3.0]);
     let limited = Mixture { most_share: 0.5, ..Mixture::default() };
     near(&shares(&limited, &[("a", 700), ("b", 200), ("c", 100)]), &[0.5, 1.0 / 3.0, 1.0 / 6.0]);
-    // What the first loses lifts the second above the limit too.
+    // The excess of the first raises the second above the limit too.
     let low = Mixture { most_share: 0.4, ..Mixture::default() };
     near(&shares(&low, &[("a", 700), ("b", 280), ("c", 20)]), &[0.4, 0.4, 0.2]);
     let rows = weighed.table(&sizes).unwrap().unwrap().rows;

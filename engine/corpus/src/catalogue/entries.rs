@@ -1,13 +1,13 @@
-//! The catalogue itself.
+//! The catalogue.
 //!
-//! Where the numbers come from: files in GitHub repositories were read at the commit that their address names, and measured. Of
-//! files on Hugging Face, length and SHA-256 are those of the Git LFS pointer at the revision that the address names, as several
-//! projects independently record them. The Stanford Alpaca file is too large for the copy at hand: its SHA-256 is the one that
-//! several projects record for this commit, its length the one that is shown for people.
+//! Sources of the numbers: files in GitHub repositories were read at the commit in their address and measured. For files on
+//! Hugging Face, length and SHA-256 are those of the Git LFS pointer at the revision in the address, as recorded independently
+//! by several projects. The Stanford Alpaca file is too large for the copy at hand: its SHA-256 is the one that several
+//! projects record for this commit, its length is the displayed one.
 
 use super::{Entry, Length};
 
-/// What every book of Project Gutenberg here needs saying.
+/// Note on every book of Project Gutenberg.
 const GUTENBERG: &str = "In the public domain in the United States; the file begins and ends with Project Gutenberg's own text, whose licence \
 applies while its name stands in it.";
 

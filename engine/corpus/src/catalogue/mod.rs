@@ -1,8 +1,8 @@
-//! Named public corpora: where they lie, how large they are, under which licence, and the checksum that proves them.
+//! Named public corpora: address, size, licence and checksum.
 //!
-//! Every address names one state of a file for good (a commit, a revision), so that the same name is the same bytes for
-//! everyone, and every entry has a SHA-256: [`fetch`] refuses what has another. No entry says that a corpus is fit for a purpose:
-//! its licence does, and some allow no commercial use.
+//! Every address identifies a fixed version of a file (a commit, a revision), so that a name means the same bytes for everyone,
+//! and every entry has a SHA-256: [`fetch`] rejects anything else. An entry does not imply that a corpus is suitable for a
+//! purpose: its licence decides, and some exclude commercial use.
 
 mod entries;
 #[cfg(feature = "fetch")]
@@ -17,47 +17,45 @@ pub use entries::ENTRIES;
 /// A public corpus in one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
-    /// What it is asked for by, as in `tiny-stories`.
+    /// Identifier, for example `tiny-stories`.
     pub name: &'static str,
-    /// What people call it.
+    /// Display name.
     pub title: &'static str,
-    /// What it is, in one sentence.
+    /// Description in one sentence.
     pub sentence: &'static str,
-    /// Where the file lies.
     pub address: &'static str,
-    /// The name that it gets here; a reader knows the format by it.
+    /// Local file name; its extension determines the format.
     pub file: &'static str,
-    /// As in `plain text`.
+    /// For example `plain text`.
     pub format: &'static str,
-    /// How large it is.
     pub length: Length,
-    /// Its SHA-256, in small hexadecimal digits.
+    /// SHA-256 in lower-case hexadecimal.
     pub sha256: &'static str,
-    /// Under which licence: SPDX names where there is one.
+    /// Licence, as an SPDX name if there is one.
     pub licence: &'static str,
-    /// What to know before training on it; empty where there is nothing.
+    /// What to know before training on it; may be empty.
     pub note: &'static str,
 }
 
-/// How large a file is.
+/// Size of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Length {
-    /// So many bytes: another length is another file.
+    /// Exact number of bytes.
     Exact(u64),
-    /// About so many bytes: its publisher says no exact number, and the SHA-256 alone decides.
+    /// Approximate number of bytes: the publisher states no exact one, and only the SHA-256 decides.
     About(u64),
 }
 
 impl Length {
-    /// Bytes, exact or not.
+    /// Number of bytes, exact or not.
     pub fn bytes(self) -> u64 {
         match self {
             Self::Exact(bytes) | Self::About(bytes) => bytes,
         }
     }
 
-    /// Bytes that a file may have at most: no server fills the disk by sending more.
+    /// Maximum number of bytes to accept, so that a server cannot fill the disk.
     pub fn limit(self) -> u64 {
         match self {
             Self::Exact(bytes) => bytes,
@@ -65,7 +63,7 @@ impl Length {
         }
     }
 
-    /// Whether a file of so many bytes may be it.
+    /// Whether the length is acceptable.
     pub fn admits(self, bytes: u64) -> bool {
         match self {
             Self::Exact(exact) => bytes == exact,
@@ -74,10 +72,10 @@ impl Length {
     }
 }
 
-/// The entry of a name.
+/// Finds an entry by name.
 ///
 /// # Errors
-/// There is none; the sentence names those there are.
+/// There is no such entry; the message lists all names.
 pub fn find(name: &str) -> crate::Result<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.name == name).ok_or_else(|| {
         let names: Vec<&str> = ENTRIES.iter().map(|entry| entry.name).collect();
@@ -85,7 +83,7 @@ pub fn find(name: &str) -> crate::Result<&'static Entry> {
     })
 }
 
-/// An entry in a few lines for people.
+/// Describes an entry in a few lines.
 pub fn paragraph(entry: &Entry) -> String {
     let size = match entry.length {
         Length::Exact(bytes) => number::bytes(bytes),

@@ -1,4 +1,4 @@
-//! Tests of the catalogue's own consistency.
+//! Checks of the catalogue's consistency.
 
 use std::collections::BTreeSet;
 

@@ -1,10 +1,9 @@
-//! Documents that are the same but for case, punctuation and white space; source code, that is the same to the byte.
+//! Exact duplicates: documents that are equal up to case, punctuation and white space; for source code, byte for byte.
 //!
-//! Each document is reduced to a hash of 128 bits of its words, in order; a later one with the hash of an earlier one is
-//! dropped at once, so that nothing has to be read twice. Among a thousand million documents, the chance that any two that
-//! differ share a hash is below one in 10¹³ (104 of the bits are compared).
-//! The hash is fixed and public: it guards against chance, and someone who wants a document of theirs to count as a copy
-//! could as well submit a copy.
+//! Each document is reduced to a 128-bit hash of its words in order; a document with the hash of an earlier one is dropped at
+//! once, so that nothing is read twice. Among a thousand million documents, the probability that any two different ones share a
+//! hash is below 10⁻¹³ (104 of the bits are compared). The hash is fixed and public: it protects against chance, not against
+//! crafted collisions, which would achieve no more than submitting a copy.
 
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -17,16 +16,15 @@ use crate::Result;
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Whether later copies are dropped.
+    /// Whether to drop later copies.
     #[default = true]
     pub enabled: bool,
-    /// Whether case, punctuation and white space are folded before comparing, see [the words](super::Marker); without it, only
-    /// documents that agree byte for byte are copies, as for source code in any case.
+    /// Whether to fold case, punctuation and white space before comparing, see [the words](super::Marker). Otherwise, and
+    /// always for source code, only byte-identical documents are copies.
     #[default = true]
     pub normalised: bool,
 }
 
-/// A document's hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fingerprint(pub u128);
 
@@ -37,15 +35,15 @@ impl std::fmt::Display for Fingerprint {
 }
 
 impl Fingerprint {
-    /// Of a text's words: the same for texts that differ only in case, punctuation and white space. A text without words is
-    /// hashed as it is, so that a page of dashes and a page of stars stay two pages.
+    /// Hashes the words of a text: equal for texts that differ only in case, punctuation and white space. A text without words
+    /// is hashed by its bytes, so that different texts of punctuation stay distinct.
     pub fn of_words(text: &str) -> Self {
         let mut lanes = Lanes::default();
         words::scan(text, &mut lanes);
         lanes.finish(text)
     }
 
-    /// Of a text as it is.
+    /// Hashes the bytes of a text.
     pub fn of_bytes(text: &str) -> Self {
         let mut lanes = Lanes::default();
         let (chunks, rest) = text.as_bytes().as_chunks::<8>();
@@ -62,12 +60,12 @@ impl Fingerprint {
     }
 }
 
-/// Tells the last chunk of a word from one that goes on.
+/// Distinguishes the last chunk of a word from one that continues.
 const CONTINUES: u64 = 0xD6E8_FEB8_6659_FD93;
-/// Tells bytes from words.
+/// Distinguishes bytes from words.
 const BYTES: u64 = 0xA076_1D64_78BD_642F;
 
-/// Two hashes of 64 bits that take in the same chunks in different ways.
+/// Two 64-bit hashes that process the same chunks differently.
 #[derive(Clone, Copy, Debug, SmartDefault)]
 pub(super) struct Lanes {
     #[default(SECOND_FACTOR)]
@@ -93,7 +91,7 @@ impl Lanes {
         Fingerprint(u128::from(first) << 64 | u128::from(second))
     }
 
-    /// The hash of the words taken in, or of the text where there were none.
+    /// The hash of the words, or of the text if there were none.
     pub(super) fn finish(self, text: &str) -> Fingerprint {
         if self.any { self.value() } else { Fingerprint::of_bytes(text) }
     }
@@ -109,16 +107,16 @@ impl Visitor for Lanes {
     fn word(&mut self, _hash: u64) {}
 }
 
-/// The most bytes that [`ExactIndex`] takes for each document kept.
+/// Maximum bytes that [`ExactIndex`] takes per kept document.
 pub const BYTES_PER_DOCUMENT: u64 = 24;
 
-/// The documents seen so far, each under its hash: between 19 and 24 bytes for each that was kept, nothing for a copy.
+/// The documents seen so far by hash: between 19 and 24 bytes for each kept document, nothing for a copy.
 #[derive(Clone, Debug)]
 pub struct ExactIndex {
     seen: ShardedSet<SeenDocument>,
 }
 
-/// 96 bits of the hash (the shard stands for another 8) and the document's number.
+/// 96 bits of the hash (the shard implies 8 more) and the document's number.
 #[derive(Clone, Copy, Debug)]
 struct SeenDocument {
     high: [u32; 3],
@@ -148,10 +146,10 @@ impl Default for ExactIndex {
 }
 
 impl ExactIndex {
-    /// The number of the earlier document with this hash, or none once this one is remembered under the number given.
+    /// Returns the number of the earlier document with this hash, or stores this one and returns `None`.
     ///
     /// # Errors
-    /// The number is 2³² − 1, one more than are counted.
+    /// The number is 2³² − 1, which is reserved.
     pub fn first(&mut self, fingerprint: Fingerprint, document: u32) -> Result<Option<u32>> {
         if document == u32::MAX {
             return Err(super::too_many());
@@ -191,7 +189,7 @@ mod tests {
                 *count += u32::from((one ^ other) >> bit & 1 == 1);
             }
         }
-        // A fair coin thrown 4096 times: mean 2048, deviation 32; five of those on either side.
+        // A fair coin tossed 4096 times: mean 2048, deviation 32; five deviations on either side.
         assert!(counts.iter().all(|count| (1888..=2208).contains(count)), "{counts:?}");
     }
 

@@ -1,4 +1,4 @@
-//! Duplicates: whole documents, near copies, paragraphs, and overlap with what models are measured on.
+//! Duplicates: exact copies, near copies, repeated paragraphs, and contamination with evaluation data.
 //!
 //! ```text
 //!                                ┌► exact::ExactIndex (in order): a copy goes at once
@@ -10,9 +10,9 @@
 //!                                └► paragraphs::Index::filter (in order): paragraphs that earlier documents had
 //! ```
 //!
-//! What takes time is pure and runs on any thread; what remembers runs in the order of the corpus and takes little time, so that
-//! decisions depend on neither the number of threads nor the size of batches. Texts are never held: near copies are read again
-//! where they have to be compared. Memory grows with the corpus by what this table says, and nothing else.
+//! Expensive steps are pure and run on any thread; stateful steps run in corpus order and are cheap, so that decisions depend
+//! neither on the number of threads nor on batch sizes. Texts are not kept: near copies are read again if they must be
+//! compared. Memory grows with the corpus only as stated in this table.
 //!
 //! | part | default | bytes | for each |
 //! |------|---------|------:|----------|
@@ -20,17 +20,17 @@
 //! | [`near`] | on; 128 permutations, 16 bands × 8 rows, shingles of 5 words, similarity 0.5, the first is kept | 4 × bands + 4 = 68 | document that passed `exact` |
 //! | … while it decides | one band at a time | 12, and 24 | document, and document in a cluster |
 //! | … whatever the corpus | texts read, comparisons remembered | about 120 MB | |
-//! | [`paragraphs`] | off; lines of 15 words or more | 10–12, at most 128 MB | different paragraph |
-//! | [`contamination`] | on for what is held out; 13-grams of words, a fifth of an item | 22–43, at most about 0.6 GB | different run of the items |
+//! | [`paragraphs`] | off; lines of 15 words or more | 10–12, at most 128 MB | distinct paragraph |
+//! | [`contamination`] | on for held-out documents; 13-grams of words, a fifth of an item | 22–43, at most about 0.6 GB | distinct n-gram of the items |
 //!
-//! So a million documents take 92 MB while they are read, 104 MB and what was read again while near copies are decided. Marks are made
-//! at about 200 MB/s a core (an EPYC with AVX-512; of which MinHash itself takes a fifth, the words the rest), where `datatrove`
-//! signs 0.7 MB/s. `tests/benches/datatrove/minhash.py` measures both on the same documents and explains every difference
-//! of their decisions.
+//! A million documents take 92 MB while they are read, and 104 MB plus the texts read again while near copies are decided.
+//! Marks are computed at about 200 MB/s per core (an EPYC with AVX-512; MinHash takes a fifth of the time, the words the rest),
+//! where `datatrove` signs 0.7 MB/s. `tests/benches/datatrove/minhash.py` measures both on the same documents and explains
+//! every difference of their decisions.
 //!
-//! Other parameters, other costs: bands cost four bytes per document each; permutations cost time; rows and bands together set
-//! [how likely documents of a similarity are to meet](near::Settings::probability_of_meeting). To find copies down to 0.7, ask
-//! `similarity = 0.7`, `bands = 25`, `rows = 5`: 99 % meet, 104 bytes per document, and many more are compared.
+//! Other parameters change the cost: bands take four bytes per document each; permutations take time; rows and bands together
+//! determine [how likely documents of a similarity are to meet](near::Settings::probability_of_meeting). To find copies down to
+//! 0.7, set `similarity = 0.7`, `bands = 25`, `rows = 5`: 99 % meet, at 104 bytes per document and many more comparisons.
 
 pub mod contamination;
 pub mod exact;
@@ -55,12 +55,12 @@ pub struct Settings {
     pub exact: exact::Settings,
     /// Documents with nearly the same words.
     pub near: near::Settings,
-    /// Paragraphs that earlier documents had.
+    /// Paragraphs of earlier documents.
     pub paragraphs: paragraphs::Settings,
 }
 
 impl Settings {
-    /// Checks every field.
+    /// Checks all fields.
     ///
     /// # Errors
     /// Names the field, its value and the rule it breaks.
@@ -69,7 +69,7 @@ impl Settings {
         self.paragraphs.validate()
     }
 
-    /// How many bytes are kept for each document while a corpus is read.
+    /// Bytes kept per document while a corpus is read.
     pub fn bytes_per_document(&self) -> u64 {
         let exact = if self.exact.enabled { exact::BYTES_PER_DOCUMENT } else { 0 };
         let near = if self.near.enabled { self.near.bytes_per_document() } else { 0 };
@@ -77,12 +77,12 @@ impl Settings {
     }
 }
 
-/// The numbers of documents are of 32 bits.
+/// Document numbers have 32 bits.
 fn too_many() -> Error {
     Error::Refused("the corpus has more than 4,294,967,295 documents: clean it in parts".into())
 }
 
-/// Checks a setting of a table.
+/// Checks a setting's range.
 fn within<T: Copy + PartialOrd + std::fmt::Display>(field: &str, value: T, least: T, most: T) -> Result<()> {
     if (least..=most).contains(&value) {
         return Ok(());
@@ -90,16 +90,16 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(field: &str, value: T, least
     Err(Error::Invalid(format!("{field} is {value}: choose from {least} to {most}")))
 }
 
-/// What is remembered of a document to find its copies.
+/// Data of a document from which its copies are found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// For [`exact::ExactIndex`].
     pub fingerprint: exact::Fingerprint,
-    /// For [`near::Index`]; none where near copies are not looked for, or the document has no words.
+    /// For [`near::Index`]; `None` if near copies are not searched, or the document has no words.
     pub keys: Option<near::Keys>,
 }
 
-/// Makes marks of texts, on as many threads as there are: everything that takes time.
+/// Computes marks of texts: the expensive part, for any number of threads.
 #[derive(Clone, Debug)]
 pub struct Marker {
     normalised: bool,
@@ -107,10 +107,10 @@ pub struct Marker {
 }
 
 impl Marker {
-    /// For these settings.
+    /// Creates a marker for these settings.
     ///
     /// # Errors
-    /// They break a rule.
+    /// The settings break a rule.
     pub fn new(settings: &Settings) -> Result<Self> {
         settings.validate()?;
         Ok(Self {
@@ -119,13 +119,13 @@ impl Marker {
         })
     }
 
-    /// The mark of source code: its bytes as they are, since an operator, a sign or a capital makes another program; and no keys,
-    /// since by its words a changed operator is no change at all.
+    /// The mark of source code: its exact bytes, since an operator, a sign or a capital changes a program; and no keys, since
+    /// they ignore changed operators.
     pub fn mark_code(&self, text: &str) -> Mark {
         Mark { fingerprint: exact::Fingerprint::of_bytes(text), keys: None }
     }
 
-    /// The mark of a text, in one pass over it.
+    /// The mark of a text, computed in one pass.
     pub fn mark(&self, text: &str) -> Mark {
         let Some(signer) = &self.signer else {
             return Mark { fingerprint: self.fingerprint(text), keys: None };
@@ -137,13 +137,13 @@ impl Marker {
         Mark { fingerprint, keys: both.signature.finish() }
     }
 
-    /// Only the hash that finds exact copies.
+    /// Only the hash for exact copies.
     pub fn fingerprint(&self, text: &str) -> exact::Fingerprint {
         if self.normalised { exact::Fingerprint::of_words(text) } else { exact::Fingerprint::of_bytes(text) }
     }
 }
 
-/// Hash and signature at once.
+/// Hash and signature in one pass.
 struct Both<'a> {
     lanes: exact::Lanes,
     signature: near::Signature<'a>,

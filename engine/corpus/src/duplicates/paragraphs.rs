@@ -1,9 +1,9 @@
-//! Paragraphs that stood in an earlier document: notices, menus, licences and stories that many pages repeat.
+//! Paragraphs of earlier documents: notices, menus, licences and stories repeated on many pages.
 //!
-//! The idea is CCNet's (Wenzek et al. 2020, *CCNet: Extracting High Quality Monolingual Datasets from Web Crawl Data*): each
-//! paragraph is hashed by its words, and taken out where the hash was seen before. Here the first document keeps it, a
-//! document may repeat itself (that is for the repetition rules to judge), and short paragraphs are left alone,
-//! since greetings and headings are no one's copy.
+//! The method is CCNet's (Wenzek et al. 2020, *CCNet: Extracting High Quality Monolingual Datasets from Web Crawl Data*): each
+//! paragraph is hashed by its words, and removed if the hash was seen before. Here the first document keeps the paragraph,
+//! repetition inside a document is allowed (the repetition rules judge it), and short paragraphs are kept, since greetings and
+//! headings are not copies.
 
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
@@ -14,15 +14,15 @@ use super::words::{self, FIRST_FACTOR, SECOND_FACTOR, mixed};
 use crate::Result;
 use crate::rules::{Outcome, Reason};
 
-/// What a paragraph is.
+/// Definition of a paragraph.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
-    /// A line, as in CCNet: right for extracted web text, where a paragraph is a line. Lines of hard-wrapped text are too short
-    /// to be touched.
+    /// A line, as in CCNet: suits extracted web text, where a paragraph is a line. Lines of hard-wrapped text are too short to
+    /// be removed.
     #[default]
     Line,
-    /// Lines up to an empty one: right for hard-wrapped text.
+    /// Lines up to an empty one: suits hard-wrapped text.
     Block,
 }
 
@@ -30,22 +30,22 @@ pub enum Unit {
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Whether repeated paragraphs are taken out. Off unless asked for: it edits documents, and quotations go with the notices.
+    /// Whether to remove repeated paragraphs. Off by default: it edits documents, and removes quotations along with notices.
     pub enabled: bool,
-    /// What a paragraph is: `line` or `block`.
+    /// Definition of a paragraph: `line` or `block`.
     pub unit: Unit,
-    /// Fewest words of a paragraph that is taken out. A hard-wrapped line of 72 characters holds about twelve words; consent
-    /// and copyright notices have more than fifteen.
+    /// Minimum words of a paragraph that is removed. A hard-wrapped line of 72 characters has about twelve words; consent and
+    /// copyright notices have more than fifteen.
     #[default = 15]
     pub minimum_words: u32,
-    /// Most memory for what is remembered, about 11 bytes a paragraph: 128 MB hold twelve million. Once full, what was seen so
-    /// far goes on being taken out, and nothing more is remembered; the report counts it.
+    /// Maximum memory, at about 11 bytes per paragraph: 128 MB hold twelve million. Once full, known paragraphs are still
+    /// removed but no new ones are added; the report counts these.
     #[default = 128]
     pub memory_megabytes: u32,
 }
 
 impl Settings {
-    /// Checks every field.
+    /// Checks all fields.
     ///
     /// # Errors
     /// Names the field, its value and the rule it breaks.
@@ -54,7 +54,7 @@ impl Settings {
         within("duplicates.paragraphs.memory_megabytes", self.memory_megabytes, 1, 65_536)
     }
 
-    /// The paragraphs of a text that are long enough; pure, so that it can be called on any thread.
+    /// The paragraphs of a text that are long enough. Pure, so it can run on any thread.
     pub fn paragraphs(&self, text: &str) -> Vec<Paragraph> {
         let mut found: Vec<Paragraph> = Vec::new();
         let mut close = |start: usize, end: usize, next: usize| {
@@ -92,12 +92,11 @@ impl Settings {
     }
 }
 
-/// A paragraph of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paragraph {
-    /// Where it begins, in bytes.
+    /// Start in bytes.
     pub start: usize,
-    /// Where the next paragraph begins: what parts them goes with it.
+    /// Start of the next paragraph: the separator is removed with the paragraph.
     pub end: usize,
     hash: u64,
 }
@@ -112,7 +111,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// An empty index.
+    /// Creates an empty index.
     ///
     /// # Errors
     /// The settings break a rule.
@@ -122,8 +121,8 @@ impl Index {
         Ok(Self { seen: ShardedSet::new(), most_bytes, forgotten: 0, removed: 0 })
     }
 
-    /// Takes out of the next document what earlier ones had, and remembers the rest. `paragraphs` are those of the same text.
-    /// Documents must come in the order of the corpus.
+    /// Removes known paragraphs from the next document and remembers the others. `paragraphs` are those of the same text.
+    /// Documents must come in corpus order.
     pub fn filter(&mut self, text: &str, paragraphs: &[Paragraph]) -> Outcome {
         let mut kept = String::new();
         let mut copied = 0;
@@ -136,7 +135,7 @@ impl Index {
             }
         }
         for paragraph in paragraphs {
-            // A shard that grows adds a quarter of itself: at most a thousandth of the whole.
+            // A growing shard adds a quarter of its size: at most a thousandth of the total.
             if self.seen.bytes() < self.most_bytes - self.most_bytes / 512 {
                 self.seen.get_or_insert(paragraph.hash as u8, paragraph.hash);
             } else if self.seen.get(paragraph.hash as u8, &paragraph.hash).is_none() {
@@ -158,22 +157,22 @@ impl Index {
         Outcome::Edited(kept)
     }
 
-    /// How many different paragraphs are remembered.
+    /// Number of distinct paragraphs remembered.
     pub fn remembered(&self) -> u64 {
         self.seen.length() as u64
     }
 
-    /// How many could not be, since the memory was full.
+    /// Number of paragraphs not remembered because the memory was full.
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
-    /// How many were taken out.
+    /// Number of paragraphs removed.
     pub fn removed(&self) -> u64 {
         self.removed
     }
 
-    /// How many bytes it takes.
+    /// Memory in bytes.
     pub fn bytes(&self) -> usize {
         self.seen.bytes()
     }

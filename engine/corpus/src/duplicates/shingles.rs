@@ -1,23 +1,23 @@
-//! Runs of words, each as one hash that rolls from word to word: a polynomial in the hashes of the words, so that a run costs
-//! two multiplications whatever its length.
+//! Rolling hashes of runs of words: a polynomial in the hashes of the words, which takes two multiplications per word whatever
+//! the run's length.
 
 use super::words::{FIRST_FACTOR, SECOND_FACTOR, mixed};
 
-/// The most words in a run.
+/// Maximum number of words in a run.
 const MAX_SHINGLE_WORDS: usize = 32;
 
-/// Hashes of runs of words, rolled from word to word.
+/// Rolling hash of runs of words.
 #[derive(Clone, Debug)]
 pub(super) struct Shingles {
     recent: [u64; MAX_SHINGLE_WORDS],
     words: usize,
     length: usize,
     rolled: u64,
-    /// What the factor has grown to when a word leaves.
+    /// Factor of the word that leaves the run.
     leaving: u64,
 }
 
-/// The polynomial's variable: odd, so that it can be divided out of nothing.
+/// The polynomial's variable: odd, so that multiplying by it loses no bits.
 const VARIABLE: u64 = 0xD134_2543_DE82_EF95;
 
 impl Shingles {
@@ -27,7 +27,7 @@ impl Shingles {
         Self { recent: [0; MAX_SHINGLE_WORDS], words: 0, length, rolled: 0, leaving }
     }
 
-    /// Takes a word; the hash of the shingle that ends with it, once there are enough words.
+    /// Adds a word; returns the hash of the shingle that ends with it, once there are enough words.
     #[inline(always)]
     pub(super) fn take(&mut self, word: u64) -> Option<u64> {
         let left = self.words.checked_sub(self.length).map_or(0, |at| self.recent[at % MAX_SHINGLE_WORDS]);
@@ -41,12 +41,12 @@ impl Shingles {
         (self.words >= self.length).then(|| mixed(self.rolled ^ SECOND_FACTOR, FIRST_FACTOR))
     }
 
-    /// How many words were taken.
+    /// Number of words added.
     pub(super) fn words(&self) -> usize {
         self.words
     }
 
-    /// The hash of all words where there are fewer than a shingle has, so that short documents can meet too.
+    /// The hash of all words if there are fewer than in a shingle, so that short documents can be compared too.
     pub(super) fn short(&self) -> Option<u64> {
         (self.words > 0 && self.words < self.length).then(|| mixed(self.rolled ^ FIRST_FACTOR, SECOND_FACTOR))
     }

@@ -1,26 +1,25 @@
-//! A set of fixed-size entries that spends few bytes beyond them.
+//! A memory-efficient set of fixed-size entries.
 //!
-//! General hash tables double when full, so that between 1.1 and 2.3 times the entries' bytes are held, and all of it once
-//! more while they grow. This one is cut into 256 shards that grow by a quarter, one at a time: between 1.2 and 1.5 times, and
-//! a growing shard needs only its own bytes twice. Entries lie in place, found by linear probing from where their well
-//! mixed bits point.
+//! General hash tables double when full, so that they hold between 1.1 and 2.3 times the entries' bytes, and as much again
+//! while they grow. This one has 256 shards that grow by a quarter, one at a time: it holds between 1.2 and 1.5 times the
+//! bytes, and only the growing shard is held twice. Entries are stored in place and found by linear probing from the position
+//! given by their mixed bits.
 
 /// An entry of a [`ShardedSet`].
 pub(super) trait Entry: Copy {
-    /// What an unused place holds.
+    /// Value of an unused place.
     const VACANT: Self;
     /// Whether this is an unused place.
     fn is_vacant(&self) -> bool;
-    /// Well mixed bits that say where it is looked for: equal entries have equal ones.
+    /// Mixed bits that determine the entry's position; equal for equal entries.
     fn place(&self) -> u64;
-    /// Whether two entries are the same to the set.
+    /// Whether two entries are equal.
     fn equals(&self, other: &Self) -> bool;
 }
 
-/// How many shards there are.
 const SHARDS: usize = 256;
 
-/// The set.
+/// A set with 256 shards.
 #[derive(Clone, Debug)]
 pub(super) struct ShardedSet<E> {
     shards: Vec<Shard<E>>,
@@ -35,7 +34,7 @@ struct Shard<E> {
 }
 
 impl<E: Entry> ShardedSet<E> {
-    /// An empty set, which holds no memory to speak of.
+    /// Creates an empty set, which allocates almost nothing.
     pub(super) fn new() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard { places: Vec::new(), length: 0 }).collect(),
@@ -44,23 +43,23 @@ impl<E: Entry> ShardedSet<E> {
         }
     }
 
-    /// How many entries there are.
+    /// Number of entries.
     pub(super) fn length(&self) -> usize {
         self.length
     }
 
-    /// How many bytes they take.
+    /// Bytes allocated for the entries.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The entry that is the same as this one, where there is one.
+    /// The stored entry equal to this one.
     pub(super) fn get(&self, shard: u8, entry: &E) -> Option<E> {
         let shard = self.shards.get(usize::from(shard))?;
         shard.places.get(shard.find(entry)?).copied().filter(|held| !held.is_vacant())
     }
 
-    /// The entry that is the same as this one, or none once this one is added.
+    /// Returns the stored entry equal to this one, or adds this one and returns `None`.
     pub(super) fn get_or_insert(&mut self, shard: u8, entry: E) -> Option<E> {
         let shard = self.shards.get_mut(usize::from(shard))?;
         if (shard.length + 1) * 6 > shard.places.len() * 5 {
@@ -81,7 +80,7 @@ impl<E: Entry> ShardedSet<E> {
 }
 
 impl<E: Entry> Shard<E> {
-    /// Where an entry is, or where it would go; none in a shard without places.
+    /// The position of an entry, or where it would be stored; `None` in a shard without places.
     fn find(&self, entry: &E) -> Option<usize> {
         let count = self.places.len();
         let mut at = ((u128::from(entry.place()) * count as u128) >> 64) as usize;

@@ -1,11 +1,11 @@
-//! What holds for any text at all.
+//! Properties that hold for any text.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::rules::Outcome;
 
-/// Texts with what readers let through: letters of many scripts, marks, controls, long words, empty lines.
+/// Texts as readers may pass them: letters of many scripts, marks, controls, long words, empty lines.
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<char>().prop_map(String::from),
@@ -24,7 +24,7 @@ proptest! {
         let mark = marker.mark(&text);
         prop_assert_eq!(mark.fingerprint, exact::Fingerprint::of_words(&text));
         prop_assert_eq!(mark.fingerprint, marker.fingerprint(&text));
-        // Dress changes neither: lower case, doubled spaces, a full stop behind.
+        // Lower case, doubled spaces and a full stop change nothing.
         let dressed = format!("{} .", text.to_lowercase().replace(' ', " \u{2014} "));
         if mark.keys.is_some() {
             prop_assert_eq!(marker.mark(&dressed), mark);

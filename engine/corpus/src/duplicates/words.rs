@@ -1,23 +1,23 @@
-//! The words of a text as duplicates see them, found and hashed in one pass without a copy of the text.
+//! Splits a text into words for duplicate detection, hashing in one pass without copying.
 //!
-//! A word is a run of letters and digits, lower-cased, with the `+` and `#` that end it: C, C++ and C# are three words. Punctuation,
-//! other symbols and white space only part words, so that `Hello,  WORLD!` and `hello world` are the same two words. Marks that change how a letter looks but stand alone in Unicode
-//! (combining accents, joiners, soft hyphens, viramas) are passed over. Scripts written without spaces (Han, Kana, Thai, Lao,
-//! Burmese, Khmer) give a word for each letter. Numbers stay as they are: pages that differ in their numbers alone are often
-//! tables worth keeping, and folding them would call them copies.
+//! A word is a run of letters and digits, lower-cased, including trailing `+` and `#`: C, C++ and C# are three words.
+//! Punctuation, other symbols and white space only separate words, so that `Hello,  WORLD!` and `hello world` are the same two
+//! words. Combining characters (accents, joiners, soft hyphens, viramas) are ignored. In scripts without spaces (Han, Kana,
+//! Thai, Lao, Burmese, Khmer), each letter is a word. Numbers are kept: pages that differ only in numbers are often tables
+//! worth keeping, which folding would turn into copies.
 
-/// What is told of each word.
+/// Receives the words of a text.
 pub(super) trait Visitor {
-    /// Up to eight bytes of a word, packed; `continues` where more of the same word follow. Two texts have the same chunks
-    /// exactly when they have the same words.
+    /// Up to eight bytes of a word, packed; `continues` if more of the word follow. Two texts have the same chunks if and only
+    /// if they have the same words.
     #[inline(always)]
     fn chunk(&mut self, _packed: u64, _continues: bool) {}
 
-    /// A whole word: its hash.
+    /// The hash of a whole word.
     fn word(&mut self, hash: u64);
 }
 
-/// A closure sees whole words.
+/// A closure receives whole words.
 impl<F: FnMut(u64)> Visitor for F {
     #[inline(always)]
     fn word(&mut self, hash: u64) {
@@ -25,7 +25,7 @@ impl<F: FnMut(u64)> Visitor for F {
     }
 }
 
-/// Spreads a number over 64 bits: the two halves of a product, folded, as wyhash does.
+/// Mixes a number to 64 bits by folding the halves of a product, as in wyhash.
 #[inline(always)]
 pub(super) fn mixed(value: u64, factor: u64) -> u64 {
     let product = u128::from(value) * u128::from(factor);
@@ -34,17 +34,17 @@ pub(super) fn mixed(value: u64, factor: u64) -> u64 {
 
 /// An odd factor with as many ones as zeros (the golden ratio's fraction).
 pub(super) const FIRST_FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-/// Another, unrelated to the first (from SplitMix64).
+/// Another factor, unrelated to the first (from `SplitMix64`).
 pub(super) const SECOND_FACTOR: u64 = 0xBF58_476D_1CE4_E5B9;
-/// Keeps short words away from zero, where a product says nothing.
+/// Keeps short words away from zero, for which a product is degenerate.
 const SALT: u64 = 0x94D0_49BB_1331_11EB;
 
-/// Marks a byte that parts words.
+/// Marks a byte that separates words.
 const PARTS: u8 = 0;
-/// Marks the first byte of a character beyond ASCII.
+/// Marks the first byte of a non-ASCII character.
 const BEYOND: u8 = 1;
 
-/// Each byte's lower-cased form, or [`PARTS`], or [`BEYOND`].
+/// The lower-cased form of each byte, or [`PARTS`], or [`BEYOND`].
 const FOLDED: [u8; 256] = {
     let mut folded = [PARTS; 256];
     let mut byte = 0_usize;
@@ -59,7 +59,7 @@ const FOLDED: [u8; 256] = {
     folded
 };
 
-/// A word in the making.
+/// A word under construction.
 struct Open {
     packed: u64,
     folded: u64,
@@ -86,7 +86,7 @@ impl Open {
     }
 }
 
-/// Tells a visitor every word of a text.
+/// Passes all words of a text to a visitor.
 #[inline(always)]
 pub(super) fn scan(text: &str, visitor: &mut impl Visitor) {
     let bytes = text.as_bytes();
@@ -113,21 +113,21 @@ pub(super) fn scan(text: &str, visitor: &mut impl Visitor) {
     open.close(visitor);
 }
 
-/// How many `+` and `#` the bytes begin with that end a word: behind them none goes on.
+/// Number of leading `+` and `#` that end a word: no word may continue after them.
 fn signs(bytes: &[u8]) -> usize {
     let signs = bytes.iter().take_while(|byte| matches!(byte, b'+' | b'#')).count();
     let goes_on = bytes.get(signs).is_some_and(|byte| FOLDED[usize::from(*byte)] != PARTS);
     if goes_on { 0 } else { signs }
 }
 
-/// Takes a character beyond ASCII.
+/// Processes a non-ASCII character.
 fn beyond(character: char, open: &mut Open, visitor: &mut impl Visitor) {
     if character.is_alphanumeric() {
         let alone = stands_alone(character);
         if alone {
             open.close(visitor);
         }
-        // A capital may become a letter and a mark (İ), and sigma has two small forms.
+        // A capital may map to a letter and a mark (İ), and sigma has two lower-case forms.
         for lower in character.to_lowercase().filter(|lower| !is_mark(*lower)) {
             let lower = if lower == 'ς' { 'σ' } else { lower };
             let mut space = [0; 4];
@@ -143,7 +143,7 @@ fn beyond(character: char, open: &mut Open, visitor: &mut impl Visitor) {
     }
 }
 
-/// Whether a letter belongs to a script that is written without spaces, and so is a word by itself.
+/// Whether a letter belongs to a script without spaces, and is a word of its own.
 fn stands_alone(character: char) -> bool {
     matches!(u32::from(character),
         0x0E00..=0x0EFF          // Thai, Lao
@@ -153,13 +153,13 @@ fn stands_alone(character: char) -> bool {
         | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x20000..=0x3FFFF) // Han
 }
 
-/// Whether a character only changes the look of its neighbours.
+/// Whether a character only modifies its neighbours.
 fn is_mark(character: char) -> bool {
     let code = u32::from(character);
     matches!(code,
         0x00AD | 0x0300..=0x036F | 0x200B..=0x200D | 0x2060 | 0xFE00..=0xFE0F | 0xFEFF
         | 0x0E31..=0x0E4E | 0x1039..=0x103A | 0x17D2)
-        // Nuktas and viramas of the scripts of India stand at the same place in each block.
+        // Nuktas and viramas of Indic scripts have the same offset in each block.
         || ((0x0900..0x0E00).contains(&code) && matches!(code & 0x7F, 0x3C | 0x4D))
 }
 

@@ -1,25 +1,25 @@
-//! Conservation of text: the words that a reader of a document sees against the words of the text that was made of it.
+//! Checks that extraction keeps text: compares the words visible in a document with those of the extracted text.
 
 use rustc_hash::{FxHashSet, FxHasher};
 use std::fmt;
 use std::hash::Hasher;
 
-/// Share of a paragraph's words that must be found in the text.
+/// Minimum fraction of a paragraph's words that must be found.
 const FLOOR: f64 = 0.8;
 
 /// Characters of the first lost paragraph that [`Lost`] quotes.
 const QUOTED: usize = 80;
 
-/// Paragraphs that are not, or not whole, in the text made of a document. Displays as a trouble's reason.
+/// Paragraphs missing, wholly or partly, from the extracted text. Displayed as a trouble's reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
-    /// Words missing from these paragraphs.
+    /// Number of missing words in these paragraphs.
     pub words: usize,
-    /// Words of all paragraphs.
+    /// Number of words in all paragraphs.
     pub of: usize,
-    /// How many paragraphs.
+    /// Number of paragraphs.
     pub paragraphs: usize,
-    /// The beginning of the first of them.
+    /// The beginning of the first one.
     pub first: String,
 }
 
@@ -35,10 +35,11 @@ impl fmt::Display for Lost {
     }
 }
 
-/// The paragraphs of `visible`, a line each, of which `kept` has less than four fifths of the words; none where it has enough of each.
+/// Finds the paragraphs of `visible`, one per line, of which `kept` has less than four fifths of the words; `None` if there are
+/// none.
 ///
-/// A word counts as kept if it occurs in `kept` with the same two neighbours, so paragraphs may change places. Case, punctuation and
-/// marks of structure do not matter.
+/// A word counts as kept if it occurs in `kept` with the same two neighbours, so paragraphs may be reordered. Case, punctuation
+/// and markup are ignored.
 pub fn lost(visible: &str, kept: &str) -> Option<Lost> {
     let kept: Vec<u64> = words(kept).map(hash).collect();
     let triples: FxHashSet<[u64; 3]> = kept.windows(3).filter_map(|triple| triple.try_into().ok()).collect();
@@ -72,8 +73,8 @@ pub fn lost(visible: &str, kept: &str) -> Option<Lost> {
     (lost.paragraphs > 0).then_some(lost)
 }
 
-/// The words of a text: letters and digits in a row; Chinese and Japanese have no spaces, so each of their characters is one. The
-/// mark of code does not divide words.
+/// The words of a text: runs of letters and digits. Chinese and Japanese characters are one word each, since there are no
+/// spaces. Backticks do not separate words.
 pub fn words(text: &str) -> impl Iterator<Item = &str> {
     let alone = |letter: char| ('\u{3040}'..='\u{9fff}').contains(&letter);
     let in_word = |letter: char| letter.is_alphanumeric() || letter == '`';

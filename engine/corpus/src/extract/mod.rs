@@ -1,5 +1,4 @@
-//! Prose from what is not plain text: web pages and wikitext. And the one step that readies a document for the rules, whatever it
-//! was written in.
+//! Extracts prose from web pages and wikitext, and prepares documents of any kind for the rules.
 
 pub mod conservation;
 pub mod html;
@@ -15,11 +14,10 @@ use crate::error::Result;
 use crate::readers::Readers;
 use crate::repair;
 
-/// How text is made of documents that are not plain text.
+/// Settings for documents that are not plain text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// For web pages.
     pub html: html::Settings,
 }
 
@@ -33,30 +31,30 @@ impl Settings {
     }
 }
 
-/// What was done to a document's text.
+/// Changes made to a document's text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepared {
-    /// Web pages without main content, of which all visible text was taken.
+    /// Web pages without main content, of which all visible text was used.
     pub fallbacks: u64,
-    /// Templates within sentences of wikitext of which nobody knows what they print.
+    /// Templates inside wikitext sentences with unknown output.
     pub templates: u64,
-    /// Sentences that were left out since one of those stands in them.
+    /// Sentences removed because of such a template.
     pub sentences: u64,
-    /// Words to be seen on web pages.
+    /// Words visible on web pages.
     pub words: u64,
-    /// Those of them that main content does not have.
+    /// Words that are not in the main content.
     pub words_left_out: u64,
-    /// Why the text is less than what was chosen of the document: a trouble, though the text is of use.
+    /// Why parts of the selected text are missing: a trouble, although the text is usable.
     pub trouble: Option<String>,
-    /// What repair changed.
+    /// Changes made by repair.
     pub repaired: repair::Counts,
 }
 
-/// Makes text of a document as it was read, in place, where it is a page or wikitext; any other stays as it is. Title, language, date and
-/// licence are filled in from the page where they are not known. `readers` are asked where this program has none for pages.
+/// Converts a document in place to prose if it is a page or wikitext. Unknown title, language, date and licence are filled in
+/// from the page. `readers` are used if this program has no page reader.
 ///
 /// # Errors
-/// One sentence on why the text cannot be made: the page is too large.
+/// One sentence: the page is too large.
 pub fn prose(
     document: &mut Document,
     settings: &Settings,
@@ -93,11 +91,11 @@ pub fn prose(
     Ok(prepared)
 }
 
-/// Makes clean text of a document as it was read, in place, by its kind. Title, language, date and licence are filled in from
-/// the page where they are not known.
+/// Converts a document in place to clean text, by its kind. Unknown title, language, date and licence are filled in from the
+/// page.
 ///
 /// # Errors
-/// One sentence on why the text cannot be made: the page is too large.
+/// One sentence: the page is too large.
 pub fn prepare(
     document: &mut Document,
     extract: &Settings,

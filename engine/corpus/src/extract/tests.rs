@@ -13,7 +13,7 @@ fn a_page_is_extracted_and_repaired() {
     assert_eq!(document.text, "Un café crème, et puis voilà .");
     assert_eq!(document.title.as_deref(), Some("Le café"));
     assert_eq!(document.language.as_deref(), Some("fra"));
-    // A page of one sentence has no main content to be told from the rest.
+    // A page with one sentence has no distinct main content.
     assert_eq!((done.fallbacks, done.repaired.mojibake, done.repaired.invisible), (1, 3, 1));
 }
 

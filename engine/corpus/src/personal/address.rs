@@ -1,21 +1,21 @@
-//! IP addresses of versions 4 and 6, and what only looks like them: version numbers, sections, object identifiers.
+//! IP addresses of versions 4 and 6, as opposed to version numbers, sections and object identifiers.
 
 use super::bytes::{at, before, between, is_word};
 use super::context::{Hint, hint};
 use super::{Class, Finding};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// What a place that looks like an address of version 4 is.
+/// Result of reading a dotted number.
 pub(super) enum Dotted {
-    /// An address that is looked for.
+    /// An address to report.
     Found(Finding),
-    /// Four parts that are none, or one that is not looked for: nothing else begins before this byte.
+    /// Four parts that are not a relevant address; nothing else begins before this byte.
     Skip(usize),
-    /// Nothing like it.
+    /// No dotted number.
     Nothing,
 }
 
-/// Looks at the digits that begin at `start`.
+/// Reads the digits at `start`.
 pub(super) fn find_v4(bytes: &[u8], start: usize, private: bool) -> Dotted {
     let mut octets = [0_u8; 4];
     let mut end = start;
@@ -43,7 +43,7 @@ pub(super) fn find_v4(bytes: &[u8], start: usize, private: bool) -> Dotted {
         || (matches!(at(bytes, end), b'.' | b'-')
             && is_word(at(bytes, end + 1))
             && at(bytes, end + 1) != b'_');
-    // `Chrome/99.0.4.1` names a version, `http://203.0.113.9` an address.
+    // `Chrome/99.0.4.1` is a version, `http://203.0.113.9` an address.
     let product = before(bytes, start) == b'/'
         && start.checked_sub(1).is_some_and(|slash| is_word(before(bytes, slash)));
     if joined(before(bytes, start)) || continues || product {
@@ -53,8 +53,8 @@ pub(super) fn find_v4(bytes: &[u8], start: usize, private: bool) -> Dotted {
     if !(private || is_public_v4(address)) {
         return Dotted::Skip(end);
     }
-    // Small numbers alone, as in one public address of 30,000, are a section or a version where a line begins with them or a word says
-    // so. Whatever else can be an address counts as one, whichever word stands before it.
+    // Four small numbers, which only one public address in 30,000 has, are a section or a version at the start of a line or
+    // after a word for it. Anything else that can be an address counts as one, whatever word precedes it.
     let small = octets.iter().all(|octet| *octet < 20);
     if small && (begins_line(bytes, start) || hint(bytes, start) == Some(Hint::Version)) {
         return Dotted::Skip(end);
@@ -62,14 +62,13 @@ pub(super) fn find_v4(bytes: &[u8], start: usize, private: bool) -> Dotted {
     Dotted::Found(Finding { class: Class::IpAddress, start, end })
 }
 
-/// Whether nothing stands before it on its line.
+/// Whether only white space precedes it on its line.
 fn begins_line(bytes: &[u8], start: usize) -> bool {
     let line = between(bytes, 0, start).iter().rev();
     line.take_while(|byte| **byte != b'\n').take(64).all(u8::is_ascii_whitespace)
 }
 
-/// Whether an address can lead to a person. The ranges for documentation count as such: in texts they stand where a person's
-/// address would.
+/// Whether an address can identify a person. Documentation ranges count too: in texts they replace a person's address.
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [first, second, ..] = address.octets();
     let shared = first == 100 && (64..128).contains(&second);
@@ -81,7 +80,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || first >= 224)
 }
 
-/// Looks at the run of hexadecimal groups around the first `:` of a run, which stands at `colon`; also says where the run ends.
+/// Reads the run of hexadecimal groups around the first `:` of a run, at `colon`; also returns the end of the run.
 pub(super) fn find_v6(bytes: &[u8], colon: usize, private: bool) -> (Option<Finding>, usize) {
     let mut start = colon;
     while colon - start < 4 && before(bytes, start).is_ascii_hexdigit() {

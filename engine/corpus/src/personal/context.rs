@@ -1,28 +1,25 @@
-//! What the words before a number say that it is: the same ten digits are a telephone number after `call` and none after `order`.
+//! Interprets the words before a number: the same ten digits are a telephone number after `call` but not after `order`.
 
 use super::bytes::{at, before, between};
 
-/// What a text says just before a number.
+/// The kind of number announced by the preceding words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hint {
-    /// A telephone number comes.
     Phone,
-    /// A payment card comes.
     Card,
-    /// A network address comes.
     Address,
-    /// A version or a section comes.
+    /// A version or a section.
     Version,
-    /// A number of another kind comes: an order, an ISBN, a page.
+    /// Another kind of number: an order, an ISBN, a page.
     Other,
 }
 
-/// How far back words are looked for, in bytes.
+/// Maximum distance of a word in bytes.
 const REACH: usize = 56;
-/// How many words are looked at.
+/// Maximum number of words considered.
 const WORDS: usize = 6;
 
-/// The nearest word before `start`, on its line and in its sentence, that says what comes.
+/// The hint of the nearest informative word before `start`, on its line and in its sentence.
 pub(super) fn hint(bytes: &[u8], start: usize) -> Option<Hint> {
     let floor = start.saturating_sub(REACH);
     let mut end = start;
@@ -61,12 +58,12 @@ pub(super) fn hint(bytes: &[u8], start: usize) -> Option<Hint> {
     None
 }
 
-/// Letters beyond ASCII are taken as parts of a word too.
+/// Non-ASCII letters belong to words too.
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte >= 0x80
 }
 
-/// What a word says about the number after it.
+/// The hint of a word.
 fn meaning(word: &[u8]) -> Option<Hint> {
     let mut small = [0; 16];
     let small = small.get_mut(..word.len())?;

@@ -1,4 +1,4 @@
-//! Finds personal data in a text and takes it out.
+//! Finds and removes personal data.
 
 use super::address::{self, Dotted};
 use super::bytes::before;
@@ -14,47 +14,46 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::ops::Range;
 
-/// What was taken out is looked through again, since words beside it may now read differently; after so many rounds a text is
-/// taken for made to outwit the search, and dropped.
+/// The result is searched again, since the replaced words may have been context for others. A text that needs more rounds is
+/// considered adversarial and dropped.
 const ROUNDS: usize = 8;
-/// Bytes of text around a finding in a sample.
+/// Bytes of context around a finding in a sample.
 const SAMPLE_MARGIN: usize = 48;
-/// Bytes past its end that an excerpt is searched, so that what lies across its end is known.
+/// Bytes searched beyond the end of an excerpt, to recognise findings across its end.
 const EXCERPT_MARGIN: usize = 1024;
 
-/// Finds and removes personal data as settings say. Immutable: one serves all threads.
+/// Finds and removes personal data according to settings. Immutable, so that one serves all threads.
 #[derive(Debug)]
 pub struct Detector {
     settings: Settings,
     prefixes: Prefixes,
     lists: Lists,
-    /// What this detector itself puts into texts.
+    /// The placeholders that this detector inserts.
     own: AhoCorasick,
 }
 
-/// A finding as it may be shown.
+/// A finding prepared for display.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
-    /// What was found.
     pub class: Class,
-    /// A line of text around it, all personal data in it masked.
+    /// A line of context with all personal data masked.
     pub excerpt: String,
 }
 
-/// What became of a text.
+/// Result of processing a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// The new text; nothing if it stays as it is or is dropped.
+    /// The new text; `None` if it is unchanged or dropped.
     pub text: Option<String>,
-    /// What was found.
+    /// Number of findings by class.
     pub counts: Counts,
-    /// The class for which the document is to be dropped.
+    /// The class because of which the document must be dropped.
     pub dropped: Option<Class>,
     /// The first finding of each class, masked.
     pub samples: Vec<Sample>,
 }
 
-/// What a byte may begin or lie in.
+/// The candidate that a byte may start or belong to.
 #[derive(Clone, Copy)]
 enum Trigger {
     Nothing,
@@ -79,10 +78,10 @@ const TRIGGERS: [Trigger; 256] = {
 };
 
 impl Detector {
-    /// Prepares to search; the files that settings name are read through `files`.
+    /// Prepares a detector; files named in the settings are read through `files`.
     ///
     /// # Errors
-    /// A setting, list or pattern that cannot be used, or a file that cannot be read.
+    /// A setting, list or pattern is invalid, or a file cannot be read.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         settings.validate()?;
         let mask = MASK.to_string();
@@ -95,13 +94,13 @@ impl Detector {
         })
     }
 
-    /// All personal data in a text, of classes that are kept too, in order and without overlap. Where findings overlap, they are
-    /// one, of the class of the longest; of classes with the same length the first in [`Class::ALL`].
+    /// All personal data in a text, including classes to keep, in order and without overlap. Overlapping findings are merged
+    /// and get the class of the longest; among equal lengths, the first in [`Class::ALL`].
     pub fn find(&self, text: &str) -> Vec<Finding> {
         united(self.scan(text))
     }
 
-    /// Does with a text what settings say.
+    /// Processes a text according to the settings.
     pub fn apply(&self, text: &str) -> Applied {
         let mut applied = Applied::default();
         if !self.settings.enabled {
@@ -114,7 +113,7 @@ impl Detector {
         let (kept, acted): (Vec<_>, Vec<_>) =
             found.iter().copied().partition(|finding| self.settings.action(finding.class) == Action::Keep);
         let mut acted = united(acted);
-        // Kept ones count where nothing else claims their place.
+        // Kept findings are counted only if they do not overlap others.
         let mut overlapped = acted.iter().peekable();
         for finding in united(kept) {
             while overlapped.next_if(|acted| acted.end <= finding.start).is_some() {}
@@ -156,10 +155,10 @@ impl Detector {
         applied
     }
 
-    /// Does with every text in a record what settings say; the names of its fields stay. Gives the new record; nothing if it stays as it is.
+    /// Processes all texts in a record, but not its field names. Returns the new record, or `None` if it is unchanged.
     ///
     /// # Errors
-    /// The class for which the document is to be dropped.
+    /// The class because of which the document must be dropped.
     pub fn apply_record(&self, record: &Map<String, Value>) -> Result<Option<Map<String, Value>>, Class> {
         let mut changed = record.clone();
         let (mut any, mut dropped) = (false, None);
@@ -182,7 +181,7 @@ impl Detector {
         dropped.map_or(Ok(any.then_some(changed)), Err)
     }
 
-    /// A text with all personal data masked, whatever settings say becomes of it: for what is shown to people.
+    /// Masks all personal data in a text for display, whatever the settings.
     pub fn mask(&self, text: &str) -> String {
         let mut masked = text.to_owned();
         for _ in 0..ROUNDS {
@@ -195,10 +194,11 @@ impl Detector {
         if self.find(&masked).is_empty() { masked } else { MASK.to_string() }
     }
 
-    /// The beginning of a text, of about so many characters, masked; it ends with `…` where the text goes on. Only the beginning is
+    /// The start of a text of about `characters` characters, masked, followed by `…` if the text continues. Only the start is
     /// searched, whatever the text's length.
     pub fn excerpt(&self, text: &str, characters: usize) -> String {
-        // What the excerpt shows ends at this byte, before what is searched: a finding across either end is masked whole or not shown.
+        // End of the excerpt, before the end of the searched part: a finding across either end is masked completely or not
+        // shown.
         let end = text.char_indices().nth(characters).map_or(text.len(), |(index, _)| index);
         let searched =
             text.get(..text.floor_char_boundary(end.saturating_add(EXCERPT_MARGIN))).unwrap_or_default();
@@ -209,7 +209,7 @@ impl Detector {
         if end < text.len() { format!("{}…", masked.trim_end()) } else { masked }
     }
 
-    /// A line around the first finding of each class.
+    /// A line of context for the first finding of each class.
     fn samples(&self, text: &str, found: &[Finding]) -> Vec<Sample> {
         let mut samples: Vec<Sample> = Vec::new();
         for (index, finding) in found.iter().enumerate() {
@@ -217,7 +217,7 @@ impl Detector {
                 continue;
             }
             let Range { mut start, mut end } = around(text, finding.start..finding.end, SAMPLE_MARGIN);
-            // Neighbours that lie across the line's ends are shown whole, that is, masked.
+            // Neighbours across the ends of the line are shown completely, that is, masked.
             let mut first = index;
             while let Some(neighbour) =
                 first.checked_sub(1).and_then(|index| found.get(index)).filter(|one| one.end > start)
@@ -235,19 +235,19 @@ impl Detector {
                 .map(|one| Finding { start: one.start - start, end: one.end - start, ..*one })
                 .collect();
             let line = rewrite(text.get(start..end).unwrap_or_default(), &shifted, push_mask);
-            // Masked last: a control character that becomes a space may join what it kept apart.
+            // Masked last: replacing a control character by a space may complete another finding.
             let line = self.mask(line.replace(char::is_control, " ").trim());
             samples.push(Sample { class: finding.class, excerpt: line });
         }
         samples
     }
 
-    /// All findings, in no order and overlapping.
+    /// All findings, unordered and overlapping.
     fn scan(&self, text: &str) -> Vec<Finding> {
         self.scan_counting(text).0
     }
 
-    /// The same, with how many bytes were looked at for secrets.
+    /// Like [`Self::scan`], with the number of bytes searched for secrets.
     pub(super) fn scan_counting(&self, text: &str) -> (Vec<Finding>, usize) {
         let bytes = text.as_bytes();
         let mut findings = Vec::new();
@@ -290,7 +290,7 @@ impl Detector {
         (findings, assigned.looked_at + prefixed.looked_at)
     }
 
-    /// Looks at the number that begins at `start`; returns before which byte no other number is to be looked for.
+    /// Examines the number at `start`; returns the position before which no other number needs to be examined.
     fn scan_number(&self, bytes: &[u8], start: usize, findings: &mut Vec<Finding>) -> usize {
         match address::find_v4(bytes, start, self.settings.private_addresses) {
             Dotted::Found(finding) => {
@@ -310,8 +310,8 @@ impl Detector {
         found.map_or(start, |finding| finding.end)
     }
 
-    /// Adds what was found by lists and patterns, less what this detector itself put in: else a pattern such as `.+` would find its
-    /// own placeholder for ever.
+    /// Adds the findings of lists and patterns, except inside placeholders of this detector: otherwise a pattern such as `.+`
+    /// would match its own placeholder forever.
     fn spare_own(&self, text: &str, mut listed: Vec<Finding>, findings: &mut Vec<Finding>) {
         if listed.is_empty() {
             return;
@@ -341,11 +341,11 @@ impl Detector {
     }
 }
 
-/// A place with the whole words of at most so many bytes to both sides.
+/// Extends a range by up to `margin` bytes of whole words on both sides.
 pub(crate) fn around(text: &str, place: Range<usize>, margin: usize) -> Range<usize> {
     let mut start = text.floor_char_boundary(place.start.saturating_sub(margin));
     let mut end = text.floor_char_boundary(place.end.saturating_add(margin));
-    // Half words go: what is not to be shown must not be known by its half.
+    // Drops partial words, which may be parts of findings.
     if start > 0 {
         let space = text.get(start..place.start).and_then(|head| head.find(char::is_whitespace));
         start = space.map_or(place.start, |space| start + space);
@@ -357,17 +357,17 @@ pub(crate) fn around(text: &str, place: Range<usize>, margin: usize) -> Range<us
     start..end
 }
 
-/// A text with these places hidden, but for their white space.
+/// Masks ranges of a text, except white space.
 pub(crate) fn hide(text: &str, places: impl Iterator<Item = Range<usize>>) -> String {
     let findings = places.map(|Range { start, end }| Finding { class: Class::Identifier, start, end });
     rewrite(text, &united(findings.collect()), push_mask)
 }
 
-/// Sorts findings and makes one of those that overlap.
+/// Sorts findings and merges overlapping ones.
 fn united(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_key(|finding| (finding.start, finding.end, finding.class));
     let mut united: Vec<Finding> = Vec::with_capacity(findings.len());
-    // The length and class that the last one's class comes from.
+    // Length and class of the finding that determines the last one's class.
     let mut decisive = (0, Class::Identifier);
     for finding in findings {
         let length = finding.end - finding.start;
@@ -388,7 +388,7 @@ fn united(mut findings: Vec<Finding>) -> Vec<Finding> {
     united
 }
 
-/// The text with something else in the place of each finding; findings are in order and apart.
+/// Replaces each finding of a text; findings must be sorted and disjoint.
 fn rewrite(text: &str, findings: &[Finding], mut push: impl FnMut(Class, &str, &mut String)) -> String {
     let mut output = String::with_capacity(text.len());
     let mut past = 0;

@@ -1,14 +1,14 @@
-//! E-mail addresses, found from their `@`.
+//! E-mail addresses, found by their `@`.
 
 use super::bytes::{at, before, between, character_at, character_before};
 use super::{Class, Finding};
 
-/// A local part has at most 64 bytes (RFC 5321); longer runs are taken whole up to here, and beyond it are no address.
+/// A local part has at most 64 bytes (RFC 5321); runs up to this length are taken as a whole, longer ones are not addresses.
 const MAX_LOCAL_BYTES: usize = 256;
 /// A domain has at most 253 bytes (RFC 1035).
 const MAX_DOMAIN_BYTES: usize = 253;
 
-/// Endings that name a file beside its resolution or version, as in `icon@2x.png`, and no top-level domain.
+/// File extensions after a resolution or version, as in `icon@2x.png`, which are not top-level domains.
 const FILES: [&str; 16] = [
     "png", "jpg", "jpeg", "gif", "svg", "webp", "bmp", "ico", "css", "js", "json", "html", "pdf", "txt",
     "whl", "tgz",
@@ -29,7 +29,7 @@ pub(super) fn find(text: &str, sign: usize) -> Option<Finding> {
     {
         return (sign > start).then_some(Finding { class: Class::Secret, start: user, end: sign });
     }
-    // Quotes and joints before an address are none of it, as in `'jane@…'` or `--jane@…`.
+    // Quotes and joining marks before an address do not belong to it, as in `'jane@…'` or `--jane@…`.
     while start < sign && matches!(at(bytes, start), b'.' | b'-' | b'\'' | b'%' | b'+') {
         start += 1;
     }
@@ -41,7 +41,7 @@ pub(super) fn find(text: &str, sign: usize) -> Option<Finding> {
     Some(Finding { class: Class::Email, start, end })
 }
 
-/// Where the user begins in `scheme://user:` whose `:` stands at `colon`.
+/// The start of the user in `scheme://user:`, whose `:` is at `colon`.
 fn user_of_address(bytes: &[u8], colon: usize) -> Option<usize> {
     let floor = colon.saturating_sub(64);
     let mut start = colon;
@@ -53,24 +53,24 @@ fn user_of_address(bytes: &[u8], colon: usize) -> Option<usize> {
     between(bytes, start.saturating_sub(3), start).ends_with(b"://").then_some(start)
 }
 
-/// Whether it stands in local parts as people write them: letters of alphabets, digits and a few marks. Ideographs are left out:
-/// they are words before an address, with no space between.
+/// Whether a character occurs in common local parts: letters of alphabets, digits and a few marks. Ideographs are excluded:
+/// they are words before an address, without a space.
 fn is_local(character: char) -> bool {
     character.is_ascii_alphanumeric()
         || matches!(character, '.' | '_' | '%' | '+' | '-' | '\'')
         || is_letter_beyond_ascii(character)
 }
 
-/// Letters of the Latin, Greek and Cyrillic alphabets, in which addresses are written too (RFC 6531).
+/// Letters of the Latin, Greek and Cyrillic alphabets, which are allowed in addresses too (RFC 6531).
 fn is_letter_beyond_ascii(character: char) -> bool {
     ('\u{c0}'..'\u{590}').contains(&character) && character.is_alphabetic()
 }
 
-/// Where the domain that starts at `start` ends, if it is one: labels joined by dots, the last of letters.
+/// The end of the domain at `start`, if it is one: labels joined by dots, the last one of letters.
 fn domain_end(text: &str, start: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut end = start;
-    // The end of the longest run of labels so far that closes with a possible top-level domain.
+    // End of the longest run of labels so far that ends with a possible top-level domain.
     let mut closed = None;
     let mut labels = 0;
     let mut numeric = 0;
@@ -103,7 +103,7 @@ fn domain_end(text: &str, start: usize) -> Option<usize> {
     closed
 }
 
-/// Whether a label can be a top-level domain: two letters or more, or punycode.
+/// Whether a label can be a top-level domain: two or more letters, or punycode.
 fn is_top_level(label: &[u8]) -> bool {
     let letters = label.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80);
     let name = FILES.iter().any(|file| label.eq_ignore_ascii_case(file.as_bytes()));

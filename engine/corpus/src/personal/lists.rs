@@ -1,4 +1,4 @@
-//! Names and identifiers that the user lists, and patterns that the user writes.
+//! Names and identifiers listed by the user, and the user's patterns.
 
 use super::bytes::{character_at, character_before};
 use super::replacement::MASK;
@@ -11,31 +11,31 @@ use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::Path;
 
-/// Entries that a list may have.
+/// Maximum entries of a list.
 const MAX_ENTRIES: usize = 200_000;
-/// Bytes that an entry may have: what a text is compared with at one place is bounded by it.
+/// Maximum bytes of an entry, which bounds the comparison at one position.
 const MAX_ENTRY_BYTES: usize = 256;
-/// Bytes that a file of a list may have.
+/// Maximum bytes of a list file.
 const MAX_FILE_BYTES: u64 = 8 << 20;
-/// Patterns that there may be.
+/// Maximum number of patterns.
 const MAX_PATTERNS: usize = 64;
-/// Bytes that a compiled pattern may take.
+/// Maximum bytes of a compiled pattern.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 
-/// Words and phrases, found as whole words.
+/// Words and phrases, matched as whole words.
 #[derive(Debug)]
 pub(crate) struct WordList {
     automaton: Option<AhoCorasick>,
-    /// Which entry each of the automaton's patterns writes.
+    /// The entry of each of the automaton's patterns.
     entries: Vec<usize>,
 }
 
-/// The user's lists and patterns, ready to search with.
+/// The user's lists and patterns, compiled.
 #[derive(Debug)]
 pub(super) struct Lists {
     /// Names first, then identifiers.
     words: WordList,
-    /// How many names there are.
+    /// Number of names.
     names: usize,
     patterns: Vec<Regex>,
 }
@@ -43,7 +43,7 @@ pub(super) struct Lists {
 /// Checks a list.
 ///
 /// # Errors
-/// Why it cannot be used.
+/// The reason why it cannot be used.
 pub(crate) fn check(list: &[String]) -> Result<(), String> {
     if list.len() > MAX_ENTRIES {
         return Err(format!("{} entries; at most {MAX_ENTRIES} are allowed", list.len()));
@@ -66,7 +66,7 @@ pub(crate) fn check(list: &[String]) -> Result<(), String> {
 /// Compiles patterns.
 ///
 /// # Errors
-/// There are too many, or one is no regular expression, matches the empty text or grows too large.
+/// There are too many, or one is not a regular expression, matches the empty text or grows too large.
 pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
     let invalid = |reason: String| Error::Invalid(format!("personal.patterns: {reason}"));
     if patterns.len() > MAX_PATTERNS {
@@ -88,7 +88,7 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>> {
     compiled.collect()
 }
 
-/// The entries of a file of at most so many bytes: one a line; lines that are empty or start with `#` are passed over.
+/// The entries of a file of at most `largest` bytes, one per line; empty lines and lines that start with `#` are skipped.
 ///
 /// # Errors
 /// The file cannot be read, is too large or not UTF-8.
@@ -105,7 +105,8 @@ pub(crate) fn read(path: &Path, largest: u64, files: &dyn Files) -> Result<Vec<S
     Ok(lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
 }
 
-/// The entries of a list and of a file beside it, in order and each once; lines that are empty or start with `#` are passed over.
+/// The entries of a list and of a file, sorted and without duplicates; empty lines and lines of the file that start with `#`
+/// are skipped.
 ///
 /// # Errors
 /// The file cannot be read or used.
@@ -122,15 +123,15 @@ pub(crate) fn gather(list: &[String], file: Option<&Path>, files: &dyn Files) ->
 }
 
 impl WordList {
-    /// Prepares to search for entries, in capitals and small letters alike if asked.
+    /// Compiles a list, ignoring case if asked.
     ///
     /// # Errors
-    /// Why they cannot be searched.
+    /// The reason why it cannot be searched.
     pub(crate) fn new(entries: &[String], ignore_case: bool) -> Result<Self, String> {
         let mut patterns: Vec<(usize, Cow<'_, str>)> = Vec::new();
         for (index, entry) in entries.iter().enumerate() {
             patterns.push((index, entry.into()));
-            // The automaton knows capitals of ASCII alone; others are listed beside.
+            // The automaton ignores only ASCII case; other cases are added as patterns.
             if ignore_case && !entry.is_ascii() {
                 let cases = [entry.to_lowercase(), entry.to_uppercase()];
                 patterns
@@ -150,12 +151,12 @@ impl WordList {
         Ok(Self { automaton, entries: patterns.into_iter().map(|(index, _)| index).collect() })
     }
 
-    /// Whether there is nothing to look for.
+    /// Whether the list is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.automaton.is_none()
     }
 
-    /// Every place where an entry stands as a whole word: (number of the entry, first byte, byte after the last). Places may overlap.
+    /// All positions of entries as whole words: (index of the entry, start, end). They may overlap.
     pub(crate) fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (usize, usize, usize)> + 'a {
         let found = self.automaton.iter().flat_map(move |automaton| automaton.find_overlapping_iter(text));
         found.filter(move |found| is_whole(text, found.start(), found.end())).filter_map(move |found| {
@@ -165,10 +166,10 @@ impl WordList {
 }
 
 impl Lists {
-    /// Reads and prepares the lists and patterns of settings.
+    /// Reads and compiles the lists and patterns of settings.
     ///
     /// # Errors
-    /// A file that cannot be read, or a list or pattern that cannot be used.
+    /// A file cannot be read, or a list or pattern cannot be used.
     pub fn new(settings: &Settings, files: &dyn Files) -> Result<Self> {
         let mut entries = gather(&settings.names, settings.names_file.as_deref(), files)?;
         let names = entries.len();
@@ -178,12 +179,12 @@ impl Lists {
         Ok(Self { words, names, patterns: compile(&settings.patterns)? })
     }
 
-    /// Whether there is nothing to look for.
+    /// Whether there are neither words nor patterns.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.patterns.is_empty()
     }
 
-    /// Adds what is found in a text.
+    /// Adds the findings in a text.
     pub fn find(&self, text: &str, findings: &mut Vec<Finding>) {
         findings.extend(self.words.find(text).map(|(entry, start, end)| {
             let class = if entry < self.names { Class::Name } else { Class::Identifier };
@@ -200,7 +201,7 @@ impl Lists {
     }
 }
 
-/// Whether no word goes on across either end.
+/// Whether no word continues across either end.
 fn is_whole(text: &str, start: usize, end: usize) -> bool {
     let joined = |outside: Option<char>, inside: Option<char>| {
         let part = |character: Option<char>| {
@@ -214,7 +215,7 @@ fn is_whole(text: &str, start: usize, end: usize) -> bool {
         && !joined(character_at(text, end), character_before(text, end))
 }
 
-/// Whether it is of a script that writes words without spaces between, so that a listed name may stand anywhere.
+/// Whether it belongs to a script without spaces, so that a listed name may start and end anywhere.
 fn is_unspaced(character: char) -> bool {
     matches!(character, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}'
         | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')

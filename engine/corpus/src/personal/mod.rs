@@ -1,14 +1,14 @@
-//! Personal data: found, and replaced, masked, or its document dropped, before a model can learn it by heart.
+//! Detection of personal data, which is replaced or masked, or whose document is dropped, before a model can memorise it.
 //!
 //! ```text
 //! text ─ triggers ('@', digits, ':', '=', key prefixes) ─► candidates ─ checks ─► findings ─ apply ─► text without them
 //!        lists and patterns of the user ─────────────────────────────────────────────┘
 //! ```
 //!
-//! Each class is a small hand-written scanner that looks only around the bytes which can start a candidate, since most text
-//! holds none: clean text passes at the speed of one look at each byte. What can be checked is checked (Luhn, mod 97, lengths by
-//! country, address ranges); what cannot is judged by its shape and by the words before it, so that dates, order numbers,
-//! version numbers and hashes stay. Tests state precision and recall by class on a planted set.
+//! Each class has a small hand-written scanner that examines only the surroundings of bytes that can start a candidate, since
+//! most text has none: clean text takes one lookup per byte. What can be verified is verified (Luhn, mod 97, lengths by
+//! country, address ranges). The rest is judged by its shape and the preceding words, so that dates, order numbers, version
+//! numbers and hashes stay. Tests measure precision and recall by class on a planted set.
 
 mod address;
 mod bytes;
@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use strum::{IntoStaticStr, VariantArray};
 
-/// A kind of personal data. Where two findings of one length claim the same place, the earlier class here has it.
+/// A kind of personal data. If two findings of the same length overlap, the earlier class here takes precedence.
 #[derive(
     Clone,
     Copy,
@@ -52,7 +52,7 @@ use strum::{IntoStaticStr, VariantArray};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Class {
-    /// A password, an access token, a private key.
+    /// A password, an access token or a private key.
     Secret,
     /// An international bank account number (ISO 13616).
     Iban,
@@ -74,7 +74,7 @@ impl Class {
     /// All classes, in order of priority.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// What stands in the text in its place.
+    /// The placeholder that replaces it.
     pub fn placeholder(self) -> &'static str {
         match self {
             Self::Secret => "<SECRET>",
@@ -88,22 +88,20 @@ impl Class {
         }
     }
 
-    /// The class's name in settings and reports.
+    /// Name in settings and reports.
     pub fn name(self) -> &'static str {
         self.into()
     }
 }
 
-/// Where personal data stands in a text, in bytes.
+/// Position of personal data in a text, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What it is.
     pub class: Class,
-    /// Its first byte.
     pub start: usize,
-    /// The byte after its last.
+    /// Exclusive.
     pub end: usize,
 }
 
-/// How many were found of each class; classes of which there were none are left out.
+/// Number of findings by class, without zeros.
 pub type Counts = BTreeMap<Class, u64>;

@@ -1,49 +1,45 @@
-//! A number as people write it: groups of digits with spaces, dashes, dots, slashes or brackets between them.
+//! Written numbers: groups of digits with spaces, dashes, dots, slashes or brackets between them.
 
 use super::bytes::{at, before, between, is_word};
 
-/// Digits that a candidate holds at most: the longest card has 19, the longest international number 15 and two more for `00`.
+/// Maximum digits of a candidate: the longest card has 19, the longest international number 15 plus two for `00`.
 const MAX_DIGITS: usize = 20;
-/// Groups that it holds at most.
+/// Maximum number of groups.
 const MAX_GROUPS: usize = 10;
 
-/// What stands before a group.
+/// Separator before a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Joint {
-    /// Nothing: the first group.
+    /// The first group.
     #[default]
     None,
-    /// A space, also one that does not break.
+    /// A space, including no-break spaces.
     Space,
-    /// A dash or hyphen.
     Dash,
-    /// A dot.
     Dot,
-    /// A slash.
     Slash,
     /// A bracket, with or without a space.
     Bracket,
 }
 
-/// Digits without a break.
+/// A run of digits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DigitGroup {
-    /// First byte.
     pub start: usize,
-    /// Byte after the last.
+    /// Exclusive.
     pub end: usize,
-    /// What stands before it.
+    /// Separator before it.
     pub joint: Joint,
 }
 
 impl DigitGroup {
-    /// How many digits.
+    /// Number of digits.
     pub fn len(&self) -> usize {
         self.end - self.start
     }
 }
 
-/// Groups from a first one onward, as many as a card or telephone number could have.
+/// Consecutive groups, as many as a card or telephone number can have.
 #[derive(Default)]
 pub(super) struct Number {
     groups: [DigitGroup; MAX_GROUPS],
@@ -51,7 +47,7 @@ pub(super) struct Number {
 }
 
 impl Number {
-    /// Reads from the digit at `start`; nothing where the first group alone is too long.
+    /// Reads from the digit at `start`; empty if the first group is too long.
     pub fn read(bytes: &[u8], start: usize) -> Self {
         let mut number = Self::default();
         let mut digits = 0;
@@ -72,12 +68,11 @@ impl Number {
         number
     }
 
-    /// The groups.
     pub fn groups(&self) -> &[DigitGroup] {
         self.groups.get(..self.count).unwrap_or_default()
     }
 
-    /// The first so many groups, if there are so many, with how many digits they hold.
+    /// The first `count` groups, if there are as many, and their number of digits.
     pub fn prefix(&self, count: usize) -> Option<(&[DigitGroup], usize)> {
         let groups = self.groups().get(..count).filter(|groups| !groups.is_empty())?;
         Some((groups, groups.iter().map(DigitGroup::len).sum()))
@@ -92,11 +87,11 @@ pub(super) fn digits<'a>(
     groups.iter().flat_map(move |group| between(bytes, group.start, group.end).iter().map(|byte| byte - b'0'))
 }
 
-/// What joins a digit that ends before `end` to the next group, and where that begins.
+/// The start of the next group after a digit that ends before `end`, and its separator.
 fn joint_at(bytes: &[u8], end: usize) -> Option<(usize, Joint)> {
     let mut joint = Joint::None;
     let mut next = end;
-    // `) - ` is the longest that is met.
+    // The longest separator is `) - `.
     for _ in 0..4 {
         let (kind, length) = match at(bytes, next) {
             b' ' => (Joint::Space, 1),
@@ -105,7 +100,7 @@ fn joint_at(bytes: &[u8], end: usize) -> Option<(usize, Joint)> {
             b'/' => (Joint::Slash, 1),
             b'(' | b')' => (Joint::Bracket, 1),
             0xc2 if at(bytes, next + 1) == 0xa0 => (Joint::Space, 2),
-            // Hyphens and the en dash, and spaces that do not break.
+            // Hyphens and the en dash, and no-break spaces.
             0xe2 if at(bytes, next + 1) == 0x80 => match at(bytes, next + 2) {
                 0x90..=0x93 => (Joint::Dash, 3),
                 0x87 | 0x89 | 0xaf => (Joint::Space, 3),
@@ -120,7 +115,7 @@ fn joint_at(bytes: &[u8], end: usize) -> Option<(usize, Joint)> {
             | (Joint::Space, Joint::Bracket) => Joint::Bracket,
             (Joint::Space, Joint::Dash) | (Joint::Dash, Joint::Space | Joint::Bracket) => Joint::Dash,
             (Joint::Space, Joint::Slash) | (Joint::Slash, Joint::Space) => Joint::Slash,
-            // Two spaces are columns, a dot and a space the end of a sentence.
+            // Two spaces separate columns, a dot and a space end a sentence.
             _ => return None,
         };
         next += length;
@@ -128,7 +123,7 @@ fn joint_at(bytes: &[u8], end: usize) -> Option<(usize, Joint)> {
     None
 }
 
-/// Whether a number may begin at `start`: nothing of a longer word or number stands right before it.
+/// Whether a number may begin at `start`: no longer word or number ends right before it.
 pub(super) fn is_open_before(bytes: &[u8], start: usize) -> bool {
     match before(bytes, start) {
         b'.' | b'-' | b'/' | b',' => start.checked_sub(1).is_none_or(|mark| !is_word(before(bytes, mark))),
@@ -154,13 +149,13 @@ pub(super) fn is_open_after(bytes: &[u8], end: usize) -> bool {
     }
 }
 
-/// Whether another number stands one space before `start`.
+/// Whether another number ends one space before `start`.
 pub(super) fn follows_number(bytes: &[u8], start: usize) -> bool {
     before(bytes, start) == b' '
         && start.checked_sub(1).is_some_and(|space| before(bytes, space).is_ascii_digit())
 }
 
-/// Whether another number stands one space after `end`.
+/// Whether another number begins one space after `end`.
 pub(super) fn precedes_number(bytes: &[u8], end: usize) -> bool {
     at(bytes, end) == b' ' && at(bytes, end + 1).is_ascii_digit()
 }

@@ -1,4 +1,4 @@
-//! Payment card and bank account numbers: both carry check digits, so that hardly anything else passes for them.
+//! Payment card and bank account numbers, whose check digits exclude almost everything else.
 
 use super::bytes::{at, before, between, is_word};
 use super::context::{Hint, hint};
@@ -7,13 +7,13 @@ use super::number::{
 };
 use super::{Class, Finding};
 
-/// A card number that begins at the first of a number's groups.
+/// A card number at the start of a number's groups.
 pub(super) fn find_card(bytes: &[u8], number: &Number) -> Option<Finding> {
     let start = number.groups().first()?.start;
     if !is_open_before(bytes, start) || before(bytes, start) == b'+' {
         return None;
     }
-    // The longest first: 4-4-4-4-3 has 4-4-4-4 at its start.
+    // Longest first: 4-4-4-4-3 starts with 4-4-4-4.
     (1..=number.groups().len()).rev().find_map(|count| {
         let (groups, length) = number.prefix(count)?;
         let end = groups.last()?.end;
@@ -24,20 +24,20 @@ pub(super) fn find_card(bytes: &[u8], number: &Number) -> Option<Finding> {
             && is_open_after(bytes, end)
             && is_issued(bytes, groups, length)
             && passes_luhn(digits(bytes, groups));
-        // One in ten numbers passes the check by chance, so of digits in one piece the word before an order number counts.
+        // One in ten numbers passes the check by chance, so a preceding word such as `order` excludes ungrouped digits.
         let told = count > 1 && printed || hint(bytes, start) != Some(Hint::Other);
         (valid && told).then_some(Finding { class: Class::Card, start, end })
     })
 }
 
-/// Whether the groups are parted by spaces alone, as people type numbers in: in pairs, in threes, or unevenly.
+/// Whether the groups are separated only by spaces, as people type numbers: in pairs, in threes, or unevenly.
 fn is_spaced(groups: &[DigitGroup]) -> bool {
     groups.len() > 1
         && groups.iter().all(|group| group.len() > 1)
         && groups.iter().skip(1).all(|group| group.joint == Joint::Space)
 }
 
-/// Whether the groups are those that cards are printed in, with one kind of joint: 4-4-4-4, 4-4-4-4-3, 4-6-5, 4-6-4, or all in one.
+/// Whether the groups are those printed on cards, with one kind of separator: 4-4-4-4, 4-4-4-4-3, 4-6-5, 4-6-4, or ungrouped.
 fn is_printed_grouping(groups: &[DigitGroup]) -> bool {
     let mut lengths = [0; 5];
     for (length, group) in lengths.iter_mut().zip(groups) {
@@ -83,7 +83,8 @@ fn is_issued(bytes: &[u8], groups: &[DigitGroup], length: usize) -> bool {
     }
 }
 
-/// The check of ISO/IEC 7812: every second digit from the right doubled, digits summed, a multiple of ten.
+/// The Luhn check of ISO/IEC 7812: every second digit from the right is doubled, and the sum of digits must be a multiple of
+/// ten.
 fn passes_luhn(digits: impl DoubleEndedIterator<Item = u8>) -> bool {
     let sum: u32 = digits
         .rev()
@@ -96,11 +97,11 @@ fn passes_luhn(digits: impl DoubleEndedIterator<Item = u8>) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// The longest account number, and the shortest (ISO 13616).
+/// Length of an account number (ISO 13616).
 const IBAN: std::ops::RangeInclusive<usize> = 15..=34;
 
-/// An account number whose check digits begin at `digit`, its two letters standing before. Its country's length and shape and its
-/// check digits are looked at by `iban_validate`.
+/// An account number whose check digits begin at `digit`, after its two letters. `iban_validate` checks the country's length
+/// and format and the check digits.
 pub(super) fn find_iban(bytes: &[u8], digit: usize) -> Option<Finding> {
     let start = digit.checked_sub(2)?;
     let country = between(bytes, start, digit);
@@ -129,7 +130,7 @@ pub(super) fn find_iban(bytes: &[u8], digit: usize) -> Option<Finding> {
         let valid = !is_word(at(bytes, end)) && written.get(..length)?.parse::<iban::Iban>().is_ok();
         valid.then_some(end)
     })?;
-    // Small letters only where all are: a word in the middle of a sentence is no country.
+    // Lower case only if all letters are: a word in the middle of a sentence is not a country code.
     let one_case = country.iter().all(u8::is_ascii_uppercase)
         || !between(bytes, start, end).iter().any(u8::is_ascii_uppercase);
     one_case.then_some(Finding { class: Class::Iban, start, end })

@@ -1,6 +1,6 @@
-//! Telephone numbers. No check digit tells them from other numbers, so their shape does, and the words before them: international
-//! ones by `+` and a country's code, North American ones by 3-3-4, others by a leading zero and their groups, and any by a word
-//! such as `call` before them.
+//! Telephone numbers. Without check digits, they are recognised by their shape and the preceding words: international ones by
+//! `+` and a country code, North American ones by 3-3-4, others by a leading zero and their groups, and any after a word such
+//! as `call`.
 
 use super::bytes::{at, before, between};
 use super::context::{Hint, hint};
@@ -9,13 +9,13 @@ use super::number::{
 };
 use super::{Class, Finding};
 
-/// A telephone number that begins at the first of a number's groups.
+/// A telephone number at the start of a number's groups.
 pub(super) fn find(bytes: &[u8], number: &Number) -> Option<Finding> {
     let first = number.groups().first()?;
     let mut start = first.start;
     let end = if before(bytes, start) == b'+' {
         start -= 1;
-        // `f(x)+44` and `++44` are sums.
+        // `f(x)+44` and `++44` are arithmetic.
         let added = matches!(before(bytes, start), b'+' | b')' | b']') || !is_open_before(bytes, start);
         if added { None } else { international(bytes, number, 0) }
     } else if is_open_before(bytes, start) {
@@ -35,7 +35,7 @@ pub(super) fn find(bytes: &[u8], number: &Number) -> Option<Finding> {
     } else {
         None
     }?;
-    // The bracket before an area code goes with it.
+    // Includes the bracket before an area code.
     if before(bytes, start) == b'(' && between(bytes, start, end).contains(&b')') {
         start -= 1;
         start -= usize::from(before(bytes, start) == b'+');
@@ -57,7 +57,7 @@ fn longest(
     })
 }
 
-/// A number with a country's code after `skip` digits of access code.
+/// A number with a country code after `skip` digits of access code.
 fn international(bytes: &[u8], number: &Number, skip: usize) -> Option<usize> {
     let mut code = digits(bytes, number.groups()).skip(skip);
     let code = [code.next()?, code.next()?, code.next()?];
@@ -66,7 +66,8 @@ fn international(bytes: &[u8], number: &Number, skip: usize) -> Option<usize> {
     }
     longest(bytes, number, 8 + skip..=15 + skip, |groups, length| {
         let length = length - skip;
-        // Thirteen digits in groups hold every country's numbers; more are a neighbour's. North America has eleven.
+        // Grouped numbers of all countries have at most thirteen digits; further ones belong to a neighbour. North American
+        // ones have eleven.
         let fits = match code {
             [1, ..] => length == 11,
             _ => length <= 13 || groups.len() <= 2,
@@ -76,7 +77,7 @@ fn international(bytes: &[u8], number: &Number, skip: usize) -> Option<usize> {
     })
 }
 
-/// Whether a country or service has a code that begins so (ITU-T E.164).
+/// Whether a country or service code begins with these digits (ITU-T E.164).
 fn is_country(code: [u8; 3]) -> bool {
     match code {
         [1 | 3..=7 | 9, ..] => true,
@@ -87,7 +88,7 @@ fn is_country(code: [u8; 3]) -> bool {
     }
 }
 
-/// Three digits, three and four, as in North America, with or without a 1 before.
+/// Groups of three, three and four digits, as in North America, with or without a leading 1.
 fn north_american(bytes: &[u8], number: &Number) -> Option<usize> {
     let groups = number.groups();
     let prefixed = groups.first().is_some_and(|first| between(bytes, first.start, first.end) == b"1");
@@ -97,7 +98,7 @@ fn north_american(bytes: &[u8], number: &Number) -> Option<usize> {
     if !shape || !is_open_after(bytes, line.end) {
         return None;
     }
-    // With dots only where all are dots: 234.567 and 8901 are amounts.
+    // Dots must be used throughout: 234.567 and 8901 are amounts.
     let dotted = [exchange, line].iter().filter(|group| group.joint == Joint::Dot).count();
     // Three groups in a row of more such groups are a table.
     let columns = exchange.joint == Joint::Space && line.joint == Joint::Space;
@@ -106,7 +107,7 @@ fn north_american(bytes: &[u8], number: &Number) -> Option<usize> {
     (dotted != 1 && (!columns || lonely)).then_some(line.end)
 }
 
-/// A number as dialled within a country: a zero, then nine to twelve digits in groups.
+/// A national number: a zero, then nine to twelve digits in groups.
 fn national(bytes: &[u8], number: &Number) -> Option<usize> {
     let first = number.groups().first()?;
     let leading = at(bytes, first.start) == b'0' && (b'1'..=b'9').contains(&at(bytes, first.start + 1));
@@ -123,7 +124,7 @@ fn national(bytes: &[u8], number: &Number) -> Option<usize> {
     })
 }
 
-/// After a word such as `call`: seven to fifteen digits in any groups that make no date.
+/// After a word such as `call`: seven to fifteen digits in any groups that are not a date.
 fn announced(bytes: &[u8], number: &Number) -> Option<usize> {
     longest(bytes, number, 7..=15, |groups, _| {
         let tail = groups.get(1..).unwrap_or_default();
@@ -133,8 +134,8 @@ fn announced(bytes: &[u8], number: &Number) -> Option<usize> {
     })
 }
 
-/// Whether a date stands among the groups: a year of this or the last century tightly joined to another or to a neighbour of at most two
-/// digits; of any other century to a day and a month, or as the span of two years (`1789–1799`).
+/// Whether the groups contain a date: a year of this or the last century, tightly joined to another one or to a neighbour of at
+/// most two digits; a year of any other century with a day and a month, or in a span of years (`1789–1799`).
 fn is_dated(bytes: &[u8], groups: &[DigitGroup]) -> bool {
     let value = |group: &DigitGroup| {
         let digits = between(bytes, group.start, group.end);

@@ -1,22 +1,22 @@
-//! What stands in the place of personal data, and how such places are known again, so that nothing is replaced twice.
+//! Replacements of personal data, and their recognition, so that nothing is replaced twice.
 
 use super::bytes::between;
 use super::{Class, Finding, Style};
 
-/// Stands for a character that is not shown.
+/// Replaces a hidden character.
 pub const MASK: char = '•';
 
-/// FineWeb's stand-ins for e-mail addresses.
+/// FineWeb's replacements for e-mail addresses.
 pub const FINEWEB_EMAILS: [&str; 2] = ["email@example.com", "firstname.lastname@example.org"];
 
-/// FineWeb's stand-ins for IP addresses: drawn at random, and silent when its authors asked.
+/// FineWeb's replacements for IP addresses: drawn at random, and unresponsive when its authors checked.
 pub const FINEWEB_ADDRESSES: [&str; 6] =
     ["22.214.171.124", "126.96.36.199", "188.8.131.52", "184.108.40.206", "220.127.116.11", "18.104.22.168"];
 
-/// A mask is at most so many characters, however long what it hides.
+/// Maximum characters of a mask, however long the original.
 const MAX_MASK_CHARACTERS: usize = 64;
 
-/// Hands out placeholders; stand-ins take turns.
+/// Supplies placeholders; lists of replacements are used in rotation.
 #[derive(Debug, Default)]
 pub(super) struct Placeholders {
     style: Style,
@@ -30,7 +30,6 @@ impl Placeholders {
         Self { style, ..Self::default() }
     }
 
-    /// The next placeholder of a class.
     pub fn next(&mut self, class: Class) -> &'static str {
         let list = list(self.style, class);
         let turn = if class == Class::Email { &mut self.emails } else { &mut self.addresses };
@@ -42,7 +41,7 @@ impl Placeholders {
     }
 }
 
-/// What a style puts in the place of a class in turns; nothing where that is its placeholder.
+/// The rotating replacements of a class in a style; empty if it uses the placeholder.
 fn list(style: Style, class: Class) -> &'static [&'static str] {
     match (style, class) {
         (Style::Fineweb, Class::Email) => &FINEWEB_EMAILS,
@@ -51,13 +50,13 @@ fn list(style: Style, class: Class) -> &'static [&'static str] {
     }
 }
 
-/// Whether it is one of a style's stand-ins, which are no finding.
+/// Whether a finding is one of a style's replacements, which do not count.
 pub(super) fn is_stand_in(style: Style, text: &str, finding: &Finding) -> bool {
     let list = list(style, finding.class);
     list.iter().any(|stand_in| stand_in.as_bytes() == between(text.as_bytes(), finding.start, finding.end))
 }
 
-/// All that a style may put into a text.
+/// All replacements that a style may insert.
 pub(super) fn stand_ins(style: Style) -> Vec<&'static str> {
     Class::ALL.iter().flat_map(|&class| [&[class.placeholder()][..], list(style, class)].concat()).collect()
 }
@@ -73,14 +72,14 @@ pub fn masked(class: Class, hidden: &str) -> String {
 pub(super) fn push_mask(class: Class, hidden: &str, output: &mut String) {
     let several = hidden.chars().nth(1).is_some();
     let first = hidden.chars().next().filter(|character| several && character.is_alphanumeric());
-    // So many characters are shown, and of the others those that `stays` keeps.
+    // Shows `shown` characters, and of the others those that `stays` accepts.
     let mut hide = |shown: usize, stays: fn(char) -> bool| {
         let masked = |character| if stays(character) { character } else { MASK };
         output.extend(hidden.chars().take(shown));
         output.extend(hidden.chars().skip(shown).take(MAX_MASK_CHARACTERS).map(masked));
     };
     match class {
-        // Even its length says something of a password.
+        // The length of a password is confidential too.
         Class::Secret => output.extend([MASK; 8]),
         Class::Email => {
             output.extend(first);

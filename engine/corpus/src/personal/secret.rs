@@ -1,12 +1,12 @@
-//! Secrets: keys known by the shape that their issuer gives them, private keys in PEM and PuTTY's format, tokens in headers, what is
-//! assigned to something called a password, secret or token, and keys of clouds that stand alone, by their length and randomness.
+//! Secrets: keys with an issuer's prefix or format, private keys in PEM and PuTTY's format, tokens in headers, values assigned
+//! to a name such as password, secret or token, and unlabelled cloud keys, recognised by length and randomness.
 //!
-//! Shapes are those that issuers document (AWS's IAM identifiers, GitHub's *token formats*, Slack's *token types*, Stripe's, OpenAI's
-//! and Hugging Face's *API keys*, Azure's storage connection strings and client secrets) and that gitleaks' rules and the plugins of
-//! detect-secrets look for too; these two were read for which shapes there are, and what is written here is ours.
+//! Formats are those documented by issuers (AWS's IAM identifiers, GitHub's *token formats*, Slack's *token types*, Stripe's,
+//! OpenAI's and Hugging Face's *API keys*, Azure's storage connection strings and client secrets), which gitleaks' rules and
+//! the plugins of detect-secrets search too. These two were consulted for which formats exist; the code here is our own.
 //!
-//! The time taken is proportional to the text: a run of bytes without an end in which many a secret could begin is looked at from a few
-//! places only ([`Scanned`]).
+//! Time is linear in the text: an endless run of bytes in which many secrets could begin is examined from a few positions only
+//! ([`Scanned`]).
 
 use super::bytes::{at, before, between, is_word};
 use super::{Class, Finding};
@@ -14,18 +14,18 @@ use crate::error::{Error, Result};
 use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem;
 
-/// How a key goes on after its prefix.
+/// A key format: prefix and continuation.
 #[derive(Debug)]
 struct Key {
-    /// What it begins with, as its issuer documents it.
+    /// Documented prefix.
     prefix: &'static str,
-    /// Which bytes follow.
+    /// Bytes that may follow.
     alphabet: Alphabet,
-    /// How many of them at least; more are taken with it.
+    /// Minimum number of bytes after the prefix; more are included.
     shortest: usize,
 }
 
-/// Bytes that a key is made of.
+/// The alphabet of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Alphabet {
     /// Capitals and digits.
@@ -34,7 +34,7 @@ enum Alphabet {
     Plain,
     /// Letters, digits, `_` and `-`.
     Address,
-    /// Letters, digits, `_`, `-`, `.`, `/`, `+`, `=` and `~`: anything that headers carry.
+    /// Letters, digits, `_`, `-`, `.`, `/`, `+`, `=` and `~`: anything found in headers.
     Header,
 }
 
@@ -49,7 +49,7 @@ impl Alphabet {
     }
 }
 
-/// Prefixes that stand for shapes of their own.
+/// Prefixes of formats with their own checks.
 const SHAPES: &[(&str, Alphabet, usize)] = &[
     ("-----BEGIN ", Alphabet::Plain, 0),
     ("PuTTY-User-Key-File-", Alphabet::Plain, 0),
@@ -59,7 +59,7 @@ const SHAPES: &[(&str, Alphabet, usize)] = &[
     ("Bearer ", Alphabet::Header, 20),
 ];
 
-/// Issuers' prefixes with how the key goes on.
+/// Issuers' prefixes, alphabets and minimum lengths.
 const KEYS: &[(&str, Alphabet, usize)] = &[
     ("AKIA ASIA ABIA ACCA", Alphabet::Capitals, 16),
     ("ghp_ gho_ ghu_ ghs_ ghr_ hf_ api_org_", Alphabet::Plain, 30),
@@ -82,31 +82,31 @@ const KEYS: &[(&str, Alphabet, usize)] = &[
     ("hvs.", Alphabet::Address, 24),
 ];
 
-/// A key of many lines is taken up to here where its end is missing.
+/// Maximum bytes of a multi-line key without an end.
 const MAX_BLOCK_BYTES: usize = 16 << 10;
-/// A key of one line is looked at up to here.
+/// Maximum bytes of a single-line key.
 const MAX_KEY_BYTES: usize = 8 << 10;
-/// From how many places of one run a secret is looked for: enough for what people write, `token=secret:password=…`.
+/// Number of positions in one run from which secrets are searched: enough for real text, `token=secret:password=…`.
 const MAX_PLACES: u32 = 4;
 
-/// The run of bytes that was scanned last. Without it, seven megabytes of `pwd=a1pwd=a1…` would be looked at up to
-/// [`MAX_KEY_BYTES`] times over.
+/// The run of bytes scanned last. Without it, each byte of seven megabytes of `pwd=a1pwd=a1…` would be examined up to
+/// [`MAX_KEY_BYTES`] times.
 #[derive(Default)]
 pub(super) struct Scanned {
     end: usize,
     places: u32,
-    /// Bytes looked at in all.
+    /// Total bytes examined.
     pub(super) looked_at: usize,
 }
 
 impl Scanned {
-    /// Whether to look from this place on.
+    /// Whether to search from this position.
     fn admits(&mut self, start: usize) -> bool {
         self.places = if start < self.end { self.places + 1 } else { 0 };
         self.places < MAX_PLACES
     }
 
-    /// Notes up to where it was looked.
+    /// Records the examined range.
     fn note(&mut self, start: usize, end: usize) {
         self.end = self.end.max(end);
         self.looked_at += end - start;
@@ -124,7 +124,7 @@ impl Prefixes {
     /// Builds the automaton.
     ///
     /// # Errors
-    /// It outgrows its limits, which it does not with the list above.
+    /// It exceeds its limits, which does not happen with the lists above.
     pub fn new() -> Result<Self> {
         let key = |prefix, &(_, alphabet, shortest): &_| Key { prefix, alphabet, shortest };
         let mut keys: Vec<Key> = SHAPES.iter().map(|shape| key(shape.0, shape)).collect();
@@ -136,7 +136,7 @@ impl Prefixes {
         Ok(Self { keys, automaton })
     }
 
-    /// Adds what is found in a text.
+    /// Adds the findings in a text.
     pub fn find(&self, bytes: &[u8], scanned: &mut Scanned, findings: &mut Vec<Finding>) {
         let mut past = 0;
         for found in self.automaton.find_iter(bytes) {
@@ -163,7 +163,7 @@ impl Prefixes {
     }
 }
 
-/// The end of the run of an alphabet that begins at `start`, without marks that end a sentence.
+/// The end of the run of an alphabet at `start`, without punctuation that ends a sentence.
 fn run(bytes: &[u8], alphabet: Alphabet, start: usize) -> usize {
     let mut end = start;
     while alphabet.holds(at(bytes, end)) && end - start < MAX_KEY_BYTES {
@@ -175,7 +175,7 @@ fn run(bytes: &[u8], alphabet: Alphabet, start: usize) -> usize {
     end
 }
 
-/// Whether bytes look drawn at random rather than written: digits among letters, and no byte far more frequent than others.
+/// Whether bytes look random: digits among letters, and high entropy.
 fn is_random(value: &[u8]) -> bool {
     let count = |test: fn(&u8) -> bool| value.iter().filter(|byte| test(byte)).count();
     let digits = count(u8::is_ascii_digit);
@@ -184,14 +184,14 @@ fn is_random(value: &[u8]) -> bool {
     letters > 0 && (digits > 2 || digits > 0 && mixed) && entropy(value) >= 3.0
 }
 
-/// Whether letters alone look drawn at random: capitals are as many as small letters, where names written together have few.
+/// Whether letters look random: about as many capitals as small letters, of which compound names have few.
 fn is_mixed(value: &[u8]) -> bool {
     let capitals = value.iter().filter(|byte| byte.is_ascii_uppercase()).count();
     let share = capitals as f64 / value.len() as f64;
     (0.28..=0.72).contains(&share) && entropy(value) >= 3.5
 }
 
-/// Shannon's entropy of the bytes, in bits per byte.
+/// Shannon entropy of the bytes, in bits per byte.
 fn entropy(value: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
     for byte in value {
@@ -205,7 +205,7 @@ fn prefixed(bytes: &[u8], key: &Key, start: usize) -> Option<usize> {
     let end = run(bytes, key.alphabet, start);
     let body = between(bytes, start, end);
     let fits = match key.alphabet {
-        // Amazon's have one length; a longer run of capitals is something else.
+        // Amazon's have a fixed length; a longer run of capitals is something else.
         Alphabet::Capitals if key.shortest == 16 => body.len() == 16 && !is_word(at(bytes, end)),
         Alphabet::Plain => body.len() >= key.shortest && (is_random(body) || is_mixed(body)),
         _ => body.len() >= key.shortest && is_random(body),
@@ -213,7 +213,8 @@ fn prefixed(bytes: &[u8], key: &Key, start: usize) -> Option<usize> {
     fits.then_some(end)
 }
 
-/// A client secret of Microsoft Entra around the `Q~` at `mark`: three characters and a digit before, 31 to 34 behind.
+/// A client secret of Microsoft Entra around the `Q~` at `mark`: three characters and a digit before it, 31 to 34 characters
+/// after it.
 fn azure_client(bytes: &[u8], key: &Key, mark: usize) -> Option<(usize, usize)> {
     let start = mark.checked_sub(4)?;
     let end = run(bytes, key.alphabet, mark + 2);
@@ -225,18 +226,18 @@ fn azure_client(bytes: &[u8], key: &Key, mark: usize) -> Option<(usize, usize)> 
     fits.then_some((start, end))
 }
 
-/// A byte of base64, its padding left out.
+/// A byte of base64, except padding.
 fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/')
 }
 
-/// Adds keys of clouds that stand alone: a secret access key of Amazon has 40 characters of base64, one of an Azure storage account 86
-/// and two of padding.
+/// Adds unlabelled cloud keys: an Amazon secret access key has 40 characters of base64, an Azure storage account key 86 and two
+/// of padding.
 pub(super) fn find_unlabelled(bytes: &[u8], findings: &mut Vec<Finding>) {
     const MIN_KEY_BYTES: usize = 40;
     let mut start = 0;
     while let Some(window) = bytes.get(start..start + MIN_KEY_BYTES) {
-        // From behind, so that of ordinary words hardly any byte is looked at.
+        // From the end, so that few bytes of ordinary words are read.
         if let Some(last) = window.iter().rposition(|byte| !is_base64(*byte)) {
             start += last + 1;
             continue;
@@ -247,7 +248,7 @@ pub(super) fn find_unlabelled(bytes: &[u8], findings: &mut Vec<Finding>) {
         let value = between(bytes, start, end);
         let padding =
             between(bytes, end, bytes.len()).iter().take(3).take_while(|byte| **byte == b'=').count();
-        // Part of something longer: an address, a token of another shape, a checksum such as `sha512-…`.
+        // Part of something longer: an address, a token of another format, a checksum such as `sha512-…`.
         let open = matches!(before(bytes, start), b'-' | b'_' | b'.' | b'%')
             || matches!(at(bytes, end), b'-' | b'_' | b'.' | b'%');
         if !open && matches!((length, padding), (40, 0) | (86, 2)) && is_drawn(value) {
@@ -257,8 +258,8 @@ pub(super) fn find_unlabelled(bytes: &[u8], findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether base64 is drawn at random and not written: capitals, small letters and digits are there, and follow each other without order.
-/// Of such characters five in eight are of another kind than the one before; of names and paths fewer than one in three.
+/// Whether base64 is random: it has capitals, small letters and digits in random order. In random text five characters in eight
+/// are of another kind than the previous one, in names and paths fewer than one in three.
 fn is_drawn(value: &[u8]) -> bool {
     let kind = |byte: &u8| match byte {
         b'A'..=b'Z' => 0,
@@ -277,7 +278,7 @@ fn is_drawn(value: &[u8]) -> bool {
         && entropy(value) >= 4.2
 }
 
-/// The end of a private key as PuTTY writes it, up to the line with its checksum.
+/// The end of a private key in PuTTY's format, up to the line with its checksum.
 fn putty(bytes: &[u8], start: usize) -> Option<usize> {
     let text = between(bytes, start, (start + MAX_BLOCK_BYTES).min(bytes.len()));
     let sum = memmem::find(text, b"Private-MAC:")?;
@@ -285,7 +286,7 @@ fn putty(bytes: &[u8], start: usize) -> Option<usize> {
     Some(start + sum + memchr::memchr(b'\n', line).unwrap_or(line.len()))
 }
 
-/// The end of a JSON web token (RFC 7519): three parts joined by dots, the first two of JSON in base64, the third may be missing.
+/// The end of a JSON web token (RFC 7519): three parts joined by dots, the first two of JSON in base64, the third optional.
 fn web_token(bytes: &[u8], start: usize) -> Option<usize> {
     let head = run(bytes, Alphabet::Address, start);
     let claims = between(bytes, head, head + 4) == b".eyJ";
@@ -298,7 +299,7 @@ fn web_token(bytes: &[u8], start: usize) -> Option<usize> {
     (body - head > 10).then_some(end)
 }
 
-/// The end of what follows `Basic ` or `Bearer ` in an authorisation header.
+/// The end of the token after `Basic ` or `Bearer ` in an authorisation header.
 fn header(bytes: &[u8], key: &Key, start: usize) -> Option<usize> {
     let named = memmem::find(between(bytes, start.saturating_sub(24), start), b"uthorization").is_some();
     let first = start + key.prefix.len();
@@ -308,7 +309,7 @@ fn header(bytes: &[u8], key: &Key, start: usize) -> Option<usize> {
     (fits && (named || key.prefix == "Bearer ")).then_some(end)
 }
 
-/// The end of a private key in PEM (RFC 7468) that begins at `start`; without an end, of the lines that can belong to it.
+/// The end of a PEM private key (RFC 7468) at `start`; without an end marker, of the lines that can belong to it.
 fn block(bytes: &[u8], start: usize) -> Option<usize> {
     const MARK: &[u8] = b"-----";
     let label = start + b"-----BEGIN ".len();
@@ -335,38 +336,38 @@ fn block(bytes: &[u8], start: usize) -> Option<usize> {
         }
         end += length;
     }
-    // A limit may lie within a character.
+    // The limit may be inside a character.
     while end > body && end < bytes.len() && at(bytes, end) & 0xc0 == 0x80 {
         end -= 1;
     }
     Some(end)
 }
 
-/// What a name promises of its value.
+/// The kind of value that a name announces.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Name {
-    /// A password: a short word can be one.
+    /// A password, which may be a short word.
     Password,
-    /// A key or token: long and random.
+    /// A key or token, long and random.
     Token,
 }
 
-/// What is called a password.
+/// Endings of names of passwords.
 const PASSWORDS: &str = "password passwd passphrase pwd passwort _pass -pass";
-/// What is called a key or token.
+/// Parts of names of keys and tokens.
 const TOKENS: &str = "accountkey account_key account-key sharedaccesskey shared_access_key secret token api_key apikey \
     api-key access_key accesskey access-key private_key secret_key secretkey credential";
-/// Values that say what should stand there and are none, in small letters.
+/// Placeholder values, in lower case.
 const STAND_INS: &str = "password passwd passphrase secret token string text none null nil true false undefined required \
     optional example changeme empty default value sha256 sha512 base64 argon2 varchar str hidden redacted \
     input";
 
-/// The value assigned by the `=` or `:` at `sign` to something that is called a secret.
+/// The secret value after the `=` or `:` at `sign`, if the name before it announces one.
 pub(super) fn find_assigned(bytes: &[u8], sign: usize, scanned: &mut Scanned) -> Option<Finding> {
     let (name, capitals) = name_before(bytes, sign)?;
     let mut start = sign + 1;
     let mut quote = 0;
-    // Spaces, the rest of `=>`, and quotes, which inside another string are escaped.
+    // Spaces, the rest of `=>`, and quotes, which are escaped inside another string.
     for _ in 0..6 {
         match at(bytes, start) {
             b' ' | b'\t' | b'\\' if quote == 0 => start += 1,
@@ -378,7 +379,7 @@ pub(super) fn find_assigned(bytes: &[u8], sign: usize, scanned: &mut Scanned) ->
             _ => break,
         }
     }
-    // A value in quotes ends where the next could begin, one without may hold many.
+    // A quoted value ends where the next can begin; an unquoted one may contain many.
     if quote == 0 && !scanned.admits(start) {
         return None;
     }
@@ -409,7 +410,7 @@ pub(super) fn find_assigned(bytes: &[u8], sign: usize, scanned: &mut Scanned) ->
     secret.then_some(Finding { class: Class::Secret, start, end })
 }
 
-/// What the name before a sign promises, and whether it is in capitals, as the environment's are.
+/// The kind of value announced by the name before a sign, and whether it is in capitals like environment variables.
 fn name_before(bytes: &[u8], sign: usize) -> Option<(Name, bool)> {
     if at(bytes, sign + 1) == b'=' || matches!(before(bytes, sign), b'=' | b'!' | b'<' | b'>') {
         return None;
@@ -430,7 +431,7 @@ fn name_before(bytes: &[u8], sign: usize) -> Option<(Name, bool)> {
     let small = small.get_mut(..written.len())?;
     small.copy_from_slice(written);
     small.make_ascii_lowercase();
-    // `API_KEYS`, `SECRET_ACCESS_KEY_ID`: what is said after the telling part changes little.
+    // `API_KEYS`, `SECRET_ACCESS_KEY_ID`: suffixes after the significant part.
     let stem =
         [b"_id".as_slice(), b"s"].iter().fold(&*small, |stem, tail| stem.strip_suffix(*tail).unwrap_or(stem));
     let name = if small == b"pass" || PASSWORDS.split(' ').any(|name| small.ends_with(name.as_bytes())) {
@@ -443,7 +444,7 @@ fn name_before(bytes: &[u8], sign: usize) -> Option<(Name, bool)> {
     Some((name, !written.iter().any(u8::is_ascii_lowercase)))
 }
 
-/// Whether a value is code, a template or a word that only says what should stand there.
+/// Whether a value is code, a template or a placeholder.
 fn is_stand_in(value: &[u8]) -> bool {
     let Some(first) = value.first() else { return true };
     let mut small = [0; 24];
@@ -471,14 +472,13 @@ fn is_password(value: &[u8], quoted: bool, equals: bool, tight: bool) -> bool {
     let marks = value.iter().any(|byte| b"!@#$^*?+~%".contains(byte));
     let words = value.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     let plain = value.iter().all(u8::is_ascii_lowercase);
-    // Text in quotes is what a form says; paths and members of objects are code.
+    // Quoted text with spaces is a form's label; paths and object members are code.
     let said = value.contains(&b' ') || (!quoted && words && value.contains(&b'_'));
     let strong =
         (digits && letters) || (marks && (letters || digits)) || (digits && value.len() >= 6 && words);
     (5..=128).contains(&value.len()) && !said && (strong || (quoted && (equals || plain)) || (tight && words))
 }
 
-/// Whether a value is a key or token.
 fn is_token(value: &[u8], quoted: bool) -> bool {
     let dotted = value.contains(&b'.') && !quoted;
     (16..=MAX_KEY_BYTES).contains(&value.len())

@@ -1,4 +1,4 @@
-//! What is looked for, and what becomes of it.
+//! Settings: what to search and what to do with it.
 
 use super::{Class, lists};
 use crate::error::{Error, Result};
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 use std::path::PathBuf;
 
-/// Which placeholders are used.
+/// The replacements to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
-    /// Names of the class: `<EMAIL>`, `<PHONE>`.
+    /// The name of the class: `<EMAIL>`, `<PHONE>`.
     #[default]
     Placeholder,
-    /// As FineWeb (Penedo et al. 2024) was published: stand-in e-mail and IP addresses, taken in turn within a document; other
-    /// classes, which FineWeb leaves, get the name of the class.
+    /// As in FineWeb (Penedo et al. 2024): fixed e-mail and IP addresses in rotation within a document. Other classes, which
+    /// FineWeb does not replace, get the name of the class.
     Fineweb,
 }
 
@@ -23,38 +23,38 @@ pub enum Style {
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Whether anything is looked for at all.
+    /// Whether to search at all.
     #[default = true]
     pub enabled: bool,
-    /// Which placeholders `replace` puts in.
+    /// Style of the replacements.
     pub style: Style,
-    /// What becomes of e-mail addresses.
+    /// Action for e-mail addresses.
     pub email: Action,
-    /// What becomes of telephone numbers.
+    /// Action for telephone numbers.
     pub phone: Action,
-    /// What becomes of IP addresses.
+    /// Action for IP addresses.
     pub ip_address: Action,
-    /// What becomes of payment card numbers.
+    /// Action for payment card numbers.
     pub card: Action,
-    /// What becomes of bank account numbers.
+    /// Action for bank account numbers.
     pub iban: Action,
-    /// What becomes of passwords, access tokens and private keys.
+    /// Action for passwords, access tokens and private keys.
     pub secret: Action,
-    /// What becomes of the listed names.
+    /// Action for listed names.
     pub name: Action,
-    /// What becomes of the listed identifiers and of what the patterns match.
+    /// Action for listed identifiers and matches of the patterns.
     pub identifier: Action,
-    /// Whether addresses that lead nobody home count too: private, loopback, link-local and multicast ones (RFC 6890).
+    /// Whether non-public addresses count too: private, loopback, link-local and multicast ones (RFC 6890).
     pub private_addresses: bool,
     /// Names to look for, as whole words.
     pub names: Vec<String>,
-    /// A file of names, one a line; lines that start with `#` are comments.
+    /// File of names, one per line; lines that start with `#` are comments.
     pub names_file: Option<PathBuf>,
     /// Identifiers to look for, as whole words: customer numbers, account names.
     pub identifiers: Vec<String>,
-    /// A file of identifiers, one a line; lines that start with `#` are comments.
+    /// File of identifiers, one per line; lines that start with `#` are comments.
     pub identifiers_file: Option<PathBuf>,
-    /// Whether listed names and identifiers are found in capitals and small letters alike.
+    /// Whether to ignore case in listed names and identifiers.
     #[default = true]
     pub ignore_case: bool,
     /// Regular expressions (of the crate `regex`) whose matches are identifiers.
@@ -62,7 +62,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What becomes of a class.
+    /// The action for a class.
     pub fn action(&self, class: Class) -> Action {
         match class {
             Class::Secret => self.secret,
@@ -76,20 +76,20 @@ impl Settings {
         }
     }
 
-    /// Whether any name is listed.
+    /// Whether any names are listed.
     pub fn has_names(&self) -> bool {
         !self.names.is_empty() || self.names_file.is_some()
     }
 
-    /// Whether any identifier is listed or described.
+    /// Whether there are listed identifiers or patterns.
     pub fn has_identifiers(&self) -> bool {
         !self.identifiers.is_empty() || self.identifiers_file.is_some() || !self.patterns.is_empty()
     }
 
-    /// Checks what can be checked before files are opened.
+    /// Checks everything that does not need files.
     ///
     /// # Errors
-    /// A list or pattern that cannot be used, named.
+    /// Names the list or pattern that cannot be used.
     pub fn validate(&self) -> Result<()> {
         for (field, list) in [("names", &self.names), ("identifiers", &self.identifiers)] {
             lists::check(list).map_err(|reason| Error::Invalid(format!("personal.{field}: {reason}")))?;

@@ -1,27 +1,27 @@
-//! Documents in groups that keep all cores busy and memory bounded.
+//! Batches of documents that keep all cores busy with bounded memory.
 
 use crate::document::Document;
 use crate::read::{Item, Trouble};
 
-/// Bytes of text in a batch: enough for the cores to share, little enough to hold twice.
+/// Bytes of text in a batch: enough for all cores, small enough to hold two.
 const BATCH_BYTES: usize = 8 << 20;
-/// Documents in a batch.
+/// Maximum documents in a batch.
 const BATCH_DOCUMENTS: usize = 4096;
 
-/// Some documents in their order, and what could not be read between them.
+/// Consecutive documents, and what could not be read between them.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    /// Each with the number of its input.
+    /// Each with the index of its input.
     pub documents: Vec<(usize, Document)>,
     pub troubles: Vec<Trouble>,
-    /// The number of the input that the last item came from, and how many items of it were taken.
+    /// The input of the last item, and the number of items taken from it.
     pub end: (usize, u64),
 }
 
-/// An item with the number of its input, and its own number there.
+/// An item with the index of its input and its index there.
 pub(super) type Numbered = (usize, u64, Item);
 
-/// Takes the next batch; `None` at the end. A document larger than a batch is a batch by itself.
+/// Takes the next batch; `None` at the end. A document larger than a batch is a batch of its own.
 pub(super) fn next(items: &mut (dyn Iterator<Item = Numbered> + Send)) -> Option<Batch> {
     let mut batch = Batch::default();
     let mut bytes = 0;

@@ -1,4 +1,4 @@
-//! The end of a cleaning: copies, caps, who is held out, and the second pass that writes.
+//! The end of a cleaning: duplicates, caps, the validation split, and the second pass, which writes.
 
 mod copies;
 
@@ -15,13 +15,13 @@ use crate::rules::{Outcome, Scores, TrigramModel, Trigrams, language_name};
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-/// Documents read again at a time, and bytes of text.
+/// Documents, and bytes of text, read again at a time.
 const BATCH: usize = 1024;
 const BATCH_BYTES: u64 = 8 << 20;
-/// Training documents that are looked at for what many of them share.
+/// Training documents sampled for n-grams that many of them share.
 const SAMPLE: usize = 20_000;
 
-/// How many documents of these sizes make the next batch: at least one where there is one.
+/// The number of documents in the next batch, given their sizes; at least one if there is one.
 fn batch(sizes: impl Iterator<Item = u32>) -> usize {
     let mut sum = 0;
     let before = |size: &u32| {
@@ -36,41 +36,41 @@ pub(super) struct Ending {
     staging: Staging,
     copies: ReadCopies,
     near: near::Index,
-    /// Names of the sources, by their numbers.
+    /// Names of the sources by number.
     sources: Vec<String>,
-    /// Whether a later cleaning can go on where this one stops.
+    /// Whether a later cleaning can resume from here.
     kept: bool,
-    /// What is left of the staged documents.
+    /// Staged documents that were not dropped since.
     alive: Vec<bool>,
     step: EndingStep,
 }
 
 enum EndingStep {
     Compare,
-    /// What is ordinary is learned from the documents up to this one.
+    /// Trains the trigram model on the documents up to this index.
     Learn(Box<TrigramModel>, usize),
-    /// How ordinary each document is.
+    /// Scores each document.
     Score(Box<Scoring>),
     Divide,
     Write(Box<Writing>),
 }
 
-/// Documents held against what is ordinary.
+/// Scoring of documents under the trigram model.
 struct Scoring {
     model: Trigrams,
     scores: Scores,
-    /// Bits per character of each document that was scored.
+    /// Bits per character of each scored document.
     bits: Vec<f32>,
 }
 
 /// The second pass.
 struct Writing {
-    /// Documents by source, and in their order within it.
+    /// Documents by source, in order within each.
     order: Vec<u32>,
     at: usize,
-    /// Which are held out; empty where they are too few, or too unequal, to hold whole ones out.
+    /// Held-out documents; empty if they are too few, or too unequal in size, to hold out whole ones.
     held_out: Vec<bool>,
-    /// What held-out documents say, where training documents are held against it.
+    /// Held-out documents for the overlap check of training documents.
     overlap: Option<contamination::Set>,
     paragraphs: Option<paragraphs::Index>,
 }
@@ -89,17 +89,17 @@ impl Ending {
         Self { staging, copies, near, sources, kept, alive, step: EndingStep::Compare }
     }
 
-    /// Whether a later cleaning can go on where this one stops.
+    /// Whether a later cleaning can resume from here.
     pub(super) fn is_kept(&self) -> bool {
         self.kept
     }
 
-    /// Documents that were staged.
+    /// Number of staged documents.
     pub(super) fn staged(&self) -> u64 {
         self.alive.len() as u64
     }
 
-    /// Does the next piece of work; says what it was, how far that is, and of how much.
+    /// Performs the next step; returns its phase, progress and total.
     pub(super) fn advance(&mut self, bench: &mut Bench<'_>) -> Result<(Phase, u64, u64)> {
         let staged = self.staged();
         match std::mem::replace(&mut self.step, EndingStep::Divide) {
@@ -179,21 +179,21 @@ impl Ending {
         }
     }
 
-    /// The next documents that are left, from one on, their numbers, and where to go on.
+    /// The next documents that were not dropped, from `start` on, their numbers, and the next start.
     fn alive_from(&mut self, start: usize) -> Result<(Vec<Document>, Vec<u32>, usize)> {
         let end = start + batch(self.staging.entries().iter().skip(start).map(|entry| entry.bytes));
         let numbers: Vec<u32> = (start as u32..end as u32).filter(|number| self.is_alive(*number)).collect();
         Ok((self.staging.documents(&numbers)?, numbers, end))
     }
 
-    /// Drops what is far from ordinary.
+    /// Drops documents with unusual scores.
     fn unusual(&mut self, scoring: &Scoring, bench: &mut Bench<'_>) -> Result<()> {
         let Some((at, rule)) = bench.worker.gibberish().map(|(at, rule)| (at, rule.clone())) else {
             return Ok(());
         };
         let highest = rule.highest(&scoring.scores);
         let Some(limit) = highest else { return Ok(()) };
-        // A little below, since the bits were rounded: the rule itself decides.
+        // Slightly lower, since the bits were rounded: the rule itself decides.
         let limit = limit as f32 - 0.01;
         for (number, _) in scoring.bits.iter().enumerate().filter(|(_, bits)| **bits > limit) {
             let document = self.staging.document(number as u32)?;
@@ -212,7 +212,7 @@ impl Ending {
         Ok(())
     }
 
-    /// Drops by lot what lies above the sources' caps.
+    /// Drops randomly selected documents above the sources' caps.
     fn caps(&mut self, bench: &mut Bench<'_>) -> Result<()> {
         let entries = self.staging.entries();
         let alive = entries.iter().zip(&self.alive).enumerate().filter(|(_, (_, alive))| **alive);
@@ -230,14 +230,14 @@ impl Ending {
         self.alive.get(number as usize) == Some(&true)
     }
 
-    /// A staged document is gone.
+    /// Marks a staged document as dropped.
     fn bury(&mut self, number: u32) {
         if let Some(alive) = self.alive.get_mut(number as usize) {
             *alive = false;
         }
     }
 
-    /// Orders what is left by source and draws who is held out.
+    /// Orders the remaining documents by source and draws the validation split.
     fn divide(&mut self, worker: &Worker) -> Result<Writing> {
         let entries = self.staging.entries();
         let mut order: Vec<u32> = (0..entries.len() as u32).filter(|number| self.is_alive(*number)).collect();
@@ -254,21 +254,21 @@ impl Ending {
         let mut by_lot = order.clone();
         by_lot.sort_by_key(|number| (source(*number), lot(*number), *number));
         let share = |documents: usize| (documents as f64 * worker.recipe.validation).round() as usize;
-        // Sources of too few documents to hold one out are drawn from together.
+        // Sources with too few documents for one to be held out are pooled.
         let mut few: Vec<u32> = Vec::new();
         for own in by_lot.chunk_by(|one, other| source(*one) == source(*other)) {
             match share(own.len()) {
                 0 => few.extend(own),
-                // Something of every other source trains.
+                // Every other source keeps at least one training document.
                 count => own.iter().take(count.min(own.len() - 1)).for_each(|number| hold(*number)),
             }
         }
         few.sort_by_key(|number| (lot(*number), *number));
         few.iter().take(share(few.len())).for_each(|number| hold(*number));
         let all: u64 = order.iter().map(|number| bytes(*number)).sum();
-        // Bytes that may be held out. The draw counts documents, and a large one may be most of the text.
+        // Maximum held-out bytes. The draw counts documents, and a large one may be most of the text.
         let highest = all as f64 * (1.0 + worker.recipe.validation) / 2.0;
-        // Few documents in all: one of them all the same, where one is neither most of the text nor next to nothing.
+        // With few documents in total, hold out one, if there is one that is neither most of the text nor negligible.
         if !held_out.contains(&true) && order.len() > 1 && worker.recipe.validation > 0.0 {
             let lowest = all as f64 * worker.recipe.validation / 2.0;
             let fits = |number: u32| (lowest..=highest).contains(&(bytes(number) as f64));
@@ -278,7 +278,7 @@ impl Ending {
                 *held = true;
             }
         }
-        // Where it is most of the text, the largest that were drawn train all the same.
+        // If that is most of the text, the largest drawn documents become training documents.
         let is_drawn = |number: &u32| held_out.get(*number as usize) == Some(&true);
         let mut drawn: Vec<u32> = order.iter().copied().filter(is_drawn).collect();
         let (mut sum, mut others) = (drawn.iter().map(|number| bytes(*number)).sum::<u64>(), all);
@@ -291,7 +291,8 @@ impl Ending {
                 *held = false;
             }
         }
-        // Rather none than next to nothing of the other documents: training then holds out a share of the text, wherever that ends.
+        // Hold out nothing rather than a negligible part: training then holds out a share of the text instead of whole
+        // documents.
         let lowest = others as f64 * worker.recipe.validation / 2.0;
         if others < all && (sum as f64) < lowest {
             held_out.fill(false);
@@ -313,8 +314,8 @@ impl Ending {
         Ok(Writing { order, at: 0, held_out: if any { held_out } else { Vec::new() }, overlap, paragraphs })
     }
 
-    /// Has runs of words of held-out documents count for none that many training documents share: footers, notices, headings of forms.
-    /// Looks at all training documents, or at so many drawn evenly.
+    /// Ignores n-grams of held-out documents that many training documents share: footers, notices, form headings. Examines all
+    /// training documents, or an even sample.
     fn boilerplate(&mut self, order: &[u32], held_out: &[bool], set: &mut contamination::Set) -> Result<()> {
         let trains = |number: &&u32| held_out.get(**number as usize) == Some(&false);
         let training = order.iter().filter(trains).count();
@@ -337,7 +338,7 @@ impl Ending {
         Ok(())
     }
 
-    /// Writes some documents.
+    /// Writes a batch of documents.
     fn write(&mut self, writing: &mut Writing, numbers: &[u32], bench: &mut Bench<'_>) -> Result<()> {
         let documents = self.staging.documents(numbers)?;
         let mut passed: Vec<(Document, Option<&'static str>, &str)> = Vec::with_capacity(documents.len());
@@ -364,7 +365,7 @@ impl Ending {
             .collect();
         for (mut document, split, source, overlaps) in checked {
             let amount = Amount::of(&document.text);
-            // Files of code share much and differ in an operator: they are counted and stay.
+            // Source files share much and differ in details: they are counted and kept.
             let code = matches!(document.kind, Kind::Code(_));
             if overlaps.is_some() && (code || !bench.worker.drops_overlaps()) {
                 bench.recorders.count(At::HeldOut, OVERLAPS, 1);

@@ -1,5 +1,5 @@
-//! What a recipe makes of a few documents, without writing anything: for the cards that a person switches, and for the
-//! question why a document was dropped. Both give others their turn for each document that is read.
+//! Previews a recipe on a few documents without writing anything: for the app's cards, and to explain why a document was
+//! dropped. Both yield for each document read.
 
 use super::stages::{At, Stages};
 use super::work::{Fate, Worker};
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-/// Bytes of a document that are compared.
+/// Maximum bytes of a document in a comparison.
 const COMPARED: usize = 200_000;
 
 fn sources(files: &dyn Files, recipe: &Recipe, inputs: &[PathBuf]) -> Result<Vec<Source>> {
@@ -31,20 +31,20 @@ fn items(files: &dyn Files, recipe: &Recipe, source: &Source) -> Box<dyn Iterato
     read::open(files, source, &recipe.reading, &Arc::new(AtomicU64::new(0)))
 }
 
-/// A document of the sample, and what its stages did.
+/// A sampled document and the results of its stages.
 struct Judged {
     document: JudgedDocument,
     edits: Vec<At>,
     /// The stage that dropped it.
     at: Option<At>,
-    /// Which rules would drop it by themselves.
+    /// For each rule, whether it would drop the document on its own.
     alone: Vec<bool>,
 }
 
-/// Judges the first documents of each source, at most `count` in all.
+/// Judges the first documents of each source, at most `count` in total.
 ///
 /// # Errors
-/// A recipe that breaks a rule; inputs that hold nothing to read; more than [`MAX_JUDGED`] documents.
+/// The recipe breaks a rule, the inputs contain nothing to read, or `count` exceeds [`MAX_JUDGED`].
 pub async fn judge_sample(
     files: &dyn Files,
     recipe: &Recipe,
@@ -59,7 +59,7 @@ pub async fn judge_sample(
     }
     let worker = Worker::new(recipe.clone(), files)?;
     let sources = sources(files, recipe, inputs)?;
-    // In turn, so that one large source does not fill the sample.
+    // Round robin, so that one large source does not fill the sample.
     let mut open: VecDeque<_> =
         sources.iter().take(count).map(|source| items(files, recipe, source)).collect();
     let mut sample = Vec::new();
@@ -72,7 +72,7 @@ pub async fn judge_sample(
                 sample.push(document);
                 open.push_back(items);
             }
-            // A record that cannot be read takes no turn.
+            // An unreadable record does not count as a turn.
             Some(Err(_)) => open.push_front(items),
             None => {}
         }
@@ -122,7 +122,7 @@ pub async fn judge_sample(
     Ok(result)
 }
 
-/// Which rules of the recipe, on or off, would drop a document by themselves.
+/// For each rule of the recipe, on or off, whether it would drop a document on its own.
 fn alone(every: &Judge, worker: &Worker, document: &Document) -> Vec<bool> {
     let mut document = document.clone();
     if extract::prepare(&mut document, &worker.recipe.extract, &worker.recipe.repair, worker.readers).is_err()
@@ -132,11 +132,11 @@ fn alone(every: &Judge, worker: &Worker, document: &Document) -> Vec<bool> {
     every.judge_each(&document).iter().map(Outcome::is_dropped).collect()
 }
 
-/// A document as it was read and extracted beside what the recipe makes of it, and what every rule says of it. Personal data is
-/// masked on both sides.
+/// Compares a document as read and extracted with the recipe's result, and lists every rule's verdict. Personal data is masked
+/// in both texts.
 ///
 /// # Errors
-/// There is no document of that id.
+/// There is no document with that id.
 pub async fn compare(
     files: &dyn Files,
     recipe: &Recipe,
@@ -177,7 +177,7 @@ pub async fn compare(
     Ok(ComparedDocument { id: id.to_owned(), changes, verdicts, cut: cut || cut_after })
 }
 
-/// The document of an id.
+/// The document with an id.
 async fn named(
     files: &dyn Files,
     recipe: &Recipe,
@@ -186,7 +186,7 @@ async fn named(
     give: &impl AsyncFn(),
 ) -> Result<Document> {
     let mut sources = sources(files, recipe, inputs)?;
-    // Behind the source that the id names come the others: a record may have brought an id of its own.
+    // Starts with the source named in the id; records may have their own ids, so the others follow.
     sources.sort_by_key(|Source { name, .. }| {
         id != name && !id.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('#'))
     });
@@ -205,7 +205,7 @@ async fn named(
     )))
 }
 
-/// As much of a text as is compared, and whether that is not all.
+/// The compared part of a text, and whether it was truncated.
 fn beginning(text: &str) -> (&str, bool) {
     let end = text.floor_char_boundary(COMPARED);
     (text.get(..end).unwrap_or(text), end < text.len())

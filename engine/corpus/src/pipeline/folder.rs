@@ -1,4 +1,4 @@
-//! The output folder: written beside what an earlier cleaning left there, and put in its place at the end.
+//! The output folder: new files are written next to those of an earlier cleaning, and replace them at the end.
 
 use super::lines::{Dropped, Output};
 use super::{journal, staging};
@@ -12,15 +12,15 @@ use crate::report::{self, CleaningReport, Input};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-/// What the files are called until they are whole.
+/// Suffix of incomplete files.
 const PARTIAL: &str = ".partial";
-/// Held by the program that cleans into the folder, inside of it.
+/// Lock file in the output folder of a running cleaning.
 const LOCK_FILE: &str = ".cleaning.lock";
 
-/// What [`is_unfinished`] finds in a folder, and what to do.
+/// Message for a folder for which [`is_unfinished`] is true.
 pub const UNFINISHED: &str = "a cleaning that was stopped or is still under way; the same `glasshouse data clean` again takes it to its end";
 
-/// Whether a folder holds a cleaning that was stopped or is still under way; an earlier one that is finished may be there as well.
+/// Whether a folder contains a stopped or running cleaning; possibly together with a finished earlier one.
 pub fn is_unfinished(files: &dyn Files, folder: &Path) -> bool {
     let there = |name: &str| files.file_type(&folder.join(name)).is_ok();
     let without_index = there(REPORT_FILE) && there(DROPPED_FILE) && !there(CORPUS_FILE);
@@ -32,15 +32,15 @@ pub(super) struct Folder<'a> {
     path: PathBuf,
     kept: Option<Output>,
     dropped: Option<Output>,
-    /// Nobody else cleans into it.
+    /// Excludes other cleanings.
     _lock: Lock,
 }
 
 impl<'a> Folder<'a> {
-    /// Takes a folder for one cleaning, and makes it where it is missing.
+    /// Claims a folder for a cleaning, creating it if missing.
     ///
     /// # Errors
-    /// A file stands there; another program cleans into it.
+    /// The path is a file, or another program cleans into the folder.
     pub(super) fn claim(files: &'a dyn Files, path: &Path) -> Result<Self> {
         if matches!(files.file_type(path), Ok(FileType::File(_) | FileType::Other)) {
             return Err(Error::bad_file(path, "a file stands there; name a folder"));
@@ -52,7 +52,7 @@ impl<'a> Folder<'a> {
         Ok(Self { files, path: path.to_owned(), kept: None, dropped: None, _lock: lock })
     }
 
-    /// Refuses a folder that holds what no cleaning wrote, or a cleaning by another recipe or of other files, be it finished or stopped.
+    /// Refuses a folder with foreign files, or with a finished or stopped cleaning of another recipe or other files.
     pub(super) fn check(
         &self,
         recipe: &Recipe,
@@ -98,24 +98,22 @@ impl<'a> Folder<'a> {
         if same { Ok(()) } else { holds("cleaning", "of other files") }
     }
 
-    /// Makes the files that documents go to.
+    /// Creates the files for documents.
     pub(super) fn open(&mut self) -> Result<()> {
         let output = |name: &str| Output::new(self.files, self.path.join(format!("{name}{PARTIAL}")));
         (self.kept, self.dropped) = (Some(output(KEPT_FILE)?), Some(output(DROPPED_FILE)?));
         Ok(())
     }
 
-    /// Writes a dropped document's line.
     pub(super) fn dropped(&mut self, dropped: &Dropped) -> Result<()> {
         self.dropped.as_mut().map_or(Ok(()), |output| output.line(dropped))
     }
 
-    /// Writes kept documents' lines.
     pub(super) fn kept(&mut self, lines: &[u8]) -> Result<()> {
         self.kept.as_mut().map_or(Ok(()), |output| output.write(lines))
     }
 
-    /// Puts everything in its place. The index comes last: a folder without it is no finished corpus.
+    /// Renames all files to their final names. The index comes last: a folder without it is not a finished corpus.
     pub(super) fn finish(
         &mut self,
         report: &CleaningReport,
@@ -152,7 +150,7 @@ impl<'a> Folder<'a> {
         output.flush()
     }
 
-    /// Removes what is not finished.
+    /// Removes unfinished files.
     pub(super) fn clear_away(mut self) -> Result<()> {
         drop((self.kept.take(), self.dropped.take()));
         for entry in self.files.entries(&self.path).map_err(Error::io(&self.path))? {

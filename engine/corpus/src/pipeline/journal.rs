@@ -1,9 +1,9 @@
-//! The first pass as it went, a line for each batch, so that a cleaning that was stopped or killed goes on where it was.
+//! The journal of the first pass, one line per batch, from which a stopped or killed cleaning resumes.
 //!
-//! A line says what became of the batch's documents, up to where the staged ones reach in their file, and which document of which input
-//! comes next. Whoever goes on takes the lines in as if the documents had just been worked on, by the same code and in the same
-//! order, so that the output is the same to the byte; then reads on. The first line says what the pass depends on: with another
-//! recipe, program or input nothing is continued.
+//! A line records the outcome of the batch's documents, the length of the staging file after it, and the next document to read.
+//! Resuming replays the lines through the same code and in the same order as fresh documents, so that the output is the same
+//! byte for byte, then reads on. The first line records the pass's dependencies: nothing is resumed with another recipe,
+//! program version or input.
 
 use super::lines::Output;
 use super::work::{Outcome, Told};
@@ -16,10 +16,10 @@ use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// What the file is called, inside the output folder until the end.
+/// File name in the output folder; removed at the end.
 pub(super) const JOURNAL_FILE: &str = ".journal.jsonl";
 
-/// What a first pass depends on.
+/// Dependencies of a first pass.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Header {
     program: String,
@@ -27,29 +27,28 @@ pub(super) struct Header {
     files: Vec<Seen>,
 }
 
-/// A file as it was when the pass began.
+/// A file's state when the pass began.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Seen {
-    /// As text: a name that is none is no reason to fail, and this is only compared.
+    /// Lossy text, since it is only compared.
     path: String,
     bytes: u64,
-    /// When it was last changed, in nanoseconds since 1970.
+    /// Modification time, in nanoseconds since 1970.
     changed: u64,
 }
 
-/// A batch.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Step {
-    /// The number of the input that is to be read next, and how many items of it were taken.
+    /// The next input, and the number of items already taken from it.
     pub next: (usize, u64),
     pub troubles: Vec<Trouble>,
     pub documents: Vec<(Told, Outcome)>,
-    /// Bytes of staged documents after the batch.
+    /// Bytes of the staging file after the batch.
     pub staged: u64,
 }
 
 impl Header {
-    /// What the pass depends on; none where files do not say when they were changed, so that nothing can be continued.
+    /// Collects the dependencies; `None` if modification times are unavailable, so that nothing can be resumed.
     pub(super) fn new(files: &dyn Files, recipe: &Recipe, sources: &[Source]) -> Result<Option<Self>> {
         let mut seen = Vec::new();
         let mut paths: Vec<PathBuf> = recipe.files();
@@ -76,8 +75,8 @@ impl Header {
         }))
     }
 
-    /// What a stopped pass in a folder is that this one may not take the place of unasked: by another recipe, or of other files. One of
-    /// another version of the program, or of files that were changed, is of no use to anybody.
+    /// Why a stopped pass in a folder must not be replaced without `force`: it has another recipe or other files. A pass by
+    /// another version of the program, or of files that have changed since, is useless and may be replaced.
     pub(super) fn other_in(&self, files: &dyn Files, folder: &Path) -> Option<&'static str> {
         let mut line = Vec::new();
         let file = files.open(&folder.join(JOURNAL_FILE)).ok()?;
@@ -94,7 +93,7 @@ impl Header {
         (!earlier.files.iter().all(goes_in)).then_some("of other files")
     }
 
-    /// Why a pass by this header does not continue one by another.
+    /// Why a pass with this header cannot resume one with another.
     fn difference(&self, other: &Self) -> Option<&'static str> {
         if self.program != other.program {
             return Some("this is another version of the program");
@@ -106,7 +105,7 @@ impl Header {
     }
 }
 
-/// A new journal.
+/// Starts a new journal.
 pub(super) fn begin(files: &dyn Files, folder: &Path, header: &Header) -> Result<Output> {
     let mut journal = Output::new(files, folder.join(JOURNAL_FILE))?;
     journal.line(header)?;
@@ -114,22 +113,22 @@ pub(super) fn begin(files: &dyn Files, folder: &Path, header: &Header) -> Result
     Ok(journal)
 }
 
-/// One that goes on behind so many bytes.
+/// Continues a journal after `length` bytes.
 pub(super) fn resume(files: &dyn Files, folder: &Path, length: u64) -> Result<Output> {
     Output::behind(files, folder.join(JOURNAL_FILE), length)
 }
 
-/// Reads a journal that an earlier pass left.
+/// Reads the journal of an earlier pass.
 pub(super) struct Reader {
     lines: BufReader<Box<dyn Input>>,
-    /// Bytes of the lines that were taken.
+    /// Bytes of the lines read.
     pub length: u64,
     staging: Box<dyn Input>,
     staged: u64,
 }
 
 impl Reader {
-    /// The journal in a folder; or why there is none to continue, empty where there was no earlier pass.
+    /// Opens the journal in a folder; or returns why it cannot be resumed, empty if there was no earlier pass.
     pub(super) fn open(files: &dyn Files, folder: &Path, header: &Header) -> Result<Self, &'static str> {
         let path = folder.join(JOURNAL_FILE);
         let staging = folder.join(super::staging::STAGING_FILE);
@@ -146,7 +145,7 @@ impl Reader {
         }
     }
 
-    /// The next whole line; what was cut off while it was written is left.
+    /// The next complete line; a truncated one is ignored.
     fn line<T: serde::de::DeserializeOwned>(&mut self) -> Option<T> {
         let mut line = Vec::new();
         self.lines.read_until(b'\n', &mut line).ok().filter(|_| line.ends_with(b"\n"))?;
@@ -155,7 +154,7 @@ impl Reader {
         Some(value)
     }
 
-    /// The next batch whose documents are whole in the staging file.
+    /// The next batch whose documents are completely in the staging file.
     pub(super) fn step(&mut self) -> Option<Step> {
         let before = self.length;
         let step: Step = self.line()?;

@@ -1,4 +1,4 @@
-//! The lines of `kept.jsonl` and `dropped.jsonl`, and how they are written.
+//! The lines of `kept.jsonl` and `dropped.jsonl`, and their output.
 
 use crate::document::Document;
 use crate::error::{Error, Result};
@@ -7,20 +7,19 @@ use serde::Serialize;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-/// A line of `kept.jsonl`.
 #[derive(Serialize)]
 struct Kept<'a> {
     #[serde(flatten)]
     document: &'a Document,
-    /// Its own source, where that is counted among the small ones.
+    /// The document's source, if the report counts it among the small ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     own_source: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     split: Option<&'static str>,
 }
 
-/// The line of a kept document, its line feed included; `split` is `train` or `validation` where whole documents are held out, `source`
-/// what it is counted under.
+/// The line of a kept document, including its line feed. `split` is `train` or `validation` if whole documents are held out;
+/// `source` is the name it is counted under.
 pub(super) fn kept(document: &mut Document, split: Option<&'static str>, source: &str) -> Result<Vec<u8>> {
     let own = std::mem::replace(&mut document.source, source.to_owned());
     line(&Kept { own_source: Some(own).filter(|own| own != source), split, document })
@@ -29,23 +28,20 @@ pub(super) fn kept(document: &mut Document, split: Option<&'static str>, source:
 /// A line of `dropped.jsonl`.
 #[derive(Clone, Debug, Serialize, serde::Deserialize)]
 pub struct Dropped {
-    /// The document's id.
     pub id: String,
-    /// Its source.
     pub source: String,
     /// The stage that dropped it.
     pub rule: String,
-    /// Why.
     pub reason: String,
-    /// Words that it had then.
+    /// Number of words when it was dropped.
     pub words: u64,
-    /// Bytes of text that it had then.
+    /// Bytes of text when it was dropped.
     pub bytes: u64,
-    /// Its beginning, personal data masked.
+    /// Beginning of the text, with personal data masked.
     pub excerpt: String,
 }
 
-/// A line of JSON.
+/// Serializes a line of JSON.
 pub(super) fn line(value: &impl Serialize) -> Result<Vec<u8>> {
     let mut line = serde_json::to_vec(value)
         .map_err(|error| Error::Refused(format!("a document that JSON cannot hold: {error}")))?;
@@ -53,20 +49,19 @@ pub(super) fn line(value: &impl Serialize) -> Result<Vec<u8>> {
     Ok(line)
 }
 
-/// A file being written.
 pub(crate) struct Output {
     path: PathBuf,
     file: BufWriter<Box<dyn Write + Send>>,
 }
 
 impl Output {
-    /// A new file, or an emptied one.
+    /// Creates or truncates a file.
     pub(crate) fn new(files: &dyn Files, path: PathBuf) -> Result<Self> {
         let file = files.create(&path).map_err(Error::io(&path))?;
         Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file) })
     }
 
-    /// One that goes on behind so many bytes.
+    /// Continues a file after `length` bytes.
     pub(super) fn behind(files: &dyn Files, path: PathBuf, length: u64) -> Result<Self> {
         let file = files.append(&path, length).map_err(Error::io(&path))?;
         Ok(Self { path, file: BufWriter::with_capacity(1 << 20, file) })
@@ -81,12 +76,11 @@ impl Output {
         self.write(&line(value)?)
     }
 
-    /// What was written reaches the file.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.file.flush().map_err(Error::io(&self.path))
     }
 
-    /// Ends writing and opens for reading.
+    /// Finishes writing and reopens the file for reading.
     pub(super) fn reopen(mut self, files: &dyn Files) -> Result<(PathBuf, Box<dyn Input>)> {
         self.flush()?;
         drop(self.file);

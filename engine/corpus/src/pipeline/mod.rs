@@ -1,12 +1,13 @@
-//! A cleaning from files to a finished folder.
+//! The cleaning pipeline, from files to a finished folder.
 //!
-//! Two passes. The first reads documents in batches, works on each by itself on all cores (`work`), and in the documents' order
-//! drops exact copies and stages the rest on disk; of each staged document memory keeps a few numbers. Then near copies are
-//! decided, caps drawn by lot and documents held out. The second pass writes what is left, source by source.
+//! There are two passes. The first reads documents in batches, processes each independently on all cores (`work`), and in
+//! document order drops exact copies and stages the rest on disk; memory holds a few numbers per staged document. Then near
+//! copies are decided, caps are drawn and the validation split is made. The second pass writes the remaining documents, source
+//! by source.
 //!
-//! Everything that depends on more than one document happens in the documents' order, so the output is the same on any number
-//! of cores. [`Cleaner::advance`] does one batch at a time: a browser's worker answers in between. Where files outlive the program,
-//! a `journal` says what became of each batch, so that a cleaning that was killed goes on behind it.
+//! Everything that depends on more than one document happens in document order, so the output is the same with any number of
+//! cores. [`Cleaner::advance`] processes one batch at a time, so that a browser's worker can answer in between. If files
+//! outlive the program, a `journal` records the outcome of each batch, so that a killed cleaning can resume.
 
 mod batches;
 mod ending;
@@ -45,26 +46,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use work::{Fate, Outcome, Told, Worked, Worker};
 
-/// Bytes of memory that stay for each document that passes the rules, beside the batch at hand: its place on disk, the hash
-/// that finds exact copies and the keys that find near ones. Nothing else grows with the corpus, but for paragraphs and
-/// evaluation sets where the recipe asks for them, whose memory is capped.
+/// Permanent memory in bytes per document that passes the rules, in addition to the current batch: its position on disk, the
+/// hash for exact copies and the keys for near copies. Nothing else grows with the corpus, except paragraphs and evaluation
+/// sets if the recipe uses them, whose memory is capped.
 pub fn bytes_per_document(recipe: &Recipe) -> u64 {
-    // Whether it is left and whether it is held out, and its number by source and by lot.
+    // Two flags (not dropped, held out), and its number by source and by lot.
     let numbers = 2 * size_of::<bool>() + 2 * size_of::<u32>();
     staging::BYTES_PER_DOCUMENT as u64 + numbers as u64 + recipe.duplicates.bytes_per_document()
 }
 
-/// A cleaning under way.
+/// A running cleaning.
 pub struct Cleaner<'a> {
     files: &'a dyn Files,
-    /// Before the folder, whose lock goes last.
+    /// Dropped before the folder, whose lock must go last.
     state: State<'a>,
     bench: Bench<'a>,
     total_bytes: u64,
     start: CleaningStart,
 }
 
-/// What works on documents, and where it is written and counted what becomes of them.
+/// Processes documents, and writes and counts the results.
 struct Bench<'a> {
     worker: Worker,
     folder: Folder<'a>,
@@ -72,24 +73,24 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// A document goes: counted, and written where dropped ones are.
+    /// Counts and writes a dropped document.
     fn gone(&mut self, at: At, dropped: &Dropped) -> Result<()> {
         self.recorders.dropped(at, dropped);
         self.folder.dropped(dropped)
     }
 
-    /// A document goes after the first pass.
+    /// Drops a document after the first pass.
     fn drop_document(&mut self, at: At, reason: String, document: &Document) -> Result<()> {
         let dropped = self.worker.dropped(at, reason, document, Amount::of(&document.text), &document.text);
         self.gone(at, &dropped)
     }
 }
 
-/// Where a cleaning stands.
+/// Stage of a cleaning.
 enum State<'a> {
     Reading(Box<Reading<'a>>),
     Ending(Box<Ending>),
-    /// Finished, or failed for good.
+    /// Finished, or failed permanently.
     Over,
 }
 
@@ -103,26 +104,26 @@ struct Reading<'a> {
     exact: exact::ExactIndex,
     near: near::Index,
     sources: Sources,
-    /// None where nothing can be continued.
+    /// `None` if resuming is not possible.
     journal: Option<Output>,
 }
 
-/// How a cleaning begins where its folder is not empty.
+/// Options for a folder that is not empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StartOptions {
-    /// Whether it begins anew even where a stopped one of the same recipe and files can be continued.
+    /// Whether to start over even if a stopped cleaning of the same recipe and files could be resumed.
     pub restart: bool,
-    /// Whether it takes the place of another cleaning, finished or stopped, or stands beside files that no cleaning wrote.
+    /// Whether to replace another cleaning, finished or stopped, and to accept foreign files in the folder.
     pub force: bool,
 }
 
 impl<'a> Cleaner<'a> {
-    /// Looks at the inputs and opens the output folder. A cleaning by the same recipe of the same files that was stopped or killed
-    /// there is continued; a finished one stays until this one is.
+    /// Examines the inputs and opens the output folder. Resumes a stopped or killed cleaning of the same recipe and files; a
+    /// finished one stays until this one is finished.
     ///
     /// # Errors
-    /// A recipe that breaks a rule or names a missing file; inputs that hold nothing to read; a folder that holds something else, or
-    /// that another program cleans into.
+    /// The recipe breaks a rule or names a missing file, the inputs contain nothing to read, the folder contains something
+    /// else, or another program cleans into it.
     pub fn new(
         files: &'a dyn Files,
         recipe: Recipe,
@@ -139,7 +140,7 @@ impl<'a> Cleaner<'a> {
                 "lies in the folder that would be written; name another folder for the output",
             ));
         }
-        // What an earlier cleaning wrote is no input of the next.
+        // The output of an earlier cleaning is not an input.
         let found = find(files, recipe, inputs, |source| !source.path.starts_with(out))?;
         for trouble in &found.troubles {
             recorders.trouble(trouble);
@@ -179,7 +180,7 @@ impl<'a> Cleaner<'a> {
         Ok(cleaner)
     }
 
-    /// Takes in what an earlier pass left, and opens the inputs behind it.
+    /// Replays an earlier pass, and opens the inputs after it.
     fn begin(
         &mut self,
         mut reading: Reading<'a>,
@@ -228,15 +229,15 @@ impl<'a> Cleaner<'a> {
         Ok(reading)
     }
 
-    /// What was found of a stopped cleaning.
+    /// How the cleaning starts: new, resumed or over again.
     pub fn start(&self) -> &CleaningStart {
         &self.start
     }
 
-    /// Does the next piece of work. After [`Phase::Done`], [`finish`](Self::finish) gives the report.
+    /// Performs the next step. After [`Phase::Done`], [`finish`](Self::finish) returns the report.
     ///
     /// # Errors
-    /// Not a single document was read, or the output cannot be written; what an earlier cleaning left in the folder is as it was.
+    /// No document could be read, or the output cannot be written; an earlier cleaning in the folder is unchanged.
     pub fn advance(&mut self) -> Result<CleaningProgress> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Reading(mut reading) => {
@@ -277,20 +278,20 @@ impl<'a> Cleaner<'a> {
         Ok(report)
     }
 
-    /// Everything at once.
+    /// Runs the whole cleaning.
     ///
     /// # Errors
-    /// As [`advance`](Self::advance) and [`finish`](Self::finish).
+    /// As for [`advance`](Self::advance) and [`finish`](Self::finish).
     pub fn run(mut self) -> Result<CleaningReport> {
         while self.advance()?.phase != Phase::Done {}
         self.finish()
     }
 
-    /// Ends before the end, so that a later one can resume it: behind so many documents, or not at all. An earlier cleaning in the
-    /// folder stays.
+    /// Stops before the end, so that a later cleaning can resume: returns the number of documents to resume after, or `None` if
+    /// that is not possible. An earlier finished cleaning in the folder stays.
     ///
     /// # Errors
-    /// What nobody could resume cannot be removed.
+    /// Files that cannot be resumed from cannot be removed.
     pub fn stop(self) -> Result<Option<u64>> {
         let kept = matches!(&self.state, State::Reading(reading) if reading.journal.is_some())
             || matches!(&self.state, State::Ending(ending) if ending.is_kept());
@@ -301,7 +302,7 @@ impl<'a> Cleaner<'a> {
         Ok(None)
     }
 
-    /// Removes what an unfinished cleaning left.
+    /// Removes the files of an unfinished cleaning.
     fn clear_away(self) -> Result<()> {
         drop(self.state);
         self.bench.folder.clear_away()
@@ -312,7 +313,7 @@ impl<'a> Cleaner<'a> {
         CleaningProgress { phase, done, total, documents, kept }
     }
 
-    /// Works on a batch while the next one is read.
+    /// Processes a batch while the next one is read.
     fn read(&mut self, reading: &mut Reading<'a>, batch: Batch) -> Result<()> {
         let Batch { documents, troubles, end } = batch;
         let (worker, items) = (&self.bench.worker, &mut reading.items);
@@ -340,7 +341,7 @@ impl<'a> Cleaner<'a> {
         self.note(reading, step)
     }
 
-    /// Writes what became of a batch behind its documents.
+    /// Appends a batch to the journal, after its documents were staged.
     fn note(&self, reading: &mut Reading<'a>, mut step: journal::Step) -> Result<()> {
         let Some(journal) = &mut reading.journal else { return Ok(()) };
         step.staged = reading.staging.flush()?;
@@ -348,13 +349,13 @@ impl<'a> Cleaner<'a> {
         journal.flush()
     }
 
-    /// Decides what becomes of a document in its turn, and stages it where it stays.
+    /// Decides about a document in document order, and stages it if it is kept.
     fn decide(&self, reading: &mut Reading<'a>, fate: Fate) -> Result<Outcome> {
         Ok(match fate {
             Fate::Dropped(at, dropped) => Outcome::Dropped(at, dropped),
             Fate::Passed { document, line, amount, mark } => match self.is_copy(reading, &mark)? {
                 Some(first) => {
-                    // Its reason names the first one, whose id is on disk: told when that can be read.
+                    // Its reason names the original, whose id is on disk: added once it can be read.
                     let worker = &self.bench.worker;
                     let reason = worker.compared_by(&document).to_owned();
                     let dropped = worker.dropped(At::Exact, reason, &document, amount, &document.text);
@@ -365,7 +366,7 @@ impl<'a> Cleaner<'a> {
         })
     }
 
-    /// The number of the staged document that the next one is an exact copy of.
+    /// The number of the staged document that this one is an exact copy of.
     fn is_copy(&self, reading: &mut Reading<'a>, mark: &Mark) -> Result<Option<u32>> {
         if !self.bench.worker.recipe.duplicates.exact.enabled {
             return Ok(None);
@@ -373,7 +374,7 @@ impl<'a> Cleaner<'a> {
         reading.exact.first(mark.fingerprint, reading.staging.len() as u32)
     }
 
-    /// Counts a document and notes what became of it: just now, or before a cleaning was stopped.
+    /// Counts a document and records its outcome, both for new documents and when resuming.
     fn take(&mut self, reading: &mut Reading<'a>, told: &mut Told, outcome: &Outcome) -> Result<()> {
         self.bench.recorders.told(&self.bench.worker, told);
         match outcome {
@@ -389,7 +390,7 @@ impl<'a> Cleaner<'a> {
     }
 
     fn end_reading(&mut self, mut reading: Reading<'a>) -> Result<Ending> {
-        // Whoever goes on from here reads nothing.
+        // A cleaning that resumes from here reads nothing.
         self.note(&mut reading, journal::Step { next: (usize::MAX, 0), ..journal::Step::default() })?;
         let Reading { staging, copies, near, sources, journal, .. } = reading;
         let (staging, copies) = (staging.finish(self.files)?, staging::ReadCopies::new(copies, self.files)?);
@@ -406,10 +407,10 @@ impl std::fmt::Debug for Cleaner<'_> {
     }
 }
 
-/// The files that are read, those among them that are `wanted`.
+/// Finds the files to read, and keeps those that are `wanted`.
 ///
 /// # Errors
-/// There is none; the first reason is told. Or something that was named is not there: whoever named it wants it read.
+/// There are none, with the first reason; or a given path does not exist, since explicitly named paths are required.
 fn find(
     files: &dyn Files,
     recipe: &Recipe,
@@ -431,12 +432,12 @@ fn find(
     Ok(found)
 }
 
-/// A file that is read, for the account.
+/// An input file, for the report.
 fn input(source: &read::Source) -> Input {
     Input { path: source.name.clone(), format: format_name(&source.format), bytes: source.size, documents: 0 }
 }
 
-/// What a format is called in the account.
+/// A format's name in the report.
 fn format_name(format: &read::Format) -> String {
     match serde_json::to_value(format) {
         Ok(serde_json::Value::String(name)) => name,

@@ -1,4 +1,4 @@
-//! Everything that is counted while a cleaning runs.
+//! All counts of a running cleaning.
 
 use super::Dropped;
 use super::stages::{At, Stages};
@@ -17,10 +17,10 @@ use crate::report::{
 };
 use glasshouse_protocol::quantity::counted;
 
-/// Documents that overlap with what is measured, and stay since the recipe only reports it.
+/// Counter of overlapping documents that are kept because the recipe only reports them.
 pub(super) const OVERLAPS: &str = "overlapping_documents_kept";
 
-/// Licences that the index names of a source.
+/// Maximum number of licences per source in the index.
 const LICENCES: usize = 64;
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(super) struct Recorders {
 }
 
 impl Recorders {
-    /// Reads the lists of words that the recipe names.
+    /// Reads the word lists of the recipe.
     pub(super) fn new(recipe: &Recipe, files: &dyn Files) -> Result<Self> {
         let duplicates = &recipe.duplicates;
         Ok(Self {
@@ -79,12 +79,12 @@ impl Recorders {
         })
     }
 
-    /// Documents read and kept so far.
+    /// Number of documents read and kept so far.
     pub(super) fn counts(&self) -> (u64, u64) {
         (self.raw.documents, self.kept.documents)
     }
 
-    /// Says that nothing was read, if so, and why.
+    /// Fails, with the reason, if no document was read.
     pub(super) fn check_anything_read(&self) -> Result<()> {
         if self.raw.documents > 0 {
             return Ok(());
@@ -104,7 +104,7 @@ impl Recorders {
         self.troubles.add(&trouble.place, &trouble.reason);
     }
 
-    /// A document of the first pass: what was read, mended, edited and found in it. Texts that are not shown are let go.
+    /// Counts a document of the first pass: what was read, repaired, edited and found in it. Frees texts that are not shown.
     pub(super) fn told(&mut self, worker: &Worker, told: &mut Told) {
         let Told { input, about, raw, trouble, counters, edits, found, samples } = told;
         if let Some(input) = self.inputs.get_mut(*input) {
@@ -134,7 +134,7 @@ impl Recorders {
         }
     }
 
-    /// A document goes.
+    /// Counts a dropped document.
     pub(super) fn dropped(&mut self, at: At, dropped: &Dropped) {
         let amount = Amount { documents: 1, bytes: dropped.bytes, words: dropped.words };
         if let Some(recorder) = self.stages.at(at) {
@@ -149,7 +149,7 @@ impl Recorders {
         }
     }
 
-    /// A document of the second pass was changed.
+    /// Counts a document changed in the second pass.
     pub(super) fn edited(&mut self, at: At, document: &Document, before: Amount, text: &str) {
         if let Some(recorder) = self.stages.at(at) {
             recorder.edit(&document.id, &document.source, before, Amount::of(text), || {
@@ -158,7 +158,7 @@ impl Recorders {
         }
     }
 
-    /// What repeated paragraphs came to.
+    /// Counts repeated paragraphs.
     pub(super) fn paragraphs(&mut self, index: Option<&paragraphs::Index>) {
         if let Some(index) = index {
             self.count(At::Paragraphs, "paragraphs_removed", index.removed());
@@ -166,7 +166,7 @@ impl Recorders {
         }
     }
 
-    /// A document is kept, and counted under this source; they come source by source.
+    /// Counts a kept document under this source; documents come source by source.
     pub(super) fn kept(&mut self, worker: &Worker, document: &Document, source: &str, is_held_out: bool) {
         let amount = Amount::of(&document.text);
         self.kept.add(amount);
@@ -199,7 +199,7 @@ impl Recorders {
         }
     }
 
-    /// The account, and the index of the folder.
+    /// The report, and the index of the folder.
     pub(super) fn finish(mut self, recipe: &Recipe) -> Result<(CleaningReport, CorpusIndex)> {
         let sizes: Vec<(&str, u64)> =
             self.index.sources.iter().map(|source| (source.name.as_str(), source.bytes)).collect();

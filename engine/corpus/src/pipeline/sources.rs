@@ -1,25 +1,25 @@
-//! The sources of a corpus: numbered as they appear, and where they are very many, the small ones counted as one.
+//! The sources of a corpus: numbered in order of appearance; if there are very many, the small ones are merged.
 
 use crate::balance::Mixture;
 use rustc_hash::FxHashMap;
 
-/// Sources that are told apart in the end, beside those that the recipe's mixture names: an index of a hundred thousand would be read
-/// by nobody, and each of them is too small to hold anything out.
+/// Maximum number of distinct sources in the result, in addition to those named in the recipe's mixture: nobody would read an
+/// index of a hundred thousand, and each would be too small to hold anything out.
 const MAX_SOURCES: usize = 1024;
-/// Names that are remembered until it is known which are the largest: at most some 15 MB.
+/// Maximum number of names remembered until the largest are known: at most about 15 MB.
 const REMEMBERED: usize = 65_536;
-/// Bytes of a name.
+/// Maximum bytes of a name.
 const MAX_NAME_BYTES: usize = 200;
-/// What the others are counted under.
+/// Name of the merged sources.
 pub(super) const OTHERS: &str = "(other sources)";
 
-/// Sources with how much of each is staged.
+/// Sources with the staged bytes of each.
 #[derive(Debug)]
 pub(super) struct Sources {
     names: Vec<String>,
     bytes: Vec<u64>,
     numbers: FxHashMap<String, u32>,
-    /// Those that the mixture names, which come first.
+    /// Number of sources named in the mixture, which come first.
     named: usize,
 }
 
@@ -34,7 +34,7 @@ impl Sources {
         sources
     }
 
-    /// The number of the source of a document of so many bytes.
+    /// The number of a source; adds `bytes` to its size.
     pub(super) fn number(&mut self, name: &str, bytes: u64) -> u32 {
         let name = name.get(..name.floor_char_boundary(MAX_NAME_BYTES)).unwrap_or_default();
         let full = self.names.len() >= REMEMBERED && !self.numbers.contains_key(name);
@@ -55,7 +55,7 @@ impl Sources {
         number
     }
 
-    /// The names that are told apart in the end, and for each number that was given the place of its name among them.
+    /// The names that remain distinct, and for each number the index of its name among them.
     pub(super) fn finish(self) -> (Vec<String>, Vec<u32>) {
         let Self { mut names, bytes, named, .. } = self;
         let mut by_size: Vec<usize> = (named..names.len()).collect();

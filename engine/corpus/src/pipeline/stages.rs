@@ -1,17 +1,17 @@
-//! The stages of a recipe in the order in which they work, each with what it is and its recorder. What they are is said here once, for
-//! the cards of a recipe and for the account of a cleaning.
+//! The stages of a recipe in order of execution, with description and recorder. Descriptions are defined once here, for the
+//! cards of a recipe and for the report.
 
 use crate::recipe::Recipe;
 use crate::repair;
 use crate::report::{About, Amount, Group, Stage, StageRecorder};
 use crate::rules::Rule;
 
-/// Where a stage stands.
+/// A stage of the pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum At {
     Extraction,
     Repair,
-    /// By its number in the recipe.
+    /// By index in the recipe.
     Rule(usize),
     Contamination,
     Personal,
@@ -22,13 +22,13 @@ pub(crate) enum At {
     Paragraphs,
 }
 
-/// The stages that are no rules: those before the rules, and those behind them.
+/// The stages other than rules, before and after the rules.
 const BEFORE: [At; 2] = [At::Extraction, At::Repair];
 const BEHIND: [At; 7] =
     [At::Contamination, At::Personal, At::Exact, At::Near, At::Caps, At::HeldOut, At::Paragraphs];
 
 impl At {
-    /// Where in the bench a stage stands that is no rule, its name as in `dropped.jsonl`, and its title.
+    /// Group, name as in `dropped.jsonl`, and title of a stage other than a rule.
     fn names(self) -> (Group, &'static str, &'static str) {
         match self {
             Self::Extraction => (Group::Extraction, "extraction", "Extraction"),
@@ -44,7 +44,7 @@ impl At {
         }
     }
 
-    /// What it takes away, and why.
+    /// The stage's effect and reason, in one or two sentences.
     fn sentence(self) -> &'static str {
         match self {
             Self::Extraction => {
@@ -80,7 +80,7 @@ impl At {
         }
     }
 
-    /// Where its numbers come from; empty where it has none.
+    /// Source of its numbers; empty if it has none.
     fn paper(self) -> &'static str {
         match self {
             Self::Contamination | Self::HeldOut => "GPT-3 (Brown et al. 2020, arXiv:2005.14165, appendix C)",
@@ -90,7 +90,7 @@ impl At {
         }
     }
 
-    /// Whether a recipe asks for it.
+    /// Whether the recipe enables it.
     fn is_on(self, recipe: &Recipe) -> bool {
         match self {
             Self::Extraction => true,
@@ -106,7 +106,6 @@ impl At {
         }
     }
 
-    /// The stage's name.
     pub(crate) fn name(self, recipe: &Recipe) -> &'static str {
         match self {
             Self::Rule(number) => recipe.rules.get(number).map_or("", Rule::name),
@@ -114,7 +113,7 @@ impl At {
         }
     }
 
-    /// What the stage is.
+    /// Description of the stage.
     pub(crate) fn about(self, recipe: &Recipe) -> About {
         let near = &recipe.duplicates.near;
         let threshold = match self {
@@ -153,7 +152,7 @@ fn is_repairing(repair: &repair::Settings) -> bool {
     [mojibake, compose, controls, invisible, line_endings, line_ends, blank_lines, spaces].contains(&true)
 }
 
-/// What a rule is.
+/// Description of a rule.
 pub(crate) fn about_rule(rule: &Rule) -> About {
     let thresholds = rule.thresholds();
     let threshold: Vec<String> =
@@ -171,11 +170,11 @@ pub(crate) fn about_rule(rule: &Rule) -> About {
     }
 }
 
-/// Every stage's recorder.
+/// The recorders of all stages.
 #[derive(Debug)]
 pub(super) struct Stages {
     rules: usize,
-    /// In the order in which the stages work.
+    /// In order of execution.
     recorders: Vec<StageRecorder>,
 }
 
@@ -187,7 +186,7 @@ impl Stages {
         Self { rules: recipe.rules.len(), recorders }
     }
 
-    /// A stage's place in the order.
+    /// A stage's index in the order of execution.
     pub(super) fn place(&self, at: At) -> usize {
         let before = BEFORE.iter().position(|own| *own == at);
         before.unwrap_or_else(|| {
@@ -199,18 +198,16 @@ impl Stages {
         })
     }
 
-    /// A stage's recorder.
     pub(super) fn at(&mut self, at: At) -> Option<&mut StageRecorder> {
         let place = self.place(at);
         self.recorders.get_mut(place)
     }
 
-    /// Every stage's name, in order.
     pub(super) fn names(&self) -> Vec<String> {
         self.recorders.iter().map(|recorder| recorder.name().to_owned()).collect()
     }
 
-    /// What the stages did with what went in.
+    /// The results of the stages, given the total input.
     pub(super) fn finish(self, raw: Amount) -> Vec<Stage> {
         StageRecorder::chain(raw, self.recorders)
     }

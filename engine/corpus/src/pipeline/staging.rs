@@ -1,4 +1,4 @@
-//! Documents that passed the first pass, on disk until the second: in memory there are a few numbers of each.
+//! Documents of the first pass, stored on disk until the second; memory holds a few numbers of each.
 
 use super::lines::{Dropped, Output};
 use crate::document::Document;
@@ -8,33 +8,32 @@ use crate::report::Amount;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// Staged documents, inside the output folder until the end.
+/// Staged documents, in the output folder; removed at the end.
 pub(super) const STAGING_FILE: &str = ".staging.jsonl";
-/// Exact copies, likewise, until the ids of their first ones can be told.
+/// Exact copies, stored until the ids of their originals can be read.
 const COPIES_FILE: &str = ".copies.jsonl";
-/// What the first pass leaves for the second.
+/// Temporary files of the first pass.
 pub(super) const FILES: [&str; 3] = [STAGING_FILE, COPIES_FILE, super::journal::JOURNAL_FILE];
 
-/// Bytes of memory that stay for each staged document beside the duplicates' keys.
+/// Memory per staged document in bytes, without the keys for duplicates.
 pub(super) const BYTES_PER_DOCUMENT: usize = size_of::<StagedDocument>();
 
-/// What memory holds of a staged document: with the duplicates' keys beside it, all that grows with the corpus.
+/// In-memory data of a staged document: with the keys for duplicates, all that grows with the corpus.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StagedDocument {
     offset: u64,
     length: u32,
-    /// Number of its source.
     pub source: u32,
     /// Bytes of its text.
     pub bytes: u32,
-    /// Its [`lot`](crate::report::lot).
+    /// See [`lot`](crate::report::lot).
     pub lot: u64,
 }
 
-/// Writes documents one after another.
+/// Appends documents to the staging file.
 pub(super) struct StagingWriter {
     path: PathBuf,
-    /// None while it only notes what an earlier pass left.
+    /// `None` while it replays an earlier pass.
     output: Option<Output>,
     offset: u64,
     entries: Vec<StagedDocument>,
@@ -47,42 +46,42 @@ impl StagingWriter {
         Ok(writer)
     }
 
-    /// One that notes what an earlier pass left, and writes nothing before it [resumes](Self::resume).
+    /// A writer that replays an earlier pass, and writes nothing before it [resumes](Self::resume).
     pub(super) fn left(folder: &Path) -> Self {
         Self { path: folder.join(STAGING_FILE), output: None, offset: 0, entries: Vec::new() }
     }
 
-    /// Goes on in a file that an earlier pass left, behind the documents that were noted.
+    /// Continues the file of an earlier pass after the replayed documents.
     pub(super) fn resume(&mut self, files: &dyn Files) -> Result<()> {
         self.output = Some(Output::behind(files, self.path.clone(), self.offset)?);
         Ok(())
     }
 
-    /// Appends a document as its line of JSON.
+    /// Appends a document as a line of JSON; returns its length.
     pub(super) fn write(&mut self, line: &[u8]) -> Result<u32> {
         self.output.as_mut().map_or(Ok(()), |output| output.write(line))?;
         u32::try_from(line.len()).map_err(|_| Error::Refused(format!("a document of {} bytes", line.len())))
     }
 
-    /// Notes the next document's line.
+    /// Records the next document's line.
     pub(super) fn note(&mut self, length: u32, source: u32, lot: u64, amount: Amount) {
         let bytes = amount.bytes as u32;
         self.entries.push(StagedDocument { offset: self.offset, length, source, bytes, lot });
         self.offset += u64::from(length);
     }
 
-    /// What was written reaches the file; how many bytes that is.
+    /// Flushes the file and returns its length.
     pub(super) fn flush(&mut self) -> Result<u64> {
         self.output.as_mut().map_or(Ok(()), Output::flush)?;
         Ok(self.offset)
     }
 
-    /// Documents so far.
+    /// Number of documents so far.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Ends writing and opens for reading.
+    /// Finishes writing and opens the file for reading.
     pub(super) fn finish(mut self, files: &dyn Files) -> Result<Staging> {
         self.flush()?;
         drop(self.output);
@@ -91,7 +90,7 @@ impl StagingWriter {
     }
 }
 
-/// Staged documents, to be read in any order.
+/// Staged documents with random access.
 pub(super) struct Staging {
     path: PathBuf,
     file: Box<dyn Input>,
@@ -104,7 +103,7 @@ impl Staging {
         &self.entries
     }
 
-    /// Gives every source its final number.
+    /// Maps source numbers to their final ones.
     pub(super) fn renumber(&mut self, places: &[u32]) {
         for entry in &mut self.entries {
             entry.source = places.get(entry.source as usize).copied().unwrap_or_default();
@@ -124,13 +123,12 @@ impl Staging {
         Ok(line)
     }
 
-    /// A document.
     pub(super) fn document(&mut self, number: u32) -> Result<Document> {
         let line = self.line(number)?;
         parse(&self.path, &line)
     }
 
-    /// A document's id alone.
+    /// A document's id.
     pub(super) fn id(&mut self, number: u32) -> Result<String> {
         #[derive(serde::Deserialize)]
         struct Named {
@@ -140,7 +138,7 @@ impl Staging {
         parse(&self.path, &line).map(|Named { id }| id)
     }
 
-    /// Documents, read in turn and parsed on all cores.
+    /// Documents, read sequentially and parsed on all cores.
     pub(super) fn documents(&mut self, numbers: &[u32]) -> Result<Vec<Document>> {
         use rayon::prelude::*;
         let lines = numbers.iter().map(|number| self.line(*number)).collect::<Result<Vec<_>>>()?;
@@ -153,25 +151,25 @@ fn parse<T: serde::de::DeserializeOwned>(path: &Path, line: &[u8]) -> Result<T> 
         .map_err(|error| Error::bad_file(path, format!("changed while it was in use: {error}")))
 }
 
-/// Exact copies on their way to `dropped.jsonl`, a line each: the number of its first one, and the copy.
+/// Creates the file of exact copies for `dropped.jsonl`, one line each: the number of its original, and the copy.
 pub(super) fn copies(files: &dyn Files, folder: &Path) -> Result<Output> {
     Output::new(files, folder.join(COPIES_FILE))
 }
 
-/// Copies that are read again.
+/// Reads exact copies.
 pub(super) struct ReadCopies {
     path: PathBuf,
     lines: BufReader<Box<dyn Input>>,
 }
 
 impl ReadCopies {
-    /// The copies in their order.
+    /// Opens the copies in order.
     pub(super) fn new(copies: Output, files: &dyn Files) -> Result<Self> {
         let (path, file) = copies.reopen(files)?;
         Ok(Self { path, lines: BufReader::new(file) })
     }
 
-    /// The next copy with the number of its first one.
+    /// The next copy and the number of its original.
     pub(super) fn next(&mut self) -> Result<Option<(u32, Dropped)>> {
         let mut line = String::new();
         if self.lines.read_line(&mut line).map_err(Error::io(&self.path))? == 0 {
@@ -180,7 +178,7 @@ impl ReadCopies {
         parse(&self.path, line.as_bytes()).map(Some)
     }
 
-    /// Begins from the first copy again.
+    /// Rewinds to the first copy.
     pub(super) fn again(&mut self) -> Result<()> {
         self.lines.rewind().map_err(Error::io(&self.path))
     }

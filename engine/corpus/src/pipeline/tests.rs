@@ -1,4 +1,4 @@
-//! Whole cleanings of small folders.
+//! Complete cleanings of small folders.
 
 use super::*;
 use crate::document::Kind;
@@ -18,7 +18,7 @@ impl Dice {
     }
 }
 
-/// Prose of about so many sentences, another one for each seed.
+/// Prose of about `sentences` sentences, different for each seed.
 fn prose(seed: u64, sentences: usize) -> String {
     let subjects = "The baker|A tall woman|My neighbour|The old captain|Every child|The night guard|A farmer|\
         Her brother";
@@ -45,7 +45,7 @@ fn prose(seed: u64, sentences: usize) -> String {
     text.trim().to_owned()
 }
 
-/// A folder, and where input and output go in it.
+/// A temporary folder with its input and output paths.
 fn places() -> (tempfile::TempDir, PathBuf, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let [input, out] = ["in", "out"].map(|name| folder.path().join(name));
@@ -75,7 +75,7 @@ fn ids(lines: &[Value]) -> BTreeSet<String> {
     lines.iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// A folder with a little of everything.
+/// A folder with a variety of files.
 fn mixed(folder: &Path) {
     write(
         folder,
@@ -133,13 +133,13 @@ fn a_folder_goes_in_and_a_corpus_comes_out() {
     assert_eq!(page["title"], "Market day");
     assert_eq!(kept.iter().filter(|line| line["source"] == "letters").count(), 40);
     assert!(dropped.iter().any(|line| line["id"] == "short.txt"), "{dropped:?}");
-    // Source by source, each with documents of both splits where it has enough of them.
+    // Ordered by source, each with documents of both splits if it has enough.
     let sources: Vec<&str> = kept.iter().map(|line| line["source"].as_str().unwrap()).collect();
     let runs = sources.chunk_by(|one, next| one == next).count();
     assert_eq!(runs, sources.iter().collect::<BTreeSet<_>>().len());
     let held_out = |line: &&Value| line["split"] == "validation";
     assert_eq!(kept.iter().filter(|line| line["source"] == "letters").filter(held_out).count(), 4);
-    // The account says the same, and the page stands alone.
+    // The report agrees, and the page is self-contained.
     let written = std::fs::read_to_string(out.join(REPORT_FILE)).unwrap();
     assert!(written == report.to_json().unwrap(), "report.json is the report");
     assert_eq!(CleaningReport::from_json(&written).unwrap().stages, report.stages);
@@ -157,7 +157,7 @@ fn the_number_of_cores_changes_no_byte() {
     let input = folder.path().join("in");
     mixed(&input);
     for seed in 0..200 {
-        // Every tenth is a near copy of the one before.
+        // Every tenth is a near copy of the previous one.
         let text = if seed % 10 == 9 { prose(seed - 1, 30) + " One more." } else { prose(seed, 30) };
         write(&input, &format!("many/{seed:03}.txt"), text);
     }
@@ -194,7 +194,7 @@ fn what_was_planted_is_found() {
             }
             3 => {
                 near += 1;
-                // One word in eighty changed: a true similarity of about 0.87 by runs of five words.
+                // One word in eighty changed: a true similarity of about 0.87 for shingles of five words.
                 let words: Vec<String> = text
                     .split(' ')
                     .enumerate()
@@ -238,7 +238,7 @@ fn what_was_planted_is_found() {
         (by_rule("entropy", "noise/"), by_rule("gibberish", "noise/"));
     let (found, wrong) = (random + unusual, wrong_random + wrong_unusual);
     assert!(found as f64 >= 0.95 * noise as f64 && wrong <= 2, "{found} of {noise} noise, {wrong} others");
-    // Personal data: replaced everywhere, whether kept or dropped, and in the account.
+    // Personal data is replaced everywhere: in kept and dropped documents, and in the report.
     assert_eq!(
         kept.iter().filter(|line| line["text"].as_str().unwrap().contains("<EMAIL>")).count(),
         personal
@@ -249,7 +249,7 @@ fn what_was_planted_is_found() {
     }
     let class = report.personal.iter().find(|class| class.found > 0).unwrap();
     assert_eq!((class.found as usize, class.documents as usize), (personal, personal));
-    // What was not planted stays.
+    // Everything else is kept.
     let lost = 400 - ids(&kept).iter().filter(|id| id.starts_with("own/")).count();
     assert!(lost <= 4, "{lost} good documents were dropped");
 }
@@ -290,7 +290,7 @@ fn a_cleaning_that_keeps_little_says_which_step_took_it() {
     let most = report.stages.iter().max_by_key(|stage| stage.removed.documents).unwrap();
     assert!(warnings[0].contains(&most.about.name), "{warnings:?}");
     assert!(crate::report::text::summary(&report).starts_with("warning: only"));
-    // What the recipe does not ask for is not said to have found nothing.
+    // Disabled stages are not reported as having found nothing.
     let off = report.stages.iter().filter(|stage| stage.about.is_off).map(|stage| stage.about.name.as_str());
     let off: Vec<&str> = off.collect();
     assert_eq!(off, ["contamination", "exact-duplicates", "caps", "repeated-paragraphs"]);
@@ -315,7 +315,7 @@ fn reading_nothing_is_an_error_and_leaves_no_corpus() {
 #[test]
 fn held_out_documents_stay_unseen() {
     let (_folder, input, out) = places();
-    // Each long document holds the first half of another one: too little for a near copy, enough to give its words away.
+    // Each long document contains the first half of another one: too little for a near copy, enough to leak its words.
     let halves: Vec<String> = (0..60).map(|seed| prose(seed, 14)).collect();
     for (number, half) in halves.iter().enumerate() {
         let other = &halves[(number + 1) % halves.len()];
@@ -332,7 +332,7 @@ fn held_out_documents_stay_unseen() {
     let (kept, dropped) = (lines(&out, KEPT_FILE), lines(&out, DROPPED_FILE));
     assert_eq!(kept.iter().filter(|line| line["split"] == "validation").count(), 12);
     assert!(dropped.iter().any(|line| line["rule"] == "held-out-overlap"), "{dropped:?}");
-    // No training document has a tenth of a held-out one's runs of thirteen words, or the other way round.
+    // No training document shares a tenth of the 13-grams with a held-out one, in either direction.
     let runs = |text: &str| {
         let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
         words.windows(13).map(|run| run.join(" ")).collect::<BTreeSet<_>>()
@@ -358,7 +358,7 @@ fn held_out_documents_stay_unseen() {
 
 #[test]
 fn of_unequal_documents_neither_most_of_the_text_is_held_out_nor_next_to_nothing() {
-    // How many documents of each split there are, and how many without one, of texts of so many bytes.
+    // Number of documents in each split, and without one, for texts of these sizes in bytes.
     let splits = |sizes: &[usize]| {
         let (_folder, input, out) = places();
         for (number, size) in sizes.iter().enumerate() {
@@ -376,14 +376,14 @@ fn of_unequal_documents_neither_most_of_the_text_is_held_out_nor_next_to_nothing
     // Whichever of the two is drawn.
     assert_eq!(splits(&[300_000, 300]), [0, 0, 2]);
     assert_eq!(splits(&[300, 300_000]), [0, 0, 2]);
-    // One of those that fit is held out, and never the large or the tiny one.
+    // One of those that fit is held out, never the large or the tiny one.
     assert_eq!(splits(&[3_000, 3_000, 3_000]), [2, 1, 0]);
     for place in 0..4 {
         let mut sizes = [60_000; 4];
         sizes[place] = 300;
         assert_eq!(splits(&sizes), [3, 1, 0]);
     }
-    // Of ten one is drawn, by its id: where that is most of the text, none is held out.
+    // Of ten, one is drawn by its id: if it is most of the text, none is held out.
     let drawn = |place: usize| {
         let mut sizes = [3_000; 10];
         sizes[place] = 300_000;
@@ -392,7 +392,7 @@ fn of_unequal_documents_neither_most_of_the_text_is_held_out_nor_next_to_nothing
     let mut all: Vec<[usize; 3]> = (0..10).map(drawn).collect();
     all.sort_unstable();
     assert!(all[0] == [0, 0, 10] && all[1..].iter().all(|own| *own == [9, 1, 0]), "{all:?}");
-    // Of twenty two are: where one of them is most of the text, the other one is held out alone.
+    // Of twenty, two are drawn: if one of them is most of the text, only the other is held out.
     let of_twenty = |place: usize| {
         let mut sizes = [3_000; 20];
         sizes[place] = 300_000;
@@ -401,7 +401,7 @@ fn of_unequal_documents_neither_most_of_the_text_is_held_out_nor_next_to_nothing
     let all: Vec<[usize; 3]> = (0..20).map(of_twenty).collect();
     let drawn: Vec<usize> = (0..20).filter(|place| all[*place] == [19, 1, 0]).collect();
     assert!(drawn.len() == 2 && all.iter().filter(|own| **own == [18, 2, 0]).count() == 18, "{all:?}");
-    // And none, where that is next to nothing.
+    // And none, if that is negligible.
     let mut sizes = [3_000; 20];
     (sizes[drawn[0]], sizes[drawn[1]]) = (300_000, 300);
     assert_eq!(splits(&sizes), [0, 0, 20]);
@@ -468,7 +468,7 @@ fn every_published_recipe_is_its_own_file() {
         assert_eq!(Recipe::from_toml(&recipe.to_toml().unwrap()).unwrap(), recipe, "{name}");
         let cards = recipe.summary().unwrap().cards;
         assert!(cards.iter().all(|card| !card.title.is_empty() && !card.sentence.is_empty()));
-        // A card can be switched and set, and the recipe goes on holding.
+        // A card can be switched and set, and the recipe stays valid.
         for card in cards {
             let mut changed = recipe.clone();
             changed.switch(&card.name, !card.on).unwrap();
@@ -531,7 +531,7 @@ fn a_document_is_explained_and_a_sample_judged() {
         judged.judged.iter().find(|document| document.id == "short.txt").unwrap().dropped.clone()
     };
     let (stage, _) = fate(&judged).unwrap();
-    // Off, the rule drops nothing, and still says what it would drop.
+    // A disabled rule drops nothing, but still reports what it would drop.
     for rule in recipe.rules.clone() {
         recipe.switch(rule.name(), false).unwrap();
     }
@@ -619,7 +619,7 @@ fn light_calls_other_languages_by_their_name() {
     assert!(counted.contains(&"texts_kept_in_Finnish (fin)"), "{counted:?}");
 }
 
-/// More documents than a batch takes, of every fate, in several files.
+/// More documents than a batch holds, with every outcome, in several files.
 fn several_batches(input: &Path) {
     mixed(input);
     let mut records = String::new();
@@ -663,7 +663,7 @@ fn a_cleaning_that_was_killed_goes_on_where_it_was_to_the_same_bytes() {
         for _ in 0..pieces {
             cleaner.advance().unwrap();
         }
-        // As `kill -9` leaves it: nothing is closed, and what was being written is cut off.
+        // As after `kill -9`: nothing is closed, and the last write is truncated.
         std::fs::create_dir(&out).unwrap();
         for entry in std::fs::read_dir(&living).unwrap().map(Result::unwrap) {
             std::fs::copy(entry.path(), out.join(entry.file_name())).unwrap();
@@ -805,7 +805,7 @@ fn a_hundred_thousand_sources_spoil_neither_split_nor_index() {
 #[test]
 fn of_many_groups_of_copies_the_largest_are_shown_with_their_members() {
     let (_folder, input, out) = places();
-    // Twenty groups in turns, of which the last three are larger than the others.
+    // Twenty interleaved groups, of which the last three are larger than the others.
     let copies = |group: u64| if group < 17 { 2 } else { group - 13 };
     let mut records = String::new();
     for turn in 0..6 {

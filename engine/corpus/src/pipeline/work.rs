@@ -1,5 +1,5 @@
-//! What is done with one document by itself, on any thread: extraction, repair, rules, personal data, and the mark by which
-//! its copies are found.
+//! Processing of a single document, on any thread: extraction, repair, rules, personal data, and the mark for duplicate
+//! detection.
 
 use super::lines::{self, Dropped};
 use super::recorders::OVERLAPS;
@@ -16,65 +16,64 @@ use crate::report::Amount;
 use crate::rules::{self, Gibberish, Judge, Rule};
 use serde::{Deserialize, Serialize};
 
-/// Characters of an excerpt.
+/// Maximum characters of an excerpt.
 const EXCERPT: usize = 240;
 
-/// A recipe made ready for documents.
+/// A recipe prepared for documents.
 pub(super) struct Worker {
     pub recipe: Recipe,
     pub detector: Detector,
     marker: Marker,
     contamination: Option<contamination::Set>,
-    /// The rules that are on.
+    /// The enabled rules.
     judge: Judge,
-    /// Where each of them stands in the recipe.
+    /// Indices of the enabled rules in the recipe.
     places: Vec<usize>,
-    /// Who reads pages, where that is not done in here.
+    /// Page readers outside of this program, if needed.
     pub(super) readers: Option<Readers>,
 }
 
-/// A document that was worked on.
+/// A processed document.
 #[derive(Debug)]
 pub(super) struct Worked {
     pub told: Told,
     pub fate: Fate,
 }
 
-/// What is to be told of a document, whatever became of it.
+/// What to record about a document, whatever its outcome.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Told {
-    /// The number of the input that it stood in.
+    /// Index of its input.
     pub input: usize,
-    /// What is known of it, without its text; with the language that it was found to be in.
+    /// Metadata without text, including the identified language.
     pub about: Document,
-    /// As it was read.
+    /// Size as read.
     pub raw: Amount,
-    /// What its text lacks, though it is of use.
+    /// Description of missing text in a usable document.
     pub trouble: Option<String>,
-    /// What was mended in it.
+    /// Repairs by stage and name.
     pub counters: Vec<(At, String, u64)>,
-    /// Stages that changed it, in order, with what it was before each.
+    /// Stages that changed it, in order, with its size before each.
     pub edits: Vec<Edit>,
-    /// Personal data in it.
+    /// Personal data found in it.
     pub found: Counts,
     pub samples: Vec<Sample>,
 }
 
-/// A change.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Edit {
     pub at: At,
     pub before: Amount,
     pub after: Amount,
-    /// The text before and after, where it may be shown.
+    /// The text before and after, if it may be shown.
     pub texts: Option<(String, String)>,
 }
 
-/// What became of a document that was met in its turn.
+/// Outcome of a document, decided in document order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Outcome {
     Dropped(At, Dropped),
-    /// An exact copy of the staged document of this number.
+    /// An exact copy of the staged document with this number.
     Copy(u32, Dropped),
     Staged {
         /// Bytes of its line.
@@ -84,13 +83,13 @@ pub(super) enum Outcome {
     },
 }
 
-/// What became of a document by itself.
+/// Result of processing a document on its own.
 #[derive(Debug)]
 pub(super) enum Fate {
     Dropped(At, Dropped),
     Passed {
         document: Box<Document>,
-        /// The document as JSON, to be staged.
+        /// The document as JSON, for staging.
         line: Vec<u8>,
         amount: Amount,
         mark: Mark,
@@ -98,7 +97,7 @@ pub(super) enum Fate {
 }
 
 impl Worker {
-    /// Reads what the recipe names: lists of words, evaluation sets.
+    /// Reads the word lists and evaluation sets of the recipe.
     pub(super) fn new(recipe: Recipe, files: &dyn Files) -> Result<Self> {
         recipe.validate()?;
         let on = || recipe.rules.iter().enumerate().filter(|(_, rule)| recipe.is_on(rule));
@@ -114,7 +113,7 @@ impl Worker {
         })
     }
 
-    /// Works on a document.
+    /// Processes a document.
     pub(super) fn work(&self, mut document: Document) -> Result<Worked> {
         let raw = Amount::of(&document.text);
         let at = if document.kind.is_marked_up() { At::Extraction } else { At::Repair };
@@ -148,7 +147,7 @@ impl Worker {
             amount = after;
         }
         if document.language.is_none() && !matches!(document.kind, Kind::Code(_)) {
-            // Told of documents that go too: the report has a table of what came in.
+            // Also for dropped documents: the report has a table of the input.
             let language = judgement.language.or_else(|| rules::identify(&document.text));
             document.language = language.map(|language| language.code.to_owned());
             told.about.language.clone_from(&document.language);
@@ -176,7 +175,7 @@ impl Worker {
         Ok(Worked { told, fate: Fate::Passed { document: Box::new(document), line, amount, mark } })
     }
 
-    /// Replaces personal data; says for which class the document is to be dropped.
+    /// Replaces personal data; returns the class because of which the document must be dropped.
     fn mask(&self, document: &mut Document, told: &mut Told, amount: &mut Amount) -> Option<Class> {
         if !self.recipe.personal.enabled {
             return None;
@@ -194,14 +193,14 @@ impl Worker {
             *amount = after;
         }
         if let Some(record) = &document.record {
-            // Its turns stand in the text, so that what is found here was counted there.
+            // Its turns are in the text, so these findings were already counted.
             match self.detector.apply_record(record) {
                 Ok(Some(record)) => document.record = Some(record),
                 Ok(None) => {}
                 Err(class) => return Some(class),
             }
         }
-        // A title or an address may hold a name or an account too.
+        // Titles and addresses may contain names or accounts too.
         for field in [&mut document.title, &mut document.address] {
             if let Some(text) = field.as_deref().and_then(|text| self.detector.apply(text).text) {
                 *field = Some(text);
@@ -215,7 +214,7 @@ impl Worker {
         Worked { told, fate: Fate::Dropped(at, dropped) }
     }
 
-    /// The line of a document that goes; the reason is masked already.
+    /// The line of a dropped document; the reason is already masked.
     pub(super) fn dropped(
         &self,
         at: At,
@@ -235,13 +234,13 @@ impl Worker {
         }
     }
 
-    /// The rule that needs to know the whole corpus, and its place.
+    /// The gibberish rule, which needs the whole corpus, and its stage.
     pub(super) fn gibberish(&self) -> Option<(At, &Gibberish)> {
         let (number, rule) = self.judge.gibberish()?;
         Some((At::Rule(self.places.get(number).copied()?), rule))
     }
 
-    /// Whether documents that overlap with what is measured go.
+    /// Whether contaminated documents are dropped.
     pub(super) fn drops_overlaps(&self) -> bool {
         self.recipe.contamination.action == contamination::Action::Drop
     }
@@ -252,12 +251,12 @@ impl Worker {
         if words { "the same words" } else { "the same bytes" }
     }
 
-    /// What is shown of a text.
+    /// The displayed excerpt of a text.
     pub(super) fn excerpt(&self, text: &str) -> String {
         self.detector.excerpt(text, EXCERPT)
     }
 
-    /// What is done with a class of personal data, in a word.
+    /// The treatment of a class of personal data, in a word.
     pub(super) fn treatment(&self, class: Class) -> &'static str {
         match self.recipe.personal.action(class) {
             Action::Replace => "replaced",
@@ -268,7 +267,7 @@ impl Worker {
     }
 }
 
-/// What was mended in a document, by stage and name.
+/// Repairs of a document by stage and name.
 fn counters(extracted: &Prepared) -> Vec<(At, String, u64)> {
     let repaired = &extracted.repaired;
     let counters = [

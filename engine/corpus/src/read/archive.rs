@@ -1,4 +1,4 @@
-//! Zip archives: their members are read like files in a folder, without unpacking them to disk.
+//! Zip archives. Members are read like files in a folder, without unpacking to disk.
 
 use crate::files::Input;
 use flate2::Crc;
@@ -6,31 +6,31 @@ use serde::{Deserialize, Serialize};
 use std::io::{self, Read, SeekFrom};
 use zip::{CompressionMethod, ZipArchive};
 
-/// First bytes of an archive.
+/// Magic number of an archive.
 pub(super) const MAGIC: &[u8] = b"PK\x03\x04";
 
 /// A file in an archive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
-    /// Its name, with `/` between folders.
+    /// Path in the archive, with `/` between folders.
     pub(super) name: String,
-    /// Where its bytes stand in the archive, and how many they are.
+    /// Offset and length of the packed bytes.
     start: u64,
     pub(super) packed: u64,
-    /// Its bytes once unpacked.
+    /// Unpacked size in bytes.
     pub(super) size: u64,
-    /// Whether it is packed with DEFLATE.
+    /// Whether it is compressed with DEFLATE.
     pub(super) deflated: bool,
     checksum: u32,
 }
 
-/// Members, each or its name with the reason why it cannot be read.
+/// Members, or for an unreadable one its name and the reason.
 type Members = Vec<Result<Member, (String, String)>>;
 
-/// The members of an archive in their order, but for folders; each by its name, or with the reason why it cannot be read.
+/// Lists the members of an archive in order, without folders; for an unreadable one its name and the reason.
 ///
 /// # Errors
-/// Says why the archive is none.
+/// The reason why the file is not a valid archive.
 pub(super) fn members(file: Box<dyn Input>) -> Result<Members, String> {
     let mut archive = ZipArchive::new(file).map_err(|error| format!("is a damaged zip archive: {error}"))?;
     let members = (0..archive.len()).filter_map(|number| {
@@ -64,13 +64,13 @@ pub(super) fn members(file: Box<dyn Input>) -> Result<Members, String> {
     Ok(members.collect())
 }
 
-/// The bytes of a member as they lie in the archive.
+/// The packed bytes of a member.
 pub(super) fn packed(mut file: Box<dyn Input>, member: &Member) -> io::Result<impl Read + Send + use<>> {
     file.seek(SeekFrom::Start(member.start))?;
     Ok(file.take(member.packed))
 }
 
-/// A member's bytes, unpacked, which must have its checksum.
+/// Verifies a member's checksum while its unpacked bytes are read.
 pub(super) fn checked<R: Read + Send>(stream: R, member: &Member) -> impl Read + Send + use<R> {
     Checked { stream, crc: Crc::new(), checksum: member.checksum }
 }

@@ -1,14 +1,14 @@
-//! Source code: a file is a document, whose licence is what its SPDX line says.
+//! Source code: each file is a document. Its licence comes from its SPDX line.
 
 use super::decode;
 use super::record::Context;
 use crate::document::{Document, Kind};
 use crate::fields;
 
-/// The mark of the line that names a licence, as the SPDX project has it.
+/// Start of an SPDX licence line.
 const LICENCE: &str = "SPDX-License-Identifier:";
 
-/// Lines in which it is looked for.
+/// Number of lines searched for it.
 const HEAD: usize = 50;
 
 /// A file of source code as a document.
@@ -18,7 +18,7 @@ pub(super) fn file(context: &Context, language: &str, bytes: &[u8]) -> Document 
     Document { licence, ..context.document(None, Kind::Code(language.to_owned()), text) }
 }
 
-/// The licence on the file's SPDX line, without the end of the comment that it stands in.
+/// The licence on the file's SPDX line, without the end of the surrounding comment.
 fn licence(text: &str) -> Option<String> {
     let line = text.lines().take(HEAD).find_map(|line| line.split_once(LICENCE))?.1;
     let line = ["*/", "-->", "*)", "-}", "#}", "%>"]

@@ -1,8 +1,9 @@
-//! Bytes to text: byte order marks, UTF-8, UTF-16 without a mark, what pages declare, and a guess for the rest.
+//! Conversion of bytes to text: byte order marks, UTF-8, UTF-16 without a mark, declared encodings of pages, and detection for
+//! the rest.
 //!
-//! [`Utf8`] is how every file of plain text, records or tables is read: a stream of UTF-8, whatever it was written in. What is no text in
-//! it costs itself alone. The guess is that of Firefox (`chardetng`); ours is what it leaves out: UTF-16 without a mark, and whether
-//! a few bad bytes are another encoding at all.
+//! [`Utf8`] reads every file of plain text, records or tables as a stream of UTF-8, whatever its encoding. Invalid bytes are
+//! replaced individually. Detection is Firefox's (`chardetng`), extended by UTF-16 without a mark and by a check whether a few
+//! invalid bytes indicate another encoding at all.
 
 use super::lines::fill;
 use super::unpack::Stream;
@@ -14,52 +15,52 @@ use std::io::{self, BufRead, ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes from which an encoding is told: at the start, and from the first byte on that is not ASCII.
+/// Bytes used for detection: at the start, and from the first non-ASCII byte.
 const SAMPLE: usize = 64 << 10;
 
 /// UTF-8's byte order mark.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Bytes of a page in which its declaration of an encoding is looked for, as the HTML standard has it.
+/// Bytes searched for a page's encoding declaration, as in the HTML standard.
 const DECLARATION: usize = 1024;
 
-/// Bytes beyond ASCII that tell an encoding for what was read and not for the rest of a file.
+/// With fewer non-ASCII bytes than this, detection applies only to the bytes read so far.
 const FEW: usize = 16;
 
-/// Valid characters of UTF-8 for each bad byte, from which on a page is UTF-8 whatever it declares.
+/// Valid UTF-8 characters per invalid byte from which a page counts as UTF-8, whatever it declares.
 const GOOD_FOR_BAD: usize = 10;
 
-/// One NUL in so many bytes and a text counts as binary: a few of them are an accident.
+/// A text with more than one NUL in this many bytes is binary; fewer are accidental.
 const NULS_IN: usize = 200;
-/// Likewise beside a NUL, of control characters that no text has: of random bytes one in nine is one.
+/// With a NUL, the same for control characters that do not occur in text; random bytes have one in nine.
 const CONTROLS_IN: usize = 20;
 
-/// A file's bytes as UTF-8. Reading fails with an error where they are no text at all.
+/// A file's bytes as a stream of UTF-8. Reading fails if they are not text at all.
 pub struct Utf8 {
     stream: Stream,
-    /// Bytes as they stand in the file, and whether its end is among them.
+    /// Bytes of the file not yet decoded, and whether they reach its end.
     raw: Vec<u8>,
     ended: bool,
-    /// Text ready to be read, and how far it was.
+    /// Decoded text, and the length already read.
     text: Vec<u8>,
     taken: usize,
     /// Bytes of the file before `raw`.
     position: u64,
     replaced: Arc<AtomicU64>,
     state: DecoderState,
-    /// Why the file could not be read on, told behind what was read.
+    /// A read error, reported after the text before it.
     broken: Option<io::Error>,
 }
 
 enum DecoderState {
     Beginning,
-    /// Nothing but ASCII until now.
+    /// Only ASCII so far.
     Ascii,
     Known(Decoder),
     Done,
 }
 
-/// The file is no text: where in it a byte is zero.
+/// The file is not text: offset of a zero byte.
 #[derive(Debug, thiserror::Error)]
 #[error("is binary, not text: byte {0} is zero")]
 pub(super) struct Binary(u64);
@@ -71,7 +72,6 @@ impl std::fmt::Debug for Utf8 {
 }
 
 impl Utf8 {
-    /// Reads a file.
     pub fn new(file: impl Read + Send + 'static) -> Self {
         Self::of(Box::new(io::BufReader::with_capacity(SAMPLE, file)))
     }
@@ -90,12 +90,12 @@ impl Utf8 {
         }
     }
 
-    /// How many pieces of the file were no text, so far; each stands as U+FFFD, and zero bytes as nothing.
+    /// The number of invalid pieces so far, shared; each is replaced by U+FFFD, and zero bytes are removed.
     pub fn replaced(&self) -> Arc<AtomicU64> {
         self.replaced.clone()
     }
 
-    /// Reads on until so many bytes are at hand, or the file ends.
+    /// Reads until `count` bytes are available or the file ends.
     fn gather(&mut self, count: usize) {
         while self.raw.len() < count && !self.ended {
             match fill(&mut self.stream) {
@@ -141,7 +141,7 @@ impl Utf8 {
                     let encoding = other_than_utf8(&self.raw, self.ended).unwrap_or(UTF_8);
                     let beyond = self.raw.iter().filter(|byte| !byte.is_ascii()).count();
                     if encoding.is_single_byte() && beyond < FEW {
-                        // So few bytes say nothing of what follows them, which may be UTF-8.
+                        // Too few bytes to determine the encoding of the rest, which may be UTF-8.
                         let text = encoding.decode_without_bom_handling(&self.raw).0.into_owned();
                         self.take(self.raw.len());
                         self.hand(text.as_bytes());
@@ -155,7 +155,7 @@ impl Utf8 {
         Ok(())
     }
 
-    /// Tells the encoding from the file's first bytes.
+    /// Detects the encoding from the file's first bytes.
     fn begin(&mut self) -> io::Result<()> {
         if let Some((encoding, mark)) = Encoding::for_bom(&self.raw) {
             self.take(mark);
@@ -179,7 +179,7 @@ impl Utf8 {
         self.position += count as u64;
     }
 
-    /// Lets text be read, without its zero bytes, and without the byte order marks that begin lines where files were joined.
+    /// Appends decoded text, without zero bytes and without byte order marks at line starts, which come from joined files.
     fn hand(&mut self, text: &[u8]) {
         let starts_line = self.text.last().is_none_or(|byte| *byte == b'\n');
         if self.taken == self.text.len() {
@@ -236,10 +236,10 @@ impl Read for Utf8 {
     }
 }
 
-/// The text of a whole file of plain text that is in memory.
+/// Decodes a plain-text file in memory.
 ///
 /// # Errors
-/// It is binary: says which byte is zero.
+/// It is binary: names the first zero byte.
 pub fn text(bytes: Vec<u8>) -> Result<String, String> {
     let mut text = String::new();
     let mut stream = Utf8::new(io::Cursor::new(bytes));
@@ -247,14 +247,14 @@ pub fn text(bytes: Vec<u8>) -> Result<String, String> {
     Ok(text)
 }
 
-/// A part of a file that should be UTF-8: a value of a table of bytes, or a piece of a stream that is UTF-8 already. What is none
-/// stands as U+FFFD, and zero bytes as nothing.
+/// Decodes bytes that should be UTF-8: a value of a binary table, or a part of a UTF-8 stream. Invalid bytes become U+FFFD;
+/// zero bytes are removed.
 pub(super) fn part(bytes: &[u8]) -> Cow<'_, str> {
     let text = String::from_utf8_lossy(bytes);
     if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { text }
 }
 
-/// Characters beyond ASCII that bytes hold as UTF-8, and bytes that are none.
+/// The numbers of non-ASCII UTF-8 characters and of invalid bytes.
 fn characters(bytes: &[u8]) -> (usize, usize) {
     let (mut good, mut bad) = (0, 0);
     for chunk in bytes.utf8_chunks() {
@@ -264,10 +264,10 @@ fn characters(bytes: &[u8]) -> (usize, usize) {
     (good, bad)
 }
 
-/// The encoding of bytes of which the first is not ASCII; none where they are UTF-8, be it with faults.
+/// Detects the encoding of bytes that start with a non-ASCII one; `None` for UTF-8, even if it has errors.
 fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
     let (good, mut bad) = characters(sample);
-    // A character that the sample's end cuts is no fault.
+    // A character cut off by the sample's end is not an error.
     if !whole && std::str::from_utf8(sample).is_err_and(|error| error.error_len().is_none()) {
         bad = 0;
     }
@@ -275,7 +275,8 @@ fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
         return None;
     }
     let encoding = guess(sample);
-    // Of another encoding a byte or two say nothing; of western Europe's one letter is enough, but hardly any two are valid UTF-8.
+    // For other encodings one or two bytes are no evidence. For western Europe one letter is enough, since hardly any two are
+    // valid UTF-8.
     let told = match encoding {
         _ if encoding == UTF_8 => false,
         _ if encoding == WINDOWS_1252 => is_western(sample) && bad > 4 * good,
@@ -285,13 +286,13 @@ fn other_than_utf8(sample: &[u8], whole: bool) -> Option<&'static Encoding> {
         return None;
     }
     let text = encoding.decode_without_bom_handling(sample).0;
-    // One that fits badly is no better than the faults.
+    // An encoding with many errors is no better than UTF-8 with errors.
     let faults = text.chars().filter(|letter| *letter == '\u{fffd}').count();
     (faults <= bad / 20).then_some(encoding)
 }
 
-/// Whether bytes beyond ASCII can be Windows-1252: no byte is undefined there, and accented letters stand among ASCII ones as in the
-/// languages of western Europe.
+/// Whether non-ASCII bytes can be Windows-1252: none is undefined there, and accented letters are surrounded by ASCII ones as
+/// in western European languages.
 fn is_western(bytes: &[u8]) -> bool {
     let mut run = 0;
     for byte in bytes {
@@ -307,25 +308,25 @@ fn is_western(bytes: &[u8]) -> bool {
     true
 }
 
-/// What UTF-16 without a mark is in, told by zero bytes: they stand at even places or at odd ones, whatever the language,
-/// since spaces and line ends have one each.
+/// Detects the byte order of UTF-16 without a mark by zero bytes: they have even or odd offsets in any language, since spaces
+/// and line ends contain one each.
 fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
     let pairs = head.len() / 2;
     let head = head.get(..pairs * 2)?;
     let controls = |byte: &u8| matches!(byte, 1..=8 | 11 | 14..=31);
     let nuls = memchr::memchr_iter(0, head).count();
-    // Zero bytes here and there in what is text without them.
+    // Occasional zero bytes in otherwise valid text.
     if nuls * 100 < head.len() && !head.iter().any(controls) && std::str::from_utf8(head).is_ok() {
         return None;
     }
-    // In UTF-16 what is all ASCII is zero bytes by half; with fewer it is ASCII with zero bytes in it, which is no text.
+    // In UTF-16, ASCII text is half zero bytes; with fewer, it is ASCII with zero bytes, which is not text.
     let ascii = |byte: &u8| matches!(byte, 0 | b'\t'..=b'\r' | b' '..=b'~');
     if nuls * 5 < head.len() * 2 && head.iter().all(ascii) {
         return None;
     }
     let score = |encoding: &'static Encoding| {
         let decode = |bytes| encoding.decode_without_bom_handling_and_without_replacement(bytes);
-        // A sample may end between two that make one character.
+        // A sample may end within a surrogate pair.
         let text = decode(head).or_else(|| decode(head.get(..head.len().saturating_sub(2))?));
         let text = text.unwrap_or_default();
         let odd = |letter: char| {
@@ -347,25 +348,25 @@ fn unmarked_utf16(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Whether bytes with a NUL among them are no text.
+/// Whether bytes that contain a NUL are binary.
 fn is_binary(bytes: &[u8]) -> bool {
     let nuls = memchr::memchr_iter(0, bytes).count();
-    // Backspaces and escapes stand in what terminals printed.
+    // Terminal output contains backspaces and escapes.
     let controls = bytes.iter().filter(|byte| matches!(byte, 0..=7 | 14..=26 | 28..=31)).count();
     nuls * NULS_IN > bytes.len() || controls * CONTROLS_IN > bytes.len()
 }
 
-/// What a browser would take undeclared bytes for.
+/// The encoding a browser would assume for undeclared bytes.
 fn guess(bytes: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(bytes, true);
     detector.guess(None, Utf8Detection::Allow)
 }
-/// A web page's text: by its byte order mark, else UTF-8 where it is valid as that, else by what the server or the page declares,
-/// else by what a browser would guess. What is no character becomes U+FFFD, as in a browser.
+/// Decodes a web page: by its byte order mark, else as UTF-8 if valid, else by the server's or the page's declaration, else by
+/// detection. Invalid characters become U+FFFD, as in a browser.
 ///
-/// That UTF-8 comes before what is declared is no browser's order: bytes beyond ASCII that happen to be valid UTF-8 are so by design, and
-/// servers that declare every page as ISO 8859-1 are many. ISO-2022-JP alone is plain ASCII to the eye.
+/// Browsers do not prefer UTF-8 to a declaration. We do, since non-ASCII bytes that are valid UTF-8 are so by design, and many
+/// servers declare every page as ISO 8859-1. The exception is ISO-2022-JP, which consists of ASCII bytes.
 ///
 /// # Errors
 /// It is binary.
@@ -383,7 +384,7 @@ pub(super) fn page(bytes: Vec<u8>, server: Option<&str>) -> Result<String, Strin
                     let bytes = error.into_bytes();
                     let (good, bad) = characters(&bytes);
                     let encoding = match told {
-                        // A few bad bytes are no other encoding.
+                        // A few invalid bytes do not indicate another encoding.
                         _ if good >= GOOD_FOR_BAD * bad => UTF_8,
                         Some(told) => told,
                         None => other_than_utf8(&bytes, true).unwrap_or(UTF_8),
@@ -403,7 +404,7 @@ pub(super) fn page(bytes: Vec<u8>, server: Option<&str>) -> Result<String, Strin
     Ok(text.replace('\0', ""))
 }
 
-/// The encoding that `<meta charset=…>` or its older form declares.
+/// The encoding declared by `<meta charset=…>` or its older form.
 fn declared(head: &[u8]) -> Option<&'static Encoding> {
     let lower = head.to_ascii_lowercase();
     let mut rest = lower.as_slice();
@@ -418,7 +419,7 @@ fn declared(head: &[u8]) -> Option<&'static Encoding> {
         });
         let label = quoted.get(..end.unwrap_or(quoted.len())).unwrap_or_default();
         if let Some(encoding) = Encoding::for_label(label) {
-            // A page whose bytes could be read this far is not UTF-16, whatever it says.
+            // A page whose declaration could be read as bytes is not UTF-16.
             let wide = encoding == UTF_16LE || encoding == UTF_16BE;
             return Some(if wide { UTF_8 } else { encoding });
         }

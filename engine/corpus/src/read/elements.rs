@@ -1,30 +1,29 @@
-//! The elements of one name in an XML file, cut apart before anything parses them: one too large or broken costs that one alone, and
-//! entities that the file declares are nowhere expanded.
+//! Splits an XML file into elements of one name before parsing, so that an oversized or broken element affects no other, and
+//! entities declared by the file are never expanded.
 
 use super::lines::fill;
 use super::unpack::Stream;
 use memchr::memmem::Finder;
 use std::io::{self, BufRead};
 
-/// What came of the next element.
+/// Result of reading an element.
 pub(super) enum Element {
-    /// It is in the buffer, with its tags.
+    /// It is in the buffer, including its tags.
     Whole,
-    /// It is longer than the limit.
     TooLong,
-    /// The file ends within it.
+    /// The file ends inside it.
     Unfinished,
     End,
 }
 
-/// A stream of elements that start and end with these bytes.
+/// A stream of elements that start and end with the given bytes.
 pub(super) struct Elements {
     stream: Stream,
     limit: usize,
     start: Finder<'static>,
     end: Finder<'static>,
     pending: Vec<u8>,
-    /// Bytes of `pending` in which neither mark starts.
+    /// Bytes of `pending` that contain no start of a mark.
     searched: usize,
     state: ElementState,
 }
@@ -33,12 +32,11 @@ pub(super) struct Elements {
 enum ElementState {
     Outside,
     Inside,
-    /// Within an element that is passed over.
+    /// Inside an element that is skipped.
     Passing,
 }
 
 impl Elements {
-    /// Cuts a stream apart.
     pub(super) fn new(stream: Stream, start: &'static [u8], end: &'static [u8], limit: usize) -> Self {
         Self {
             stream,
@@ -51,7 +49,7 @@ impl Elements {
         }
     }
 
-    /// Puts the next element into the buffer.
+    /// Reads the next element into the buffer.
     pub(super) fn next(&mut self, element: &mut Vec<u8>) -> io::Result<Element> {
         element.clear();
         loop {
@@ -84,7 +82,7 @@ impl Elements {
                     self.searched = self.pending.len().saturating_sub(length - 1);
                 }
                 (None, state) => {
-                    // Only what may be the start of a mark is kept.
+                    // Keeps only a possible start of a mark.
                     let keep = self.pending.len().min(length - 1);
                     self.pending.drain(..self.pending.len() - keep);
                     self.searched = 0;

@@ -1,4 +1,4 @@
-//! The files behind what a person named: walked without recursion, in the order of names, each with what it will be read as.
+//! Finds the files of the given paths: walks folders without recursion, in name order, and determines each file's format.
 
 use super::format::{self, Format, Packing, Signature};
 use super::settings::Settings;
@@ -16,52 +16,50 @@ use std::path::{Component, Path, PathBuf};
 
 pub use glasshouse_protocol::file_kind::HEAD;
 
-/// A file that will be read.
+/// A file to read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// Where it is.
     pub path: PathBuf,
-    /// What its documents are named after: its path below what the person named, with `/` between folders. Unique among
-    /// the sources that were found together.
+    /// Prefix of its document ids: its path relative to the given one, with `/` between folders. Unique among the sources found
+    /// together.
     pub name: String,
-    /// How documents stand in it.
+    /// Format of its documents.
     pub format: Format,
-    /// What it is packed with.
     pub packing: Packing,
-    /// Which member of an archive it is, where the path is that of one.
+    /// The archive member, if the path is that of an archive.
     #[serde(default)]
     pub member: Option<Member>,
-    /// Its size in bytes, as it lies there.
+    /// Size in bytes on disk.
     pub size: u64,
-    /// What its documents are counted under where they do not say it themselves: the first folder below what the person
-    /// named. Directly in there, pages, PDFs, Markdown and code count under the named folder (in a project's, under what they are)
-    /// and any other file under its own name without endings: a page is one of many, a text or table is a corpus.
+    /// Mixture name of documents without their own source: the first folder below the given path. Files directly in it: pages,
+    /// PDFs, Markdown and code take the name of the given folder (in a project's folder, of their kind), other files their own
+    /// name without extensions, since a page is one of many, and a text or table is a corpus.
     pub mixture: String,
-    /// The genre that a folder's name says, as in `news`.
+    /// Genre from a folder's name, for example `news`.
     pub genre: Option<String>,
 }
 
-/// What was found.
+/// Result of [`find`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Files that will be read, in order.
+    /// Files to read, in order.
     pub sources: Vec<Source>,
-    /// Files and folders that will not be, each with the reason.
+    /// Files and folders that will not be read, each with the reason.
     pub troubles: Vec<Trouble>,
 }
 
-/// A place still to be looked at.
+/// A path to visit.
 struct Visit {
     path: PathBuf,
-    /// The named path that it was found below, by its position among them.
+    /// Index of the given path that it was found under.
     root: usize,
     depth: usize,
 }
 
-/// Finds the files behind files and folders.
+/// Finds the files under the given paths.
 ///
-/// Folders are walked in the order of names. Hidden files are passed over. A link to a folder is followed where the person named it
-/// and listed otherwise, which no loop survives.
+/// Folders are walked in name order. Hidden files are skipped. A link to a folder is followed only if it was given explicitly
+/// and reported otherwise, which rules out loops.
 pub fn find(files: &dyn Files, paths: &[PathBuf], settings: &Settings) -> Found {
     let mut found = Found::default();
     let mut seen = FxHashSet::default();
@@ -174,7 +172,7 @@ fn look(
     }))
 }
 
-/// Refuses source code that the settings leave out.
+/// Refuses source code excluded by the settings.
 fn refuse_code(format: &Format, settings: &Settings) -> Result<(), String> {
     match format {
         Format::Code(language) if !settings.reads_code(language) => Err(format!(
@@ -184,13 +182,14 @@ fn refuse_code(format: &Format, settings: &Settings) -> Result<(), String> {
     }
 }
 
-/// Whether a file is an archive whose members are read.
+/// Whether a file is a zip archive.
 pub(super) fn is_archive(file_name: &str, head: &[u8]) -> bool {
     head.starts_with(archive::MAGIC)
         && file_name.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("zip"))
 }
 
-/// The members of an archive as sources, as if it were a folder. `display` is its name in ids, `folders` are those that it lies in.
+/// The members of an archive as sources, as if it were a folder. `display` is its name in ids, `folders` are its parent
+/// folders.
 #[allow(clippy::too_many_arguments, reason = "all that `look` knows of the archive")]
 fn members(
     files: &dyn Files,
@@ -202,7 +201,7 @@ fn members(
     settings: &Settings,
     names: &mut FxHashSet<String>,
 ) -> Result<Vec<Result<Source, Trouble>>, String> {
-    // What members may share of the archive: all of it once, packed, and what that may unpack to.
+    // Limits on the members' total packed and unpacked size.
     let limits = &settings.limits;
     let most = limits.expansion_free.max(limits.expansion.saturating_mul(size));
     let (mut packed_left, mut left) = (size, most);
@@ -255,7 +254,7 @@ fn members(
     Ok(sources.collect())
 }
 
-/// A member's name, with a number behind it where another has the same.
+/// A member's name, with a number appended if it is taken.
 fn unique(name: String, names: &mut FxHashSet<String>) -> String {
     if names.insert(name.clone()) {
         return name;
@@ -285,7 +284,8 @@ fn head(files: &dyn Files, path: &Path) -> Result<Vec<u8>, String> {
     Ok(head)
 }
 
-/// Weighs what the name says against what the first bytes say. A file whose name says nothing is text where these are.
+/// Determines format and packing from the name and the first bytes. A file with an uninformative name is text if its first
+/// bytes are.
 pub(super) fn decide(
     name: &format::Named,
     file_name: &str,
@@ -293,7 +293,7 @@ pub(super) fn decide(
 ) -> Result<(Format, Packing), String> {
     let signature = format::signature(head);
     let packing = match (&signature, name.packing) {
-        // Saved pages and tables are often packed without saying so in their name.
+        // Saved pages and tables are often packed without an extension for it.
         (Some(Signature::Packed(found)), Packing::Plain) => *found,
         (Some(Signature::Packed(found)), named) if *found == named => named,
         (_, Packing::Plain) => Packing::Plain,
@@ -312,7 +312,7 @@ pub(super) fn decide(
         _ => None,
     };
     match (&name.format, told) {
-        // A PDF may have bytes before its mark; the other two never.
+        // A PDF may have bytes before its mark; the other formats may not.
         (Some(format @ (Format::Parquet | Format::Warc)), told) if packing == Packing::Plain => {
             if told.as_ref() != Some(format) {
                 return Err(format!(
@@ -342,7 +342,7 @@ pub(super) fn decide(
     }
 }
 
-/// Whether the first line is a record of JSON, or begins one and goes on beyond what was read.
+/// Whether the first line is a JSON record, or starts one that continues beyond `head`.
 fn begins_record(head: &[u8]) -> bool {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -372,7 +372,7 @@ fn unknown(file_name: &str) -> String {
     }
 }
 
-/// The folders between what was named and the file.
+/// The folders between the given path and the file.
 fn folders_below(named: &Path, path: &Path) -> Vec<String> {
     let below = path.parent().and_then(|parent| parent.strip_prefix(named).ok());
     let names = below.into_iter().flat_map(Path::components);
@@ -388,7 +388,7 @@ fn mixture(root: Option<Cow<'_, str>>, folders: &[String], format: &Format, stem
         Format::Code(_) => Some("code"),
         _ => None,
     };
-    // Every project's own folder has this name, which says nothing of what is in it.
+    // Every project's own folder has this name, so it is not informative.
     let root = root.filter(|root| root != "documents");
     let among = pages.map(|kind| root.as_deref().unwrap_or(kind)).filter(|_| below);
     plain(folders.first().map(String::as_str).or(among).unwrap_or(stem))
@@ -398,7 +398,7 @@ fn genre_of_format(format: &Format) -> Option<String> {
     matches!(format, Format::Code(_)).then(|| "code".to_owned())
 }
 
-/// The name that documents get: the path below what was named; where two named places hold the same, with the folders in front.
+/// The prefix of document ids: the path below the given one, preceded by outer folders if two given paths contain the same.
 fn display(
     path: &Path,
     visit: &Visit,
@@ -419,7 +419,7 @@ fn display(
     name
 }
 
-/// A file's name as part of an id: `#` stands before a record's number there, and control characters have no place in it.
+/// A file's name as part of an id, with `#`, which precedes record numbers, and control characters escaped.
 fn plain(name: &str) -> String {
     if !name.contains(|letter: char| letter == '#' || letter.is_control()) {
         return name.to_owned();

@@ -1,55 +1,54 @@
-//! What kind of file it is, told by its name's ending and checked against its first bytes.
+//! File formats, detected by extension and checked against the first bytes.
 
 use glasshouse_protocol::file_kind;
 use serde::{Deserialize, Serialize};
 
-/// How documents stand in a file.
+/// Format of the documents in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// Plain text, where a line `<|endoftext|>` stands between documents.
+    /// Plain text, with `<|endoftext|>` lines between documents.
     Text,
     /// Markdown, with or without front matter.
     Markdown,
-    /// A web page.
     Html,
-    /// One JSON value: records in an array, one record, or arrays by field.
+    /// One JSON value: an array of records, one record, or an object with an array per field.
     Json,
-    /// A JSON record a line.
+    /// One JSON record per line.
     JsonLines,
-    /// A table with a delimiter between values.
+    /// A delimiter-separated table.
     Csv,
-    /// A table with tabs between values.
+    /// A tab-separated table.
     Tsv,
-    /// Columns in Apache Parquet.
+    /// Apache Parquet.
     Parquet,
-    /// Source code in a language of this name.
+    /// Source code in this language.
     Code(String),
-    /// What a crawler got from web servers, or the text of it (WET).
+    /// A web crawl (WARC) or its extracted text (WET).
     Warc,
-    /// A dump of MediaWiki or Stack Exchange; which is told by its root.
+    /// A dump of MediaWiki or Stack Exchange, distinguished by the root element.
     Xml,
-    /// A PDF, of which the text is taken.
+    /// A PDF, read as text.
     Pdf,
 }
 
-/// What a file is packed with.
+/// Compression of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Packing {
-    /// Nothing.
+    /// Not compressed.
     #[default]
     Plain,
-    /// gzip, of one or more members.
+    /// gzip, with one or more members.
     Gzip,
-    /// Zstandard, of one or more frames.
+    /// Zstandard, with one or more frames.
     Zstandard,
-    /// bzip2, of one or more streams, as Wikipedia's dumps.
+    /// bzip2, with one or more streams, as in Wikipedia's dumps.
     Bzip2,
 }
 
 impl Packing {
-    /// Its name, for messages.
+    /// Display name.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Plain => "nothing",
@@ -60,7 +59,7 @@ impl Packing {
     }
 }
 
-/// Endings of formats other than source code.
+/// Extensions of formats other than source code.
 const FORMATS: &[(&str, Format)] = &[
     ("txt text log rst", Format::Text),
     ("md markdown mdx", Format::Markdown),
@@ -75,7 +74,7 @@ const FORMATS: &[(&str, Format)] = &[
     ("pdf", Format::Pdf),
 ];
 
-/// Languages of source code, as The Stack and GitHub's linguist spell them but in lower case, and their endings.
+/// Programming languages, in The Stack's and GitHub linguist's spelling but lower case, and their extensions.
 const LANGUAGES: &str = "ada=ada assembly=asm shell=bash,sh,zsh c=c,h c++=cc,cpp,cxx,hpp clojure=clj cmake=cmake c#=cs css=css \
     cuda=cu dart=dart emacs-lisp=el erlang=erl elixir=ex,exs fortran=f90 f#=fs go=go groovy=gradle,groovy \
     haskell=hs ini=ini java=java julia=jl javascript=js,jsx,mjs kotlin=kt,kts less=less common-lisp=lisp \
@@ -85,7 +84,7 @@ const LANGUAGES: &str = "ada=ada assembly=asm shell=bash,sh,zsh c=c,h c++=cc,cpp
     verilog=v visual-basic=vb vhdl=vhd vim-script=vim vue=vue webassembly=wat wgsl=wgsl yaml=yaml,yml \
     zig=zig";
 
-/// Endings of packings.
+/// Extensions of compression formats.
 const PACKINGS: &[(&str, Packing)] = &[
     ("gz", Packing::Gzip),
     ("gzip", Packing::Gzip),
@@ -94,7 +93,7 @@ const PACKINGS: &[(&str, Packing)] = &[
     ("bz2", Packing::Bzip2),
 ];
 
-/// Endings of files that are refused, with what to do instead.
+/// Refused extensions, with advice.
 const REFUSED: &[(&str, &str)] = &[
     ("7z rar tar tgz", "an archive; unpack it and name its folder"),
     ("xz", "packed with xz; unpack it, or pack it with gzip or Zstandard"),
@@ -110,28 +109,27 @@ const REFUSED: &[(&str, &str)] = &[
     ("pickle pkl", "Python's own format, which can run code when it is read; save it as Parquet or JSONL"),
 ];
 
-/// What a file's name says of it.
+/// Information from a file's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Named {
-    /// The format, where the ending before the packing is known.
+    /// The format, if the extension before the packing is known.
     pub format: Option<Format>,
-    /// The packing.
     pub packing: Packing,
-    /// The name without the endings that were understood.
+    /// The name without the recognised extensions.
     pub stem: String,
 }
 
-/// Reads the endings of a name.
+/// Parses the extensions of a name.
 ///
 /// # Errors
-/// The kind of file is known and refused: says what it is and what to do.
+/// The kind of file is known and not supported: says what it is and what to do.
 pub(super) fn named(name: &str) -> Result<Named, String> {
     let mut stem = name;
     let mut packing = Packing::Plain;
     while let Some((rest, ending)) = split(stem)
         && let Some((_, found)) = PACKINGS.iter().find(|(known, _)| *known == ending)
     {
-        // Of several the last was put on last.
+        // The last extension is the outermost packing.
         if packing == Packing::Plain {
             packing = *found;
         }
@@ -159,13 +157,13 @@ pub(super) fn named(name: &str) -> Result<Named, String> {
     Ok(Named { format, packing, stem: stem.to_owned() })
 }
 
-/// The ending of a name in lower case, and what stands before it.
+/// The extension in lower case, and the rest of the name.
 fn split(name: &str) -> Option<(&str, String)> {
     let (stem, ending) = name.rsplit_once('.')?;
     (!stem.is_empty() && !ending.is_empty()).then(|| (stem, ending.to_ascii_lowercase()))
 }
 
-/// The endings that are understood, for messages.
+/// The supported extensions, for messages.
 pub(super) fn known() -> String {
     let names = FORMATS.iter().flat_map(|(names, _)| names.split(' '));
     let names: Vec<String> = names.map(|name| format!(".{name}")).collect();
@@ -175,18 +173,18 @@ pub(super) fn known() -> String {
     )
 }
 
-/// What a file's first bytes say of it.
+/// Information from a file's first bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Signature {
-    /// It is packed.
+    /// Compressed.
     Packed(Packing),
-    /// It is of this format for certain.
+    /// Certainly of this format.
     Is(Format),
-    /// It is of a kind that cannot be read: what it is and what to do.
+    /// Not supported: what it is and what to do.
     Refused(&'static str),
 }
 
-/// Reads a file's first bytes; those of a private key may follow some kilobytes of attributes.
+/// Inspects a file's first bytes; a private key may be preceded by some kilobytes of attributes.
 pub(super) fn signature(head: &[u8]) -> Option<Signature> {
     if head.starts_with(&[0x1f, 0x8b]) {
         return Some(Signature::Packed(Packing::Gzip));
@@ -195,7 +193,7 @@ pub(super) fn signature(head: &[u8]) -> Option<Signature> {
     if magic.is_some_and(|magic| magic == 0xfd2f_b528 || magic & 0xffff_fff0 == 0x184d_2a50) {
         return Some(Signature::Packed(Packing::Zstandard));
     }
-    // A level digit and the block's or the end's mark: three letters alone also start words.
+    // A level digit and the mark of a block or of the end; the first three letters alone also start words.
     let block = head.get(4..10);
     if head.starts_with(b"BZh")
         && head.get(3).is_some_and(u8::is_ascii_digit)
@@ -218,7 +216,7 @@ pub(super) fn signature(head: &[u8]) -> Option<Signature> {
     page(head).then_some(Signature::Is(Format::Html))
 }
 
-/// Whether the bytes start as a web page does.
+/// Whether the bytes start like a web page.
 fn page(head: &[u8]) -> bool {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     let starts = |mark: &[u8]| head.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));

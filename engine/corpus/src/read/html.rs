@@ -1,11 +1,11 @@
-//! Web pages: decoded as a browser would, and handed on raw; what is content in them is told later.
+//! Web pages: decoded as in a browser and passed on as HTML; content is extracted later.
 
 use super::Trouble;
 use super::decode;
 use super::record::Context;
 use crate::document::{Document, Kind};
 
-/// Bytes of a page in which browsers note where they saved it from.
+/// Bytes searched for a browser's note of the original address.
 const NOTE: usize = 4096;
 
 /// A page as a document.
@@ -15,7 +15,7 @@ pub(super) fn page(context: &Context, bytes: Vec<u8>) -> Result<Document, Troubl
     Ok(Document { address, ..context.document(None, Kind::Html, text) })
 }
 
-/// The address in `<!-- saved from url=(0023)https://example.org/ -->`, which browsers write, or in the note of SingleFile.
+/// The address in `<!-- saved from url=(0023)https://example.org/ -->`, which browsers write, or in SingleFile's note.
 fn saved_from(text: &str) -> Option<String> {
     let head = text.get(..text.floor_char_boundary(NOTE))?;
     let browser = || head.split_once("saved from url=(")?.1.split_once(')').map(|(_, address)| address);

@@ -1,32 +1,30 @@
-//! The answer of a web server, as a WARC record keeps it.
+//! HTTP responses in WARC records.
 
 use super::settings::{Limits, bytes};
 use super::unpack::Zstandard;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use std::io::Read;
 
-/// Encodings on top of each other that are taken off.
+/// Maximum number of nested content encodings.
 const MAX_ENCODINGS: usize = 3;
 
-/// Bytes that an answer may unpack to, however small it is packed.
+/// Bytes that a response may always unpack to.
 const SMALL: usize = 1 << 20;
 
-/// What a server answered.
+/// An HTTP response.
 pub(super) struct HttpResponse {
-    /// Its status, as in 200.
     pub(super) status: u16,
-    /// The kind of content, in lower case and without parameters; empty where the server names none.
+    /// Media type in lower case without parameters; empty if not given.
     pub(super) kind: String,
-    /// The content's character encoding, where the server names one.
+    /// Character encoding, if the server names one.
     pub(super) charset: Option<String>,
-    /// The content.
     pub(super) body: Vec<u8>,
 }
 
-/// Reads an answer: its head, and its body with chunks joined and encodings taken off.
+/// Parses a response: its head, and its body with chunks joined and encodings removed.
 ///
 /// # Errors
-/// Says what is wrong with it.
+/// Describes the fault.
 pub(super) fn answer(bytes: &[u8], limits: &Limits) -> Result<HttpResponse, String> {
     let (head, body) = parts(bytes).ok_or("has no end of its HTTP head")?;
     let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -81,7 +79,7 @@ pub(super) fn media_type(value: &str) -> (String, Option<String>) {
     (kind, charset)
 }
 
-/// The head and what stands behind the empty line.
+/// The head, and the bytes after the empty line.
 fn parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let ends = memchr::memchr_iter(b'\n', bytes);
     for end in ends {
@@ -94,8 +92,9 @@ fn parts(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     None
 }
 
-/// The content of chunks; none where the body is not in chunks after all, as where the crawler joined them and left the header. Its first
-/// line may be a number by chance: what follows it must be as long as it says, and a line end and the next number behind that.
+/// The content of a chunked body. `None` if it is not chunked, for example if the crawler joined the chunks and kept the
+/// header. Since the first line may be a number by chance, the chunk must have the stated length and be followed by a line end
+/// and the next number.
 fn joined(body: &[u8]) -> Option<Vec<u8>> {
     let mut joined = Vec::new();
     let mut rest = body;
@@ -106,7 +105,7 @@ fn joined(body: &[u8]) -> Option<Vec<u8>> {
             usize::from_str_radix(line.split(';').next()?.trim(), 16).ok()
         });
         let (Some(end), Some(size)) = (end, size) else {
-            // Cut short before a chunk: what came before is content.
+            // Truncated before a chunk: the previous chunks are the content.
             let is_cut =
                 end.is_none() && rest.len() < 32 && rest.trim_ascii().iter().all(u8::is_ascii_hexdigit);
             return (is_cut && !joined.is_empty()).then_some(joined);
@@ -116,7 +115,7 @@ fn joined(body: &[u8]) -> Option<Vec<u8>> {
         }
         rest = rest.get(end + 1..).unwrap_or_default();
         if size > rest.len() {
-            // Cut short within a chunk.
+            // Truncated inside a chunk.
             joined.extend_from_slice(rest);
             return (joined.len() > rest.len()).then_some(joined);
         }
@@ -129,15 +128,15 @@ fn joined(body: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// Takes one encoding off.
+/// Removes one content encoding.
 fn unpacked(body: Vec<u8>, encoding: &str, limits: &Limits) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
-    // A record is packed on top of the file's own packing, whose growth is watched apart.
+    // A record is compressed in addition to the file, whose expansion is limited separately.
     let grown = usize::try_from(limits.expansion).unwrap_or(usize::MAX).saturating_mul(body.len());
     let limit = limits.document.min(grown.max(SMALL));
     let most = limit as u64 + 1;
     let read = match encoding {
-        // Crawlers unpack and leave the header.
+        // Crawlers unpack the body and keep the header.
         "gzip" | "x-gzip" if !body.starts_with(&[0x1f, 0x8b]) => return Ok(body),
         "gzip" | "x-gzip" => MultiGzDecoder::new(body.as_slice()).take(most).read_to_end(&mut content),
         "deflate" => ZlibDecoder::new(body.as_slice()).take(most).read_to_end(&mut content).or_else(|_| {
@@ -160,7 +159,7 @@ fn unpacked(body: Vec<u8>, encoding: &str, limits: &Limits) -> Result<Vec<u8>, S
     match read {
         Ok(_) => Ok(content),
         Err(error) if content.is_empty() => Err(format!("cannot be unpacked from {encoding}: {error}")),
-        // A page that is cut short is still a page.
+        // A truncated page is still a page.
         Err(_) => Ok(content),
     }
 }

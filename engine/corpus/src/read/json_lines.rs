@@ -1,4 +1,4 @@
-//! JSONL: a record a line. A line that is broken or too long costs that line alone.
+//! JSONL: one record per line. A broken or oversized line affects no other.
 
 use super::json;
 use super::lines::{Line, Lines};
@@ -14,7 +14,6 @@ pub(super) struct JsonLines {
 }
 
 impl JsonLines {
-    /// Reads a stream.
     pub(super) fn new(context: &Context, stream: Stream) -> Self {
         Self { lines: Lines::new(stream, context.settings.limits.record), line: Vec::new() }
     }

@@ -1,38 +1,37 @@
-//! Lines of a stream, none of them held beyond a limit.
+//! Reads a stream by lines, with bounded memory.
 
 use super::unpack::Stream;
 use std::io::{self, BufRead, Read};
 
-/// What came of the next line.
+/// Result of reading a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// It is in the buffer, without its end.
+    /// It is in the buffer, without its line end.
     Whole,
-    /// It is longer than the limit; its rest is passed over when the next line is asked for.
+    /// It exceeds the limit; its rest is skipped on the next call.
     TooLong,
-    /// The stream is at its end.
+    /// The stream has ended.
     End,
 }
 
-/// A stream read by lines.
 pub(super) struct Lines {
     stream: Stream,
     limit: usize,
-    /// Whether the stream stands within a line that was too long.
+    /// Whether the stream is inside an oversized line.
     within: bool,
-    /// Lines that were begun.
+    /// Number of lines started.
     pub(super) number: u64,
 }
 
 impl Lines {
-    /// Reads a stream by lines of at most so many bytes.
+    /// Reads a stream by lines of at most `limit` bytes.
     pub(super) fn new(stream: Stream, limit: usize) -> Self {
         Self { stream, limit, within: false, number: 0 }
     }
 
-    /// Puts the next line into the buffer.
+    /// Reads the next line into the buffer.
     ///
-    /// A line beyond the limit is reported at once, before its end is looked for: it may not have any.
+    /// An oversized line is reported before its end is found, since it may not have one.
     pub(super) fn next(&mut self, line: &mut Vec<u8>) -> io::Result<Line> {
         line.clear();
         while self.within {
@@ -73,12 +72,12 @@ impl Lines {
         }
     }
 
-    /// Passes over so many bytes; how many there were.
+    /// Skips up to `length` bytes; returns how many there were.
     pub(super) fn skip(&mut self, length: u64) -> io::Result<u64> {
         io::copy(&mut (&mut self.stream).take(length), &mut io::sink())
     }
 
-    /// Reads so many bytes, or as many as there are. Memory grows with what is read, not with what was asked for.
+    /// Reads up to `length` bytes. Memory grows with the bytes read, not with `length`.
     pub(super) fn take(&mut self, length: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         (&mut self.stream).take(length as u64).read_to_end(&mut bytes)?;
@@ -86,7 +85,7 @@ impl Lines {
     }
 }
 
-/// The bytes at hand, read on where there are none; a read that was interrupted is made again.
+/// Returns the buffered bytes, reading if there are none; retries interrupted reads.
 pub(super) fn fill<R: BufRead + ?Sized>(stream: &mut R) -> io::Result<&[u8]> {
     loop {
         match stream.fill_buf() {
@@ -95,11 +94,11 @@ pub(super) fn fill<R: BufRead + ?Sized>(stream: &mut R) -> io::Result<&[u8]> {
             Ok(_) => break,
         }
     }
-    // What is at hand is handed out again without reading; asked twice, since a borrow cannot leave the loop.
+    // Returns the buffer without reading; called twice since a borrow cannot leave the loop.
     stream.fill_buf()
 }
 
-/// Reads a stream to its end; none where it holds more than the limit.
+/// Reads a stream to its end; `None` if it exceeds the limit.
 pub(super) fn whole(stream: impl Read, limit: usize) -> io::Result<Option<Vec<u8>>> {
     let mut content = Vec::new();
     stream.take(limit as u64 + 1).read_to_end(&mut content)?;

@@ -1,13 +1,13 @@
-//! The front matter that static sites put above a Markdown page: its plain lines are understood, and it is taken off.
+//! Removes the front matter that static site generators put above Markdown, and reads its plain lines.
 
 use crate::document::Document;
 use crate::fields;
 
-/// Bytes within which front matter ends; beyond, what looks like its first line is a rule in the text.
+/// Maximum length of front matter in bytes; beyond it, the first line is a horizontal rule in the text.
 const MAX_FRONT_MATTER_BYTES: usize = 64 << 10;
 
-/// Takes the front matter off a document: what stands between two lines of `---` (YAML) or `+++` (TOML) at its start, where every
-/// line in between has the look of it. Its nested parts are not read.
+/// Removes a document's front matter: the part between two lines of `---` (YAML) or `+++` (TOML) at its start, if every line in
+/// it looks like front matter. Nested values are not read.
 pub(super) fn take_front_matter(document: &mut Document) {
     let Some((front, end)) = front_matter(&document.text) else { return };
     let mut taken = Document::default();
@@ -42,7 +42,7 @@ pub(super) fn take_front_matter(document: &mut Document) {
     }
 }
 
-/// The front matter, and where the text behind it starts.
+/// The front matter, and the offset of the text after it.
 fn front_matter(text: &str) -> Option<(&str, usize)> {
     let mark = ["---", "+++"].into_iter().find(|mark| text.starts_with(*mark))?;
     let start = text.find('\n')? + 1;
@@ -69,7 +69,7 @@ fn front_matter(text: &str) -> Option<(&str, usize)> {
     None
 }
 
-/// A value without the quotes around it.
+/// A value without surrounding quotes.
 fn unquoted(value: &str) -> &str {
     let value = value.trim();
     for quote in ['"', '\''] {

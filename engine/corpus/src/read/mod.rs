@@ -1,16 +1,16 @@
-//! Documents from files of many formats, as a stream: whatever a file's size, only the document at hand is in memory.
+//! Reads documents from files of many formats as a stream: only the current document is in memory, whatever the file's size.
 //!
-//! [`find()`] walks what a person named and says of every file how it will be read, or why it will not; [`open()`] reads one
-//! of them, [`prose()`] one of them as text to learn from. [`Utf8`] is a file of plain text as a stream in UTF-8, whatever it is
-//! encoded in, and [`text()`] one that is in memory. Nothing that is wrong with one file or record ends the work: it becomes a [`Trouble`], and the rest goes on.
+//! [`find()`] walks the given paths and determines how each file is read, or why it is not; [`open()`] reads a file's
+//! documents, [`prose()`] reads them as training text. [`Utf8`] reads a plain-text file as a UTF-8 stream whatever its
+//! encoding, [`text()`] one in memory. A fault in one file or record does not end the work: it is reported as a [`Trouble`].
 //!
 //! ```text
 //! file ─ counted ─ unpacked (zip, gzip, zstd, bzip2; growth bounded) ─ any encoding turned to UTF-8 ─ the format's reader ─► Item
 //! ```
 //!
-//! Every reader keeps to the same rules for files from outside: a length that a file states is never allocated before as
-//! many bytes were seen, a line or record longer than the limit is passed over without being held, nesting is counted
-//! rather than recursed into, and after a bad record the reader finds the next one.
+//! All readers follow the same rules for untrusted files: they never allocate by a stated length before reading that many
+//! bytes, skip lines and records above the limit without holding them, count nesting instead of recursing, and continue with
+//! the next record after a bad one.
 
 mod archive;
 mod code;
@@ -65,7 +65,7 @@ use crate::document::Document;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Whether a file is of a kind that is read: by its name, and where that does not say so by its first bytes, [`HEAD`] of them or more.
+/// Whether a file's format is supported, by its name, else by its first bytes, of which `head` holds [`HEAD`] or more.
 pub fn is_known(name: &str, head: &[u8]) -> bool {
     let head = &head[..head.len().min(HEAD as usize)];
     format::named(name).is_ok_and(|named| {
@@ -73,23 +73,22 @@ pub fn is_known(name: &str, head: &[u8]) -> bool {
     })
 }
 
-/// The text that a line of JSON Lines is read as where it is a conversation, an instruction or a preference; none where it is none of
-/// them, or a broken one.
+/// The text of a JSON line that is a conversation, an instruction or a preference; `None` if it is not, or is invalid.
 pub fn conversation(line: &str) -> Option<String> {
     let record: Map<String, Value> = serde_json::from_str(line).ok()?;
     shapes::text(&record, &Settings::default().join)?.ok()
 }
 
-/// What is wrong with a file or one of its records. It is listed in the report, and the rest goes on.
+/// A fault in a file or in one of its records. It is reported, and reading continues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {
-    /// Where: a path, with `#number` for a record in it.
+    /// A path, with `#number` for a record in it.
     pub place: String,
-    /// What is wrong, in one sentence.
+    /// The fault, in one sentence.
     pub reason: String,
 }
 
-/// What a reader yields.
+/// An item yielded by a reader.
 pub type Item = std::result::Result<Document, Trouble>;
 
 #[cfg(test)]

@@ -1,43 +1,43 @@
-//! What readers put right without losing a record: counted by kind, and told once at the file's end.
+//! Repairs that did not lose a record: counted by kind and reported once at the file's end.
 
 use glasshouse_protocol::quantity::{things, whole};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A kind of fault that costs less than a record.
+/// A kind of fault that does not lose the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Notice {
-    /// Half of a surrogate pair in a string of JSON, as Python writes it.
+    /// An unpaired surrogate in a JSON string, as Python writes it.
     Surrogate,
-    /// `NaN`, `Infinity` or a number that is too large, which JSON does not have.
+    /// `NaN`, `Infinity` or an overflowing number, which JSON does not have.
     NoNumber,
-    /// A value inside of more values than are followed.
+    /// A value nested too deep.
     Deep,
-    /// A field that stands twice in a record, with two values.
+    /// A field with two values in one record.
     Twice,
-    /// A table's column whose name another column has.
+    /// A duplicate column name in a table.
     Column,
-    /// A quote in a table that is never closed.
+    /// An unclosed quote in a table.
     OpenQuote,
-    /// Quotes within a quoted value that are not doubled.
+    /// Quotes inside a quoted value that are not doubled.
     InnerQuote,
 }
 
-/// How often each kind was met, and in which record first.
+/// The number of faults of each kind, and the record of the first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notices(Arc<Mutex<Noted>>);
 
-/// How many there are of each kind, and the record of the first.
+/// Count and first record by kind.
 type Noted = BTreeMap<Notice, (u64, Option<u64>)>;
 
 impl Notices {
-    /// Counts one, in the record of this number.
+    /// Counts one in the record with this number.
     pub(super) fn add(&self, notice: Notice, number: Option<u64>) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.entry(notice).or_insert((0, number)).0 += 1;
     }
 
-    /// A sentence for each kind that was met; they are told once.
+    /// Takes one sentence for each kind that occurred.
     pub(super) fn take(&self) -> Vec<String> {
         let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let told = counts.into_iter().map(|(notice, (count, first))| {
@@ -50,7 +50,7 @@ impl Notices {
 }
 
 impl Notice {
-    /// What is counted, and what was done about it.
+    /// The thing counted, and what was done about it.
     fn words(self, count: u64) -> (&'static str, &'static str) {
         match self {
             Self::Surrogate => ("escape", " of half a surrogate pair (as in \\ud83d) replaced by U+FFFD"),

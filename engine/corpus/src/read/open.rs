@@ -1,4 +1,4 @@
-//! One file as its documents: counted, unpacked, checked once more and handed to its format's reader.
+//! Opens a file and reads its documents: counts bytes, unpacks, checks the content and calls the format's reader.
 
 use super::find::Source;
 use super::format::{self, Format, Signature};
@@ -18,16 +18,16 @@ use std::io::{self, Cursor, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Troubles without a document between them after which a file is given up.
+/// Consecutive troubles without a document after which a file is abandoned.
 const HOPELESS: u64 = 10_000;
 
-/// Packings on top of each other that are taken off, beside the one that the name says.
+/// Maximum number of nested packings in addition to the one in the name.
 const MAX_PACKINGS: usize = 3;
 
-/// The documents of one source and what is wrong with it, as a stream.
+/// The documents and troubles of a source, as a stream.
 ///
-/// `progress` grows by the bytes read of the file as it lies there, packed or not, and has grown by [`Source::size`] when the stream has
-/// ended or is dropped.
+/// `progress` grows by the bytes read from the file on disk, packed or not, and has grown by [`Source::size`] when the stream
+/// has ended or is dropped.
 pub fn open(
     files: &dyn Files,
     source: &Source,
@@ -52,8 +52,8 @@ pub fn open(
     })
 }
 
-/// The documents of one source as text to learn from, without cleaning them: [`open()`], with prose made of web pages and wikitext.
-/// Plain text comes as it stands in the file, in UTF-8.
+/// The documents of a source as training text, without cleaning: [`open()`], with web pages and wikitext extracted to prose.
+/// Plain text is passed unchanged, in UTF-8.
 pub fn prose(
     files: &dyn Files,
     source: &Source,
@@ -88,7 +88,7 @@ pub fn prose(
 /// A file's documents and troubles.
 pub(super) type Items = Box<dyn Iterator<Item = Item> + Send>;
 
-/// Opens a file by its format. `replaced` will count what in it is no text.
+/// Opens a file by its format. `replaced` will count its invalid pieces.
 fn documents(
     files: &dyn Files,
     context: &Context,
@@ -101,7 +101,7 @@ fn documents(
     if matches!(source.format, Format::Parquet | Format::Pdf) {
         let file = match &source.member {
             None => file,
-            // These are read in any order.
+            // These formats need random access.
             Some(_) => match whole(stream(file, source, counter, limits)?, limits.pdf)? {
                 Some(content) => Box::new(Cursor::new(content)),
                 None => return Ok(one(Err(context.too_long(None, "the file", "pdf", limits.pdf)))),
@@ -130,7 +130,7 @@ fn documents(
                 let reason = format!("is packed more than {MAX_PACKINGS} times over; unpack it");
                 return Ok(one(Err(context.trouble(None, reason))));
             }
-            // Servers pack what is packed already.
+            // Servers compress files that are already compressed.
             Some(Signature::Packed(packing)) => {
                 stream = unpack(stream, packing, counter, limits);
                 packings += 1;
@@ -159,7 +159,7 @@ fn documents(
                     records::items(context, |context| table::TableReader::new(context, stream))
                 }
                 Format::Xml => return xml::dump(context, stream),
-                // The others were opened above.
+                // The other formats were opened above.
                 Format::Text
                 | Format::Markdown
                 | Format::Html
@@ -171,7 +171,7 @@ fn documents(
     })
 }
 
-/// The documents of a file of a large format, read in here.
+/// The documents of a file of a large format, read in this process.
 pub(super) fn inside(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
     match context.source.format {
         Format::Pdf => pdf::items(context, file, counter),
@@ -188,7 +188,7 @@ pub(super) fn document(context: &Context, stream: Stream) -> Result<Vec<u8>, Tro
     read_whole(context, stream, "document", context.settings.limits.document)
 }
 
-/// A file's bytes, of which there may be as many as the limit of this name allows.
+/// A file's bytes, up to the limit of this name.
 fn read_whole(context: &Context, mut stream: Stream, name: &str, limit: usize) -> Result<Vec<u8>, Trouble> {
     match whole(&mut stream, limit) {
         Ok(Some(bytes)) => Ok(bytes),
@@ -197,7 +197,7 @@ fn read_whole(context: &Context, mut stream: Stream, name: &str, limit: usize) -
     }
 }
 
-/// Why a file that was found cannot be opened.
+/// Why a found file cannot be opened.
 pub(super) fn cannot(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "vanished since it was found; run again".to_owned(),
@@ -206,7 +206,7 @@ pub(super) fn cannot(error: &io::Error) -> String {
     }
 }
 
-/// Why reading stopped within a file, of which what was read stays.
+/// Why reading stopped inside a file whose documents so far are kept.
 pub(super) fn broken_off(error: &io::Error) -> String {
     if is_binary(error) {
         return error.to_string();
@@ -214,7 +214,7 @@ pub(super) fn broken_off(error: &io::Error) -> String {
     format!("{}; what was read of it is kept", broken(error))
 }
 
-/// Why reading stopped within a file.
+/// Why reading stopped inside a file.
 pub(super) fn broken(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "vanished while it was read".to_owned(),
@@ -224,32 +224,32 @@ pub(super) fn broken(error: &io::Error) -> String {
     }
 }
 
-/// Whether a file is no text at all, of which nothing was read.
+/// Whether a file is binary, so that nothing was read.
 fn is_binary(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<decode::Binary>)
 }
 
-/// A file's documents, with an end to files in which nothing is right.
+/// A file's documents, ended early if nothing in it is valid.
 struct Watched {
     items: Option<Items>,
     context: Context,
     counter: Arc<Counter>,
-    /// Pieces of the file that were no text.
+    /// Number of invalid pieces.
     replaced: Arc<AtomicU64>,
-    /// What is left of a document that was cut up.
+    /// The remaining parts of a document that was cut.
     parts: VecDeque<Document>,
-    /// What is said at the file's end.
+    /// Troubles reported at the file's end.
     last: VecDeque<Trouble>,
-    /// Items of either kind until now; of troubles, those since the last document.
+    /// Documents so far, and troubles since the last document.
     documents: u64,
     troubles: u64,
 }
 
 impl Watched {
-    /// Cuts a document that is too long: its first part, with the rest kept for later.
+    /// Cuts an oversized document: returns the first part and keeps the rest for later.
     fn cut(&mut self, mut document: Document) -> Document {
         let limit = self.context.settings.limits.document;
-        // A page is cut by whoever makes text of it, and a conversation is one piece or none.
+        // Pages are cut after extraction, and a conversation is never cut.
         if document.text.len() <= limit
             || matches!(document.kind, Kind::Html | Kind::HtmlFragment | Kind::Conversation)
         {
@@ -269,7 +269,7 @@ impl Watched {
         self.parts.pop_front().unwrap_or(document)
     }
 
-    /// What is said at the file's end of what was no text in it, and of what was put right.
+    /// Troubles reported at the file's end: invalid pieces and repairs.
     fn faults(&self) -> impl Iterator<Item = Trouble> {
         let count = self.replaced.swap(0, Ordering::Relaxed);
         let (are, them) = if count == 1 { ("piece is", "it is") } else { ("pieces are", "each is") };

@@ -1,4 +1,4 @@
-//! A record of named values as a document, whatever file it stood in.
+//! Converts a record of named values to a document, for any file format.
 
 use super::Trouble;
 use super::find::Source;
@@ -9,16 +9,16 @@ use crate::document::{Document, Kind};
 use crate::fields;
 use serde_json::{Map, Value};
 
-/// Words that tables write for a value that is missing, as pandas reads them.
+/// Words for a missing value in tables, as in pandas.
 const MISSING: &[&str] = &["NA", "N/A", "NaN", "nan", "NULL", "null", "None", "\\N", "#N/A"];
 
-/// Fields that hold a record's text where none is named, the likeliest first.
+/// Default text fields in order of preference.
 const TEXT: [&str; 2] = ["text", "content"];
 
-/// Field names in a message; more are counted.
+/// Field names listed in a message; further ones are counted.
 const NAMES: usize = 12;
 
-/// A file being read, and how.
+/// The file being read, and its settings.
 #[derive(Clone, Debug)]
 pub(super) struct Context {
     pub(super) source: Source,
@@ -27,22 +27,21 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// For a file that is to be read.
     pub(super) fn new(source: Source, settings: Settings) -> Self {
         Self { source, settings, notices: Notices::default() }
     }
 
-    /// Counts what was put right without losing the record of this number.
+    /// Counts a repair in the record with this number.
     pub(super) fn notice(&self, notice: Notice, number: Option<u64>) {
         self.notices.add(notice, number);
     }
 
-    /// What was put right until now, each kind once.
+    /// Takes the repairs so far, one trouble per kind.
     pub(super) fn noticed(&self) -> Vec<Trouble> {
         self.notices.take().into_iter().map(|reason| self.trouble(None, reason)).collect()
     }
 
-    /// The id of a document: the file's name, with the record's number where it holds several.
+    /// The id of a document: the file's name, plus the record's number if there are several.
     pub(super) fn id(&self, number: Option<u64>) -> String {
         match number {
             Some(number) => format!("{}#{number}", self.source.name),
@@ -50,18 +49,18 @@ impl Context {
         }
     }
 
-    /// Something wrong with a record, or with the file.
+    /// A fault in a record or in the file.
     pub(super) fn trouble(&self, number: Option<u64>, reason: impl Into<String>) -> Trouble {
         let path = self.source.path.display();
         let place = number.map_or_else(|| path.to_string(), |number| format!("{path}#{number}"));
-        // Names of fields and files are in here, and they hold what they like.
+        // Names of fields and files may contain control characters.
         let plain = |text: String| {
             if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text }
         };
         Trouble { place: plain(place), reason: plain(reason.into()) }
     }
 
-    /// A record or document beyond the limit of this name.
+    /// A record or document above the limit of this name.
     pub(super) fn too_long(&self, number: Option<u64>, what: &str, limit: &str, value: usize) -> Trouble {
         let value = bytes(value as u64);
         self.trouble(
@@ -72,7 +71,7 @@ impl Context {
         )
     }
 
-    /// A document with what the file says of all of its documents.
+    /// A document with the properties of its file.
     pub(super) fn document(&self, number: Option<u64>, kind: Kind, text: String) -> Document {
         Document {
             id: self.id(number),
@@ -84,7 +83,7 @@ impl Context {
         }
     }
 
-    /// A JSON value as a document; none where its text is missing and that is to be passed over.
+    /// Converts a JSON value to a document; `None` if its text is missing and such records are dropped.
     pub(super) fn value(&self, number: Option<u64>, value: Value) -> Result<Option<Document>, Trouble> {
         match value {
             Value::Object(record) => self.record(number, record),
@@ -111,7 +110,7 @@ impl Context {
         Ok(Some(self.document(number, Kind::Plain, text)))
     }
 
-    /// What stands in for a missing value; none to pass the record over.
+    /// The replacement for a missing value; `None` to drop the record.
     fn absent(&self, number: Option<u64>, what: &str) -> Result<Option<&str>, Trouble> {
         match &self.settings.missing {
             Missing::Drop => Ok(None),
@@ -120,7 +119,7 @@ impl Context {
         }
     }
 
-    /// A record as a document; none where its text is missing and that is to be passed over.
+    /// Converts a record to a document; `None` if its text is missing and such records are dropped.
     pub(super) fn record(
         &self,
         number: Option<u64>,
@@ -134,7 +133,7 @@ impl Context {
             if text.trim().is_empty() {
                 return match self.absent(number, "the conversation") {
                     Err(trouble) => Err(trouble),
-                    // A conversation has no place for a text that stands in.
+                    // A conversation has no place for a replacement text.
                     Ok(_) => Ok(None),
                 };
             }
@@ -159,16 +158,16 @@ impl Context {
                 }
             }
             describe(&mut document, &record);
-            // What it says beside its text stays with it.
+            // Its other fields stay with the document.
             document.record = (!record.is_empty()).then_some(record);
         }
         Ok(Some(document))
     }
 
-    /// Checks that columns of these names make up records.
+    /// Checks that columns with these names form records.
     ///
     /// # Errors
-    /// None of them holds the text, or two that may hold it have one name.
+    /// None of them holds the text, or two that may hold it have the same name.
     pub(super) fn check_columns(&self, names: &[String]) -> Result<(), String> {
         let settings = &self.settings;
         let list = |names: &[String]| self.list(names.iter().map(String::as_str), names.len());
@@ -202,12 +201,12 @@ impl Context {
         ))
     }
 
-    /// Whether text is or may be taken from a field of this name.
+    /// Whether text may be taken from a field of this name.
     pub(super) fn may_be_text(&self, name: &str) -> bool {
         self.is_text(name) || shapes::NAMES.contains(&name)
     }
 
-    /// Whether the text is in the column of this name, or in a field inside of it.
+    /// Whether the text is in the column of this name, or in a field inside it.
     pub(super) fn is_text(&self, name: &str) -> bool {
         let settings = &self.settings;
         let mut named = settings.text_field.iter().chain(&settings.text_fields).peekable();
@@ -264,17 +263,17 @@ impl Context {
     }
 }
 
-/// The field that holds the text where none is named.
+/// The default text field.
 pub(super) fn found(has: impl Fn(&str) -> bool) -> &'static str {
     TEXT.into_iter().find(|name| has(name)).unwrap_or("text")
 }
 
-/// A name with dots as the outermost field and what is named in it.
+/// Splits a dotted name into the outermost field and the rest.
 fn outer(name: &str) -> Option<(&str, &str)> {
     name.split_once('.')
 }
 
-/// Takes a field out of a record: one of that very name, or one inside of others, with dots between their names.
+/// Takes a field out of a record: one with this name, or a nested one by its dotted path.
 fn take(record: &mut Map<String, Value>, name: &str) -> Option<Value> {
     if let Some(value) = record.shift_remove(name) {
         return Some(value);
@@ -283,7 +282,7 @@ fn take(record: &mut Map<String, Value>, name: &str) -> Option<Value> {
     take(record.get_mut(outer)?.as_object_mut()?, inner)
 }
 
-/// The value of the first of these fields that holds a short text or a number, also inside `metadata` or `meta`.
+/// The value of the first of these fields that holds a short text or a number, also in `metadata` or `meta`.
 fn named(record: &Map<String, Value>, names: &[&str]) -> Option<String> {
     let short = |value: &Value| match value {
         Value::String(text) => fields::short(text).map(str::to_owned),
@@ -295,7 +294,7 @@ fn named(record: &Map<String, Value>, names: &[&str]) -> Option<String> {
     places.find_map(|place| names.iter().find_map(|name| short(place.get(*name)?)))
 }
 
-/// Takes over what a record says of itself.
+/// Copies metadata from a record to its document.
 fn describe(document: &mut Document, record: &Map<String, Value>) {
     if let Some(source) = named(record, &["source"]) {
         document.source = source;
@@ -320,5 +319,5 @@ fn describe(document: &mut Document, record: &Map<String, Value>) {
         .map(str::to_owned);
 }
 
-/// Bytes of an address that is kept; browsers take about as many.
+/// Maximum bytes of an address; browsers allow about as many.
 const MAX_ADDRESS_BYTES: usize = 2048;

@@ -1,4 +1,4 @@
-//! Records of a file, one after another: what is the same for every format.
+//! Iteration over the records of a file, shared by all formats.
 
 use super::open::{Items, broken_off};
 use super::record::Context;
@@ -6,20 +6,20 @@ use super::{Item, Trouble};
 use crate::document::Document;
 use std::io;
 
-/// Cuts a file into records.
+/// Splits a file into records.
 pub(super) trait Records: Send + 'static {
-    /// Reads on to the next record, or to where it is known that there is one.
+    /// Advances to the next record, or by a part of the file.
     fn step(&mut self, context: &Context) -> io::Result<RecordStep>;
 }
 
-/// What came of a step.
+/// Result of a step.
 #[allow(clippy::large_enum_variant, reason = "each is taken apart as soon as it is made")]
 pub(super) enum RecordStep {
-    /// A document, or what is wrong with a record.
+    /// A document, or a fault in a record.
     Item(Item),
-    /// Nothing yet: what was read holds no document.
+    /// No document yet.
     Nothing,
-    /// The file is at its end, or cannot be read on.
+    /// The file has ended or cannot be read further.
     End(Option<Trouble>),
 }
 

@@ -1,81 +1,81 @@
-//! How files are read: which fields hold the text, what a missing value means, and the limits that hostile files meet.
+//! Settings for reading files: text fields, missing values, and limits for untrusted files.
 
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use smart_default::SmartDefault;
 
-/// Settings of every reader.
+/// Settings of all readers.
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The field of a record (JSON, JSONL, CSV, Parquet) that holds its text, whatever else the record holds. Where none
-    /// is named, conversations, instructions and preferences are known by their fields, and else the field is `text` or `content`.
+    /// Name of the field (JSON, JSONL, CSV, Parquet) that holds a record's text. By default, conversations, instructions and
+    /// preferences are recognised by their fields; otherwise the field is `text` or `content`.
     pub text_field: Option<String>,
-    /// Several fields whose values are joined to one text; instead of `text_field`.
+    /// Several fields whose values are joined; excludes `text_field`.
     pub text_fields: Vec<String>,
-    /// What stands between the values of several fields, and between the turns of a conversation.
+    /// Separator between joined fields, and between the turns of a conversation.
     #[default = "\n\n"]
     pub join: String,
-    /// What happens to a record whose text is missing: absent, null, empty, or one of the words that tables write for it.
+    /// What to do with a record whose text is missing: absent, null, empty, or a table's word for a missing value.
     pub missing: Missing,
-    /// Whether a table's first row names its columns. Without it the columns are named `1`, `2`, ….
+    /// Whether a table's first row names its columns. Without a header they are named `1`, `2`, ….
     #[default = true]
     pub header: bool,
-    /// The character between a table's values; told from the file where none is named.
+    /// Delimiter of tables; detected by default.
     pub delimiter: Option<char>,
-    /// Whether source code is read.
+    /// Whether to read source code.
     #[default = true]
     pub code: bool,
-    /// The languages of source code that are read, as in `rust`; all where none is named.
+    /// Programming languages to read, for example `rust`; empty for all.
     pub code_languages: Vec<String>,
-    /// What no file may go beyond.
+    /// Limits for all files.
     pub limits: Limits,
 }
 
-/// What happens to a record whose text is missing.
+/// What to do with a record whose text is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
-    /// It is listed as a trouble.
+    /// Report it as a trouble.
     #[default]
     Report,
-    /// It is passed over without a word.
+    /// Drop it silently.
     Drop,
-    /// It gets this text: `missing = { fill = "TEXT" }`.
+    /// Use this text: `missing = { fill = "TEXT" }`.
     Fill(String),
 }
 
-/// What no file may go beyond, so that memory stays bounded whatever a file holds.
+/// Limits that bound memory whatever a file contains.
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Bytes of one document's text. Longer text is cut at line ends, else at spaces.
+    /// Maximum bytes of a document. Longer text is cut at line ends, else at spaces.
     #[default(16 << 20)]
     pub document: usize,
-    /// Bytes of one line or record as it stands in the file, before its text is taken from it.
+    /// Maximum bytes of a line or record in the file, before its text is extracted.
     #[default(64 << 20)]
     pub record: usize,
-    /// Bytes of a PDF file, which is read whole.
+    /// Maximum bytes of a PDF file, which is read whole.
     #[default(256 << 20)]
     pub pdf: usize,
-    /// How many times its packed size a file may unpack to. Text packs to a third or a tenth; gzip cannot pass 1032.
+    /// Maximum expansion factor of a packed file. Text compresses to a third or a tenth; gzip reaches at most 1032.
     #[default = 200]
     pub expansion: u64,
-    /// Bytes that a file may unpack to whatever its packed size, before `expansion` is looked at.
+    /// Bytes that a file may always unpack to, before `expansion` applies.
     #[default(64 << 20)]
     pub expansion_free: u64,
-    /// Bytes that a packed file may unpack to at most.
+    /// Maximum bytes that a packed file may unpack to.
     #[default(1 << 40)]
     pub unpacked: u64,
-    /// Records read of one file at most; 0 for all.
+    /// Maximum records read per file; 0 for all.
     pub records: u64,
-    /// Folders inside folders that are followed.
+    /// Maximum nesting of folders.
     #[default = 64]
     pub depth: usize,
 }
 
 impl Settings {
-    /// Whether the settings can be obeyed.
+    /// Checks the settings.
     ///
     /// # Errors
     /// Names the setting, its value and the rule it breaks.
@@ -94,7 +94,7 @@ impl Settings {
             )));
         }
         let limits = &self.limits;
-        // What is held in memory whole is at most 1 GiB.
+        // Limits on data held in memory as a whole are at most 1 GiB.
         let within = [
             ("document", limits.document as u64, 1 << 10, 1 << 30),
             ("record", limits.record as u64, 1 << 10, 1 << 30),
@@ -122,7 +122,7 @@ impl Settings {
     }
 }
 
-/// A number of bytes as a person says it.
+/// Formats a number of bytes.
 pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let mut size = count;

@@ -1,8 +1,8 @@
-//! Conversations, instructions and preferences, known by their fields; their turns are joined as text.
+//! Conversations, instructions and preferences, recognised by their fields; their turns are joined as text.
 
 use serde_json::{Map, Value};
 
-/// Every field that a shape's text is taken from, also those of its turns.
+/// All fields that a shape's text is taken from, including those of its turns.
 pub(super) const NAMES: [&str; 12] = [
     "messages",
     "conversations",
@@ -18,7 +18,7 @@ pub(super) const NAMES: [&str; 12] = [
     "value",
 ];
 
-/// The text of a record that is one of the known shapes, or why it is a broken one; none where it is none of them.
+/// The text of a record with a known shape, or the reason why it is invalid; `None` for other records.
 ///
 /// | shape | fields |
 /// |---|---|
@@ -30,7 +30,7 @@ pub(super) const NAMES: [&str; 12] = [
 pub(super) fn text(record: &Map<String, Value>, join: &str) -> Option<Result<String, String>> {
     let fields = fields(|name| match record.get(name) {
         None | Some(Value::Null) => false,
-        // Fields of these names that hold something else are no conversation.
+        // Fields with these names and other contents are not a conversation.
         Some(value) => value.is_array() || !matches!(name, "messages" | "conversations"),
     })?;
     let mut text = String::new();
@@ -44,7 +44,7 @@ pub(super) fn text(record: &Map<String, Value>, join: &str) -> Option<Result<Str
     Some(Ok(text))
 }
 
-/// The fields of a shape whose text is joined, where a record has the fields by which it is known.
+/// The text fields of a shape, if a record has the fields that identify it.
 pub(super) fn fields(has: impl Fn(&str) -> bool) -> Option<&'static [&'static str]> {
     if has("messages") {
         Some(&["messages"])
@@ -61,7 +61,7 @@ pub(super) fn fields(has: impl Fn(&str) -> bool) -> Option<&'static [&'static st
     }
 }
 
-/// Adds a field: a text, or a list of turns.
+/// Adds a field: a text or a list of turns.
 fn push(text: &mut String, value: &Value, join: &str) -> Result<(), &'static str> {
     match value {
         Value::String(part) => add(text, part, join),
@@ -76,7 +76,7 @@ fn push(text: &mut String, value: &Value, join: &str) -> Result<(), &'static str
                 match content {
                     Some(Value::String(part)) => add(text, part, join),
                     Some(Value::Array(parts)) => {
-                        // Parts that are no text (pictures, sound) have none to add.
+                        // Non-text parts (pictures, sound) are skipped.
                         for part in parts.iter().filter_map(|part| part.get("text")?.as_str()) {
                             add(text, part, join);
                         }

@@ -1,4 +1,4 @@
-//! The `Posts.xml` of a Stack Exchange dump: a question or answer a row, its body a piece of a web page.
+//! The `Posts.xml` of a Stack Exchange dump: one question or answer per row, with an HTML body.
 
 use super::lines::{Line, Lines};
 use super::record::Context;
@@ -13,7 +13,7 @@ use quick_xml::events::Event;
 use serde_json::{Map, Value};
 use std::io;
 
-/// Attributes of a row; the format has some twenty.
+/// Maximum attributes of a row; the format has about twenty.
 const MAX_ATTRIBUTES: usize = 64;
 
 /// The rows of a dump.
@@ -24,13 +24,12 @@ pub(super) struct StackExchange {
 }
 
 impl StackExchange {
-    /// Reads a stream.
     pub(super) fn new(context: &Context, stream: Stream) -> Self {
         let lines = Lines::new(stream, context.settings.limits.record);
         Self { lines, line: Vec::new(), number: 0 }
     }
 
-    /// The row in the buffer as a document; none where it is neither question nor answer.
+    /// The buffered row as a document; `None` if it is neither question nor answer.
     fn document(&self, context: &Context) -> Result<Option<Document>, Trouble> {
         let number = Some(self.number);
         let wrong = |reason: String| context.trouble(number, reason);
@@ -90,7 +89,7 @@ impl StackExchange {
 impl Records for StackExchange {
     fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
         let read = self.lines.next(&mut self.line)?;
-        // The head, the element around the rows and its end.
+        // The head, the root element and its end.
         if read == Line::Whole && !self.line.trim_ascii_start().starts_with(b"<row") {
             return Ok(RecordStep::Nothing);
         }
@@ -106,7 +105,7 @@ impl Records for StackExchange {
     }
 }
 
-/// A number, or the text that is none.
+/// A number, or the text if it is not one.
 fn value_of(value: &str) -> Value {
     value.parse::<i64>().map_or_else(|_| Value::from(value), Value::from)
 }

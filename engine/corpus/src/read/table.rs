@@ -1,7 +1,8 @@
-//! CSV and TSV: a record a row, with the columns that the header names.
+//! CSV and TSV: one record per row, with the columns named in the header.
 //!
-//! A quote that is never closed would make one row of all that follow it. So a quoted value that holds both a line end and a quote
-//! that is neither doubled nor its end is doubted: where its first line and those behind it are rows by themselves, the quote is a letter.
+//! An unclosed quote would turn all following rows into one. So a quoted value is doubted if it contains both a line end and a
+//! quote that is neither doubled nor closing: if its first line and the following lines are valid rows, the quote is taken
+//! literally.
 
 mod rows;
 
@@ -16,64 +17,64 @@ use rows::{Cut, Dialect, Lines, Row};
 use serde_json::{Map, Value};
 use std::io::{self, BufRead};
 
-/// Columns that a table may have.
+/// Maximum number of columns.
 const MAX_COLUMNS: usize = 4096;
 
-/// Delimiters that are looked for in a `.csv` file, the likeliest first.
+/// Delimiters to detect in a `.csv` file, in order of preference.
 const DELIMITERS: [u8; 4] = *b",;\t|";
 
-/// Bytes of a file in which its dialect is looked for.
+/// Bytes used to detect the dialect.
 const HEAD: usize = 64 << 10;
 
-/// Lines behind a doubtful row that must be rows by themselves.
+/// Number of lines after a doubtful row that must be valid rows.
 const FOLLOWING: usize = 4;
 
-/// Bytes that are read again behind quotes that were doubted, before every row is taken to end with its line.
+/// Bytes that may be rescanned because of doubtful quotes; beyond it, every row is taken to end with its line.
 const RESCANNED: u64 = 1 << 30;
 
 /// The rows of a table.
 pub(super) struct TableReader {
     stream: Stream,
     ended: bool,
-    /// What was read and not yet cut, from `start` on.
+    /// Bytes read and not yet split, from `start` on.
     pending: Vec<u8>,
     start: usize,
-    /// Line ends before that.
+    /// Line ends before `pending[start]`.
     lines: u64,
     dialect: Dialect,
     row: Row,
-    /// Names of the columns; none before the first row.
+    /// Names of the columns; `None` before the first row.
     header: Option<Vec<String>>,
     number: u64,
     passing: Passing,
     rescanned: u64,
-    /// Why the stream could not be read when its dialect was looked for.
+    /// The read error during dialect detection, if any.
     broken: Option<io::Error>,
 }
 
-/// What is left to be passed over of a row that is too long.
+/// The part of an oversized row that is still to be skipped.
 #[derive(Clone, Copy, PartialEq)]
 enum Passing {
     Nothing,
-    /// All up to the line's end.
+    /// Everything up to the end of the line.
     Line,
-    /// All up to the quote that closes a value, and from there to the row's end.
+    /// Everything up to the closing quote of a value, and from there to the row's end.
     Quoted,
 }
 
-/// What came of the next row.
+/// Result of reading a row.
 enum NextRow {
     Whole,
-    /// The quote that begins one of its values is never closed, and its first line is no row.
+    /// A value's quote is never closed, and the row's first line is not a valid row.
     Open,
     TooLong,
-    /// It has more columns than a table may have.
+    /// It has too many columns.
     TooWide,
     End,
 }
 
 impl TableReader {
-    /// Reads a stream, whose first bytes say the delimiter and how quotes are meant.
+    /// Reads a stream and detects its delimiter and quoting from the first bytes.
     pub(super) fn new(context: &Context, stream: Stream) -> Self {
         let mut table = Self {
             stream,
@@ -93,7 +94,7 @@ impl TableReader {
             table.broken = table.gather(HEAD).err();
         }
         let named = context.settings.delimiter.and_then(|letter| u8::try_from(letter).ok());
-        // Excel writes the delimiter in front.
+        // Excel writes the delimiter in a first line.
         let said = said(&table.pending);
         if let Some((_, length)) = said {
             table.consume(length);
@@ -105,11 +106,11 @@ impl TableReader {
         table
     }
 
-    /// Reads on, up to little more than so many bytes; at the end `ended` is set.
+    /// Reads more, up to little more than `most` bytes; sets `ended` at the end.
     fn gather(&mut self, most: usize) -> io::Result<()> {
         self.pending.drain(..self.start);
         self.start = 0;
-        // Twice as much each time, since a row is looked at from its start again.
+        // Doubles each time, since a row is scanned again from its start.
         let wanted = (self.pending.len() * 2).min(most).max(self.pending.len() + 1);
         while self.pending.len() < wanted && !self.ended {
             let chunk = fill(&mut self.stream)?;
@@ -128,7 +129,7 @@ impl TableReader {
         self.start = end;
     }
 
-    /// Cuts the next row, reading on where it is not whole; how many bytes were looked at in vain where there are more than the limit.
+    /// Splits off the next row, reading more if it is incomplete. Returns the number of bytes scanned if it exceeds the limit.
     fn cut(&mut self, lines: Lines, limit: usize) -> io::Result<Result<Cut, usize>> {
         loop {
             let bytes = self.pending.get(self.start..).unwrap_or_default();
@@ -166,7 +167,7 @@ impl TableReader {
         };
         let columns = self.header.as_ref().map(Vec::len);
         let follow = columns.is_none_or(|columns| self.follow(length, columns));
-        // The quote is a letter.
+        // The quote is literal.
         if let Cut::Row(used) = self.cut_here(0, Lines::One)
             && follow
             && columns.is_none_or(|columns| columns == self.row.len())
@@ -185,7 +186,7 @@ impl TableReader {
                     return Ok(NextRow::Whole);
                 }
                 Err(seen) if quoted => {
-                    // The last byte may begin what ends the value.
+                    // The last byte may be part of the value's end.
                     self.consume(seen.saturating_sub(1));
                     self.passing = Passing::Quoted;
                     return Ok(NextRow::TooLong);
@@ -197,20 +198,20 @@ impl TableReader {
         Ok(NextRow::Open)
     }
 
-    /// Bytes of the line at hand with its end; none where it is longer than the limit.
+    /// Bytes of the current line including its end; `None` if it exceeds the limit.
     fn first_line(&self, limit: usize) -> Option<usize> {
         let bytes = self.pending.get(self.start..).unwrap_or_default();
         let length = memchr::memchr(b'\n', bytes).map(|end| end + 1);
         length.or(Some(bytes.len()).filter(|_| self.ended)).filter(|length| *length <= limit)
     }
 
-    /// Cuts a row out of what is at hand, so many bytes ahead.
+    /// Splits off a row from the available bytes, `ahead` bytes after the current position.
     fn cut_here(&mut self, ahead: usize, lines: Lines) -> Cut {
         let bytes = self.pending.get(self.start + ahead..).unwrap_or_default();
         self.row.cut(bytes, self.ended, self.dialect, lines)
     }
 
-    /// Whether the lines that follow, so many bytes ahead, are rows by themselves, as far as they are at hand.
+    /// Whether the available lines from `ahead` on are valid rows.
     fn follow(&mut self, mut ahead: usize, columns: usize) -> bool {
         for _ in 0..FOLLOWING {
             let rest = self.pending.get(self.start + ahead..).unwrap_or_default();
@@ -225,7 +226,7 @@ impl TableReader {
                 Cut::Row(used) if is_row(&self.row) => used,
                 _ => match self.cut_here(ahead, Lines::One) {
                     Cut::Row(used) if is_row(&self.row) => used,
-                    // It goes on beyond what was read.
+                    // The line continues beyond the available bytes.
                     Cut::More => break,
                     _ => return false,
                 },
@@ -235,14 +236,14 @@ impl TableReader {
         true
     }
 
-    /// Passes over what is left of a row that is too long.
+    /// Skips the rest of an oversized row.
     fn pass(&mut self) -> io::Result<()> {
         while self.passing == Passing::Quoted {
             let bytes = self.pending.get(self.start..).unwrap_or_default();
             let (used, closed) = self.dialect.close(bytes, self.ended);
             self.consume(used);
             if closed || self.ended {
-                // More values may stand behind it.
+                // More values may follow.
                 self.passing = Passing::Line;
             } else {
                 self.gather(HEAD)?;
@@ -261,7 +262,7 @@ impl TableReader {
         Ok(())
     }
 
-    /// Takes the columns' names over, and looks for those that hold the text.
+    /// Takes the column names and finds those with the text.
     fn begin(&mut self, context: &Context) -> RecordStep {
         let settings = &context.settings;
         let end = |reason| RecordStep::End(Some(context.trouble(None, reason)));
@@ -282,7 +283,7 @@ impl TableReader {
         self.document(context)
     }
 
-    /// The row at hand as a document.
+    /// The current row as a document.
     fn document(&self, context: &Context) -> RecordStep {
         let number = Some(self.number);
         if self.row.inner {
@@ -345,7 +346,7 @@ impl Records for TableReader {
     }
 }
 
-/// The names of the columns, by the header or by their number. A name that another column has before it gets a number.
+/// The names of the columns, from the header or by number. A duplicate name gets a number.
 fn names(context: &Context, row: &Row) -> Vec<String> {
     if !context.settings.header {
         return (1..=row.len()).map(|number| number.to_string()).collect();
@@ -353,13 +354,13 @@ fn names(context: &Context, row: &Row) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for value in row.values() {
         let name = decode::part(value);
-        // An index without a name, as pandas writes it.
+        // An unnamed index column, as pandas writes it.
         let own = match name.trim() {
             "" => format!("column {}", names.len() + 1),
             name => name.to_owned(),
         };
         let mut name = own.clone();
-        // Which of two texts is meant cannot be told.
+        // Of two text columns the right one is unknown.
         if names.contains(&own) && !context.may_be_text(&own) {
             let numbered = (2..).map(|number| format!("{own} {number}"));
             name = numbered.into_iter().find(|name| !names.contains(name)).unwrap_or(own);
@@ -370,13 +371,13 @@ fn names(context: &Context, row: &Row) -> Vec<String> {
     names
 }
 
-/// The delimiter that a first line says, as in `sep=;`, and the bytes of that line.
+/// The delimiter stated in a first line such as `sep=;`, and the length of the line.
 fn said(head: &[u8]) -> Option<(u8, usize)> {
     let end = memchr::memchr(b'\n', head)? + 1;
     let line = head.get(..end)?.trim_ascii_end();
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     let (mark, delimiter) = line.split_at_checked(4)?;
-    // The line's end is trimmed, and a tab with it.
+    // Trimming the line's end removes a tab too.
     let delimiter =
         if delimiter.is_empty() { head.get(4).filter(|byte| **byte == b'\t')? } else { delimiter.first()? };
     (mark.eq_ignore_ascii_case(b"sep=")
@@ -386,7 +387,7 @@ fn said(head: &[u8]) -> Option<(u8, usize)> {
     .then_some((*delimiter, end))
 }
 
-/// The delimiter that stands most often in the first line, outside of quotes.
+/// The most frequent delimiter in the first line, outside of quotes.
 fn likeliest(head: &[u8]) -> u8 {
     let mut counts = [0_usize; DELIMITERS.len()];
     let mut quoted = false;

@@ -1,4 +1,4 @@
-//! Plain text and Markdown: documents between lines of `<|endoftext|>`, and long ones cut up.
+//! Plain text and Markdown: documents separated by `<|endoftext|>` lines; long ones are cut.
 
 use super::Item;
 use super::format::Format;
@@ -13,7 +13,7 @@ use memchr::memmem::Finder;
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
 
-/// The line between documents, as GPT-2 and nanoGPT write it.
+/// The line between documents, as in GPT-2 and nanoGPT.
 const SEPARATOR: &[u8] = b"<|endoftext|>";
 
 /// The documents of a text file.
@@ -21,15 +21,15 @@ pub(super) struct Text {
     context: Context,
     stream: Stream,
     finder: Finder<'static>,
-    /// What was read and not yet handed out; it starts a line.
+    /// Bytes read and not yet returned; starts at a line start.
     pending: Vec<u8>,
-    /// Bytes of `pending` that hold no separator.
+    /// Number of bytes of `pending` without a separator.
     searched: usize,
-    /// Documents begun.
+    /// Number of documents started.
     number: u64,
-    /// Whether the file holds more than one document, so that each gets a number.
+    /// Whether the file has more than one document, so that each gets a number.
     several: bool,
-    /// Whether it was said that a document is cut.
+    /// Whether a cut was already reported.
     cut: bool,
     ready: VecDeque<Item>,
     state: State,
@@ -38,13 +38,12 @@ pub(super) struct Text {
 #[derive(PartialEq)]
 enum State {
     Reading,
-    /// The stream is at its end.
+    /// The stream has ended.
     Draining,
     Done,
 }
 
 impl Text {
-    /// Reads a stream.
     pub(super) fn new(context: Context, stream: Stream) -> Self {
         Self {
             context,
@@ -97,7 +96,7 @@ impl Text {
         Ok(())
     }
 
-    /// The bytes of the first line that holds the separator and nothing else. A line that may yet go on is not looked at.
+    /// The range of the first line that is exactly the separator. An incomplete line is not considered.
     fn separator(&mut self) -> Option<(usize, usize)> {
         let bytes = self.pending.as_slice();
         let mut from = self.searched;
@@ -124,7 +123,7 @@ impl Text {
         None
     }
 
-    /// Cuts a document that is too long.
+    /// Cuts an oversized document.
     fn divide(&mut self, limit: usize) {
         let end = place_to_cut(&self.pending, limit);
         self.several = true;
@@ -137,7 +136,7 @@ impl Text {
         self.emit(text);
     }
 
-    /// Hands a document out; one of white space only is none.
+    /// Queues a document, unless it is only white space.
     fn emit(&mut self, bytes: Vec<u8>) {
         if bytes.trim_ascii().is_empty() {
             return;
@@ -160,8 +159,8 @@ impl Text {
     }
 }
 
-/// Where a text is cut that is longer than the limit: at the last blank line in the last quarter, else at the last line end there, else at
-/// the last space, else between characters.
+/// Where to cut a text longer than the limit: at the last blank line in the last quarter, else at the last line end there, else
+/// at the last space, else between characters.
 pub(super) fn place_to_cut(text: &[u8], limit: usize) -> usize {
     let head = text.get(..limit).unwrap_or(text);
     let last_quarter = limit - limit / 4;
@@ -169,12 +168,12 @@ pub(super) fn place_to_cut(text: &[u8], limit: usize) -> usize {
     let blank = memchr::memmem::rfind(head, b"\n\n").map(|at| at + 2).filter(late);
     let line = || memchr::memrchr(b'\n', head).map(|at| at + 1).filter(late);
     let space = || memchr::memrchr3(b' ', b'\t', b'\n', head).map(|at| at + 1);
-    // A byte that continues a character starts with the bits 10.
+    // Continuation bytes of UTF-8 start with the bits 10.
     let character = || (0..=head.len()).rev().find(|at| text.get(*at).is_none_or(|byte| byte & 0xc0 != 0x80));
     blank.or_else(line).or_else(space).or_else(character).filter(|at| *at > 0).unwrap_or(head.len())
 }
 
-/// What is said where a text is cut up.
+/// The message about a cut.
 pub(super) fn cut_up(what: &str, limit: usize) -> String {
     format!(
         "holds {what} of more than {} in one piece; it is cut into documents of that size at most, at line ends or spaces",
@@ -194,7 +193,7 @@ impl Iterator for Text {
                 return None;
             }
             if let Err(error) = self.step() {
-                // What was read of the document at hand is one all the same, but for a bomb's filling.
+                // The text read so far is a document, unless it comes from a decompression bomb.
                 if error.kind() == io::ErrorKind::QuotaExceeded {
                     self.pending.clear();
                 }

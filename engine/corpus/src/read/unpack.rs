@@ -1,4 +1,4 @@
-//! Packed files as the bytes in them, with a watch on how much comes out for what went in.
+//! Decompression as a stream, with a limit on expansion.
 
 use super::archive;
 use super::find::Source;
@@ -14,22 +14,22 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes read of a file at a time.
+/// Bytes read from a file at a time.
 pub(super) const CHUNK: usize = 128 << 10;
 
-/// The largest window that a Zstandard frame may ask for: that of `zstd --long=31`, with which large dumps are packed.
+/// Maximum window of a Zstandard frame: that of `zstd --long=31`, used for large dumps.
 const ZSTANDARD_WINDOW: u64 = 2 << 30;
 
-/// Windows for which it is not asked first whether there is memory.
+/// Maximum window allocated without first checking that memory is available.
 const SMALL_WINDOW: u64 = 128 << 20;
 
-/// A stream that a reader takes documents from.
+/// Input of a reader.
 pub(super) type Stream = Box<dyn BufRead + Send>;
 
-/// How much of a file was read, told to whoever shows the progress.
+/// Counts the bytes read from a file for the progress display.
 ///
-/// Never counts more than the file's size, and counts the rest of it when the file is done with, so that the figures of all files add up
-/// to the total whether a file is read once, in parts or twice.
+/// It never exceeds the file's size, and counts the rest when the file is finished, so that all files add up to the total
+/// whether a file is read once, in parts or twice.
 pub(super) struct Counter {
     shared: Arc<AtomicU64>,
     read: AtomicU64,
@@ -37,24 +37,23 @@ pub(super) struct Counter {
 }
 
 impl Counter {
-    /// Counts a file of this size into a shared figure.
+    /// Counts a file of this size towards a shared counter.
     pub(super) fn new(shared: Arc<AtomicU64>, size: u64) -> Self {
         Self { shared, read: AtomicU64::new(0), size }
     }
 
-    /// Bytes were read.
     pub(super) fn add(&self, count: u64) {
         let before = self.read.fetch_add(count, Ordering::Relaxed);
         let counted = (before + count).min(self.size) - before.min(self.size);
         self.shared.fetch_add(counted, Ordering::Relaxed);
     }
 
-    /// Bytes read until now, also those beyond the size that the file had when it was found.
+    /// Bytes read so far, including those beyond the size at discovery.
     pub(super) fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// The file is done with.
+    /// Counts the rest of the file.
     pub(super) fn finish(&self) {
         self.add(self.size.saturating_sub(self.read()));
     }
@@ -74,12 +73,12 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// A file whose bytes are counted as they are read.
+/// Counts a file's bytes as they are read.
 pub(super) fn counted<R: Read>(file: R, counter: &Arc<Counter>) -> impl Read + use<R> {
     Counted { file, counter: counter.clone() }
 }
 
-/// The bytes of a file, or of a member of an archive, with its own packing taken off, as a stream of which those that were read are counted.
+/// The counted stream of a file, or of an archive's member with its own compression removed.
 pub(super) fn stream(
     file: Box<dyn Input>,
     source: &Source,
@@ -102,7 +101,7 @@ pub(super) fn stream(
     Ok(unpack(stream, source.packing, counter, limits))
 }
 
-/// The bytes in a packed stream.
+/// Decompresses a stream.
 pub(super) fn unpack(stream: Stream, packing: Packing, counter: &Arc<Counter>, limits: &Limits) -> Stream {
     match packing {
         Packing::Plain => stream,
@@ -131,9 +130,9 @@ fn bounded(stream: impl Read + Send + 'static, counter: &Arc<Counter>, limits: &
     Box::new(BufReader::with_capacity(CHUNK, bounded))
 }
 
-/// The members of a packed file, one after another. Zero bytes behind them fill up the blocks of a tape or disk.
+/// The concatenated members of a packed file. Trailing zero bytes, as from tape or disk blocks, are ignored.
 struct Members<R, D> {
-    /// None at the end.
+    /// `None` at the end.
     at_hand: Option<D>,
     open: fn(R) -> D,
     close: fn(D) -> R,
@@ -159,7 +158,7 @@ impl<R: BufRead, D: Read> Read for Members<R, D> {
     }
 }
 
-/// Passes over zero bytes; whether the end stands behind them.
+/// Skips zero bytes; returns whether the stream ends after them.
 fn skip_zeros(stream: &mut impl BufRead) -> io::Result<bool> {
     loop {
         let chunk = fill(stream)?;
@@ -172,7 +171,7 @@ fn skip_zeros(stream: &mut impl BufRead) -> io::Result<bool> {
     }
 }
 
-/// Ends a stream with an error once it grew beyond reason.
+/// Fails once a stream expanded beyond the limits.
 struct Bounded<R> {
     stream: R,
     unpacked: u64,
@@ -205,7 +204,7 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// The frames of a Zstandard file, one after another. The decoder is in Rust alone, so that a browser reads such files too.
+/// The concatenated frames of a Zstandard file. The decoder is pure Rust, so that it runs in a browser.
 pub(super) struct Zstandard<R> {
     file: R,
     decoder: FrameDecoder,
@@ -213,14 +212,13 @@ pub(super) struct Zstandard<R> {
 }
 
 impl<R: BufRead> Zstandard<R> {
-    /// Reads a file's frames.
     pub(super) fn new(file: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(ZSTANDARD_WINDOW);
         Self { file, decoder, inside: false }
     }
 
-    /// Opens the next frame; none at the file's end.
+    /// Opens the next frame; false at the file's end.
     fn frame(&mut self) -> io::Result<bool> {
         loop {
             if skip_zeros(&mut self.file)? {
@@ -231,7 +229,7 @@ impl<R: BufRead> Zstandard<R> {
             if let Some(window) =
                 window(&head).filter(|window| (SMALL_WINDOW..=ZSTANDARD_WINDOW).contains(window))
             {
-                // The decoder makes room for the window, rounded up to a power of two, and cannot fail.
+                // The decoder allocates the window, rounded up to a power of two, and cannot report failure.
                 let room = usize::try_from(window.next_power_of_two() + SMALL_WINDOW).unwrap_or(usize::MAX);
                 Vec::<u8>::new().try_reserve_exact(room).map_err(|_| {
                     let reason = format!("needs {} of memory to unpack; unpack it first", bytes(window));
@@ -258,7 +256,7 @@ impl<R: BufRead> Zstandard<R> {
     }
 }
 
-/// The window that a frame asks for, by its first bytes; none of one that is a single piece.
+/// The window size of a frame, from its first bytes; `None` for a single-segment frame.
 fn window(head: &[u8]) -> Option<u64> {
     let (magic, rest) = head.split_first_chunk()?;
     let [descriptor, window] = *rest.first_chunk()?;

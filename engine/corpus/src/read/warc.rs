@@ -1,7 +1,7 @@
-//! WARC and WET files, as Common Crawl, the Internet Archive and `wget` write them: pages from the answers of servers, and text
-//! that was extracted before.
+//! WARC and WET files, as Common Crawl, the Internet Archive and `wget` write them: pages from server responses, and extracted
+//! text.
 //!
-//! Requests, metadata and answers that are no page pass without a word. Behind a broken record the next one is looked for.
+//! Requests, metadata and responses that are not pages are skipped silently. After a broken record, the next one is searched.
 
 use super::http;
 use super::lines::{Line, Lines};
@@ -13,7 +13,7 @@ use crate::document::{Document, Kind};
 use crate::fields;
 use std::io;
 
-/// Bytes of a header's line.
+/// Maximum bytes of a header line.
 const MAX_LINE_BYTES: usize = 64 << 10;
 
 /// The records of a WARC file.
@@ -21,11 +21,11 @@ pub(super) struct Warc {
     lines: Lines,
     line: Vec<u8>,
     number: u64,
-    /// Whether it was said that bytes stand between records.
+    /// Whether bytes between records were already reported.
     lost: bool,
 }
 
-/// What a record's header says.
+/// Fields of a record's header.
 #[derive(Default)]
 struct Header {
     kind: String,
@@ -38,7 +38,6 @@ struct Header {
 }
 
 impl Warc {
-    /// Reads a stream.
     pub(super) fn new(stream: Stream) -> Self {
         Self { lines: Lines::new(stream, MAX_LINE_BYTES), line: Vec::new(), number: 0, lost: false }
     }
@@ -75,7 +74,7 @@ impl Warc {
         RecordStep::End(Some(context.trouble(Some(self.number), reason)))
     }
 
-    /// The document in a record; none where it holds no page.
+    /// The document in a record; `None` if it is not a page.
     fn document(
         &self,
         context: &Context,
@@ -111,7 +110,7 @@ impl Warc {
             return Err(context.too_long(number, "its content", "document", limit));
         }
         let text = decode::page(body, charset.as_deref()).map_err(wrong)?;
-        // Several languages, the main one first: which of them a document is in cannot be told.
+        // With several languages, main one first, the document's own is unknown.
         let language = fields::language(&header.languages).filter(|_| !header.languages.contains(','));
         let mut document = context.document(number, kind, text);
         document.genre.get_or_insert_with(|| "web".to_owned());

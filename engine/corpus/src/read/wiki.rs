@@ -1,6 +1,6 @@
-//! MediaWiki's XML dumps, as Wikipedia publishes them: the articles, each with its newest text as wikitext.
+//! MediaWiki XML dumps, as published by Wikipedia: articles with their newest text as wikitext.
 //!
-//! Pages of other namespaces (talk, users, templates), redirects and pages of other kinds than wikitext pass without a word.
+//! Pages of other namespaces (talk, users, templates), redirects and pages with other content models are skipped silently.
 
 use super::elements::{Element, Elements};
 use super::lines::fill;
@@ -14,10 +14,10 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use std::io;
 
-/// Elements inside elements that a page may have; MediaWiki's own has five.
+/// Maximum nesting of a page's elements; MediaWiki's own has five levels.
 const MAX_DEPTH: usize = 32;
 
-/// Projects of Wikimedia, whose text is under one licence.
+/// Wikimedia projects, which share one licence.
 const WIKIMEDIA: &[&str] = &[
     "wikipedia.org",
     "wiktionary.org",
@@ -33,24 +33,23 @@ pub(super) struct Wiki {
     elements: Elements,
     page: Vec<u8>,
     number: u64,
-    /// What the dump says of all pages.
+    /// Properties of all pages of the dump.
     site: SiteInfo,
 }
 
-/// What a dump's head says.
+/// Contents of a dump's head.
 #[derive(Default)]
 struct SiteInfo {
     language: Option<String>,
-    /// The address of pages, up to their title.
+    /// Address of pages up to the title.
     address: Option<String>,
     licence: Option<String>,
     genre: Option<String>,
-    /// Names of the spaces of files and categories, in lower case, each with its English one.
+    /// Names of the file and category namespaces in lower case, each with the English name.
     spaces: Vec<(String, &'static str)>,
 }
 
 impl Wiki {
-    /// Reads a stream.
     pub(super) fn new(context: &Context, mut stream: Stream) -> io::Result<Self> {
         let head = fill(&mut stream)?;
         let head = String::from_utf8_lossy(head.get(..head.len().min(16 << 10)).unwrap_or_default());
@@ -103,7 +102,7 @@ impl Records for Wiki {
     }
 }
 
-/// Reads a dump's head.
+/// Parses a dump's head.
 fn site(head: &str) -> SiteInfo {
     let language = head.split_once("xml:lang=\"").and_then(|(_, rest)| rest.split_once('"'));
     let base =
@@ -120,7 +119,8 @@ fn site(head: &str) -> SiteInfo {
     }
 }
 
-/// The names of spaces whose links are no part of a sentence, as the dump's head lists them: `<namespace key="6" …>Datei</namespace>`.
+/// The names of namespaces whose links are not part of a sentence, from the dump's head: `<namespace key="6"
+/// …>Datei</namespace>`.
 fn spaces(head: &str) -> Vec<(String, &'static str)> {
     let listed = head.split("<namespace ").skip(1).filter_map(|space| {
         let (attributes, rest) = space.split_once('>')?;
@@ -137,7 +137,7 @@ fn spaces(head: &str) -> Vec<(String, &'static str)> {
     listed.collect()
 }
 
-/// Wikitext with links to files and categories as they are written on every wiki, so that whoever reads it needs no list of names.
+/// Wikitext with English names in links to files and categories, so that later stages need no list of names.
 fn in_english(text: String, spaces: &[(String, &'static str)]) -> String {
     if spaces.is_empty() {
         return text;
@@ -162,7 +162,7 @@ fn in_english(text: String, spaces: &[(String, &'static str)]) -> String {
     result
 }
 
-/// A page, of its last revision.
+/// A page with its last revision.
 #[derive(Default)]
 struct WikiPage {
     title: String,
@@ -170,10 +170,10 @@ struct WikiPage {
     text: String,
 }
 
-/// Reads a page; none where it is no article.
+/// Parses a page; `None` if it is not an article.
 ///
 /// # Errors
-/// It is no XML, holds an entity that XML does not know, or nests too deep.
+/// It is not XML, contains an unknown entity, or nests too deep.
 fn parse(page: &str) -> Result<Option<WikiPage>, String> {
     let mut reader = Reader::from_str(page);
     let mut found = WikiPage::default();
@@ -209,7 +209,7 @@ fn parse(page: &str) -> Result<Option<WikiPage>, String> {
     Ok(article.then_some(found))
 }
 
-/// A raw text with the five entities of XML and numbered characters in their place.
+/// Raw text with XML's five entities and numeric references decoded.
 pub(super) fn plain(raw: &str) -> Result<String, String> {
     let text = quick_xml::escape::unescape(raw);
     Ok(text.map_err(|error| format!("holds what XML does not know: {error}"))?.into_owned())

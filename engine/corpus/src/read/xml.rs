@@ -1,4 +1,4 @@
-//! Which of the known XML dumps a file is, told by its root.
+//! Detects the kind of XML dump by its root.
 
 use super::lines::fill;
 use super::open::{Items, document, one};
@@ -9,10 +9,10 @@ use super::wiki::Wiki;
 use super::{html, records};
 use std::io;
 
-/// Bytes in which the root is looked for.
+/// Bytes searched for the root.
 const HEAD: usize = 4096;
 
-/// Reads a stream as the dump it is.
+/// Reads a stream as the detected kind of dump.
 ///
 /// # Errors
 /// The stream cannot be read.

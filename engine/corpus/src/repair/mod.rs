@@ -1,9 +1,8 @@
-//! Repair of text: bytes decoded with the wrong encoding, Unicode's normal form, control and invisible characters, line
-//! endings, white space.
+//! Text repair: wrongly decoded bytes, Unicode normalization, control and invisible characters, line endings, white space.
 //!
-//! Own code beside `unicode-normalization`: the ports of ftfy (Speer 2019, <https://ftfy.readthedocs.io>) run dozens of regular
-//! expressions over each text, and this runs over every byte of a corpus. What it does is made so that repairing twice is
-//! repairing once, and that text in order is returned as it is, without a copy.
+//! Own code on top of `unicode-normalization`: ports of ftfy (Speer 2019, <https://ftfy.readthedocs.io>) run dozens of regular
+//! expressions over each text, but this processes every byte of a corpus. Repairs are idempotent, and correct text is returned
+//! without a copy.
 
 mod mojibake;
 mod tidy;
@@ -19,41 +18,42 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::error::Result;
 
-/// Which repairs are made. All are by default.
+/// Repairs to make; all by default.
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Whether `Ã©` becomes `é`: UTF-8 that was read as Latin-1 or Windows-1252, once or several times, where the text makes no
-    /// sense otherwise. Code is left alone: it may mean what it says.
+    /// Whether to repair mojibake such as `Ã©` to `é`: UTF-8 that was decoded as Latin-1 or Windows-1252, once or several
+    /// times, if the text makes no sense otherwise. Not applied to code, which may mean it.
     #[default = true]
     pub mojibake: bool,
-    /// Whether letters and their accents are composed, as Unicode's normal form C does.
+    /// Whether to compose letters and accents (Unicode normalization form C).
     #[default = true]
     pub compose: bool,
-    /// Whether control characters go, and code points that Unicode keeps for internal use.
+    /// Whether to remove control characters and code points reserved for internal use.
     #[default = true]
     pub controls: bool,
-    /// Whether characters without width go: byte order marks, soft hyphens, direction marks, tags. Joiners stay between letters
-    /// that they join (Persian, Hindi, emoji), word borders between those of scripts without spaces (Thai, Khmer), and tags in flags.
+    /// Whether to remove zero-width characters: byte order marks, soft hyphens, direction marks, tags. Joiners are kept between
+    /// letters that they join (Persian, Hindi, emoji), word boundaries in scripts without spaces (Thai, Khmer), and tags in
+    /// flags.
     #[default = true]
     pub invisible: bool,
-    /// Whether each way to end a line becomes a line feed.
+    /// Whether to convert all line endings to line feeds.
     #[default = true]
     pub line_endings: bool,
-    /// Whether white space at the ends of lines goes.
+    /// Whether to remove white space at line ends.
     #[default = true]
     pub line_ends: bool,
-    /// Whether runs of blank lines become one, and those around the text none.
+    /// Whether to reduce runs of blank lines to one, and to remove those around the text.
     #[default = true]
     pub blank_lines: bool,
-    /// Whether runs of spaces within a line, of whatever width, become one space. Indentation stays, and all spaces of lines of code:
-    /// within Markdown's fences, or indented by a tab or four spaces.
+    /// Whether to replace runs of spaces of any width inside a line by one space. Indentation is kept, and so are all spaces in
+    /// code lines: inside Markdown fences, or indented by a tab or four spaces.
     #[default = true]
     pub spaces: bool,
 }
 
 impl Settings {
-    /// No repair at all.
+    /// No repairs.
     #[must_use]
     pub fn none() -> Self {
         Self {
@@ -71,39 +71,38 @@ impl Settings {
     /// Checks the settings: every combination is valid.
     ///
     /// # Errors
-    /// None today; the recipe asks every part alike.
+    /// None; all parts of a recipe have the same interface.
     pub fn validate(&self) -> Result<()> {
         Ok(())
     }
 
-    /// These settings without those that would change what code means: its lines stay as they are within.
+    /// These settings without repairs that could change the meaning of code.
     #[must_use]
     pub fn for_code(&self) -> Self {
         Self { mojibake: false, line_ends: false, blank_lines: false, spaces: false, ..self.clone() }
     }
 }
 
-/// What was changed in a text, or in several added up.
+/// Number of changes in one or more texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Characters decoded anew from mojibake.
+    /// Characters decoded from mojibake.
     pub mojibake: u64,
-    /// Control characters and code points for internal use that were removed.
+    /// Removed control characters and code points reserved for internal use.
     pub controls: u64,
-    /// Characters without width that were removed.
+    /// Removed zero-width characters.
     pub invisible: u64,
-    /// Line endings that became a line feed.
+    /// Line endings converted to line feeds.
     pub line_endings: u64,
-    /// Texts brought to normal form C.
+    /// Texts normalized to form C.
     pub composed: u64,
-    /// Bytes of white space removed.
+    /// Removed bytes of white space.
     pub white_space: u64,
-    /// Replacement characters (`U+FFFD`) in the result: what was lost before it came here.
+    /// Replacement characters (`U+FFFD`) in the result: data lost earlier.
     pub replacements: u64,
 }
 
 impl Counts {
-    /// Adds another text's counts.
     pub fn add(&mut self, other: &Self) {
         self.mojibake += other.mojibake;
         self.controls += other.controls;
@@ -115,15 +114,15 @@ impl Counts {
     }
 }
 
-/// Rounds after which a text is held for one made to cost time, as nothing that was misread by accident needs so many.
+/// Maximum rounds; a text that needs more is considered adversarial, since accidental damage does not.
 const ROUNDS: usize = 8;
 
-/// Repairs a text. `repair` of the result changes nothing more.
+/// Repairs a text. Idempotent.
 #[must_use]
 pub fn repair<'a>(text: &'a str, settings: &Settings) -> (Cow<'a, str>, Counts) {
     let (result, mut counts) = settled(text, settings).unwrap_or_else(|| {
-        // Without decoding, two rounds settle everything. What comes of that is tried once more, so that it is the same
-        // whether it comes from here or is given again.
+        // Without decoding, two rounds settle everything. The result is tried once more, so that it is the same here and when
+        // it is repaired again.
         let (plain, counts) = settled(text, &Settings { mojibake: false, ..settings.clone() })
             .unwrap_or_else(|| (Cow::Borrowed(text), Counts::default()));
         let again = settled(&plain, settings).map(|(again, mut more)| {
@@ -136,15 +135,15 @@ pub fn repair<'a>(text: &'a str, settings: &Settings) -> (Cow<'a, str>, Counts) 
     (result, counts)
 }
 
-/// Repairs until nothing is left to do, since one repair can bring the next to light: a character without width between the
-/// halves of another, an accent that composes to half of one. `None` where that takes too many rounds.
+/// Repairs until nothing changes, since one repair can enable another: a zero-width character between the halves of a sequence,
+/// an accent that composes to half of one. `None` if that takes too many rounds.
 fn settled<'a>(text: &'a str, settings: &Settings) -> Option<(Cow<'a, str>, Counts)> {
     let mut counts = Counts::default();
     let mut result = Cow::Borrowed(text);
     for _ in 0..ROUNDS {
         let Some(better) = round(&result, settings, &mut counts) else { return Some((result, counts)) };
         result = Cow::Owned(better);
-        // Only characters outside ASCII can make more work: the rest is done in one round.
+        // Only non-ASCII characters can require more rounds.
         if result.is_ascii() {
             return Some((result, counts));
         }
@@ -152,7 +151,7 @@ fn settled<'a>(text: &'a str, settings: &Settings) -> Option<(Cow<'a, str>, Coun
     None
 }
 
-/// One round of every repair; `None` where nothing was to be done.
+/// One round of all repairs; `None` if nothing changed.
 fn round(text: &str, settings: &Settings, counts: &mut Counts) -> Option<String> {
     let mut result = None;
     if settings.mojibake {
@@ -165,7 +164,7 @@ fn round(text: &str, settings: &Settings, counts: &mut Counts) -> Option<String>
     if settings.compose
         && !current.is_ascii()
         && is_nfc_quick(current.chars()) != IsNormalized::Yes
-        // The quick check may answer "maybe"; only the composed text itself tells.
+        // The quick check may answer "maybe"; only the composed text is decisive.
         && let composed = current.nfc().collect::<String>()
         && composed != current
     {

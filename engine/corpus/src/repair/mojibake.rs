@@ -1,21 +1,21 @@
-//! UTF-8 that was read as Latin-1 or Windows-1252: `Ã©` for `é`, `â€™` for `’`, `ä¸­` for `中`.
+//! Repairs UTF-8 that was decoded as Latin-1 or Windows-1252: `Ã©` for `é`, `â€™` for `’`, `ä¸­` for `中`.
 //!
-//! A sequence is decoded anew where its characters, written as Windows-1252 bytes (Latin-1 where that has none, as the WHATWG
-//! decoder does), are one character of UTF-8, and where nobody would have written it: that is what [`is_implausible`] judges by
-//! the kinds of its characters, after the observation of ftfy (Speer 2019) that mojibake mixes accented capitals with symbols.
-//! Sequences that could be meant (`É”` ends a quotation) are decoded only in texts that hold several of the other sort.
+//! A sequence is decoded if its characters, encoded as Windows-1252 (Latin-1 for bytes undefined there, as in the WHATWG
+//! decoder), are one UTF-8 character, and if it is implausible as text: [`is_implausible`] judges by the kinds of characters,
+//! after ftfy's observation (Speer 2019) that mojibake mixes accented capitals with symbols. Plausible sequences (`É”` ends a
+//! quotation) are decoded only in texts with several implausible ones.
 
 use encoding_rs::WINDOWS_1252;
 use std::sync::LazyLock;
 
-/// How many sequences that nobody writes a text must hold before those that somebody might are taken for mojibake too.
+/// Number of implausible sequences from which plausible ones are decoded too.
 const EVIDENCE: usize = 2;
 
-/// How often a text can have been misread by accident. One that asks for more was made to cost time, and stays as it is.
+/// Maximum number of accidental misdecodings. A text that needs more is considered adversarial and left unchanged.
 const DEPTH: usize = 12;
 
-/// Decodes what is mojibake, however often it was misread, adding the number of characters made to `count`; `None` where
-/// there is none.
+/// Decodes mojibake, even if misdecoded several times, and adds the number of resulting characters to `count`; `None` if there
+/// is none.
 pub(super) fn decode(text: &str, count: &mut u64) -> Option<String> {
     let mut made = 0;
     let mut result = decode_once(text, &mut made)?;
@@ -29,7 +29,7 @@ pub(super) fn decode(text: &str, count: &mut u64) -> Option<String> {
     None
 }
 
-/// Decodes what was misread last.
+/// Reverts the last misdecoding.
 fn decode_once(text: &str, count: &mut u64) -> Option<String> {
     let mut certain = 0;
     let mut likely = 0;
@@ -56,23 +56,22 @@ fn decode_once(text: &str, count: &mut u64) -> Option<String> {
     Some(result)
 }
 
-/// A run of characters whose bytes are one character of UTF-8.
+/// A run of characters whose bytes are one UTF-8 character.
 struct Sequence {
-    /// Where it starts in the text, in bytes.
+    /// Start in bytes.
     start: usize,
-    /// Where it ends.
     end: usize,
-    /// What it should have been.
+    /// The intended character.
     character: char,
-    /// Whether nobody would have written it so.
+    /// Whether nobody would write it.
     implausible: bool,
 }
 
-/// All sequences of a text, from left to right.
+/// All sequences of a text from left to right.
 struct Sequences<'a> {
     text: &'a str,
     position: usize,
-    /// Where the last sequence ended, and how many followed one another without a gap up to there.
+    /// End of the last sequence, and the number of adjacent sequences up to there.
     chain: (usize, usize),
 }
 
@@ -81,7 +80,7 @@ impl<'a> Sequences<'a> {
         Self { text, position: 0, chain: (usize::MAX, 0) }
     }
 
-    /// The sequence that starts at a byte, if one does.
+    /// The sequence that starts at a byte, if there is one.
     fn sequence_at(&self, start: usize) -> Option<Sequence> {
         let mut characters = self.text.get(start..)?.chars();
         let lead = characters.next()?;
@@ -115,8 +114,8 @@ impl<'a> Sequences<'a> {
         Some(Sequence { start, end, character, implausible })
     }
 
-    /// The `à` whose second half, a no-break space, became a common one; `rest` begins with that. Where a second space follows, one of
-    /// the two was that half.
+    /// An `à` whose second half, a no-break space, was replaced by a space, which `rest` starts with. If a second space
+    /// follows, one of the two was that half.
     fn a_grave(&self, start: usize, rest: &str) -> Option<Sequence> {
         let before = self.text.get(..start)?.chars().next_back();
         if before.is_some_and(|before| before.is_alphabetic() && !before.is_lowercase()) {
@@ -127,7 +126,7 @@ impl<'a> Sequences<'a> {
         Some(Sequence { start, end, character: 'à', implausible })
     }
 
-    /// How many sequences follow one another from here without a gap, counted up to three.
+    /// Number of adjacent sequences from here, counted up to three.
     fn followers(&self, mut position: usize) -> usize {
         let mut count = 0;
         while count < 3 {
@@ -145,7 +144,7 @@ impl Iterator for Sequences<'_> {
     fn next(&mut self) -> Option<Sequence> {
         let bytes = self.text.as_bytes();
         loop {
-            // The characters that can lead, `Â` to `ô`, are all written with this first byte.
+            // All possible lead characters, `Â` to `ô`, have this first byte.
             let start = self.position + memchr::memchr(0xC3, bytes.get(self.position..)?)?;
             self.position = start + 2;
             if !bytes.get(start + 1).is_some_and(|byte| (0x82..=0xB4).contains(byte)) {
@@ -153,7 +152,7 @@ impl Iterator for Sequences<'_> {
             }
             let Some(mut found) = self.sequence_at(start) else { continue };
             self.position = found.end;
-            // Three in a row, as in `Ð¿Ñ€Ð¸` or `ä¸­æ–‡å­—`, are no accident whatever they decode to.
+            // Three adjacent sequences, as in `Ð¿Ñ€Ð¸` or `ä¸­æ–‡å­—`, are no coincidence.
             let run = if self.chain.0 == start { self.chain.1 + 1 } else { 1 };
             self.chain = (found.end, run);
             found.implausible = found.implausible || run >= 3 || run + self.followers(found.end) >= 3;
@@ -162,25 +161,25 @@ impl Iterator for Sequences<'_> {
     }
 }
 
-/// Whether nobody would write this sequence: the character before it, its second character, what it decodes to, and whether
-/// it holds a character that is not everyday punctuation.
+/// Whether nobody would write this sequence, given the character before it, its second character, its decoded form, and whether
+/// it contains a character other than common punctuation.
 fn is_implausible(before: Option<char>, second: char, decoded: char, strange: bool) -> bool {
     match decoded {
-        // `Â` and `Ã` before a symbol. After a capital they may end a word in capitals that a mark follows: `MAÇÃ®`.
+        // `Â` and `Ã` before a symbol. After a capital they may end a word in capitals before a mark: `MAÇÃ®`.
         '\u{80}'..='\u{FF}' => {
             let marked = matches!(second, '®' | '©' | '™' | '²' | '³' | '¹' | 'º' | 'ª');
             strange && !(marked && before.is_some_and(char::is_uppercase))
         }
         // Punctuation, currency, letterlike and other signs: `â€”`, `â‚¬`, `â„¢`, and a byte order mark.
         '\u{2000}'..='\u{2BFF}' | '\u{FEFF}' => strange,
-        // Emoji and their kin: `ðŸ˜€`.
+        // Emoji and related: `ðŸ˜€`.
         '\u{1F000}'..='\u{1FAFF}' => strange,
         _ => false,
     }
 }
 
-/// Whether a letter of Latin scripts was misread where no capital stands: behind a small letter (`CitroÃ«n`, `voilÃ\u{A0}`), or with a sign
-/// that words do not go on behind (`Ä°stanbul`, `Ã«shtÃ«`).
+/// Whether a Latin letter was misdecoded where no capital can be: after a small letter (`CitroÃ«n`, `voilÃ\u{A0}`), or with a
+/// sign inside a word (`Ä°stanbul`, `Ã«shtÃ«`).
 fn is_in_word(before: Option<char>, lead: char, second: char, decoded: char, after: Option<char>) -> bool {
     if !matches!(lead, 'Ã'..='Å') || !matches!(decoded, '\u{C0}'..='\u{17F}') {
         return false;
@@ -194,15 +193,15 @@ fn is_in_word(before: Option<char>, lead: char, second: char, decoded: char, aft
         || (decoded > '\u{FF}' && !is_punctuation(second) && (goes_on || !marks))
 }
 
-/// Whether a character that Windows-1252 has in its upper half stands beside words in ordinary text, so that a capital letter
-/// before it proves nothing.
+/// Whether a character of the upper half of Windows-1252 occurs next to words in ordinary text, so that a capital letter before
+/// it is no evidence.
 fn is_punctuation(character: char) -> bool {
     "‘’“”‚„‹›«»–—…·\u{A0}".contains(character)
 }
 
-/// The byte that stands for a character in Windows-1252, or in Latin-1 where that leaves the byte open; from 0x80 on.
+/// The byte of a character, from 0x80 on, in Windows-1252, or in Latin-1 for bytes undefined there.
 fn byte_of(character: char) -> Option<u8> {
-    // What stands from 0x80 to 0x9F; bytes that are open come out as themselves.
+    // The characters from 0x80 to 0x9F; undefined bytes map to themselves.
     static UPPER: LazyLock<Vec<char>> = LazyLock::new(|| {
         let bytes: Vec<u8> = (0x80..0xA0).collect();
         WINDOWS_1252.decode_without_bom_handling(&bytes).0.chars().collect()

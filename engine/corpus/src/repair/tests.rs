@@ -6,12 +6,12 @@ fn repaired(text: &str) -> String {
     repair(text, &Settings::default()).0.into_owned()
 }
 
-/// Reads a text's UTF-8 as Windows-1252, with Latin-1 where that leaves a byte open: how mojibake is made.
+/// Creates mojibake: decodes a text's UTF-8 as Windows-1252, with Latin-1 for undefined bytes.
 fn misread(text: &str) -> String {
     encoding_rs::WINDOWS_1252.decode_without_bom_handling(text.as_bytes()).0.into_owned()
 }
 
-/// The same, as Latin-1.
+/// Creates mojibake with Latin-1.
 fn misread_as_latin(text: &str) -> String {
     text.bytes().map(char::from).collect()
 }
@@ -135,7 +135,7 @@ fn code_within_text_keeps_its_spaces() {
 
 #[test]
 fn misread_letters_within_words_are_read_again_wherever_they_stand_alone() {
-    // As ftfy 6.3 reads each by itself.
+    // As repaired individually by ftfy 6.3.
     for word in [
         "Citroën",
         "İstanbul",
@@ -181,20 +181,20 @@ fn flags_and_word_borders_stay() {
         assert_eq!(repaired(text), text);
     }
     assert_eq!(repaired("\u{200B}ភាសា \u{200B}ខ្មែរ\u{200B}\u{200B}ក\u{200B}x"), "ភាសា ខ្មែរ\u{200B}កx");
-    // What is hidden in tags is no flag.
+    // Tags outside of a flag are removed.
     assert_eq!(repaired("🏴\u{E0068}\u{E0069}x"), "🏴x");
     assert_eq!(repaired("x\u{E0067}\u{E0062}\u{E0073}\u{E007F}"), "x");
 }
 
 #[test]
 fn text_made_to_need_endless_rounds_is_left_alone() {
-    // Each decoding brings out the last half of the next, as deep as the text is long.
+    // Each decoding reveals the last half of the next sequence, as deep as the text is long.
     let deep = |levels: usize| format!("{}â‚¬{}", "ââ".repeat(levels), "š¬".repeat(levels));
     assert_eq!(repaired(&deep(2)), "€");
     for text in [deep(200_000), format!("{}©", "Â".repeat(500_000))] {
         assert_eq!(repaired(&text), text);
     }
-    // Here each round's white space and invisible characters hold the next one back.
+    // Here each round's white space and invisible characters prevent the next decoding.
     let mut text = "‹".to_owned();
     for _ in 0..50 {
         text = format!("â€Ââ€{text}¹");

@@ -1,8 +1,8 @@
-//! Control and invisible characters, line endings and white space, in one pass over the text.
+//! Cleans up control and invisible characters, line endings and white space in one pass.
 
 use super::{Counts, Settings};
 
-/// What a character is to this pass.
+/// Class of a character in this pass.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     Ordinary,
@@ -12,11 +12,11 @@ enum Class {
     Invisible,
     /// Joins letters in some scripts and people in emoji; invisible elsewhere.
     Joiner,
-    /// Parts words in scripts without spaces; invisible elsewhere.
+    /// Separates words in scripts without spaces; invisible elsewhere.
     Border,
 }
 
-/// Tidies a text; `None` where it is in order.
+/// Cleans up a text; `None` if nothing changes.
 pub(super) fn tidy(text: &str, settings: &Settings, counts: &mut Counts) -> Option<String> {
     if is_tidy(text.as_bytes()) {
         return None;
@@ -42,10 +42,10 @@ pub(super) fn tidy(text: &str, settings: &Settings, counts: &mut Counts) -> Opti
     Some(pass.result)
 }
 
-/// Whether there is certainly nothing to do: ASCII letters and punctuation, single spaces, at most one blank line.
-/// Characters outside ASCII are let through where their first bytes hold nothing that this pass touches.
+/// Fast check that nothing needs to change: ASCII letters and punctuation, single spaces, at most one blank line. Non-ASCII
+/// characters pass if their first byte belongs to no character that this pass changes.
 fn is_tidy(bytes: &[u8]) -> bool {
-    // Both before the text and after it there is something like a blank line: white space there is untidy.
+    // The start and the end of the text count as blank lines: white space there is untidy.
     let mut before = b'\n';
     let mut blank = 2;
     for &byte in bytes {
@@ -62,8 +62,9 @@ fn is_tidy(bytes: &[u8]) -> bool {
                 }
             }
             0..=0x1F | 0x7F => return false,
-            // Latin-1's controls and no-break space, Arabic and Mongolian marks, general punctuation and spaces, private and
-            // special code points, tags. General punctuation holds dashes and quotation marks too: those texts take the pass.
+            // Latin-1 controls and no-break space, Arabic and Mongolian marks, general punctuation and spaces, private and
+            // special code points, tags. General punctuation includes dashes and quotation marks, so these texts take the slow
+            // path.
             0xC2 | 0xD8 | 0xE1 | 0xE2 | 0xE3 | 0xEF | 0xF0..=0xF4 => return false,
             _ => blank = 0,
         }
@@ -76,17 +77,17 @@ struct Pass<'a> {
     settings: &'a Settings,
     counts: Counts,
     result: String,
-    /// White space since the last character of the line, to be written once it is known what follows.
+    /// White space since the last character of the line, written once the next character is known.
     space: String,
-    /// Line ends since the last character, to be written likewise.
+    /// Line ends since the last character, also written once the next one is known.
     lines: usize,
-    /// Bytes of white space left out.
+    /// Bytes of white space removed.
     removed: usize,
-    /// Whether the line has no character yet, so that white space indents.
+    /// Whether the line has no character yet, so that white space is indentation.
     line_is_empty: bool,
-    /// The marks that opened the block of code at hand, as in Markdown.
+    /// The Markdown fence of the current code block.
     fence: Option<(u8, usize)>,
-    /// Whether the line is code, of which runs of spaces are part: within fences, or indented as code is.
+    /// Whether the line is code, whose runs of spaces are kept: inside a fence, or indented like code.
     is_code: bool,
 }
 
@@ -123,7 +124,7 @@ impl Pass<'_> {
                     self.counts.invisible += 1;
                     continue;
                 }
-                // A flag of a region is spelt in tags behind it.
+                // A regional flag is followed by tags.
                 _ if character == '\u{1F3F4}' => {
                     let (tags, behind) = rest.split_at(region(rest));
                     self.write("\u{1F3F4}");
@@ -157,10 +158,10 @@ impl Pass<'_> {
         }
     }
 
-    /// Takes a line ending; gives back what follows it.
+    /// Processes a line ending; returns the rest of the text.
     fn line_end<'t>(&mut self, character: char, rest: &'t str) -> &'t str {
         if character != '\n' && !self.settings.line_endings {
-            // As it is: an ordinary character, with a line feed that may belong to it left for the next turn.
+            // Kept as an ordinary character; a line feed that belongs to it is processed next.
             self.write(character.encode_utf8(&mut [0; 4]));
             return rest;
         }
@@ -177,7 +178,7 @@ impl Pass<'_> {
         rest
     }
 
-    /// Writes the line ends and white space that were held back.
+    /// Writes the pending line ends and white space.
     fn flush(&mut self) {
         if self.lines > 0 {
             let kept = match (self.settings.blank_lines, self.result.is_empty()) {
@@ -213,7 +214,7 @@ impl Pass<'_> {
         self.line_is_empty = false;
     }
 
-    /// Looks at a line's first characters, whose indentation was written: it may open or close a block of code.
+    /// Examines the first characters of a line after its indentation: it may open or close a code block.
     fn begin_line(&mut self, text: &str) {
         let line = self.result.rfind('\n').map_or(0, |end| end + 1);
         let indentation = self.result.get(line..).unwrap_or_default();
@@ -231,13 +232,14 @@ impl Pass<'_> {
     }
 }
 
-/// Spaces that indent code in Markdown.
+/// Indentation of code in Markdown, in spaces.
 const CODE_INDENTATION: usize = 4;
 
-/// Marks that begin a block of code in Markdown.
+/// Minimum length of a Markdown fence.
 const FENCE: usize = 3;
 
-/// Whether a word border between these is one: both are of a script without spaces (Thai, Lao, Burmese, Khmer).
+/// Whether a word boundary between these characters is meaningful: both belong to a script without spaces (Thai, Lao, Burmese,
+/// Khmer).
 fn parts(before: Option<char>, after: Option<char>) -> bool {
     let unspaced = |character: Option<char>| {
         character.is_some_and(|character| {
@@ -247,7 +249,7 @@ fn parts(before: Option<char>, after: Option<char>) -> bool {
     unspaced(before) && unspaced(after)
 }
 
-/// Bytes of the tags that spell a region, as `gbsct` for Scotland, at the text's start: three to six and their end.
+/// Bytes of the tags at the start that spell a region, such as `gbsct` for Scotland: three to six and a terminator.
 fn region(text: &str) -> usize {
     let tags = text
         .chars()
@@ -258,7 +260,7 @@ fn region(text: &str) -> usize {
     if (3..=6).contains(&tags) && ends { length + 4 } else { 0 }
 }
 
-/// Whether a joiner between these joins anything: letters of scripts that use it, and emoji, are outside ASCII.
+/// Whether a joiner between these characters is meaningful: emoji and letters of scripts that use it are non-ASCII.
 fn joins(before: Option<char>, after: Option<char>) -> bool {
     let joinable = |character: Option<char>| {
         character.is_some_and(|character| !character.is_ascii() && class(character) == Class::Ordinary)

@@ -1,4 +1,4 @@
-//! A report as a cleaning of some size leaves it, for tests of what shows it.
+//! A report of a typical cleaning, for tests of its display.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn about(group: Group, name: &str, title: &str) -> About {
     About { name, group, title, sentence, threshold, paper, is_off: false }
 }
 
-/// A rule that took so much, for example this.
+/// A rule that removed this amount, with examples.
 fn rule(name: &str, title: &str, removed: Amount, victims: &[(u64, &str, &str)]) -> StageRecorder {
     let mut recorder = StageRecorder::new(about(Group::Rules, name, title));
     let mut rest = removed;
@@ -31,7 +31,7 @@ fn rule(name: &str, title: &str, removed: Amount, victims: &[(u64, &str, &str)])
     recorder
 }
 
-/// A stage that changed so many documents from and to so many bytes, for example this one.
+/// A stage that changed documents from and to these bytes, with one example.
 fn edits(group: Group, title: &str, documents: u64, bytes: [u64; 2], texts: [&str; 2]) -> StageRecorder {
     let mut recorder = StageRecorder::new(about(group, title, title));
     recorder.stage.edited.before.add(amount(documents - 1, bytes[0]));

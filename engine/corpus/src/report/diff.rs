@@ -1,20 +1,20 @@
-//! What changed between two states of a text, by words, in time that is bounded whatever the texts.
+//! Word diff of two texts, with bounded time for any texts.
 //!
-//! `imara-diff` bounds its time by git's heuristics and not by a clock, so that the answer is the same on every machine.
+//! `imara-diff` bounds its time by git's heuristics and not by a clock, so that the result is the same on every machine.
 
 use glasshouse_protocol::cleaning::{TextChange, TextFate};
 use imara_diff::{Algorithm, Diff, Hunk, InternedInput, Token};
 use std::ops::Range;
 
-/// The changes that lead from `before` to `after`, by words. What stayed and what was removed make `before` when joined; what
-/// stayed and what was added make `after`.
+/// The changes from `before` to `after`, by words. Unchanged and removed parts joined give `before`; unchanged and added parts
+/// joined give `after`.
 pub fn words(before: &str, after: &str) -> Vec<TextChange> {
     let mut input = InternedInput::default();
     input.update_before(pieces(before));
     input.update_after(pieces(after));
     let mut diff = Diff::compute(Algorithm::Myers, &input);
-    // Of several places where the same words may be told to have gone, one where whole lines go: of `one⏎two⏎` without `two`, the end
-    // `two⏎` goes and not `⏎two`.
+    // Of equivalent positions of a removal, prefer one that removes whole lines: removing `two` from `one⏎two⏎` removes `two⏎`,
+    // not `⏎two`.
     diff.postprocess_with_heuristic(&input, |tokens: &[Token], hunk: Range<u32>, earliest_end: u32| {
         let ends_line = |end: &u32| {
             let last = tokens.get((*end as usize).wrapping_sub(1));
@@ -26,7 +26,7 @@ pub fn words(before: &str, after: &str) -> Vec<TextChange> {
         let tokens = tokens.get(range.start as usize..range.end as usize).unwrap_or_default();
         tokens.iter().map(|token| input.interner[*token]).collect()
     };
-    // Replaced words that one space parts are one change.
+    // Replaced words separated by one space are one change.
     let mut hunks: Vec<Hunk> = Vec::new();
     for hunk in diff.hunks() {
         match hunks.last_mut() {
@@ -59,7 +59,7 @@ pub fn words(before: &str, after: &str) -> Vec<TextChange> {
     changes
 }
 
-/// The words of a text, its white space, and each of the signs that stand around a word.
+/// The words of a text, its white space, and each of the marks around a word.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -70,7 +70,7 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Bytes of the piece that a text begins with.
+/// Bytes of the first piece of a text.
 fn piece_end(text: &str) -> usize {
     if text.starts_with(char::is_whitespace) {
         return text.find(|letter: char| !letter.is_whitespace()).unwrap_or(text.len());

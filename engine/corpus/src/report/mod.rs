@@ -1,11 +1,11 @@
-//! The account of a cleaning: what went in, what every stage took away and from whom, and what came out.
+//! The report of a cleaning: its input, what each stage removed, with examples, and its output.
 //!
-//! [`CleaningReport`] is what becomes `report.json`; [`html::page`] and [`text::summary`] only show it, so whatever they say can be read
-//! there too. While documents stream by, a [`StageRecorder`] a stage counts them and keeps a few victims. Everything a recorder
-//! keeps is bounded, chosen by a hash of the document's id and never by its turn. A report holds no times and no names of machines: the same recipe on the same input gives the
-//! same bytes.
+//! [`CleaningReport`] becomes `report.json`; [`html::page`] and [`text::summary`] only display it. While documents are
+//! processed, a [`StageRecorder`] per stage counts them and keeps a few examples. Everything a recorder keeps is bounded and
+//! selected by a hash of the document's id, independently of order. A report contains no times and no machine names: the same
+//! recipe with the same input gives the same bytes.
 //!
-//! Texts come here masked: whoever hands over an excerpt has taken the personal data out of it before.
+//! Texts passed to recorders must already be masked: callers remove personal data from excerpts.
 
 pub mod diff;
 pub mod html;
@@ -18,11 +18,11 @@ pub(crate) use record::CLUSTERS_SHOWN;
 pub use record::{DuplicateRecorder, PersonalRecorder, SampleRecorder, StageRecorder, TroubleRecorder};
 pub(crate) use sample::lot;
 
-// The types are the protocol's, since front ends show them.
+// The types belong to the protocol, since front ends display them.
 pub use glasshouse_protocol::cleaning::report::*;
 pub use glasshouse_protocol::cleaning::table::{Column, CorpusCell, CorpusTable, Unit};
 
-/// The groups in the order of the bench, each with the part of a class's name that gives its colour.
+/// The groups in pipeline order, each with the part of its CSS class that selects its colour.
 const GROUPS: [(Group, &str); 8] = [
     (Group::Reading, "reading"),
     (Group::Extraction, "extraction"),
@@ -34,7 +34,7 @@ const GROUPS: [(Group, &str); 8] = [
     (Group::Balance, "balance"),
 ];
 
-/// A group's part of a class's name.
+/// The part of a group's CSS class.
 fn class_of(group: Group) -> &'static str {
     GROUPS.into_iter().find(|(known, _)| *known == group).map_or("", |(_, class)| class)
 }

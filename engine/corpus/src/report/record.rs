@@ -1,4 +1,4 @@
-//! Recorders: what stands beside each stage while documents stream by. Each is bounded.
+//! Recorders, which collect the results of stages while documents are processed, with bounded memory.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,24 @@ use super::{
     Stage, TroubleEntry, TroubleKind, Troubles, Victim,
 };
 
-/// Troubles that a report lists; more are counted.
+/// Maximum troubles listed in a report; more are counted.
 const TROUBLES_LISTED: usize = 1000;
-/// Kinds of troubles that are told apart.
+/// Maximum distinct kinds of troubles.
 const KINDS: usize = 100;
-/// Duplicate groups that a report shows of each way to find them.
+/// Maximum duplicate groups shown per detection method.
 pub(crate) const CLUSTERS_SHOWN: usize = 12;
-/// Members that a report shows of each group.
+/// Maximum members shown per group.
 const MEMBERS_SHOWN: usize = 6;
-/// Bytes of an id, a source, a reason or a masked value that a report shows: all come from outside.
+/// Maximum bytes of an id, source, reason or masked value in a report: all are untrusted.
 const NAME_BYTES: usize = 300;
-/// Bytes of an excerpt that a report shows.
+/// Maximum bytes of an excerpt in a report.
 const EXCERPT_BYTES: usize = 800;
-/// Bytes of a changed document that a report shows, around its first change.
+/// Maximum bytes shown of a changed document, around its first change.
 const EXAMPLE_BYTES: usize = 1200;
-/// Bytes before the first change that are shown with it.
+/// Bytes shown before the first change.
 const EXAMPLE_LEAD: usize = 160;
 
-/// Counts what one stage did.
+/// Counts the effects of a stage.
 #[derive(Clone, Debug, Default)]
 pub struct StageRecorder {
     pub(super) stage: Stage,
@@ -35,17 +35,16 @@ pub struct StageRecorder {
 }
 
 impl StageRecorder {
-    /// For a stage that is this.
+    /// For a stage with this description.
     pub fn new(about: About) -> Self {
         Self { stage: Stage { about, ..Stage::default() }, ..Self::default() }
     }
 
-    /// The stage's name.
     pub fn name(&self) -> &str {
         &self.stage.about.name
     }
 
-    /// The document was removed. `excerpt` is its beginning, masked; it is looked at only if this victim is among those shown.
+    /// Records a removed document. `excerpt` returns its beginning, masked, and is called only if it is among the examples.
     pub fn drop(
         &mut self,
         id: &str,
@@ -65,8 +64,8 @@ impl StageRecorder {
         });
     }
 
-    /// The document was changed. `texts` gives it masked, as it was and as it is; only asked if this one is among those shown, as is
-    /// said then.
+    /// Records a changed document. `texts` returns both versions, masked, and is called only if it is among the examples;
+    /// returns whether it is.
     pub fn edit(
         &mut self,
         id: &str,
@@ -84,7 +83,7 @@ impl StageRecorder {
         })
     }
 
-    /// Adds to a counter of this name. Names come from the program, so there are few.
+    /// Adds to a counter. Names come from the program, so there are few.
     pub fn count(&mut self, name: &str, times: u64) {
         if times > 0 {
             let count = self.counters.entry(name.to_owned()).or_default();
@@ -92,7 +91,7 @@ impl StageRecorder {
         }
     }
 
-    /// What the stage did.
+    /// The results of the stage.
     pub fn finish(self) -> Stage {
         Stage {
             counters: self.counters.into_iter().map(|(name, count)| Counter { name, count }).collect(),
@@ -102,7 +101,7 @@ impl StageRecorder {
         }
     }
 
-    /// What stages did that stand one after the other, where only what went into the first is known.
+    /// The results of consecutive stages, given the input of the first.
     pub fn chain(raw: Amount, recorders: impl IntoIterator<Item = Self>) -> Vec<Stage> {
         let mut before = raw;
         let stages = recorders.into_iter().map(|recorder| {
@@ -118,7 +117,7 @@ impl StageRecorder {
 fn around_first_change(before: &str, after: &str) -> (String, String) {
     let same = before.bytes().zip(after.bytes()).take_while(|(old, new)| old == new).count();
     let start = before.floor_char_boundary(same.saturating_sub(EXAMPLE_LEAD));
-    // What precedes is the same in both, so a boundary of one is a boundary of the other; and a word is not cut in two.
+    // The text before is equal in both, so a boundary of one is a boundary of the other; words are not cut.
     let lead = before.get(start..same.min(before.len())).unwrap_or_default();
     let word = if start == 0 { 0 } else { lead.find(char::is_whitespace).map_or(0, |space| space + 1) };
     let start = start + word;
@@ -130,15 +129,14 @@ fn around_first_change(before: &str, after: &str) -> (String, String) {
     (part(before), part(after))
 }
 
-/// Counts personal data by class.
 #[derive(Clone, Debug, Default)]
 pub struct PersonalRecorder {
     classes: BTreeMap<String, (PersonalClass, Chosen<PersonalSample>)>,
 }
 
 impl PersonalRecorder {
-    /// A document held personal data of a class so many times; `masked` gives one place with what stands around, masked, and is only
-    /// asked if it is among those shown.
+    /// Records `times` occurrences of a class of personal data in a document. `masked` returns one of them with its context,
+    /// masked, and is called only if it is among the examples.
     pub fn find(
         &mut self,
         class: &str,
@@ -160,7 +158,6 @@ impl PersonalRecorder {
         });
     }
 
-    /// What was found.
     pub fn finish(self) -> Vec<PersonalClass> {
         let classes = self.classes.into_iter().map(|(class, (counts, samples))| PersonalClass {
             class,
@@ -171,7 +168,7 @@ impl PersonalRecorder {
     }
 }
 
-/// Counts groups of documents that say the same, and keeps the largest.
+/// Counts groups of copies, and keeps the largest.
 #[derive(Clone, Debug)]
 pub struct DuplicateRecorder {
     found: Duplicates,
@@ -179,15 +176,15 @@ pub struct DuplicateRecorder {
 }
 
 impl DuplicateRecorder {
-    /// For groups found by this stage, with its method for people, and the memory that a signature takes.
+    /// For groups found by this stage, with a description of the method, and the memory per signature.
     pub fn new(about: About, method: &str, bytes_per_document: Option<u64>) -> Self {
         let (About { name, title, .. }, method) = (about, method.to_owned());
         let found = Duplicates { name, title, method, bytes_per_document, ..Duplicates::default() };
         Self { found, sizes: BTreeMap::new() }
     }
 
-    /// A group of so many documents. `show` gives it in full and is only asked if it is among the largest so far; of groups of one size
-    /// the first ones stay, so groups are to be handed over in the order of their kept members.
+    /// Records a group of `size` documents. `show` returns its details and is called only if it is among the largest so far.
+    /// Among groups of equal size the first ones are kept, so groups must be passed in the order of their kept members.
     pub fn cluster(&mut self, size: u64, show: impl FnOnce() -> Cluster) {
         if size < 2 {
             return;
@@ -210,26 +207,25 @@ impl DuplicateRecorder {
         }
     }
 
-    /// Whether a group of so many documents would be among the largest so far.
+    /// Whether a group of this size would be among the largest so far.
     pub fn shows(&self, size: u64) -> bool {
         self.found.largest.partition_point(|other| other.size >= size) < CLUSTERS_SHOWN
     }
 
-    /// What was found.
     pub fn finish(self) -> Duplicates {
         let sizes = self.sizes.into_iter().map(|(size, clusters)| ClusterSize { size, clusters }).collect();
         Duplicates { sizes, ..self.found }
     }
 }
 
-/// Keeps a few of the documents that were kept.
+/// Keeps samples of the kept documents.
 #[derive(Clone, Debug, Default)]
 pub struct SampleRecorder {
     chosen: Chosen<Sample>,
 }
 
 impl SampleRecorder {
-    /// A document was kept; `excerpt` gives its beginning, masked, and is only asked if it is among those shown.
+    /// Records a kept document; `excerpt` returns its beginning, masked, and is called only if it is selected.
     pub fn keep(&mut self, id: &str, source: &str, amount: Amount, excerpt: impl FnOnce() -> String) {
         self.chosen.offer("kept", id, || Sample {
             id: cut(id, NAME_BYTES),
@@ -239,13 +235,12 @@ impl SampleRecorder {
         });
     }
 
-    /// The chosen ones.
     pub fn finish(self) -> Vec<Sample> {
         self.chosen.into_items()
     }
 }
 
-/// A reason without what differs between troubles of a kind: numbers, and what stands in quotes or brackets.
+/// A reason without the variable parts: numbers, and text in quotes or brackets.
 fn kind(reason: &str) -> String {
     let mut kind = String::new();
     let mut closing = None;
@@ -268,16 +263,16 @@ fn kind(reason: &str) -> String {
     kind
 }
 
-/// Lists troubles, in the order in which they are handed over.
+/// Lists troubles in the given order.
 #[derive(Clone, Debug, Default)]
 pub struct TroubleRecorder {
     troubles: Troubles,
-    /// Places in the list of kinds.
+    /// Indices into the list of kinds.
     kinds: BTreeMap<String, usize>,
 }
 
 impl TroubleRecorder {
-    /// Something could not be read.
+    /// Records something that could not be read.
     pub fn add(&mut self, place: &str, reason: &str) {
         self.troubles.count += 1;
         let entry = || TroubleEntry { place: cut(place, NAME_BYTES), reason: cut(reason, 2 * NAME_BYTES) };
@@ -299,7 +294,6 @@ impl TroubleRecorder {
         self.troubles.kinds.iter().rev().max_by_key(|kind| kind.count)
     }
 
-    /// What was listed.
     pub fn finish(mut self) -> Troubles {
         self.troubles.kinds.sort_by_key(|kind| std::cmp::Reverse(kind.count));
         self.troubles

@@ -1,11 +1,11 @@
-//! A few documents out of many: always the same few, whoever saw them and in whatever order.
+//! Deterministic sampling of a few items, independent of their order.
 
 use std::collections::BTreeMap;
 
-/// Items that are shown of each kind.
+/// Items shown of each kind.
 const SHOWN: usize = 5;
 
-/// The first `limit` bytes of a text, cut at a word where one ends near, with `…` where something follows.
+/// The first `limit` bytes of a text, cut between words if possible, with `…` if it continues.
 pub(crate) fn cut(text: &str, limit: usize) -> String {
     if text.len() <= limit {
         return text.to_owned();
@@ -15,17 +15,16 @@ pub(crate) fn cut(text: &str, limit: usize) -> String {
     format!("{} …", head.get(..word).unwrap_or(head).trim_end())
 }
 
-/// A few items, chosen by a hash of their keys: the smallest hashes stay. Which ones these are depends on the set of items alone.
+/// A sample of items with the smallest hashes of their keys: it depends only on the set of items.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chosen<T> {
-    /// By hash and key.
     items: BTreeMap<(u64, String), T>,
 }
 
 impl<T> Chosen<T> {
-    /// Offers an item, which is made only if it is chosen, as is said then. Of items with one key the first stays.
+    /// Offers an item. `make` is called only if it is selected; returns whether it is. Among equal keys the first is kept.
     pub(crate) fn offer(&mut self, salt: &str, key: &str, make: impl FnOnce() -> T) -> bool {
-        // Salted with the stage's name, so that two stages choose apart.
+        // Salted with the stage's name, so that stages select independently.
         let key = (lot(&format!("{salt}\0{key}")), key.to_owned());
         let last = self.items.last_key_value().filter(|_| self.items.len() >= SHOWN);
         let chosen = last.is_none_or(|(last, _)| key < *last) && !self.items.contains_key(&key);
@@ -38,14 +37,13 @@ impl<T> Chosen<T> {
         chosen
     }
 
-    /// The chosen ones.
     pub(crate) fn into_items(self) -> Vec<T> {
         self.items.into_values().collect()
     }
 }
 
-/// A number drawn from a text, the same on every machine and with no pattern left in it: FNV-1a, then the finaliser of MurmurHash3. By it
-/// are drawn who is shown, who is held out and who falls to a cap.
+/// A pseudorandom number from a text, the same on every machine: FNV-1a, then MurmurHash3's finaliser. It decides which
+/// documents are shown, held out, or dropped by a cap.
 pub(crate) fn lot(text: &str) -> u64 {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,4 +1,4 @@
-//! Tests of the account: what recorders keep, and a report that survives its own JSON.
+//! Tests of the recorders, and of the report's JSON round trip.
 
 use super::*;
 
@@ -144,7 +144,7 @@ fn a_cleaning_without_training_text_is_warned_of() {
         warnings.starts_with("no text to train on is left") && warnings.contains("held-out-overlap"),
         "{warnings}"
     );
-    // Validation takes all of it here, and no stage did much.
+    // Here validation takes everything, and no stage removes much.
     let stage = Stage { about: about("held-out-overlap"), removed: documents(4), ..Stage::default() };
     let report = CleaningReport { raw: documents(10), stages: vec![stage], ..report };
     let warnings = report.warnings().concat();

@@ -1,28 +1,29 @@
-//! The account in a terminal: plain lines of at most a hundred columns, without colours, so that it can be redirected and searched.
+//! The report for a terminal: plain lines of at most a hundred columns, without colours, so that it can be redirected and
+//! searched.
 //!
-//! Texts from outside lose their control characters: a document must not move the reader's cursor or colour the screen.
+//! Control characters are removed from untrusted texts: a document must not move the cursor or colour the screen.
 
 use std::fmt::{self, Write as _};
 
 use super::{CleaningReport, CorpusTable, Stage, Unit, number};
 
-/// Columns that a line takes at most, texts from outside being cut.
+/// Maximum columns of a line; untrusted texts are truncated.
 const WIDTH: usize = 100;
-/// Columns that the title of a stage or row takes at most.
+/// Maximum columns of a stage's or row's title.
 const TITLE: usize = 34;
-/// Rows that a table shows.
+/// Maximum rows of a table.
 const ROWS: usize = 12;
-/// Kinds of troubles that are shown.
+/// Maximum kinds of troubles.
 const TROUBLES: usize = 5;
-/// Columns that the longest bar of a histogram takes.
+/// Columns of the longest bar of a histogram.
 const BAR: usize = 40;
 
-/// The last words of a cleaning: what every stage took, what was found of copies and personal data, and what is left.
+/// Summary of a cleaning: what each stage removed, copies and personal data found, and the result.
 pub fn summary(report: &CleaningReport) -> String {
     account(report, false)
 }
 
-/// All that can be said in a terminal: the [`summary`] with the tables, a histogram of lengths and samples.
+/// The full report for a terminal: the [`summary`] with tables, a histogram of lengths and samples.
 pub fn details(report: &CleaningReport) -> String {
     account(report, true)
 }
@@ -46,7 +47,7 @@ fn account(report: &CleaningReport, whole: bool) -> String {
     lines.0
 }
 
-/// What went in and what came out.
+/// Input and output totals.
 fn head(lines: &mut Lines, report: &CleaningReport) {
     lines.put(format_args!(
         "{} of {} kept ({}) with the recipe {}",
@@ -65,7 +66,7 @@ fn head(lines: &mut Lines, report: &CleaningReport) {
     ));
 }
 
-/// A line a stage that did something.
+/// A line for each stage that did something.
 fn stages(lines: &mut Lines, report: &CleaningReport) {
     let acted: Vec<&Stage> = report.stages.iter().filter(|stage| stage.acted()).collect();
     if acted.is_empty() {
@@ -101,12 +102,11 @@ fn stages(lines: &mut Lines, report: &CleaningReport) {
     }
 }
 
-/// A count, or nothing where there is none: what counts stands out.
+/// A count, or nothing for 0.
 fn some(count: u64) -> String {
     if count == 0 { String::new() } else { number::whole(count) }
 }
 
-/// Copies and personal data.
 fn findings(lines: &mut Lines, report: &CleaningReport) {
     if !report.duplicates.is_empty() || !report.personal.is_empty() {
         lines.put(format_args!(""));
@@ -130,7 +130,7 @@ fn findings(lines: &mut Lines, report: &CleaningReport) {
     }
 }
 
-/// A table, the first column to the left and numbers to the right.
+/// A table with the first column aligned left and numbers aligned right.
 fn grid(lines: &mut Lines, table: &CorpusTable) {
     if table.columns.is_empty() || table.rows.is_empty() {
         return;
@@ -161,7 +161,7 @@ fn grid(lines: &mut Lines, table: &CorpusTable) {
     }
 }
 
-/// Lengths as bars: what was removed as dots, what was kept as hash signs.
+/// Lengths as bars: removed documents as dots, kept ones as hash signs.
 fn histogram(lines: &mut Lines, table: &CorpusTable) {
     let columns = table.columns.iter().enumerate();
     let mut counts = columns.filter(|(_, column)| column.unit == Unit::Count).map(|(place, _)| place);
@@ -187,7 +187,7 @@ fn histogram(lines: &mut Lines, table: &CorpusTable) {
     }
 }
 
-/// A few documents that were kept, and one that each stage took away.
+/// A few kept documents, and one removed by each stage.
 fn samples(lines: &mut Lines, report: &CleaningReport) {
     if !report.samples.is_empty() {
         lines.put(format_args!("\nKept, for example"));
@@ -215,7 +215,7 @@ fn samples(lines: &mut Lines, report: &CleaningReport) {
     }
 }
 
-/// What could not be read.
+/// Files and records that could not be read.
 fn troubles(lines: &mut Lines, report: &CleaningReport) {
     if report.troubles.count == 0 {
         return;
@@ -240,7 +240,6 @@ fn troubles(lines: &mut Lines, report: &CleaningReport) {
     }
 }
 
-/// Lines being written.
 struct Lines(String);
 
 impl Lines {
@@ -251,8 +250,8 @@ impl Lines {
     }
 }
 
-/// A text on one line of at most so many letters: white space is a space, and what would steer the terminal or turn round its
-/// neighbours is left out.
+/// A text on one line of at most `limit` characters: white space becomes a space; terminal control and bidirectional characters
+/// are removed.
 fn plain(text: &str, limit: usize) -> String {
     let mut line = String::new();
     let mut letters = 0;

@@ -1,4 +1,4 @@
-//! Where a text was published.
+//! Filters by the address where a text was published.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ settings! {
     }
 }
 
-/// The rule with its lists made ready.
+/// The rule with its lists compiled.
 #[derive(Debug)]
 pub struct AddressFinder {
     hosts: FxHashSet<String>,
@@ -31,10 +31,10 @@ pub struct AddressFinder {
 }
 
 impl Address {
-    /// Makes its lists ready.
+    /// Compiles the lists.
     ///
     /// # Errors
-    /// A file that cannot be read, an entry that is no host, more words than can be searched for.
+    /// A file cannot be read, an entry is not a host, or there are too many words.
     pub fn finder(&self, files: &dyn Files) -> Result<AddressFinder> {
         let mut hosts = self.hosts.clone();
         if let Some(file) = &self.hosts_file {
@@ -52,10 +52,10 @@ impl Address {
 }
 
 impl AddressFinder {
-    /// Judges a document by its address; one without passes.
+    /// Judges a document by its address; one without an address passes.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, address: Option<&str>) -> Result<(), Reason> {
         let Some(address) = address else { return Ok(()) };
         let host = host(address).to_lowercase();

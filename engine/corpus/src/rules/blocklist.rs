@@ -1,4 +1,4 @@
-//! Words that no text may hold.
+//! Filters by a list of words.
 
 use std::path::Path;
 
@@ -22,10 +22,10 @@ settings! {
     }
 }
 
-/// Bytes of a list that are read.
+/// Maximum bytes of a list file.
 pub(super) const MAX_LIST_BYTES: u64 = 64 << 20;
 
-/// The rule with its words made ready to be found.
+/// The rule with its words compiled.
 #[derive(Debug)]
 pub struct BlocklistFinder {
     maximum_words: usize,
@@ -33,16 +33,16 @@ pub struct BlocklistFinder {
 }
 
 impl Blocklist {
-    /// Makes its words ready.
+    /// Compiles the words.
     ///
     /// # Errors
-    /// A file that cannot be read, an empty word, more words than can be searched for.
+    /// A file cannot be read, a word is empty, or there are too many words.
     pub fn finder(&self, files: &dyn Files) -> Result<BlocklistFinder> {
         let mut words = self.words.clone();
         if let Some(file) = &self.file {
             words.extend(lists::read(Path::new(file), MAX_LIST_BYTES, files)?);
         }
-        // The library folds the case of ASCII; beyond it a word is looked for in small letters, capitals, and as a title.
+        // The library ignores only ASCII case; other words are searched in lower case, upper case and title case.
         let beyond = words.iter().filter(|word| !word.is_ascii());
         let cased: Vec<String> =
             beyond.flat_map(|word| [word.to_lowercase(), word.to_uppercase(), title(word)]).collect();
@@ -54,10 +54,10 @@ impl Blocklist {
     }
 }
 
-/// What finds the words of a rule's list, whatever their case in ASCII.
+/// Compiles the words of a rule's list, ignoring ASCII case.
 ///
 /// # Errors
-/// An empty word, or more words than can be searched for.
+/// A word is empty, or there are too many words.
 pub(super) fn searched(rule: &str, list: &str, words: &[impl AsRef<str>]) -> Result<AhoCorasick> {
     let invalid = |what: String| Error::Invalid(format!("{rule}: {list} {what}"));
     if words.iter().any(|word| word.as_ref().trim().is_empty()) {
@@ -76,10 +76,10 @@ fn title(word: &str) -> String {
 }
 
 impl BlocklistFinder {
-    /// Judges a text. The reason does not repeat the word: reports are read by people.
+    /// Judges a text. The reason does not repeat the word, since people read reports.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         let whole = |start: usize, end: usize| {

@@ -1,11 +1,11 @@
-//! C4's rules about quality: section 2.2 of Raffel et al. 2020 (arXiv:1910.10683), with what its code does beyond the paper.
+//! C4's quality rules: section 2.2 of Raffel et al. 2020 (arXiv:1910.10683), with the additions of its code.
 //!
-//! Five words a line and three sentences a text are the numbers of the paper (arXiv's latest text) and of the code that makes the
-//! corpus (TensorFlow Datasets, `c4_utils.py`). datatrove has them the other way round, as the journal prints them; the recipe
-//! `fineweb` does as datatrove does, since FineWeb was made with it.
+//! Five words per line and three sentences per text are the numbers of the paper (arXiv's latest version) and of the code that
+//! makes the corpus (TensorFlow Datasets, `c4_utils.py`). datatrove swaps them, as printed in the journal version; the recipe
+//! `fineweb` follows datatrove, since FineWeb was made with it.
 //!
-//! The one published rule that edits: lines go, and what is left goes as a whole where it holds too little. The words of
-//! what is left are those of the lines that stay, so that no rule after it has to cut words again.
+//! The only published rule that edits: it removes lines, and drops the text if too little remains. The words of the result are
+//! those of the remaining lines, so that later rules need not split words again.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -39,7 +39,7 @@ settings! {
     }
 }
 
-/// What is looked for in every line, whatever its case: filler, script, then policies.
+/// Phrases searched in every line, ignoring case: filler, script, then policies.
 const PHRASES: [&str; 9] = [
     "lorem ipsum",
     "javascript",
@@ -52,7 +52,7 @@ const PHRASES: [&str; 9] = [
     "use cookies",
 ];
 
-/// `None` only if the library refused constant patterns, which a test would show.
+/// `None` only if the library rejected constant patterns, which a test would show.
 static FINDER: LazyLock<Option<AhoCorasick>> =
     LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(PHRASES).ok());
 
@@ -61,13 +61,13 @@ const JAVASCRIPT: u8 = 2;
 const CURLY_BRACKET: u8 = 4;
 const POLICY: u8 = 8;
 
-/// The text that is left, and its words.
+/// The remaining text and its words.
 pub(super) struct Left {
     pub(super) text: String,
     pub(super) words: Vec<Word>,
 }
 
-/// What becomes of one line.
+/// Decision about a line.
 enum Fate {
     Goes,
     Stays,
@@ -75,7 +75,7 @@ enum Fate {
 }
 
 impl C4Quality {
-    /// What is left of a text, nothing where it stays as it is, or why it is dropped.
+    /// The remaining text, `None` if it is unchanged, or the reason for dropping it.
     pub(super) fn edit(&self, measured: &Measured<'_>) -> Result<Option<Left>, Reason> {
         let text = measured.text();
         let mut phrases = Phrases::new(text);
@@ -142,7 +142,7 @@ impl C4Quality {
 }
 
 impl Left {
-    /// Takes white space away that citations left around the text.
+    /// Trims white space that removed citations left around the text.
     fn trim(&mut self) {
         let inner = range_within(&self.text, trimmed(&self.text));
         if inner.start > 0 {
@@ -153,7 +153,7 @@ impl Left {
     }
 }
 
-/// Phrases found in a text, read line by line.
+/// Phrases found in a text, by line.
 struct Phrases<'a> {
     found: Box<dyn Iterator<Item = (usize, u8)> + 'a>,
     next: Option<(usize, u8)>,
@@ -174,7 +174,7 @@ impl<'a> Phrases<'a> {
         Self { next: found.next(), found }
     }
 
-    /// Those within a line; lines are asked in order.
+    /// Phrases inside a line; lines must be queried in order.
     fn within(&mut self, range: &Range<usize>) -> u8 {
         let mut all = 0;
         while let Some((at, kind)) = self.next.filter(|&(at, _)| at < range.end) {
@@ -187,13 +187,13 @@ impl<'a> Phrases<'a> {
     }
 }
 
-/// Where a part of a text lies in it.
+/// The byte range of a part of a text.
 fn range_within(text: &str, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
     start..start + part.len()
 }
 
-/// The words of a line, taken from the front of those that are left.
+/// The words of a line, taken from the front of the remaining ones.
 fn words_within<'a>(rest: &mut &'a [Word], range: &Range<usize>) -> &'a [Word] {
     let before = rest.iter().take_while(|word| (word.start as usize) < range.start).count();
     let (_, from) = rest.split_at_checked(before).unwrap_or((rest, &[]));
@@ -203,12 +203,12 @@ fn words_within<'a>(rest: &mut &'a [Word], range: &Range<usize>) -> &'a [Word] {
     own
 }
 
-/// Words of another place.
+/// Words shifted to another position.
 fn moved(words: &[Word], from: usize, to: usize) -> impl Iterator<Item = Word> {
     words.iter().map(move |word| word.at(word.start as usize + to - from))
 }
 
-/// A line without `[1]`, `[edit]` and the like, if it holds any.
+/// A line without `[1]`, `[edit]` and the like, if it contains any.
 fn without_citations(line: &str) -> Option<String> {
     let mut without: Option<String> = None;
     let (mut from, mut copied) = (0, 0);
@@ -233,8 +233,8 @@ fn without_citations(line: &str) -> Option<String> {
     without
 }
 
-/// Sentences of some words, as spaCy's sentencizer counts them: a new one begins with the first word after a mark that ends
-/// one, closing marks left out; a line has one at least.
+/// Number of sentences, counted like spaCy's sentencizer: a new one starts with the first word after a mark that ends one and
+/// closing marks; a line has at least one.
 fn sentences(words: &[Word]) -> usize {
     let (mut count, mut ended) = (1, false);
     for word in words {
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(edited(&nothing_asked(), "Title\nLorem Ipsum dolor"), "dropped: drop_lorem_ipsum");
         let rule = C4Quality { drop_lorem_ipsum: false, drop_curly_brackets: false, ..nothing_asked() };
         assert_eq!(edited(&rule, "Lorem ipsum {"), "Lorem ipsum {");
-        // A line that goes for its length takes its bracket with it.
+        // A line removed for its length does not count for its bracket.
         let rule = C4Quality { minimum_words_per_line: 2, ..nothing_asked() };
         assert_eq!(edited(&rule, "two words\n{"), "two words");
     }

@@ -1,4 +1,4 @@
-//! Strings that no language makes, told without a model: by the spread of their characters and by runs of consonants.
+//! Detects strings of no language without a model: by the entropy of their characters and by runs of consonants.
 
 use super::measured::{Measured, share};
 use super::outcome::{Reason, at_least, at_most};
@@ -18,17 +18,17 @@ settings! {
     }
 }
 
-/// Characters that are looked at.
+/// Maximum number of characters examined.
 const LOOKED_AT: usize = 16_384;
 
-/// Consonants from which on a run counts.
+/// Minimum length of a run of consonants that counts.
 const LONG_RUN: usize = 5;
 
 impl Entropy {
     /// Judges a text.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         let text = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
@@ -46,13 +46,13 @@ impl Entropy {
     }
 }
 
-/// Characters counted. Those beyond Latin-1 share 256 bins, so that the table stays small: entropy of theirs is a lower bound.
+/// Character counts. Those beyond Latin-1 share 256 bins to keep the table small, so their entropy is a lower bound.
 struct Counts {
     bins: [u32; 512],
     characters: usize,
-    /// Latin letters.
+    /// Number of Latin letters.
     letters: usize,
-    /// Of these, those in long runs of consonants.
+    /// Number of Latin letters in long runs of consonants.
     in_runs: usize,
 }
 

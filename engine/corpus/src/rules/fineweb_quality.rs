@@ -1,7 +1,7 @@
-//! FineWeb's rules about quality: section 3.3 of Penedo et al. 2024 (arXiv:2406.17557).
+//! FineWeb's quality rules: section 3.3 of Penedo et al. 2024 (arXiv:2406.17557).
 //!
-//! Where paper and code differ, the code is followed, since it made the corpus: the paper prints 0.1 for the share of characters in
-//! repeated lines, and datatrove's `FineWebQualityFilter`, which FineWeb went through, has 0.01.
+//! If paper and code differ, this follows the code, which made the corpus: for the share of characters in repeated lines the
+//! paper prints 0.1, and datatrove's `FineWebQualityFilter`, which FineWeb used, has 0.01.
 
 use memchr::memchr_iter;
 
@@ -27,7 +27,7 @@ impl FinewebQuality {
     /// Judges a text.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         let (mut all, mut ended, mut short) = (0, 0, 0);

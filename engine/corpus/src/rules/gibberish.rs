@@ -1,9 +1,9 @@
-//! Texts that are not written like the rest of the corpus.
+//! Detects texts written unlike the rest of the corpus.
 //!
-//! Three steps: [`TrigramModel`] learns from what the other rules kept, [`Scores`] gathers what each kept text scores under
-//! it, and what lies far above the middle of the scores goes. The middle is the median and the width is that of the middle
-//! half: unlike mean and deviation, neither is moved by the gibberish that is looked for. What is above it in a language that is
-//! told for certain is no gibberish but that language, and stays.
+//! Three steps: [`TrigramModel`] learns from the texts kept by the other rules, [`Scores`] collects the score of each kept text
+//! under it, and texts with scores far above the median are dropped. Spread is measured by the interquartile range: unlike mean
+//! and standard deviation, median and interquartile range are robust against the gibberish itself. A text above the threshold
+//! in a reliably identified language is not gibberish and is kept.
 
 use super::language::identify;
 use super::outcome::Reason;
@@ -29,12 +29,12 @@ settings! {
     }
 }
 
-/// Bins of the histogram for each bit.
+/// Histogram bins per bit.
 const BINS_PER_BIT: f64 = 256.0;
-/// Bits from which on scores fall into the last bin: no cost is as high.
+/// Scores above this many bits go into the last bin; no cost is as high.
 const MAX_BITS: usize = 64;
 
-/// The scores of a corpus, as a histogram of whole numbers.
+/// The scores of a corpus, as an integer histogram.
 #[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct Scores {
     #[default(vec![0; MAX_BITS * BINS_PER_BIT as usize])]
@@ -44,7 +44,7 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Adds the score of a text of so many bytes.
+    /// Adds the score of a text of `length` bytes.
     pub fn note(&mut self, bits: f64, length: usize) {
         let bin = ((bits * BINS_PER_BIT) as usize).min(self.bins.len() - 1);
         if let Some(count) = self.bins.get_mut(bin) {
@@ -54,7 +54,7 @@ impl Scores {
         self.characters += length as u64;
     }
 
-    /// The score below which this share of the texts lies, in bits per character.
+    /// A quantile of the scores, in bits per character.
     pub fn quantile(&self, share: f64) -> f64 {
         let rank = (share * self.documents as f64) as u64;
         let mut below = 0;
@@ -67,24 +67,24 @@ impl Scores {
 }
 
 impl Gibberish {
-    /// The highest score that stays; nothing where the corpus is too small to tell.
+    /// The highest score that is kept; `None` if the corpus is too small.
     pub fn highest(&self, scores: &Scores) -> Option<f64> {
         let enough = scores.documents >= self.minimum_documents as u64
             && scores.characters >= self.minimum_corpus_characters as u64;
-        // In a normal distribution the middle half is 1.349 deviations wide.
+        // In a normal distribution the interquartile range is 1.349 standard deviations.
         let deviation = (scores.quantile(0.75) - scores.quantile(0.25)) / 1.349;
         enough.then(|| scores.quantile(0.5) + (self.deviations * deviation).max(self.margin))
     }
 
-    /// The language of a text that is unlike the rest since it is in another language than most.
+    /// The language of a text that differs from the rest because of its language.
     pub fn language(&self, text: &str) -> Option<&'static str> {
         identify(text).filter(|found| found.confidence >= self.language_confidence).map(|found| found.code)
     }
 
-    /// Judges a text by its score alone.
+    /// Judges a text by its score only.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, text: &str, model: &Trigrams, highest: Option<f64>) -> Result<(), Reason> {
         let Some(highest) = highest else { return Ok(()) };
         if text.chars().take(self.minimum_characters).count() < self.minimum_characters {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::rules::trigrams::TrigramModel;
 
-    /// A number that follows another without a pattern.
+    /// A pseudorandom number for a counter.
     fn scrambled(number: u64) -> u64 {
         let state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (state ^ state >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33

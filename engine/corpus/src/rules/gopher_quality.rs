@@ -1,4 +1,4 @@
-//! Gopher's rules about quality: appendix A1.1 of Rae et al. 2021 (arXiv:2112.11446).
+//! Gopher's quality rules: appendix A1.1 of Rae et al. 2021 (arXiv:2112.11446).
 
 use memchr::memchr_iter;
 use memchr::memmem;
@@ -8,7 +8,7 @@ use super::measured::{Measured, share};
 use super::outcome::{Reason, at_least, at_most};
 use super::threshold::settings;
 
-/// English words of which ordinary prose holds at least two.
+/// English words, of which ordinary prose contains at least two.
 const STOP_WORDS: [&str; 8] = ["the", "be", "to", "of", "and", "that", "have", "with"];
 
 settings! {
@@ -32,7 +32,7 @@ impl GopherQuality {
     /// Judges a text.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         self.words(measured)?;
         self.symbols(measured)?;

@@ -1,4 +1,4 @@
-//! Gopher's rule about repetition: table A1 of Rae et al. 2021 (arXiv:2112.11446).
+//! Gopher's repetition rule: table A1 of Rae et al. 2021 (arXiv:2112.11446).
 
 use super::lines;
 use super::measured::{Measured, share};
@@ -42,7 +42,7 @@ impl GopherRepetition {
     /// Judges a text.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let text = measured.text();
         if text.is_empty() {

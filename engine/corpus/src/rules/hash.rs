@@ -1,14 +1,14 @@
 //! Hashes of words and of runs of words.
 //!
-//! Rules that count repeats compare hashes in place of text. With 64 well-mixed bits, a document of a million n-grams meets
-//! one chance collision in thirty million such documents, and one collision moves a share by a few characters: the decision
-//! stays. Our own few lines rather than `rustc-hash`, whose hash has 32 bits in a browser, where a collision would be daily.
+//! Rules that count repetitions compare hashes instead of text. With 64 well-mixed bits, one document of a million n-grams in
+//! thirty million has a collision, and a collision changes a share by a few characters, which does not affect decisions. We do
+//! not use `rustc-hash`, whose hash has 32 bits in a browser, where collisions would be common.
 
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const FIRST: u64 = 0xa076_1d64_78bd_642f;
 const SECOND: u64 = 0xe703_7ed1_a0b4_28db;
 
-/// The halves of the full product, one over the other: every bit of the input reaches every bit of the result.
+/// Folds the halves of the full product: every bit of the input affects every bit of the result.
 fn folded(left: u64, right: u64) -> u64 {
     let product = u128::from(left) * u128::from(right);
     (product as u64) ^ ((product >> 64) as u64)
@@ -17,7 +17,7 @@ fn folded(left: u64, right: u64) -> u64 {
 /// The hash of some bytes; the same on every machine.
 pub fn hash(bytes: &[u8]) -> u64 {
     let (chunks, rest) = bytes.as_chunks::<8>();
-    // Multiplied in, since a short word's first byte could undo what its length changes.
+    // Multiplied in, since the first byte of a short word could cancel the effect of its length.
     let mut state = folded(SEED ^ (bytes.len() as u64), FIRST);
     for chunk in chunks {
         state = folded(state ^ u64::from_le_bytes(*chunk), FIRST);
@@ -31,7 +31,7 @@ pub fn hash(bytes: &[u8]) -> u64 {
     folded(state ^ rest, SECOND)
 }
 
-/// The hash of a run of words, given that of all but the last, and the last's.
+/// The hash of a run of words, from the hash of all but the last and the last word's.
 pub fn followed_by(run: u64, word: u64) -> u64 {
     folded(run.rotate_left(29) ^ FIRST, word ^ SECOND)
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
     use std::collections::HashMap;
 
-    /// Words of up to eight bytes are read as two overlapping halves: some of other lengths had one hash once.
+    /// Words of up to eight bytes are read as two overlapping halves; words of different lengths once had equal hashes.
     #[test]
     fn short_words_of_other_lengths_have_other_hashes() {
         let letters = ["a", "b", "é"];

@@ -1,4 +1,4 @@
-//! Rules put to work on documents.
+//! Applies rules to documents.
 
 use super::address::AddressFinder;
 use super::blocklist::BlocklistFinder;
@@ -12,28 +12,27 @@ use crate::document::{Document, Kind};
 use crate::error::Result;
 use crate::files::Files;
 
-/// What the rules together make of a document.
+/// The combined verdict of the rules on a document.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Judgement {
-    /// Which rule dropped it, counted from 0 in the list, and why.
+    /// The rule that dropped it, by index, and the reason.
     pub dropped: Option<(usize, Reason)>,
-    /// Its text where rules edited it, up to the one that dropped it.
+    /// The text, if rules edited it (up to the one that dropped it).
     pub text: Option<String>,
     /// The rules that edited it, in order.
     pub edited_by: Vec<usize>,
-    /// Its language, where a rule asked for it.
+    /// The language, if a rule identified it.
     pub language: Option<Identified>,
 }
 
-/// Rules made ready: their settings checked, their lists compiled. One serves all threads.
+/// Compiled rules with checked settings. One instance serves all threads.
 pub struct Judge {
     rules: Vec<Rule>,
     ready: Vec<Ready>,
 }
 
-/// What a rule needs made before the first document.
+/// Data that a rule needs before the first document.
 enum Ready {
-    /// Nothing.
     Settings,
     Placeholder(PlaceholderFinder),
     Blocklist(BlocklistFinder),
@@ -41,10 +40,10 @@ enum Ready {
 }
 
 impl Judge {
-    /// Makes rules ready; lists that they name are read from `files`.
+    /// Compiles rules; lists named in them are read from `files`.
     ///
     /// # Errors
-    /// A setting that breaks a rule, a list that cannot be read.
+    /// A setting breaks a rule, or a list cannot be read.
     pub fn new(rules: &[Rule], files: &dyn Files) -> Result<Self> {
         rules.iter().try_for_each(Rule::validate)?;
         let ready = |rule: &Rule| {
@@ -59,8 +58,8 @@ impl Judge {
         Ok(Self { rules: rules.to_vec(), ready })
     }
 
-    /// The rule of gibberish and its place in the list. It knows nothing before all texts were judged by the others: it keeps
-    /// every text here, and whoever runs the corpus judges again with [`Gibberish::judge`] in a second pass.
+    /// The gibberish rule and its index. It needs the other rules' verdicts on all texts, so it keeps every text here; the
+    /// pipeline applies [`Gibberish::judge`] in a second pass.
     pub fn gibberish(&self) -> Option<(usize, &Gibberish)> {
         self.rules.iter().enumerate().find_map(|(index, rule)| match rule {
             Rule::Gibberish(gibberish) => Some((index, gibberish)),
@@ -68,12 +67,11 @@ impl Judge {
         })
     }
 
-    /// The rules, in order.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// Runs the rules in order, each on what those before it left, until one drops the document.
+    /// Runs the rules in order, each on the result of the previous ones, until one drops the document.
     pub fn judge(&self, document: &Document) -> Judgement {
         let mut judgement = Judgement::default();
         let mut measured = Measured::new(&document.text);
@@ -96,7 +94,7 @@ impl Judge {
         judgement
     }
 
-    /// What each rule says of the document as it is, whatever the others say: for looking at rules one by one.
+    /// The verdict of each rule on the original document, independently of the others.
     pub fn judge_each(&self, document: &Document) -> Vec<Outcome> {
         let measured = Measured::new(&document.text);
         let outcome = |(rule, ready)| match step(rule, ready, document, &measured) {
@@ -108,7 +106,7 @@ impl Judge {
     }
 }
 
-/// What is left of a text where a rule edits it, nothing where it stays as it is, or why it goes.
+/// The remaining text if a rule edits it, `None` if it is unchanged, or the reason for dropping it.
 fn step(
     rule: &Rule,
     ready: &Ready,
@@ -152,7 +150,7 @@ mod tests {
         Document { text: text.into(), ..Document::default() }
     }
 
-    /// Prose that every published rule keeps, but for one line of a menu.
+    /// Prose that all published rules keep, except for one line of a menu.
     fn prose() -> String {
         let sentences = [
             "The ferry to the island leaves twice a day, and the last one back is seldom on time.",

@@ -1,4 +1,4 @@
-//! Which language a text is in, by `whatlang`: the frequencies of its letters' triples among 69 languages.
+//! Language identification by `whatlang`: letter trigram frequencies of 69 languages.
 
 use super::measured::Measured;
 use super::outcome::{Reason, at_least};
@@ -18,26 +18,25 @@ settings! {
     }
 }
 
-/// A language found.
+/// An identified language.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Identified {
-    /// ISO 639-3 code.
     pub code: &'static str,
-    /// From 0 to 1, where 1 is certain.
+    /// From 0 to 1 (certain).
     pub confidence: f64,
 }
 
-/// Pieces that are looked at, spread evenly over the text, so that a heading in another language decides nothing: the second number
-/// where the first leave a doubt. More would not change the answer, and looking is the dearest thing that any rule does.
+/// Number of samples, spread evenly over the text, so that a heading in another language does not decide; the second number is
+/// used if the first leaves doubt. More samples would not change the result, and this is the most expensive step of any rule.
 const PIECES: [usize; 2] = [4, 16];
 
-/// Bytes of a piece.
+/// Bytes per sample.
 const PIECE: usize = 128;
 
-/// Confidence from which on no more is looked at.
+/// Confidence from which on no more samples are taken.
 const CERTAIN: f64 = 0.95;
 
-/// Tells the language of a text by a sample of all of it; nothing where it holds no letters of a known script.
+/// Identifies the language of a text from samples of all of it; `None` if it has no letters of a known script.
 pub fn identify(text: &str) -> Option<Identified> {
     let mut found = None;
     for pieces in PIECES {
@@ -51,7 +50,7 @@ pub fn identify(text: &str) -> Option<Identified> {
     found
 }
 
-/// So many pieces of a text, from its first bytes to its last, a space between them; a short text whole.
+/// Evenly spread samples of a text from its first to its last byte, separated by spaces; a short text as a whole.
 fn sample(text: &str, pieces: usize) -> Cow<'_, str> {
     if text.len() <= pieces * PIECE {
         return text.into();
@@ -60,7 +59,7 @@ fn sample(text: &str, pieces: usize) -> Cow<'_, str> {
     for piece in 0..pieces {
         let start = text.floor_char_boundary((text.len() - PIECE) * piece / (pieces - 1));
         let part = text.get(start..text.floor_char_boundary(start + PIECE + 3)).unwrap_or_default();
-        // A piece begins with a whole word where it has one.
+        // A sample starts with a whole word if it has one.
         let word = if start > 0 { part.find(char::is_whitespace).unwrap_or(0) } else { 0 };
         sample.push_str(part.get(word..).unwrap_or(part));
         sample.push(' ');
@@ -68,7 +67,7 @@ fn sample(text: &str, pieces: usize) -> Cow<'_, str> {
     sample.into()
 }
 
-/// A language by its name and code, as in `German (deu)`; a code that is unknown stands alone.
+/// A language's name and code, such as `German (deu)`; only the code if it is unknown.
 pub fn name(code: &str) -> String {
     match whatlang::Lang::from_code(code) {
         Some(language) => format!("{} ({code})", language.eng_name()),
@@ -80,7 +79,7 @@ impl Language {
     /// Judges a text.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let length = self.minimum_characters;
         if measured.text().len() < length || measured.text().chars().take(length).count() < length {
@@ -102,7 +101,7 @@ impl Language {
         at_least!(self.minimum_confidence, &what, found.confidence)
     }
 
-    /// The code that is no language's, if there is one.
+    /// The first unknown language code, if there is one.
     pub(super) fn unknown_code(&self) -> Option<&str> {
         self.languages.iter().map(String::as_str).find(|code| whatlang::Lang::from_code(*code).is_none())
     }

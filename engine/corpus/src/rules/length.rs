@@ -1,4 +1,4 @@
-//! How long a text is, in words.
+//! Filters by length in words.
 
 use super::measured::Measured;
 use super::outcome::{Reason, at_least, at_most};
@@ -16,7 +16,7 @@ impl Length {
     /// Judges a text.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let words = measured.words().iter().filter(|word| !word.is_symbols()).count() as f64;
         at_least!(self.minimum_words, "words", words)?;

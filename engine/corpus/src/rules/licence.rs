@@ -1,4 +1,4 @@
-//! Under which licence a text is.
+//! Filters by licence.
 
 use super::outcome::Reason;
 use super::threshold::settings;
@@ -14,7 +14,7 @@ settings! {
     }
 }
 
-/// Licences that allow everyone to train on a text, if only with attribution.
+/// Licences that allow everyone to train on a text, possibly with attribution.
 const ALLOWED: [&str; 10] = [
     "CC0-1.0",
     "CC-BY-*",
@@ -32,7 +32,7 @@ impl Licence {
     /// Judges a document by its licence.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, licence: Option<&str>) -> Result<(), Reason> {
         match licence.map(str::trim).filter(|licence| !licence.is_empty()) {
             Some(licence) if self.allowed.iter().any(|allowed| matches(allowed, licence)) => Ok(()),
@@ -47,7 +47,7 @@ impl Licence {
 
 fn matches(allowed: &str, licence: &str) -> bool {
     match allowed.strip_suffix('*') {
-        // `CC-BY-*` is about versions: more clauses, as in CC-BY-NC-4.0, are another licence.
+        // `CC-BY-*` covers versions only: with more clauses, as in CC-BY-NC-4.0, it is another licence.
         Some(start) => licence.split_at_checked(start.len()).is_some_and(|(head, version)| {
             head.eq_ignore_ascii_case(start)
                 && (!start.ends_with('-') || version.starts_with(|c: char| c.is_ascii_digit()))

@@ -1,22 +1,22 @@
-//! Lines and paragraphs, cut as the published rules cut them, and which of them repeat.
+//! Splits lines and paragraphs as the published rules do, and counts repeated ones.
 
 use memchr::memchr_iter;
 use rustc_hash::FxHashSet;
 
 use super::hash::hash;
 
-/// Repeats among lines or paragraphs.
+/// Repetition among lines or paragraphs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repeats {
-    /// All of them.
+    /// Total number.
     pub all: usize,
-    /// Those that were there before.
+    /// Number of those that occurred before.
     pub repeated: usize,
-    /// Characters of those.
+    /// Number of characters of those that occurred before.
     pub characters: usize,
 }
 
-/// Counts those that were there before.
+/// Counts parts that occurred before.
 pub fn repeats<'a>(parts: impl Iterator<Item = &'a str>) -> Repeats {
     let mut seen = FxHashSet::default();
     let mut repeats = Repeats::default();
@@ -30,12 +30,12 @@ pub fn repeats<'a>(parts: impl Iterator<Item = &'a str>) -> Repeats {
     repeats
 }
 
-/// Lines parted by one line feed or more; a text that begins or ends with one has an empty line there.
+/// Lines separated by one or more line feeds; a text that begins or ends with one has an empty line there.
 pub fn by_line_feeds(text: &str) -> impl Iterator<Item = &str> {
     parted_by_feeds(text, 1)
 }
 
-/// Paragraphs: parted by two line feeds or more, white space around the text left out.
+/// Paragraphs, separated by two or more line feeds, without white space around the text.
 pub fn paragraphs(text: &str) -> impl Iterator<Item = &str> {
     parted_by_feeds(text.trim_matches(is_space), 2)
 }
@@ -63,10 +63,10 @@ fn parted_by_feeds(text: &str, least: usize) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Lines as Python's `splitlines` parts them, which Gopher's and C4's rules count: at every character that Unicode calls a
-/// line's end; after the last end no line follows.
+/// Lines as split by Python's `splitlines`, which Gopher's and C4's rules use: at every Unicode line end; no line follows the
+/// last end.
 pub fn lines(text: &str) -> impl Iterator<Item = &str> {
-    // Most texts know the line feed only, and need no second look at their lines.
+    // Most texts have only line feeds, so their lines need no further splitting.
     let rare =
         text.bytes().fold(false, |rare, byte| rare | matches!(byte, 0x0b..=0x0d | 0x1c..=0x1e | 0xc2 | 0xe2));
     text.split_inclusive('\n').flat_map(move |line| {
@@ -78,7 +78,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
         let mut parts = parts.into_iter().flatten().peekable();
         let parts = std::iter::from_fn(move || {
             let part = parts.next()?;
-            // What follows the last end of the text is a line only if there is something.
+            // The part after the last end of the text is a line only if it is not empty.
             (is_ended || !part.is_empty() || parts.peek().is_some()).then_some(part)
         });
         plain.into_iter().chain(parts)
@@ -89,12 +89,12 @@ fn is_rare_end(character: char) -> bool {
     matches!(character, '\u{b}'..='\r' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// White space as Python strips it: Rust's, and the four separators of ASCII.
+/// White space as stripped by Python: Rust's, and the four ASCII separators.
 pub fn is_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
 
-/// A text without the white space around it.
+/// A text without surrounding white space.
 pub fn trimmed(text: &str) -> &str {
     text.trim_matches(is_space)
 }

@@ -1,4 +1,4 @@
-//! What the rules measure on a text, each measured once and when first asked for.
+//! Measurements of a text, computed once on first use.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -17,7 +17,6 @@ pub struct Measured<'a> {
 }
 
 impl<'a> Measured<'a> {
-    /// Of a text; nothing is measured yet.
     pub fn new(text: impl Into<Cow<'a, str>>) -> Self {
         Self {
             text: text.into(),
@@ -28,17 +27,16 @@ impl<'a> Measured<'a> {
         }
     }
 
-    /// Of a text whose words are known, because it was made of a measured one.
+    /// From a text whose words are known, since it was derived from a measured one.
     pub(super) fn with_words(text: impl Into<Cow<'a, str>>, words: Vec<Word>) -> Self {
         Self { words: OnceCell::from(words), ..Self::new(text) }
     }
 
-    /// The text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The text, if it is not that which it was first made of.
+    /// The text, if it was edited.
     pub(super) fn into_edited(self) -> Option<String> {
         match self.text {
             Cow::Owned(text) => Some(text),
@@ -46,33 +44,31 @@ impl<'a> Measured<'a> {
         }
     }
 
-    /// Characters of the text, by which published shares divide.
+    /// Number of characters, the denominator of published shares.
     pub fn characters(&self) -> usize {
         *self.characters.get_or_init(|| self.text.chars().count())
     }
 
-    /// Its words.
     pub fn words(&self) -> &[Word] {
         self.words.get_or_init(|| words::split(&self.text))
     }
 
-    /// Its language.
     pub fn language(&self) -> Option<Identified> {
         *self.language.get_or_init(|| language::identify(&self.text))
     }
 
-    /// Its language, if someone asked.
+    /// The language, if it was already identified.
     pub(super) fn known_language(&self) -> Option<Identified> {
         self.language.get().copied().flatten()
     }
 
-    /// Lines that were there before, lines being parted by one line feed or more.
+    /// Repetition of lines, separated by one or more line feeds.
     pub(super) fn repeated_lines(&self) -> Repeats {
         *self.repeated_lines.get_or_init(|| lines::repeats(lines::by_line_feeds(&self.text)))
     }
 }
 
-/// A share, 0 where there is nothing to share.
+/// A fraction; 0 if `whole` is 0.
 pub(super) fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

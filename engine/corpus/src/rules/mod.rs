@@ -1,7 +1,7 @@
-//! Quality rules, each naming where its thresholds come from: a paper, the code that made a published corpus, or ourselves.
+//! Quality rules, each with the source of its thresholds: a paper, the code of a published corpus, or our own.
 //!
-//! A rule is a table of settings and a pure function that says of a text nothing or the [`Reason`] why it goes. All of them read one
-//! [`Measured`] text, so that words and lines are cut once; [`Judge`] runs a list of them on a document.
+//! A rule is a struct of settings and a pure function that accepts a text or returns a [`Reason`] to drop it. All rules share a
+//! [`Measured`] text, so that words and lines are split once; [`Judge`] applies a list of rules to a document.
 
 mod address;
 mod blocklist;

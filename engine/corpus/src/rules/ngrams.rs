@@ -1,37 +1,37 @@
-//! How much of a text is n-grams that it holds more than once.
+//! Measures the share of repeated n-grams in a text.
 //!
-//! An n-gram can repeat only where the (n-1)-gram that begins it does. So the pairs of words are counted, then the triples
-//! at places whose pair repeats, and so on: in ordinary text few places are left after the second step, and counting up to
-//! ten costs little more than counting pairs.
+//! An n-gram can repeat only if its first n − 1 words do. So pairs of words are counted first, then triples at positions with
+//! repeated pairs, and so on: in ordinary text few positions remain after the second step, and counting up to ten costs little
+//! more than counting pairs.
 
 use std::cell::RefCell;
 
 use super::hash::followed_by;
 use super::words::Word;
 
-/// The longest n-gram that is looked at.
+/// Maximum n.
 pub const MAX_N: usize = 10;
 
-/// What was counted for one n.
+/// Counts for one n.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repetition {
-    /// Characters of the most frequent n-gram with spaces between its words, times its number; of equally frequent ones the
-    /// first. 0 where there are fewer words than n.
+    /// Characters of the most frequent n-gram, with spaces, times its count; the first among equally frequent ones. 0 if there
+    /// are fewer than n words.
     pub top_characters: usize,
-    /// Characters of n-grams that were there before, spaces left out, no word counted twice.
+    /// Characters of n-grams that occurred before, without spaces, counting no word twice.
     pub repeated_characters: usize,
 }
 
-/// A slot of the table.
+/// A hash table slot.
 #[derive(Clone, Copy, Default)]
 struct NgramSlot {
     hash: u64,
     count: u32,
-    /// Whether the walk along the text has been past one.
+    /// Whether the pass over the text has met the n-gram.
     seen: bool,
 }
 
-/// A place in the text with the hash of the n-gram that begins there, and its slot in the table.
+/// A position in the text, the hash of the n-gram there, and its slot.
 #[derive(Clone, Copy)]
 struct Live {
     hash: u64,
@@ -39,23 +39,23 @@ struct Live {
     slot: u32,
 }
 
-/// Tables used again from one document to the next.
+/// Buffers reused between documents.
 #[derive(Default)]
 struct Scratch {
     table: Vec<NgramSlot>,
     live: Vec<Live>,
-    /// Characters of the words before each word, and of all.
+    /// Number of characters before each word, and in total.
     sums: Vec<u64>,
 }
 
-/// Entries beyond which a table is given back after use: one huge document must not hold memory for the rest of a run.
+/// Maximum capacity kept between documents, so that one huge document does not hold memory.
 const MAX_KEPT: usize = 1 << 20;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// Counts n-grams, n from 2 on: `visit` is handed each n and its counts, and says whether to go on.
+/// Counts n-grams for n from 2 on: `visit` receives each n and its counts, and returns whether to continue.
 pub fn count(words: &[Word], mut visit: impl FnMut(usize, Repetition) -> bool) {
     SCRATCH.with_borrow_mut(|scratch| {
         scratch.begin(words);
@@ -82,7 +82,7 @@ impl Scratch {
         self.live.extend(places.map(|(place, word)| Live { hash: word.hash, place, slot: 0 }));
     }
 
-    /// Characters of the words from a place on.
+    /// Characters of the n words from a position on.
     fn characters(&self, place: u32, n: usize) -> usize {
         let place = place as usize;
         match (self.sums.get(place), self.sums.get(place + n)) {
@@ -91,7 +91,7 @@ impl Scratch {
         }
     }
 
-    /// Lengthens the n-grams at live places by a word, counts them, and keeps the places where one repeats.
+    /// Extends the n-grams at live positions by a word, counts them, and keeps the positions with repeated ones.
     fn step(&mut self, words: &[Word], n: usize) -> Repetition {
         if words.len() < n {
             self.live.clear();
@@ -119,7 +119,7 @@ impl Scratch {
                 slot = (slot + 1) & mask;
             }
         }
-        // Where none repeats the most frequent n-gram is the first of the text, found once.
+        // If none repeats, the most frequent n-gram is the first one, with count 1.
         let (mut top, mut most) = (self.characters(0, n), 1);
         let table = &self.table;
         self.live.retain(|live| table.get(live.slot as usize).is_some_and(|entry| entry.count > 1));
@@ -133,7 +133,7 @@ impl Scratch {
         Repetition { top_characters, repeated_characters: self.repeated(n) }
     }
 
-    /// Walks along the text: at an n-gram that was there before, its characters count and the walk goes on behind it.
+    /// Walks the text: at an n-gram that occurred before, counts its characters and continues after it.
     fn repeated(&mut self, n: usize) -> usize {
         let (mut next, mut characters) = (0, 0);
         for index in 0..self.live.len() {
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use crate::rules::words::split;
 
-    /// The same by strings, word for word as the paper says it.
+    /// Reference implementation with strings, following the paper literally.
     fn plainly(words: &[&str], n: usize) -> Repetition {
         if words.len() < n {
             return Repetition::default();

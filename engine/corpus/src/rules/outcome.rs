@@ -1,24 +1,23 @@
-//! What a rule says of a text, and why.
+//! A rule's verdict on a text, and the reason.
 
 use std::fmt;
 
-/// What a rule makes of a document.
+/// A rule's verdict on a document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// It stays as it is.
+    /// Unchanged.
     Kept,
-    /// It stays, with this text: lines were removed.
+    /// Kept with this text: lines were removed.
     Edited(String),
-    /// It goes, for this reason.
     Dropped(Reason),
 }
 
-/// Why a document goes: which threshold it broke, and the measured value beside it.
+/// Why a document is dropped: the violated threshold, and the measured value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
-    /// The threshold's name in the rule's settings, or what was looked for.
+    /// The threshold's name in the rule's settings, or what was searched.
     pub threshold: &'static str,
-    /// In words, as in `words: 12, at least 50 asked`.
+    /// For example `words: 12, at least 50 asked`.
     pub text: String,
 }
 
@@ -29,32 +28,31 @@ impl fmt::Display for Reason {
 }
 
 impl Outcome {
-    /// Whether the document goes.
+    /// Whether the document is dropped.
     pub fn is_dropped(&self) -> bool {
         matches!(self, Self::Dropped(_))
     }
 }
 
 impl Reason {
-    /// One in words.
     pub(crate) fn new(threshold: &'static str, text: impl Into<String>) -> Self {
         Self { threshold, text: text.into() }
     }
 
-    /// Where a measure lies above its threshold.
+    /// Fails if the value is above its threshold.
     pub(super) fn above(threshold: &'static str, what: &str, value: f64, most: f64) -> Result<(), Self> {
         let text = || format!("{what}: {}, at most {} allowed", Short(value), Short(most));
         if value > most { Err(Self::new(threshold, text())) } else { Ok(()) }
     }
 
-    /// Where a measure lies below its threshold.
+    /// Fails if the value is below its threshold.
     pub(super) fn below(threshold: &'static str, what: &str, value: f64, least: f64) -> Result<(), Self> {
         let text = || format!("{what}: {}, at least {} asked", Short(value), Short(least));
         if value < least { Err(Self::new(threshold, text())) } else { Ok(()) }
     }
 }
 
-/// Holds a measure against the rule's threshold of this name, which is the most that it may be.
+/// Compares a value with the rule's threshold of this name, a maximum.
 macro_rules! at_most {
     ($rule:ident.$threshold:ident, $what:expr, $value:expr) => {{
         let most = $crate::rules::threshold::Value::number($rule.$threshold);
@@ -63,7 +61,7 @@ macro_rules! at_most {
 }
 pub(super) use at_most;
 
-/// Likewise, where it is the least.
+/// Compares a value with the rule's threshold of this name, a minimum.
 macro_rules! at_least {
     ($rule:ident.$threshold:ident, $what:expr, $value:expr) => {{
         let least = $crate::rules::threshold::Value::number($rule.$threshold);
@@ -72,7 +70,7 @@ macro_rules! at_least {
 }
 pub(super) use at_least;
 
-/// A number with as many decimals as say something.
+/// Displays a number without trailing zeros, with at most four decimals.
 struct Short(f64);
 
 impl fmt::Display for Short {

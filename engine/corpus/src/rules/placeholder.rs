@@ -1,4 +1,4 @@
-//! Pages that hold the place of something that was never written.
+//! Detects placeholder pages without real content.
 
 use aho_corasick::AhoCorasick;
 
@@ -25,11 +25,11 @@ const PHRASES: &str = "under construction|coming soon|check back soon|check back
     placeholder text|sample text|dummy text|this is a test post|this page is intentionally left blank|\
     this domain is for sale|edit or delete it, then start writing";
 
-/// Latin that is written for its look alone.
+/// Filler Latin.
 const FILLER: [&str; 5] =
     ["lorem ipsum", "dolor sit amet", "consectetur adipiscing", "sed do eiusmod", "ut enim ad minim veniam"];
 
-/// The rule with its phrases made ready to be found.
+/// The rule with its phrases compiled.
 #[derive(Debug)]
 pub struct PlaceholderFinder {
     settings: Placeholder,
@@ -37,10 +37,10 @@ pub struct PlaceholderFinder {
 }
 
 impl Placeholder {
-    /// Makes its phrases ready.
+    /// Compiles the phrases.
     ///
     /// # Errors
-    /// An empty phrase, or more of them than can be searched for.
+    /// A phrase is empty, or there are too many.
     pub fn finder(&self) -> Result<PlaceholderFinder> {
         let all: Vec<&str> = FILLER.into_iter().chain(self.phrases.iter().map(String::as_str)).collect();
         Ok(PlaceholderFinder { settings: self.clone(), finder: searched("placeholder", "phrases", &all)? })
@@ -51,7 +51,7 @@ impl PlaceholderFinder {
     /// Judges a text.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let (text, settings) = (measured.text(), &self.settings);
         let (mut first, mut count) = (None, 0_usize);

@@ -1,11 +1,11 @@
-//! The published lists of rules, in their published order.
+//! Published lists of rules, in their published order.
 
 use super::rule::Rule;
 use super::{C4Quality, GopherRepetition, Language, Punctuation};
 
-/// The filters of FineWeb (`examples/fineweb.py` of datatrove): language, Gopher's repetition and quality, C4's quality without
-/// its rule of terminal punctuation and with datatrove's three words a line and five sentences, FineWeb's own. Its list of blocked addresses is left out: it is a large file of others, which
-/// the rule `address` takes from whoever has it.
+/// FineWeb's filters (`examples/fineweb.py` of datatrove): language, Gopher's repetition and quality, C4's quality without
+/// terminal punctuation and with datatrove's three words per line and five sentences, FineWeb's own. Its address blocklist is
+/// not included: it is a large third-party file, which the rule `address` can read.
 pub fn fineweb() -> Vec<Rule> {
     let c4 = C4Quality {
         require_terminal_punctuation: false,
@@ -22,7 +22,7 @@ pub fn fineweb() -> Vec<Rule> {
     ]
 }
 
-/// The filters of MassiveText, on which Gopher was trained: quality first, then repetition.
+/// The filters of MassiveText, Gopher's training set: quality first, then repetition.
 pub fn gopher() -> Vec<Rule> {
     vec![
         Rule::Language(Language::default()),
@@ -31,14 +31,14 @@ pub fn gopher() -> Vec<Rule> {
     ]
 }
 
-/// The filters of C4, all of them but its list of bad words, for which there is the rule `blocklist`.
+/// C4's filters, except its list of bad words, for which there is the rule `blocklist`.
 pub fn c4() -> Vec<Rule> {
     vec![Rule::Language(Language::default()), Rule::C4Quality(Default::default())]
 }
 
-/// For small sets that someone chose by hand: only what no one wants, namely next to nothing, placeholders, noise, gibberish, and
-/// what mostly repeats itself: a song's chorus stays, sixty times the same line does not. More marks than words are drawn or
-/// encoded, where technical notes have half as many.
+/// For small hand-picked sets: removes only nearly empty texts, placeholders, noise, gibberish, and texts that mostly repeat
+/// themselves: a song's chorus stays, the same line sixty times does not. Texts with more marks than words are drawings or
+/// encoded data; technical notes have half as many.
 pub fn light() -> Vec<Rule> {
     let mostly = 0.6;
     let repetition = GopherRepetition {
@@ -46,7 +46,7 @@ pub fn light() -> Vec<Rule> {
         duplicate_paragraph_character_fraction: mostly,
         duplicate_line_fraction: mostly,
         duplicate_line_character_fraction: mostly,
-        // Two to four words may be what a glossary or a log is made of.
+        // Glossaries and logs may consist of repeated runs of two to four words.
         top_2_gram: 1.0,
         top_3_gram: 1.0,
         top_4_gram: 1.0,

@@ -1,4 +1,4 @@
-//! How much of a text is punctuation.
+//! Filters by the share of punctuation.
 
 use super::measured::{Measured, share};
 use super::outcome::{Reason, at_most};
@@ -16,11 +16,11 @@ impl Punctuation {
     /// Judges a text.
     ///
     /// # Errors
-    /// Why it goes.
+    /// The reason for dropping it.
     pub fn judge(&self, measured: &Measured<'_>) -> Result<(), Reason> {
         let all = measured.words();
         let marks = all.iter().filter(|word| word.is_symbols()).count();
-        // Marks alone are as bad as can be: they count as if a word were there.
+        // Texts of only marks count as if they had one word.
         let ratio = share(marks, (all.len() - marks).max(1));
         at_most!(self.maximum_punctuation_word_ratio, "punctuation marks per word", ratio)
     }

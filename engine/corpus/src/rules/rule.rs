@@ -1,4 +1,4 @@
-//! The list of rules, as a recipe names them.
+//! The list of rules in a recipe.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 
-/// Writes the enumeration and what depends on the variant alone: name in recipes, title, where it was published, what it does.
+/// Generates the enum and what depends only on the variant: name in recipes, title, source, explanation.
 macro_rules! rules {
     ($( $variant:ident $name:literal, $title:literal, $paper:literal, $prose:literal, $explanation:literal; )*) => {
         /// A rule with its settings. In a recipe it is a table of the list `rules`, named by its field `rule`:
@@ -26,37 +26,37 @@ macro_rules! rules {
         }
 
         impl Rule {
-            /// Every rule, with its default settings: what a person can choose from.
+            /// All rules with their default settings.
             pub fn all() -> Vec<Self> {
                 vec![ $( Self::$variant($variant::default()), )* ]
             }
 
-            /// Its name in recipes and reports.
+            /// Name in recipes and reports.
             pub fn name(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $name, )* }
             }
 
-            /// Its name for people.
+            /// Display name.
             pub fn title(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $title, )* }
             }
 
-            /// Where its thresholds come from.
+            /// Source of its thresholds.
             pub fn paper(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $paper, )* }
             }
 
-            /// What it does and why, in plain words.
+            /// The rule's effect and reason, in one sentence.
             pub fn explain(&self) -> &'static str {
                 match self { $( Self::$variant(_) => $explanation, )* }
             }
 
-            /// Whether it is about prose, and so passes over source code.
+            /// Whether it applies to prose only and skips source code.
             pub fn is_about_prose(&self) -> bool {
                 match self { $( Self::$variant(_) => $prose, )* }
             }
 
-            /// Its thresholds, for a card that shows and sets them.
+            /// Thresholds, for display on a card.
             pub fn thresholds(&self) -> Vec<Threshold> {
                 match self { $( Self::$variant(settings) => settings.thresholds(), )* }
             }
@@ -98,7 +98,7 @@ rules! {
 }
 
 impl Rule {
-    /// A rule of that name, with its default settings.
+    /// The rule with this name, with default settings.
     pub fn named(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|rule| rule.name() == name)
     }
@@ -106,7 +106,7 @@ impl Rule {
     /// Sets a threshold.
     ///
     /// # Errors
-    /// The rule has none of that name, or it cannot hold the value.
+    /// The rule has no such threshold, or the value is out of its bounds.
     pub fn set_threshold(&mut self, name: &str, value: f64) -> Result<()> {
         let thresholds = self.thresholds();
         let Some(threshold) = thresholds.iter().find(|threshold| threshold.name == name) else {
@@ -120,10 +120,10 @@ impl Rule {
         Ok(())
     }
 
-    /// Checks its settings.
+    /// Checks the settings.
     ///
     /// # Errors
-    /// A threshold out of its bounds, or a list entry that is none.
+    /// A threshold is out of its bounds, or a list entry is invalid.
     pub fn validate(&self) -> Result<()> {
         for threshold in self.thresholds() {
             threshold.check(self.name(), threshold.value)?;

@@ -1,10 +1,9 @@
-//! What the rules drop, threshold by threshold: each text with the one that it breaks, or none.
+//! The rules' decisions: each text with the threshold that it violates, or none.
 
 use super::{Judge, Reason, Rule};
 use crate::document::Document;
 use crate::files::SystemFiles;
 
-/// Thresholds by name.
 type Settings = [(&'static str, f64)];
 
 fn with(mut rule: Rule, settings: &Settings) -> Rule {
@@ -14,12 +13,12 @@ fn with(mut rule: Rule, settings: &Settings) -> Rule {
     rule
 }
 
-/// A rule with these thresholds and its own.
+/// A rule with these thresholds and its defaults.
 fn published(name: &str, settings: &Settings) -> Rule {
     with(Rule::named(name).unwrap(), settings)
 }
 
-/// A rule that asks nothing but these.
+/// A rule with only these thresholds.
 fn only(name: &str, settings: &Settings) -> Rule {
     let mut rule = Rule::named(name).unwrap();
     for threshold in rule.thresholds() {
@@ -66,7 +65,7 @@ fn gopher_quality_counts_words_symbols_lines_and_vocabulary() {
 
 #[test]
 fn gopher_repetition_drops_above_a_share_and_not_at_it() {
-    // "of it" twice: 10 characters of 40. Five words of 16 characters, the second time among 71.
+    // "of it" twice: 10 characters of 40. Five words of 16 characters, their repetition in a text of 71.
     let pair = "we saw of it what she knew of it 1234567";
     let five = "as she has said once, 12345 678901 23456 789 as she has said once 12345";
     assert_eq!((pair.len(), five.len()), (40, 71));
@@ -95,7 +94,7 @@ fn fineweb_quality_asks_for_lines_that_are_sentences() {
     let ends = "minimum_line_punctuation_fraction";
     let rule = only("fineweb-quality", &[(ends, 0.5)]);
     breaks(&rule, &[("One.\n\nTwo", ""), ("One.\nTwo\n \nThree", ends), (" \n ", "empty")]);
-    // White space behind the full stop hides it, as it does in the published rule.
+    // White space after the full stop hides it, as in the published rule.
     breaks(&rule, &[("One. ", ends)]);
     let short = "maximum_short_line_fraction";
     let rule = only("fineweb-quality", &[("short_line_length", 4.0), (short, 0.5)]);

@@ -1,35 +1,32 @@
-//! Settings of rules, written once: a table of fields gives the struct that a recipe holds, its defaults, the cards that the
-//! app draws, and the checks.
+//! Settings of rules, defined once: a table of fields generates the recipe's struct, its defaults, the cards of the app, and
+//! the checks.
 
 use crate::error::{Error, Result};
 
-/// One threshold of a rule, as a card shows it.
+/// A threshold of a rule, for display on a card.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
-    /// Its name in a recipe.
+    /// Name in a recipe.
     pub name: &'static str,
-    /// What it is set to; 0 and 1 where it is switched off and on.
+    /// Current value; 0 or 1 for a switch.
     pub value: f64,
-    /// What was published, or what we found to serve.
+    /// The published value, or our own.
     pub default: f64,
-    /// The least that it may be.
     pub lowest: f64,
-    /// The most that it may be.
     pub highest: f64,
-    /// What it counts.
     pub unit: Unit,
-    /// What it does, in a sentence.
+    /// One sentence about its effect.
     pub explanation: &'static str,
 }
 
-/// What a threshold counts.
+/// Unit of a threshold.
 pub use glasshouse_protocol::cleaning::ThresholdKind as Unit;
 
-/// A number or switch that a threshold can hold.
+/// A type of thresholds.
 pub(crate) trait Value: Copy {
     const UNIT: Unit;
     fn number(self) -> f64;
-    /// From a number that lies between the threshold's bounds and suits its unit.
+    /// Converts a number that is within the threshold's bounds and suits its unit.
     fn from_number(number: f64) -> Self;
 }
 
@@ -74,7 +71,7 @@ impl Value for bool {
 }
 
 impl Threshold {
-    /// Checks a value that is to be set, or is.
+    /// Checks a new or current value.
     pub(crate) fn check(&self, rule: &str, value: f64) -> Result<()> {
         let Self { name, lowest, highest, unit, .. } = self;
         let (kind, fits) = match unit {
@@ -90,14 +87,14 @@ impl Threshold {
     }
 }
 
-/// What the macro below writes for each rule.
+/// Generated for each rule by the macro below.
 pub(super) trait Thresholds {
     fn thresholds(&self) -> Vec<Threshold>;
-    /// Sets a threshold whose value was checked; whether there is one of that name.
+    /// Sets a threshold to a checked value; returns false if there is none with this name.
     fn set(&mut self, name: &str, value: f64) -> bool;
 }
 
-/// Writes a rule's settings: each threshold with its default, its bounds and what it does; then lists, with theirs.
+/// Generates a rule's settings: thresholds with default, bounds and explanation, then lists.
 macro_rules! settings {
     (
         $(#[$about:meta])*

@@ -1,17 +1,17 @@
-//! A model of a corpus' letters: how likely each is after the two before it.
+//! A letter trigram model of a corpus.
 //!
-//! Texts of one corpus share their spelling. What was written in another way (keys hit at random, encoded data, another
-//! script) takes more bits a letter under a model of the rest, and needs no list of what might be wrong. Counts are whole
-//! numbers and costs are rounded to 1/1024 bit, so that scores are the same on every machine and for any number of cores.
+//! Texts of one corpus share their spelling. Text written differently (random keys, encoded data, another script) takes more
+//! bits per letter under a model of the rest, without a list of possible faults. Counts are integers and costs are rounded to
+//! 1/1024 bit, so that scores are the same on every machine and with any number of cores.
 
-/// Letters, digits, marks of ASCII, white space, and bins for what lies beyond.
+/// Letters, digits, ASCII marks, white space, and bins for other characters.
 const SYMBOLS: usize = 96;
 /// White space of any kind and length.
 const SPACE: usize = 0;
-/// Costs are whole numbers of this part of a bit.
+/// Costs are integers in this fraction of a bit.
 const PART: f64 = 1024.0;
 
-/// The symbol of a character: letters without case, white space as one, characters beyond ASCII in 27 bins.
+/// The symbol of a character: letters without case, white space as one symbol, non-ASCII characters in 27 bins.
 fn symbol(character: char) -> usize {
     let code = character as usize;
     match character {
@@ -25,7 +25,7 @@ fn symbol(character: char) -> usize {
     }
 }
 
-/// The places in the table of each three symbols in a row; white space counts once, and stands before and behind the text.
+/// The table indices of all trigrams of a text; white space counts once, and is added before and after the text.
 fn trigrams(text: &str) -> impl Iterator<Item = usize> {
     let mut before = (SPACE, SPACE);
     text.chars().chain(std::iter::once(' ')).filter_map(move |character| {
@@ -39,7 +39,7 @@ fn trigrams(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Counts of trigrams, to which the texts that were kept are added.
+/// Trigram counts of the kept texts.
 #[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct TrigramModel {
     #[default(vec![0; SYMBOLS * SYMBOLS * SYMBOLS])]
@@ -47,7 +47,6 @@ pub struct TrigramModel {
 }
 
 impl TrigramModel {
-    /// Adds a text.
     pub fn add(&mut self, text: &str) {
         for place in trigrams(text) {
             if let Some(count) = self.counts.get_mut(place) {
@@ -56,14 +55,14 @@ impl TrigramModel {
         }
     }
 
-    /// Adds what another counted; the order does not matter.
+    /// Adds another model's counts; the order does not matter.
     pub fn merge(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count = count.saturating_add(*more);
         }
     }
 
-    /// The costs under these counts. Each symbol counts half a time more than it was seen, so that nothing is impossible.
+    /// The costs under these counts, with additive smoothing of 0.5 so that nothing is impossible.
     pub fn finish(&self) -> Trigrams {
         let mut costs = Vec::with_capacity(self.counts.len());
         for following in self.counts.chunks(SYMBOLS) {
@@ -76,14 +75,14 @@ impl TrigramModel {
     }
 }
 
-/// What each letter costs after the two before it.
+/// The cost of each letter after the two before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trigrams {
     costs: Vec<u16>,
 }
 
 impl Trigrams {
-    /// Bits per character that a text takes, white space counted once; 0 for an empty one.
+    /// Bits per character of a text, counting white space once; 0 for an empty one.
     pub fn bits_per_character(&self, text: &str) -> f64 {
         let (mut sum, mut count) = (0_u64, 0_u64);
         for place in trigrams(text) {
@@ -116,7 +115,7 @@ mod tests {
     fn what_was_seen_costs_less_and_costs_are_those_of_the_formula() {
         let mut model = TrigramModel::default();
         model.add("aa");
-        // After two spaces `a` was seen once among one: log2((1 + 48) / 1.5).
+        // After two spaces `a` was seen once in one: log2((1 + 48) / 1.5).
         let first = libm::log2(49.0 / 1.5);
         let costs = model.finish();
         assert!((costs.bits_per_character("a  \n") - (first + libm::log2(49.0 / 0.5)) / 2.0).abs() < 1e-3);

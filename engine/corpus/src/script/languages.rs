@@ -1,8 +1,8 @@
-//! What fastText's model `lid.176` calls the languages of `whatlang`: mostly by ISO 639-1, where `whatlang` has ISO 639-3.
+//! Labels of `whatlang`'s languages in fastText's model `lid.176`: mostly ISO 639-1, while `whatlang` uses ISO 639-3.
 
 use crate::fields;
 
-/// The model's label of a language; `None` where it does not know it, as Akan, Shona and Zulu.
+/// The model's label of a language; `None` for those it does not know: Akan, Shona and Zulu.
 pub(super) fn label(code: &str) -> Option<&'static str> {
     let known = !matches!(code, "aka" | "sna" | "zul");
     fields::languages().find(|(_, own)| known && *own == code).map(|(label, _)| label)

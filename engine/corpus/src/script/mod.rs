@@ -1,9 +1,9 @@
-//! A recipe as a Python script for datatrove (Hugging Face), which runs the same filters on a cluster, by Slurm or Ray.
+//! Exports a recipe as a Python script for datatrove (Hugging Face), which runs the same filters on a cluster with Slurm or
+//! Ray.
 //!
-//! It starts from a folder of JSONL with a field `text`, such as what `data clean --recipe raw` writes: extraction and
-//! repair are ours. What datatrove has no counterpart for is named at the top of the script. The script itself is
-//! `datatrove.py` beside this file, in which a recipe's part stands as `@NAME@`; `tests/benches/datatrove/script_compare.py`
-//! runs it and compares its decisions with ours.
+//! It starts from a folder of JSONL with a field `text`, such as the output of `data clean --recipe raw`: extraction and repair
+//! are ours. The script starts with a list of what datatrove cannot do. Its template is `datatrove.py` next to this file, with
+//! `@NAME@` for the recipe's parts; `tests/benches/datatrove/script_compare.py` runs it and compares its decisions with ours.
 
 mod languages;
 
@@ -12,10 +12,10 @@ use crate::personal::{self, Action, Class, Style};
 use crate::recipe::Recipe;
 use crate::rules::{Rule, Threshold, Unit};
 
-/// The script with places for what a recipe says.
+/// The script template.
 const TEMPLATE: &str = include_str!("datatrove.py");
 
-/// The script's text.
+/// Generates the script.
 ///
 /// # Errors
 /// The recipe breaks a rule.
@@ -40,7 +40,7 @@ pub fn datatrove(recipe: &Recipe) -> Result<String> {
     Ok(script)
 }
 
-/// What the recipe asks beyond datatrove's filters, a line each.
+/// Features of the recipe without a counterpart in datatrove, one per line.
 fn missing(recipe: &Recipe) -> Vec<String> {
     let mut missing = Vec::new();
     for rule in recipe.rules.iter().filter(|rule| recipe.is_on(rule)) {
@@ -77,7 +77,7 @@ fn missing(recipe: &Recipe) -> Vec<String> {
     missing
 }
 
-/// Where the recipe's numbers are not those that datatrove has by itself, and why.
+/// Differences between the recipe's numbers and datatrove's defaults, and their reason.
 fn numbers(recipe: &Recipe) -> String {
     let on = recipe.rules.iter().filter(|rule| recipe.is_on(rule));
     let sentences = on.filter_map(|rule| match rule {
@@ -93,7 +93,7 @@ fn numbers(recipe: &Recipe) -> String {
     sentences.collect()
 }
 
-/// What becomes of personal data otherwise than here.
+/// Differences in the handling of personal data.
 fn missing_classes(settings: &personal::Settings) -> Vec<String> {
     if !settings.enabled {
         return Vec::new();
@@ -118,14 +118,14 @@ fn missing_classes(settings: &personal::Settings) -> Vec<String> {
     missing
 }
 
-/// The formatter that replaces e-mail and IP addresses, if any is to be.
+/// The formatter that replaces e-mail and IP addresses, if needed.
 fn personal_data(settings: &personal::Settings) -> String {
     let removes = |class: Class| settings.enabled && settings.action(class) != Action::Keep;
     let (emails, addresses) = (removes(Class::Email), removes(Class::IpAddress));
     if !emails && !addresses {
         return String::new();
     }
-    // FineWeb's stand-ins are datatrove's own.
+    // FineWeb's replacements are datatrove's defaults.
     let placeholders = match settings.style {
         Style::Fineweb => String::new(),
         Style::Placeholder => format!(
@@ -141,8 +141,8 @@ fn personal_data(settings: &personal::Settings) -> String {
     )
 }
 
-/// A rule as datatrove's filter, with the values of its thresholds in the places of their names (behind `!` as [`most`] writes them);
-/// `None` where it has none.
+/// A rule as datatrove's filter: names of thresholds are replaced by their values (after `!` as formatted by [`most`]); `None`
+/// if datatrove has no such filter.
 fn filter(rule: &Rule) -> Option<String> {
     let filter = match rule {
         Rule::Language(rule) => {
@@ -186,7 +186,7 @@ fn filter(rule: &Rule) -> Option<String> {
     }))
 }
 
-/// The most that something may be. Nothing at all is written as next to nothing, since datatrove takes 0 for no limit.
+/// Formats a maximum. 0 is written as a tiny number, since datatrove treats 0 as no limit.
 fn most(value: f64) -> String {
     if value == 0.0 { "1e-12".to_owned() } else { value.to_string() }
 }

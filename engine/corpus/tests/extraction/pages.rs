@@ -1,21 +1,19 @@
-//! Pages with labels, made from seeds: what is main content in them is known, since it was put there.
+//! Labelled pages generated from seeds, with known main content.
 //!
-//! The layouts are those of real sites: containers that say what they are, and others whose classes say nothing; navigation, banners, hidden
-//! pixels, comments and lists of other pages around them; articles, forum threads, documentation and products in several languages.
+//! The layouts are those of real sites: semantic containers, and others with meaningless classes; surrounded by navigation,
+//! banners, hidden pixels, comments and lists of other pages; articles, forum threads, documentation and products in several
+//! languages.
 
 use super::words::{LANGUAGES, Language, Random};
 
-/// A page and its label.
 pub struct Page {
-    /// What sort it is: `article`, `forum`, `documentation` or `product`.
+    /// `article`, `forum`, `documentation` or `product`.
     pub kind: &'static str,
-    /// The page.
     pub html: String,
-    /// Its main content.
     pub content: String,
 }
 
-/// How the parts of a page are named.
+/// Markup of the parts of a page.
 struct Layout {
     main: (&'static str, &'static str),
     nav: (&'static str, &'static str),
@@ -26,7 +24,7 @@ struct Layout {
 }
 
 const LAYOUTS: [Layout; 5] = [
-    // Elements that say what they are.
+    // Semantic elements.
     Layout {
         main: ("<main><article>", "</article></main>"),
         nav: ("<header><nav>", "</nav></header>"),
@@ -35,7 +33,7 @@ const LAYOUTS: [Layout; 5] = [
         footer: ("<footer>", "</footer>"),
         banner: "<div id=\"cookie-banner\" class=\"cookie-notice\" role=\"dialog\">",
     },
-    // A blog's theme.
+    // A blog theme.
     Layout {
         main: (
             "<div id=\"content\"><div class=\"post hentry\"><div class=\"entry-content\">",
@@ -47,7 +45,7 @@ const LAYOUTS: [Layout; 5] = [
         footer: ("<div id=\"footer\" class=\"site-footer\">", "</div>"),
         banner: "<div class=\"cc-window cc-banner\" aria-label=\"cookieconsent\">",
     },
-    // An application's page: classes are hashes.
+    // A single-page application: classes are hashes.
     Layout {
         main: (
             "<div class=\"css-1a2b3c\"><div class=\"css-9z8y7x\"><div itemprop=\"articleBody\">",
@@ -59,7 +57,7 @@ const LAYOUTS: [Layout; 5] = [
         footer: ("<div class=\"css-3e4r5t\" role=\"contentinfo\">", "</div>"),
         banner: "<div id=\"onetrust-consent-sdk\">",
     },
-    // Tables, as pages of twenty years ago have them.
+    // Table layout, as twenty years ago.
     Layout {
         main: ("<td width=\"70%\" valign=top><div class=\"story\">", "</div></td>"),
         nav: ("<td width=\"15%\" class=\"navigation\">", "</td>"),
@@ -79,7 +77,7 @@ const LAYOUTS: [Layout; 5] = [
     },
 ];
 
-/// The pages of a seed: every kind in every layout, each in one of the languages.
+/// The pages of a seed: every kind in every layout and language.
 pub fn pages(seed: u64) -> Vec<Page> {
     let kinds: [(&str, Write); 4] =
         [("article", article), ("forum", forum), ("documentation", documentation), ("product", product)];
@@ -101,7 +99,7 @@ pub fn pages(seed: u64) -> Vec<Page> {
 
 type Write = fn(&mut Writer<'_>, &Layout);
 
-/// A page being written, and its label beside it.
+/// A page under construction, and its label.
 struct Writer<'r> {
     language: &'static Language,
     random: &'r mut Random,
@@ -110,12 +108,12 @@ struct Writer<'r> {
 }
 
 impl Writer<'_> {
-    /// Markup and text that are no content.
+    /// Adds markup and text that are not content.
     fn around(&mut self, html: &str) {
         self.html.push_str(html);
     }
 
-    /// Content within markup.
+    /// Adds content in markup.
     fn block(&mut self, open: &str, text: &str, close: &str) {
         self.html.push_str(&format!("{open}{}{close}\n", escaped(text)));
         self.content.push_str(text);
@@ -137,7 +135,7 @@ impl Writer<'_> {
                 2 => ("<span class=\"x\">", "</span> "),
                 _ => ("", " "),
             };
-            // A pixel that is not to be seen, in the middle of the text and never closed.
+            // An invisible pixel in the middle of the text, never closed.
             if number == 1 && self.random.below(3) == 0 {
                 self.around("<img hidden src=\"/pixel.gif\"><img src=\"p.gif\" style=\"display:none\" width=1 height=1>");
             }
@@ -191,7 +189,7 @@ impl Writer<'_> {
         self.around("</ul>");
     }
 
-    /// All that stands before the main content.
+    /// Everything before the main content.
     fn begin(&mut self, layout: &Layout) {
         let title = self.language.words(self.random, 5);
         let language = self.language;
@@ -215,7 +213,7 @@ impl Writer<'_> {
         self.block("<h1>", &title_text, "</h1>");
     }
 
-    /// All that stands behind it.
+    /// Everything after the main content.
     fn end(&mut self, layout: &Layout, comments: bool) {
         self.around(layout.main.1);
         self.around(layout.side.0);

@@ -1,16 +1,15 @@
-//! Sentences in several languages from a seed: parts that fit together, so that common words stand where a language has them.
+//! Seeded sentences in several languages, from matching parts, so that common words are distributed as in the language.
 
-/// A language's parts, with `|` between those that can stand for each other.
+/// The parts of a language's sentences, with `|` between alternatives.
 pub struct Language {
-    /// Its code.
     pub code: &'static str,
-    /// What a banner asks.
+    /// Text of a consent banner.
     pub consent: &'static str,
     who: &'static str,
     does: &'static str,
     what: &'static str,
     when: &'static str,
-    /// What stands between parts, and at the end.
+    /// Separators between parts, and the end mark.
     marks: (&'static str, &'static str),
 }
 
@@ -94,13 +93,12 @@ pub const LANGUAGES: [Language; 6] = [
 ];
 
 impl Language {
-    /// A sentence.
     pub fn sentence(&self, random: &mut Random) -> String {
         let parts = [self.who, self.does, self.what, self.when].map(|parts| random.choose(parts));
         parts.join(self.marks.0) + self.marks.1.trim_end()
     }
 
-    /// Some words that are no sentence, as menus and headings have them.
+    /// Words that are not a sentence, as in menus and headings.
     pub fn words(&self, random: &mut Random, count: usize) -> String {
         let mut words = Vec::new();
         while words.len() < count {
@@ -115,11 +113,10 @@ impl Language {
     }
 }
 
-/// SplitMix64.
+/// `SplitMix64`.
 pub struct Random(u64);
 
 impl Random {
-    /// A sequence of its own for each seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -132,7 +129,7 @@ impl Random {
         value ^ (value >> 31)
     }
 
-    /// A number below this one.
+    /// A number below `most`.
     pub fn below(&mut self, most: usize) -> usize {
         (self.next() % most.max(1) as u64) as usize
     }

@@ -1,4 +1,4 @@
-//! What becomes half in our presets, and what never does.
+//! Which values of our presets are stored in f16, and which never are.
 
 use super::*;
 use crate::graph::{Op, ops};
@@ -15,7 +15,7 @@ fn mixed(mut config: RunConfig) -> Graph {
     fused(graphs.train, &[graphs.train_loss], &Target::new(false))
 }
 
-/// How many values each op gives in f16.
+/// Number of f16 outputs by operation.
 fn given(graph: &Graph) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for node in &graph.nodes {
@@ -30,20 +30,21 @@ fn given(graph: &Graph) -> BTreeMap<&'static str, usize> {
 #[test]
 fn nanogpt_has_what_it_can_in_half() {
     let mut config = preset("nanogpt-cpu").unwrap();
-    // Four blocks: projections of queries, keys and values and into the MLP; their gradients come from attention and activation.
+    // Four blocks: the projections to queries, keys and values and into the MLP; their gradients come from attention and
+    // activation.
     let wanted = BTreeMap::from([
         ("attention", 4),
         ("attention_backward", 4),
         ("linear", 4),
-        // What the projection gives, and what the activation makes of it.
+        // The projection's output and the activation's.
         ("linear_activation", 8),
         ("linear_input_activation_backward", 4),
-        // Of each block's three other projections, and of the head.
+        // Each block's three other projections, and the head.
         ("linear_input_backward", 13),
-        // Two a block, and the last.
+        // Two per block, and the last one.
         ("norm", 9),
     ]);
-    // The gradient of 65 logits a row is not read in fours.
+    // Rows of 65 logits cannot be read in fours.
     assert_eq!(given(&mixed(config.clone())), wanted);
     config.model.vocabulary = 68;
     let mut wanted = wanted;
@@ -51,11 +52,12 @@ fn nanogpt_has_what_it_can_in_half() {
     assert_eq!(given(&mixed(config)), wanted);
 }
 
-/// What is dropped is taken from the projection before it, and its gradient given to that projection, in f16.
+/// Dropout's input, the output of the projection before it, is in f16, and so is the gradient it passes back.
 #[test]
 fn dropout_stands_between_f16_and_the_stream() {
     let counts = given(&mixed(preset("nanogpt-gpu").unwrap()));
-    // Six blocks of two; the one behind the embedding is part of the stream. An MLP's first layer goes with its activation.
+    // Six blocks with two each; the dropout after the embedding is part of the residual stream. An MLP's first layer is fused
+    // with its activation.
     assert_eq!((counts.get("dropout"), counts.get("linear")), (Some(&12), Some(&18)), "{counts:?}");
 }
 
@@ -93,7 +95,7 @@ fn the_stream_and_all_that_is_summed_stay_in_32_bits() {
             config.model.norm.placement = placement;
             let graph = mixed(config);
             assert!(has_half(&graph));
-            // Weights, their gradients, inputs and tables.
+            // Weights, their gradients, inputs and tables stay in 32 bits.
             for (at, value) in graph.values.iter().enumerate() {
                 let made = matches!(value.origin, Origin::Node(_) | Origin::Removed);
                 assert!(made || value.ty.element != Element::F16, "{name}: value {at} {:?}", value.origin);

@@ -1,4 +1,4 @@
-//! Attention over a window.
+//! Causal and sliding-window attention.
 
 use super::{Cost, DropoutSite, Named, Nothing, Operation, operands};
 use crate::graph::gradient::Backward;
@@ -9,27 +9,27 @@ use crate::graph::{GraphError, Type, ValueId};
 /// Sizes of attention over a packed row [H·D queries | K·D keys | K·D values].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Heads {
-    /// H.
+    /// H, query heads.
     pub heads: usize,
-    /// K; query head h reads key and value head h / (H / K).
+    /// K, key and value heads; query head h reads key and value head h / (H / K).
     pub kv_heads: usize,
     /// D.
     pub head_size: usize,
 }
 
 impl Heads {
-    /// W, the packed row's columns.
+    /// W = (H + 2K)·D, columns of the packed row.
     pub fn packed(&self) -> usize {
         (self.heads + 2 * self.kv_heads) * self.head_size
     }
 
-    /// H·D, columns of the attention's result.
+    /// H·D, columns of the output.
     pub fn width(&self) -> usize {
         self.heads * self.head_size
     }
 
-    /// FLOPs of one product over the pairs of a query and a key that it sees: 2·B·H·D·(T(T + 1)/2 − (T − S)(T − S + 1)/2) for a
-    /// sliding window of S < T. Where a row holds several documents it is an upper bound: their lengths are not known here.
+    /// FLOPs of one product over all visible query-key pairs: 2·B·H·D·(T(T + 1)/2 − (T − S)(T − S + 1)/2) for a sliding window
+    /// of S < T. An upper bound if rows hold several documents, whose lengths are not known here.
     fn product_flops(&self, qkv: &Type, window: Option<usize>) -> f64 {
         let (batch, time) = (qkv.shape[0] as f64, qkv.shape[1] as f64);
         let hidden = window.map_or(0.0, |window| (time - window as f64).max(0.0));
@@ -37,31 +37,27 @@ impl Heads {
     }
 }
 
-/// Causal softmax(q·kᵀ/√D)·v for each head, with dropout on the probabilities at element ((b·H + h)·T + query)·T + key. With a sliding
-/// window of S positions, query t sees keys t − S + 1 ..= t. With documents, a row holds several one after another, and query t of row
-/// b sees no key before starts[b,t], the first position of the document that position t belongs to: starts[b,t] ≤ t, and it never falls
-/// along a row. Positions go on counting along the row; rotary ones see differences alone, hence each document as if it were alone.
-/// Inputs: qkv [B,T,W], (starts u32[B,T], [`crate::graph::Input::Starts`]). Outputs: y [B,T,H·D], lse [B,H,T] (natural log of Σ exp
-/// of the scaled scores).
+/// Causal softmax(q·kᵀ/√D)·v for each head, with dropout on the probabilities at element ((b·H + h)·T + query)·T + key. With a
+/// sliding window of S positions, query t sees keys t − S + 1 ..= t. With documents, a row holds several in sequence, and query
+/// t of row b sees no key before starts[b,t], the first position of its document; starts[b,t] ≤ t and never decreases along a
+/// row. Positions count along the row, not per document; rotary embeddings depend on differences only, so each document is
+/// encoded as if it were alone. Inputs: qkv [B,T,W], (starts u32[B,T], [`crate::graph::Input::Starts`]). Outputs: y [B,T,H·D],
+/// lse [B,H,T] (natural log of Σ exp of the scaled scores).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attention {
-    /// Sizes.
     pub heads: Heads,
     /// Dropout on the probabilities.
     pub dropout: Option<DropoutSite>,
-    /// S, at least 1: positions that a query sees, its own included.
+    /// S, at least 1: number of positions that a query sees, including its own.
     pub window: Option<usize>,
-    /// The starts of documents are given.
     pub documents: bool,
 }
 
 operands! {
-    /// What [`Attention`] reads.
     AttentionInputs of Attention { qkv, starts: if documents }
 }
 
 operands! {
-    /// What [`Attention`] makes.
     AttentionOutputs of Attention { y, lse }
 }
 
@@ -106,7 +102,7 @@ impl Operation for Attention {
         together(&[inputs.qkv, outputs.y])
     }
 
-    /// Two products: scores, and values.
+    /// Two products: scores and values.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::forward(2.0 * self.heads.product_flops(inputs.qkv, self.window))
     }
@@ -116,17 +112,14 @@ impl Operation for Attention {
 /// Inputs: y [B,T,H·D], dy. Output: [B,H,T].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AttentionDelta {
-    /// Sizes.
     pub heads: Heads,
 }
 
 operands! {
-    /// What [`AttentionDelta`] reads.
     AttentionDeltaInputs of AttentionDelta { y, dy }
 }
 
 operands! {
-    /// What [`AttentionDelta`] makes.
     Delta of AttentionDelta { delta }
 }
 
@@ -152,27 +145,21 @@ impl Operation for AttentionDelta {
     }
 }
 
-/// The probabilities are recomputed from q, k and lse. Key j is seen by the queries t ≥ j with starts[b,t] ≤ j.
-/// Inputs: qkv [B,T,W], lse [B,H,T], delta [B,H,T], dy [B,T,H·D], (starts u32[B,T]). Output: dqkv [B,T,W].
+/// Recomputes the probabilities from q, k and lse. Key j is seen by the queries t ≥ j with starts[b,t] ≤ j. Inputs: qkv
+/// [B,T,W], lse [B,H,T], delta [B,H,T], dy [B,T,H·D], (starts u32[B,T]). Output: dqkv [B,T,W].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AttentionBackward {
-    /// Sizes.
     pub heads: Heads,
-    /// Of the forward op.
     pub dropout: Option<DropoutSite>,
-    /// Of the forward op.
     pub window: Option<usize>,
-    /// Of the forward op.
     pub documents: bool,
 }
 
 operands! {
-    /// What [`AttentionBackward`] reads.
     AttentionBackwardInputs of AttentionBackward { qkv, lse, delta, dy, starts: if documents }
 }
 
 operands! {
-    /// What [`AttentionBackward`] makes.
     Dqkv of AttentionBackward { dqkv }
 }
 
@@ -198,7 +185,8 @@ impl Operation for AttentionBackward {
         together(&[inputs.qkv, inputs.dy, outputs.dqkv])
     }
 
-    /// Scores, dV, dP, dQ, dK; the two kernels, one over queries and one over keys, both recompute P and dP.
+    /// Seven products: scores, dV, dP, dQ and dK, with P and dP computed twice, by the kernel over queries and the kernel over
+    /// keys.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         Cost::backward(7.0 * self.heads.product_flops(inputs.qkv, self.window))
     }

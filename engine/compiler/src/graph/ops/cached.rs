@@ -1,25 +1,23 @@
-//! What only decoding does: attention over caches, and the last row of a chunk. Nothing of it is ever differentiated.
+//! Decoding operations: attention over caches, and the last row of a chunk. They have no gradients.
 //!
-//! Chunks of B texts go through the graph at once. A cursor's row says of each where the chunk starts in its text, how many of its
-//! tokens are real (none: the row is idle), and which of the S texts of the caches it belongs to; no two rows have one text.
+//! The graph processes chunks of B texts at once. Row b of the cursor holds the chunk's start position in its text, its number
+//! of real tokens (0: the row is idle), and its text's slot among the S in the caches. No two rows share a slot.
 
 use super::{Heads, Nothing, Operation, Y, operands};
 use crate::graph::Type;
 use crate::graph::shape::{Rule, alike, batched, expect, is_cursor};
 
-/// Writes each chunk's keys and values into its text's caches at start.., then attends to everything up to each query, or to the
-/// last of it by a window. Tokens at or past a chunk's length write nothing and their result is unspecified.
-/// Inputs: qkv [B,T,W], keys [S,K,P,D], values [S,K,P,D] (both caches), cursor u32[B,3]. Output: y [B,T,H·D].
+/// Writes each chunk's keys and values into its text's caches from `start` on, then attends to all positions up to each query,
+/// or to the last `window` of them. Tokens at or past a chunk's length write nothing and their output is unspecified. Inputs:
+/// qkv [B,T,W], keys [S,K,P,D], values [S,K,P,D] (both caches), cursor u32[B,3]. Output: y [B,T,H·D].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CachedAttention {
-    /// Sizes.
     pub heads: Heads,
-    /// Positions that a query sees, its own included.
+    /// Number of positions that a query sees, including its own.
     pub window: Option<usize>,
 }
 
 operands! {
-    /// What [`CachedAttention`] reads.
     CachedAttentionInputs of CachedAttention { qkv, keys, values, cursor }
 }
 
@@ -51,13 +49,12 @@ impl Operation for CachedAttention {
     }
 }
 
-/// Each chunk's last real token. Inputs: x [B,T,C], cursor u32[B,3]. Output: [B,1,C] = x[b, length − 1, :]; of an idle row, its
-/// first token.
+/// The last real token of each chunk. Inputs: x [B,T,C], cursor u32[B,3]. Output: [B,1,C] = x[b, length − 1, :]; for an idle
+/// row, its first token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LastRow;
 
 operands! {
-    /// What [`LastRow`] reads.
     LastRowInputs of LastRow { x, cursor }
 }
 

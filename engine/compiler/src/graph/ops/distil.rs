@@ -1,4 +1,4 @@
-//! The loss of a model that learns from another one's logits, and its gradient.
+//! Knowledge distillation loss and its gradient.
 
 use super::loss::targets_fit;
 use super::{Dx, LossTargets, Nothing, Operation, operands};
@@ -12,26 +12,24 @@ use crate::graph::{GraphError, Type, ValueId};
 /// (1 − m)·(lse(x) − x[target]) + m·T²·Σⱼ qⱼ·(ln qⱼ − ln pⱼ)      p = softmax(x/T), q = softmax(t/T)
 /// ```
 ///
-/// with x the logits and t the teacher's, to which nothing flows back; rows whose target is `ignore_index` are left out. Inputs: logits
-/// [..,V], teacher like them, targets u32[..]. Outputs: loss [2] = (mean over the rows that count, number of them; 0 if none), rows [N,2] =
-/// (lse(x), row loss or 0), softened [N,2] = (lse(x/T), lse(t/T)).
+/// with x the logits and t the teacher's logits, which receive no gradient. Rows whose target is `ignore_index` are ignored.
+/// Inputs: logits [..,V], teacher [..,V], targets u32[..]. Outputs: loss [2] = (mean over the counted rows, their number; 0 if
+/// none), rows [N,2] = (lse(x), row loss or 0), softened [N,2] = (lse(x/T), lse(t/T)).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Distil {
-    /// T, above 0.
+    /// T > 0.
     pub temperature: f32,
     /// m in [0, 1].
     pub mix: f32,
-    /// Target that does not count.
+    /// Target of rows that do not count.
     pub ignore_index: Option<u32>,
 }
 
 operands! {
-    /// What [`Distil`] reads.
     DistilInputs of Distil { logits, teacher, targets }
 }
 
 operands! {
-    /// What [`Distil`] makes.
     DistilOutputs of Distil { loss, rows, softened }
 }
 
@@ -67,18 +65,16 @@ impl Operation for Distil {
     }
 }
 
-/// dx[row, j] = f·((1 − m)·(softmax(x)ⱼ − [j = target]) + m·T·(pⱼ − qⱼ)), 0 for ignored rows; f is scale/count. Inputs: those of the
-/// forward op and what it makes, of which the second entry of loss is the count. Output: like logits.
+/// dx[row, j] = f·((1 − m)·(softmax(x)ⱼ − [j = target]) + m·T·(pⱼ − qⱼ)), 0 for ignored rows; f is scale/count. Inputs: the
+/// forward op's inputs and outputs; loss[1] is the count. Output: like logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DistilBackward {
-    /// The forward op.
     pub forward: Distil,
     /// 1 / number of micro-batches.
     pub scale: f32,
 }
 
 operands! {
-    /// What [`DistilBackward`] reads.
     DistilBackwardInputs of DistilBackward { logits, teacher, targets, rows, softened, loss }
 }
 

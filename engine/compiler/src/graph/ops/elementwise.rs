@@ -1,4 +1,4 @@
-//! Dropout, noise and sums, entry by entry.
+//! Elementwise dropout, noise, sums and scaling.
 
 use super::{Named, Nothing, Operation, X, Y, operands};
 use crate::graph::gradient::Backward;
@@ -6,27 +6,24 @@ use crate::graph::half::{self, Operand, alone, alone_without};
 use crate::graph::shape::{Rule, alike, expect};
 use crate::graph::{Element, GraphError, Type, ValueId};
 
-/// A place where entries are dropped in training, as [`crate::graph::random`] says.
+/// A dropout site; masks are drawn by [`crate::graph::random`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DropoutSite {
-    /// Share that is dropped; the rest is scaled by 1 / (1 − rate).
+    /// Probability that an entry is dropped; kept entries are scaled by 1 / (1 − rate).
     pub rate: f32,
-    /// Number of the place, unique in its graph.
+    /// Unique within the graph.
     pub site: u32,
 }
 
-/// y = x·mask/(1 − rate) (+ r), element = index in x. Inputs: x, (residual r of the same shape). Output: same shape.
-/// Without r it is its own gradient.
+/// y = x·mask/(1 − rate) (+ r), element = index in x. Inputs: x, (residual r of the same shape). Output: same shape. Without r,
+/// its gradient is the same operation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
-    /// Rate and place.
     pub site: DropoutSite,
-    /// r is given.
     pub residual: bool,
 }
 
 operands! {
-    /// What [`Dropout`] reads.
     DropoutInputs of Dropout { x, residual: if residual }
 }
 
@@ -63,7 +60,7 @@ impl Operation for Dropout {
     }
 
     fn f16_rules(&self, Named { inputs, outputs, .. }: Named<Self, Operand>) -> Vec<half::Rule> {
-        // A mask between f16 values is in no model's way but an adapter's, and no kernel is built for it.
+        // Only an adapter puts a mask between two f16 values, and no kernel supports that.
         let y = (!self.residual).then(|| alone_without(outputs.y, inputs.x));
         [alone(inputs.x)].into_iter().chain(y).collect()
     }
@@ -73,13 +70,13 @@ impl Operation for Dropout {
     }
 }
 
-/// y = x + size·u, u drawn evenly from [−1, 1) for each entry, element = index in x. Input: any shape. Output: the same. Its gradient
-/// is that of y.
+/// y = x + size·u, u drawn uniformly from [−1, 1) for each entry, element = index in x. Input: any shape. Output: the same. The
+/// gradient passes unchanged.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Noise {
-    /// Largest that is added, up or down.
+    /// Maximum absolute value of the noise.
     pub size: f32,
-    /// Number of the place, unique among those of dropout, too.
+    /// Unique within the graph, dropout sites included.
     pub site: u32,
 }
 
@@ -113,7 +110,6 @@ impl Operation for Noise {
 pub struct Add;
 
 operands! {
-    /// What [`Add`] reads.
     AddInputs of Add { a, b }
 }
 
@@ -145,7 +141,7 @@ impl Operation for Add {
     }
 }
 
-/// y = x · factor. Input: any shape. Output: the same. x may be a weight that is held in 16-bit floats; y is in 32.
+/// y = x · factor. Input: any shape. Output: the same. x may be a weight stored in 16-bit floats; y is in 32.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale(pub f32);
 
@@ -172,7 +168,7 @@ impl Operation for Scale {
         pass.flow(x, dx)
     }
 
-    /// A weight in 32 bits, where it is held in 16.
+    /// Conversion of an f16 weight to 32 bits.
     fn is_cheap(&self, X { x }: X<&Type>) -> bool {
         x.element == Element::F16
     }

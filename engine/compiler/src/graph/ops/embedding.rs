@@ -10,14 +10,12 @@ use crate::graph::{GraphError, Input, Type, ValueId};
 /// Output: [B,T,C].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Embedding {
-    /// A position table is added.
+    /// Whether a position table is added.
     pub positions: bool,
-    /// The cursor is given.
     pub cursor: bool,
 }
 
 operands! {
-    /// What [`Embedding`] reads.
     EmbeddingInputs of Embedding { tokens, table, positions: if positions, cursor: if cursor }
 }
 
@@ -74,18 +72,16 @@ impl Operation for Embedding {
     }
 }
 
-/// dtable[v,:] += Σ dy over the positions that hold v. Inputs: dy [B,T,C], tokens u32[B,T], order u32[2,B·T]
+/// dtable[v,:] += Σ dy over the positions with token v. Inputs: dy [B,T,C], tokens u32[B,T], order u32[2,B·T]
 /// ([`crate::graph::Input::TokenOrder`]). Output += [V,C].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EmbeddingBackward;
 
 operands! {
-    /// What [`EmbeddingBackward`] reads.
     EmbeddingBackwardInputs of EmbeddingBackward { dy, tokens, order }
 }
 
 operands! {
-    /// What [`EmbeddingBackward`] adds to.
     EmbeddingGradients of EmbeddingBackward { table }
 }
 

@@ -1,5 +1,5 @@
-//! Operations that do the work of several. Fusions make them (`plan/fuse`) of whole training graphs, whose values have their elements
-//! by then: no model is built of them, nothing is differentiated, and the reference does not know them.
+//! Fused operations. Fusions (`plan/fuse`) create them in complete training graphs, after element types were assigned. Model
+//! builders never use them, they have no gradients, and the reference does not implement them.
 
 use super::linear::product_flops;
 use super::loss::{share_fits, targets_fit};
@@ -11,22 +11,19 @@ use crate::graph::shape::{Rule, alike, columns, expect, rank};
 use crate::graph::{Op, Type};
 
 /// [`Linear`] without residual, then [`super::Activation`] or [`super::Gate`]. Inputs: x [..,I], weight w [O,I], (bias b [O]).
-/// Outputs: y [..,O] or, behind a gate, [..,O/2], and z [..,O], what the linear layer alone would give.
+/// Outputs: y [..,O], or [..,O/2] for a gate, and z [..,O], the linear layer's own output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearActivation {
-    /// b is given.
     pub bias: bool,
-    /// What follows.
+    /// The activation or gate.
     pub kind: Nonlinearity,
 }
 
 operands! {
-    /// What [`LinearActivation`] reads.
     LinearActivationInputs of LinearActivation { x, weight, bias: if bias }
 }
 
 operands! {
-    /// What [`LinearActivation`] makes.
     LinearActivationOutputs of LinearActivation { y, z }
 }
 
@@ -36,7 +33,7 @@ impl<T> From<LinearActivationInputs<T>> for LinearInputs<T> {
     }
 }
 
-/// The one type that an operation gives.
+/// The type of an operation's only output.
 fn one(op: impl Into<Op>, inputs: &[&Type]) -> Rule<Type> {
     Ok(super::types(&op.into(), inputs, &[])?.remove(0))
 }
@@ -66,14 +63,11 @@ impl Operation for LinearActivation {
 /// Output: [B,T,W].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearRope {
-    /// b is given.
     pub bias: bool,
-    /// Sizes.
     pub heads: Heads,
 }
 
 operands! {
-    /// What [`LinearRope`] reads.
     LinearRopeInputs of LinearRope { x, weight, bias: if bias, table }
 }
 
@@ -97,13 +91,12 @@ impl Operation for LinearRope {
     }
 }
 
-/// [`LinearInputBackward`], then [`super::ActivationBackward`] or [`super::GateBackward`]: the gradient of x where
-/// y = f(x)·wᵀ. Inputs: dy [..,O], weight w [O,I], x [..,I] or, before a gate, [..,2I]. Output: dx like x.
+/// [`LinearInputBackward`], then [`super::ActivationBackward`] or [`super::GateBackward`]: the gradient of x for y = f(x)·wᵀ.
+/// Inputs: dy [..,O], weight w [O,I], x [..,I] or, before a gate, [..,2I]. Output: dx like x.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearInputActivationBackward(pub Nonlinearity);
 
 operands! {
-    /// What [`LinearInputActivationBackward`] reads.
     LinearInputActivationBackwardInputs of LinearInputActivationBackward { dy, weight, x }
 }
 
@@ -125,26 +118,24 @@ impl Operation for LinearInputActivationBackward {
     }
 }
 
-/// [`Linear`] of x and the head's weight, then [`super::CrossEntropy`], `chunk` rows at a time, so that of the logits no more
-/// than a chunk exists (the idea is Liger Kernel's, Hsu et al. 2024). Inputs: x [..,C], weight w [V,C], targets u32[..].
-/// Outputs: loss [2], rows [N,2], the last chunk's logits [chunk,V], which are nobody's to read.
+/// [`Linear`] of x and the head's weight, then [`super::CrossEntropy`], `chunk` rows at a time, so that only one chunk of the
+/// logits exists at once (the idea is Liger Kernel's, Hsu et al. 2024). Inputs: x [..,C], weight w [V,C], targets u32[..].
+/// Outputs: loss [2], rows [N,2], and scratch space for a chunk of logits [chunk,V], not to be read.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearCrossEntropy {
     /// s in [0, 1).
     pub label_smoothing: f32,
-    /// Target that does not count.
+    /// Target of rows that do not count.
     pub ignore_index: Option<u32>,
-    /// Rows at a time, a multiple of 64 unless they are all.
+    /// Rows per chunk: all of them, or a multiple of 64.
     pub chunk: usize,
 }
 
 operands! {
-    /// What [`LinearCrossEntropy`] reads.
     LinearCrossEntropyInputs of LinearCrossEntropy { x, weight, targets }
 }
 
 operands! {
-    /// What [`LinearCrossEntropy`] makes.
     LinearCrossEntropyOutputs of LinearCrossEntropy { loss, rows, logits }
 }
 
@@ -175,37 +166,33 @@ impl Operation for LinearCrossEntropy {
     }
 }
 
-/// The gradient of [`LinearCrossEntropy`] chunk by chunk, the logits computed once more: dx = dlogits·w, and
-/// dw += dlogitsᵀ·x where `weight` says so. Inputs: x [..,C], weight w [V,C], targets, rows [N,2], share [2] or [N], as [`super::CrossEntropyBackward`] takes it.
-/// Outputs: dx [..,C], a chunk of logits and one of their gradients [chunk,V], which are nobody's to read; (+= [V,C]).
+/// The gradient of [`LinearCrossEntropy`], chunk by chunk, with the logits recomputed: dx = dlogits·w and, if `weight` is set,
+/// dw += dlogitsᵀ·x. Inputs: x [..,C], weight w [V,C], targets, rows [N,2], share [2] or [N], as for
+/// [`super::CrossEntropyBackward`]. Outputs: dx [..,C], scratch space for a chunk of logits and of their gradients [chunk,V],
+/// not to be read; (+= [V,C]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearCrossEntropyBackward {
     /// s of the forward op.
     pub label_smoothing: f32,
-    /// Of the forward op.
     pub ignore_index: Option<u32>,
     /// 1 / number of micro-batches.
     pub scale: f32,
-    /// Of the forward op.
     pub chunk: usize,
-    /// Each row has a weight of its own, as in [`super::CrossEntropyBackward`].
+    /// Whether each row has its own weight, as in [`super::CrossEntropyBackward`].
     pub weighted: bool,
-    /// w's gradient is wanted.
+    /// Whether w's gradient is computed.
     pub weight: bool,
 }
 
 operands! {
-    /// What [`LinearCrossEntropyBackward`] reads.
     LinearCrossEntropyBackwardInputs of LinearCrossEntropyBackward { x, weight, targets, rows, share }
 }
 
 operands! {
-    /// What [`LinearCrossEntropyBackward`] makes.
     LinearCrossEntropyBackwardOutputs of LinearCrossEntropyBackward { dx, logits, dlogits }
 }
 
 operands! {
-    /// What [`LinearCrossEntropyBackward`] adds to.
     HeadGradients of LinearCrossEntropyBackward { weight: if weight }
 }
 
@@ -229,7 +216,7 @@ impl Operation for LinearCrossEntropyBackward {
         Ok(LinearCrossEntropyBackwardOutputs { dx: x.clone(), logits: logits.clone(), dlogits: logits })
     }
 
-    /// The logits once more, and what a linear layer's backward pass takes.
+    /// The logits once more, plus a linear layer's backward pass.
     fn cost(&self, Named { inputs, .. }: Named<Self, &Type>) -> Cost {
         let forward = product_flops(inputs.x, inputs.weight);
         Cost { forward, backward: if self.weight { 2.0 * forward } else { forward }, ..Cost::default() }

@@ -6,27 +6,24 @@ use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, alike, packed, vector};
 use crate::graph::{GraphError, Type, ValueId};
 
-/// RMSNorm of each query and key head by itself; values pass. Inputs: qkv [..,W], query scale wq [D], key scale wk [D].
-/// Outputs: y [..,W], reciprocal roots [N,H+K].
+/// RMSNorm of each query and key head separately; values pass unchanged. Inputs: qkv [..,W], query scale wq [D], key scale wk
+/// [D]. Outputs: y [..,W], reciprocal roots [N,H+K].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeadNorm {
-    /// Sizes.
     pub heads: Heads,
     /// Added to the mean square.
     pub eps: f32,
 }
 
 operands! {
-    /// What [`HeadNorm`] reads.
     HeadNormInputs of HeadNorm { qkv, query, key }
 }
 
 operands! {
-    /// What [`HeadNorm`] makes.
     HeadNormOutputs of HeadNorm { y, roots }
 }
 
-/// Type of the reciprocal roots.
+/// Type of the reciprocal roots, [N,H+K].
 fn roots(qkv: &Type, heads: Heads) -> Type {
     Type::f32(&[qkv.rows(), heads.heads + heads.kv_heads])
 }
@@ -77,12 +74,10 @@ impl Operation for HeadNorm {
 /// Inputs: qkv [..,W], query scale wq [D], key scale wk [D], reciprocal roots [N,H+K], dy [..,W]. Output: [..,W].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeadNormBackward {
-    /// Sizes.
     pub heads: Heads,
 }
 
 operands! {
-    /// What [`HeadNormBackward`] reads.
     HeadNormBackwardInputs of HeadNormBackward { qkv, query, key, roots, dy }
 }
 
@@ -112,17 +107,14 @@ impl Operation for HeadNormBackward {
 /// Inputs: qkv [..,W], reciprocal roots [N,H+K], dy [..,W]. Outputs += wq's [D], += wk's [D].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HeadNormWeightBackward {
-    /// Sizes.
     pub heads: Heads,
 }
 
 operands! {
-    /// What [`HeadNormWeightBackward`] reads.
     HeadNormWeightBackwardInputs of HeadNormWeightBackward { qkv, roots, dy }
 }
 
 operands! {
-    /// What [`HeadNormWeightBackward`] adds to.
     HeadNormGradients of HeadNormWeightBackward { query, key }
 }
 

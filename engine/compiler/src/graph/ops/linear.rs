@@ -9,19 +9,17 @@ use crate::graph::{GraphError, Type, ValueId};
 /// y = x·wᵀ (+ b) (+ r). Inputs: x [..,I], weight w [O,I], (bias b [O]), (residual r [..,O]). Output: y [..,O].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Linear {
-    /// b is given.
     pub bias: bool,
-    /// r, the residual stream, is given.
+    /// Whether r is given, the residual stream.
     pub residual: bool,
 }
 
 impl Linear {
-    /// x·wᵀ and no more.
+    /// x·wᵀ without bias and residual.
     pub const PLAIN: Self = Self { bias: false, residual: false };
 }
 
 operands! {
-    /// What [`Linear`] reads.
     LinearInputs of Linear { x, weight, bias: if bias, residual: if residual }
 }
 
@@ -82,12 +80,12 @@ impl Operation for Linear {
     }
 }
 
-/// Floating-point operations of rows times a matrix, or its transpose.
+/// Floating-point operations of a product of rows with a matrix or its transpose.
 pub(super) fn product_flops(rows: &Type, matrix: &Type) -> f64 {
     2.0 * rows.rows() as f64 * matrix.count() as f64
 }
 
-/// What flows back through x·wᵀ (+ b).
+/// Appends the gradient of x·wᵀ (+ b).
 pub(super) fn product_backward(
     pass: &mut Backward<'_>,
     dy: ValueId,
@@ -107,22 +105,20 @@ pub(super) fn product_backward(
     }
     let residual = pass.gradient(x);
     let op = LinearInputBackward { residual: residual.is_some() };
-    // A weight that is held in 16 bits is made 32 again: only the parameter itself is kept.
+    // A weight stored in 16 bits is converted again: only the parameter itself is kept.
     let weight = pass.read(weight)?;
     let Dx { dx } = pass.graph.add(op, LinearInputBackwardInputs { dy, weight, residual })?;
     pass.replace(x, dx);
     Ok(())
 }
 
-/// dx = dy·w (+ r). Inputs: dy [..,O], weight w [O,I], (residual r [..,I], what else flows into x). Output: [..,I].
+/// dx = dy·w (+ r). Inputs: dy [..,O], weight w [O,I], (residual r [..,I], the other gradients of x). Output: [..,I].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearInputBackward {
-    /// r is given.
     pub residual: bool,
 }
 
 operands! {
-    /// What [`LinearInputBackward`] reads.
     LinearInputBackwardInputs of LinearInputBackward { dy, weight, residual: if residual }
 }
 
@@ -156,12 +152,10 @@ impl Operation for LinearInputBackward {
 pub struct LinearWeightBackward;
 
 operands! {
-    /// What [`LinearWeightBackward`] reads.
     LinearWeightBackwardInputs of LinearWeightBackward { dy, x }
 }
 
 operands! {
-    /// What [`LinearWeightBackward`] adds to.
     LinearGradients of LinearWeightBackward { weight }
 }
 
@@ -191,22 +185,20 @@ impl Operation for LinearWeightBackward {
     }
 }
 
-/// db += Σ over rows of dy; the gradient of a bias [O], and of a position table's first rows (dy [B,T,C] → [P,C]).
-/// Inputs: dy. Output += a gradient whose count, or whose first `dy.count / groups` entries, one row of dy fills, where
-/// dy is read as [groups, dy.count / groups].
+/// db += Σ over rows of dy: the gradient of a bias [O], or of a position table's first rows (dy [B,T,C] → [P,C]). Input: dy,
+/// read as [groups, dy.count / groups]. Output += a gradient with at least dy.count / groups entries; the first of them receive
+/// the sum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SumRows {
-    /// Rows that are summed.
+    /// Number of rows that are summed.
     pub groups: usize,
 }
 
 operands! {
-    /// What [`SumRows`] reads.
     Dy of SumRows { dy }
 }
 
 operands! {
-    /// What [`SumRows`] adds to.
     Sum of SumRows { sum }
 }
 

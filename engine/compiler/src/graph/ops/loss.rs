@@ -1,4 +1,4 @@
-//! The loss.
+//! Cross-entropy and score losses.
 
 use super::{Dx, LossTargets, Named, Nothing, Operation, operands};
 use crate::graph::gradient::Backward;
@@ -6,24 +6,22 @@ use crate::graph::half::{self, Operand, alone};
 use crate::graph::shape::{Rule, alike, expect, integers};
 use crate::graph::{GraphError, Type, ValueId};
 
-/// Softmax and cross-entropy with label smoothing s: row loss = (1 − s)·(lse − x[target]) + s·(lse − mean x); rows whose
-/// target is `ignore_index` are left out. Inputs: logits [..,V], targets u32[..]. Outputs: loss [2] = (mean over the rows
-/// that count, number of them; 0 if none), rows [N,2] = (lse, row loss or 0).
+/// Softmax and cross-entropy with label smoothing s: row loss = (1 − s)·(lse − x[target]) + s·(lse − mean x). Rows whose target
+/// is `ignore_index` are ignored. Inputs: logits [..,V], targets u32[..]. Outputs: loss [2] = (mean over the counted rows,
+/// their number; 0 if none), rows [N,2] = (lse, row loss or 0).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrossEntropy {
     /// s in [0, 1).
     pub label_smoothing: f32,
-    /// Target that does not count.
+    /// Target of rows that do not count.
     pub ignore_index: Option<u32>,
 }
 
 operands! {
-    /// What [`CrossEntropy`] reads.
     CrossEntropyInputs of CrossEntropy { logits, targets }
 }
 
 operands! {
-    /// What [`CrossEntropy`] makes.
     CrossEntropyOutputs of CrossEntropy { loss, rows }
 }
 
@@ -62,24 +60,21 @@ impl Operation for CrossEntropy {
     }
 }
 
-/// Scores in the place of likelihoods: row loss = −x, for logits of one column, which a softmax would make 1; rows whose target is
-/// `ignore_index` are left out, and the target of all others is 0. Inputs: logits [..,1], targets u32[..]. Outputs as those of
-/// [`CrossEntropy`], loss [2] = (mean over the rows that count, number of them; 0 if none), rows [N,2] = (x + 32, row loss or 0): with that
-/// for the log-sum-exp, what [`CrossEntropyBackward`] takes for the softmax is below half a rounding of 1, and −1 times each row's factor is
-/// left.
+/// A score instead of a likelihood: row loss = −x, for logits with one column, whose softmax would be 1. Rows whose target is
+/// `ignore_index` are ignored; all other targets are 0. Inputs: logits [..,1], targets u32[..]. Outputs as of [`CrossEntropy`]:
+/// loss [2] = (mean over the counted rows, their number; 0 if none), rows [N,2] = (x + 32, row loss or 0). With x + 32 as the
+/// log-sum-exp, the softmax in [`CrossEntropyBackward`] rounds to 0 next to 1, and the gradient is −1 times the row's factor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
-    /// Target that does not count.
+    /// Target of rows that do not count.
     pub ignore_index: Option<u32>,
 }
 
 operands! {
-    /// What [`Score`] reads.
     ScoreInputs of Score { logits, targets }
 }
 
 operands! {
-    /// What [`Score`] makes.
     ScoreOutputs of Score { loss, rows }
 }
 
@@ -118,33 +113,31 @@ impl Operation for Score {
 }
 
 impl Score {
-    /// What rows have for a log-sum-exp beyond their logits.
+    /// Difference between a row's log-sum-exp output and its logit.
     pub const BEYOND: f32 = 32.0;
 
-    /// Its gradient.
+    /// The backward op.
     pub fn backward(self, scale: f32, weighted: bool) -> CrossEntropyBackward {
         let ignore_index = self.ignore_index;
         CrossEntropyBackward { label_smoothing: 0.0, ignore_index, scale, weighted }
     }
 }
 
-/// dx[row, j] = f·(softmax(x)[j] − (1 − s)·[j = target] − s/V), 0 for ignored rows; f is scale/count, or scale·weight[row] where rows are
-/// `weighted`. Inputs: logits, targets, rows [N,2], share: loss [2], whose second entry is the count, or the weights [N], the gradient of
-/// an objective with respect to each row's loss. Output: like logits.
+/// dx[row, j] = f·(softmax(x)[j] − (1 − s)·[j = target] − s/V), 0 for ignored rows; f is scale/count, or scale·weight[row] if
+/// `weighted`. Inputs: logits, targets, rows [N,2], share: loss [2], whose second entry is the count, or the weights [N], the
+/// gradient of an objective with respect to each row's loss. Output: like logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrossEntropyBackward {
     /// s of the forward op.
     pub label_smoothing: f32,
-    /// Of the forward op.
     pub ignore_index: Option<u32>,
     /// 1 / number of micro-batches.
     pub scale: f32,
-    /// Each row has a weight of its own.
+    /// Whether each row has its own weight.
     pub weighted: bool,
 }
 
 operands! {
-    /// What [`CrossEntropyBackward`] reads.
     CrossEntropyBackwardInputs of CrossEntropyBackward { logits, targets, rows, share }
 }
 
@@ -168,8 +161,7 @@ impl Operation for CrossEntropyBackward {
     }
 }
 
-/// The factor on the gradient of a loss and what each row's share of it follows from: the pass begins at the mean, or an objective says how
-/// much each row weighs.
+/// The factor on the gradient and the `share` input: the loss if the pass begins at it, or the row weights of an objective.
 fn share_of(pass: &Backward<'_>, loss: ValueId, rows: ValueId) -> Option<(f32, ValueId)> {
     match (pass.begins_at(loss), pass.gradient(rows)) {
         (Some(scale), _) => Some((scale, loss)),
@@ -178,12 +170,12 @@ fn share_of(pass: &Backward<'_>, loss: ValueId, rows: ValueId) -> Option<(f32, V
     }
 }
 
-/// The loss, for its count, or a weight for each row.
+/// Checks `share`: the loss [2], or a weight for each row.
 pub(super) fn share_fits(share: &Type, rows: usize, weighted: bool) -> Rule {
     alike("share", share, &Type::f32(&[if weighted { rows } else { 2 }]))
 }
 
-/// A target for each row.
+/// Checks that there is a target for each row.
 pub(super) fn targets_fit(targets: &Type, logits: &Type) -> Rule {
     integers("targets", targets)?;
     expect(targets.count() == logits.rows(), || {

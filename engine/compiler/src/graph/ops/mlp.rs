@@ -1,4 +1,4 @@
-//! What an MLP does between its two linear layers: activations and gates.
+//! Activations and gates of an MLP.
 
 use super::{Dx, Named, Nothing, Op, Operation, X, Y, operands};
 use crate::graph::gradient::Backward;
@@ -7,17 +7,15 @@ use crate::graph::shape::{Rule, alike, expect, with_columns};
 use crate::graph::{GraphError, Type, ValueId};
 use glasshouse_protocol as protocol;
 
-/// An activation or a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nonlinearity {
-    /// As [`Activation`].
     Activation(protocol::Activation),
-    /// As [`Gate`], on twice the columns.
+    /// Reads twice the columns that it writes.
     Gate(protocol::Gate),
 }
 
 impl Nonlinearity {
-    /// The operation by itself.
+    /// The unfused operation.
     pub fn op(self) -> Op {
         match self {
             Self::Activation(kind) => Activation(kind).into(),
@@ -25,7 +23,7 @@ impl Nonlinearity {
         }
     }
 
-    /// Its gradient by itself.
+    /// The unfused gradient operation.
     pub fn backward(self) -> Op {
         match self {
             Self::Activation(kind) => ActivationBackward(kind).into(),
@@ -33,7 +31,7 @@ impl Nonlinearity {
         }
     }
 
-    /// Columns of its input to one of its output.
+    /// Input columns per output column.
     pub fn columns(self) -> usize {
         match self {
             Self::Activation(_) => 1,
@@ -42,7 +40,7 @@ impl Nonlinearity {
     }
 }
 
-/// Input: x. Output: y of the same shape, entry by entry.
+/// Elementwise. Input: x. Output: y of the same shape.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Activation(pub protocol::Activation);
 
@@ -93,7 +91,6 @@ impl Operation for Activation {
 pub struct ActivationBackward(pub protocol::Activation);
 
 operands! {
-    /// What [`ActivationBackward`] reads.
     ActivationBackwardInputs of ActivationBackward { x, dy }
 }
 
@@ -168,7 +165,6 @@ impl Operation for Gate {
 pub struct GateBackward(pub protocol::Gate);
 
 operands! {
-    /// What [`GateBackward`] reads.
     GateBackwardInputs of GateBackward { x, dy }
 }
 

@@ -1,12 +1,11 @@
-//! The operations. Each is a plain structure of its settings; with it stand, in the file of its family, its formula and shapes, its
-//! operands by name, the rule of its shapes, its gradient, what of it may be stored in 16 bits, and what it costs. How it is lowered to
-//! kernels, interpreted on the CPU and expressed for the reference stands in files of the same names in those rooms
-//! (`plan/lower`, `cpu/ops`, `reference`).
+//! The operations. Each is a plain struct of its settings. Its family's file holds its formula and shapes, its named operands,
+//! shape rule, gradient, f16 rules and cost. Files of the same names hold its lowering to kernels, its CPU interpretation and
+//! its reference implementation (`plan/lower`, `cpu/ops`, `reference`).
 //!
-//! Shapes use the legend's letters (`shaders/README.md`): B batch, T time, C channels, H heads, K kv-heads, D head size, F hidden, V
-//! vocabulary; N stands for any number of rows (all leading dimensions together), W = (H + 2K)·D for the packed projection of queries,
-//! keys and values (in that order along a row). Inputs in round brackets are there only when the op's flag says so. Outputs marked `+=`
-//! are gradients of parameters, to which the op adds.
+//! Shapes use the letters of `shaders/README.md`: B batch, T time, C channels, H heads, K kv-heads, D head size, F hidden, V
+//! vocabulary; N is any number of rows (the product of all leading dimensions), W = (H + 2K)·D the packed projection of
+//! queries, keys and values (in that order along a row). Inputs in round brackets exist only if the op's flag is set. Outputs
+//! marked `+=` are parameter gradients, to which the op adds.
 
 mod attention;
 mod cached;
@@ -48,8 +47,8 @@ use super::shape::Rule;
 use super::{GraphError, Type, ValueId};
 use operands::operands;
 
-/// Hands the list of all operations, a line a family, to the macro that is named, behind what it is to get beside. Those at the end only
-/// fusions make, epilogues of products only on a GPU.
+/// Passes the list of all operations to the given macro, after the tokens `$beside`. `fused` and `epilogues` are made by
+/// fusions only; epilogues of products run only on a GPU.
 #[macro_export]
 macro_rules! operations {
     ([$($then:tt)+] $beside:tt) => {
@@ -89,8 +88,8 @@ macro_rules! operations {
     };
 }
 
-/// `dispatch!(op, name => expression)`: the expression with the operation's own structure as `name`. With `else other` it is that of
-/// forward operations alone, with `epilogues other` that of all but the epilogues.
+/// `dispatch!(op, name => expression)` evaluates the expression with the operation's own struct as `name`. With `else other`,
+/// only forward operations take the expression; with `epilogues other`, all but the epilogues do.
 #[macro_export]
 macro_rules! dispatch {
     ($value:expr, $op:ident => $body:expr) => {
@@ -104,7 +103,8 @@ macro_rules! dispatch {
     };
 }
 
-/// What [`dispatch`] makes of the list: what to do with forward operations, with those that follow, and with epilogues.
+/// Expansion of [`dispatch`] over the list: separate expressions for forward operations, for backward and fused ones, and for
+/// epilogues.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! dispatch_among {
@@ -125,7 +125,6 @@ macro_rules! define {
         define! { $($ahead)* $($back)* $($fused)* $($epilogue)* }
     };
     ($($op:ident)*) => {
-        /// An operation.
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub enum Op {
             $(#[doc = concat!("See [`", stringify!($op), "`].")] $op($op),)*
@@ -142,7 +141,7 @@ macro_rules! define {
 operations!([define] []);
 
 impl Op {
-    /// Name, as in error messages and profiles.
+    /// Name in error messages and profiles.
     pub fn name(&self) -> &'static str {
         fn name<O: Operation>(_: &O) -> &'static str {
             O::NAME
@@ -150,38 +149,36 @@ impl Op {
         dispatch!(self, op => name(op))
     }
 
-    /// What it computes, in a line.
+    /// One-line formula.
     pub fn formula(&self) -> &'static str {
         dispatch!(self, op => op.formula())
     }
 }
 
-/// What every operation says of itself.
+/// The definition of an operation.
 pub trait Operation: Copy + Into<Op> {
-    /// Name, as in error messages and profiles.
+    /// Name in error messages and profiles.
     const NAME: &'static str;
-    /// What it computes, in a line for whoever looks at the graph; all of it stands with the operation.
+    /// One-line formula for display; the full one is in the operation's documentation.
     const FORMULA: &'static str;
-    /// What it reads.
     type Inputs<T>: Operands<Self, T>;
-    /// What it makes.
     type Outputs<T>: Operands<Self, T>;
-    /// The gradients of parameters that it adds to; in a node's list they follow its outputs.
+    /// Parameter gradients that it adds to; they follow the outputs in a node's list.
     type Gradients<T>: Operands<Self, T>;
 
-    /// What it computes with its settings, in a line.
+    /// One-line formula with its settings.
     fn formula(&self) -> &'static str {
         Self::FORMULA
     }
 
-    /// Types of what it makes, or the rule that its operands break. Shapes alone: all floats are in 32 bits here.
+    /// Output types, or the shape rule that is broken. All floats are in 32 bits here.
     fn types(
         &self,
         inputs: Self::Inputs<&Type>,
         gradients: Self::Gradients<&Type>,
     ) -> Rule<Self::Outputs<Type>>;
 
-    /// Appends what carries the gradient of its outputs back to its inputs.
+    /// Appends the nodes that carry the gradient of the outputs back to the inputs.
     fn differentiate(
         &self,
         pass: &mut Backward<'_>,
@@ -192,43 +189,40 @@ pub trait Operation: Copy + Into<Op> {
         pass.refuse(*self, outputs)
     }
 
-    /// Which operands its kernels have variants for in 16-bit floats.
+    /// Operands for which its kernels have f16 variants.
     fn f16_rules(&self, operands: Named<Self, Operand>) -> Vec<half::Rule> {
         let _ = operands;
         Vec::new()
     }
 
-    /// What it costs at least.
+    /// Minimum cost.
     fn cost(&self, operands: Named<Self, &Type>) -> Cost {
         let _ = operands;
         Cost::default()
     }
 
-    /// Of a loss: what its targets are.
+    /// Targets, if it is a loss.
     fn targets(&self, inputs: Self::Inputs<&Type>) -> Option<LossTargets> {
         let _ = inputs;
         None
     }
 
-    /// Whether what it makes is computed again in hardly any time: its work grows with the values alone.
+    /// Whether recomputing its output takes hardly any time: its work is linear in the number of values.
     fn is_cheap(&self, inputs: Self::Inputs<&Type>) -> bool {
         let _ = inputs;
         false
     }
 }
 
-/// All operands of a node.
+/// All operands of a node, by name.
 pub struct Named<O: Operation, T> {
-    /// What it reads.
     pub inputs: O::Inputs<T>,
-    /// What it makes.
     pub outputs: O::Outputs<T>,
-    /// What it adds to.
     pub gradients: O::Gradients<T>,
 }
 
 impl<O: Operation, T> Named<O, T> {
-    /// Of a node's lists; `None` where they are too short.
+    /// Names a node's inputs and outputs; `None` if there are too few.
     pub fn of(
         op: &O,
         inputs: impl IntoIterator<Item = T>,
@@ -246,21 +240,20 @@ impl<O: Operation, T> Named<O, T> {
 /// The targets of a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LossTargets {
-    /// Classes that they are of: columns of the logits.
+    /// Number of classes: columns of the logits.
     pub classes: usize,
-    /// The target that does not count.
+    /// Target of rows that do not count.
     pub ignored: Option<u32>,
 }
 
-/// The least that an operation has to do. A multiply-add is two floating-point operations; only matrix products and attention are
-/// counted.
+/// Minimum work of an operation. A multiply-add is two FLOPs; only matrix products and attention are counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Cost {
-    /// Floating-point operations of the forward pass, those that are done once more in the backward pass included.
+    /// FLOPs of the forward pass, also where the backward pass repeats them.
     pub forward: f64,
-    /// Floating-point operations of the backward pass.
+    /// FLOPs of the backward pass.
     pub backward: f64,
-    /// Most bytes that are taken of any operand: rows gathered from a table are no more than the rows that they become.
+    /// Maximum bytes to count for any one operand: a gather reads no more of a table than it writes.
     pub most_bytes: u64,
 }
 
@@ -271,12 +264,12 @@ impl Default for Cost {
 }
 
 impl Cost {
-    /// Of an operation of the forward pass.
+    /// Cost of a forward operation.
     fn forward(flops: f64) -> Self {
         Self { forward: flops, ..Self::default() }
     }
 
-    /// Of one of the backward pass.
+    /// Cost of a backward operation.
     fn backward(flops: f64) -> Self {
         Self { backward: flops, ..Self::default() }
     }

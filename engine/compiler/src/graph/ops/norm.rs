@@ -7,46 +7,42 @@ use crate::graph::shape::{Rule, alike, expect, vector};
 use crate::graph::{GraphError, Type, ValueId};
 use glasshouse_protocol::NormKind;
 
-/// Formula and constant of a norm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormForm {
-    /// LayerNorm or RMSNorm.
     pub kind: NormKind,
     /// Added to the variance or mean square.
     pub eps: f32,
-    /// 1 + w in place of w.
+    /// Scale by 1 + w instead of w.
     pub unit_offset: bool,
 }
 
 impl NormForm {
-    /// Of weights as they are.
+    /// Without unit offset.
     pub const fn of(kind: NormKind, eps: f32) -> Self {
         Self { kind, eps, unit_offset: false }
     }
 
-    /// What is added to a weight.
+    /// Constant added to each weight.
     pub fn offset(self) -> f32 {
         if self.unit_offset { 1.0 } else { 0.0 }
     }
 }
 
-/// With w the weight, or 1 + it: Layer: y = (x − μ)·ρ·w (+ b), ρ = 1/√(var + eps); Rms: y = x·ρ·w, ρ = 1/√(mean x² + eps).
-/// Inputs: x [..,C], scale w [C], (bias b [C]). Outputs: y [..,C], statistics [N,2] = (μ, ρ), with μ = 0 for Rms.
+/// Let w be the weight, or 1 + weight with a unit offset. LayerNorm: y = (x − μ)·ρ·w (+ b), ρ = 1/√(var + eps). RMSNorm: y =
+/// x·ρ·w, ρ = 1/√(mean x² + eps). Inputs: x [..,C], scale w [C], (bias b [C]). Outputs: y [..,C], statistics [N,2] = (μ, ρ),
+/// with μ = 0 for RMSNorm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Norm {
-    /// Formula.
     pub form: NormForm,
-    /// b is given.
+    /// Whether b is given.
     pub bias: bool,
 }
 
 operands! {
-    /// What [`Norm`] reads.
     NormInputs of Norm { x, scale, bias: if bias }
 }
 
 operands! {
-    /// What [`Norm`] makes.
     NormOutputs of Norm { y, statistics }
 }
 
@@ -113,17 +109,15 @@ impl Operation for Norm {
     }
 }
 
-/// Inputs: x [..,C], scale w [C], statistics [N,2], dy [..,C], (residual r [..,C], what else flows into x). Output: dx (+ r).
+/// Inputs: x [..,C], scale w [C], statistics [N,2], dy [..,C], (residual r [..,C], the other gradients of x). Output: dx (+ r).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormBackward {
-    /// Of the forward op.
     pub form: NormForm,
-    /// r is given.
+    /// Whether r is given.
     pub residual: bool,
 }
 
 operands! {
-    /// What [`NormBackward`] reads.
     NormBackwardInputs of NormBackward { x, scale, statistics, dy, residual: if residual }
 }
 
@@ -152,17 +146,15 @@ impl Operation for NormBackward {
 /// dw += Σ dy·x̂ (db += Σ dy), x̂ = (x − μ)·ρ. Inputs: x [..,C], statistics [N,2], dy [..,C]. Outputs += [C], (+= [C]).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormWeightBackward {
-    /// b's gradient is wanted too.
+    /// Whether b's gradient is computed too.
     pub bias: bool,
 }
 
 operands! {
-    /// What [`NormWeightBackward`] reads.
     NormWeightBackwardInputs of NormWeightBackward { x, statistics, dy }
 }
 
 operands! {
-    /// What [`NormWeightBackward`] adds to.
     NormGradients of NormWeightBackward { scale, bias: if bias }
 }
 

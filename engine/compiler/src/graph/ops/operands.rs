@@ -1,19 +1,19 @@
-//! Operands by name: what an operation reads, makes and adds to, as structures whose fields are named as in its formula.
+//! Named operands: an operation's inputs, outputs and gradients as structs whose fields are named as in its formula.
 
 /// Operands of an operation `O`, each a `T`: types, values of a graph, places in memory.
 pub trait Operands<O, T>: Sized {
-    /// How many there are, as the operation's flags say.
+    /// Number of operands with the operation's flags.
     fn count(op: &O) -> usize;
 
-    /// Takes them from a list in the order of the fields; `None` where it ends too early.
+    /// Takes them from a list in field order; `None` if it is too short.
     fn take(op: &O, list: &mut impl Iterator<Item = T>) -> Option<Self>;
 
-    /// As a list, in the order of the fields.
+    /// Lists them in field order.
     fn list(self) -> Vec<T>;
 }
 
-/// Declares operands of an operation. Those behind `if` are there only when that flag of the operation says so; `any` are operands
-/// that several operations have alike.
+/// Declares operands of an operation. An operand with `if` exists only if that flag of the operation is set. `any` declares
+/// operands that several operations share.
 macro_rules! operands {
     ($(#[$meta:meta])* $name:ident of any { $($field:ident),+ }) => {
         operands! { @structure $(#[$meta])* $name { $($field),+ } }
@@ -64,17 +64,16 @@ macro_rules! operands {
 pub(super) use operands;
 
 operands! {
-    /// One operand x.
     X of any { x }
 }
 
 operands! {
-    /// One result y.
+    /// One output y.
     Y of any { y }
 }
 
 operands! {
-    /// One result dx, a gradient.
+    /// One output dx, a gradient.
     Dx of any { dx }
 }
 

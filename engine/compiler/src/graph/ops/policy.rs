@@ -1,4 +1,4 @@
-//! The loss of answers by their rewards: an objective of reinforcement learning.
+//! Policy-gradient loss for reinforcement learning.
 
 use super::loss::targets_fit;
 use super::{Nothing, Operation, operands};
@@ -6,44 +6,44 @@ use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, expect};
 use crate::graph::{GraphError, Type, ValueId};
 
-/// Clipped policy gradient (Schulman et al. 2017, arXiv 1707.06347, equation 7) with a penalty on the divergence from a reference (Schulman
+/// Clipped policy gradient (Schulman et al. 2017, arXiv 1707.06347, equation 7) with a KL penalty to a reference (Schulman
 /// 2020, "Approximating KL divergence", k3): the sum over rows of
 ///
 /// ```text
 /// −min(ρ·a, clip(ρ, 1 − ε, 1 + ε)·a) + b·(e^d − d − 1)·c      ρ = e^(−l − old), d = reference + l
 /// ```
 ///
-/// where l is the row's loss (the token's negative log-probability), c is ρ where the penalty is `corrected` and 1 else, and ρ is 1, with the
-/// gradient of its formula, where there is no `ratio`: the weights are those that the token was drawn by. Inputs: rows [N,2] of a
-/// [`super::CrossEntropy`], targets u32[B,T] with N = B·T, scores [N,4] = (a, old, b, reference): the advantage and β, each already times
-/// what the token's loss weighs, and log-probabilities. Outputs: loss [2] = (sum, rows that count), weights [N], the gradient with respect
-/// to each row's loss, which [`super::CrossEntropyBackward`] takes; 0 for ignored rows. Where it only `weighs`, a row's part is a·l: a
-/// cross-entropy in which each token has a weight.
+/// with l the row's loss (the token's negative log-probability) and c = ρ if the penalty is `corrected`, else 1. Without
+/// `ratio`, ρ is taken to be 1 but keeps its gradient: the tokens were drawn with the current weights. If `weighs` is set, a
+/// row contributes a·l only: a cross-entropy with a weight per token.
+///
+/// Inputs: rows [N,2] of a [`super::CrossEntropy`], targets u32[B,T] with N = B·T, scores [N,4] = (a, old, b, reference): the
+/// advantage and β, each already multiplied by the token's weight in the loss, and log-probabilities. Outputs: loss [2] = (sum,
+/// counted rows), weights [N], the gradient with respect to each row's loss for [`super::CrossEntropyBackward`]; 0 for ignored
+/// rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
     /// ε.
     pub epsilon: f32,
-    /// Whether ρ is computed, of log-probabilities under the weights that drew the tokens.
+    /// Whether to compute ρ from the log-probabilities under the weights that drew the tokens.
     pub ratio: bool,
     /// Whether the penalty is multiplied by ρ.
     pub corrected: bool,
-    /// Target that does not count.
+    /// Target of rows that do not count.
     pub ignored: u32,
-    /// A row's part is a times its loss, and nothing else.
+    /// Whether a row contributes a times its loss and nothing else.
     pub weighs: bool,
 }
 
 operands! {
-    /// What [`Policy`] reads.
     PolicyInputs of Policy { rows, targets, scores }
 }
 
 operands! {
-    /// What [`Policy`] makes.
     PolicyOutputs of Policy { loss, weights }
 }
 
-/// Numbers of a row's scores.
+/// Number of scores per row.
 pub const POLICY_SCORES: usize = 4;
 
 impl Operation for Policy {
@@ -68,21 +68,21 @@ impl Operation for Policy {
         PolicyInputs { rows, .. }: PolicyInputs<ValueId>,
         PolicyOutputs { loss, weights }: PolicyOutputs<ValueId>,
     ) -> Result<(), GraphError> {
-        // The gradient of rows is that of their losses alone: one number a row, the pass' scale aside.
+        // Only the row losses receive a gradient: one number per row, before the pass's scale.
         if pass.begins_at(loss).is_some() { pass.flow(rows, weights) } else { Ok(()) }
     }
 }
 
-/// What of a token is known before the step.
+/// Per-token constants of the objective, known before the step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TokenScores {
-    /// Its answer's advantage, times what the token weighs.
+    /// The completion's advantage times the token's weight.
     pub advantage: f64,
-    /// Its log-probability under the weights that drew it.
+    /// Log-probability under the weights that drew it.
     pub old: f64,
-    /// β, times what the token weighs.
+    /// β, times the token's weight.
     pub penalty: f64,
-    /// Its log-probability under the reference.
+    /// Log-probability under the reference.
     pub reference: f64,
 }
 
@@ -94,7 +94,7 @@ impl From<[f32; POLICY_SCORES]> for TokenScores {
 }
 
 impl Policy {
-    /// Scores of tokens that only have weights.
+    /// Scores of tokens that have only weights.
     pub fn of_weights(weights: &[f32]) -> Vec<f32> {
         let of = |weight: &f32| {
             let mut scores = [0.0; POLICY_SCORES];
@@ -104,24 +104,24 @@ impl Policy {
         weights.iter().flat_map(of).collect()
     }
 
-    /// ρ of a token of that loss.
+    /// ρ of a token with this loss.
     pub fn ratio_of(&self, loss: f64, old: f64) -> f64 {
         if self.ratio { libm::exp(-loss - old) } else { 1.0 }
     }
 
-    /// Whether a ratio is beyond what an advantage may gain by.
+    /// Whether the ratio is beyond the clipping range in the direction of the advantage.
     pub fn clips(&self, ratio: f64, advantage: f64) -> bool {
         let epsilon = f64::from(self.epsilon);
         (ratio > 1.0 + epsilon && advantage > 0.0) || (ratio < 1.0 - epsilon && advantage < 0.0)
     }
 
-    /// e^d − d − 1: how far a token's log-probability is from the reference's, 0 or more.
+    /// e^d − d − 1: the k3 estimate of the divergence from the reference, at least 0.
     pub fn divergence(&self, loss: f64, reference: f64) -> f64 {
         let distance = reference + loss;
         libm::expm1(distance) - distance
     }
 
-    /// A token's part of the sum, and its derivative with respect to the token's loss.
+    /// A token's contribution to the sum, and its derivative with respect to the token's loss.
     pub fn of_token(&self, loss: f64, scores: TokenScores) -> (f64, f64) {
         let TokenScores { advantage, old, penalty, reference } = scores;
         if self.weighs {
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn losses_are_those_of_the_papers() {
         let op = Policy { epsilon: 0.2, ratio: true, corrected: true, ignored: 0, weighs: false };
-        // log π = −1, log π_old = −1.1, log π_ref = −1.4; then one that is clipped.
+        // log π = −1, log π_old = −1.1, log π_ref = −1.4; then a clipped one.
         let scores = TokenScores { advantage: 0.5, old: -1.1, penalty: 0.04, reference: -1.4 };
         let (ratio, distance) = (0.1_f64.exp(), -0.4_f64);
         let kl = distance.exp() - distance - 1.0;
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(op.of_token(1.0, ahead).1, 0.0, "what is clipped has no gradient");
         let behind = TokenScores { advantage: -0.5, ..ahead };
         assert!((op.of_token(1.0, behind).0 - 0.5 * 1.0_f64.exp()).abs() < 1e-12, "a loss is never clipped");
-        // Without a ratio it is 1, and the gradient that of the log-probability times the advantage.
+        // Without a ratio, ρ is 1 and the gradient is that of the log-probability times the advantage.
         let drawn = Policy { ratio: false, ..op };
         assert_eq!(drawn.of_token(1.0, TokenScores { penalty: 0.0, ..scores }), (-0.5, 0.5));
     }
@@ -196,7 +196,7 @@ mod tests {
                 let (_, slope) = op.of_token(loss, scores);
                 let mut wanted = (of(loss + 1e-6) - of(loss - 1e-6)) / 2e-6;
                 if !op.ratio {
-                    // Where ρ is taken to be 1, its gradient is still that of a ratio.
+                    // If ρ is taken to be 1, its gradient is still that of a ratio.
                     wanted += advantage;
                     if op.corrected {
                         wanted -= 0.3 * op.divergence(loss, reference);

@@ -1,4 +1,4 @@
-//! Losses over pairs of answers: an objective of preferences.
+//! Preference losses over pairs of answers.
 
 use super::loss::targets_fit;
 use super::{Nothing, Operation, operands};
@@ -8,35 +8,35 @@ use crate::graph::{GraphError, Type, ValueId};
 use glasshouse_protocol::PreferenceMetrics;
 use glasshouse_protocol::config::PreferenceLoss;
 
-/// Mean over pairs of answers, the better in row 2p and the worse in row 2p + 1, of a loss of their log-likelihoods (the formulas stand
-/// with [`PreferenceLoss`]), or of their scores. Inputs: rows [N,2] of a [`super::CrossEntropy`] or a [`super::Score`], targets u32[B,T]
-/// with B = 2P and N = B·T, scores ([`Preference::scores`]): the reference's log-probability of each answer, 0 where the loss has no
-/// reference. ORPO's first is the number of tokens that the losses of chosen ones are divided by, 0 for as many as there are: the mean
-/// over a step's micro-batches, so that the step's loss is that over all its chosen tokens. Of KTO, row 2p is the answer that is judged
-/// and row 2p + 1 another example's answer to its prompt, and the weight of each judgement follows. Outputs: loss [2 + REPORTED] = (mean,
-/// P, and [`Preference::reported`]), weights [N], the gradient of the mean with respect to each row's loss, which
-/// [`super::CrossEntropyBackward`] takes. Pairs of which an answer has no target that counts give 0.
+/// Mean over pairs of answers of a loss of their log-likelihoods (see [`PreferenceLoss`] for the formulas) or of their scores.
+/// Row 2p holds the better answer, row 2p + 1 the worse.
+///
+/// Inputs: rows [N,2] of a [`super::CrossEntropy`] or a [`super::Score`], targets u32[B,T] with B = 2P and N = B·T, scores
+/// ([`Preference::scores`]): the reference's log-probability of each answer, 0 if the loss has no reference. For ORPO, the
+/// first score is the number of tokens by which the losses of chosen answers are divided, 0 for the batch's own number: it is
+/// the mean over a step's micro-batches, so that the step's loss is that over all its chosen tokens. For KTO, row 2p is the
+/// judged answer and row 2p + 1 another example's answer to its prompt; the scores end with the weight of each judgement.
+///
+/// Outputs: loss [2 + REPORTED] = (mean, P, [`Preference::reported`]), weights [N], the gradient of the mean with respect to
+/// each row's loss for [`super::CrossEntropyBackward`]. Pairs in which an answer has no counted target contribute 0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Preference {
-    /// Which loss.
     pub loss: PreferenceLoss,
     /// β.
     pub beta: f32,
-    /// SimPO's γ, or m of a reward model's loss.
+    /// SimPO's γ, or the margin m of a reward model's loss.
     pub margin: f32,
     /// k of a reward model's loss.
     pub center: f32,
-    /// Target that does not count.
+    /// Target of rows that do not count.
     pub ignored: u32,
 }
 
 operands! {
-    /// What [`Preference`] reads.
     PreferenceInputs of Preference { rows, targets, scores }
 }
 
 operands! {
-    /// What [`Preference`] makes.
     PreferenceOutputs of Preference { loss, weights }
 }
 
@@ -63,65 +63,65 @@ impl Operation for Preference {
         PreferenceInputs { rows, .. }: PreferenceInputs<ValueId>,
         PreferenceOutputs { loss, weights }: PreferenceOutputs<ValueId>,
     ) -> Result<(), GraphError> {
-        // The gradient of rows is that of their losses alone: one number a row, the pass' scale aside.
+        // Only the row losses receive a gradient: one number per row, before the pass's scale.
         if pass.begins_at(loss).is_some() { pass.flow(rows, weights) } else { Ok(()) }
     }
 }
 
-/// Numbers of a batch's pairs that are reported with their loss.
+/// Number of metrics reported with the loss.
 pub const REPORTED: usize = 7;
 
-/// Rewards that differ by less than this share of the numbers they are differences of are the same: 32-bit sums of tokens' losses, by
-/// kernels that add up in another order, differ by about half of it.
+/// Rewards whose difference is below this fraction of their operands' magnitude count as ties: 32-bit sums of token losses,
+/// added in another order by other kernels, differ by about half of it.
 pub const TIE: f64 = 1.0 / (1 << 21) as f64;
 
-/// What is known of an answer.
+/// Inputs of the loss for one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Answer {
-    /// S, the sum of its tokens' losses: its negative log-likelihood.
+    /// S, the sum of its token losses: its negative log-likelihood.
     pub loss: f64,
-    /// n, how many they are.
+    /// n, the number of tokens.
     pub tokens: f64,
-    /// The reference's log-probability of it.
+    /// Log-probability under the reference.
     pub reference: f64,
-    /// Of an answer that KTO judges: how much it weighs, below 0 where it is a bad one.
+    /// KTO: weight of the judgement, negative for a bad answer.
     pub weight: f64,
 }
 
 impl Answer {
-    /// The log-probability, of a token where the loss is of means.
+    /// The log-probability; per token if `mean`.
     fn log_probability(self, mean: bool) -> f64 {
         if mean { -self.loss / self.tokens } else { -self.loss }
     }
 
-    /// How much likelier it is than to the reference, as a logarithm.
+    /// log(p / p_reference).
     pub fn log_ratio(self) -> f64 {
         -self.loss - self.reference
     }
 }
 
-/// Sums over a batch's pairs.
+/// Sums over the pairs of a batch.
 #[derive(Default)]
 struct Tally {
-    /// Of the chosen and of the rejected answers.
+    /// [chosen, rejected].
     rewards: [f64; 2],
     answers: [f64; 2],
-    /// Pairs, or judged answers, and how many of them are in order; ties count half.
+    /// Pairs or judged answers, and how many of them are ordered correctly; ties count half.
     judged: f64,
     right: f64,
     ties: f64,
-    /// Of chosen answers: log-ratios, tokens.
+    /// Log-ratios and tokens of chosen answers.
     ratios: f64,
     tokens: f64,
 }
 
 impl Preference {
-    /// Numbers that are known beforehand of a batch of so many rows.
+    /// Number of scores of a batch of `rows` rows.
     pub fn scores(&self, rows: usize) -> usize {
         if self.loss.judges_answers() { rows + rows / 2 } else { rows }
     }
 
-    /// The answers of a batch by the sums of their tokens' losses and how many these are, and the batch's scores.
+    /// The answers of a batch, from each one's (sum of token losses, number of tokens) and the batch's scores.
     pub fn answers(&self, sums: &[(f64, f64)], scores: &[f32]) -> Vec<Answer> {
         let of = |(row, (loss, tokens)): (usize, &(f64, f64))| {
             let score = |at: usize| scores.get(at).copied().map_or(0.0, f64::from);
@@ -158,7 +158,7 @@ impl Preference {
         (total, each)
     }
 
-    /// KTO's estimate of how far the model is from the reference: the mean log-ratio of answers to other prompts than theirs, 0 at least.
+    /// KTO's estimate of the divergence from the reference: the mean log-ratio of answers to mismatched prompts, at least 0.
     pub fn divergence(&self, pairs: &[[Answer; 2]]) -> f64 {
         if !self.loss.judges_answers() {
             return 0.0;
@@ -168,7 +168,7 @@ impl Preference {
         (sum / whole().count().max(1) as f64).max(0.0)
     }
 
-    /// A pair's loss without what ORPO adds for the chosen answers, and its derivatives.
+    /// A pair's loss and its derivatives, without ORPO's term for the chosen answers.
     fn of_pair(&self, [chosen, rejected]: [Answer; 2], divergence: f64) -> (f64, [f64; 2]) {
         let (beta, margin) = (f64::from(self.beta), f64::from(self.margin));
         let tokens = [chosen.tokens, rejected.tokens];
@@ -189,7 +189,7 @@ impl Preference {
                 (softplus(-z), [slope / tokens[0], -slope / tokens[1]])
             }
             PreferenceLoss::Orpo => {
-                // A token that is certain has endless odds.
+                // A certain token has infinite odds.
                 let means = [chosen, rejected].map(|answer| answer.log_probability(true).min(-1e-7));
                 let rest = means.map(|mean| -libm::expm1(mean));
                 let [chosen_odds, rejected_odds] = [0, 1].map(|at| means[at] - libm::log(rest[at]));
@@ -242,7 +242,7 @@ impl Preference {
         all
     }
 
-    /// What pairs come to; those of which an answer has no tokens take no part.
+    /// Metrics of the pairs; pairs in which an answer has no tokens are skipped.
     pub fn metrics(&self, pairs: &[[Answer; 2]]) -> PreferenceMetrics {
         let Tally { rewards, answers, judged, right, ties, ratios, tokens } = self.tally(pairs);
         let [chosen, rejected] = [0, 1].map(|side| rewards[side] / f64::max(answers[side], 1.0));
@@ -257,7 +257,8 @@ impl Preference {
         }
     }
 
-    /// Of them what a loss reports: mean rewards of both sides, accuracy, log-ratio, share of ties, and how many answers both sides have.
+    /// The metrics reported with a loss: mean rewards of both sides, accuracy, log-ratio, share of ties, and number of answers
+    /// of both sides.
     pub fn reported(&self, pairs: &[[Answer; 2]]) -> [f32; REPORTED] {
         let found = self.metrics(pairs);
         let [chosen, rejected] = self.tally(pairs).answers.map(|answers| answers as f32);
@@ -265,7 +266,7 @@ impl Preference {
         [found.chosen_reward, found.rejected_reward, found.accuracy, ratio, found.ties, chosen, rejected]
     }
 
-    /// What a step's micro-batches reported, the mean over their answers; `None` of none.
+    /// Combines the reports of a step's micro-batches, weighted by their answers; `None` if there are none.
     pub fn of_reports(&self, reports: &[[f32; REPORTED]]) -> Option<PreferenceMetrics> {
         if reports.is_empty() {
             return None;
@@ -294,7 +295,7 @@ impl Preference {
         })
     }
 
-    /// The size of the numbers that an answer's reward is a difference of.
+    /// Magnitude of the terms whose difference is an answer's reward.
     fn size(&self, answer: Answer) -> f64 {
         match self.loss {
             PreferenceLoss::BradleyTerry => answer.loss.abs(),
@@ -307,8 +308,8 @@ impl Preference {
         }
     }
 
-    /// What an answer is worth to the model, as TRL logs it: β times its log-ratio to the reference, or, without one, times the mean
-    /// log-probability of its tokens; its score, where it has one.
+    /// An answer's implicit reward, as TRL logs it: β times its log-ratio to the reference or, without a reference, times the
+    /// mean log-probability of its tokens. For a reward model, its score.
     pub fn reward(&self, answer: Answer) -> f64 {
         if self.loss.is_of_scores() {
             return answer.log_probability(false);
@@ -347,14 +348,14 @@ mod tests {
         ]
     }
 
-    /// The first answer of both is a good one and a bad one.
+    /// The first answers of the two pairs are a good and a bad one.
     fn judged() -> [[Answer; 2]; 2] {
         let mut pairs = pairs();
         (pairs[0][0].weight, pairs[1][0].weight) = (1.5, -0.75);
         pairs
     }
 
-    /// A loss with the pairs that it takes.
+    /// The pairs for a loss.
     fn of(loss: PreferenceLoss) -> [[Answer; 2]; 2] {
         let mut pairs = if loss.judges_answers() { judged() } else { pairs() };
         if loss == PreferenceLoss::Orpo {
@@ -365,7 +366,7 @@ mod tests {
 
     #[test]
     fn losses_are_those_of_the_papers() {
-        // Written out by hand for the two pairs.
+        // Computed by hand for the two pairs.
         let log_sigmoid = |z: f64| -(1.0 + (-z).exp()).ln();
         let odds = |mean: f64| mean.exp() / (1.0 - mean.exp());
         let (b, m) = (f64::from(0.3_f32), f64::from(0.7_f32));
@@ -374,7 +375,7 @@ mod tests {
         let means = [[-4.0 / 3.0, -7.0 / 5.0], [-2.5 / 2.0, -0.125 / 4.0]];
         let mean = |each: [f64; 2]| (each[0] + each[1]) / 2.0;
         let orpo = mean(means.map(|[c, r]| -b * log_sigmoid((odds(c) / odds(r)).ln()))) + (4.0 + 2.5) / 5.0;
-        // log-ratios 0.5 and −0.5; of the answers to other prompts −0.75 and 0.875.
+        // Log-ratios 0.5 and −0.5; for mismatched prompts −0.75 and 0.875.
         let (sigma, kl) = (|x: f64| 1.0 / (1.0 + (-x).exp()), (-0.75 + 0.875) / 2.0);
         let kto = mean([1.5 * (1.0 - sigma(b * (0.5 - kl))), 0.75 * (1.0 - sigma(b * (kl + 0.5)))]);
         let k = f64::from(0.05_f32);
@@ -398,7 +399,7 @@ mod tests {
     fn what_pairs_come_to_is_what_their_rewards_are() {
         let b = f64::from(0.3_f32);
         for loss in PreferenceLoss::ALL {
-            // Written out by hand for the two pairs.
+            // Computed by hand for the two pairs.
             let rewards = match loss {
                 PreferenceLoss::Sigmoid | PreferenceLoss::Ipo => {
                     [[b * 0.5, b * -0.75], [b * -0.5, b * 0.875]]
@@ -409,7 +410,7 @@ mod tests {
                 PreferenceLoss::BradleyTerry => [[-4.0, -7.0], [-2.5, -0.125]],
                 PreferenceLoss::Kto => continue,
             };
-            // A pair that lost an answer does not count.
+            // A pair with an empty answer does not count.
             let all = [&pairs()[..], &[[pairs()[0][0], Answer::default()]]].concat();
             let found = op(loss).metrics(&all);
             assert_eq!(found.ties, 0.0);
@@ -419,7 +420,7 @@ mod tests {
             assert!(apart(found.rejected_reward, mean(1)) < 1e-6, "{loss:?}: {found:?}");
             assert!(apart(found.margin, mean(0) - mean(1)) < 1e-6, "{loss:?}: {found:?}");
             assert_eq!(found.accuracy, 0.5);
-            // Of three and two tokens.
+            // Three and two tokens.
             assert_eq!(found.log_ratio, loss.has_reference().then_some(0.0));
             let halves = pairs().map(|pair| op(loss).reported(&[pair]));
             let of_both = op(loss).of_reports(&halves).unwrap();
@@ -443,11 +444,11 @@ mod tests {
     fn judged_answers_are_told_by_their_side_in_whichever_micro_batch() {
         let (op, b) = (op(PreferenceLoss::Kto), f64::from(0.3_f32));
         let found = op.metrics(&judged());
-        // log-ratios 0.5 of the good one and −0.5 of the bad one, and a divergence of 0.0625 between them.
+        // Log-ratios 0.5 of the good and −0.5 of the bad answer, divergence 0.0625.
         let wanted = [b * 0.5, b * -0.5, b].map(|number| number as f32);
         assert_eq!([found.chosen_reward, found.rejected_reward, found.margin], wanted);
         assert_eq!((found.accuracy, found.ties, found.log_ratio), (1.0, 0.0, Some(0.5 / 3.0)));
-        // A micro-batch without a bad one says nothing of bad ones.
+        // A micro-batch without bad answers does not affect their mean.
         let apart = judged().map(|pair| op.reported(&[pair]));
         let both = op.of_reports(&apart).unwrap();
         assert_eq!([both.chosen_reward, both.rejected_reward, both.margin], wanted);
@@ -458,7 +459,7 @@ mod tests {
     fn rewards_that_differ_by_rounding_are_ties_and_count_half() {
         for loss in PreferenceLoss::ALL {
             let mut pairs = of(loss);
-            // The first is decided; of the second, both answers are worth the same but for rounding.
+            // The first pair is decided; in the second, both answers have the same reward up to rounding.
             pairs[1][1] = pairs[1][0];
             pairs[1][1].loss += 1e-7;
             pairs[1][1].weight = 0.0;
@@ -482,7 +483,7 @@ mod tests {
         let op = op(PreferenceLoss::Orpo);
         let whole = of(PreferenceLoss::Orpo);
         let (wanted, slopes) = op.of_pairs(&whole);
-        // Two micro-batches of a pair each; the step has five chosen tokens, two and a half in each.
+        // Two micro-batches with a pair each; the step has five chosen tokens, on average 2.5 in each.
         let apart = whole.map(|mut pair| {
             pair[0].reference = 2.5;
             op.of_pairs(&[pair])
@@ -498,7 +499,7 @@ mod tests {
         for loss in PreferenceLoss::ALL {
             let (_, slopes) = op(loss).of_pairs(&of(loss));
             for (pair, side) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                // KTO takes the divergence for a number.
+                // KTO treats the divergence as a constant.
                 if loss.judges_answers() && side == 1 {
                     assert_eq!(slopes[pair][side], 0.0);
                     continue;

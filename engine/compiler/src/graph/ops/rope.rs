@@ -1,4 +1,4 @@
-//! Rotary positions.
+//! Rotary position embeddings.
 
 use super::{Heads, Named, Nothing, Operation, Y, operands};
 use crate::graph::gradient::Backward;
@@ -6,21 +6,18 @@ use crate::graph::half::{self, Operand, together};
 use crate::graph::shape::{Rule, batched, columns, expect, is_cursor, rank};
 use crate::graph::{GraphError, Type, ValueId};
 
-/// Rotates queries and keys, halves paired: for i < D/2, (x[i], x[i+D/2]) turns by the angle of (start + t, i); values pass.
-/// `inverse` turns back, which is the gradient. Inputs: qkv [B,T,W], table [P,D] (cos then sin, P ≥ T), (cursor u32[B,3]).
-/// Output: [B,T,W].
+/// Rotates queries and keys, halves paired: for i < D/2, (x[i], x[i+D/2]) turns by the angle of (start + t, i); values pass
+/// unchanged. `inverse` turns back, which is the gradient. Inputs: qkv [B,T,W], table [P,D] (cos then sin, P ≥ T), (cursor
+/// u32[B,3]). Output: [B,T,W].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rope {
-    /// Sizes.
     pub heads: Heads,
-    /// Turn by the negative angle.
+    /// Rotate by the negative angle.
     pub inverse: bool,
-    /// The cursor is given.
     pub cursor: bool,
 }
 
 operands! {
-    /// What [`Rope`] reads.
     RopeInputs of Rope { qkv, table, cursor: if cursor }
 }
 

@@ -1,4 +1,4 @@
-//! The loss of a model that learns not to repeat itself, and its gradient.
+//! Unlikelihood loss against repetition, and its gradient.
 
 use super::loss::targets_fit;
 use super::{Dx, LossTargets, Nothing, Operation, operands};
@@ -6,37 +6,35 @@ use crate::graph::gradient::Backward;
 use crate::graph::shape::{Rule, alike, are_starts, rank};
 use crate::graph::{GraphError, Type, ValueId};
 
-/// Least that 1 − p is taken to be, as the authors of [`Unlikelihood`] have it: where it is less, nothing flows back.
+/// Lower bound of 1 − p, from the authors' code for [`Unlikelihood`]; no gradient flows below it.
 pub const MIN_REST: f32 = 1e-5;
 
-/// Cross-entropy with unlikelihood of tokens (Welleck et al. 2019, "Neural text generation with unlikelihood training", arXiv 1908.04319,
-/// equations 4 and 5): row loss =
+/// Cross-entropy with token-level unlikelihood (Welleck et al. 2019, "Neural text generation with unlikelihood training", arXiv
+/// 1908.04319, equations 4 and 5): row loss =
 ///
 /// ```text
 /// lse(x) − x[target] − α·Σ_{c ∈ C} ln(max(1 − p_c, 10⁻⁵))      p = softmax(x)
 /// ```
 ///
-/// with C the tokens of the row up to this position, from the first one of its document on where rows hold several `documents`, each once
-/// and without the target; rows whose target is `ignore_index` are left out. Inputs: logits [B,T,V], tokens u32[B,T], targets u32[B,T],
-/// (starts u32[B,T]). Outputs: loss [2] = (mean over the rows that count, number of them; 0 if none), rows [N,2] = (lse, row loss or 0),
-/// sums [N,2] = (lse, Σ p_c/(1 − p_c) over those of C whose 1 − p_c is not too little).
+/// with C the distinct tokens of the row up to this position, without the target; if rows hold several `documents`, from the
+/// start of the current one. Rows whose target is `ignore_index` are ignored. Inputs: logits [B,T,V], tokens u32[B,T], targets
+/// u32[B,T], (starts u32[B,T]). Outputs: loss [2] = (mean over the counted rows, their number; 0 if none), rows [N,2] = (lse,
+/// row loss or 0), sums [N,2] = (lse, Σ p_c/(1 − p_c) over the c of C with 1 − p_c above the bound).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Unlikelihood {
     /// α, 0 or more.
     pub alpha: f32,
-    /// Target that does not count.
+    /// Target of rows that do not count.
     pub ignore_index: Option<u32>,
-    /// Rows hold several documents.
+    /// Whether rows hold several documents.
     pub documents: bool,
 }
 
 operands! {
-    /// What [`Unlikelihood`] reads.
     UnlikelihoodInputs of Unlikelihood { logits, tokens, targets, starts: if documents }
 }
 
 operands! {
-    /// What [`Unlikelihood`] makes.
     UnlikelihoodOutputs of Unlikelihood { loss, rows, sums }
 }
 
@@ -73,21 +71,18 @@ impl Operation for Unlikelihood {
     }
 }
 
-/// dx[row, j] = f·(pⱼ − [j = target] + α·([j ∈ C]·pⱼ/(1 − pⱼ) − pⱼ·S)), S the sum of the row, without the term of C where 1 − pⱼ is too
-/// little; 0 for ignored rows; f is scale/count. Inputs: those of the forward op and what it makes, of which the second entry of loss is the
-/// count. Output: like logits.
+/// dx[row, j] = f·(pⱼ − [j = target] + α·([j ∈ C]·pⱼ/(1 − pⱼ) − pⱼ·S)), with S the row's sum, without the term of C if 1 − pⱼ
+/// is below the bound; 0 for ignored rows; f is scale/count. Inputs: the forward op's inputs and outputs; loss[1] is the count.
+/// Output: like logits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UnlikelihoodBackward {
-    /// The forward op.
     pub forward: Unlikelihood,
     /// 1 / number of micro-batches.
     pub scale: f32,
-    /// Of the forward op.
     pub documents: bool,
 }
 
 operands! {
-    /// What [`UnlikelihoodBackward`] reads.
     UnlikelihoodBackwardInputs of UnlikelihoodBackward {
         logits, tokens, targets, sums, loss, starts: if documents
     }
@@ -109,7 +104,7 @@ impl Operation for UnlikelihoodBackward {
     }
 }
 
-/// A token, a target and where there are documents a start for each row of logits.
+/// Checks that there are a token, a target and, with documents, a start for each row of logits.
 fn fits(logits: &Type, tokens: &Type, targets: &Type, starts: Option<&Type>) -> Rule {
     rank("logits", logits, 3)?;
     targets_fit(targets, logits)?;

@@ -1,4 +1,4 @@
-//! A block: attention and MLP, each added to the residual stream, and the norms before or behind them.
+//! A block: attention and MLP, each added to the residual stream, with norms before or after them.
 
 use super::{Builder, Built};
 use crate::graph::ops::{
@@ -101,7 +101,7 @@ impl Builder<'_> {
         Ok(self.graph.add(Add, AddInputs { a: y, b: stream })?.y)
     }
 
-    /// The projection back into the residual stream, to be added to it.
+    /// The projection back into the residual stream, before the addition.
     fn back_to_stream(&mut self, path: &str, x: ValueId, bias: bool) -> Built {
         let weight =
             self.weight(&format!("{path}.weight"), &[self.config.width, self.graph.ty(x).columns()], true);

@@ -1,4 +1,4 @@
-//! The layers that blocks, embedding and head are made of, and their parameters.
+//! Layers of blocks, embedding and head, and their parameters.
 
 use super::{Builder, Built};
 use crate::graph::ops::{
@@ -14,7 +14,7 @@ impl Builder<'_> {
         self.product(path, x, weight, bias)
     }
 
-    /// x·weightᵀ, with the layer's bias where it has one.
+    /// x·weightᵀ, plus the layer's bias if it has one, plus the adapter.
     pub(super) fn product(&mut self, path: &str, x: ValueId, weight: ValueId, bias: bool) -> Built {
         let out = self.graph.ty(weight).shape[0];
         let bias = bias.then(|| self.bias(&format!("{path}.bias"), out));
@@ -33,10 +33,11 @@ impl Builder<'_> {
         }
     }
 
-    /// scale·B·(A·dropout(x)) (Hu et al. 2021): x [.., in], A [r, in], B [out, r]. The scale is applied to the narrow values in between.
+    /// scale·B·(A·dropout(x)) (Hu et al. 2021): x [.., in], A [r, in], B [out, r]. The scale is applied to the narrow
+    /// intermediate values.
     fn low_rank(&mut self, adapter: &Adapter, path: &str, x: ValueId, out: usize) -> Built {
         let (rank, columns) = (adapter.rank, self.graph.ty(x).columns());
-        // PyTorch's Kaiming initialisation with a = √5, as PEFT has it.
+        // PyTorch's Kaiming initialisation with a = √5, as in PEFT.
         let bound = Init::Uniform(1.0 / (columns as f32).sqrt());
         let down = self.add(&format!("{path}{LORA_A}"), &[rank, columns], true, bound);
         let up = self.add(&format!("{path}{LORA_B}"), &[out, rank], true, Init::Constant(0.0));
@@ -63,7 +64,7 @@ impl Builder<'_> {
         Ok(self.graph.add(Norm { form, bias: with_bias }, NormInputs { x, scale, bias })?.y)
     }
 
-    /// The rate where this graph drops anything at all.
+    /// The rate if this graph uses dropout, else 0.
     pub(super) fn site_rate(&self, rate: f32) -> f32 {
         let learns = self.prefix.is_empty();
         if learns && matches!(self.purpose, Purpose::Loss { dropout: true, .. }) { rate } else { 0.0 }
@@ -84,7 +85,7 @@ impl Builder<'_> {
         Ok(self.graph.add(Dropout { site, residual: false }, DropoutInputs { x, residual: None })?.y)
     }
 
-    /// A matrix or embedding: initialised from a normal distribution, decayed.
+    /// A matrix or embedding: normally distributed initial values, decayed.
     pub(super) fn weight(&mut self, name: &str, shape: &[usize], into_stream: bool) -> ValueId {
         let init = self.config.init;
         let narrow = into_stream && init.scale_residual;

@@ -1,4 +1,4 @@
-//! The loss of a graph, and the logits of a teacher where it compares with those.
+//! The loss of a graph, and a teacher's logits for distillation.
 
 use super::{Builder, Built, Model};
 use crate::graph::ops::{
@@ -11,7 +11,7 @@ use crate::model::teacher::TEACHER;
 use crate::model::{LossForm, Purpose};
 
 impl Builder<'_> {
-    /// The whole graph: logits, and the loss where it has one.
+    /// The whole graph: logits, and the loss if the purpose has one.
     pub(super) fn model(mut self) -> Built<Model> {
         let logits = self.logits()?;
         let Purpose::Loss { batch, time, label_smoothing, ignore_index, form, .. } = self.purpose else {
@@ -55,14 +55,14 @@ impl Builder<'_> {
         Ok(Model { graph: self.graph, logits, loss: Some(loss), sites: self.sites })
     }
 
-    /// The targets of a loss, whose nodes follow.
+    /// The targets input; sets the loss scope.
     fn targets(&mut self) -> ValueId {
         self.scope("loss");
         let (batch, time) = self.size();
         self.graph.input(Input::Targets, Type::u32(&[batch, time]))
     }
 
-    /// The cross-entropy, or what stands in its place where the head makes a score.
+    /// The cross-entropy, or the score loss if the head outputs a score.
     fn likelihoods(
         &mut self,
         op: CrossEntropy,
@@ -77,7 +77,7 @@ impl Builder<'_> {
         Ok(CrossEntropyOutputs { loss, rows })
     }
 
-    /// The logits of a run's teacher for the same tokens: its own decoder in the same graph, of which nothing trains and that drops nothing.
+    /// The teacher's logits for the same tokens: its decoder in the same graph, frozen and without dropout.
     fn taught(&mut self) -> Built {
         let Some(teacher) = self.teacher else {
             let (scope, reason) = ("loss".to_owned(), "no teacher is known".to_owned());

@@ -1,4 +1,4 @@
-//! Attention over a window.
+//! Causal and sliding-window attention.
 
 use super::attention_direct;
 use super::{BindingSource, Family, Launch, Lower, Lowering, Operand, Site, Tier, grid, within_longest_loop};
@@ -15,7 +15,7 @@ use glasshouse_shaders::{
     attention_query_backward_tiled,
 };
 
-/// What one of the three kernels goes over.
+/// Operands and settings shared by the three attention kernels.
 #[derive(Clone, Copy)]
 pub(super) struct Window<'graph> {
     pub(super) site: Site<'graph>,
@@ -23,48 +23,47 @@ pub(super) struct Window<'graph> {
     pub(super) heads: Heads,
     pub(super) dropout: Option<DropoutSite>,
     pub(super) sliding: Option<usize>,
-    /// The starts of documents, where there are several in a row.
+    /// Document starts, if rows hold several documents.
     pub(super) starts: Option<BindingSource>,
 }
 
 impl Window<'_> {
-    /// B and T.
     pub(super) fn batch_and_time(self) -> (usize, usize) {
         (self.qkv.ty.shape[0], self.qkv.ty.shape[1])
     }
 
-    /// Positions that a query sees at most: all, or those of the sliding window.
+    /// Maximum number of positions that a query sees.
     pub(super) fn seen(self) -> u32 {
         let (_, time) = self.batch_and_time();
         self.sliding.map_or(time, |window| window.min(time)) as u32
     }
 
-    /// What a kernel for heads of any size binds, whose operands these are.
+    /// Bindings of a kernel for any head size with these operands.
     fn bindings(self, operands: &[BindingSource]) -> Vec<BindingSource> {
         let control = [BindingSource::Buffer(Buffer::Control), BindingSource::Buffer(Buffer::Schedule)];
         control.into_iter().chain(operands.iter().copied()).chain(self.starts).collect()
     }
 
-    /// Whether a kernel takes the tier without workgroup memory.
+    /// Whether a kernel uses the tier without workgroup memory.
     fn is_direct(self, family: Family) -> bool {
         let (batch, time) = self.batch_and_time();
         let sizes = [batch * self.heads.heads, time, self.heads.head_size];
         self.site.target.tier(family, sizes) == Tier::Direct
     }
 
-    /// Whether a kernel goes by blocks.
+    /// Whether a kernel uses the blocked kernels of [`attention_direct`].
     fn by_blocks(self, family: Family) -> bool {
         self.is_direct(family) && attention_direct::takes(self)
     }
 }
 
-/// Rows of a workgroup in the attention kernels, which their variants set differently.
+/// Rows per workgroup; depends on the variant.
 fn rows_in_group(kernel: &Kernel) -> usize {
     kernel.workgroup_size[0] as usize
 }
 
-/// Picks the variant of one of the three attention kernels for heads of any size, whose modules are alike. The single ones
-/// know nothing of documents.
+/// Picks the variant of one of the three attention kernels for any head size; their modules are alike. The `_single` kernels do
+/// not support documents.
 macro_rules! variant {
     ($single:ident, $tiled:ident, $family:ident, $window:expr) => {{
         use $tiled::Size;
@@ -84,7 +83,7 @@ macro_rules! variant {
     }};
 }
 
-/// The arguments that the three share.
+/// The arguments shared by the three kernels.
 fn arguments(window: Window<'_>) -> Vec<u8> {
     let ((batch, time), Window { heads, dropout, .. }) = (window.batch_and_time(), window);
     let (site, threshold, keep_scale) = dropping(dropout);
@@ -104,19 +103,19 @@ fn arguments(window: Window<'_>) -> Vec<u8> {
     arguments.bytes()
 }
 
-/// The number of a dropout site, the random bits below which it drops, and what it multiplies the rest by.
+/// The site's number, the threshold below which random bits drop, and the scale of kept entries.
 pub(super) fn dropping(dropout: Option<DropoutSite>) -> (u32, u32, f32) {
     dropout.map_or((0, 0, 1.0), |site| (site.site, random::threshold(site.rate), 1.0 / (1.0 - site.rate)))
 }
 
-/// Turns of a kernel's loop over a head's row, four channels at a time where they divide. They count towards
-/// [`super::MAX_LOOP_ITERATIONS`] although their number is a constant for most sizes: llvmpipe does not unroll them.
+/// Iterations of a kernel's loop over a head's row, four channels at a time if divisible. They count towards
+/// [`super::MAX_LOOP_ITERATIONS`] although most variants have a constant head size: llvmpipe does not unroll them.
 fn row_turns(heads: Heads) -> usize {
     if heads.head_size.is_multiple_of(4) { heads.head_size / 4 } else { heads.head_size }
 }
 
-/// Refuses what a software adapter would leave half done: for each of `steps` keys or queries an invocation goes through the
-/// head's row `passes` times. Both tiers have these loops, so that the other one would be no way out.
+/// Refuses loops that a software adapter would end early: for each of `steps` keys or queries an invocation walks the head's
+/// row `passes` times. Both tiers have these loops, so switching tiers would not help.
 fn within_reach(site: Site<'_>, heads: Heads, steps: usize, passes: usize) -> Result<()> {
     let turns = steps * (2 + passes * row_turns(heads));
     let advice = "lower model.context_length, or choose a smaller head size that 4 divides";
@@ -127,7 +126,7 @@ pub(super) fn scale(heads: Heads) -> f32 {
     (1.0 / (heads.head_size as f64).sqrt()) as f32
 }
 
-/// A launch with one invocation for each of `count` things.
+/// A launch with one invocation for each of `count` items.
 pub(super) fn each(
     kernel: &'static Kernel,
     arguments: Vec<u8>,
@@ -173,7 +172,7 @@ impl Lower for AttentionDelta {
 }
 
 impl Lower for AttentionBackward {
-    /// The queries' columns, then the keys' and values'.
+    /// The queries' columns, then those of keys and values.
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let AttentionBackwardInputs { qkv, lse, delta, dy, starts } = operands.inputs;
         let Dqkv { dqkv } = operands.outputs;

@@ -1,4 +1,4 @@
-//! Attention on software adapters: four queries meet four keys at a time, in kernels of their own.
+//! Attention on software adapters: separate kernels that process blocks of four queries by four keys.
 
 use super::attention::{Window, dropping, scale};
 use super::matmul::built;
@@ -9,14 +9,14 @@ use glasshouse_shaders::{
     attention_forward_direct, attention_key_backward_direct, attention_query_backward_direct,
 };
 
-/// Rows of a workgroup; the kernels hold the same number.
+/// Rows per workgroup, as in the kernels.
 const ROWS: usize = 32;
 
-/// Largest head that they take: with more registers llvmpipe takes a minute to build them.
+/// Largest supported head: with more registers llvmpipe takes a minute to compile them.
 const MAX_HEAD_SIZE: usize = 128;
 
-/// Whether they take these heads: others are taken scalar by scalar. Loops that llvmpipe would end early are left to the
-/// kernels whose lowering refuses them.
+/// Whether these kernels support the heads; others use the scalar kernels. Loops that llvmpipe would end early are left to the
+/// scalar kernels, whose lowering refuses them.
 pub(super) fn takes(window: Window<'_>) -> bool {
     let ((_, time), heads) = (window.batch_and_time(), window.heads);
     let entries = heads.head_size / 4;
@@ -24,7 +24,7 @@ pub(super) fn takes(window: Window<'_>) -> bool {
     heads.head_size.is_multiple_of(4) && heads.head_size <= MAX_HEAD_SIZE && turns <= MAX_LOOP_ITERATIONS
 }
 
-/// The variant of one of the three, its arguments and its workgroups, one for each [`ROWS`] rows of each of so many heads.
+/// The variant of one of the three kernels with its arguments and workgroups: one for each [`ROWS`] rows of each head.
 macro_rules! launch {
     ($module:ident, $window:expr, $head_count:ident, $bindings:expr) => {{
         let ((batch, time), Window { qkv, heads, dropout, .. }) = ($window.batch_and_time(), $window);
@@ -41,7 +41,7 @@ macro_rules! launch {
             keep_scale,
             seen: $window.seen(),
         };
-        // Where rows hold several documents there is no variant without dropout: it is of a rate of 0 then.
+        // With documents there is no variant without dropout: the rate is 0 then.
         let (drops, documents) = (dropout.is_some() || $window.starts.is_some(), $window.starts.is_some());
         let mut bindings: Vec<BindingSource> = $bindings.to_vec();
         if drops {
@@ -55,17 +55,17 @@ macro_rules! launch {
     }};
 }
 
-/// Over qkv, y and lse.
+/// Operands: qkv, y, lse.
 pub(super) fn forward(window: Window<'_>, operands: [BindingSource; 3]) -> Result<Launch> {
     launch!(attention_forward_direct, window, heads, operands)
 }
 
-/// The queries' columns, over qkv, lse, delta, dy and dqkv.
+/// Gradient of the queries' columns. Operands: qkv, lse, delta, dy, dqkv.
 pub(super) fn query_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Launch> {
     launch!(attention_query_backward_direct, window, heads, operands)
 }
 
-/// The keys' and values' columns, likewise.
+/// Gradient of the keys' and values' columns, with the same operands.
 pub(super) fn key_backward(window: Window<'_>, operands: [BindingSource; 5]) -> Result<Launch> {
     launch!(attention_key_backward_direct, window, kv_heads, operands)
 }

@@ -1,4 +1,4 @@
-//! What only decoding does: attention over caches, and the last rows of chunks.
+//! Decoding operations: attention over caches, and the last rows of chunks.
 
 use super::attention::{each, scale};
 use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, grid};
@@ -6,14 +6,14 @@ use crate::Result;
 use crate::graph::ops::{CachedAttention, CachedAttentionInputs, LastRow, LastRowInputs, Named, Y};
 use glasshouse_shaders::{cached_attention, cached_attention_join, cached_write, last_row};
 
-/// Positions of a cache that a workgroup goes through while a text is written, until there are [`MAX_PARTS`].
+/// Cache positions per workgroup while decoding, up to [`MAX_PARTS`] workgroups.
 const PART: usize = 256;
 
-/// Most parts of a cache.
+/// Maximum number of parts of a cache.
 const MAX_PARTS: usize = 16;
 
 impl Lower for CachedAttention {
-    /// The chunks into the caches, then the attention.
+    /// Writes the chunks into the caches, then attends.
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (CachedAttentionInputs { qkv, keys, values, cursor }, Y { y }) =
             (operands.inputs, operands.outputs);
@@ -26,7 +26,7 @@ impl Lower for CachedAttention {
             head_size: heads.head_size as u32,
             positions: positions as u32,
         };
-        // A software adapter has few threads, which one part keeps busy.
+        // One part keeps the few threads of a software adapter busy.
         let parts = if site.target.software { 1 } else { positions.div_ceil(PART).min(MAX_PARTS) };
         let attend = cached_attention::Arguments {
             rows: rows as u32,

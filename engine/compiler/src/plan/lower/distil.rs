@@ -1,4 +1,4 @@
-//! The loss against a teacher's logits, and its gradient.
+//! Distillation loss and its gradient.
 
 use super::loss::{LossRule, mean};
 use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, Tier, grid, row_groups};
@@ -10,7 +10,7 @@ use crate::plan::Buffer;
 use glasshouse_shaders::{distil, distil_backward};
 
 impl Lower for Distil {
-    /// Rows, then their mean, which also goes into the report.
+    /// Per-row losses, then their mean, which is also written to the report.
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let DistilInputs { logits, teacher, targets } = operands.inputs;
         let DistilOutputs { loss, rows, softened } = operands.outputs;

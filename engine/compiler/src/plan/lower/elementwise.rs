@@ -1,4 +1,4 @@
-//! Ops that look at one entry at a time: one invocation an entry, or four where the count divides by four.
+//! Elementwise ops: one invocation per entry, or per four if the count is a multiple of four.
 
 use super::matmul::built;
 use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, grid};
@@ -8,10 +8,10 @@ use crate::graph::{Type, random};
 use crate::plan::Buffer;
 use glasshouse_shaders::{add, dropout, noise, scale};
 
-/// Invocations in a workgroup of the elementwise kernels.
+/// Workgroup size of the elementwise kernels.
 pub(super) const GROUP: usize = 256;
 
-/// Whether vectors of four fit, how many entries a binding then has, and how many groups walk over them.
+/// Whether vectors of four can be used, the number of entries of a binding, and the workgroups.
 pub(super) fn entries(ty: &Type) -> Result<(bool, u32, [u32; 3])> {
     let count = ty.count();
     let vec4 = count.is_multiple_of(4);
@@ -19,7 +19,7 @@ pub(super) fn entries(ty: &Type) -> Result<(bool, u32, [u32; 3])> {
     Ok((vec4, count as u32, grid(count.div_ceil(GROUP))?))
 }
 
-/// How many floats a binding has, and how many groups walk over them, an invocation a float.
+/// The number of floats of a binding, and the workgroups, one invocation per float.
 fn floats(ty: &Type) -> Result<(u32, [u32; 3])> {
     let count = ty.count();
     Ok((count as u32, grid(count.div_ceil(GROUP))?))

@@ -17,7 +17,7 @@ impl Lower for Embedding {
         let channels = table.columns();
         let vec4 = channels.is_multiple_of(4);
         let entries = if vec4 { channels / 4 } else { channels };
-        // Without positions the cursor changes nothing and is not bound.
+        // Without positions the cursor has no effect and is not bound.
         let cursor = cursor.filter(|_| self.positions);
         let kernel = embedding::kernel(
             if vec4 { embedding::Entries::Vec4 } else { embedding::Entries::Scalar },

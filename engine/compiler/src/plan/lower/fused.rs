@@ -1,6 +1,5 @@
-//! Matrix products with more behind them than a sum: activations, gates and rotations, and the gradients of the first two; and the head
-//! with its loss. Where the strategy that is chosen has a kernel with such an epilogue, they are one launch; elsewhere the product and what
-//! follows it are two.
+//! Matrix products fused with activations, gates and rotations, their gradients, and the head fused with its loss. If the
+//! chosen strategy has a kernel with the epilogue, the op is one launch; otherwise product and epilogue are two.
 
 use super::loss::{LossRule, mean, rows, rows_backward};
 use super::matmul::{
@@ -23,7 +22,7 @@ use crate::graph::ops::{
 };
 use glasshouse_protocol::{Activation, Gate};
 
-/// The epilogue of a kernel module and the function in it, if there is one for these.
+/// The epilogue and function of a kernel module, if it has them.
 macro_rules! curve {
     ($module:ident, $kind:expr) => {{
         use $module::{Epilogue, Function};
@@ -87,7 +86,7 @@ impl Lower for LinearRope {
     }
 }
 
-/// A product of tiles over x, w and y, with one binding more than a plain one, if there is a kernel for it.
+/// A tiled product over x, w and y with one extra binding, if there is a kernel for it.
 fn product(
     site: Site<'_>,
     [x, weight, y]: [Operand<'_>; 3],
@@ -110,7 +109,7 @@ fn product(
     linear_tiles(site.target, sizes, half, bindings, kernel, arguments)
 }
 
-/// The same product, plain, in the floats of x.
+/// The same product without epilogue, in the element type of x.
 fn plain(
     site: Site<'_>,
     [x, weight]: [Operand<'_>; 2],
@@ -142,7 +141,8 @@ impl Lower for LinearInputActivationBackward {
     }
 }
 
-/// The gradient by a product's input and by what made it over dy, w, dx and x, as one launch, if there is a kernel for it.
+/// The gradient of a product's input and of the nonlinearity before it, over dy, w, dx and x, as one launch, if there is a
+/// kernel for it.
 fn input_product(
     site: Site<'_>,
     kind: Nonlinearity,
@@ -174,7 +174,7 @@ fn input_product(
 }
 
 impl Lower for LinearCrossEntropy {
-    /// For each chunk its logits and its rows, then the mean.
+    /// Logits and row losses of each chunk, then the mean.
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let LinearCrossEntropyInputs { x, weight, targets } = operands.inputs;
         let outputs = operands.outputs;
@@ -195,7 +195,7 @@ impl Lower for LinearCrossEntropy {
 }
 
 impl Lower for LinearCrossEntropyBackward {
-    /// For each chunk its logits once more, their gradient, and what follows.
+    /// For each chunk: logits, their gradient, and the gradients of x and the weight.
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let LinearCrossEntropyBackwardInputs { x, weight, targets, rows: results, share } = operands.inputs;
         let LinearCrossEntropyBackwardOutputs { dx, logits, dlogits } = operands.outputs;

@@ -1,4 +1,4 @@
-//! The norm of heads and its gradients.
+//! The norm of query and key heads, and its gradients.
 
 use super::attention::each;
 use super::{BindingSource, Lower, Lowering, Operand, Site};

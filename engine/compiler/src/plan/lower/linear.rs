@@ -1,4 +1,4 @@
-//! Linear layers and their gradients, by the products of `matmul`.
+//! Linear layers and their gradients, lowered to the products of `matmul`.
 
 use super::matmul::{column_sums, input_backward_launches, linear_launches, weight_backward};
 use super::{Lower, Lowering, Operand, Site};

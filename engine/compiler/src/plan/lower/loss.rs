@@ -13,7 +13,7 @@ use crate::graph::ops::{
 use crate::plan::Buffer;
 use glasshouse_shaders::{cross_entropy, cross_entropy_backward, cross_entropy_mean, score};
 
-/// What the loss kernels are told beside their rows.
+/// Settings of the loss kernels.
 #[derive(Clone, Copy)]
 pub(super) struct LossRule {
     /// N, rows of a micro-batch.
@@ -28,14 +28,14 @@ impl LossRule {
         Self { all_rows, vocabulary, smoothing, ignore_index }
     }
 
-    /// Whether a target is left out, and which.
+    /// Whether there is an ignored target, and which.
     pub(super) fn ignore(&self) -> (u32, u32) {
         (u32::from(self.ignore_index.is_some()), self.ignore_index.unwrap_or(0))
     }
 }
 
 impl Lower for CrossEntropy {
-    /// Rows, then their mean, which also goes into the report.
+    /// Per-row losses, then their mean, which is also written to the report.
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (CrossEntropyInputs { logits, targets }, outputs) = (operands.inputs, operands.outputs);
         let rule = LossRule::new(logits.rows(), logits.columns(), self.label_smoothing, self.ignore_index);
@@ -49,7 +49,7 @@ impl Lower for CrossEntropy {
 }
 
 impl Lower for Score {
-    /// Rows, then their mean, as of a cross-entropy.
+    /// Per-row losses, then their mean, as for a cross-entropy.
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let (ScoreInputs { logits, targets }, outputs) = (operands.inputs, operands.outputs);
         let count = logits.rows();
@@ -76,7 +76,7 @@ impl Lower for CrossEntropyBackward {
     }
 }
 
-/// (lse, loss) of each row of a part: over its logits, all targets, its results.
+/// (lse, loss) of each row of a part, over its logits, all targets, and its results.
 pub(super) fn rows(
     target: &Target,
     rule: LossRule,
@@ -86,7 +86,7 @@ pub(super) fn rows(
     use cross_entropy::{Arguments, kernel};
     let (ignoring, ignored) = rule.ignore();
     let tier = match target.tier(Family::CrossEntropy, [part.count, rule.vocabulary, 1]) {
-        // An invocation with a row of its own goes through it twice.
+        // An invocation reads its row twice.
         Tier::Direct if 2 * rule.vocabulary > MAX_LOOP_ITERATIONS => Tier::Tiled,
         tier => tier,
     };
@@ -107,7 +107,7 @@ pub(super) fn rows(
     )
 }
 
-/// The mean of all rows, which also goes into the report: over their results, targets and the loss.
+/// The mean of all rows, which is also written to the report, over their results, targets and the loss.
 pub(super) fn mean(rule: LossRule, [results, targets, loss]: [BindingSource; 3]) -> Result<Launch> {
     let (ignoring, ignored) = rule.ignore();
     let arguments = cross_entropy_mean::Arguments { rows: rule.all_rows as u32, ignoring, ignored };
@@ -121,8 +121,8 @@ pub(super) fn mean(rule: LossRule, [results, targets, loss]: [BindingSource; 3])
     )
 }
 
-/// Gradient of a part's logits, in 16-bit floats where `half` says so: over them, all targets, its results, what its rows weigh (`weighted`
-/// each by itself), and where the gradient goes.
+/// Gradient of a part's logits, in 16-bit floats if `half`. Places: the logits, all targets, the part's results, its share (one
+/// weight per row if `weighted`), and the gradient.
 pub(super) fn rows_backward(
     rule: LossRule,
     part: RowRange,

@@ -1,4 +1,4 @@
-//! Linear layers and their gradients: tiles of 64 × 64 outputs, a kernel of dot products for a few rows, column sums for
+//! Linear layers and their gradients: tiles of 64 × 64 outputs, a dot-product kernel for a few rows, and column sums for
 //! biases.
 
 use super::parts::RowRange;
@@ -11,33 +11,34 @@ use super::{
 use crate::Result;
 use glasshouse_shaders::{Kernel, linear_few, sum_rows};
 
-/// Outputs along a tile's side.
+/// Side of a tile in outputs.
 const SIDE: usize = 64;
 
-/// Up to this many rows go to the kernel of dot products.
+/// Maximum number of rows for the dot-product kernel.
 pub(in crate::plan) const FEW_ROWS: usize = 8;
 
-/// Fewer tiles than this leave a device mostly idle, and a tall product is cut into slices.
+/// With fewer tiles a device is mostly idle, and a tall product is sliced.
 const ENOUGH_TILES: usize = 48;
 
-/// Inner steps below which a slice is not worth a partial sum.
+/// Minimum inner steps of a slice: below, a partial sum does not pay off.
 const MIN_SLICE: usize = 512;
 
-/// Inner steps that the direct kernels take in a turn of their loop.
+/// Inner steps per loop iteration of the direct kernels.
 pub(super) const STEPS_IN_TURN: usize = 4;
 
-/// What a kernel must have been built for.
+/// Unwraps a kernel variant that must exist.
 pub(super) fn built<What>(what: Option<What>) -> Result<What> {
     what.ok_or_else(|| crate::Error::Internal("a kernel was not built for this".to_owned()))
 }
 
-/// Tiles that cover a matrix: side by side, and in total.
+/// Tiles that cover a matrix: per row of tiles, and in total.
 pub(super) fn tiles(rows: usize, columns: usize) -> (usize, usize) {
     let side_by_side = columns.div_ceil(SIDE);
     (side_by_side, rows.div_ceil(SIDE) * side_by_side)
 }
 
-/// y = x·wᵀ (+ b) (+ r) over w, x and y, whose sizes are N, I and O, a launch for each part of w that the device binds. In 16-bit floats are x, and y with it, where `half` says so.
+/// y = x·wᵀ (+ b) (+ r) over w, x and y with sizes N, I and O: a launch for each part of w that the device binds. `half` says
+/// whether x and y are in 16-bit floats.
 pub(super) fn linear_launches(
     site: Site<'_>,
     [rows, inner, columns]: [usize; 3],
@@ -57,8 +58,8 @@ pub(super) fn linear_launches(
     site.parts_of(weight, half_weight).map(launch).collect()
 }
 
-/// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r), whose sizes are N, I and O, where rows of y and r are `stride` apart. In 16-bit
-/// floats are x and w, and y with them, where `half` says so. For a few rows of floats, w may be the copy in 16-bit floats.
+/// y = x·wᵀ (+ b) (+ r) over `bindings` (x, w, y, b, r) with sizes N, I and O; rows of y and r are `stride` apart. The flags
+/// say whether x and w, and whether y, are in 16-bit floats. For a few rows of 32-bit floats, w may be the 16-bit copy.
 fn linear_launch(
     target: &Target,
     [rows, inner, columns]: [usize; 3],
@@ -92,8 +93,7 @@ fn linear_launch(
     built(linear_tiles(target, [rows, inner, columns], half, bindings, kernel, arguments)?)
 }
 
-/// A product of tiles, of f16 where `half` says so, by the variant for the strategy that is chosen, if there is one; its sizes are added to
-/// `arguments`.
+/// A tiled product, of f16 if `half`, with the variant of the chosen strategy, if there is one; adds its sizes to `arguments`.
 pub(super) fn linear_tiles(
     target: &Target,
     [rows, inner, columns]: [usize; 3],
@@ -116,7 +116,8 @@ pub(super) fn linear_tiles(
     kernel.map(|kernel| Launch::new(kernel, arguments.bytes(), bindings, grid(total)?)).transpose()
 }
 
-/// dx = dy·w (+ r) over w, dy and dx, whose sizes are N, O and I, a launch for each part of w that the device binds. In 16-bit floats are dy, and w with dx, where `half` says so.
+/// dx = dy·w (+ r) over w, dy and dx with sizes N, O and I: a launch for each part of w that the device binds. The flags say
+/// whether dy, and whether w and dx, are in 16-bit floats.
 pub(super) fn input_backward_launches(
     site: Site<'_>,
     [rows, inner, columns]: [usize; 3],
@@ -142,10 +143,10 @@ pub(super) fn input_backward_launches(
             inner: part.count as u32,
             column_tiles: side_by_side as u32,
             stride: inner as u32,
-            // Parts after the first add to what it gave.
+            // Parts after the first add to its result.
             accumulate: u32::from(part.first > 0),
         };
-        // The residual comes in with the first part.
+        // The residual is added by the first part.
         let residual = residual.filter(|_| part.first == 0);
         let mut bindings = vec![part.columns_of(dy), part.rows_of(read), dx];
         bindings.extend(residual);
@@ -156,7 +157,7 @@ pub(super) fn input_backward_launches(
     site.parts_of(weight, half_w).map(launch).collect()
 }
 
-/// dw += dyᵀ·x, by slices of the rows where that fills the device.
+/// dw += dyᵀ·x, in slices of the rows if that fills the device.
 pub(super) fn weight_backward(
     site: Site<'_>,
     dy: Operand<'_>,
@@ -171,7 +172,7 @@ pub(super) fn weight_backward(
     let slices = chosen.unwrap_or_else(|| default_slices(site.target, [inner, rows, columns]));
     let slice = inner.div_ceil(slices).next_multiple_of(16);
     let slices = inner.div_ceil(slice);
-    // Slices are for small gradients, and parts for large ones.
+    // Slices are for small gradients, parts for large ones.
     if slices == 1 || site.parts_of(gradient, false).count() > 1 {
         let launches = weight_backward_launches(site, [inner, rows, columns], [dy, x, dw], half)?;
         return Ok(Lowering { launches, scratch: Vec::new() });
@@ -183,8 +184,8 @@ pub(super) fn weight_backward(
     Ok(Lowering { launches: vec![products, sum], scratch: vec![(slices * rows * columns * 4) as u64] })
 }
 
-/// dw += dyᵀ·x over dy, x and dw, whose sizes are N, O and I, a launch for each part of dw that the device binds. dy and x are in
-/// 16-bit floats where `half` says so.
+/// dw += dyᵀ·x over dy, x and dw with sizes N, O and I: a launch for each part of dw that the device binds. `half` says whether
+/// dy and x are in 16-bit floats.
 pub(super) fn weight_backward_launches(
     site: Site<'_>,
     [inner, rows, columns]: [usize; 3],
@@ -199,8 +200,8 @@ pub(super) fn weight_backward_launches(
     RowRange::bindable(site.target, rows, columns as u64 * 4).map(launch).collect()
 }
 
-/// dw += dyᵀ·x over `bindings` (dy, x, dw), whose sizes are N, O and I, where rows of dy are `stride` apart; where N is longer than
-/// `slice`, the products of its slices instead, one after another. dy and x are in 16-bit floats where `half` says so.
+/// dw += dyᵀ·x over `bindings` (dy, x, dw) with sizes N, O and I; rows of dy are `stride` apart. If N exceeds `slice`, computes
+/// the products of the slices instead, in sequence. The flags say whether dy and x are in 16-bit floats.
 fn weight_backward_launch(
     target: &Target,
     [inner, rows, columns]: [usize; 3],
@@ -230,8 +231,8 @@ fn weight_backward_launch(
     Launch::new(built(kernel(strategy, left, right))?, arguments.bytes(), bindings, grid(total * slices)?)
 }
 
-/// Into how many slices the inner dimension is cut. A software adapter has few threads to fill, and cuts only what is longer
-/// than its longest loop.
+/// Number of slices of the inner dimension. A software adapter has few threads to fill and slices only what exceeds its longest
+/// loop.
 pub(in crate::plan) fn default_slices(target: &Target, [inner, rows, columns]: [usize; 3]) -> usize {
     let (_, tiles) = tiles(rows, columns);
     if target.software {
@@ -243,7 +244,7 @@ pub(in crate::plan) fn default_slices(target: &Target, [inner, rows, columns]: [
     }
 }
 
-/// Adds the sum of `rows` rows of `from`, in 16-bit floats where `half` says so, to `into`.
+/// Adds the sum of `rows` rows of `from`, in 16-bit floats if `half`, to `into`.
 pub(super) fn column_sums(
     site: Site<'_>,
     [from, into]: [BindingSource; 2],

@@ -1,4 +1,4 @@
-//! Activations and gates, entry by entry.
+//! Elementwise activations and gates.
 
 use super::elementwise::{GROUP, entries};
 use super::{BindingSource, Launch, Lower, Lowering, Operand, Site, by_width, grid};
@@ -22,7 +22,7 @@ fn number_of(activation: protocol::Activation) -> u32 {
     }
 }
 
-/// The number of the activation that a gate is of.
+/// The number of a gate's activation.
 fn number_of_gate(gate: protocol::Gate) -> u32 {
     number_of(match gate {
         protocol::Gate::Geglu => protocol::Activation::GeluTanh,
@@ -37,7 +37,7 @@ impl Lower for Activation {
     }
 }
 
-/// y = f(x) over x and y, both of this type.
+/// y = f(x) over x and y, both of type `ty`.
 pub(super) fn activation_launch(
     kind: protocol::Activation,
     ty: &Type,
@@ -58,7 +58,7 @@ impl Lower for ActivationBackward {
     }
 }
 
-/// dx = dy·f′(x) over x, dy and dx, all of this type.
+/// dx = dy·f′(x) over x, dy and dx, all of type `ty`.
 pub(super) fn activation_backward_launch(
     kind: protocol::Activation,
     ty: &Type,
@@ -71,8 +71,8 @@ pub(super) fn activation_backward_launch(
     Launch::new(kernel(entries), arguments.bytes(), operands.to_vec(), groups)
 }
 
-/// How many vectors of four, or floats, a gate has on its narrow side of so many entries and F columns, F in them, and how many groups walk over
-/// them.
+/// For a gate with `count` narrow entries and F = `hidden` columns: the number of vectors (of four, or of one float), F in
+/// vectors, and the workgroups.
 fn gated(count: usize, hidden: usize) -> Result<(u32, u32, [u32; 3])> {
     let width = if hidden.is_multiple_of(4) { 4 } else { 1 };
     Ok(((count / width) as u32, (hidden / width) as u32, grid((count / width).div_ceil(GROUP))?))
@@ -85,7 +85,7 @@ impl Lower for Gate {
     }
 }
 
-/// A gate y of x over both, by y's type.
+/// A gate over x and y, with y's type.
 pub(super) fn gate_launch(kind: protocol::Gate, y: &Type, operands: [BindingSource; 2]) -> Result<Launch> {
     use gate::{Arguments, Entries, kernel};
     let (count, hidden, groups) = gated(y.count(), y.columns())?;
@@ -102,7 +102,7 @@ impl Lower for GateBackward {
     }
 }
 
-/// The gradient dx of a gate of x over x, dy and dx, by the type of dx.
+/// The gradient of a gate over x, dy and dx, with dx's type.
 pub(super) fn gate_backward_launch(
     kind: protocol::Gate,
     dx: &Type,

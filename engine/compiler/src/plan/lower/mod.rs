@@ -1,4 +1,4 @@
-//! Lowering: which kernels an op becomes, with which arguments and how many workgroups. One file a family of ops, named as in
+//! Lowering: selects kernels, arguments and workgroups for each op. One file per family of ops, named as in
 //! [`crate::graph::ops`].
 
 mod attention;
@@ -39,31 +39,30 @@ use crate::graph::{Element, Graph, Node, NodeId, Type, ValueId};
 use glasshouse_shaders::Kernel;
 use std::sync::Arc;
 
-/// What the kernels will run on, as far as the choice of variants goes.
+/// Device properties that determine the kernel variants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// A software adapter, which pays dearly for barriers: kernels without workgroup memory, unless chosen otherwise.
+    /// A software adapter, on which barriers are expensive: kernels without workgroup memory, unless chosen otherwise.
     pub software: bool,
-    /// A software adapter that takes loads lane by lane, as SwiftShader: products with more registers.
+    /// A software adapter with lane-by-lane loads, such as SwiftShader: products with more registers.
     pub slow_loads: bool,
-    /// Bytes that a kernel can bind at once. Of a larger weight each launch takes some rows.
+    /// Maximum bytes of a binding. Larger weights take one launch per range of rows.
     pub binding: u64,
-    /// Bytes of a buffer. More weights than that lie in several.
+    /// Maximum bytes of a buffer. Larger weights are split over several.
     pub buffer: u64,
-    /// Invocations can add up within subgroups: kernels that do are a choice.
+    /// Subgroup additions are supported: enables kernels that use them.
     pub subgroups: bool,
-    /// Matrices that subgroups multiply together: kernels that do are a choice.
+    /// Supported cooperative matrices: enables kernels that use them.
     pub cooperative: Cooperative,
-    /// Products of a few rows read weights from the copy in 16-bit floats.
+    /// Products of a few rows read weights from the 16-bit copy.
     pub half_weights: bool,
-    /// Which fusions are made.
     pub fusions: Fusions,
-    /// What was chosen otherwise.
+    /// Choices that override the defaults.
     choices: Option<Arc<Choices>>,
 }
 
 impl Target {
-    /// A kind of device, with the kernels that suit it as a rule; its buffers hold whatever is there, and it binds them whole.
+    /// A device without limits on buffers and bindings, with default kernels.
     pub const fn new(software: bool) -> Self {
         Self {
             software,
@@ -78,68 +77,66 @@ impl Target {
         }
     }
 
-    /// The same device, told how it loads.
+    /// Sets whether loads are slow.
     pub fn with_slow_loads(self, slow_loads: bool) -> Self {
         Self { slow_loads, ..self }
     }
 
-    /// The same device, which binds so many bytes at once.
+    /// Sets the maximum bytes of a binding.
     pub fn with_binding(self, binding: u64) -> Self {
         Self { binding, ..self }
     }
 
-    /// The same device, whose buffers hold so many bytes: of that the whole entries of arenas, so that whether a weight fits and
-    /// whether its padding does is one question.
+    /// Sets the maximum bytes of a buffer, rounded down to whole arena entries, so that a weight fits exactly if its padding
+    /// does.
     pub fn with_buffer(self, buffer: u64) -> Self {
         let entry = ALIGNMENT as u64 * 4;
         Self { buffer: buffer / entry * entry, ..self }
     }
 
-    /// The same device, told whether it has subgroups.
+    /// Sets whether subgroups are supported.
     pub fn with_subgroups(self, subgroups: bool) -> Self {
         Self { subgroups, ..self }
     }
 
-    /// The same device, told which cooperative matrices it has.
+    /// Sets the supported cooperative matrices.
     pub fn with_cooperative(self, cooperative: Cooperative) -> Self {
         Self { cooperative, ..self }
     }
 
-    /// The same device, where products of a few rows read f16 weights, or do not.
+    /// Sets whether products of a few rows read f16 weights.
     pub fn with_half_weights(self, half_weights: bool) -> Self {
         Self { half_weights, ..self }
     }
 
-    /// The same device, for which these fusions are made.
+    /// Sets the fusions.
     pub fn with_fusions(self, fusions: Fusions) -> Self {
         Self { fusions, ..self }
     }
 
-    /// The same device with choices of its own.
+    /// Sets the choices that override the defaults.
     pub fn with(self, choices: &Choices) -> Self {
         Self { choices: (!choices.is_empty()).then(|| Arc::new(choices.clone())), ..self }
     }
 
-    /// What was chosen otherwise, if anything was.
     pub fn choices(&self) -> Option<&Choices> {
         self.choices.as_deref()
     }
 }
 
-/// What a launch binds.
+/// Source of a binding.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum BindingSource {
-    /// A value of the graph.
     Value(ValueId),
-    /// Some rows of a value, the first at a multiple of 256 bytes: first row, how many.
+    /// Rows of a value: first row, whose offset is a multiple of 256 bytes, and count.
     Rows(ValueId, usize, usize),
-    /// A value from one of its entries on, which stands at a multiple of 256 bytes.
+    /// A value from this entry on, whose offset is a multiple of 256 bytes.
     From(ValueId, usize),
-    /// A weight, from the copy in 16-bit floats.
+    /// A weight's 16-bit copy.
     Half(ValueId),
-    /// Some rows of that copy, the first at a multiple of 256 bytes: first row, how many.
+    /// Rows of a weight's 16-bit copy: first row, whose offset is a multiple of 256 bytes, and count.
     HalfRows(ValueId, usize, usize),
-    /// The node's own scratch, by its position in [`Lowering::scratch`].
+    /// The node's scratch, by index in [`Lowering::scratch`].
     Scratch(usize),
     /// One of the executor's buffers, whole.
     Buffer(Buffer),
@@ -148,18 +145,16 @@ pub enum BindingSource {
 /// A dispatch before memory is laid out.
 #[derive(Clone, Debug)]
 pub struct Launch {
-    /// What runs.
     pub kernel: &'static Kernel,
     /// Bytes of the kernel's arguments (binding 0).
     pub arguments: Vec<u8>,
     /// Bindings 1, 2, … in order.
     pub bindings: Vec<BindingSource>,
-    /// Workgroups.
     pub groups: [u32; 3],
 }
 
 impl Launch {
-    /// A launch, checked against what the kernel declares. Groups are [`grid`]'s or the caller's own.
+    /// Creates a launch and checks it against the kernel's declaration. `groups` come from [`grid`] or from the caller.
     pub fn new(
         kernel: &'static Kernel,
         arguments: Vec<u8>,
@@ -181,29 +176,29 @@ impl Launch {
     }
 }
 
-/// What a node becomes.
+/// The lowered form of a node.
 #[derive(Clone, Debug, Default)]
 pub struct Lowering {
     /// Launches in order.
     pub launches: Vec<Launch>,
-    /// Bytes of scratch that they share.
+    /// Sizes of shared scratch buffers in bytes.
     pub scratch: Vec<u64>,
 }
 
 impl Lowering {
-    /// A node that is one launch.
+    /// A node with a single launch.
     pub fn one(launch: Launch) -> Self {
         Self { launches: vec![launch], scratch: Vec::new() }
     }
 }
 
-/// WebGPU's limit on workgroups in a dimension.
+/// WebGPU's limit on workgroups per dimension.
 const MAX_WORKGROUPS: u32 = 65_535;
 
-/// Groups in a row of a folded dispatch; `shared/grid.wgsl` holds the same number.
+/// Workgroups per row of a folded dispatch; `shared/grid.wgsl` has the same number.
 const GROUPS_IN_ROW: u32 = 32_768;
 
-/// A one-dimensional dispatch, folded into two: kernels ask `group_number` for their place.
+/// A one-dimensional dispatch, folded into two: kernels get their index from `group_number`.
 pub fn grid(groups: usize) -> Result<[u32; 3]> {
     let row = GROUPS_IN_ROW as usize;
     if groups <= row {
@@ -215,11 +210,11 @@ pub fn grid(groups: usize) -> Result<[u32; 3]> {
     }
 }
 
-/// Iterations of all its loops together after which llvmpipe ends an invocation's loops without a word, whatever they still
-/// have to do (Mesa's `LP_MAX_TGSI_LOOP_ITERATIONS`, 65,535), with room for loops around loops.
+/// Total loop iterations after which llvmpipe silently ends an invocation's loops (Mesa's `LP_MAX_TGSI_LOOP_ITERATIONS`,
+/// 65,535), with a margin for nested loops.
 const MAX_LOOP_ITERATIONS: usize = 60_000;
 
-/// Refuses, on a software adapter, loops that it might end early: wrong numbers without a word are worse than none.
+/// Refuses loops that a software adapter might end early, since it would silently return wrong numbers.
 fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()> {
     if site.target.software && turns > MAX_LOOP_ITERATIONS {
         return Err(crate::Error::Refused(format!(
@@ -230,8 +225,8 @@ fn within_longest_loop(site: Site<'_>, turns: usize, advice: &str) -> Result<()>
     Ok(())
 }
 
-/// The variant for so many entries in a row or all together: float by float, four at a time, or four f16 values at a time, without which there are
-/// no f16.
+/// Selects the variant for `count` entries: single floats, vectors of four, or four f16 values. f16 requires a multiple of
+/// four.
 fn by_width<Variant>(count: usize, half: bool, [one, four, f16s]: [Variant; 3]) -> Result<Variant> {
     match (count.is_multiple_of(4), half) {
         (true, true) => Ok(f16s),
@@ -243,12 +238,12 @@ fn by_width<Variant>(count: usize, half: bool, [one, four, f16s]: [Variant; 3]) 
     }
 }
 
-/// Groups for the kernels that go row by row (`shared/rows.wgsl`): 64 rows a group in the direct tier, else one.
+/// Workgroups of the row kernels (`shared/rows.wgsl`): 64 rows per group in the direct tier, else one.
 fn row_groups(tier: Tier, rows: usize) -> Result<[u32; 3]> {
     grid(if tier == Tier::Direct { rows.div_ceil(64) } else { rows })
 }
 
-/// The tier of one of the kernels that go row by row, whose modules are alike.
+/// The tier of a row kernel; their modules are alike.
 macro_rules! row_tier {
     ($module:ident, $tier:expr) => {
         match $tier {
@@ -260,36 +255,28 @@ macro_rules! row_tier {
 }
 use row_tier;
 
-/// For the kernels that add up columns (`shared/columns.wgsl`): whether lanes share a column, and how many groups there
-/// are. Short or wide matrices fill a device without sharing, and a software adapter should not meet barriers unless a column is longer than
-/// its longest loop.
+/// For the column-sum kernels (`shared/columns.wgsl`): whether lanes share a column, and the workgroups. Short or wide matrices
+/// fill a device without sharing; a software adapter avoids barriers unless a column exceeds its longest loop.
 fn tall(target: &Target, rows: usize, columns: usize) -> Result<(bool, [u32; 3])> {
     let shared = if target.software { rows > MAX_LOOP_ITERATIONS } else { rows > 64 && columns < 16_384 };
     Ok((shared, grid(columns.div_ceil(if shared { 4 } else { 16 }))?))
 }
 
-/// A node in its graph, as the families see it.
+/// A node in its graph and the target that it is lowered for.
 #[derive(Clone, Copy)]
 pub struct Site<'graph> {
-    /// The graph.
     pub graph: &'graph Graph,
-    /// The node.
     pub node: &'graph Node,
-    /// What it is lowered for.
     pub target: &'graph Target,
 }
 
-/// An operand of a node that is lowered.
 #[derive(Clone, Copy)]
 pub struct Operand<'graph> {
-    /// The value.
     pub value: ValueId,
-    /// Its type.
     pub ty: &'graph Type,
 }
 
 impl Operand<'_> {
-    /// Where it lies.
     pub fn place(self) -> BindingSource {
         BindingSource::Value(self.value)
     }
@@ -299,25 +286,23 @@ impl Operand<'_> {
         self.ty.element == Element::F16
     }
 
-    /// Where it lies in 16-bit floats, being a weight.
+    /// A weight's 16-bit copy, or the weight itself if it is stored in 16 bits.
     pub fn half_weight(self) -> BindingSource {
         if self.half() { self.place() } else { BindingSource::Half(self.value) }
     }
 
-    /// Its rows.
     pub fn rows(self) -> usize {
         self.ty.rows()
     }
 
-    /// Its columns.
     pub fn columns(self) -> usize {
         self.ty.columns()
     }
 }
 
-/// An operation that kernels can do.
+/// An operation with kernels.
 trait Lower: Operation {
-    /// Its launches for a node.
+    /// Launches for a node.
     fn lower(&self, site: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering>;
 }
 

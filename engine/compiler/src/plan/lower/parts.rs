@@ -1,26 +1,23 @@
-//! Parts of the rows of a matrix: chunks of a batch that the head goes through with its loss, and parts of a weight that is larger
-//! than what a device binds at once, or than a buffer.
+//! Ranges of matrix rows: chunks of a batch for the fused head and loss, and parts of a weight that exceeds a device's binding
+//! or buffer limit.
 //!
-//! WebGPU binds 128 MiB by default, and a vocabulary of 50,257 tokens by 768 channels is 154 MB. Every product over such a
-//! weight becomes a launch for each part of its rows; where the rows are columns of another operand, that one is bound from the
-//! part's first column on and walked with its own stride. Where a weight does not fit into a buffer, the arena is cut between these
-//! parts too.
+//! WebGPU binds 128 MiB by default, and a vocabulary of 50,257 tokens by 768 channels is 154 MB. Every product with such a
+//! weight takes a launch for each part of its rows. If these rows are columns of another operand, that one is bound from the
+//! part's first column on and read with its own stride. If a weight exceeds a buffer, the arena is cut between the same parts.
 
 use super::{BindingSource, Operand, Site, Target};
 use crate::graph::{Element, Type};
 
-/// Parts of a weight begin at multiples of this many rows, so that they begin on 256 bytes whatever a row holds, in f16 too, and so
-/// do the columns that they stand for.
+/// Parts of a weight begin at multiples of this many rows, so that they, and the corresponding columns, are aligned to 256
+/// bytes for any row length, in f16 too.
 const ALIGNMENT: usize = 128;
 
-/// Some of the rows of a matrix.
+/// A range of the rows of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::plan) struct RowRange {
-    /// The first.
     pub(in crate::plan) first: usize,
-    /// How many.
     pub(in crate::plan) count: usize,
-    /// How many the matrix has.
+    /// Rows of the matrix.
     all: usize,
 }
 
@@ -30,7 +27,7 @@ impl RowRange {
         Self { first: 0, count: rows, all: rows }
     }
 
-    /// Parts of `chunk` rows that cover all of them.
+    /// Splits `rows` into parts of `chunk` rows.
     pub(super) fn all(rows: usize, chunk: usize) -> impl Iterator<Item = Self> {
         (0..rows).step_by(chunk.max(1)).map(move |first| Self {
             first,
@@ -39,8 +36,8 @@ impl RowRange {
         })
     }
 
-    /// As few parts as a device binds, and has buffers for, of `rows` rows of so many bytes, about equally large. Rows of which that
-    /// are too few are left in one part, which is refused by name.
+    /// Splits rows of `row_bytes` bytes into the fewest parts of about equal size that the device's bindings and buffers allow.
+    /// If not even the smallest part fits, returns one part, which is then refused with an error.
     pub(super) fn bindable(
         target: &Target,
         rows: usize,
@@ -57,8 +54,8 @@ impl RowRange {
         Self::all(rows, chunk)
     }
 
-    /// Parts that a device binds of a matrix that is read or written in 16-bit floats where `half` says so. The copy of a weight that
-    /// lies in several buffers lies in as many, hence comes in the same parts.
+    /// Parts that a device binds of a matrix that is accessed in 16-bit floats if `half`. If a weight is split over several
+    /// buffers, its 16-bit copy is split alike.
     fn of_matrix(target: &Target, ty: &Type, half: bool) -> impl Iterator<Item = Self> + use<> {
         let several = ty.count() as u64 * 4 > target.buffer;
         let entry = if (half || ty.element == Element::F16) && !several { 2 } else { 4 };
@@ -70,7 +67,7 @@ impl RowRange {
         Self::of_matrix(target, ty, half).count() == 1
     }
 
-    /// The parts of a weight that may lie in buffers of their own: all of it in one, unless it is larger than a buffer.
+    /// Parts of a weight that may lie in separate buffers: one, unless it exceeds a buffer.
     pub(in crate::plan) fn of_weight(target: &Target, ty: &Type) -> Vec<Self> {
         if ty.count() as u64 * 4 > target.buffer {
             Self::bindable(target, ty.rows(), ty.columns() as u64 * 4).collect()
@@ -79,7 +76,7 @@ impl RowRange {
         }
     }
 
-    /// Its rows of a value, or of a weight's copy in 16-bit floats.
+    /// These rows of a value or of a weight's 16-bit copy.
     pub(super) fn rows_of(self, place: BindingSource) -> BindingSource {
         match place {
             whole if self.count == self.all => whole,
@@ -89,7 +86,7 @@ impl RowRange {
         }
     }
 
-    /// A value whose columns are the rows that this is a part of, from the part's first column on.
+    /// A value whose columns correspond to the rows, from the range's first column on.
     pub(super) fn columns_of(self, place: BindingSource) -> BindingSource {
         match place {
             BindingSource::Value(value) if self.first > 0 => BindingSource::From(value, self.first),
@@ -99,7 +96,7 @@ impl RowRange {
 }
 
 impl Site<'_> {
-    /// Parts that the device binds of a matrix, as [`RowRange::of_matrix`] has them.
+    /// Parts that the device binds of a matrix, as in [`RowRange::of_matrix`].
     pub(super) fn parts_of(&self, matrix: Operand<'_>, half: bool) -> impl Iterator<Item = RowRange> + use<> {
         RowRange::of_matrix(self.target, matrix.ty, half)
     }

@@ -1,4 +1,4 @@
-//! The loss of answers by their rewards.
+//! Policy-gradient loss.
 
 use super::{BindingSource, Launch, Lower, Lowering, Operand, Site};
 use crate::Result;

@@ -1,4 +1,4 @@
-//! Losses over pairs of answers.
+//! Preference losses over pairs of answers.
 
 use super::{BindingSource, Launch, Lower, Lowering, Operand, Site};
 use crate::Result;

@@ -1,13 +1,13 @@
-//! Kernels of the matrix products, by strategy: `_direct`, `_wide`, `_tiled` and `_cooperative` are files of their own, which are not built
-//! in the same variants. What is not built for a strategy is `None`: a product whose epilogue is none of its kernel's is lowered as two.
+//! Matrix product kernels by strategy: `_direct`, `_wide`, `_tiled` and `_cooperative` are separate modules with different
+//! variants. A missing variant is `None`: the product is then lowered without its epilogue.
 
 use super::tuning::{Side, Tier};
 use glasshouse_shaders::Kernel;
 
-/// A strategy, and the side of its matrices where it is by cooperative ones.
+/// A tier, and the matrix side for cooperative matrices.
 pub(super) type Strategy = (Tier, Side);
 
-/// The same choice of another kernel module.
+/// Translates a choice to another kernel module's type.
 macro_rules! same {
     ($value:ident: $own:ident, $module:ident :: $name:ident, $($choice:ident)|+) => {
         match $value {
@@ -18,7 +18,7 @@ macro_rules! same {
     };
 }
 
-/// The side of cooperative matrices of a kernel module.
+/// The side of cooperative matrices in a kernel module's type.
 macro_rules! side {
     ($side:expr, $module:ident) => {
         match $side {
@@ -28,7 +28,6 @@ macro_rules! side {
     };
 }
 
-/// Linear layers.
 pub(super) mod linear {
     use super::{Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_tiled::{Arguments, Epilogue, Function, Operands};
@@ -56,7 +55,7 @@ pub(super) mod linear {
                 bias,
                 same!(epilogue: Epilogue, linear_wide::Epilogue, Plain | Residual),
             )),
-            // No product adds up within subgroups.
+            // Products do not use subgroup additions.
             Tier::Tiled | Tier::Subgroup => {
                 linear_tiled::kernel(operands, half_out, bias, epilogue, function)
             }
@@ -71,7 +70,7 @@ pub(super) mod linear {
     }
 }
 
-/// Gradients of their inputs.
+/// Gradients of the inputs of linear layers.
 pub(super) mod linear_input_backward {
     use super::{Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_input_backward_tiled::{
@@ -122,7 +121,7 @@ pub(super) mod linear_input_backward {
     }
 }
 
-/// Gradients of their weights.
+/// Gradients of the weights of linear layers.
 pub(super) mod linear_weight_backward {
     use super::{Kernel, Side, Strategy, Tier};
     pub(in super::super) use glasshouse_shaders::linear_weight_backward_tiled::{Arguments, Left, Right};
@@ -147,7 +146,7 @@ pub(super) mod linear_weight_backward {
                 same!(right: Right, linear_weight_backward_wide::Right, Scalar | Vec4),
             )),
             Tier::Tiled | Tier::Subgroup => Some(linear_weight_backward_tiled::kernel(left, right)),
-            // Both operands are stored alike.
+            // Both operands have the same element type.
             Tier::Cooperative => Some(linear_weight_backward_cooperative::kernel(
                 side!(side, linear_weight_backward_cooperative),
                 same!(right: Right, linear_weight_backward_cooperative::Operands, Vec4 | Half),

@@ -1,4 +1,4 @@
-//! Every variant of every kernel is one that some model takes on some device: what none can ask for is no variant to look after.
+//! Every variant of every kernel is used by some model on some device.
 
 use super::{Cooperative, Side, Target, Tier};
 use crate::model::training_graphs;
@@ -15,13 +15,13 @@ use glasshouse_protocol::{
 use glasshouse_shaders::KERNELS;
 use std::collections::BTreeSet;
 
-/// Kernels that no plan has: they end a token, start a step, or are only measured.
+/// Kernels outside of plans: they end a token, start a step, or are only measured.
 const OUTSIDE: [&str; 4] = ["advance", "decode_feed", "peak_flops", "sample"];
 
 /// Small models and runs of all kinds.
 fn configs() -> Vec<RunConfig> {
     let mut all = Vec::new();
-    // Channels, hidden channels, size of a head, heads, vocabulary; odd ones for what goes float by float.
+    // Channels, hidden channels, head size, heads, vocabulary; odd sizes for scalar variants.
     let sizes = [
         (64, 128, 32, 2, 64),
         (48, 96, 8, 6, 65),
@@ -48,7 +48,7 @@ fn configs() -> Vec<RunConfig> {
     ];
     for (width, hidden, head_size, heads, vocabulary) in sizes {
         for (preset, activation, gate) in kinds {
-            // Channels turn in pairs.
+            // Rotary positions need pairs of channels.
             if preset == "stories-260k" && head_size % 2 == 1 {
                 continue;
             }
@@ -67,7 +67,7 @@ fn configs() -> Vec<RunConfig> {
                 if bias && dropout > 0.0 {
                     model.norm.placement = NormPlacement::Post;
                 }
-                // An odd number of rows for what goes float by float, whole matrices of 16 for the others.
+                // An odd number of rows for scalar variants, whole matrices of 16 for the others.
                 config.train.batch_size = if width % 16 == 0 { 16 } else { 1 };
                 config.train.optimizer = match activation {
                     Activation::Relu => OptimizerKind::Sgd,
@@ -81,7 +81,7 @@ fn configs() -> Vec<RunConfig> {
     all
 }
 
-/// A device of every kind, and the strategy that it is made to take wherever it can.
+/// A device of every kind, and the strategy to force where possible.
 fn devices() -> Vec<(Target, Option<Tier>)> {
     let gpu = Target::new(false).with_subgroups(true);
     let with = |floats, f16s| gpu.clone().with_cooperative(Cooperative { floats, f16s });
@@ -107,7 +107,7 @@ fn every_variant_is_one_that_a_model_takes() {
             let mut train = config.train.clone();
             train.precision = precision;
             let graphs = training_graphs(&config.model, &train).unwrap();
-            // Rows of several documents, where nothing but attention is asked about.
+            // Rows with several documents; only attention differs.
             if config.model.mlp.activation == Activation::GeluExact && !config.model.qk_norm {
                 let train = TrainConfig { document_mask: true, ..train.clone() };
                 for (device, _) in &devices {
@@ -115,7 +115,7 @@ fn every_variant_is_one_that_a_model_takes() {
                     take(&compile(graphs.train, &[graphs.train_loss], device).unwrap().dispatches);
                 }
             }
-            // What other objectives add.
+            // Ops of other objectives.
             if precision == Precision::F32 {
                 let objectives =
                     [Objective::Chat, Objective::Preference, Objective::Reward, Objective::Distil];
@@ -142,7 +142,7 @@ fn every_variant_is_one_that_a_model_takes() {
                 let graphs = training_graphs(&config.model, &train).unwrap();
                 take(&compile(graphs.train, &[graphs.train_loss], &devices[0].0).unwrap().dispatches);
             }
-            // Every operation by itself.
+            // Without fusions.
             let plain = config.model.mlp.activation == Activation::Relu;
             for (device, tier) in &devices {
                 let mut target = device.clone();

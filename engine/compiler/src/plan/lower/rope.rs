@@ -1,4 +1,4 @@
-//! Rotary positions.
+//! Rotary position embeddings.
 
 use super::attention::each;
 use super::matmul::built;
@@ -16,7 +16,7 @@ impl Lower for Rope {
     }
 }
 
-/// What has this type, turned, over `bindings` (qkv, table, (cursor), y).
+/// Rotates values of type `ty` over `bindings` (qkv, table, (cursor), y).
 pub(super) fn launch(
     op: Rope,
     ty: &Type,

@@ -1,21 +1,20 @@
-//! Which variant a kernel takes where there is a choice: a rule by kind of adapter, unless a device was found to be faster with
-//! another variant. What was found is plain data: shape buckets, and what each takes. Sizes of a bucket are rounded up to
-//! powers of two, so that models of nearly the same shapes share what was measured.
+//! Selection of kernel variants: a default per kind of adapter, unless another variant was measured to be faster on the device.
+//! Measured choices are plain data: a variant per shape bucket. Bucket sizes are rounded up to powers of two, so that models of
+//! similar shapes share measurements.
 //!
-//! Measuring is `gpu::Tuning`'s work. A choice never breaks a rule of the device: where it would, the rule by kind of
-//! adapter holds.
+//! `gpu::Tuning` does the measuring. A choice that violates a limit of the device is ignored in favour of the default.
 
 use super::{MAX_LOOP_ITERATIONS, Target};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// Kernels that choose alike.
+/// Kernels that share the same choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Family {
     /// y = x·wᵀ, sizes N, I, O.
     Linear,
-    /// The same for a few rows.
+    /// Linear with few rows, sizes N, I, O.
     LinearFew,
     /// dx = dy·w, sizes N, O, I.
     LinearInputBackward,
@@ -23,20 +22,19 @@ pub enum Family {
     LinearWeightBackward,
     /// Attention, sizes B·H, T, D.
     AttentionForward,
-    /// Attention's gradient by queries, likewise.
+    /// Gradient of attention's queries, sizes B·H, T, D.
     AttentionQueryBackward,
-    /// Attention's gradient by keys and values, likewise.
+    /// Gradient of attention's keys and values, sizes B·H, T, D.
     AttentionKeyBackward,
     /// Norms, sizes N, C, 1.
     Norm,
-    /// A norm's gradient by its input, likewise.
+    /// Gradient of a norm's input, sizes N, C, 1.
     NormBackward,
     /// Cross-entropy of rows of logits, sizes N, V, 1.
     CrossEntropy,
 }
 
 impl Family {
-    /// All of them.
     pub const ALL: [Self; 10] = [
         Self::Linear,
         Self::LinearFew,
@@ -50,7 +48,7 @@ impl Family {
         Self::CrossEntropy,
     ];
 
-    /// Name of the kernel, of which a file may be called for each tier ([`Self::has`]).
+    /// Base name of the kernel; each tier may have its own file ([`Self::has`]).
     pub fn kernel(self) -> &'static str {
         match self {
             Self::Linear => "linear",
@@ -66,44 +64,43 @@ impl Family {
         }
     }
 
-    /// Whether a kernel of this name is one of its own: `linear_tiled:vec4` of the family `linear`.
+    /// Whether a kernel belongs to the family: `linear_tiled:vec4` does to `linear`.
     pub fn has(self, kernel: &str) -> bool {
         let file = kernel.split(':').next().unwrap_or_default();
         let strategies = ["", "_direct", "_single", "_wide", "_tiled", "_cooperative"];
         file.strip_prefix(self.kernel()).is_some_and(|strategy| strategies.contains(&strategy))
     }
 
-    /// Whether it is a matrix product of the linear layers.
+    /// Whether it is a matrix product of linear layers.
     pub fn multiplies(self) -> bool {
         matches!(self, Self::Linear | Self::LinearInputBackward | Self::LinearWeightBackward)
     }
 
-    /// Whether it goes row by row (`shared/rows.wgsl`).
+    /// Whether it is a row kernel (`shared/rows.wgsl`).
     pub fn by_rows(self) -> bool {
         matches!(self, Self::LinearFew | Self::Norm | Self::NormBackward | Self::CrossEntropy)
     }
 }
 
-/// Shapes that are served by the same choice. As text: `linear 1024x128x512`, or `linear in halves 1024x128x512`.
+/// Shapes that share a choice. Displayed as `linear 1024x128x512` or `linear in halves 1024x128x512`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShapeBucket {
-    /// Which kernels.
     pub family: Family,
     /// Both operands of a product are in 16-bit floats.
     pub in_f16: bool,
-    /// The family's sizes, each a power of two.
+    /// The family's sizes, rounded up to powers of two.
     pub sizes: [usize; 3],
 }
 
 impl ShapeBucket {
-    /// The bucket of a kernel's sizes.
+    /// The bucket for a kernel's sizes.
     pub fn of(family: Family, sizes: [usize; 3]) -> Self {
-        // What has no next power of two is no size that a device could hold.
+        // A size without a next power of two would not fit any device.
         let sizes = sizes.map(|size| size.checked_next_power_of_two().unwrap_or(size));
         Self { family, in_f16: false, sizes }
     }
 
-    /// The bucket of a product with operands of these floats.
+    /// The bucket for a product with operands of these types.
     pub fn of_product(family: Family, sizes: [usize; 3], operands: Operands) -> Self {
         Self { in_f16: operands == Operands::F16, ..Self::of(family, sizes) }
     }
@@ -134,22 +131,22 @@ impl FromStr for ShapeBucket {
     }
 }
 
-/// What a bucket of products in f16 is called by in kept choices: files that people have say it so, and the word stays.
+/// Suffix of f16 buckets in saved choices; kept because existing files contain it.
 const IN_F16: &str = " in halves";
 
-/// Which floats the two operands of a product are stored in.
+/// Element types of a product's two operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operands {
     /// Both in 32 bits.
     Floats,
     /// Both in 16 bits.
     F16,
-    /// One and the other.
+    /// One in 32 bits, the other in 16.
     Both,
 }
 
 impl Operands {
-    /// Of operands that are in 16 bits, or not.
+    /// `f16s` says for each operand whether it is in 16 bits.
     pub fn of(f16s: [bool; 2]) -> Self {
         match f16s {
             [false, false] => Self::Floats,
@@ -159,29 +156,26 @@ impl Operands {
     }
 }
 
-/// Entries along a side of a cooperative matrix.
+/// Side length of a cooperative matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// 8.
     Eight = 8,
-    /// 16.
     Sixteen = 16,
 }
 
-/// The square cooperative matrices that a device multiplies with sums in 32-bit floats, by what their entries are stored in.
+/// Square cooperative matrices of a device with 32-bit accumulators, by element type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cooperative {
-    /// 32-bit floats.
+    /// With 32-bit entries.
     pub floats: Option<Side>,
-    /// 16-bit floats.
+    /// With 16-bit entries.
     pub f16s: Option<Side>,
 }
 
 impl Cooperative {
-    /// None at all.
     pub const NONE: Self = Self { floats: None, f16s: None };
 
-    /// As features of a device are named.
+    /// Feature names, as in a device's feature list.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let floats = self.floats.map(|side| match side {
             Side::Eight => "cooperative-matrix-f32-8x8",
@@ -194,7 +188,7 @@ impl Cooperative {
         floats.into_iter().chain(f16s)
     }
 
-    /// The matrices that a product of these sizes is made up of without a rest, if there are such.
+    /// The matrix side that divides all sizes of a product, if supported.
     fn side(self, sizes: [usize; 3], operands: Operands) -> Option<Side> {
         let side = match operands {
             Operands::Floats => self.floats,
@@ -205,26 +199,25 @@ impl Cooperative {
     }
 }
 
-/// Where a kernel's operands pass through.
+/// Memory path of a kernel's operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
-    /// Straight from the bindings into registers, without barriers: what suits software adapters.
+    /// Directly from bindings into registers, without barriers: suits software adapters.
     Direct,
-    /// The same with larger blocks of a product for each invocation, for a software adapter whose loads are dear.
+    /// Like `Direct`, with larger blocks per invocation, for software adapters with slow loads.
     Wide,
-    /// Through workgroup memory: a product by tiles, a row by all of a workgroup.
+    /// Through workgroup memory: products by tiles, rows by a whole workgroup.
     Tiled,
-    /// Through workgroup memory, and within subgroups without it.
+    /// Through workgroup memory, with subgroup additions.
     Subgroup,
-    /// By matrices that subgroups hold together.
+    /// Cooperative matrices.
     Cooperative,
 }
 
 impl Tier {
-    /// All of them.
     pub const ALL: [Self; 5] = [Self::Direct, Self::Wide, Self::Tiled, Self::Subgroup, Self::Cooperative];
 
-    /// As in the text of a choice, and in the names of kernels.
+    /// Name in saved choices and kernel names.
     pub fn word(self) -> &'static str {
         match self {
             Self::Direct => "direct",
@@ -236,17 +229,16 @@ impl Tier {
     }
 }
 
-/// What a bucket takes. As text: `tiled`, or `tiled in 4 slices`.
+/// The choice for a bucket. Displayed as `tiled` or `tiled in 4 slices`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// The tier.
     pub tier: Tier,
-    /// Slices of a weight gradient's inner dimension; `None` leaves their number to the rule.
+    /// Slices of a weight gradient's inner dimension; `None` for the default number.
     pub slices: Option<usize>,
 }
 
 impl Choice {
-    /// A tier, and the rule for the rest.
+    /// A tier with default slices.
     pub const fn tier(tier: Tier) -> Self {
         Self { tier, slices: None }
     }
@@ -276,7 +268,7 @@ impl FromStr for Choice {
                 (word, Some(if known { number } else { return Err(()) }))
             }
         };
-        // As two of them were called before each strategy had a file of its own.
+        // Former names of two tiers.
         let word = match word {
             "software" => "direct",
             "workgroup" => "tiled",
@@ -287,45 +279,42 @@ impl FromStr for Choice {
     }
 }
 
-/// Most slices of a weight gradient: each is a partial sum of the weight's size.
+/// Maximum number of slices of a weight gradient; each is a partial sum of the weight's size.
 pub(in crate::plan) const MAX_SLICES: usize = 32;
 
-/// Choices by bucket. What is not among them follows the rule by kind of adapter, so that none at all is that rule.
+/// Choices by bucket. Missing buckets use the default of the adapter kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Choices(BTreeMap<ShapeBucket, Choice>);
 
 impl Choices {
-    /// Adds one, in place of what its bucket had.
+    /// Sets the choice for a bucket.
     pub fn insert(&mut self, bucket: ShapeBucket, choice: Choice) {
         self.0.insert(bucket, choice);
     }
 
-    /// What a bucket takes.
     pub fn get(&self, bucket: &ShapeBucket) -> Option<Choice> {
         self.0.get(bucket).copied()
     }
 
-    /// Adds others, in place of what their buckets had.
+    /// Adds other choices, overriding those of the same buckets.
     pub fn extend(&mut self, others: &Self) {
         self.0.extend(&others.0);
     }
 
-    /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// As people read them, and as records keep them.
+    /// Text form for display and records.
     pub fn texts(&self) -> BTreeMap<String, String> {
         self.0.iter().map(|(bucket, choice)| (bucket.to_string(), choice.to_string())).collect()
     }
 
-    /// From texts, of which those that say nothing known are left out: another version of this program may have written them.
+    /// Parses texts; ignores unknown ones, which another version may have written.
     pub fn from_texts(texts: &BTreeMap<String, String>) -> Self {
         let read = |(bucket, choice): (&String, &String)| Some((bucket.parse().ok()?, choice.parse().ok()?));
         Self(texts.iter().filter_map(read).collect())
@@ -339,7 +328,7 @@ impl FromIterator<(ShapeBucket, Choice)> for Choices {
 }
 
 impl Target {
-    /// What the rule by kind of adapter takes.
+    /// The default choice for the adapter kind.
     pub fn default_choice(&self, family: Family) -> Choice {
         Choice::tier(match self.software {
             true if self.slow_loads && family.multiplies() => Tier::Wide,
@@ -348,7 +337,7 @@ impl Target {
         })
     }
 
-    /// The same for operands of these floats: the adapters with dear loads have none in 16 bits, and the kernels for them no such variant.
+    /// The default for these operand types: `Wide` has no f16 variant.
     fn default_of(&self, family: Family, operands: Operands) -> Choice {
         match self.default_choice(family) {
             Choice { tier: Tier::Wide, .. } if operands != Operands::Floats => Choice::tier(Tier::Direct),
@@ -356,7 +345,7 @@ impl Target {
         }
     }
 
-    /// What a product of these sizes takes.
+    /// The choice for a product of these sizes.
     pub(super) fn choice(&self, family: Family, sizes: [usize; 3], operands: Operands) -> Choice {
         let bucket = ShapeBucket::of_product(family, sizes, operands);
         let chosen = self.choices.as_ref().and_then(|choices| choices.get(&bucket));
@@ -365,13 +354,13 @@ impl Target {
             .unwrap_or(self.default_of(family, operands))
     }
 
-    /// The tier that a kernel of these sizes takes.
+    /// The tier for a kernel of these sizes.
     pub(super) fn tier(&self, family: Family, sizes: [usize; 3]) -> Tier {
         self.choice(family, sizes, Operands::Floats).tier
     }
 
-    /// The tier that a product of these sizes takes, and the side of its matrices where it is by cooperative ones. A part of a
-    /// product takes what was chosen for the `whole`, if that is no choice that its own sizes forbid.
+    /// The tier and matrix side for a product of these sizes. A part uses the choice for the `whole` product, if its own sizes
+    /// admit it.
     pub(super) fn product(
         &self,
         family: Family,
@@ -385,9 +374,9 @@ impl Target {
         (choice.unwrap_or(self.default_of(family, operands)).tier, side)
     }
 
-    /// Whether a choice stays within the device's rules. A staged product takes a turn of its loop for each inner step, four times
-    /// as many as the other tier, and those of a software adapter are counted; attention's tiers take the same turns. Slices
-    /// are the rule's where a loop must be cut.
+    /// Whether a choice respects the device's limits. A tiled product runs one loop iteration per inner step, four times as
+    /// many as the direct tier, and iterations are limited on a software adapter; attention's tiers run the same number. If a
+    /// loop must be cut, the default number of slices applies.
     pub(in crate::plan) fn admits(
         &self,
         family: Family,
@@ -397,12 +386,12 @@ impl Target {
     ) -> bool {
         let [rows, inner, _] = sizes;
         let turns = if family == Family::LinearWeightBackward { rows } else { inner };
-        // Half of them, since loops around loops count too.
+        // Half of the limit, since nested loops count too.
         let within = turns <= MAX_LOOP_ITERATIONS / 2;
         match choice.tier {
-            // An invocation with a row of its own leaves a GPU idle.
+            // One invocation per row leaves a GPU idle.
             Tier::Direct => self.software || !family.by_rows(),
-            // A GPU has not the registers for it, and attention no such kernel.
+            // A GPU lacks the registers, and attention has no such kernel.
             Tier::Wide => self.software && family.multiplies() && operands == Operands::Floats,
             Tier::Tiled => !self.software || !family.multiplies() || within,
             Tier::Subgroup => self.subgroups && family.by_rows(),
@@ -431,13 +420,13 @@ mod tests {
         assert_eq!(texts["linear weight backward 1024x512x128"], "tiled in 4 slices");
         assert_eq!(texts["attention key backward 64x64x32"], "direct");
         assert_eq!(Choices::from_texts(&texts), choices);
-        // As they were called before.
+        // Former names.
         assert_eq!("workgroup in 4 slices".parse(), Ok(choices.get(&product).unwrap()));
         assert_eq!("software".parse(), Ok(choices.get(&attention).unwrap()));
         assert_eq!(ShapeBucket::of(Family::Linear, [1, 128, 65]).to_string(), "linear 1x128x128");
     }
 
-    /// A record may hold other words beside choices, or those of another version.
+    /// A record may hold other entries, or choices of another version.
     #[test]
     fn texts_that_say_nothing_known_are_left_out() {
         for (bucket, choice) in [
@@ -470,7 +459,7 @@ mod tests {
         assert_eq!(software.tier(Family::LinearInputBackward, sizes), Tier::Direct);
         assert_eq!(software.tier(Family::LinearWeightBackward, sizes), Tier::Tiled);
         assert_eq!(software.tier(Family::AttentionForward, sizes), Tier::Tiled);
-        // Of a bucket that holds both, the shorter.
+        // Two sizes of one bucket: only the shorter may use it.
         let bucket = ShapeBucket::of(Family::LinearInputBackward, [64, 20_000, 64]);
         let software = Target::new(true).with(&Choices::from_iter([(bucket, workgroup)]));
         assert_eq!(software.tier(Family::LinearInputBackward, [64, 20_000, 64]), Tier::Tiled);
@@ -520,7 +509,7 @@ mod tests {
                 assert!(!admits(&device(true), family, odd, Operands::F16), "{family:?} {odd:?}");
             }
         }
-        // A part takes what the whole does, where it can.
+        // A part takes the whole product's choice if it can.
         let bucket = ShapeBucket::of_product(Family::Linear, sizes, Operands::F16);
         let chosen = device(true).with(&Choices::from_iter([(bucket, cooperative)]));
         for (columns, tier) in [(128, Tier::Cooperative), (120, Tier::Tiled)] {

@@ -11,7 +11,7 @@ use crate::plan::Buffer;
 use glasshouse_shaders::{unlikelihood, unlikelihood_backward};
 
 impl Lower for Unlikelihood {
-    /// Rows, then their mean, which also goes into the report.
+    /// Per-row losses, then their mean, which is also written to the report.
     fn lower(&self, _: Site<'_>, operands: Named<Self, Operand<'_>>) -> Result<Lowering> {
         let UnlikelihoodInputs { logits, tokens, targets, starts } = operands.inputs;
         let UnlikelihoodOutputs { loss, rows, sums } = operands.outputs;
@@ -27,7 +27,7 @@ impl Lower for Unlikelihood {
             ignoring,
             ignored,
         };
-        // Where there are no starts, the kernel reads none.
+        // Without documents, the kernel does not read this binding.
         let starts = starts.unwrap_or(tokens);
         let [logits, tokens, targets, starts, rows, sums, loss] =
             [logits, tokens, targets, starts, rows, sums, loss].map(Operand::place);

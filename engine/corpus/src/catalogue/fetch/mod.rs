@@ -1,12 +1,12 @@
-//! Brings a corpus of the catalogue onto this machine.
+//! Downloads a corpus of the catalogue.
 //!
-//! A download is written to `NAME.part` beside where it will stand and gets its name only when length and SHA-256 are those of the
-//! catalogue, so a file under its own name is whole and right. What broke off is continued: what is missing is asked for by
-//! `Range`. Every address names one state of a file for good, so that parts belong together; where they do not all the same, the
-//! SHA-256 says so, and the whole file is fetched once more. Whatever the server says or sends, no more bytes are
-//! written than the catalogue allows, no plain `http` is followed from `https`, and a server that stops sending is left after a while.
+//! A download is written to `NAME.part` next to its target and renamed only after length and SHA-256 match the catalogue, so a
+//! file under its own name is complete and correct. Interrupted downloads continue with a `Range` request. Every address
+//! identifies a fixed version of a file, so that parts fit together; if they do not, the SHA-256 fails and the whole file is
+//! fetched once more. Whatever the server sends, no more bytes are written than the catalogue allows, redirects from `https` to
+//! plain `http` are not followed, and a server that stops sending is abandoned after a while.
 //!
-//! `ureq` speaks HTTP, with `rustls` and Mozilla's roots: blocking, as a command line wants it, and without a runtime.
+//! HTTP is by `ureq`, with `rustls` and Mozilla's roots: blocking, as suits a command line, and without a runtime.
 
 mod partial_file;
 mod receive;
@@ -25,48 +25,47 @@ use partial_file::PartialFile;
 pub use receive::agent;
 use receive::receive;
 
-/// How patient a download is.
+/// Retry settings of a download.
 #[derive(Clone, Debug, PartialEq, Eq, smart_default::SmartDefault)]
 pub struct Settings {
-    /// Attempts in a row that bring nothing new, after which it gives up.
+    /// Consecutive attempts without progress before giving up.
     #[default = 5]
     pub attempts: u32,
-    /// How long the server may send nothing.
+    /// Maximum time without data from the server.
     #[default(Duration::from_secs(30))]
     pub silence: Duration,
-    /// The wait before the second attempt; each further one waits twice as long, up to half a minute.
+    /// Wait before the second attempt; it doubles with each further one, up to half a minute.
     #[default(Duration::from_secs(1))]
     pub wait: Duration,
 }
 
-/// Bytes read at once.
+/// Bytes per read.
 const BLOCK: usize = 64 * 1024;
 
-/// How far a download is.
+/// Progress of a download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// So many bytes are here, of so many where that is known exactly.
+    /// Received data.
     Received {
-        /// Bytes on this machine, those of earlier attempts included.
+        /// Bytes received, including earlier attempts.
         bytes: u64,
-        /// Bytes of the whole.
+        /// Total bytes, if known exactly.
         of: Option<u64>,
     },
-    /// Something went wrong, and it will be tried again.
+    /// An attempt failed and will be repeated.
     Again {
-        /// What went wrong.
         reason: String,
-        /// After this time.
+        /// Wait before the next attempt.
         wait: Duration,
     },
-    /// All bytes are here and are being compared with the checksum.
+    /// All bytes are here; their checksum is being verified.
     Verifying,
 }
 
-/// The folder that corpora are kept in when none is named: `glasshouse/corpora` in the person's cache folder.
+/// The default folder of corpora: `glasshouse/corpora` in the user's cache folder.
 ///
 /// # Errors
-/// The system names no such folder and no home.
+/// The system defines neither a cache folder nor a home folder.
 pub fn cache_folder() -> Result<PathBuf> {
     let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = named("XDG_CACHE_HOME").or_else(|| named("LOCALAPPDATA")).or_else(|| {
@@ -80,13 +79,12 @@ pub fn cache_folder() -> Result<PathBuf> {
     Ok(base.join("glasshouse").join("corpora"))
 }
 
-/// Brings a corpus into a folder, if it is not there already, and says where it stands. `progress` hears how far it is, and may
-/// break it off: what arrived until then is continued next time.
+/// Downloads a corpus into a folder, unless it is already there, and returns its path. `progress` is called with the progress
+/// and can stop the download, which continues from there next time.
 ///
 /// # Errors
-/// Nothing can be written there, another file stands there under that name, the server cannot be reached or refuses, or what it
-/// sends is not what the catalogue describes. What arrived stays in the `.part` file if it may be continued, and is removed if
-/// it is wrong.
+/// The folder is not writable, another file has that name, the server is unreachable or refuses, or the data does not match the
+/// catalogue. Received data stays in the `.part` file if it can be continued, and is removed if it is wrong.
 pub fn fetch(
     entry: &Entry,
     folder: &Path,
@@ -95,10 +93,10 @@ pub fn fetch(
     fetch_with(&Settings::default(), entry, folder, progress)
 }
 
-/// [`fetch`] with a patience of one's own.
+/// [`fetch`] with custom retry settings.
 ///
 /// # Errors
-/// As there.
+/// As for [`fetch`].
 pub fn fetch_with(
     settings: &Settings,
     entry: &Entry,
@@ -131,7 +129,7 @@ pub fn fetch_with(
             part.finish(&target)?;
             return Ok(target);
         }
-        // Two parts that do not belong together may be what was wrong: once more from the beginning.
+        // Parts of different versions may be the cause: fetch once more from the beginning.
         let sewn = part.sewn;
         part.restart()?;
         if !(sewn && std::mem::take(&mut again)) {
@@ -144,7 +142,7 @@ pub fn fetch_with(
     }
 }
 
-/// The SHA-256 of a file, in small hexadecimal digits.
+/// The SHA-256 of a file in lower-case hexadecimal.
 ///
 /// # Errors
 /// The file cannot be read.

@@ -1,4 +1,4 @@
-//! A file that is not whole yet.
+//! A partially downloaded file.
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// What arrived of a file.
+/// The received part of a file.
 pub(super) struct PartialFile {
     pub(super) path: PathBuf,
     file: File,
-    /// Bytes that are here.
+    /// Number of bytes received.
     pub(super) bytes: u64,
-    /// Whether it was made of more than one answer, perhaps of one that an earlier run got.
+    /// Whether it consists of more than one response, possibly of an earlier run.
     pub(super) sewn: bool,
 }
 
 impl PartialFile {
-    /// The part of a file that shall stand at `target`: what an earlier attempt left.
+    /// Opens the part of the file `target`, with the data of an earlier attempt.
     pub(super) fn open(target: &Path) -> Result<Self> {
         let path = target.with_added_extension("part");
         let mut file =
@@ -32,7 +32,6 @@ impl PartialFile {
         Ok(Self { path, file, bytes, sewn: bytes > 0 })
     }
 
-    /// Empties the part.
     pub(super) fn restart(&mut self) -> Result<()> {
         self.file.set_len(0).map_err(Error::io(&self.path))?;
         self.bytes = 0;
@@ -40,27 +39,26 @@ impl PartialFile {
         Ok(())
     }
 
-    /// Adds bytes.
     pub(super) fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(Error::io(&self.path))?;
         self.bytes += bytes.len() as u64;
         Ok(())
     }
 
-    /// Makes sure that what was written is on the disk.
+    /// Syncs written data to disk.
     pub(super) fn flush(&mut self) -> Result<()> {
         self.file.sync_data().map_err(Error::io(&self.path))
     }
 
-    /// Gives the whole file its name.
+    /// Renames the complete file to its target.
     pub(super) fn finish(self, target: &Path) -> Result<()> {
         self.file.sync_all().map_err(Error::io(&self.path))?;
-        // Some systems rename no open file.
+        // Some systems cannot rename an open file.
         drop(self.file);
         std::fs::rename(&self.path, target).map_err(Error::io(target))
     }
 
-    /// Takes the part away: it is of no use. That it stays behind empty would do no harm.
+    /// Removes the part; a failure is harmless.
     pub(super) fn remove(&mut self) {
         std::fs::remove_file(&self.path).ok();
     }

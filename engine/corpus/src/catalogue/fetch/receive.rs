@@ -1,4 +1,4 @@
-//! One connection after another, until the part has all bytes.
+//! Connects repeatedly until all bytes are received.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -11,16 +11,16 @@ use super::partial_file::PartialFile;
 use super::{BLOCK, Progress, Settings};
 use crate::error::{Error, Result};
 
-/// Attempts of one download in all, even if each brings something.
+/// Maximum number of attempts per download, even if each makes progress.
 const ATTEMPTS_IN_ALL: u32 = 100;
-/// The longest wait between two attempts.
+/// Maximum wait between two attempts.
 const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// Why an attempt ended without the whole file.
 pub(super) enum Failure {
-    /// It may go better next time.
+    /// Temporary: worth retrying.
     Passing(String),
-    /// It will not.
+    /// Permanent.
     Final(Error),
 }
 
@@ -30,7 +30,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// Receives until the part has as many bytes as the file shall have.
+/// Receives until the part has the length of the file.
 pub(super) fn receive(
     settings: &Settings,
     entry: &Entry,
@@ -60,17 +60,17 @@ pub(super) fn receive(
     Err(given_up(entry, part, &format!("the connection broke {ATTEMPTS_IN_ALL} times")))
 }
 
-/// A download that ends without its file.
+/// An error that names the entry.
 fn refused(entry: &Entry, reason: &str) -> Error {
     Error::Refused(format!("{}: {reason}", entry.name))
 }
 
-/// It was broken off on purpose.
+/// The download was stopped by the user.
 fn stopped(entry: &Entry) -> Error {
     refused(entry, "the download was stopped; what arrived is kept and continued next time")
 }
 
-/// Why it was given up, and what becomes of what arrived.
+/// The error after the last attempt; says whether the received data is kept.
 fn given_up(entry: &Entry, part: &mut PartialFile, reason: &str) -> Error {
     if part.bytes > 0 {
         return refused(entry, &format!("{reason}; what arrived is kept and continued next time"));
@@ -80,7 +80,7 @@ fn given_up(entry: &Entry, part: &mut PartialFile, reason: &str) -> Error {
     refused(entry, &format!("{reason}; {hint}"))
 }
 
-/// What comes is not the file: nothing of it is kept.
+/// The response is not the file: discards the data.
 fn not_taken(entry: &Entry, part: &mut PartialFile, reason: &str) -> Failure {
     if let Err(error) = part.restart() {
         return Failure::Final(error);
@@ -89,15 +89,16 @@ fn not_taken(entry: &Entry, part: &mut PartialFile, reason: &str) -> Failure {
     Failure::Final(refused(entry, &format!("{reason}: it was not taken")))
 }
 
-/// What asks for the file at an address: from `https` it follows no plain `http`, and it leaves a server that is silent for so long.
+/// An HTTP agent for an address: it follows no redirects from `https` to plain `http`, and times out after `silence` without
+/// data.
 pub fn agent(address: &str, silence: Duration) -> ureq::Agent {
     let config = ureq::Agent::config_builder()
-        // Plain http is for addresses that say so themselves: a server of one's own.
+        // Plain http only for explicit http addresses, such as a local server.
         .https_only(!address.starts_with("http://"))
         .http_status_as_error(false)
         .max_redirects(10)
         .user_agent(concat!("glasshouse/", env!("CARGO_PKG_VERSION")))
-        // Compressed on the way it would have another length.
+        // Compression would change the length.
         .accept_encoding("identity")
         .timeout_connect(Some(silence))
         .timeout_resolve(Some(silence))
@@ -107,14 +108,14 @@ pub fn agent(address: &str, silence: Duration) -> ureq::Agent {
     ureq::Agent::new_with_config(config)
 }
 
-/// Asks once for what is missing, and writes what comes.
+/// Requests the missing bytes once, and writes them.
 fn attempt(
     agent: &ureq::Agent,
     entry: &Entry,
     part: &mut PartialFile,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
-    // A whole part may be left by a run that was ended while it compared.
+    // A complete part may remain from a run that ended during verification.
     if part.bytes > 0 && part.bytes == entry.length.bytes() && entry.length.admits(part.bytes) {
         return Ok(());
     }
@@ -138,7 +139,8 @@ fn attempt(
             part.sewn = true;
         }
         StatusCode::RANGE_NOT_SATISFIABLE if part.bytes > 0 => {
-            // The file's length is not exactly known and all of it is here; or the part is not of this file, which its sum will say.
+            // Either the file's exact length is unknown and all of it is here, or the part belongs to another file, which the
+            // checksum will show.
             if entry.length.admits(part.bytes) {
                 return Ok(());
             }
@@ -166,7 +168,7 @@ fn attempt(
     copy(entry, body.into_reader(), part, said.is_some(), progress)
 }
 
-/// Refuses a file of another length before its bytes come.
+/// Rejects a file of a different length before its bytes arrive.
 fn check_length(entry: &Entry, said: u64, part: &mut PartialFile) -> Result<(), Failure> {
     if entry.length.admits(said) {
         return Ok(());
@@ -176,7 +178,7 @@ fn check_length(entry: &Entry, said: u64, part: &mut PartialFile) -> Result<(), 
     Err(not_taken(entry, part, &reason))
 }
 
-/// Writes what comes to the part, until it ends or is more than may be.
+/// Writes the body to the part until it ends or exceeds the limit.
 fn copy(
     entry: &Entry,
     mut body: impl Read,
@@ -200,7 +202,7 @@ fn copy(
         };
         if length == 0 {
             part.flush()?;
-            // Where the server said no length, an end that comes early is a connection that broke off.
+            // If the server stated no length, an early end is a broken connection.
             return if exact.is_none_or(|exact| part.bytes >= exact)
                 && (framed || entry.length.admits(part.bytes))
             {
@@ -223,7 +225,7 @@ fn copy(
     }
 }
 
-/// What an error of the connection means.
+/// Classifies a connection error.
 pub(super) fn fault(entry: &Entry, error: &ureq::Error) -> Failure {
     match error {
         ureq::Error::RequireHttpsOnly(address) => {
@@ -244,7 +246,7 @@ fn text(headers: &header::HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// First byte and whole length that `bytes 100-199/200` speaks of; the length may be `*`.
+/// First byte and total length in `bytes 100-199/200`; the length may be `*`.
 pub(super) fn range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, whole) = text.trim().strip_prefix("bytes")?.trim().split_once('/')?;
     let start = range.split_once('-')?.0.trim().parse().ok()?;

@@ -1,4 +1,4 @@
-//! Tests against a server in this process that serves well, and one by one does all that servers do wrong.
+//! Tests against a local server that can also simulate all kinds of faults.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
@@ -9,36 +9,36 @@ use super::super::Length;
 use super::receive::{Failure, fault, range};
 use super::*;
 
-/// What the server does with one request.
+/// The server's reaction to one request.
 #[derive(Clone, Debug)]
 enum Answer {
-    /// The file, or the part that was asked for.
+    /// The file, or the requested part.
     Well,
-    /// The whole file, whatever was asked for.
+    /// The whole file, ignoring ranges.
     Whole,
-    /// As [`Answer::Well`], and the connection ends after so many bytes.
+    /// Like [`Answer::Well`], but the connection ends after this many bytes.
     Cut(usize),
-    /// As [`Answer::Well`], and nothing comes after so many bytes.
+    /// Like [`Answer::Well`], but nothing arrives after this many bytes.
     Stall(usize),
-    /// The file under another length than it has.
+    /// The file with a wrong length.
     Length(usize),
-    /// The file without its length, and bytes without end behind it.
+    /// The file without its length, followed by endless bytes.
     Endless,
-    /// Without its length, ending after so many bytes.
+    /// Without a length, ending after this many bytes.
     Unframed(usize),
-    /// Another file of this content from now on.
+    /// Another file with this content from now on.
     Change(Vec<u8>),
-    /// This content from now on, and the connection ends after so many bytes.
+    /// This content from now on, and the connection ends after this many bytes.
     Begin(Vec<u8>, usize),
-    /// A part that was not asked for.
+    /// A part that was not requested.
     OtherPart,
-    /// This status, and nothing else.
+    /// Only this status.
     Status(u16),
-    /// Leads on to this address.
+    /// A redirect to this address.
     Lead(String),
 }
 
-/// A server that answers each request as the next of its answers says, and well after the last.
+/// A server with a queue of answers; after the last it answers correctly.
 struct Server {
     address: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -60,7 +60,7 @@ impl Server {
             let mut held = Vec::new();
             for stream in listener.incoming() {
                 let Ok(stream) = stream else { break };
-                // A connection that the client gave up is no concern of the next.
+                // A connection closed by the client does not affect the next.
                 if let Ok(Some(stalled)) = answer(&mut state, stream, &seen) {
                     held.push(stalled);
                 }
@@ -69,7 +69,7 @@ impl Server {
         Self { address, requests }
     }
 
-    /// The `Range` lines that were sent, in order; empty where there was none.
+    /// The `Range` values of the requests, in order; empty if a request had none.
     fn ranges(&self) -> Vec<String> {
         let line = |request: &String| {
             let line = request.lines().find(|line| line.starts_with("range:")).unwrap_or_default();
@@ -79,7 +79,7 @@ impl Server {
     }
 }
 
-/// Answers one request; a stream that shall stay open and silent is handed back.
+/// Answers one request; returns a stream that must stay open and silent.
 fn answer(
     state: &mut State,
     stream: TcpStream,
@@ -163,7 +163,7 @@ fn entry(address: &str, content: &[u8]) -> Entry {
 const IMPATIENT: Settings =
     Settings { attempts: 3, silence: Duration::from_millis(300), wait: Duration::from_millis(1) };
 
-/// Fetches from a server with these answers into an empty folder; what came of it, and what is left in the folder.
+/// Fetches from a server with these answers into an empty folder; returns the result, and the files left in the folder.
 fn outcome(answers: &[Answer]) -> (Result<Vec<u8>, String>, Vec<String>, Server, Vec<Progress>) {
     let content = content();
     let server = Server::new(&content, answers);
@@ -182,7 +182,7 @@ fn outcome(answers: &[Answer]) -> (Result<Vec<u8>, String>, Vec<String>, Server,
     (result, left, server, progress)
 }
 
-/// The file is fetched by requests with these ranges.
+/// Asserts that the file is fetched by requests with these ranges.
 fn assert_fetched(answers: &[Answer], ranges: &[&str]) -> Vec<Progress> {
     let (result, left, server, progress) = outcome(answers);
     assert!(result == Ok(content()), "{answers:?}: {:?}", result.err());
@@ -191,7 +191,6 @@ fn assert_fetched(answers: &[Answer], ranges: &[&str]) -> Vec<Progress> {
     progress
 }
 
-/// Fetches to the end.
 fn fetched(entry: &Entry, folder: &Path) -> Result<PathBuf> {
     fetch_with(&IMPATIENT, entry, folder, &mut |_| ControlFlow::Continue(()))
 }
@@ -253,14 +252,14 @@ fn a_connection_that_breaks_is_continued_where_it_broke() {
 #[test]
 fn whatever_a_server_does_wrong_once_the_file_is_fetched() {
     let (one, two) = (["", "bytes=70000-"], ["", "bytes=70000-", ""]);
-    // It stalls, and is left and asked again; an end that comes early without a length is a broken connection.
+    // It stalls, and is requested again; an early end without a length is a broken connection.
     assert_fetched(&[Answer::Stall(10_000)], &["", "bytes=10000-"]);
     assert_fetched(&[Answer::Unframed(30_000)], &["", "bytes=30000-"]);
-    // It ignores ranges and sends all; a part that was not asked for is not used; it is busy.
+    // It ignores ranges and sends everything; an unrequested part is not used; it is busy.
     assert_fetched(&[Answer::Cut(70_000), Answer::Whole], &one);
     assert_fetched(&[Answer::Cut(70_000), Answer::OtherPart], &two);
     assert_fetched(&[Answer::Status(503), Answer::Status(429)], &["", "", ""]);
-    // It has an old file at first; the catalogue's own comes while the rest is asked for.
+    // It has an old file at first; the catalogue's version appears before the rest is requested.
     assert_fetched(&[Answer::Begin(vec![b'o'; 200_000], 70_000), Answer::Change(content())], &two);
 }
 
@@ -304,7 +303,7 @@ fn a_server_that_never_gets_anywhere_is_given_up_and_the_part_kept() {
 fn a_later_run_continues_with_the_part_and_starts_anew_where_it_is_of_no_use() {
     let content = content();
     let other = vec![b'o'; 70_000];
-    // The part that is there: right; of another file; whole.
+    // The existing part: correct; of another file; complete.
     for (left, ranges) in
         [(&content[..70_000], &["bytes=70000-"][..]), (&other, &["bytes=70000-", ""]), (&content[..], &[])]
     {
@@ -371,7 +370,7 @@ fn assert_fetched_from(answers: &[Answer], content: &[u8]) {
 #[test]
 fn plain_http_is_not_followed_from_https() {
     let server = Server::new(b"x", &[]);
-    // What a redirect would do within one call: the same agent, asked for an address that is not https.
+    // Equivalent to a redirect within one call: the same agent, with an address that is not https.
     let entry = entry("https://127.0.0.1/corpus.txt", b"x");
     let error = agent(entry.address, IMPATIENT.silence).get(&server.address).call().expect_err("plain http");
     match fault(&entry, &error) {

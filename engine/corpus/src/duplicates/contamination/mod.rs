@@ -1,15 +1,16 @@
-//! Overlap with what models are measured on: evaluation sets, and documents held out for validation.
+//! Contamination: overlap with evaluation sets and with documents held out for validation.
 //!
-//! A model that has read the answers is not being measured. As for GPT-3 (Brown et al. 2020, appendix C), texts are held against
-//! each other by 13-grams of words, lower-cased, punctuation folded; an item shorter than that is one run of all its
-//! words, unless it has fewer than 8, which say too little. GPT-3 called an item contaminated at the first run; a web corpus
-//! shares phrases with everything, so a document is dropped here where a stated share of an item's runs stands in it (or
-//! of its own in the item): a fifth, below which Llama 2 (Touvron et al. 2023, appendix A.6) calls an item clean. Runs that
-//! more than ten items share are instructions and templates and do not count, as for GPT-3; of documents held out, nor do those that more
-//! than ten training documents share, or in a small corpus more than a twentieth: what many documents say is no answer given away.
+//! A model that was trained on the answers cannot be evaluated. As for GPT-3 (Brown et al. 2020, appendix C), texts are
+//! compared by 13-grams of words, lower-cased and with punctuation folded. An item shorter than that is one n-gram of all its
+//! words, unless it has fewer than 8, which are too unspecific. GPT-3 called an item contaminated at the first shared n-gram;
+//! since web corpora share phrases with everything, a document is dropped here if it shares a given fraction of an item's
+//! n-grams (or of its own): a fifth, below which Llama 2 (Touvron et al. 2023, appendix A.6) calls an item clean. As for GPT-3,
+//! n-grams shared by more than ten items are instructions and templates and do not count. For held-out documents, n-grams in
+//! more than ten training documents, or in more than a twentieth of a small corpus, do not count either: what many documents
+//! contain is not a leak.
 //!
-//! Each different run of the items takes between 22 and 43 bytes; the corpus itself takes none. Of documents held out at most a
-//! million runs are held, a sample where they have more, so that memory does not grow with the corpus.
+//! Each distinct n-gram of the items takes between 22 and 43 bytes; the corpus takes none. For held-out documents at most a
+//! million n-grams are kept, sampled if there are more, so that memory does not grow with the corpus.
 
 mod read;
 mod set;
@@ -26,14 +27,13 @@ use smart_default::SmartDefault;
 use super::within;
 use crate::Result;
 
-/// What becomes of a document that overlaps.
+/// What to do with an overlapping document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// It is dropped.
     #[default]
     Drop,
-    /// It is only counted and named.
+    /// Only count and name it.
     Report,
 }
 
@@ -41,34 +41,34 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Files of evaluation items: JSONL or JSON (every string of a record belongs to its item), or text, whose items are parted
-    /// by empty lines.
+    /// Files of evaluation items: JSONL or JSON (all strings of a record belong to its item), or text with items separated by
+    /// empty lines.
     pub against: Vec<PathBuf>,
-    /// Whether training documents are held against those held out for validation as well.
+    /// Whether to compare training documents with those held out for validation as well.
     #[default = true]
     pub held_out: bool,
-    /// Words in a run: 13, as for GPT-3.
+    /// Words in an n-gram: 13, as for GPT-3.
     #[default = 13]
     pub words: u32,
-    /// Fewest words of an item that is looked for: 8, as for GPT-3.
+    /// Minimum words of an item: 8, as for GPT-3.
     #[default = 8]
     pub smallest_item_words: u32,
-    /// Fewest different runs of an item in a document.
+    /// Minimum number of distinct n-grams shared with a document.
     #[default = 1]
     pub runs: u32,
-    /// Smallest share of an item's runs that stand in the document, or of the document's that stand in the item.
+    /// Minimum fraction of the item's n-grams found in the document, or of the document's found in the item.
     #[default = 0.2]
     pub share: f64,
-    /// Most items that have a run; one in more of them counts for none. Nor does a held-out document's run that is in more training documents,
-    /// or in more than a twentieth of a small corpus (three at least).
+    /// Maximum number of items that share an n-gram; beyond it, the n-gram does not count. For held-out documents, the same
+    /// limit applies to the training documents that contain it, and a twentieth of a small corpus (at least three).
     #[default = 10]
     pub common_items: u32,
-    /// What becomes of a document that overlaps: `drop` or `report`.
+    /// What to do with an overlapping document: `drop` or `report`.
     pub action: Action,
 }
 
 impl Settings {
-    /// Checks every field.
+    /// Checks all fields.
     ///
     /// # Errors
     /// Names the field, its value and the rule it breaks.

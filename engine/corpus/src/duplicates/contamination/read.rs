@@ -1,4 +1,4 @@
-//! Evaluation sets from files.
+//! Reads evaluation sets from files.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -9,14 +9,14 @@ use super::{Set, Settings};
 use crate::files::{FileType, Files};
 use crate::{Error, Result};
 
-/// The most bytes of one item, and of a file that is read whole.
+/// Maximum bytes of an item, and of a file that is read whole.
 const MAX_ITEM_BYTES: u64 = 64 << 20;
 
 impl Set {
-    /// The items of all files that the settings name; none where they name no file.
+    /// Reads the items of all files in the settings; `None` if there are no files.
     ///
     /// # Errors
-    /// A file cannot be read, has no items, or together they have too many.
+    /// A file cannot be read or has no items, or there are too many items.
     pub fn read(settings: &Settings, files: &dyn Files) -> Result<Option<Self>> {
         settings.validate()?;
         if settings.against.is_empty() {
@@ -98,7 +98,7 @@ impl Set {
         }
     }
 
-    /// Hands over each line with its number.
+    /// Calls `take` with each line and its number.
     fn lines(
         &mut self,
         input: &mut impl BufRead,
@@ -147,7 +147,7 @@ fn json(text: &str, path: &Path, what: &str) -> Result<Value> {
     serde_json::from_str(text).map_err(|error| Error::bad_file(path, format!("{what} is no JSON: {error}")))
 }
 
-/// Every string in a value, in order, a line each: question, choices and answer, whatever their fields are called.
+/// All strings of a value in order, one per line: question, choices and answer, whatever their field names.
 fn strings(value: Value) -> String {
     let mut text = String::new();
     let mut waiting = vec![value];

@@ -1,4 +1,4 @@
-//! The runs of words of all items, and which of them a document has.
+//! The n-grams of all items, and their lookup in documents.
 
 use rustc_hash::FxHashMap;
 
@@ -6,32 +6,32 @@ use super::super::shingles::Shingles;
 use super::super::words;
 use super::Settings;
 
-/// The most different runs of evaluation items, about half a gigabyte: evaluation sets have a hundredth of it.
+/// Maximum number of distinct n-grams of evaluation items, about half a gigabyte; evaluation sets have a hundredth of it.
 pub(super) const MAX_RUNS: usize = 1 << 24;
-/// The most runs of documents held out, of which there are more the larger the corpus is: 45 megabytes.
+/// Maximum number of n-grams of held-out documents, whose number grows with the corpus: 45 megabytes.
 const MAX_SAMPLED_RUNS: usize = 1 << 20;
-/// Finds in a document after which those found twice are put together.
+/// Number of finds in a document after which duplicates are merged.
 const FINDS: usize = 1 << 16;
-/// Documents of a sample that must share a run before the documents between them are taken to share it.
+/// Sampled documents that must share an n-gram before it is extrapolated to the documents between them.
 const SAMPLED: u32 = 3;
 
-/// Items that models are measured on.
+/// A set of evaluation items or held-out documents.
 #[derive(Clone, Debug)]
 pub struct Set {
     settings: Settings,
     items: Vec<Item>,
     runs: FxHashMap<u64, Link>,
-    /// Bits of which those of the runs' hashes are set, 16 to 32 for each: nearly every run of a document is passed over by a look at
-    /// a table that fits a cache.
+    /// Bitmap with the bits of the n-grams' hashes, 16 to 32 bits per n-gram: rejects nearly all n-grams of a document with one
+    /// lookup in cache.
     sieve: Vec<u64>,
-    /// Further items of runs that several have.
+    /// Further items of n-grams that several have.
     more: Vec<Link>,
-    /// How many items have runs of so many words, for each number of words: short items have runs of their own length.
+    /// Number of items by n-gram length: short items have n-grams of their own length.
     lengths: Vec<u32>,
     most_runs: usize,
-    /// A set that would grow beyond `most_runs` continues with a sample of the runs.
+    /// Whether a set that would exceed `most_runs` continues with a sample of the n-grams.
     samples: bool,
-    /// Only runs whose hash ends in so many zero bits are looked at, in items and documents alike.
+    /// Only n-grams whose hash ends in this many zero bits are considered, in items and documents alike.
     zeros: u32,
     left_out: u64,
 }
@@ -39,42 +39,42 @@ pub struct Set {
 #[derive(Clone, Debug)]
 struct Item {
     id: String,
-    /// How many different runs it has that are looked at and count.
+    /// Number of distinct n-grams that are considered and count.
     runs: u32,
 }
 
-/// An item that has a run, and where the next one stands.
+/// An item with an n-gram, and the index of the next one.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     item: u32,
     more: u32,
 }
 
-/// No further items.
+/// End of the list.
 const NONE: u32 = u32::MAX;
-/// So many items that the run does not count.
+/// The n-gram is in too many items and does not count.
 const COMMON: u32 = u32::MAX - 1;
 
-/// What a document has of an item.
+/// Overlap of a document with an item.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Overlap {
-    /// The item, as in `questions.jsonl#17`.
+    /// The item's id, for example `questions.jsonl#17`.
     pub item: String,
-    /// How many different runs of it stand in the document.
+    /// Number of its distinct n-grams found in the document.
     pub runs: u32,
-    /// Of how many: in a sampled set, of those that are looked at.
+    /// Number of its n-grams; in a sampled set, of those considered.
     pub item_runs: u32,
-    /// How many runs the document has, or has that are looked at.
+    /// Number of n-grams of the document, or of those considered.
     pub document_runs: u64,
 }
 
 impl Overlap {
-    /// Share of the item's runs that stand in the document.
+    /// Fraction of the item's n-grams found in the document.
     pub fn item_share(&self) -> f64 {
         f64::from(self.runs) / f64::from(self.item_runs.max(1))
     }
 
-    /// Share of the document's runs that stand in the item.
+    /// Fraction of the document's n-grams found in the item.
     pub fn document_share(&self) -> f64 {
         f64::from(self.runs) / self.document_runs.max(1) as f64
     }
@@ -92,7 +92,7 @@ impl std::fmt::Display for Overlap {
 }
 
 impl Set {
-    /// A set without items.
+    /// Creates an empty set.
     pub fn empty(settings: &Settings) -> Self {
         Self {
             settings: settings.clone(),
@@ -108,9 +108,9 @@ impl Set {
         }
     }
 
-    /// A set whose memory is bounded whatever is added to it: beyond a million different runs it holds every second of them, then
-    /// every fourth, and so on, by a hash (Broder 1997, section 4: "modulo" sketches). Shares are estimates then, and an item of a few
-    /// dozen words may escape.
+    /// Creates an empty set with bounded memory: beyond a million distinct n-grams it keeps every second of them, then every
+    /// fourth, and so on, by a hash (Broder 1997, section 4: "modulo" sketches). Fractions are estimates then, and an item of a
+    /// few dozen words may be missed.
     pub fn sampled(settings: &Settings) -> Self {
         Self { most_runs: MAX_SAMPLED_RUNS, samples: true, ..Self::empty(settings) }
     }
@@ -125,27 +125,26 @@ impl Set {
         self.zeros
     }
 
-    /// How many items there are.
     pub fn items(&self) -> usize {
         self.items.len()
     }
 
-    /// How many items were left out: they have too few words, or the set is full.
+    /// Number of items left out: too short, or the set is full.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
 
-    /// Whether it holds as many runs as it may; what is added to it now is left out.
+    /// Whether the set is full, so that further items are left out.
     pub fn is_full(&self) -> bool {
         !self.samples && self.runs.len() >= self.most_runs
     }
 
-    /// Whether a run is looked at.
+    /// Whether an n-gram is considered.
     fn takes(&self, hash: u64) -> bool {
         hash.trailing_zeros() >= self.zeros
     }
 
-    /// How many different runs are held.
+    /// Number of distinct n-grams.
     pub fn runs(&self) -> usize {
         self.runs.len()
     }
@@ -170,7 +169,7 @@ impl Set {
         hashes.dedup();
         self.items.push(Item { id: id.to_owned(), runs: 0 });
         for hash in hashes {
-            // Which runs are looked at may change in between.
+            // The sample may change during the loop.
             if self.takes(hash) {
                 self.add_run(hash, number);
             }
@@ -183,13 +182,13 @@ impl Set {
         }
     }
 
-    /// Adds a run to an item.
+    /// Adds an n-gram to an item.
     fn add_run(&mut self, hash: u64, item: u32) {
         let Some(holder) = self.runs.get_mut(&hash) else {
             self.runs.insert(hash, Link { item, more: NONE });
             if self.runs.len() * 16 > self.sieve.len() * 64 {
                 self.sieve = vec![0; 2 * self.sieve.len()];
-                // The order in which bits are set changes nothing.
+                // The order of setting bits does not matter.
                 for &hash in self.runs.keys() {
                     pass(&mut self.sieve, hash);
                 }
@@ -217,7 +216,7 @@ impl Set {
         }
     }
 
-    /// Lets go of every run that the next sample does not hold.
+    /// Removes all n-grams that are not in the next smaller sample.
     fn thin(&mut self) {
         self.zeros += 1;
         let dropped: Vec<(u64, Link)> = self
@@ -233,7 +232,7 @@ impl Set {
                 std::iter::once(holder.item).chain(others).for_each(|item| self.count(item, -1));
             }
         }
-        // Links of runs that are gone would pile up.
+        // Rebuilds the links to drop those of removed n-grams.
         let links = std::mem::take(&mut self.more);
         for holder in self.runs.values_mut().filter(|holder| holder.more < COMMON) {
             let others: Vec<u32> = chain(&links, holder.more).collect();
@@ -256,13 +255,14 @@ impl Set {
         }
     }
 
-    /// How many different runs an item has that are looked at and count. Items are numbered as they were added, without those left out.
+    /// Number of distinct n-grams of an item that are considered and count. Items are numbered in order of addition, without
+    /// those left out.
     pub fn item_runs(&self, item: u32) -> u32 {
         self.items.get(item as usize).map_or(0, |item| item.runs)
     }
 
-    /// Tells every run of a text that items have: each of those items with the run's hash, as often as the run stands there. Returns how
-    /// many runs the text has, or has that are looked at.
+    /// Calls `found` for every n-gram of a text that is in items, with each item and the n-gram's hash, once per occurrence.
+    /// Returns the number of n-grams of the text that are considered.
     pub fn visit(&self, text: &str, mut found: impl FnMut(u32, u64)) -> u64 {
         let in_use = self.lengths.iter().enumerate().filter(|(_, items)| **items > 0);
         let mut shingles: Vec<Shingles> = in_use.map(|(length, _)| Shingles::new(length)).collect();
@@ -274,7 +274,7 @@ impl Set {
                 if let Some(hash) = shingles.take(word)
                     && self.takes(hash)
                     && {
-                        // Of a document's runs those of one length count, the longest.
+                        // Of a document's n-grams, those of the longest length are counted.
                         looked_at += u64::from(number == longest);
                         passes(&self.sieve, hash)
                     }
@@ -292,7 +292,7 @@ impl Set {
         }
     }
 
-    /// The different runs of a text that items have; none where they are nearly all of it, so that it is a copy.
+    /// The distinct n-grams of a text that are in items; empty if they are nearly all of it, since it is a copy then.
     pub fn shared(&self, text: &str) -> Vec<u64> {
         let mut runs = Vec::new();
         let own = self.visit(text, |_, hash| runs.push(hash));
@@ -304,8 +304,9 @@ impl Set {
         runs
     }
 
-    /// Has runs count for none that stand in too many documents of a corpus of so many, given how many of every `step`-th have each: in
-    /// more than a twentieth, but at least two, and in more than the settings allow items. Fewer than three sampled items say nothing of the rest.
+    /// Ignores n-grams that occur in too many of a corpus's `documents`, given the count of each in every `step`-th document:
+    /// in more than a twentieth, but at least two, or in more than `common_items`. Fewer than three sampled documents are not
+    /// extrapolated.
     pub fn pass_over(&mut self, counts: impl IntoIterator<Item = (u64, u32)>, step: u32, documents: usize) {
         let most = ((documents / 20).max(2) as u32).min(self.settings.common_items);
         let all = |count: u32| if count < SAMPLED { count } else { count.saturating_mul(step) };
@@ -319,7 +320,7 @@ impl Set {
         }
     }
 
-    /// The item that a document has most of, by share and then by number of runs; none where it has not a single run of any.
+    /// The item with the largest overlap, by fraction, then by number of n-grams; `None` if no n-gram is shared.
     pub fn find(&self, text: &str) -> Option<Overlap> {
         if self.runs.is_empty() {
             return None;
@@ -355,20 +356,20 @@ impl Set {
         })
     }
 
-    /// Whether an overlap is as large as the settings ask.
+    /// Whether an overlap reaches the thresholds of the settings.
     pub fn is_contaminated(&self, overlap: &Overlap) -> bool {
-        // One run in a sample may be the only one that a text shares.
+        // One n-gram of a sample may be the only one shared.
         let fewest = if self.zeros == 0 { self.settings.runs } else { self.settings.runs.max(2) };
         overlap.runs >= fewest && overlap.item_share().max(overlap.document_share()) >= self.settings.share
     }
 
-    /// The overlap that is too far, whatever is done about it.
+    /// The largest overlap, if it reaches the thresholds, whatever the action.
     pub fn contaminating(&self, text: &str) -> Option<Overlap> {
         self.find(text).filter(|overlap| self.is_contaminated(overlap))
     }
 }
 
-/// Sets a hash's bit in a sieve, whose words are a power of two.
+/// Sets a hash's bit in the bitmap, whose length is a power of two.
 fn pass(sieve: &mut [u64], hash: u64) {
     let at = (hash >> 32) as usize & (sieve.len() - 1);
     if let Some(bits) = sieve.get_mut(at) {
@@ -376,13 +377,13 @@ fn pass(sieve: &mut [u64], hash: u64) {
     }
 }
 
-/// Whether a hash may be among those that were set.
+/// Whether a hash may be in the bitmap.
 fn passes(sieve: &[u64], hash: u64) -> bool {
     let at = (hash >> 32) as usize & (sieve.len() - 1);
     sieve.get(at).is_some_and(|bits| bits >> (hash >> 26 & 63) & 1 == 1)
 }
 
-/// Items along a chain, which ends at NONE or COMMON: neither is the number of a link.
+/// Items of a linked list, which ends at `NONE` or `COMMON`: neither is a valid index.
 fn chain(links: &[Link], at: u32) -> impl Iterator<Item = u32> {
     let link = move |at: u32| links.get(at as usize);
     std::iter::successors(link(at), move |last| link(last.more)).map(|link| link.item)

@@ -1,4 +1,4 @@
-//! Planted overlaps, and files that hold no items.
+//! Planted overlaps, and files without items.
 
 use super::*;
 use crate::SystemFiles;
@@ -43,7 +43,7 @@ fn one_shared_sentence_of_a_long_item_stays() {
     let overlap = set.find(&document).unwrap();
     assert_eq!(overlap.runs, 24);
     assert!(!set.is_contaminated(&overlap) && set.contaminating(&document).is_none());
-    // A document that is mostly a piece of the item goes.
+    // A document that is mostly a part of the item is dropped.
     assert!(set.contaminating(&format!("Quiz: {QUESTION}")).is_some());
     let strict = Settings { share: 0.0, ..Settings::default() };
     let mut set = Set::empty(&strict);
@@ -78,7 +78,7 @@ fn runs_that_many_items_share_do_not_count() {
     assert!(set.find(&format!("{} {template}", words(50_000, 100))).is_none());
     let overlap = set.find(&format!("x {} y", words(300, 30))).unwrap();
     assert_eq!(overlap.item, "item 3");
-    // Of an item's 36 runs the template's own 6 do not count; twelve more hold both.
+    // Of an item's 36 n-grams the template's 6 do not count; twelve more contain both.
     assert_eq!((overlap.runs, overlap.item_runs), (18, 30));
 }
 
@@ -122,7 +122,7 @@ fn a_sample_of_the_runs_finds_the_same_overlaps() {
     let texts: Vec<String> = (0..60).map(|number| words(number * 1001, 500)).collect();
     let mut set = Set::with_room_for(&settings, 2_000, true);
     texts.iter().enumerate().for_each(|(number, text)| set.add(&number.to_string(), text));
-    // 29,280 runs are halved four times.
+    // 29,280 n-grams are halved four times.
     assert_eq!((set.items(), set.left_out(), set.zeros()), (60, 0, 4));
     assert!(!set.is_full() && (1_600..=2_000).contains(&set.runs()), "{} runs", set.runs());
     for (number, text) in texts.iter().enumerate() {
@@ -132,7 +132,7 @@ fn a_sample_of_the_runs_finds_the_same_overlaps() {
         assert_eq!(overlap.item, number.to_string());
         assert_eq!(overlap.runs, overlap.item_runs);
         assert!((15..=55).contains(&overlap.item_runs), "{overlap}");
-        // A third of what the document has.
+        // A third of the document.
         assert!((0.2..0.5).contains(&overlap.document_share()), "{overlap}");
     }
 }
@@ -147,7 +147,7 @@ fn shared_runs_are_counted_in_a_sample_too() {
     }
     assert!(set.zeros() > 0 && set.runs() <= 400);
     let overlap = set.find(&passage).unwrap();
-    // The three have the passage alike; what one of them has of it is neither lost nor counted twice.
+    // The three share the passage; n-grams in one of them are neither lost nor counted twice.
     assert!((0.5..0.7).contains(&overlap.item_share()), "{overlap}");
     assert_eq!(overlap.document_runs, u64::from(overlap.runs));
 }
@@ -158,7 +158,7 @@ fn one_document_of_a_sample_makes_no_boilerplate() {
         let mut set = set(&[("held out", QUESTION)]);
         let counts = set.shared(&format!("{QUESTION} {}", words(0, 300)));
         assert_eq!(counts.len(), 24);
-        // Every eleventh of 220,000 documents was looked at.
+        // Every eleventh of the documents was sampled.
         set.pass_over(counts.into_iter().map(|run| (run, found)), 11, 242_000);
         set.contaminating(&format!("{QUESTION} {}", words(0, 30))).is_some()
     };

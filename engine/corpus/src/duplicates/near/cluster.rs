@@ -1,4 +1,4 @@
-//! Families of documents that are alike, and which of each are kept.
+//! Clusters of similar documents, and which documents of each are kept.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::compare::Comparer;
 use super::{Index, Keep};
 use crate::Result;
 
-/// Documents kept of one family that others in it are compared with; one that is like none of them is kept as well.
+/// Maximum number of kept documents per family that others are compared with; a document unlike all of them is kept as well.
 const KEPT_COMPARED: usize = 64;
 
-/// Who belongs to whom: a forest in which each document points towards the first of its family (union-find).
+/// Union-find over documents; the root is the first document of the family.
 pub(super) struct Families {
     parents: Vec<u32>,
 }
@@ -19,7 +19,7 @@ impl Families {
         Self { parents: (0..documents).collect() }
     }
 
-    /// The first document of a document's family; shortens the way for the next time.
+    /// The first document of a document's family; shortens the path.
     pub(super) fn of(&mut self, document: u32) -> u32 {
         let mut at = document;
         while let Some(&parent) = self.parents.get(at as usize) {
@@ -35,7 +35,7 @@ impl Families {
         at
     }
 
-    /// Joins two families; the smaller number leads, whatever the order of joining.
+    /// Joins two families; the smaller number becomes the root in any order of joining.
     pub(super) fn join(&mut self, one: u32, other: u32) {
         let (one, other) = (self.of(one), self.of(other));
         if let Some(place) = self.parents.get_mut(one.max(other) as usize) {
@@ -43,7 +43,7 @@ impl Families {
         }
     }
 
-    /// Every document of a family of more than one, as (first of the family, document), sorted.
+    /// All documents of families with more than one, as (first of the family, document), sorted.
     fn shared(&mut self) -> Vec<(u32, u32)> {
         let mut shared = Vec::new();
         for document in 0..self.parents.len() as u32 {
@@ -59,49 +59,47 @@ impl Families {
     }
 }
 
-/// A document that is dropped.
+/// A dropped document.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropped {
-    /// Which.
     pub document: u32,
     /// The kept document that it is a copy of.
     pub kept: u32,
-    /// Their true Jaccard similarity, at least the threshold.
+    /// True Jaccard similarity of both documents, at least the threshold.
     pub similarity: f64,
-    /// In how many bands they agree; none where a third one brought them together.
+    /// Number of equal bands; 0 if a third document brought them together.
     pub bands: u32,
 }
 
 /// A kept document with its copies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
-    /// The document that stays.
     pub kept: u32,
-    /// Why it is this one, as in `the longest of 4 copies, with 1203 words`.
+    /// Why this one is kept, for example `the longest of 4 copies, with 1203 words`.
     pub why: String,
-    /// The documents that go, in the order of the corpus.
+    /// The dropped documents, in corpus order.
     pub copies: Vec<Dropped>,
 }
 
-/// Which documents go, and what it took to find out.
+/// The documents to drop, and statistics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// Those that go, in the order of the corpus.
+    /// The documents to drop, in corpus order.
     pub dropped: Vec<Dropped>,
-    /// How many pairs were compared.
+    /// Number of pairs compared.
     pub comparisons: u64,
-    /// How many times a text was loaded.
+    /// Number of texts loaded.
     pub loads: u64,
-    /// How often a document was left uncompared with some that it met, since more than 16 distinct ones met at one key, or its
+    /// Number of times a document was not compared with some that it met, since more than 16 distinct ones share a key or its
     /// family kept more than 64.
     pub uncompared: u64,
     threshold: f64,
-    /// Of so many bands.
+    /// Total number of bands.
     bands: u32,
 }
 
 impl Decision {
-    /// The reason of a drop, with the kept document named by its id: `similarity 0.931, 13 of 16 bands agree (a copy from 0.50): near
+    /// The reason of a drop, with the id of the kept document: `similarity 0.931, 13 of 16 bands agree (a copy from 0.50): near
     /// copy of pages/a.html`.
     pub fn reason(&self, dropped: &Dropped, kept_id: &str) -> String {
         let Self { threshold, .. } = self;
@@ -109,12 +107,12 @@ impl Decision {
         format!("similarity {similarity:.3}, {found_by} (a copy from {threshold:.2}): near copy of {kept_id}")
     }
 
-    /// By what a copy was found: `13 of 16 bands agree`.
+    /// How a copy was found: `13 of 16 bands agree`.
     pub fn found_by(&self, dropped: &Dropped) -> String {
         format!("{} of {} bands agree", dropped.bands, self.bands)
     }
 
-    /// Every kept document that has copies, in the order of the corpus.
+    /// All kept documents with copies, in corpus order.
     pub fn clusters(&self, index: &Index) -> Vec<Cluster> {
         let mut by_kept: BTreeMap<u32, Vec<Dropped>> = BTreeMap::new();
         for dropped in &self.dropped {
@@ -132,7 +130,7 @@ impl Decision {
     }
 }
 
-/// In each family, keeps the preferred document, and of the others those that are like none that is kept.
+/// Keeps the preferred document of each family, and those that are not similar to a kept one.
 pub(super) fn decide(
     index: &Index,
     families: &mut Families,

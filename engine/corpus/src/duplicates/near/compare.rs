@@ -1,4 +1,4 @@
-//! True similarity: the sets of shingles themselves, compared.
+//! True similarity: compares the sets of shingles.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use super::cluster::Families;
 use super::index::BATCH;
 use crate::{Error, Result};
 
-/// The most shingles held of one document, 8 MB. Beyond, every second one is left out by its hash, and of those every second
-/// again: the same ones in each document, so that the similarity of what is left is within 0.002 of the whole.
+/// Maximum number of shingles per document, 8 MB. Beyond it, every second one is dropped by its hash, and so on, the same ones
+/// in every document, so that the similarity of the rest is within 0.002 of the exact one.
 const MAX_SHINGLES: usize = 1 << 20;
-/// Bytes of sets held for the next comparison.
+/// Bytes of cached sets.
 const HELD_BYTES: usize = 64 << 20;
 /// Words of the documents read together, about 12 MB of text, unless one has more.
 const WORDS_AHEAD: u64 = 2_000_000;
-/// Comparisons remembered, so that a pair that meets in several bands is compared once: about 25 MB.
+/// Number of remembered comparisons, so that a pair that meets in several bands is compared once: about 25 MB.
 const REMEMBERED: usize = 1 << 20;
 
 /// The shingles of a document, sorted.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Set {
     hashes: Vec<u64>,
-    /// Only hashes whose lowest so many bits are zero are held.
+    /// Only hashes with this many trailing zero bits are kept.
     thinned: u32,
 }
 
@@ -54,7 +54,7 @@ impl Set {
         set
     }
 
-    /// Sorts, and thins until no more than so many are left.
+    /// Sorts the set and thins it to at most `largest` shingles.
     fn thin(&mut self, largest: usize) {
         self.hashes.sort_unstable();
         self.hashes.dedup();
@@ -64,7 +64,7 @@ impl Set {
         }
     }
 
-    /// Shingles in both over shingles in either: exact unless a set was thinned.
+    /// Jaccard similarity; exact unless a set was thinned.
     pub(super) fn similarity(&self, other: &Self) -> f64 {
         let thinned = self.thinned.max(other.thinned);
         let mut one = self.hashes.iter().filter(|&&hash| has_zeros(hash, thinned)).peekable();
@@ -96,10 +96,10 @@ fn has_zeros(hash: u64, count: u32) -> bool {
     hash.trailing_zeros() >= count
 }
 
-/// Loads the texts of documents by their numbers.
+/// Loads the texts of documents by number.
 pub(super) type Load<'a> = &'a mut dyn FnMut(&[u32]) -> Result<Vec<String>>;
 
-/// Compares documents, and remembers what it lately read and found.
+/// Compares documents, with caches of sets and results.
 pub(super) struct Comparer<'a> {
     index: &'a Index,
     load: Load<'a>,
@@ -125,7 +125,7 @@ impl<'a> Comparer<'a> {
         }
     }
 
-    /// Whether there is nothing left to find out about the documents of a bucket: they are one family, or a pair that was compared.
+    /// Whether the documents of a bucket need no comparison: they are one family, or a pair that was compared.
     pub(super) fn is_settled(&self, members: &[u32], families: &mut Families) -> bool {
         if let &[one, other] = members
             && self.found.contains_key(&pair(one, other))
@@ -137,7 +137,7 @@ impl<'a> Comparer<'a> {
         all.all(|family| Some(family) == first)
     }
 
-    /// Reads documents of which most will be compared soon, and cuts them up on all threads.
+    /// Reads documents that will be compared soon, and shingles them on all threads.
     pub(super) fn read_ahead(&mut self, documents: &[u32]) -> Result<()> {
         let mut wanted: Vec<u32> =
             documents.iter().copied().filter(|one| !self.held.contains_key(one)).collect();
@@ -163,7 +163,7 @@ impl<'a> Comparer<'a> {
         Ok(())
     }
 
-    /// Holds a set, and lets go of the oldest where there are too many.
+    /// Caches a set, and evicts the oldest if there are too many.
     fn hold(&mut self, document: u32, set: Arc<Set>) {
         self.held_bytes += set.hashes.len() * 8;
         self.held.insert(document, set);
@@ -200,7 +200,7 @@ impl<'a> Comparer<'a> {
     }
 }
 
-/// Two documents as one number, whichever comes first.
+/// An unordered pair of documents as one number.
 fn pair(one: u32, other: u32) -> u64 {
     u64::from(one.min(other)) << 32 | u64::from(one.max(other))
 }

@@ -1,4 +1,4 @@
-//! The keys of a corpus, and who meets whom.
+//! The keys of a corpus, and candidate pairs.
 
 use rayon::prelude::*;
 
@@ -7,25 +7,25 @@ use super::compare::Comparer;
 use super::{Keep, Keys, Settings};
 use crate::{Error, Result};
 
-/// Documents whose keys are held together: memory grows in steps of this many, and never doubles.
+/// Documents per allocation of keys: memory grows in steps of this size and never doubles.
 const PART: usize = 4096;
-/// Documents of a bucket that others in it are compared with. A bucket in which more than this many are all unlike each other
-/// is made of pages that share their boilerplate; comparing each with each would take time by the square.
+/// Maximum number of documents in a bucket that others are compared with. A bucket with more mutually unlike documents consists
+/// of pages with shared boilerplate; comparing all pairs would take quadratic time.
 const REPRESENTATIVES: usize = 16;
 /// Documents read together.
 pub(super) const BATCH: usize = 512;
 
-/// The keys of a corpus, in the order of its documents.
+/// The keys of a corpus, in document order.
 #[derive(Clone, Debug)]
 pub struct Index {
     settings: Settings,
-    /// For each document its keys, then its words; zero words for one that meets nobody.
+    /// Keys and number of words per document; 0 words if it meets no other.
     parts: Vec<Vec<u32>>,
     documents: u32,
 }
 
 impl Index {
-    /// An empty index.
+    /// Creates an empty index.
     ///
     /// # Errors
     /// The settings break a rule.
@@ -34,7 +34,7 @@ impl Index {
         Ok(Self { settings: settings.clone(), parts: Vec::new(), documents: 0 })
     }
 
-    /// Adds the next document; returns its number, counted from 0. A document without keys has a number and no copies.
+    /// Adds the next document and returns its number, from 0. A document without keys has no copies.
     ///
     /// # Errors
     /// There are too many documents, or the keys were made with other settings.
@@ -64,17 +64,17 @@ impl Index {
         Ok(document)
     }
 
-    /// How many bytes the keys take.
+    /// Bytes taken by the keys.
     pub fn bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.capacity() as u64 * 4).sum()
     }
 
-    /// The settings it was made with.
+    /// The settings of the index.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// A document's keys and, last, its words.
+    /// A document's keys, then its number of words.
     fn row(&self, document: u32) -> &[u32] {
         let width = self.settings.bands as usize + 1;
         let row = document as usize % PART * width;
@@ -82,19 +82,19 @@ impl Index {
         part.and_then(|part| part.get(row..row + width)).unwrap_or_default()
     }
 
-    /// How many words a document has.
+    /// Number of words of a document.
     pub fn words(&self, document: u32) -> u32 {
         self.row(document).last().copied().unwrap_or(0)
     }
 
-    /// In how many bands two documents agree.
+    /// Number of equal bands of two documents.
     pub(super) fn agreeing(&self, one: u32, other: u32) -> u32 {
         let bands = self.settings.bands as usize;
         let pairs = self.row(one).iter().zip(self.row(other)).take(bands);
         pairs.filter(|(one, other)| one == other).count() as u32
     }
 
-    /// Every document that has words, with its key in a band, as `key << 32 | document`, sorted.
+    /// All documents with words and their keys in a band, as `key << 32 | document`, sorted.
     fn band(&self, band: usize, entries: &mut Vec<u64>) {
         let width = self.settings.bands as usize + 1;
         entries.clear();
@@ -111,13 +111,12 @@ impl Index {
         entries.par_sort_unstable();
     }
 
-    /// Decides which documents are copies of which: see [the module](super). `load` gives the texts of several documents by their
-    /// numbers, in the order asked, as they were when their keys were made: of at most 512 documents, and 2 million words unless one has
-    /// more. Each is asked for about once, and about 100 MB of what was read are remembered. The result is the same whatever the number
-    /// of threads.
+    /// Decides which documents are copies: see [the module](super). `load` returns the texts of documents by number, in the
+    /// given order and unchanged since their keys were made: at most 512 documents per call, and 2 million words unless one has
+    /// more. Each text is loaded about once, and about 100 MB are cached. The result does not depend on the number of threads.
     ///
     /// # Errors
-    /// Whatever `load` meets.
+    /// Any error of `load`.
     pub fn decide(&self, load: &mut dyn FnMut(&[u32]) -> Result<Vec<String>>) -> Result<Decision> {
         let mut families = Families::new(self.documents);
         let mut comparer = Comparer::new(self, load);
@@ -125,7 +124,7 @@ impl Index {
         let mut uncompared = 0;
         for band in 0..self.settings.bands as usize {
             self.band(band, &mut entries);
-            // Buckets wait until there are enough documents in them to be read and cut up on all threads.
+            // Buckets are collected until there are enough documents to read and shingle on all threads.
             let mut waiting: Vec<Vec<u32>> = Vec::new();
             let mut documents = 0;
             let buckets =
@@ -149,7 +148,7 @@ impl Index {
         super::cluster::decide(self, &mut families, &mut comparer, uncompared)
     }
 
-    /// Joins those who are alike in each of the buckets that wait.
+    /// Joins similar documents in each of the waiting buckets.
     fn join_all(
         &self,
         waiting: &mut Vec<Vec<u32>>,
@@ -166,7 +165,7 @@ impl Index {
         Ok(uncompared)
     }
 
-    /// Puts the documents to be kept rather than others first.
+    /// Sorts the documents to keep preferably to the front.
     pub(super) fn sort_by_preference(&self, documents: &mut [u32]) {
         match self.settings.keep {
             Keep::First => documents.sort_unstable(),
@@ -176,9 +175,9 @@ impl Index {
         }
     }
 
-    /// Joins those of a bucket that are alike. Each is compared only with the first of each family in the bucket, so that a
-    /// thousand copies take a thousand comparisons; one that a family already has takes none. Returns how many were left
-    /// uncompared with some, since the bucket had too many families.
+    /// Joins similar documents of a bucket. Each is compared only with the first of each family in the bucket, so that a
+    /// thousand copies take a thousand comparisons; one that already belongs to a family takes none. Returns the number of
+    /// documents not compared with some, since the bucket has too many families.
     fn join(&self, members: &[u32], families: &mut Families, comparer: &mut Comparer<'_>) -> Result<u64> {
         let mut representatives: Vec<u32> = Vec::new();
         let mut uncompared = 0;

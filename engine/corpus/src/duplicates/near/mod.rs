@@ -1,14 +1,14 @@
-//! Documents that are nearly the same, found without comparing each with each.
+//! Near duplicates, found without comparing all pairs.
 //!
-//! A document is the set of its runs of five words (*shingles*); how alike two are is their Jaccard similarity: shingles in
-//! both over shingles in either. MinHash (Broder 1997, *On the resemblance and containment of documents*) makes of each set 128
-//! numbers, each the smallest of all shingles under another permutation: any one of them agrees between two documents with a
-//! probability equal to their similarity. The numbers are grouped into *bands* of *rows*, and documents that agree in a whole
-//! band meet (Leskovec, Rajaraman and Ullman, *Mining of Massive Datasets*, chapter 3). Only a hash of each band is
-//! kept: four bytes a band. Those that meet are read once more and compared by their true similarity, so that nothing
-//! is ever dropped on an estimate.
+//! A document is the set of its runs of five words (*shingles*); the similarity of two documents is their Jaccard similarity:
+//! shingles in both divided by shingles in either. MinHash (Broder 1997, *On the resemblance and containment of documents*)
+//! reduces each set to 128 numbers, each the minimum of all shingles under another permutation: any one of them agrees between
+//! two documents with a probability equal to their similarity. The numbers are grouped into *bands* of *rows*, and documents
+//! that agree in a whole band meet (Leskovec, Rajaraman and Ullman, *Mining of Massive Datasets*, chapter 3). Only a hash of
+//! each band is kept: four bytes. Documents that meet are read again and compared by their true similarity, so that nothing is
+//! dropped because of an estimate.
 //!
-//! How likely two documents are to meet, by bands × rows (exact: 1 − (1 − similarity^rows)^bands):
+//! Probability that two documents meet, by bands × rows (exactly 1 − (1 − similarity^rows)^bands):
 //!
 //! | similarity | 16 × 8 (here) | 14 × 8 (FineWeb) | 14 × 9 | 25 × 5 |
 //! |-----------:|--------------:|-----------------:|-------:|-------:|
@@ -20,10 +20,10 @@
 //! |       0.85 |         0.994 |            0.988 |  0.975 |  1.000 |
 //! |        0.9 |         1.000 |            1.000 |  0.999 |  1.000 |
 //!
-//! What is dropped: among documents that meet, those as similar as the threshold asks are joined into clusters; in each
-//! cluster the preferred document is kept, and every other is dropped where it is as similar as asked *to one that is kept*.
-//! So a chain of copies, each a little further from the first, is not dropped whole, as it is where clusters alone decide
-//! (FineWeb, datatrove), and every dropped document has a kept one to show for it.
+//! Documents that meet and reach the similarity threshold are joined into clusters. In each cluster the preferred document is
+//! kept, and every other one is dropped if it reaches the threshold *with a kept document*. So a chain of copies, each a little
+//! further from the first, is not dropped as a whole, as it is if clusters alone decide (FineWeb, datatrove), and every dropped
+//! document has a kept counterpart.
 
 mod cluster;
 mod compare;
@@ -47,10 +47,10 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Keep {
-    /// The first in the order of the corpus: what a reader of the recipe expects, and what stays when documents are added behind.
+    /// The first in corpus order: the expected result, which does not change if documents are appended.
     #[default]
     First,
-    /// The one with the most words; among equals the first. Prefers whole pages to excerpts of them.
+    /// The one with the most words, the first among equals. Prefers whole pages to excerpts.
     Longest,
 }
 
@@ -58,37 +58,36 @@ pub enum Keep {
 #[derive(Clone, Debug, PartialEq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Whether near copies are dropped.
+    /// Whether to drop near copies.
     #[default = true]
     pub enabled: bool,
-    /// How many MinHash values are computed; at least `bands` × `rows` of them are used. The time of signing is proportional
-    /// to it.
+    /// Number of MinHash values, at least `bands` × `rows`. Signing time is proportional to it.
     #[default = 128]
     pub permutations: u32,
-    /// How many bands documents can meet in: more find more, and cost four bytes per document each. 16 × 8 uses all of 128
-    /// values, and finds 6 % of pairs exactly at the threshold of 0.5, 82 % of those at 0.75, 99.4 % of those at 0.85.
+    /// Number of bands: more bands find more copies and take four bytes per document each. 16 × 8 uses all 128 values, and
+    /// finds 6 % of pairs at the threshold of 0.5, 82 % of those at 0.75, 99.4 % of those at 0.85.
     #[default = 16]
     pub bands: u32,
-    /// How many values must agree in a band: more rows make fewer documents meet that are not alike enough.
+    /// Values per band: with more rows, fewer dissimilar documents meet.
     #[default = 8]
     pub rows: u32,
-    /// Words in a shingle: 5, as in FineWeb (Penedo et al. 2024) and *Deduplicating Training Data Makes Language Models
-    /// Better* (Lee et al. 2022).
+    /// Words in a shingle: 5, as in FineWeb (Penedo et al. 2024) and *Deduplicating Training Data Makes Language Models Better*
+    /// (Lee et al. 2022).
     #[default = 5]
     pub shingle_words: u32,
-    /// Smallest true Jaccard similarity of a copy: so much of all shingles in either document is in both. Each changed word
-    /// changes five shingles on both sides, so that one word in 33 brings a pair to 0.74 and one in 25 to 0.67: what anyone calls
-    /// a copy, and what the 0.8 of Lee et al. (2022) and Gopher (Rae et al. 2021) leaves in. FineWeb drops whatever meets in a
-    /// band, unverified; from 0.5 on this finds such pairs as often as its 14 × 8 do, also where chance scatters the changed
-    /// words, and below it nothing goes.
+    /// Minimum true Jaccard similarity of a copy: the fraction of the shingles of either document that are in both. Each
+    /// changed word changes five shingles on both sides, so that one changed word in 33 gives 0.74 and one in 25 gives 0.67:
+    /// clearly copies, which the 0.8 of Lee et al. (2022) and Gopher (Rae et al. 2021) keeps. FineWeb drops whatever meets in a
+    /// band, unverified; with a threshold of 0.5 such pairs are found as often as by its 14 × 8, even for randomly scattered
+    /// changes, and nothing below is dropped.
     #[default = 0.5]
     pub similarity: f64,
-    /// Which copy is kept: `first` or `longest`.
+    /// Which copy to keep: `first` or `longest`.
     pub keep: Keep,
 }
 
 impl Settings {
-    /// Checks every field.
+    /// Checks all fields.
     ///
     /// # Errors
     /// Names the field, its value and the rule it breaks.
@@ -115,12 +114,12 @@ impl Settings {
         Ok(())
     }
 
-    /// How likely two documents of this similarity are to be compared: the S-curve of the bands.
+    /// Probability that two documents of this similarity are compared: the S-curve of the bands.
     pub fn probability_of_meeting(&self, similarity: f64) -> f64 {
         1.0 - (1.0 - similarity.clamp(0.0, 1.0).powf(f64::from(self.rows))).powf(f64::from(self.bands))
     }
 
-    /// How many bytes are kept for each document while the corpus is read: a key for each band, and the number of words.
+    /// Bytes per document while the corpus is read: a key per band, and the number of words.
     pub fn bytes_per_document(&self) -> u64 {
         4 * u64::from(self.bands) + 4
     }

@@ -1,29 +1,29 @@
-//! MinHash: from the words of a document to the keys of its bands.
+//! MinHash: computes the keys of the bands from a document's words.
 //!
-//! Each shingle costs one rolling hash (a polynomial in its words' hashes) and then a multiplication, an addition and a
-//! minimum on 32 bits for each permutation. Values run in blocks of shingles against lanes of permutations, so that minima
-//! stay in registers and the compiler turns the lanes into vectors; which width is chosen when the program runs.
-//! `a·x + b` modulo 2³² with odd `a` is a true permutation of 32 bits: minima collide only where shingles do, and no modulus
-//! has to be taken (Bohman, Cooper and Frieze 2000, *Min-wise independent linear permutations*).
+//! Each shingle takes one rolling hash (a polynomial in its words' hashes), then a multiplication, an addition and a minimum on
+//! 32 bits for each permutation. Blocks of shingles are processed against lanes of permutations, so that minima stay in
+//! registers and the compiler vectorizes the lanes; the vector width is chosen at run time. `a·x + b` modulo 2³² with odd `a`
+//! is a true permutation of 32 bits: minima collide only if shingles do, and no modulus is needed (Bohman, Cooper and Frieze
+//! 2000, *Min-wise independent linear permutations*).
 
 use super::super::shingles::Shingles;
 use super::super::words::{FIRST_FACTOR, SECOND_FACTOR, Visitor, mixed};
 use super::Settings;
 
-/// The keys of a document's bands, and how many words it has.
+/// The keys of a document's bands, and its number of words.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Keys {
-    /// One key for each band.
+    /// One key per band.
     pub(super) bands: Box<[u32]>,
-    /// How many words were counted; at most 2³² − 1.
+    /// Number of words, at most 2³² − 1.
     pub(super) words: u32,
 }
 
-/// Permutations worked on together: as many as fit the registers with 256-bit vectors.
+/// Permutations processed together: as many as fit into registers with 256-bit vectors.
 const LANES: usize = 32;
-/// Shingles worked on together: 4 KB, well within the nearest cache.
+/// Shingles processed together: 4 KB, well within the L1 cache.
 const BLOCK: usize = 1024;
-/// What is the same for all documents: the permutations.
+/// The permutations, the same for all documents.
 #[derive(Clone, Debug)]
 pub(crate) struct Signer {
     factors: Vec<[u32; LANES]>,
@@ -37,7 +37,7 @@ pub(crate) struct Signer {
 impl Signer {
     pub(crate) fn new(settings: &Settings) -> Self {
         let groups = (settings.permutations as usize).div_ceil(LANES);
-        // SplitMix64 from a fixed start: the same permutations on every machine.
+        // SplitMix64 from a fixed seed: the same permutations on every machine.
         let mut state = 0x0123_4567_89AB_CDEF_u64;
         let mut next = || {
             state = state.wrapping_add(FIRST_FACTOR);
@@ -58,7 +58,7 @@ impl Signer {
         }
     }
 
-    /// A signature in the making.
+    /// Starts a signature.
     pub(crate) fn begin(&self) -> Signature<'_> {
         Signature {
             signer: self,
@@ -69,7 +69,7 @@ impl Signer {
         }
     }
 
-    /// Lowers the minima to those of more shingles.
+    /// Updates the minima with more shingles.
     fn lower(&self, minima: &mut [[u32; LANES]], shingles: &[u32]) {
         self.vectors.dispatch(|| {
             for ((minima, factors), offsets) in minima.iter_mut().zip(&self.factors).zip(&self.offsets) {
@@ -84,7 +84,7 @@ impl Signer {
         });
     }
 
-    /// The keys of bands: a hash of each band's minima.
+    /// A hash of each band's minima.
     fn keys(&self, minima: &[[u32; LANES]], words: u32) -> Keys {
         let minima = minima.as_flattened();
         let key = |band: &[u32]| {
@@ -97,7 +97,7 @@ impl Signer {
     }
 }
 
-/// A document's minima while its words come in.
+/// A document's minima while its words arrive.
 pub(crate) struct Signature<'a> {
     signer: &'a Signer,
     minima: Vec<[u32; LANES]>,
@@ -123,7 +123,7 @@ impl Signature<'_> {
         self.filled = 0;
     }
 
-    /// The keys; none for a document without words, which is nobody's copy.
+    /// The keys; `None` for a document without words, which is not a copy.
     pub(crate) fn finish(mut self) -> Option<Keys> {
         if let Some(shingle) = self.shingles.short() {
             self.add(shingle);
@@ -133,7 +133,7 @@ impl Signature<'_> {
         (words > 0).then(|| self.signer.keys(&self.minima, words))
     }
 
-    /// The minima themselves, one for each permutation.
+    /// The minima, one per permutation.
     #[cfg(test)]
     pub(super) fn minima(mut self) -> Vec<u32> {
         self.flush();

@@ -6,7 +6,7 @@ use super::compare::Set;
 use super::*;
 use crate::duplicates::words;
 
-/// A seeded stream of numbers (SplitMix64).
+/// A seeded random number generator (SplitMix64).
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -25,7 +25,7 @@ impl Random {
         (0..count).map(|_| format!("w{}", self.below(30_000))).collect()
     }
 
-    /// The same words with so many places changed.
+    /// The same words with some places changed.
     fn edited(&mut self, words: &[String], places: usize) -> Vec<String> {
         let mut words = words.to_vec();
         for _ in 0..places {
@@ -36,7 +36,7 @@ impl Random {
     }
 }
 
-/// Similarity by strings and a tree: nothing of the code under test.
+/// Reference similarity by strings and a tree, independent of the code under test.
 fn similarity_of(one: &str, other: &str, length: usize) -> f64 {
     let shingles = |text: &str| -> BTreeSet<String> {
         let words: Vec<&str> = text.split(' ').collect();
@@ -61,7 +61,7 @@ fn index_of(settings: &Settings, texts: &[String]) -> Index {
     index
 }
 
-/// Loads documents out of these.
+/// Loads documents from these texts.
 fn from(texts: &[String]) -> impl FnMut(&[u32]) -> Result<Vec<String>> {
     |numbers| Ok(numbers.iter().map(|&number| texts[number as usize].clone()).collect())
 }
@@ -90,7 +90,7 @@ fn a_thinned_set_keeps_the_similarity() {
     let (one, other) = (words.join(" "), random.edited(&words, 1500).join(" "));
     let whole = Set::of(&one, 5).similarity(&Set::of(&other, 5));
     let thinned = Set::at_most(&one, 5, 4096).similarity(&Set::at_most(&other, 5, 8192));
-    // About 3000 of the union are left: a deviation of √(s(1 − s)/3000) ≈ 0.007.
+    // About 3000 of the union remain: a deviation of √(s(1 − s)/3000) ≈ 0.007.
     assert!((whole - thinned).abs() < 0.021, "{whole} {thinned}");
     assert_ne!(whole, thinned);
 }
@@ -120,7 +120,7 @@ fn minhash_estimates_without_bias() {
         outside += usize::from((estimate - truth).abs() > 3.0 * expected.sqrt());
     }
     assert!(deviation.abs() < 3.0 * variance.sqrt(), "mean off by {} sigma", deviation / variance.sqrt());
-    // Three deviations hold 99.7 % of a normal distribution; the binomial's tails are a little heavier.
+    // Three deviations contain 99.7 % of a normal distribution; the binomial's tails are a little heavier.
     assert!(outside <= 8, "{outside} of {pairs} estimates lie beyond three deviations");
 }
 
@@ -156,7 +156,7 @@ fn the_curve_is_the_documented_one() {
     assert!((fineweb.probability_of_meeting(0.75) - 0.772).abs() < 0.0006);
 }
 
-/// Originals, each with copies of many similarities, shuffled; with the true similarity of each copy to its original.
+/// Shuffled originals and copies of many similarities; with the true similarity of each copy to its original.
 fn planted(seed: u64, originals: usize) -> (Vec<String>, Vec<(usize, usize, f64)>) {
     let mut random = Random(seed);
     let mut texts: Vec<(usize, Option<usize>, String)> = Vec::new();
@@ -190,7 +190,7 @@ fn planted_copies_are_found_with_stated_precision_and_recall() {
     let (texts, truth) = planted(5, 1600);
     let decision = decide(&settings, &texts);
     let dropped: BTreeSet<usize> = decision.dropped.iter().map(|dropped| dropped.document as usize).collect();
-    // Precision 1: everything dropped is truly as similar to what is kept.
+    // Precision 1: every dropped document reaches the threshold with the kept one.
     for one in &decision.dropped {
         let similarity = similarity_of(&texts[one.document as usize], &texts[one.kept as usize], 5);
         assert_eq!(one.similarity, similarity);
@@ -208,7 +208,7 @@ fn planted_copies_are_found_with_stated_precision_and_recall() {
     assert_eq!(decision.uncompared, 0);
 }
 
-/// Pairs of 300 words that differ in one word of so many, `spread` evenly or each word by chance: how many are dropped, and how
+/// Pairs of 300 words that differ in one word of `one_in`, evenly spread or at random: returns how many are dropped, and how
 /// many meet in a band of FineWeb's 14 × 8.
 fn pairs_found(one_in: u64, spread: bool, seed: u64) -> (usize, usize) {
     let mut random = Random(seed);
@@ -256,7 +256,7 @@ fn ten_thousand_copies_take_ten_thousand_comparisons() {
 
 #[test]
 fn unlike_pages_that_meet_at_one_key_take_no_square_of_comparisons() {
-    // Settings under which almost everything meets everything: pages of one frame with little of their own.
+    // With these settings almost everything meets: pages of one template with little content.
     let settings = Settings { permutations: 4, bands: 4, rows: 1, ..Settings::default() };
     let mut random = Random(7);
     let frame = random.words(100).join(" ");

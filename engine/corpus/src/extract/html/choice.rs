@@ -1,8 +1,8 @@
-//! Which paragraphs of a page are its main content.
+//! Selects the paragraphs that are a page's main content.
 //!
-//! `trafilatura`, a port of go-trafilatura, answers with copies of what it takes, and loses text within and behind elements that it does not
-//! know. So it is given a sketch of the page, blocks with text and links in them, in which each text begins with a character that names
-//! its paragraph and that no page has a use for; those that come back are content.
+//! `trafilatura`, a port of go-trafilatura, returns copies of its selection, and loses text in and after unknown elements. So
+//! it receives a sketch of the page, blocks with text and links, in which each text begins with a private-use character that
+//! identifies its paragraph; the characters in its result identify the content.
 
 use super::content::{Content, Event};
 use super::hidden::Hidden;
@@ -13,21 +13,21 @@ use scraper::{Html, Node};
 use std::fmt::Write;
 use trafilatura::{ExtractionFocus, HtmlDateMode, Options};
 
-/// Characters of private use, of planes 15 and 16.
+/// Private-use characters of planes 15 and 16.
 const MARKS: [std::ops::RangeInclusive<u32>; 2] = [0xf_0000..=0xf_fffd, 0x10_0000..=0x10_fffd];
 
-/// Bytes of an attribute that the sketch has.
+/// Maximum bytes of an attribute in the sketch.
 const ATTRIBUTE: usize = 200;
 
-/// What was found.
+/// The selected content.
 pub(super) enum Choice {
     /// Whether each paragraph is content.
     Paragraphs(Vec<bool>),
-    /// A text that the page has for machines, and does not show.
+    /// Text from machine-readable data that the page does not show.
     Elsewhere(String),
 }
 
-/// The main content; no paragraph where none is found.
+/// Finds the main content; selects no paragraphs if there is none.
 pub(super) fn main_content(html: &Html, content: &Content<'_>) -> Choice {
     let mut chosen = vec![false; content.paragraphs.len()];
     let options = Options::default()
@@ -47,7 +47,7 @@ pub(super) fn main_content(html: &Html, content: &Content<'_>) -> Choice {
             return Choice::Elsewhere(super::tree::write(&content, &vec![true; content.paragraphs.len()]));
         }
     }
-    // Cells that `trafilatura` did not know what to do with: a table is content or not.
+    // Cells that `trafilatura` did not handle: a table is selected as a whole or not at all.
     for paragraphs in content.data_tables.values() {
         let cells = || {
             paragraphs.clone().filter(|cell| content.paragraphs.get(*cell).is_some_and(|cell| cell.is_prose))
@@ -63,7 +63,7 @@ pub(super) fn main_content(html: &Html, content: &Content<'_>) -> Choice {
     Choice::Paragraphs(chosen)
 }
 
-/// The mark of a paragraph; none behind the last.
+/// The mark of a paragraph; `None` beyond the last mark.
 fn mark(paragraph: usize) -> Option<char> {
     let first = MARKS[0].clone().count();
     let code = match paragraph.checked_sub(first) {
@@ -73,17 +73,17 @@ fn mark(paragraph: usize) -> Option<char> {
     char::from_u32(code).filter(|mark| number(*mark).is_some())
 }
 
-/// The paragraph that a mark names.
+/// The paragraph of a mark.
 fn number(mark: char) -> Option<usize> {
     let place = MARKS.iter().position(|marks| marks.contains(&u32::from(mark)))?;
     let before = if place == 0 { 0 } else { MARKS[0].clone().count() };
     Some(before + (u32::from(mark) - MARKS[place].start()) as usize)
 }
 
-/// The page for `trafilatura`.
+/// The sketch of the page for `trafilatura`.
 fn sketch(html: &Html, content: &Content<'_>) -> String {
     let mut sketch = String::from("<html><head>");
-    // Says whether a page is a forum, and has the text of some.
+    // Indicates whether a page is a forum, and contains some forums' text.
     for node in html.tree.root().descendants() {
         if let Node::Element(element) = node.value()
             && element.name() == "script"
@@ -99,7 +99,7 @@ fn sketch(html: &Html, content: &Content<'_>) -> String {
         match event {
             Event::Start(node, element) => {
                 if let Some(tag) = sketched(content, *node, element) {
-                    // `trafilatura` joins the texts of blocks without white space between them.
+                    // `trafilatura` joins the texts of blocks without white space.
                     let _ = write!(sketch, "\n<{tag}");
                     attributes(&mut sketch, element);
                     sketch.push('>');
@@ -120,13 +120,13 @@ fn sketch(html: &Html, content: &Content<'_>) -> String {
     sketch
 }
 
-/// What an element is in the sketch; none where only what it holds is there.
+/// The tag of an element in the sketch; `None` if only its contents are included.
 fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Element) -> Option<&'e str> {
     let tag = name(element);
     match tag {
         "html" | "body" => None,
         "a" | "span" | "br" => Some(tag),
-        // Its picture is what goes of a figure, not a listing.
+        // A figure is removed for its picture, but not for a listing.
         "figure"
             if node.descendants().any(|node| {
                 node.value().as_element().is_some_and(|inside| is_preformatted(name(inside)))
@@ -150,14 +150,14 @@ fn sketched<'e>(content: &Content<'_>, node: NodeRef<'_, Node>, element: &'e Ele
     }
 }
 
-/// What is asked of an element.
+/// Copies the attributes that matter.
 fn attributes(sketch: &mut String, element: &Element) {
     for (name, value) in element.attrs() {
         let mut value = &value[..value.floor_char_boundary(ATTRIBUTE)];
         let without;
         match name {
             "class" | "id" => {
-                // Parts of articles are about these; what is a banner is gone by now.
+                // Articles may mention these; actual banners were already removed.
                 if ["cookie", "consent", "-ad-", " ad "].iter().any(|word| value.contains(word)) {
                     without = value
                         .replace("cookie", "")

@@ -1,4 +1,4 @@
-//! A page's tree in order: what begins, what ends, and the texts of its paragraphs.
+//! Linearises a page's tree: starts and ends of elements, and the texts of its paragraphs.
 
 use super::formula::{Formula, formula, is_shown_formula};
 use super::hidden::{self, Hidden, skip};
@@ -11,56 +11,56 @@ use scraper::{Html, Node};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// Letters of a cell of a table of data at most.
+/// Maximum letters of a cell in a data table.
 const CELL: usize = 1000;
 
-/// What a page holds that is to be seen.
+/// The visible content of a page.
 #[derive(Default)]
 pub(super) struct Content<'t> {
     pub(super) events: Vec<Event<'t>>,
     pub(super) paragraphs: Vec<Paragraph>,
-    /// Tables with rows of cells, not such that lay out a page, and their paragraphs.
+    /// Data tables, as opposed to layout tables, and their paragraphs.
     pub(super) data_tables: HashMap<NodeId, Range<usize>>,
-    /// The languages that preformatted texts are said to be in.
+    /// The declared languages of preformatted texts.
     pub(super) languages: HashMap<NodeId, String>,
-    /// Elements that hold something else than text within a line, though they are not of that kind.
+    /// Inline elements that contain blocks.
     pub(super) wrappers: HashSet<NodeId>,
 }
 
-/// A step through the tree. Numbers are those of paragraphs.
+/// A step through the tree, with indices of paragraphs.
 pub(super) enum Event<'t> {
     Start(NodeRef<'t, Node>, &'t Element),
     End(NodeRef<'t, Node>, &'t Element),
     Text(usize, &'t str),
     Formula(usize, Formula),
-    /// A quotation within a line begins, or ends.
+    /// An inline quotation begins (true) or ends.
     Quote(usize, bool),
 }
 
-/// Text between two ends of lines that elements make.
+/// Text between two line breaks caused by elements.
 #[derive(Debug, Default)]
 pub(super) struct Paragraph {
-    /// Its text as the page has it, without formulas.
+    /// Original text without formulas.
     pub(super) text: String,
-    /// Whether it is more than a date or the name of a field.
+    /// Whether it is more than a date or a field name.
     pub(super) is_prose: bool,
 }
 
-/// A table that is being read.
+/// A table being read.
 struct Table {
     id: NodeId,
-    /// The first paragraph in it.
+    /// Index of the first paragraph.
     first: usize,
     rows: usize,
     cells: usize,
     heads: usize,
     lays_out: bool,
-    /// Where the text of its last cell begins.
+    /// Start of the text of its last cell.
     cell: usize,
 }
 
 impl<'t> Content<'t> {
-    /// Reads a tree but for what is hidden.
+    /// Reads a tree without hidden parts.
     pub(super) fn of(html: &'t Html, hidden: &Hidden) -> Self {
         let mut content = Self { paragraphs: vec![Paragraph::default()], ..Self::default() };
         let mut tables: Vec<Table> = Vec::new();
@@ -87,7 +87,7 @@ impl<'t> Content<'t> {
                 if let Some(formula) = formula(node, element).filter(|_| !hidden.contains(node.id())) {
                     let number = content.last().0;
                     let paragraph = content.last().1;
-                    // Words on both sides are no neighbours.
+                    // Words on the two sides are not adjacent.
                     paragraph.text.push('\n');
                     paragraph.is_prose = true;
                     content.events.push(Event::Formula(number, formula));
@@ -155,7 +155,7 @@ impl<'t> Content<'t> {
                         content.data_tables.insert(table.id, paragraphs);
                     }
                 }
-                // A line of preformatted text ends.
+                // The end of a line of preformatted text.
                 ("br", true) => {
                     if preformatted > 0 {
                         content.text("\n", false, true);
@@ -169,7 +169,7 @@ impl<'t> Content<'t> {
                 }
                 _ => {}
             }
-            // Code has no structure but its own.
+            // Code has only its own structure.
             if preformatted == 0 || is_preformatted(tag) {
                 content.events.push(if opens {
                     Event::Start(node, element)
@@ -201,7 +201,7 @@ impl<'t> Content<'t> {
         self.events.push(Event::Text(number, text));
     }
 
-    /// The paragraph that is being read, and its number.
+    /// The current paragraph and its index.
     fn last(&mut self) -> (usize, &mut Paragraph) {
         if self.paragraphs.is_empty() {
             self.paragraphs.push(Paragraph::default());
@@ -210,7 +210,7 @@ impl<'t> Content<'t> {
         (number, &mut self.paragraphs[number])
     }
 
-    /// Ends a paragraph where one has begun.
+    /// Ends the current paragraph, if it has text.
     fn divide(&mut self) {
         let begun = self.paragraphs.last().is_none_or(|last| last.is_prose || !last.text.trim().is_empty());
         if begun {
@@ -218,7 +218,7 @@ impl<'t> Content<'t> {
         }
     }
 
-    /// Notes the elements around a block that are no blocks.
+    /// Records the inline elements around a block.
     fn note_wrappers(&mut self, node: NodeRef<'t, Node>) {
         let around = node.ancestors().map_while(|parent| {
             let element = parent.value().as_element()?;
@@ -228,7 +228,7 @@ impl<'t> Content<'t> {
     }
 }
 
-/// Notes what the start or end of an element says of the table around it.
+/// Updates a table for the start or end of an element.
 fn note_cell(table: &mut Table, tag: &str, opens: bool, letters: usize) {
     match (tag, opens) {
         ("tr", true) => table.rows += 1,

@@ -1,21 +1,20 @@
-//! Formulas as TeX where a page has it beside what it shows (MathML with an annotation, MathJax's scripts, pictures with an alternative),
-//! else MathML as a line of text.
+//! Formulas, as TeX if the page contains it (MathML annotations, MathJax scripts, alternative texts of pictures), else MathML
+//! as a line of text.
 
 use ego_tree::NodeRef;
 use scraper::Node;
 use scraper::node::Element;
 
-/// A formula.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Formula {
     /// TeX, or a line of text.
     pub(super) text: String,
     pub(super) is_tex: bool,
-    /// Whether it stands on lines of its own.
+    /// Whether it is displayed on separate lines.
     pub(super) is_display: bool,
 }
 
-/// The formula that an element is; none where it is none.
+/// The formula of an element, if it is one.
 pub(super) fn formula(node: NodeRef<'_, Node>, element: &Element) -> Option<Formula> {
     let (tex, is_display) = match element.name() {
         "math" => {
@@ -47,13 +46,13 @@ pub(super) fn formula(node: NodeRef<'_, Node>, element: &Element) -> Option<Form
         _ => return None,
     };
     let tex = tex.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Wikipedia sets all in this style.
+    // Wikipedia uses this style for all formulas.
     let plain = tex.strip_prefix("{\\displaystyle").and_then(|rest| rest.strip_suffix('}')).map(str::trim);
     let text = plain.unwrap_or(&tex).to_owned();
     (!text.is_empty()).then_some(Formula { text, is_tex: true, is_display })
 }
 
-/// Whether what MathJax shows of a formula is here, and the formula itself behind it.
+/// Whether this is MathJax's rendering of a formula whose source follows.
 pub(super) fn is_shown_formula(node: NodeRef<'_, Node>, element: &Element) -> bool {
     element.attr("class").is_some_and(|class| class.starts_with("MathJax"))
         && node.next_siblings().filter_map(|next| next.value().as_element()).take(2).any(is_tex_script)
@@ -68,7 +67,7 @@ fn inside(node: NodeRef<'_, Node>) -> String {
     node.descendants().filter_map(|node| node.value().as_text().map(|text| &**text)).collect()
 }
 
-/// MathML as a line; nests at most as deep as the tree, which is bounded.
+/// MathML as a line. Recursion is bounded by the tree's depth.
 fn line(node: NodeRef<'_, Node>) -> String {
     let parts: Vec<String> = node
         .children()

@@ -1,4 +1,4 @@
-//! What of a page is not to be seen: hidden elements, banners that ask for consent, advertisements.
+//! Finds the parts of a page to skip: hidden elements, consent banners, advertisements.
 
 use super::tags::{Flow, flow, name};
 use ego_tree::iter::Edge;
@@ -7,25 +7,25 @@ use scraper::node::Element;
 use scraper::{Html, Node};
 use std::collections::HashSet;
 
-/// Letters of a consent banner at most; what is longer is a page that speaks of cookies.
+/// Maximum letters of a consent banner; longer elements are pages about cookies.
 const BANNER: usize = 3000;
 
-/// Letters outside of links of an advertisement at most.
+/// Maximum letters outside of links in an advertisement.
 const ADVERTISEMENT: usize = 200;
 
-/// Letters of a style that are read.
+/// Maximum characters read of a style.
 const STYLE: usize = 1024;
 
-/// How often hidden elements within hidden ones that a script shows are looked into.
+/// Maximum nesting of hidden elements that scripts show.
 const LAYERS: usize = 4;
 
-/// The elements of a page that are passed over with all that they hold.
+/// The elements of a page to skip with their contents.
 pub(super) struct Hidden(HashSet<NodeId>);
 
 impl Hidden {
-    /// Looks for them; for banners only if they are to go.
+    /// Finds the elements to skip; banners only if `banners` is set.
     ///
-    /// What is hidden and says more than all that is not is shown by a script once the page is there, so it is not passed over.
+    /// A hidden element with more text than all visible ones is shown by a script after loading, so it is not skipped.
     pub(super) fn of(html: &Html, banners: bool) -> Self {
         let mut shown = HashSet::new();
         for _ in 0..LAYERS {
@@ -44,13 +44,12 @@ impl Hidden {
         Self(gone)
     }
 
-    /// Whether an element is passed over.
     pub(super) fn contains(&self, id: NodeId) -> bool {
         self.0.contains(&id)
     }
 }
 
-/// The outermost hidden elements, each with its letters outside of links, and how many of these are visible.
+/// The outermost hidden elements with their letters outside of links, and the number of visible letters.
 fn outermost(html: &Html, shown: &HashSet<NodeId>) -> (Vec<(NodeId, usize)>, usize) {
     let mut hidden = Vec::new();
     let (mut letters, mut inside, mut links) = (0, None, 0_usize);
@@ -142,12 +141,12 @@ fn intrusions(html: &Html, gone: &HashSet<NodeId>) -> Vec<NodeId> {
     found
 }
 
-/// What an element may be by its class or identifier.
+/// Possible kinds of an element, judged by its class or id.
 #[derive(Clone, Copy)]
 enum Intrusion {
-    /// Names itself a banner about cookies.
+    /// Named as a cookie banner.
     Banner,
-    /// Speaks of consent: a banner if it has something to press.
+    /// Mentions consent: a banner if it has a control.
     Consent,
     Advertisement,
 }
@@ -171,7 +170,7 @@ fn intrusion(element: &Element, within_article: bool) -> Option<Intrusion> {
         || element.attr("aria-modal").is_some();
     let advertises =
         |name: &str| matches!(name, "ad" | "ads") || name.starts_with("ad-") || name.starts_with("advert");
-    // A part of an article may be about these.
+    // Inside an article, these may be its topic.
     if opens || !within_article {
         if names.contains("cookie") && says(&banner) {
             return Some(Intrusion::Banner);
@@ -186,7 +185,7 @@ fn is_article(element: &Element) -> bool {
     matches!(element.name(), "article" | "main")
 }
 
-/// Whether an element is there to be pressed.
+/// Whether an element is a button or similar.
 fn is_control(element: &Element) -> bool {
     match element.name() {
         "button" | "input" => true,
@@ -201,7 +200,7 @@ fn is_control(element: &Element) -> bool {
     }
 }
 
-/// Whether an element has no text of its own to be seen: scripts, pictures, controls. A button that is a heading has.
+/// Whether an element has no visible text of its own: scripts, pictures, controls. A button that is a heading has.
 pub(super) fn is_gone(node: NodeRef<'_, Node>, element: &Element) -> bool {
     let parent = || node.parent().and_then(|parent| parent.value().as_element());
     match element.name() {
@@ -214,7 +213,7 @@ pub(super) fn is_gone(node: NodeRef<'_, Node>, element: &Element) -> bool {
     }
 }
 
-/// Whether an element is not to be seen, or holds what is no part of the text: edit links, reference marks.
+/// Whether an element is hidden, or is not part of the text: edit links, reference marks.
 fn is_hidden(node: NodeRef<'_, Node>, element: &Element) -> bool {
     let tag = element.name();
     if matches!(tag, "main" | "article" | "html" | "body") || holds_formula(node) {
@@ -237,13 +236,13 @@ fn is_hidden(node: NodeRef<'_, Node>, element: &Element) -> bool {
     })
 }
 
-/// Whether an element holds a formula, which is hidden on pages that show a picture of it.
+/// Whether an element contains a formula, which is hidden on pages that show it as a picture.
 fn holds_formula(node: NodeRef<'_, Node>) -> bool {
     let mut elements = node.children().filter_map(|child| child.value().as_element());
     elements.next().is_some_and(|element| element.name() == "math")
 }
 
-/// Passes over all that an element holds.
+/// Skips the contents of an element.
 pub(super) fn skip<'t>(edges: &mut impl Iterator<Item = Edge<'t, Node>>, node: NodeRef<'t, Node>) {
     edges.find(|edge| matches!(edge, Edge::Close(closed) if closed.id() == node.id()));
 }

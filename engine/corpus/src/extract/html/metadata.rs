@@ -1,4 +1,4 @@
-//! What a page says of itself: title, language, date, licence.
+//! Metadata of a page: title, language, date, licence.
 
 use serde_json::Value;
 
@@ -6,40 +6,40 @@ use crate::fields;
 use scraper::node::Element;
 use scraper::{Html, Node};
 
-/// Characters of a title, and bytes of a licence's address, that are kept.
+/// Maximum characters of a title, and maximum bytes of a licence's address.
 const TITLE: usize = 500;
 const ADDRESS: usize = 300;
-/// Bytes of JSON-LD that are read, in all of a page.
+/// Maximum bytes of JSON-LD read per page.
 const LINKED_DATA: usize = 1 << 20;
 
-/// Where something was found, the best first.
+/// Reliability of a value, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
-    /// Said in so many words for machines.
+    /// Machine-readable.
     Stated,
-    /// Said for people.
+    /// Stated for readers.
     Shown,
-    /// Found on the page, perhaps of a part of it.
+    /// Found on the page, possibly about a part of it.
     Found,
 }
 
-/// A value and where it was found.
+/// A value and its reliability.
 pub(super) type Ranked = Option<(Rank, String)>;
 
-/// What a page says of itself, so far.
+/// Metadata found so far.
 #[derive(Default)]
 pub(super) struct Metadata {
     pub(super) title: Ranked,
     pub(super) language: Ranked,
     pub(super) date: Ranked,
     pub(super) licence: Ranked,
-    /// Whether Creative Commons licences are linked that differ.
+    /// Whether different Creative Commons licences are linked.
     licences_differ: bool,
     linked_data: usize,
 }
 
 impl Metadata {
-    /// Reads all of a page, hidden or not.
+    /// Reads the whole page, including hidden parts.
     pub(super) fn of(html: &Html) -> Self {
         let mut metadata = Self::default();
         for node in html.tree.root().descendants() {
@@ -151,7 +151,7 @@ impl Metadata {
     }
 }
 
-/// Keeps a value where none of its rank or better is known.
+/// Stores a value if none of the same or a better rank is known.
 fn offer(place: &mut Ranked, rank: Rank, value: Option<String>) {
     if let Some(value) = value
         && place.as_ref().is_none_or(|(known, _)| rank < *known)
@@ -167,7 +167,7 @@ fn title_of(text: &str) -> Option<String> {
     (!title.is_empty()).then_some(title)
 }
 
-/// A licence as its SPDX name where that is known, else as it stands.
+/// A licence's SPDX name if it is known, else the original text.
 fn licence_of(text: &str) -> Option<String> {
     fields::licence(text)
         .or_else(|| Some(text.trim().to_owned()))

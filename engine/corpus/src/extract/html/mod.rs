@@ -1,5 +1,5 @@
-//! Text from web pages: the main content, without navigation, scripts, banners and advertisements; headings, lists, tables,
-//! quotations and code kept in the manner of Markdown.
+//! Extracts text from web pages: the main content, without navigation, scripts, banners and advertisements. Headings, lists,
+//! tables, quotations and code are kept as in Markdown.
 //!
 //! ```text
 //! page ─ html5ever, guarded ─► tree ─ without what is hidden ─► paragraphs ─┬─────────────────────────────► writer ─► text
@@ -41,30 +41,30 @@ use smart_default::SmartDefault;
 use crate::error::{Error, Result};
 use crate::readers::Readers;
 
-/// What is taken of a page.
+/// The part of a page to extract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// The main content, as trafilatura finds it.
+    /// The main content, found by trafilatura.
     #[default]
     MainContent,
-    /// All visible text, navigation and all.
+    /// All visible text, including navigation.
     AllText,
 }
 
-/// How text is made of pages.
+/// Settings for web pages.
 #[derive(Clone, Debug, PartialEq, Eq, SmartDefault, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// What is taken of a page.
+    /// The part of a page to extract.
     pub mode: Mode,
-    /// Main content of fewer bytes than this is held for a mistake, and all visible text is taken instead where there is more.
+    /// Main content below this many bytes is considered a mistake, and all visible text is used instead if there is more.
     #[default = 100]
     pub shortest_main_content: usize,
-    /// Bytes of the largest page that is read. Common Crawl cuts pages at 1 MiB (5 MiB since 2025).
+    /// Maximum bytes of a page. Common Crawl truncates pages at 1 MiB (5 MiB since 2025).
     #[default(16 << 20)]
     pub largest_page: usize,
-    /// Elements of the largest page that main content is looked for in; of a larger one all visible text is taken.
+    /// Maximum elements of a page for main-content extraction; larger pages yield all visible text.
     #[default = 50_000]
     pub most_elements: usize,
 }
@@ -73,9 +73,9 @@ impl Settings {
     /// Checks the settings.
     ///
     /// # Errors
-    /// A limit is zero, or too large for memory to be bounded.
+    /// A limit is zero, or too large to bound memory.
     pub fn validate(&self) -> Result<()> {
-        // Positions in the tree's text are of 32 bits.
+        // Positions in the tree's text have 32 bits.
         const MAX_LIMIT: usize = 1 << 30;
         for (name, value) in [("largest_page", self.largest_page), ("most_elements", self.most_elements)] {
             if value == 0 || value > MAX_LIMIT {
@@ -88,42 +88,40 @@ impl Settings {
     }
 }
 
-/// What a page holds.
+/// Contents of a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
-    /// Its title.
     pub title: Option<String>,
-    /// Its text.
     pub text: String,
-    /// Its language where it says so: ISO 639-3, as in `eng`.
+    /// Declared language, as ISO 639-3 such as `eng`.
     pub language: Option<String>,
-    /// When it was published: `2024-05-01`.
+    /// Date of publication: `2024-05-01`.
     pub date: Option<String>,
-    /// Under which licence, where it links one: SPDX names for Creative Commons, else the address.
+    /// Linked licence: the SPDX name of a Creative Commons licence, else the address.
     pub licence: Option<String>,
-    /// Whether all visible text was taken because no main content was found.
+    /// Whether all visible text was used because no main content was found.
     pub fallback: bool,
-    /// Words to be seen on the page, and those of them in the paragraphs that were taken.
+    /// Number of words visible on the page.
     pub words: usize,
-    /// See [`words`](Self::words).
+    /// Number of words in the selected paragraphs.
     pub words_taken: usize,
-    /// What of the paragraphs that were taken is not in the text, where that is too much.
+    /// Description of text of the selected paragraphs that is missing from the result, if it is too much.
     pub lost: Option<String>,
 }
 
-/// Takes the text of a page.
+/// Extracts the text of a page.
 ///
 /// # Errors
-/// The page is larger than the settings allow.
+/// The page exceeds the size limit.
 pub fn page(html: &str, settings: &Settings) -> std::result::Result<Page, String> {
     check_size(html, settings)?;
     tree::page(html, settings)
 }
 
-/// As [`page`], by a reader outside of this program.
+/// Like [`page`], with a reader outside of this program.
 ///
 /// # Errors
-/// The page is larger than the settings allow, or the reader fails.
+/// The page exceeds the size limit, or the reader fails.
 pub fn page_elsewhere(
     html: &str,
     settings: &Settings,

@@ -1,8 +1,8 @@
-//! A page's bytes to its tree: html5ever's parser, with a guard between its tokenizer and its tree builder.
+//! Parses a page with html5ever, with a guard between its tokenizer and its tree builder.
 //!
-//! The builder follows the standard, which knows no bounds: it looks through all open elements at every tag, so that a page of a million
-//! that are never closed takes hours and a tree that none may walk by recursion. The guard lets elements nest to [`DEPTH`]; what is deeper
-//! stands in the last, on lines of its own where it did.
+//! The builder follows the standard, which has no limits: it searches all open elements at every tag, so that a page of a
+//! million unclosed ones takes hours and gives a tree too deep for recursion. The guard limits nesting to [`DEPTH`]; the
+//! content of deeper elements moves into the last one, on separate lines if it was.
 
 use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
@@ -13,27 +13,27 @@ use rustc_hash::FxHashMap;
 use scraper::{Html, HtmlTreeSink};
 use std::cell::RefCell;
 
-/// How deep elements may nest, and those of them that only format text.
+/// Maximum nesting of elements, and of formatting elements among them.
 const DEPTH: usize = 64;
 const FORMATS: usize = 8;
 
-/// Bytes of an attribute that are kept, but for those that hold content.
+/// Maximum bytes of an attribute, except those that hold content.
 const ATTRIBUTE: usize = 1024;
 
-/// A page's tree, and how many tags it was made of.
+/// A page's tree and its number of start tags.
 pub(super) fn parse(page: &str) -> (Html, usize) {
     let builder = TreeBuilder::new(HtmlTreeSink::new(Html::new_document()), TreeBuilderOpts::default());
     let tokenizer = Tokenizer::new(Guard { builder, open: RefCell::default() }, TokenizerOpts::default());
     let input = BufferQueue::default();
     input.push_back(page.into());
-    // Scripts, which the builder stops at, are not run.
+    // The builder stops at scripts, which are not run.
     while !matches!(tokenizer.feed(&input), html5ever::interface::TokenizerResult::Done) {}
     tokenizer.end();
     let elements = tokenizer.sink.open.borrow().elements;
     (html5ever::tree_builder::TreeSink::finish(tokenizer.sink.builder.sink), elements)
 }
 
-/// The tree builder, told of no more open elements than it can bear.
+/// The tree builder, with limited nesting.
 struct Guard<Builder> {
     builder: Builder,
     open: RefCell<Open>,
@@ -41,18 +41,18 @@ struct Guard<Builder> {
 
 #[derive(Default)]
 struct Open {
-    /// Start tags so far.
+    /// Number of start tags so far.
     elements: usize,
-    /// The elements that count, outermost first, and how many there are of each name.
+    /// The open elements that count, outermost first, and their number by name.
     stack: Vec<LocalName>,
     counts: FxHashMap<LocalName, usize>,
     formats: usize,
-    /// Those that were left out and whose end is still to come.
+    /// Number of omitted elements by name whose end tag is still to come.
     flattened: FxHashMap<LocalName, usize>,
 }
 
 impl Open {
-    /// Whether a start tag is let through.
+    /// Whether to pass on a start tag.
     fn start(&mut self, name: &LocalName) -> bool {
         self.elements += 1;
         if is_closed_by_others(name) {
@@ -69,7 +69,7 @@ impl Open {
         true
     }
 
-    /// Whether an end tag is let through; none where it ends nothing, of which a million cost as much as the elements.
+    /// Whether to pass on an end tag; `None` if it closes nothing, since a million of those would be as expensive as elements.
     fn end(&mut self, name: &LocalName) -> Option<bool> {
         if let Some(left) = self.flattened.get_mut(name).filter(|left| **left > 0) {
             *left -= 1;
@@ -78,7 +78,7 @@ impl Open {
         if self.counts.get(name).is_none_or(|count| *count == 0) {
             return is_closed_by_others(name).then_some(true);
         }
-        // What stands open within ends with it.
+        // Closes the elements inside it too.
         while let Some(last) = self.stack.pop() {
             self.formats -= usize::from(is_format(&last));
             if let Some(count) = self.counts.get_mut(&last) {
@@ -93,7 +93,7 @@ impl Open {
 }
 
 impl<Builder: TokenSink> Guard<Builder> {
-    /// A line's end, where an element was left out that makes one.
+    /// A line break, if the omitted element causes one.
     fn line_end(&self, name: &LocalName, line: u64) -> TokenSinkResult<Builder::Handle> {
         if is_format(name) || *name == local_name!("span") {
             return TokenSinkResult::Continue;
@@ -125,7 +125,7 @@ impl<Builder: TokenSink> TokenSink for Guard<Builder> {
                         None => TokenSinkResult::Continue,
                     };
                 }
-                // XHTML closes these at once, where HTML takes the rest of the page for their content.
+                // XHTML closes these at once; HTML would read the rest of the page as their content.
                 if tag.self_closing && is_raw(&name) {
                     return TokenSinkResult::Continue;
                 }
@@ -154,7 +154,7 @@ impl<Builder: TokenSink> TokenSink for Guard<Builder> {
     }
 }
 
-/// Elements without content, and those that the next of their kind ends, so that authors leave their ends out.
+/// Elements without content, and those closed by the next one of their kind, whose end tags authors omit.
 fn is_closed_by_others(name: &LocalName) -> bool {
     [
         "a", "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
@@ -165,13 +165,13 @@ fn is_closed_by_others(name: &LocalName) -> bool {
     .contains(&&**name)
 }
 
-/// Elements that the builder opens again in every paragraph until they are closed.
+/// Elements that the builder reopens in every paragraph until they are closed.
 fn is_format(name: &LocalName) -> bool {
     ["b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"]
         .contains(&&**name)
 }
 
-/// Elements whose content is no markup.
+/// Elements whose content is not markup.
 fn is_raw(name: &LocalName) -> bool {
     ["script", "style", "title", "textarea", "iframe", "noembed", "noframes", "xmp"].contains(&&**name)
 }

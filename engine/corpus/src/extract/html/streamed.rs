@@ -1,29 +1,30 @@
-//! Parts of a page that a script puts in their places while it loads, as React's server sends them: behind the page, hidden, with the
-//! calls `$RC("B:0","S:0")` (part S:0 takes the place of the fallback behind the template B:0) and `$RS("S:1","P:1")` (of the template P:1).
+//! Parts of a page that a script moves into place while it loads, as sent by React's server: after the page, hidden, with the
+//! calls `$RC("B:0","S:0")` (part S:0 replaces the fallback after the template B:0) and `$RS("S:1","P:1")` (part S:1 replaces
+//! the template P:1).
 
 use ego_tree::iter::Edge;
 use ego_tree::{NodeId, NodeRef};
 use scraper::{Html, Node};
 use std::collections::{HashMap, HashSet};
 
-/// Parts of a page that are placed.
+/// Maximum number of parts.
 const PARTS: usize = 1000;
 
-/// How deep elements may nest once parts are placed: twice what the parser allows.
+/// Maximum nesting after parts were moved: twice the parser's limit.
 const DEPTH: usize = 128;
 
-/// Nodes of parts that are visited in all, some of them many times.
+/// Maximum number of node visits in parts, including repeated ones.
 const VISITS: usize = 10_000_000;
 
-/// Nodes behind a place that are looked at for the end of its fallback.
+/// Maximum number of nodes searched for the end of a fallback.
 const FALLBACK: usize = 10_000;
 
-/// Whether a comment bounds what is put in its place later: `$`, `$?`, `$!` and `/$`.
+/// Whether a comment delimits content to be replaced: `$`, `$?`, `$!` and `/$`.
 pub(super) fn is_boundary(comment: &str) -> bool {
     comment.len() <= 3 && (comment.starts_with('$') || comment == "/$")
 }
 
-/// Puts parts in their places; `page` is what the tree was made of.
+/// Moves parts into place; `page` is the source of the tree.
 pub(super) fn place(page: &str, html: &mut Html) {
     if !page.contains("$R") {
         return;
@@ -67,7 +68,7 @@ pub(super) fn place(page: &str, html: &mut Html) {
     }
 }
 
-/// Moves what a part holds to before a place; where it replaces what stands there, that goes.
+/// Moves the contents of a part before a place, and removes the fallback there if it is replaced.
 fn move_to(html: &mut Html, place: NodeId, part: NodeId, replaces: bool, visits: &mut usize) {
     let (Some(at), Some(from)) = (html.tree.get(place), html.tree.get(part)) else { return };
     let above: HashSet<NodeId> = from.ancestors().map(|node| node.id()).collect();
@@ -87,7 +88,7 @@ fn move_to(html: &mut Html, place: NodeId, part: NodeId, replaces: bool, visits:
                 Node::Comment(_) => depth += 1,
                 _ => {}
             }
-            // The part itself may stand behind where no comment ends the fallback.
+            // Without a closing comment, the part itself may follow.
             if node.id() == part || above.contains(&node.id()) {
                 fallback.clear();
                 break;
@@ -111,7 +112,7 @@ fn move_to(html: &mut Html, place: NodeId, part: NodeId, replaces: bool, visits:
     }
 }
 
-/// How many levels of nodes a part has below it; more than the bound where that is not looked at to the end.
+/// Height of a part's tree; more than the limit if visits run out.
 fn height(part: NodeRef<'_, Node>, visits: &mut usize) -> usize {
     let (mut depth, mut height) = (0_usize, 0);
     for edge in part.traverse() {

@@ -1,21 +1,21 @@
-//! The elements that extraction tells apart, by their names in small letters, as the parser writes them.
+//! Properties of elements, by lower-case name as written by the parser.
 
 use scraper::node::Element;
 
-/// How an element stands in the flow of text.
+/// Role of an element in the flow of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flow {
-    /// Within a line.
+    /// Inside a line.
     Inline,
-    /// On lines of its own.
+    /// On separate lines.
     Line,
-    /// Apart from what surrounds it.
+    /// Separated by blank lines.
     Block,
-    /// Left out with all that it holds.
+    /// Removed with its contents.
     Gone,
 }
 
-/// An element's name; the old names of preformatted text are `pre`.
+/// An element's name; obsolete names of preformatted text become `pre`.
 pub(super) fn name(element: &Element) -> &str {
     match element.name() {
         "listing" | "plaintext" | "xmp" => "pre",
@@ -23,7 +23,7 @@ pub(super) fn name(element: &Element) -> &str {
     }
 }
 
-/// How an element stands in the flow of text.
+/// Role of an element in the flow of text.
 pub(super) fn flow(name: &str) -> Flow {
     match name {
         "div" | "li" | "dd" | "dt" | "tr" | "td" | "th" | "center" | "legend" | "figcaption" | "summary"

@@ -8,7 +8,7 @@ fn main_content(html: &str) -> Page {
     page(html, &Settings::default()).unwrap()
 }
 
-/// A page as sites make them: an article among a menu, a banner, advertisements, comments and a footer.
+/// A typical page: an article with a menu, a banner, advertisements, comments and a footer.
 pub(super) fn article(body: &str) -> String {
     format!(
         r##"<!DOCTYPE html>
@@ -101,7 +101,7 @@ fn metadata_from_many_places() {
     );
 }
 
-/// Every structure that is kept, as its text should read.
+/// All supported structures, and their expected text.
 const STRUCTURES: &str = r#"<h2>A list</h2>
 <ul><li>first <b>item</b></li><li>second<ul><li>nested</li><li>again<ol start=3><li>three<li>four</ol></li></ul></li><li><p>third</p><p>and more of it</p></li></ul>
 <h3>A table</h3>
@@ -148,7 +148,7 @@ fn a_short_article_keeps_its_words_apart_and_its_blocks() {
         let page = |inner: String| format!("<html><head><title>T</title></head><body>{inner}</body></html>");
         let article = format!("<article>{}</article>", lines.join(between));
         assert_eq!(main_content(&page(article.clone())).text, wanted, "{between:?}");
-        // Beside other things, and where two share the page.
+        // With other elements, and with two on one page.
         let text =
             main_content(&page(format!("<nav><a href=\"/\">Home</a></nav>{article}<footer>2024</footer>")))
                 .text;
@@ -185,7 +185,7 @@ fn tags_that_authors_leave_out() {
     assert_eq!(all_text("<table><tr><td>a<td>b<tr><td>c<td>d</table>"), "a | b\nc | d");
     assert_eq!(all_text("<p hidden>gone<p>here"), "here");
     assert_eq!(all_text("<div><span hidden>gone</div>here"), "here");
-    // As the HTML standard has it: the end of a paragraph that never began is an empty one.
+    // By the HTML standard, the end of a paragraph that never began is an empty one.
     assert_eq!(all_text("a</p>b</b></div>c"), "a\n\nbc");
     assert_eq!(all_text("1 < 2 and <3 > 2"), "1 < 2 and <3 > 2");
     assert_eq!(all_text("a<br/>b<BR>c<hr>d"), "a\nb\nc\n\nd");
@@ -234,7 +234,7 @@ fn limits_are_checked() {
     assert!(error.to_string().contains("most_elements is 0"));
 }
 
-/// An article with this among paragraphs enough to be found.
+/// An article with this between enough paragraphs to be found.
 fn among_prose(inner: &str) -> String {
     let found = main_content(&article(&format!("{PARAGRAPHS}{inner}{PARAGRAPHS}")));
     assert_eq!((found.fallback, found.lost), (false, None), "{}", found.text);
@@ -437,11 +437,11 @@ fn words_of_a_page_are_counted_beside_those_taken() {
     assert_eq!((all.words, all.words_taken, all.lost), (3, 3, None));
 }
 
-/// Not a test but a measurement: `cargo test --release -p glasshouse-corpus html_throughput -- --ignored --nocapture`.
+/// A benchmark: `cargo test --release -p glasshouse-corpus html_throughput -- --ignored --nocapture`.
 #[test]
 #[ignore = "prints how fast pages are read"]
 fn html_throughput() {
-    // As much markup to a word as news sites have: scripts, styles and attributes around a dozen paragraphs.
+    // As much markup per word as on news sites: scripts, styles and attributes around a dozen paragraphs.
     let clutter = "<div class=\"card teaser teaser--small\" data-id=\"12\"><a class=\"card__link\" href=\"/some/where/else.html\">\
         <span class=\"card__title\">Something else</span></a></div><script>window.queue=window.queue||[];queue.push({\"a\":1});</script>"
         .repeat(60);

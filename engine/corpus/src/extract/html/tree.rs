@@ -1,4 +1,4 @@
-//! From a page to its text: the tree is read in order into paragraphs, `trafilatura` chooses those that are main content, and the text is
+//! From a page to its text: the tree is split into paragraphs, `trafilatura` selects those of the main content, and the text is
 //! written from the tree.
 
 use super::choice;
@@ -10,7 +10,7 @@ use super::writer::{TextWriter, first_number};
 use super::{Mode, Page, Settings, sift, streamed};
 use crate::extract::conservation;
 
-/// Takes the text of a page.
+/// Extracts the text of a page.
 ///
 /// # Errors
 /// None here; a build without this reader has one.
@@ -55,7 +55,7 @@ pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
             visible.push('\n');
         }
     }
-    // It stands in none of the paragraphs.
+    // It is in none of the paragraphs.
     if is_elsewhere {
         words_taken = conservation::words(&text).count().min(words);
     }
@@ -65,7 +65,7 @@ pub(super) fn page(page: &str, settings: &Settings) -> Result<Page, String> {
     Ok(Page { title, text, language, date, licence, fallback, words, words_taken, lost })
 }
 
-/// The text of the paragraphs that are taken.
+/// The text of the selected paragraphs.
 pub(super) fn write(content: &Content<'_>, taken: &[bool]) -> String {
     let mut writer = TextWriter::default();
     let is_taken = |paragraph: usize| taken.get(paragraph).is_some_and(|taken| *taken);

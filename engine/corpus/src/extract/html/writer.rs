@@ -1,11 +1,10 @@
-//! Events to plain text in the manner of Markdown: `#` before headings, `- ` and `1. ` before items, `> ` before quotations,
-//! code within fences or backticks, a table's row on a line with ` | ` between its cells, paragraphs apart by a blank line.
+//! Writes events as Markdown-like text: `#` before headings, `- ` and `1. ` before items, `> ` before quotations, code in
+//! fences or backticks, a line per table row with ` | ` between cells, and blank lines between paragraphs.
 
 use super::formula::Formula;
 use super::tags::{Flow, flow, heading_level, is_preformatted};
 
-/// Beyond these levels quotations and lists are not indented further, lest a page of nested lists grow by what stands before
-/// its lines.
+/// Maximum indentation levels of quotations and lists, so that prefixes cannot blow up a page of nested lists.
 const QUOTATIONS: usize = 4;
 const LISTS: usize = 8;
 
@@ -13,52 +12,51 @@ const LISTS: usize = 8;
 #[derive(Default)]
 pub(super) struct TextWriter {
     result: String,
-    /// Line ends due before the next word.
+    /// Pending line ends before the next word.
     breaks: usize,
-    /// Whether white space stood before the next word.
+    /// Whether white space precedes the next word.
     space: bool,
-    /// Cells begun in this row since the last word.
+    /// Cells started in this row since the last word.
     cells: usize,
-    /// Whether a table of data is being written, whose rows are lines, and whether a cell of it is.
+    /// Whether a data table is being written, whose rows are lines, and whether the position is in a cell of it.
     pub(super) data_table: bool,
     in_cell: bool,
-    /// Whether nothing stands in this cell or item yet: what would set its first block apart is not written.
+    /// Whether this cell or item is still empty: no separation before its first block.
     edge: bool,
-    /// What stands before the next word on its line: an item's mark, a heading's.
+    /// Mark to write before the next word on its line: of an item or a heading.
     mark: String,
-    /// Open lists: the number of the last item where they are numbered.
+    /// Open lists, with the number of the last item if numbered.
     lists: Vec<Option<u32>>,
     quotations: usize,
-    /// Code within a line: how deep, and whether its first backtick is written.
+    /// Inline code: nesting depth, and whether its first backtick was written.
     code: usize,
     code_is_open: bool,
-    /// Preformatted text, how deep and so far, and its language.
+    /// Preformatted text: nesting depth, text so far, and language.
     preformatted: usize,
     block: String,
     language: String,
 }
 
 impl TextWriter {
-    /// The text.
     pub(super) fn finish(mut self) -> String {
         let end = self.result.trim_end().len();
         self.result.truncate(end);
         self.result
     }
 
-    /// Names the language of the code that starts, where the page does.
+    /// Sets the language of the current code, if the page states it.
     pub(super) fn language(&mut self, language: &str) {
         if self.preformatted > 0 && self.language.is_empty() {
             language.clone_into(&mut self.language);
         }
     }
 
-    /// Starts an element, a numbered list from the number before `start`.
+    /// Starts an element; `start` is the number before a numbered list's first.
     pub(super) fn start(&mut self, tag: &str, start: u32) {
         match flow(tag) {
-            // Cells stand on their row's line.
+            // Cells are on their row's line.
             _ if matches!(tag, "td" | "th") && self.data_table => {}
-            // A list within an item stands on the lines below it.
+            // A list inside an item starts on the next line.
             Flow::Block => self.apart(if is_list(tag) && !self.lists.is_empty() { 1 } else { 2 }),
             Flow::Line => {
                 self.edge &= tag != "tr";
@@ -112,7 +110,6 @@ impl TextWriter {
         self.mark.push(' ');
     }
 
-    /// Ends an element.
     pub(super) fn end(&mut self, tag: &str) {
         match tag {
             "ol" | "ul" | "menu" => {
@@ -159,14 +156,14 @@ impl TextWriter {
         }
     }
 
-    /// Begins or ends a quotation within a line.
+    /// Begins or ends an inline quotation.
     pub(super) fn quote(&mut self, opens: bool) {
         self.space &= opens;
         self.word("\"");
         self.space = false;
     }
 
-    /// Takes a formula: TeX within dollar signs.
+    /// Writes a formula; TeX in dollar signs.
     pub(super) fn formula(&mut self, formula: &Formula) {
         let Formula { text, is_tex, is_display } = formula;
         let is_display = *is_display && !self.in_cell;
@@ -188,7 +185,7 @@ impl TextWriter {
         }
     }
 
-    /// Takes text: white space is one space, except in preformatted text.
+    /// Writes text: white space becomes one space, except in preformatted text.
     pub(super) fn write(&mut self, text: &str) {
         if self.preformatted > 0 {
             self.block.push_str(text);
@@ -208,7 +205,7 @@ impl TextWriter {
         }
     }
 
-    /// Sets what follows apart by so many line ends.
+    /// Separates what follows by at least this many line ends.
     fn apart(&mut self, breaks: usize) {
         if self.in_cell && self.preformatted == 0 {
             self.space = true;
@@ -235,11 +232,11 @@ impl TextWriter {
         self.result.push_str(word);
     }
 
-    /// Writes what stands between the last word and the next.
+    /// Writes the pending separator before the next word.
     fn lead(&mut self) {
         let line_starts = self.result.is_empty() || self.breaks > 0;
         if self.breaks > 0 && self.code_is_open {
-            // Code within a line ends with the line, and goes on in the next.
+            // Inline code is closed at the line's end and reopened on the next line.
             self.result.push('`');
             self.code_is_open = false;
         }
@@ -266,16 +263,16 @@ impl TextWriter {
         self.edge = false;
     }
 
-    /// Starts a line within the open quotations and lists.
+    /// Starts a line inside the open quotations and lists.
     fn indent(&mut self) {
         self.result.extend(std::iter::repeat_n("> ", self.quotations.min(QUOTATIONS)));
         let lists = self.lists.len().min(LISTS);
-        // An item's mark stands where its list does, and its other lines beside its text.
+        // An item's mark is at its list's indentation, its other lines align with its text.
         let levels = if self.mark.is_empty() { lists } else { lists.saturating_sub(1) };
         self.result.extend(std::iter::repeat_n("  ", levels));
     }
 
-    /// Writes preformatted text within a fence that does not occur in it.
+    /// Writes preformatted text in a fence that does not occur in it.
     fn write_block(&mut self) {
         let block = std::mem::take(&mut self.block);
         let language = std::mem::take(&mut self.language);
@@ -315,7 +312,7 @@ pub(super) fn first_number(start: Option<&str>) -> u32 {
     start.and_then(|start| start.trim().parse::<u32>().ok()).unwrap_or(1).saturating_sub(1)
 }
 
-/// The language that a class names, as highlighters write it: `language-rust`, `lang-py`, `highlight-source-js`.
+/// The language in a class, in the syntax of highlighters: `language-rust`, `lang-py`, `highlight-source-js`.
 pub(super) fn language_of(class: &str) -> Option<&str> {
     class
         .split_ascii_whitespace()

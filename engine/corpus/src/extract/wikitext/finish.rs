@@ -1,13 +1,13 @@
-//! What taking things out leaves behind: empty brackets, spaces before full stops, empty lines, headings over nothing, sentences
-//! with a hole.
+//! Cleans up after removals: empty brackets, spaces before full stops, empty lines, headings without text, sentences with a
+//! hole.
 
 use super::{HOLE, Prose, TAKEN};
 
-/// Tidies the scanner's text, line by line, and counts the holes and the sentences that went with one.
+/// Cleans up the scanner's text line by line, and counts the holes and the sentences removed with them.
 pub(super) fn finish(text: &str) -> Prose {
     let (mut templates, mut sentences) = (0, 0);
     let mut result = String::with_capacity(text.len());
-    // Headings that wait for text below them, with their levels.
+    // Headings without text so far, with their levels.
     let mut headings: Vec<(usize, String)> = Vec::new();
     let mut blank = false;
     let mut code = false;
@@ -30,13 +30,13 @@ pub(super) fn finish(text: &str) -> Prose {
         }
         let content = line.trim_end();
         if content.is_empty() {
-            // A line of which nothing is left is none; one that was blank before parts paragraphs.
+            // A line with nothing left is removed; one that was blank before separates paragraphs.
             blank |= raw.is_empty() || raw.contains(TAKEN);
             continue;
         }
         let level = content.bytes().take_while(|&byte| byte == b'#').count();
         if !code && (1..=6).contains(&level) && content.as_bytes().get(level) == Some(&b' ') {
-            // One of the same level or above takes the place of those that stayed empty.
+            // Replaces empty headings of the same or a lower level.
             headings.retain(|(above, _)| *above < level);
             headings.push((level, content.to_owned()));
             blank = true;
@@ -57,13 +57,13 @@ pub(super) fn finish(text: &str) -> Prose {
     Prose { text: result, templates, sentences }
 }
 
-/// A line without the sentences that have a hole, and how many these were.
+/// A line without the sentences that have a hole, and their number.
 fn without_holes(line: &str) -> (String, u64) {
     let (mut left, mut gone, mut start) = (String::new(), 0, 0);
     let ends = line.char_indices().filter(|(at, letter)| ends_sentence(line, *at, *letter));
     let ends = ends.map(|(at, letter)| at + letter.len_utf8()).chain(std::iter::once(line.len()));
     for end in ends {
-        // Quotes and brackets that close behind it, and the space, are part of it.
+        // Closing quotes and brackets and the space after them belong to it.
         let rest = line.get(end..).unwrap_or_default();
         let end = line.len() - rest.trim_start_matches(CLOSING).trim_start_matches(' ').len();
         let sentence = line.get(start..end).unwrap_or_default();
@@ -77,10 +77,10 @@ fn without_holes(line: &str) -> (String, u64) {
     (left, gone)
 }
 
-/// What closes behind a sentence's end.
+/// Closing marks after a sentence's end.
 const CLOSING: [char; 8] = ['"', '”', '’', '»', ')', ']', '」', '』'];
 
-/// Whether a sentence ends with this letter: behind words, not behind abbreviations, and before what may begin one.
+/// Whether a sentence ends with this character: after words, not after abbreviations, and before a possible start.
 fn ends_sentence(line: &str, at: usize, letter: char) -> bool {
     match letter {
         '。' | '！' | '？' => return true,
@@ -90,7 +90,7 @@ fn ends_sentence(line: &str, at: usize, letter: char) -> bool {
     let (before, after) =
         (line.get(..at).unwrap_or_default(), line.get(at + letter.len_utf8()..).unwrap_or_default());
     let word = before.rsplit(|letter: char| !letter.is_alphanumeric()).next().unwrap_or_default();
-    // An initial, `Dr.`, `St.`; or `e.g.`
+    // An initial, `Dr.`, `St.`, or `e.g.`
     let length = word.chars().count();
     let is_short = length == 1 || (length <= 3 && word.starts_with(char::is_uppercase));
     let after = after.trim_start_matches(CLOSING);
@@ -111,7 +111,7 @@ fn push(result: &mut String, text: &str) {
     html_escape::decode_html_entities_to_string(text, result);
 }
 
-/// Writes a line without the marks of what was taken out, and without the brackets and spaces that this leaves empty.
+/// Appends a line without removal marks, and without the brackets and spaces that they leave empty.
 fn close_gaps(raw: &str, line: &mut String) {
     if !raw.contains(TAKEN) {
         line.push_str(raw);

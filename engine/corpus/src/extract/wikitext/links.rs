@@ -1,9 +1,9 @@
-//! What a link leaves: its label, its target, or nothing.
+//! The text of a link: its label, its target, or nothing.
 
 use super::{TAKEN, is_listed};
 
-/// Names, in lower case, of the spaces whose links are no part of the sentence: files and categories, in the languages of the
-/// largest Wikipedias. The reader of a dump writes those of its own wiki in English.
+/// Names, in lower case, of the namespaces whose links are not part of a sentence: files and categories, in the languages of
+/// the largest Wikipedias. The reader of a dump translates those of its own wiki to English.
 const GONE: &str = "file|image|media|category|datei|bild|kategorie|fichier|catégorie|archivo|imagen|categoría|ficheiro|arquivo|imaxe|\
     imagem|categoria|immagine|bestand|afbeelding|categorie|plik|grafika|kategoria|файл|изображение|категория|зображення|категорія|выява|\
     катэгорыя|картинка|датотека|слика|категорија|податотека|datoteka|slika|kategorija|sličica|ファイル|画像|カテゴリ|文件|檔案|图像|圖像|\
@@ -14,7 +14,7 @@ const GONE: &str = "file|image|media|category|datei|bild|kategorie|fichier|caté
     gambar|imej|պատկեր|կատեգորիա|ფაილი|კატეგორია|dosiero|kategorio|fasciculus|imago|skeda|figura|delwedd|íomhá|catagóir|lêer|beeld|picha|\
     jamii|talaksan|larawan";
 
-/// Replaces what a link wrote from `start` on by what it leaves; `label` is where its first `|` stands.
+/// Replaces the link written from `start` on by its text; `label` is the position of its first `|`.
 pub(super) fn close(result: &mut String, start: usize, label: Option<usize>) {
     let target = result.get(start..label.unwrap_or(result.len())).unwrap_or_default().trim();
     let shown = target.strip_prefix(':');
@@ -31,7 +31,7 @@ pub(super) fn close(result: &mut String, start: usize, label: Option<usize>) {
         return;
     }
     match label {
-        // `[[Mercury (planet)|]]` shows `Mercury`.
+        // `[[Mercury (planet)|]]` displays `Mercury`.
         Some(label) if result.get(label + 1..).is_some_and(|text| text.trim().is_empty()) => {
             let name = target.rsplit_once(':').map_or(target, |(_, name)| name);
             let name = name.split_once(" (").map_or(name, |(name, _)| name).to_owned();

@@ -1,9 +1,10 @@
-//! Prose from MediaWiki's wikitext: tables, references, files, categories and tags gone, links by their labels, headings and lists kept
-//! in the manner of Markdown. Of templates within sentences the plain ones are printed; a sentence with another goes, and is counted.
+//! Extracts prose from MediaWiki's wikitext: removes tables, references, files, categories and tags, replaces links by their
+//! labels, and keeps headings and lists as in Markdown. Known templates in sentences are expanded; a sentence with an unknown
+//! one is removed and counted.
 //!
-//! Own code: the parsers on crates.io for wikitext are unmaintained, and one that is true to MediaWiki would have to expand
-//! templates, which only a wiki can. This is one pass over the text with a bounded stack of what is open; what is never closed
-//! stays as text, as MediaWiki does it.
+//! Own code: the wikitext parsers on crates.io are unmaintained, and a faithful one would have to expand templates, which only
+//! a wiki can. This is one pass over the text with a bounded stack of open elements; unclosed ones stay as text, as in
+//! MediaWiki.
 
 mod finish;
 mod links;
@@ -16,42 +17,40 @@ mod tests;
 use memchr::{memchr, memmem};
 use templates::Template;
 
-/// How deep links and templates are kept apart; deeper ones are part of what they stand in.
+/// Maximum nesting of links and templates; deeper ones belong to their parents.
 const DEPTH: usize = 64;
 
-/// Stands where something was taken out, until [`finish`] has looked at what that left behind.
+/// Marks a removal until [`finish`] has cleaned up around it.
 const TAKEN: char = '\u{1}';
 
-/// Stands in a sentence where a template stood of which nobody knows what it prints.
+/// Marks a template with unknown output in a sentence.
 const HOLE: char = '\u{2}';
 
-/// Elements that go with all that they hold.
+/// Elements removed with their contents.
 const GONE: &str = "ref|gallery|timeline|score|imagemap|hiero|chem|ce|templatedata|inputbox|graph|mapframe|maplink|references|\
     templatestyles|indicator";
-/// Elements whose content is no wikitext and is kept: as it is, as a formula, as code.
+/// Elements whose contents are not wikitext and are kept: literally, as a formula, as code.
 const KEPT: &str = "nowiki|math|pre|syntaxhighlight|source";
 
-/// What leads to another page, in small letters.
+/// Redirect keywords in lower case.
 const REDIRECT: &str =
     "redirect|weiterleitung|redirection|redirección|redirecionamento|rinvia|перенаправление";
 
-/// Whether a list holds a name.
 fn is_listed(list: &str, name: &str) -> bool {
     list.split('|').any(|listed| listed == name)
 }
 
-/// What wikitext was reduced to.
+/// Result of extraction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prose {
-    /// The prose.
     pub text: String,
-    /// Templates within sentences of which nobody knows what they print.
+    /// Templates inside sentences with unknown output.
     pub templates: u64,
-    /// Sentences that were left out since one of those stands in them.
+    /// Sentences removed because of such a template.
     pub sentences: u64,
 }
 
-/// Reduces wikitext to prose. A redirect has none.
+/// Extracts the prose of wikitext. A redirect has none.
 #[must_use]
 pub fn prose(wikitext: &str) -> Prose {
     if is_redirect(wikitext) {
@@ -78,7 +77,7 @@ pub fn prose(wikitext: &str) -> Prose {
     finish::finish(&scanner.result)
 }
 
-/// Whether a page only leads to another. In most languages the word is some other than `REDIRECT`, but one word it is.
+/// Whether a page is a redirect. The keyword differs between languages, but is always one word.
 fn is_redirect(text: &str) -> bool {
     let Some(rest) = text.trim_start().strip_prefix('#') else { return false };
     let line = rest.lines().next().unwrap_or_default();
@@ -87,11 +86,11 @@ fn is_redirect(text: &str) -> bool {
     target.contains("]]") && is_listed(REDIRECT, &word.to_lowercase())
 }
 
-/// What is open, and where what was written since begins.
+/// An open element, and the start of its output.
 struct Open {
     kind: MarkupKind,
     start: usize,
-    /// Where the first `|` of a link was written.
+    /// Position of the first `|` of a link.
     label: Option<usize>,
 }
 
@@ -110,15 +109,15 @@ struct Scanner<'a> {
     position: usize,
     result: String,
     open: Vec<Open>,
-    /// Templates and links open beyond the depth.
+    /// Number of templates and links open beyond the limit.
     deeper: usize,
-    /// Where the `=` after a heading begin and end.
+    /// Start and end of the `=` after a heading.
     heading_end: Option<(usize, usize)>,
     /// The last number at each level of a numbered list.
     numbers: Vec<u32>,
-    /// The first `>` at or after any position asked about so far.
+    /// Position of the first `>` at or after any queried position so far.
     next_greater: usize,
-    /// Elements of which no end tag follows: looked for once.
+    /// Elements without an end tag, searched once.
     unclosed: Vec<String>,
 }
 
@@ -144,7 +143,7 @@ impl<'a> Scanner<'a> {
             self.result.push_str(rest.get(..plain).unwrap_or_default());
             self.position += plain;
             let Some(&special) = rest.as_bytes().get(plain) else {
-                // Only at a position within a character, which none of the above leads to, would nothing have moved.
+                // Reached only at a position inside a character, which cannot occur; prevents an endless loop.
                 if plain == 0 && self.heading_end.is_none() {
                     return;
                 }
@@ -180,12 +179,12 @@ impl<'a> Scanner<'a> {
         self.text.get(self.position..).unwrap_or_default()
     }
 
-    /// How often a byte stands here in a row.
+    /// Length of the run of a byte at the current position.
     fn run_of(&self, byte: u8) -> usize {
         self.rest().bytes().take_while(|&found| found == byte).count()
     }
 
-    /// Writes so many bytes as they are.
+    /// Copies `count` bytes.
     fn literal(&mut self, count: usize) {
         self.result.push_str(self.rest().get(..count).unwrap_or_default());
         self.position += count;
@@ -199,7 +198,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes out what was written since.
+    /// Removes the output since `start`.
     fn take_out(&mut self, start: usize) {
         self.result.truncate(start);
         if !self.result.ends_with(TAKEN) {
@@ -261,7 +260,7 @@ impl<'a> Scanner<'a> {
         self.position += self.rest().len() - self.rest().trim_start_matches(' ').len();
     }
 
-    /// An item of a list, by its marks: `*`, `**`, `#`, `:`, `;`.
+    /// A list item, by its marks: `*`, `**`, `#`, `:`, `;`.
     fn item(&mut self, mark: usize) {
         let marks = self.rest().as_bytes().get(..mark).unwrap_or_default();
         let last = marks.last().copied();
@@ -289,7 +288,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A tag, a comment, or a `<` that is neither.
+    /// A tag, a comment, or a literal `<`.
     fn tag(&mut self) {
         let rest = self.rest();
         if rest.starts_with("<!--") {
@@ -335,7 +334,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Where the next `>` stands.
+    /// Position of the next `>`.
     fn tag_end(&mut self) -> Option<usize> {
         if self.next_greater < self.position {
             let found = self.bytes.get(self.position..).and_then(|rest| memchr(b'>', rest));
@@ -344,7 +343,7 @@ impl<'a> Scanner<'a> {
         (self.next_greater < self.bytes.len()).then_some(self.next_greater)
     }
 
-    /// Takes what stands before an end tag, and the end tag.
+    /// Consumes the text before an end tag, and the end tag; returns the text.
     fn content(&mut self, name: &str) -> Option<&'a str> {
         if self.unclosed.iter().any(|unclosed| unclosed == name) {
             return None;
@@ -448,7 +447,7 @@ impl<'a> Scanner<'a> {
         self.literal(count);
     }
 
-    /// Puts what a template prints in its place, of which what stood between its braces was written since.
+    /// Replaces a template by its output; the text between its braces was written from `start` on.
     fn template(&mut self, start: usize) {
         let content = self.result.get(start..).unwrap_or_default();
         match templates::expand(content) {
@@ -464,11 +463,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Whether a template that began there and ends here stands for a word: notes stand behind words without a space, and boxes on
-    /// lines of their own.
+    /// Whether a template from `start` to the current position stands for a word: notes follow words without a space, and boxes
+    /// are on separate lines.
     fn is_in_sentence(&self, start: usize) -> bool {
         let (before, content) = self.result.split_at_checked(start).unwrap_or_default();
-        // A longer line is one that began before.
+        // A longer line has begun before.
         let near = before.get(before.floor_char_boundary(before.len().saturating_sub(1000))..);
         let line = near.unwrap_or_default().rsplit('\n').next().unwrap_or_default();
         let begins_line = line.chars().all(|letter| letter == TAKEN || letter.is_whitespace());
@@ -477,7 +476,7 @@ impl<'a> Scanner<'a> {
         if begins_line && (ends_line || content.contains('\n') || !behind.starts_with([' ', '-', ','])) {
             return false;
         }
-        // Without spaces between words a note stands before a mark, and what has a letter on either side for a word.
+        // In scripts without spaces, a note precedes a mark, and a template between two letters stands for a word.
         let unspaced = |letter: Option<char>| {
             letter.is_some_and(|letter| matches!(letter, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'))
         };
@@ -487,7 +486,7 @@ impl<'a> Scanner<'a> {
             || line.ends_with([' ', '\u{a0}', '|', '=', '“', '"', '«', '„', '–', '—', '$', '€', '£'])
     }
 
-    /// Bold and italic, after the rule by which MediaWiki counts apostrophes.
+    /// Bold and italic, by MediaWiki's rule for counting apostrophes.
     fn apostrophes(&mut self) {
         let count = self.run_of(b'\'');
         let kept = match count {
@@ -499,7 +498,7 @@ impl<'a> Scanner<'a> {
         self.literal(kept);
     }
 
-    /// `__NOTOC__` and its like.
+    /// `__NOTOC__` and the like.
     fn magic_word(&mut self) {
         let rest = self.rest();
         let word = rest.strip_prefix("__").unwrap_or_default();

@@ -1,33 +1,32 @@
-//! What a template leaves in its sentence. Only a wiki can expand them; but a few dozen stand for most of those within sentences, and what
-//! they print is plain: a measure, a number, a foreign word, a date.
+//! Output of templates in sentences. Only a wiki can expand them, but a few dozen account for most templates in sentences, and
+//! their output is simple: a measure, a number, a foreign word, a date.
 
 use super::is_listed;
 use std::fmt::Write as _;
 
-/// What becomes of a template.
+/// Result of expanding a template.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Template {
-    /// It prints this.
     Printed(String),
-    /// It prints nothing that a sentence needs: a note, a flag, a reference.
+    /// No output that a sentence needs: a note, a flag, a reference.
     Silent,
-    /// What it prints is not known.
+    /// Unknown output.
     Unknown,
 }
 
-/// Those that print their first value.
+/// Templates that output their first value.
 const FIRST: &str = "nowrap|nobr|nowr|nobreak|small|smaller|big|bigger|larger|large|bold|em|strong|italic|italics|mono|code|tt|kbd|samp|\
     var|mvar|math|sc|smallcaps|sic|not a typo|notatypo|typo|proper name|vanchor|visible anchor|tooltip|abbr|abréviation|hover|hover title|\
     aka|formatnum|nts|ntsh|number|num|nombre|quote box|citation bloc|zitat|citat|cytat|citaat|flag|flagcountry|flagu|pays|ucfirst|\
     lcfirst|chem2|romanum|no italic|noitalic|normal|nihongo2|ja-r|okina|angbr|unicode|polytonic|rtl|lien|as written|button|keypress|\
     key press|center|centre|dts|仮リンク|link-en|le|ruby|ルビ|読み仮名";
-/// Those that print their last value.
+/// Templates that output their last value.
 const LAST: &str = "lang|langx|langue|w|translit|transliteration|transl|m|l|mention|link|wikt-lang|wikilang|color|colour|font color|\
     fontcolor|ipa|script|multilingual text|rtl-lang|ref-lang";
-/// Those that print all of their values with spaces between them.
+/// Templates that output all values separated by spaces.
 const ALL: &str = "unité|unité/2|unit|date|date-|jour|date de naissance|date de naissance-|date de décès|\
     date de décès-|datum|ship";
-/// Those that are notes on the text or pictures in it.
+/// Templates that are notes on the text or pictures in it.
 const SILENT: &str = "citation needed|cn|fact|fact date|citation|refn|refnest|notetag|efn|efn-ua|efn-lr|sfn|sfnp|sfnm|sfnb|harv|harvnb|harvtxt|r|rp|ref|\
     ref label|note|note label|anchor|anchors|clear|clarify|clarification needed|by whom|by whom?|who|who?|when|when?|where|where?|which|\
     which?|why|why?|whom|dubious|disputed|disputed inline|page needed|pn|better source|better source needed|bsn|verify source|\
@@ -37,13 +36,13 @@ const SILENT: &str = "citation needed|cn|fact|fact date|citation|refn|refnest|no
     shy|wbr|zwj|zwnj|zwsp|increase|decrease|steady|gain|loss|non-free|toc|toc limit|defaultsort|displaytitle|short description|use dmy dates|\
     use mdy dates|use american english|use british english|main|see also|further|details|for|about|distinguish|portal|commons|wiktionary|\
     authority control|reflist|notelist|sup note|inflation/fn|inflation-fn|order of magnitude";
-/// How the names of notes begin.
+/// Prefixes of the names of notes.
 const SILENT_STARTS: [&str; 12] = [
     "cite ", "cita ", "infobox", "navbox", "ipac-", "ipa-", "sfn", "use ", "pp-", "ouvrage", "lien web",
     "harv",
 ];
 
-/// Units whose sign is not their name here.
+/// Units whose sign differs from their name.
 const SIGNS: &[(&str, &str)] = &[
     ("m2", "m²"),
     ("m3", "m³"),
@@ -83,7 +82,7 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// The values of a template: those without a name or with a number for one, in order, and the others by their names.
+/// The values of a template: unnamed and numbered ones in order, the others by name.
 struct Values<'a> {
     places: Vec<&'a str>,
     named: Vec<(&'a str, &'a str)>,
@@ -95,7 +94,7 @@ impl<'a> Values<'a> {
         for part in parts {
             match part.split_once('=').map(|(name, value)| (name.trim(), value.trim())) {
                 Some((name, value)) if is_name(name) => match name.parse::<usize>() {
-                    // Said with its number since it holds an equals sign.
+                    // Numbered since it contains an equals sign.
                     Ok(number) if number == values.places.len() + 1 => values.places.push(value),
                     _ => values.named.push((name, value)),
                 },
@@ -118,18 +117,18 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Whether the name of a value may be this, so that `a = b` within a quotation is none.
+/// Whether this can be the name of a value, to exclude `a = b` in a quotation.
 fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 30
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_ ".contains(&byte))
 }
 
-/// What a template of this content leaves: what stands between its braces, where whatever was in it is prose already.
+/// Expands a template; `content` is the text between its braces, with inner markup already extracted.
 pub(super) fn expand(content: &str) -> Template {
     let mut parts = content.split('|');
     let head = parts.next().unwrap_or_default().trim();
-    // `formatnum:6000` and its like have their first value behind a colon.
+    // `formatnum:6000` and similar have their first value after a colon.
     let (name, value) = match head.split_once(':') {
         Some((name, value))
             if is_listed(
@@ -235,7 +234,7 @@ fn print(name: &str, values: &Values<'_>) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A measure in the unit that it was written in: `12 km`, `3 to 5 m`, `5 ft 11 in`.
+/// A measure in its original unit: `12 km`, `3 to 5 m`, `5 ft 11 in`.
 fn measure(values: &Values<'_>) -> Option<String> {
     let is_number = |value: &str| {
         value.bytes().next().is_some_and(|byte| byte.is_ascii_digit() || b"-+.\xe2".contains(&byte))
@@ -273,7 +272,7 @@ fn measure(values: &Values<'_>) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A date of numbers: a year, with a month and a day where they are given.
+/// A numeric date: a year, optionally with month and day.
 fn date(values: &Values<'_>) -> Option<String> {
     let year = values.filled().next()?;
     let number = |place: usize| values.place(place).trim().parse::<usize>().ok();
@@ -308,7 +307,7 @@ fn ordinal(number: &str) -> &'static str {
     }
 }
 
-/// Digits and signs raised or lowered.
+/// Digits and signs in superscript or subscript.
 fn raised(text: &str, letters: &str) -> Option<String> {
     let place = |letter: char| match letter {
         '0'..='9' => letter.to_digit(10),

@@ -201,7 +201,7 @@ fn a_sentence_with_another_template_goes_and_is_counted() {
     );
     assert_eq!(made.text, "First one. A third, said so. Fourth.\n- An item\n\nBold begins.\n\n后来，走了。");
     assert_eq!((made.templates, made.sentences), (4, 4));
-    // One within a table goes with it.
+    // One inside a table is removed with it.
     let made = super::prose("{|\n| a {{odd}} b\n|}\nText.");
     assert_eq!((made.text.as_str(), made.templates, made.sentences), ("Text.", 0, 0));
 }

@@ -1,14 +1,14 @@
-//! Chinese and other languages that are written in several ways: `-{zh-hans:灯塔;zh-hant:燈塔}-`.
+//! Chinese and other languages with several scripts: `-{zh-hans:灯塔;zh-hant:燈塔}-`.
 
 use std::borrow::Cow;
 
-/// Ways of writing that are taken where there is a choice, the first first: what most readers of Chinese and Serbian write.
+/// Preferred variants, in order: those of most readers of Chinese and Serbian.
 const PREFERRED: [&str; 5] = ["zh-hans", "zh-cn", "zh-hant", "sr-ec", "sr-el"];
 
-/// Bytes of the longest conversion.
+/// Maximum bytes of a conversion.
 const MAX_BYTES: usize = 2000;
 
-/// The text with one of the ways in place of all.
+/// Replaces each conversion by one of its variants.
 pub(super) fn choose(text: &str) -> Cow<'_, str> {
     let (mut result, mut copied, mut from) = (String::new(), 0, 0);
     while let Some(at) = text.get(from..).and_then(|rest| rest.find("-{")) {
@@ -16,7 +16,7 @@ pub(super) fn choose(text: &str) -> Cow<'_, str> {
         let inside = text.get(start + 2..).unwrap_or_default();
         let near = inside.get(..inside.floor_char_boundary(MAX_BYTES)).unwrap_or_default();
         from = start + 2;
-        // One within another is chosen by itself; a template behind a dash is none.
+        // Nested ones are handled separately; a template after a dash is not a conversion.
         let found = near.find("}-").and_then(|end| Some((end, one(near.get(..end)?)?)));
         if let Some((end, shown)) = found {
             result.push_str(text.get(copied..start).unwrap_or_default());
@@ -32,13 +32,13 @@ pub(super) fn choose(text: &str) -> Cow<'_, str> {
     Cow::Owned(result)
 }
 
-/// What a conversion shows; none where it is none.
+/// The displayed text of a conversion; `None` if it is not one.
 fn one(inner: &str) -> Option<&str> {
     if inner.starts_with('{') || inner.contains("-{") {
         return None;
     }
     let (flags, rules) = match inner.split_once('|') {
-        // Flags are single letters or ways of writing.
+        // Flags are single letters or variant codes.
         Some((flags, rules)) if flags.split(';').all(|flag| is_flag(flag.trim())) => (flags.trim(), rules),
         Some(_) => return None,
         None => ("", inner),
@@ -56,7 +56,7 @@ fn one(inner: &str) -> Option<&str> {
     let preferred = PREFERRED.iter().find_map(|wanted| ways.iter().find(|(way, _)| way == wanted));
     match preferred.or(ways.first()) {
         Some((_, text)) => Some(text),
-        // Without rules it is shown as it is; in a formula braces between dashes are something else.
+        // Without rules it is displayed as it is; in a formula, braces between dashes mean something else.
         None => (rules.is_empty() || !flags.is_empty() || !rules.is_ascii()).then_some(rules),
     }
 }

@@ -1,4 +1,4 @@
-//! What is found, what is left, and what a text looks like afterwards.
+//! Findings, texts without findings, and the resulting text.
 
 mod planted;
 mod properties;
@@ -11,14 +11,14 @@ pub(super) fn detector(settings: &Settings) -> Detector {
     Detector::new(settings, &SystemFiles).unwrap()
 }
 
-/// The text after default settings with this change.
+/// The result with the default settings and a change.
 fn applied(text: &str, change: impl FnOnce(&mut Settings)) -> Applied {
     let mut settings = Settings::default();
     change(&mut settings);
     detector(&settings).apply(text)
 }
 
-/// The text after default settings.
+/// The text after processing with the default settings.
 fn replaced(text: &str) -> String {
     applied(text, |_| {}).text.unwrap_or_else(|| text.to_owned())
 }
@@ -131,7 +131,7 @@ fn secrets_are_replaced_and_code_about_them_stays() {
 
 #[test]
 fn keys_of_clouds_are_found_with_a_label_and_without() {
-    // None of these was ever issued; they are joined here so that no scanner of repositories takes them for leaks.
+    // None of these was ever issued; they are joined here so that secret scanners do not report them.
     let random = "kX9vQ2mLw7RtB4nYc8ZpJ1sHd6FgT3aUe5oWiN0xVbKqMzEyrPhSlDuGfCjAoI2tQ4v8RnYw7LpXcZk3";
     let of = |length: usize| random.get(..length).unwrap();
     let letters = "qWeRtYuIoPaSdFgHjKlZxCvBnMqWErTyUI";
@@ -257,7 +257,7 @@ fn samples_and_excerpts_show_shapes_only() {
 
     let kept = detector(&Settings { email: Action::Keep, enabled: false, ..Settings::default() });
     assert_eq!(kept.mask("jane@example.com"), "j•••@•••.com");
-    // The address lies across the end.
+    // The address crosses the end.
     assert_eq!(kept.excerpt("Write to jane@example.com today", 14), "Write to j•••@•••.com…");
     assert_eq!(kept.excerpt("short", 14), "short");
     assert_eq!(kept.excerpt("äöüäöü", 3), "äöü…");
@@ -279,7 +279,7 @@ fn records_are_cleaned_to_their_depths() {
 
 #[test]
 fn a_replacement_that_bares_another_finding_is_looked_through_again() {
-    // Only the name says that the address is a version.
+    // Only the name indicates that the address is a version.
     let applied = applied("Version 1.2.3.4", |settings| settings.names = vec!["version".into()]);
     assert_eq!(applied.text.unwrap(), "<NAME> <IP_ADDRESS>");
     assert_eq!(applied.counts, Counts::from([(Class::IpAddress, 1), (Class::Name, 1)]));

@@ -4,7 +4,7 @@ use super::super::*;
 use super::detector;
 use std::fmt::Write as _;
 
-/// Draws numbers (SplitMix64), the same each time.
+/// A seeded random number generator (SplitMix64).
 struct Draw(u64);
 
 impl Draw {
@@ -20,7 +20,7 @@ impl Draw {
         (self.next() % limit as u64) as usize
     }
 
-    /// One of those between `|`.
+    /// One of the alternatives between `|`.
     fn choice<'a>(&mut self, list: &'a str) -> &'a str {
         self.one(&list.split('|').collect::<Vec<_>>())
     }
@@ -29,7 +29,8 @@ impl Draw {
         list[self.below(list.len())]
     }
 
-    /// `#` becomes a digit, `~` one from 2 to 9, `?` a hexadecimal digit, `*` a letter or digit, `^` a capital, `%` a capital or digit, `§` the mark `#`; others stay.
+    /// Fills a template: `#` becomes a digit, `~` one from 2 to 9, `?` a hexadecimal digit, `*` a letter or digit, `^` a
+    /// capital, `%` a capital or digit, `§` the mark `#`.
     fn fill(&mut self, shape: &str) -> String {
         let letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".as_bytes();
         let mut one = |set: &[u8]| char::from(set[self.below(set.len())]);
@@ -53,7 +54,7 @@ impl Draw {
     }
 }
 
-/// Digits with the check digit of Luhn, in groups.
+/// Digits with a Luhn check digit, in groups.
 fn card(draw: &mut Draw) -> String {
     let (shape, groups): (_, &[usize]) = match draw.below(5) {
         0 => ("4##############", &[4, 4, 4, 4]),
@@ -109,7 +110,7 @@ fn iban(draw: &mut Draw) -> String {
     }
 }
 
-/// A finding to be made, with words around it.
+/// A finding with words around it.
 fn planted(draw: &mut Draw, class: Class) -> (String, &'static str) {
     let plain =
         ["It was {} all along.", "Ask for {}, please.", "({})", "Nobody knows {}\n", "See {}; then go on."];
@@ -157,13 +158,13 @@ fn planted(draw: &mut Draw, class: Class) -> (String, &'static str) {
     (value, plain[draw.below(plain.len())])
 }
 
-/// Shapes of version 6.
+/// Formats of IP version 6.
 fn draw_v6(seed: u64) -> &'static str {
     ["2001:db8:????::????", "2a00:1450:4001:????:????:????:????:????", "2606:4700::????:????", "3fff:????::1"]
         [(seed % 4) as usize]
 }
 
-/// Where a password stands, which is known by what it is assigned to.
+/// Contexts of passwords, which are recognised by their assignment.
 fn assigned(draw: &mut Draw) -> (String, &'static str) {
     let frames = [
         "password = \"{}\"",
@@ -176,7 +177,7 @@ fn assigned(draw: &mut Draw) -> (String, &'static str) {
     (draw.fill("*****#!"), frames[draw.below(frames.len())])
 }
 
-/// Something that is no personal data and looks like it.
+/// A look-alike that is not personal data.
 fn look_alike(draw: &mut Draw) -> String {
     let shapes = "on 20##-0~-1#|at 1#:4#:3#|on 1#.0~.20##|12/1#/19##|ISBN 978-3-16-######-#|ISBN 0-306-#####-#|\
         order 23##-####-##|order number ##########|invoice 4###############|version 1#.1#.1#.4|\
@@ -237,7 +238,7 @@ fn precision_and_recall_by_class() {
     for &class in Class::ALL {
         let planted: Vec<_> = truth.iter().filter(|finding| finding.class == class).collect();
         let claimed: Vec<_> = found.iter().filter(|finding| finding.class == class).collect();
-        // Found means: all of it, since a part left standing is a leak.
+        // A finding must cover all of it, since a remaining part is a leak.
         let covers =
             |found: &&Finding, planted: &Finding| found.start <= planted.start && found.end >= planted.end;
         let missed: Vec<_> =

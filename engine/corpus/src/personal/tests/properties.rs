@@ -1,10 +1,10 @@
-//! What holds for every text.
+//! Properties of all texts.
 
 use super::super::*;
 use super::detector;
 use proptest::prelude::*;
 
-/// Pieces that candidates are made of, so that arbitrary texts come near them.
+/// Parts of candidates, so that arbitrary texts come close to them.
 fn piece() -> impl Strategy<Value = String> {
     let fixed = "@|.|-|:|::|=| |\n|+|(|)|/|\"|'|•|<EMAIL>|<NAME>|é|中|\u{a0}|0|1|20|555|4567|4111|1111|2001|91|198|\
         jane|Jane Doe|com|example.com|a@b.org|password|token|secret=|://|version |call |order |DE89|3704|\
@@ -26,7 +26,7 @@ fn action() -> impl Strategy<Value = Action> {
     proptest::sample::select(vec![Action::Replace, Action::Mask])
 }
 
-/// Settings with lists and patterns that meet their own placeholders.
+/// Settings with lists and patterns that match their own placeholders.
 fn settings() -> impl Strategy<Value = Settings> {
     let names =
         proptest::sample::subsequence(vec!["jane", "Jane Doe", "version", "email", "com", "j", "•"], 0..5);
@@ -99,7 +99,7 @@ fn a_sample_shows_nothing_that_its_control_characters_kept_apart() {
 
 #[test]
 fn long_hostile_texts_take_no_longer_than_their_length() {
-    // Each would take minutes, were what stands around a trigger looked at without bounds.
+    // Each would take minutes if the context of triggers were unbounded.
     let detector = detector(&Settings { names: vec!["a".into(), "aa".into()], ..Settings::default() });
     let parts = "a@|@|1|1.|1 |12:|-----BEGIN PRIVATE KEY-----|password=|eyJ|::|a.b@c.|DE89 |sk-";
     for part in parts.split('|') {

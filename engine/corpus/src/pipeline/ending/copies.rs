@@ -1,7 +1,6 @@
-//! Copies at the end of the first pass: exact ones are told of, near ones decided and dropped, and the largest groups shown.
+//! Copies at the end of the first pass: reports exact ones, decides and drops near ones, and shows the largest groups.
 //!
-//! A group may have any number of documents, and a corpus any number of groups: what is remembered of a group is a count, and of the
-//! few that the report shows what it shows.
+//! Groups and their sizes are unlimited: only a count is stored per group, and details only of the few in the report.
 
 use super::Ending;
 use crate::document::Document;
@@ -15,12 +14,12 @@ use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 
-/// Copies of a group that are looked at.
+/// Copies shown per group.
 const SHOWN_COPIES: usize = 6;
-/// Ids that are remembered: a few megabytes.
+/// Maximum number of cached ids: a few megabytes.
 const REMEMBERED: usize = 1 << 16;
 
-/// Ids of documents that others are copies of, so that one with many copies is not read again for each of them.
+/// Ids of originals, so that one with many copies is not read again for each of them.
 #[derive(Default)]
 struct Ids(FxHashMap<u32, String>);
 
@@ -37,7 +36,7 @@ impl Ids {
 }
 
 impl Ending {
-    /// Tells of exact copies now that the ids of the first ones can be read.
+    /// Reports exact copies, now that the originals' ids can be read.
     pub(super) fn exact_copies(&mut self, bench: &mut Bench<'_>) -> Result<()> {
         let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
         let mut ids = Ids::default();
@@ -53,7 +52,7 @@ impl Ending {
                 Some(copies) => {
                     cluster(&self.staging.document(first)?, copies, "the first of them", &bench.worker)
                 }
-                // A larger one takes its place before the end.
+                // A larger one will replace it.
                 None => Cluster::default(),
             };
             bench.recorders.exact.cluster(size, || cluster);
@@ -61,7 +60,7 @@ impl Ending {
         Ok(())
     }
 
-    /// Copies of the largest groups, the first of each few: read again, now that it is known which they are.
+    /// Reads the first few copies of the largest groups again, now that these are known.
     fn shown_copies(&mut self, counts: &BTreeMap<u32, u64>) -> Result<BTreeMap<u32, Vec<Member>>> {
         let mut largest: Vec<(u64, u32)> = Vec::new();
         for (first, size) in counts {
@@ -138,7 +137,7 @@ impl Ending {
     }
 }
 
-/// A group with the document that stays in front.
+/// A group, with the kept document first.
 fn cluster(kept: &Document, mut members: Vec<Member>, why: &str, worker: &Worker) -> Cluster {
     members.insert(
         0,

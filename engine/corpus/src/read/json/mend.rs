@@ -1,12 +1,12 @@
-//! What some programs write as JSON and is none: half a surrogate pair, `NaN`, numbers beyond doubles, control characters in strings;
-//! and values nested too deep to be followed. Python's `json` writes the first three.
+//! Repairs common invalid JSON: unpaired surrogates, `NaN`, numbers beyond doubles, control characters in strings, and values
+//! nested too deep. Python's `json` writes the first three.
 
 use crate::read::notices::Notice;
 
-/// Values inside of each other that are followed; the parser's own bound is 128.
+/// Maximum nesting; the parser's own limit is 128.
 const MAX_DEPTH: usize = 100;
 
-/// The text with all of that put right; none where there is none of it.
+/// The repaired text; `None` if nothing had to be repaired.
 pub(super) fn mend(text: &str) -> Option<(String, Vec<Notice>)> {
     let mut mended = Mended { text: String::with_capacity(text.len()), notices: Vec::new(), controls: false };
     let mut depth = 0;
@@ -36,7 +36,7 @@ pub(super) fn mend(text: &str) -> Option<(String, Vec<Notice>)> {
 struct Mended {
     text: String,
     notices: Vec<Notice>,
-    /// Whether control characters stood in strings; they are read as they are meant.
+    /// Whether strings contained control characters, which are kept.
     controls: bool,
 }
 
@@ -46,11 +46,11 @@ impl Mended {
         self.notices.push(notice);
     }
 
-    /// Takes a number or word over; what follows it is left.
+    /// Copies a number or word; returns the rest.
     fn word<'text>(&mut self, rest: &'text str) -> &'text str {
         let of_word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '+' | '.');
         let (word, rest) = rest.split_at(rest.find(|letter| !of_word(letter)).unwrap_or(rest.len()));
-        // Rust reads `nan` and `inf` as well, which nobody writes into JSON.
+        // Rust also parses `nan` and `inf`, which do not occur in JSON.
         let number = |word: &str| {
             word.parse::<f64>().ok().filter(|_| word.contains(|letter: char| letter.is_ascii_digit()))
         };
@@ -64,7 +64,7 @@ impl Mended {
         rest
     }
 
-    /// Takes a string over, of which `rest` begins with the quote; what follows it is left.
+    /// Copies a string, whose quote `rest` starts with; returns the rest.
     fn string<'text>(&mut self, rest: &'text str) -> &'text str {
         self.text.push('"');
         let mut rest = rest.get(1..).unwrap_or_default();
@@ -89,7 +89,7 @@ impl Mended {
         }
     }
 
-    /// Takes an escape over, or two that make one character; what follows is left.
+    /// Copies an escape, or a surrogate pair; returns the rest.
     fn escape<'text>(&mut self, found: &'text str) -> &'text str {
         let length = match unit(found) {
             Some(0xd800..=0xdbff) => match unit(found.get(6..).unwrap_or_default()) {
@@ -110,12 +110,12 @@ impl Mended {
     }
 }
 
-/// The number in an escape like `\ud83d` that a text begins with.
+/// The code unit of an escape like `\ud83d` at the start of a text.
 fn unit(text: &str) -> Option<u16> {
     u16::from_str_radix(text.strip_prefix("\\u")?.get(..4).filter(|hex| !hex.starts_with('+'))?, 16).ok()
 }
 
-/// What stands behind the array or object that a text begins with.
+/// The text after the array or object at its start.
 fn behind(text: &str) -> &str {
     let (mut depth, mut string, mut escaped) = (0_usize, false, false);
     for (at, byte) in text.bytes().enumerate() {

@@ -1,4 +1,4 @@
-//! JSON: an array of records, one record, records one after another, or one object with an array for each field.
+//! JSON: an array of records, one record, concatenated records, or one object with an array per field.
 
 mod mend;
 mod parse;
@@ -15,11 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use values::{ValueCut, Values};
 
-/// The rows of a file that is one JSON array, cut apart without being read, so that only the one at hand is in memory.
+/// The rows of a JSON array, split without parsing, so that only the current one is in memory.
 pub struct JsonArray {
     values: Values,
     longest: usize,
-    /// Pieces that were no text.
+    /// Number of invalid pieces.
     replaced: Arc<AtomicU64>,
 }
 
@@ -30,17 +30,17 @@ impl std::fmt::Debug for JsonArray {
 }
 
 impl JsonArray {
-    /// Reads a file, whose rows have at most so many bytes.
+    /// Reads a file whose rows have at most `longest` bytes.
     pub fn new(file: impl Read + Send + 'static, longest: usize) -> Self {
         let utf8 = Utf8::new(file);
         let replaced = utf8.replaced();
         Self { values: Values::new(Box::new(utf8), longest), longest, replaced }
     }
 
-    /// Puts the text of the next row into a buffer, in UTF-8; false behind the last one.
+    /// Reads the next row's text into a buffer, in UTF-8; returns false after the last one.
     ///
     /// # Errors
-    /// The file cannot be read; or, as invalid data, why it is no array of such rows.
+    /// The file cannot be read; or, as invalid data, the reason why it is not an array of such rows.
     pub fn next(&mut self, row: &mut Vec<u8>) -> io::Result<bool> {
         let cut = self.values.next(row)?;
         let reason = match cut {
@@ -48,7 +48,7 @@ impl JsonArray {
                 "is no array of rows: it begins with something else than `[`; write a row a line (.jsonl), or all of them in one array"
                     .to_owned()
             }
-            // What is decoded is ahead of the row.
+            // The decoder may be ahead of the row.
             _ if self.replaced.load(Ordering::Relaxed) > 0 => {
                 "holds bytes that are no text; convert the file to UTF-8".to_owned()
             }
@@ -69,18 +69,17 @@ pub(super) struct Json {
     values: Values,
     buffer: Vec<u8>,
     number: u64,
-    /// The records of a file that is one object, in reverse.
+    /// The records of a file that is one object, in reverse order.
     rows: Vec<Map<String, Value>>,
 }
 
 impl Json {
-    /// Reads a stream.
     pub(super) fn new(context: &Context, stream: Stream) -> Self {
         let values = Values::new(stream, context.settings.limits.record);
         Self { values, buffer: Vec::new(), number: 0, rows: Vec::new() }
     }
 
-    /// The first value of a file that is not an array: alone, it may hold all records.
+    /// The first value of a file that is not an array; if it is the only one, it may contain all records.
     fn first(&mut self, context: &Context, value: Value) -> io::Result<RecordStep> {
         let more = self.values.byte(|byte| byte.is_ascii_whitespace() || byte == b',')?.is_some();
         Ok(match value {
@@ -92,10 +91,10 @@ impl Json {
         })
     }
 
-    /// Takes the records out of an object that holds them all: as an array, or as arrays (or objects) by field.
+    /// Takes the records out of an object that contains them all: as an array, or as arrays (or objects) by field.
     ///
     /// # Errors
-    /// The object is a record itself, and comes back.
+    /// Returns the object if it is a record itself.
     fn spread(
         &mut self,
         context: &Context,

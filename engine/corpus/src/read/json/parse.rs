@@ -1,5 +1,5 @@
-//! One JSON value. A field that stands twice in an object with two values is left out, since readers of JSON differ in which of the two
-//! they take; what only some programs write as JSON is mended.
+//! Parses a JSON value. A field with two different values in one object is dropped, since JSON parsers differ in which they
+//! take; common invalid JSON is repaired.
 
 use super::mend::mend;
 use crate::read::notices::Notice;
@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-/// Reads the record of this number. Its nesting is bounded by the library, at 128.
+/// Parses the record with this number. The library limits its nesting to 128.
 ///
 /// # Errors
-/// Says what is wrong with it and where in it: it is no JSON, or the text is in a field that stands twice.
+/// The fault and its position: the record is not JSON, or its text field occurs twice.
 pub(in crate::read) fn parse(context: &Context, number: Option<u64>, bytes: &[u8]) -> Result<Value, Trouble> {
     let text = decode::part(bytes);
     let (value, doubled) = read(&text).or_else(|error| {
@@ -34,7 +34,7 @@ pub(in crate::read) fn parse(context: &Context, number: Option<u64>, bytes: &[u8
     Ok(value)
 }
 
-/// A value, and the names of fields that were left out of it, each with whether it is at a place of a text.
+/// A value, and the names of dropped fields, each with whether it may contain the text.
 fn read(text: &str) -> serde_json::Result<(Value, Vec<(String, bool)>)> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let (left, doubled) = (Cell::new(MAX_VALUES), RefCell::default());
@@ -53,29 +53,30 @@ fn described(error: &serde_json::Error) -> String {
     format!("is not JSON: {message} ({line}column {})", error.column())
 }
 
-/// Values that one record may hold, inside of each other and all: one takes up to a hundred bytes of memory and two in the file.
+/// Maximum number of values in a record, including nested ones: a value takes up to a hundred bytes of memory but only two in
+/// the file.
 const MAX_VALUES: u32 = 1 << 20;
 
 const MANY: &str = "holds more than 1048576 values in one record; write its records one a line";
 
-/// A value in which no object has a key twice, and which holds no more values than it may.
+/// A value without duplicate keys, within the limit on values.
 #[derive(Clone, Copy)]
 struct Unique<'count> {
-    /// Values that it may yet hold.
+    /// Number of values still allowed.
     left: &'count Cell<u32>,
-    /// Names of fields that were left out.
+    /// Names of dropped fields.
     doubled: &'count RefCell<Vec<(String, bool)>>,
     place: Place,
 }
 
-/// Where a value is in its record.
+/// Position of a value in its record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// It is the record, or one of an array of them.
+    /// The record itself, or an entry of an array of records.
     Record,
-    /// It is within a field of a conversation or of a prompt.
+    /// Inside a field of a conversation or prompt.
     Messages,
-    /// It is anywhere else, where no text is looked for.
+    /// Anywhere else, where no text is expected.
     Other,
 }
 

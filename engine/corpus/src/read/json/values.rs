@@ -1,41 +1,41 @@
-//! The values of a JSON file, cut apart by counting brackets outside of strings, so that only the one at hand is in memory.
+//! Splits a JSON file into values by counting brackets outside of strings, so that only the current one is in memory.
 
 use crate::read::lines::fill;
 use crate::read::unpack::Stream;
 use std::io::{self, BufRead};
 
-/// What came of the next value of a file.
+/// Result of reading a value.
 pub(super) enum ValueCut {
     /// It is in the buffer.
     Whole,
-    /// It is longer than the limit; its rest is passed over when the next value is asked for.
+    /// It exceeds the limit; its rest is skipped on the next call.
     TooLong,
-    /// The file ends within a value.
+    /// The file ends inside a value.
     Unfinished,
-    /// More stands behind the array.
+    /// There is more after the array.
     Behind,
     End,
 }
 
-/// The values of a file, cut apart without being read.
+/// The values of a file, split without parsing.
 pub(super) struct Values {
     stream: Stream,
     limit: usize,
-    /// Whether they stand in an array; none before the first byte.
+    /// Whether they are in an array; `None` before the first byte.
     pub(super) array: Option<bool>,
-    /// The value being cut: open brackets, whether within a string, and whether behind a backslash there.
+    /// State inside the current value: open brackets, whether in a string, and whether after a backslash.
     depth: u64,
     string: bool,
     escaped: bool,
     within: bool,
     begun: bool,
     ended: bool,
-    /// Whether the bracket that closes the array was met.
+    /// Whether the array's closing bracket was read.
     pub(super) closed: bool,
 }
 
 impl Values {
-    /// Cuts a stream apart, into values of at most so many bytes.
+    /// Splits a stream into values of at most `limit` bytes.
     pub(super) fn new(stream: Stream, limit: usize) -> Self {
         Self {
             stream,
@@ -51,7 +51,7 @@ impl Values {
         }
     }
 
-    /// Puts the next value into the buffer.
+    /// Reads the next value into the buffer.
     pub(super) fn next(&mut self, value: &mut Vec<u8>) -> io::Result<ValueCut> {
         value.clear();
         if self.within {
@@ -92,7 +92,7 @@ impl Values {
         }
     }
 
-    /// Goes to the first byte of the next value; false at the end.
+    /// Advances to the first byte of the next value; false at the end.
     fn begin(&mut self) -> io::Result<bool> {
         let mut next = self.byte(|byte| byte.is_ascii_whitespace() || byte == b',')?;
         if next == Some(b'[') && self.array.is_none() {
@@ -111,7 +111,7 @@ impl Values {
         Ok(next.is_some())
     }
 
-    /// The next byte, behind those to be passed over; none at the end.
+    /// Skips blanks and returns the next byte without consuming it; `None` at the end.
     pub(super) fn byte(&mut self, blank: fn(u8) -> bool) -> io::Result<Option<u8>> {
         loop {
             let chunk = fill(&mut self.stream)?;
@@ -125,13 +125,13 @@ impl Values {
         }
     }
 
-    /// Takes what is at hand of the value: whether it ended, and if so whether by itself rather than with the file. What `take` refuses ends
-    /// the call, with the rest of the value still to come.
+    /// Processes the available bytes of the value. Returns whether it ended, and if so whether with its own end rather than the
+    /// file's. If `take` returns false, the call ends and the rest of the value remains.
     fn part(&mut self, take: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<Option<bool>> {
         let chunk = fill(&mut self.stream)?;
         if chunk.is_empty() {
             self.within = false;
-            // A number or word may end with the file; anything else is cut short.
+            // A number or word may end with the file; anything else is truncated.
             return Ok(Some(self.depth == 0 && !self.string));
         }
         let mut at = 0;
@@ -162,7 +162,7 @@ impl Values {
                         ended = self.depth == 0;
                     }
                     b',' | b']' | b'}' if self.depth == 0 => {
-                        // The end of a number or word, or a bracket that was never opened.
+                        // The end of a number or word, or an unmatched closing bracket.
                         ended = true;
                         at += usize::from(!self.begun);
                         break;

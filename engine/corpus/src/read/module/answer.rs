@@ -1,4 +1,4 @@
-//! The side that has a reader.
+//! The reader's side.
 
 use super::ModuleRequest;
 use crate::read::open::{Items, inside};
@@ -7,10 +7,10 @@ use crate::read::unpack::Counter;
 use std::io::Cursor;
 use std::sync::Arc;
 
-/// Bytes of items that are handed over at a time, about.
+/// Approximate bytes of items per batch.
 const BATCH: usize = 1 << 20;
 
-/// A file being read for another program.
+/// A file that is read for another program.
 pub struct FileDocuments {
     items: Items,
 }
@@ -22,10 +22,10 @@ impl std::fmt::Debug for FileDocuments {
 }
 
 impl FileDocuments {
-    /// Begins to read a file.
+    /// Opens a file.
     ///
     /// # Errors
-    /// The question is none: the two programs are of different versions.
+    /// The request is invalid: the two programs have different versions.
     pub fn new(question: &str, file: Vec<u8>) -> Result<Self, String> {
         let question: ModuleRequest = serde_json::from_str(question).map_err(|error| error.to_string())?;
         let ModuleRequest { source, settings } = question;
@@ -33,7 +33,7 @@ impl FileDocuments {
         Ok(Self { items: inside(Context::new(source, settings), Box::new(Cursor::new(file)), &counter) })
     }
 
-    /// The next items, one a line as JSON; none at the end.
+    /// The next items, one JSON value per line; `None` at the end.
     ///
     /// # Errors
     /// An item cannot be written as JSON.

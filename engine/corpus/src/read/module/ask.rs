@@ -1,4 +1,4 @@
-//! The side that has a file and no reader.
+//! The side that has the file but no reader.
 
 use super::ModuleRequest;
 use crate::files::Input;
@@ -12,25 +12,25 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
 
-/// Bytes of a file, which is in memory twice while it is read.
+/// Maximum bytes of a file, which is in memory twice while it is read.
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
-/// The documents of a file that a module reads.
+/// The documents of a file read by a module.
 pub(in crate::read) struct Asked {
     readers: Readers,
     reading: u32,
     context: Context,
     counter: Arc<Counter>,
-    /// What came of the last call.
+    /// Items of the last call.
     items: VecDeque<Item>,
     done: bool,
 }
 
 impl Asked {
-    /// Hands a file over.
+    /// Passes a file to the module.
     ///
     /// # Errors
-    /// It is too large or cannot be read, or the module refuses it or is not to be had.
+    /// The file is too large or cannot be read, or the module rejects it or is unavailable.
     pub(in crate::read) fn new(
         readers: Readers,
         context: Context,
@@ -42,7 +42,7 @@ impl Asked {
                 format!("is longer than {}; clean it with the desktop program", bytes(MAX_FILE_BYTES));
             context.trouble(None, reason)
         };
-        // Told before room is made for it, which would be missing for all else.
+        // Checked before allocating memory for the file.
         let size = context.source.size;
         if size > MAX_FILE_BYTES {
             return Err(too_long());
@@ -65,7 +65,7 @@ impl Asked {
         Ok(Self { readers, reading, context, counter: counter.clone(), items: VecDeque::new(), done: false })
     }
 
-    /// Asks for more items.
+    /// Fetches more items.
     fn fetch(&mut self) -> Result<(), String> {
         let Some(lines) = (self.readers.next)(self.reading)? else {
             self.done = true;

@@ -1,9 +1,9 @@
-//! Files of large formats, read by modules of their own.
+//! Files of large formats, read by separate modules.
 //!
-//! In a browser the readers of Parquet and PDF are together as large as the engine, and few visitors drop such a file: so each is a
-//! WebAssembly module that is loaded with its first one. A file that makes a library panic in spite of all checks ends that module and
-//! not the engine. The two sides speak in JSON: a [`ModuleRequest`] goes there with the file's bytes, [`Item`](super::Item)s come back, one a
-//! line.
+//! In a browser the readers of Parquet and PDF together are as large as the engine, and few visitors open such files. So each
+//! is a WebAssembly module that is loaded on first use. A file that makes a library panic in spite of all checks ends only the
+//! module, not the engine. The two sides communicate in JSON: a [`ModuleRequest`] goes to the module with the file's bytes,
+//! [`Item`](super::Item)s come back, one per line.
 
 #[cfg(any(feature = "parquet", feature = "pdf"))]
 mod answer;
@@ -17,7 +17,7 @@ use super::find::Source;
 use super::settings::Settings;
 use serde::{Deserialize, Serialize};
 
-/// Which file is read, and how.
+/// The file, and how to read it.
 #[derive(Debug, Serialize, Deserialize)]
 struct ModuleRequest {
     source: Source,

@@ -1,4 +1,4 @@
-//! A Parquet file's bytes, by place, and the check that its pages are as large as they can be.
+//! Random access to a Parquet file, and a check of its page sizes.
 
 use super::thrift::{self, Fault};
 use crate::files::Input;
@@ -12,17 +12,17 @@ use parquet::file::reader::{ChunkReader, Length};
 use std::io::{self, BufReader, Read, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Bytes in which a page's head is looked for at first, and at most: statistics in it may hold long values.
+/// Bytes read for a page's header at first, and at most: its statistics may contain long values.
 const HEAD: usize = 4 << 10;
 const MAX_HEAD_BYTES: usize = 16 << 20;
 
-/// Bytes of a page. A book stands in one, and many books in one page.
+/// Maximum bytes of a page. A value may be a book, and a page may hold many.
 const MAX_PAGE_BYTES: i64 = 512 << 20;
 
-/// Values of a column with lists that a row group may hold: all of them may be in one row.
+/// Maximum values of a list column in a row group: all of them may be in one row.
 const MAX_LISTED: i64 = 1 << 24;
 
-/// A file that is read in parts. The reader of pages and that of metadata share it.
+/// A file read in parts, shared by the readers of pages and of metadata.
 #[derive(Clone)]
 pub(super) struct Chunks {
     file: Arc<Mutex<Box<dyn Input>>>,
@@ -31,7 +31,7 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    /// Reads a file of this length.
+    /// For a file of this length.
     pub(super) fn new(file: Box<dyn Input>, length: u64, counter: Arc<Counter>) -> Self {
         Self { file: Arc::new(Mutex::new(file)), length, counter }
     }
@@ -42,7 +42,7 @@ impl Chunks {
         file.read(buffer)
     }
 
-    /// So many bytes from a place on.
+    /// Reads `length` bytes at an offset.
     pub(super) fn read(&self, place: u64, length: usize) -> io::Result<Vec<u8>> {
         if place.checked_add(length as u64).is_none_or(|end| end > self.length) {
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -57,11 +57,10 @@ impl Chunks {
         Ok(content)
     }
 
-    /// Whether the pages of a column in a row group are what its metadata says and none larger than the limit. Only their heads
-    /// are read.
+    /// Checks that the pages of a column in a row group match its metadata and are within the limit. Reads only their headers.
     ///
     /// # Errors
-    /// Says what is wrong.
+    /// Describes the fault.
     pub(super) fn check(
         &self,
         chunk: &ColumnChunkMetaData,
@@ -155,7 +154,7 @@ impl ChunkReader for Chunks {
     }
 }
 
-/// A file read from a place on, whatever others read of it in between.
+/// A reader with its own position, independent of other readers of the file.
 pub(super) struct Window {
     chunks: Chunks,
     place: u64,

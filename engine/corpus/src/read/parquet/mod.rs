@@ -1,8 +1,8 @@
-//! Parquet: a record a row, with all of its columns but those of bytes that are no text.
+//! Parquet: one record per row, with all columns except binary ones.
 //!
-//! The library reads and decodes; but it makes room for what a file states, follows a schema by recursion, and panics where numbers
-//! contradict each other. So what it would make room for is bounded before it sees it: [`thrift`] looks at the schema and the heads of
-//! pages, [`chunks`] walks those, [`pages`] looks at what their content states. What still goes wrong in it natively ends as a trouble too.
+//! The library reads and decodes, but it allocates by stated sizes, follows a schema by recursion, and panics on contradictory
+//! numbers. So these are checked first: [`thrift`] checks the schema and page headers, [`chunks`] walks the headers, [`pages`]
+//! checks sizes stated in page contents. A remaining panic is reported as a trouble, except in a browser.
 
 mod chunks;
 mod pages;
@@ -32,30 +32,29 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use thrift::Fault;
 
-/// Bytes of a file's metadata; a file of a terabyte has some megabytes of it.
+/// Maximum bytes of a file's metadata; a file of a terabyte has some megabytes.
 const MAX_METADATA_BYTES: u64 = 32 << 20;
 
-/// Bytes that a row without text is counted as.
+/// Bytes counted for a row without text.
 const ROW: u64 = 8;
 
-/// Rows of a column that are decoded at a time.
+/// Rows of a column decoded at a time.
 const ROWS: usize = 16;
 
 /// The rows of a Parquet file.
 struct Parquet {
     chunks: Chunks,
     reader: SerializedFileReader<Chunks>,
-    /// The fields that are read.
+    /// The fields to read.
     wanted: SchemaDescPtr,
     group: usize,
-    /// The rows of the row group at hand.
+    /// The rows of the current row group.
     rows: Option<ReaderIter>,
     number: u64,
-    /// Bytes of text that came out of the file, and of rows: a dictionary's entry may stand in millions of rows.
+    /// Bytes of text and rows read so far: a dictionary entry may occur in millions of rows.
     unpacked: u64,
 }
 
-/// The documents of a file.
 pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
     match Parquet::new(&context, file, counter) {
         Ok(rows) => records::items(context, |_| rows),
@@ -64,10 +63,10 @@ pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counte
 }
 
 impl Parquet {
-    /// Reads a file.
+    /// Opens a file.
     ///
     /// # Errors
-    /// It is none, it is broken, or it has no column of text.
+    /// It is not a Parquet file, is broken, or has no text column.
     fn new(context: &Context, mut file: Box<dyn Input>, counter: &Arc<Counter>) -> Result<Self, Trouble> {
         let wrong = |reason: String| context.trouble(None, reason);
         let length = file.seek(SeekFrom::End(0)).map_err(|error| wrong(open::cannot(&error)))?;
@@ -87,7 +86,7 @@ impl Parquet {
             self.begin(&context.settings.limits)?;
             return Ok(RecordStep::Nothing);
         };
-        // A day or time that no calendar has makes the library panic too.
+        // The library also panics on dates and times outside of any calendar.
         let record = |row: Row| row.into_columns().into_iter().map(|(name, field)| (name, value(&field)));
         let Some(record) = guarded(|| Ok(rows.next().transpose()?.map(|row| record(row).collect())))? else {
             self.rows = None;
@@ -135,7 +134,7 @@ impl Parquet {
 
 impl Records for Parquet {
     fn step(&mut self, context: &Context) -> io::Result<RecordStep> {
-        // Rows of the next group would be numbered wrongly, and the file cannot be trusted any more.
+        // Rows of the next group would be numbered incorrectly, and the file is no longer trustworthy.
         let broken = |reason| format!("is broken: {reason}; what was read of it is kept");
         Ok(self
             .row(context)
@@ -143,7 +142,7 @@ impl Records for Parquet {
     }
 }
 
-/// Reads a file's metadata, once it is known that this does no harm.
+/// Reads a file's metadata after checking that this is safe.
 fn metadata(chunks: &Chunks, length: u64) -> Result<ParquetMetaData, String> {
     const ENDS: u64 = 12;
     if length < ENDS {
@@ -176,7 +175,7 @@ fn metadata(chunks: &Chunks, length: u64) -> Result<ParquetMetaData, String> {
         .map_err(|reason| format!("has broken metadata: {reason}"))
 }
 
-/// The fields that a record is made of: all but those of bytes that are no text, such as pictures.
+/// The fields of a record: all except binary ones, such as pictures.
 fn wanted(context: &Context, metadata: &ParquetMetaData) -> Result<SchemaDescPtr, String> {
     let schema = metadata.file_metadata().schema_descr();
     let fields = schema.root_schema().get_fields();
@@ -185,7 +184,7 @@ fn wanted(context: &Context, metadata: &ParquetMetaData) -> Result<SchemaDescPtr
     let named = |name: &str| context.is_text(name);
     let kept: Vec<_> =
         fields.iter().filter(|field| named(field.name()) || is_readable(field)).cloned().collect();
-    // The library finds columns by their names.
+    // The library finds columns by name.
     let mut seen = FxHashSet::default();
     if let Some(field) = kept.iter().find(|field| !seen.insert(field.name())) {
         return Err(format!("has two columns named `{}`; rename one of them", field.name()));
@@ -201,7 +200,7 @@ fn wanted(context: &Context, metadata: &ParquetMetaData) -> Result<SchemaDescPtr
     root.map(|root| Arc::new(SchemaDescriptor::new(Arc::new(root)))).map_err(|error| error.to_string())
 }
 
-/// Whether a field can be part of a record: no part of it is bytes.
+/// Whether a field can be part of a record: no part of it is binary.
 fn is_readable(field: &Schema) -> bool {
     if field.is_group() {
         return !field.get_fields().is_empty() && field.get_fields().iter().all(|field| is_readable(field));
@@ -213,7 +212,7 @@ fn is_readable(field: &Schema) -> bool {
     }
 }
 
-/// Whether a field is text, or holds a field that may be.
+/// Whether a field is text or may contain text.
 fn holds_text(field: &Schema) -> bool {
     if field.is_group() {
         return field.get_fields().iter().any(|field| holds_text(field));
@@ -221,7 +220,7 @@ fn holds_text(field: &Schema) -> bool {
     matches!(field.get_physical_type(), Type::BYTE_ARRAY | Type::INT32 | Type::INT64)
 }
 
-/// A field as JSON has it.
+/// Converts a field to JSON.
 fn value(field: &Field) -> Value {
     match field {
         Field::Null => Value::Null,
@@ -256,7 +255,7 @@ fn value(field: &Field) -> Value {
                 .collect::<Map<_, _>>()
                 .into()
         }
-        // Days, times and decimals as the library writes them.
+        // Dates, times and decimals in the library's format.
         Field::Decimal(_)
         | Field::Date(_)
         | Field::TimeMillis(_)
@@ -266,8 +265,8 @@ fn value(field: &Field) -> Value {
     }
 }
 
-/// An error of the library's, explained where it is that a build has no part for how the pages are packed: Brotli is in none, and
-/// Zstandard's is written in C, which a browser's build does without.
+/// Explains the library's error for page compression that this build does not support: Brotli in no build, and Zstandard, which
+/// is written in C, not in a browser.
 fn with_codec(reason: String, compression: Compression) -> String {
     if !reason.contains("Disabled feature at compile time") {
         return reason;
@@ -281,8 +280,8 @@ fn with_codec(reason: String, compression: Compression) -> String {
     )
 }
 
-/// Calls the library. Where it panics in spite of all checks that is an error like any other; in a browser, where a panic cannot be
-/// caught, it is the end of the module and not of the engine.
+/// Calls the library. A panic becomes an error; in a browser, where panics cannot be caught, it ends the module but not the
+/// engine.
 fn guarded<T>(call: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),

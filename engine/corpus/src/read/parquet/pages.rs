@@ -1,5 +1,5 @@
-//! Pages on their way from the library's reader to its decoders, which take some of what they say for granted: how long their levels
-//! are, how many values a page of differences states, and that a dictionary is there.
+//! Checks pages between the library's reader and its decoders, which do not check the length of levels, the number of values in
+//! a delta-encoded page, and the presence of a dictionary.
 
 use super::{Chunks, thrift};
 use parquet::basic::{Encoding, Type};
@@ -13,16 +13,15 @@ use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::reader::RowIter;
 use parquet::schema::types::{ColumnDescPtr, Type as Schema};
 
-/// Numbers in a block of differences; writers use 128 or 256.
+/// Maximum numbers per block of delta encoding; writers use 128 or 256.
 const MAX_BLOCK_VALUES: u64 = 1 << 16;
 
-/// A row group whose pages are looked at before they are decoded.
+/// A row group whose pages are checked before decoding.
 pub(super) struct RowGroup<'file> {
     inner: Box<dyn RowGroupReader + 'file>,
 }
 
 impl<'file> RowGroup<'file> {
-    /// A row group of a file.
     pub(super) fn new(file: &'file SerializedFileReader<Chunks>, index: usize) -> Result<Self> {
         Ok(Self { inner: file.get_row_group(index)? })
     }
@@ -68,7 +67,7 @@ impl Checked {
                 if *def_level_encoding != Encoding::RLE || *rep_level_encoding != Encoding::RLE {
                     return Err(wrong("its levels are written in a way that is long out of use"));
                 }
-                // Levels of either kind stand behind their length, where the column has any.
+                // Each kind of level is preceded by its length, if the column has any.
                 let mut start = 0;
                 for highest in [self.column.max_rep_level(), self.column.max_def_level()] {
                     if highest > 0 {
@@ -106,7 +105,7 @@ impl Checked {
     }
 }
 
-/// Whether the head of numbers that are written as differences is possible: the library makes room for as many as it states.
+/// Whether the header of delta-encoded numbers is plausible: the library allocates as many as it states.
 fn check_differences(bytes: &[u8], most: u64) -> std::result::Result<(), &'static str> {
     let Some([block, parts, count]) = thrift::numbers(bytes) else {
         return Err("a page ends within its values");

@@ -1,26 +1,26 @@
-//! Thrift's compact encoding, read as far as needed to tell two things before the library does: how deep a file's schema nests, which the library
-//! follows by recursion, and how large the pages say they are, for which it makes room.
+//! Minimal reader of Thrift's compact encoding, to check two things before the library reads them: the depth of a file's
+//! schema, which the library follows by recursion, and the stated page sizes, which it allocates.
 
-/// Structures inside structures; Parquet's own metadata has about eight.
+/// Maximum nesting of structs; Parquet's own metadata has about eight levels.
 const MAX_DEPTH: usize = 24;
 
-/// Schema elements inside schema elements.
+/// Maximum nesting of schema elements.
 const MAX_SCHEMA_DEPTH: usize = 32;
 
 const BINARY: u8 = 8;
 const LIST: u8 = 9;
 const STRUCTURE: u8 = 12;
 
-/// Why bytes are not what they should be.
+/// Why bytes are invalid.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// They end too early; with more of them they may be read.
+    /// They end too early; more bytes may complete them.
     Short,
     /// They are broken, whatever follows.
     Broken(&'static str),
 }
 
-/// A place in encoded bytes.
+/// A position in encoded bytes.
 struct Thrift<'bytes> {
     bytes: &'bytes [u8],
     position: usize,
@@ -58,7 +58,7 @@ impl Thrift<'_> {
         Ok(())
     }
 
-    /// The fields of a structure, each with its number and kind, to be read or passed over.
+    /// Calls `each` with the number and type of each field of a struct; it must read or skip the value.
     fn fields(&mut self, mut each: impl FnMut(&mut Self, i64, u8) -> Result<(), Fault>) -> Result<(), Fault> {
         let mut number = 0_i64;
         loop {
@@ -72,7 +72,7 @@ impl Thrift<'_> {
         }
     }
 
-    /// The length of a list and the kind of its entries, each of which takes a byte at least.
+    /// The length of a list and the type of its entries, each of which takes at least a byte.
     fn list(&mut self) -> Result<(u64, u8), Fault> {
         let head = self.byte()?;
         let length = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
@@ -82,7 +82,7 @@ impl Thrift<'_> {
         Ok((length, head & 0x0f))
     }
 
-    /// Passes over a value of this kind.
+    /// Skips a value of this type.
     fn skip(&mut self, kind: u8, depth: usize) -> Result<(), Fault> {
         if depth == MAX_DEPTH {
             return Err(Fault::Broken("it nests too deep"));
@@ -98,7 +98,7 @@ impl Thrift<'_> {
             }
             LIST | 10 => {
                 let (length, kind) = self.list()?;
-                // A truth value is in the field's head, but a byte in a list.
+                // A boolean is in the field's header, but a byte in a list.
                 (0..length).try_for_each(|_| self.skip(if kind <= 2 { 3 } else { kind }, depth + 1))
             }
             STRUCTURE => self.fields(|thrift, _, kind| thrift.skip(kind, depth + 1)),
@@ -107,8 +107,8 @@ impl Thrift<'_> {
     }
 }
 
-/// Whether the schema in a file's metadata, a list in which each element says how many of the next ones are its children, is of bounded
-/// depth and says of no more children than there are.
+/// Checks the schema in a file's metadata, a list in which each element states how many of the next ones are its children: its
+/// depth is bounded, and no children are missing.
 pub(super) fn check_metadata(bytes: &[u8]) -> Result<(), Fault> {
     Thrift { bytes, position: 0 }.fields(|thrift, field, kind| {
         if (field, kind) != (2, LIST) {
@@ -145,7 +145,7 @@ pub(super) fn check_metadata(bytes: &[u8]) -> Result<(), Fault> {
     })
 }
 
-/// The numbers without a sign that bytes begin with, written alike in the heads of differences.
+/// The unsigned numbers at the start of bytes, as in the headers of delta encoding.
 pub(super) fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<[u64; COUNT]> {
     let mut thrift = Thrift { bytes, position: 0 };
     let mut numbers = [0; COUNT];
@@ -155,20 +155,18 @@ pub(super) fn numbers<const COUNT: usize>(bytes: &[u8]) -> Option<[u64; COUNT]> 
     Some(numbers)
 }
 
-/// What the head of a page says.
+/// Information from the header of a page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PageHead {
-    /// Bytes of the head itself.
+    /// Bytes of the header.
     pub(super) head: usize,
-    /// Bytes of its content as it stands in the file.
+    /// Compressed bytes of the content.
     pub(super) packed: i64,
-    /// Bytes of its content.
+    /// Uncompressed bytes of the content.
     pub(super) size: i64,
-    /// Values in it.
+    /// Number of values.
     pub(super) values: i64,
-    /// Whether it is a dictionary.
     pub(super) dictionary: bool,
-    /// Whether it holds data.
     pub(super) data: bool,
 }
 

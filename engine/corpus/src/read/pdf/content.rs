@@ -1,4 +1,5 @@
-//! The text that a page's content draws, with its places: the operators of text and of what moves it. Paths, colours and pictures are passed over.
+//! Interprets a page's content for the text it draws and its positions: the operators of text and of transformations. Paths,
+//! colours and pictures are ignored.
 
 use super::font::Font;
 use super::layout::{Fragment, Fragments};
@@ -10,29 +11,29 @@ use rustc_hash::FxHashMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-/// Content inside content that is followed.
+/// Maximum nesting of content streams.
 const DEPTH: usize = 12;
 
-/// Pieces of text on a page.
+/// Maximum pieces of text on a page.
 pub(super) const FRAGMENTS: usize = 200_000;
 
-/// Graphics states kept at once.
+/// Maximum depth of the graphics state stack.
 const STATES: usize = 512;
 
-/// A transformation of the plane, as PDF writes it.
+/// A transformation matrix in PDF order.
 type Matrix = [f64; 6];
 
-/// What a file may cost: bytes of content that are gone through, those of content used again each time.
+/// Limits the work for a file: bytes of content processed, counted again for each use.
 pub(super) struct Budget {
     pub left: u64,
-    /// Codes whose characters no font says.
+    /// Codes without a known character.
     pub unknown: u64,
-    /// Codes in all.
+    /// All codes.
     pub codes: u64,
 }
 
 impl Budget {
-    /// Takes a cost off. Breaks off where more was asked for than is left.
+    /// Charges a cost; breaks if the budget is exceeded.
     fn charge(&mut self, cost: usize) -> ControlFlow<()> {
         match self.left.checked_sub(cost as u64) {
             Some(left) => {
@@ -47,13 +48,13 @@ impl Budget {
     }
 }
 
-/// What kept a page from being read, wholly or in part.
+/// Why a page was not read, or only in part.
 pub(super) enum Fault {
-    /// The stream of its content is broken.
+    /// The content stream is broken.
     Content,
-    /// It holds more pieces of text than are kept.
+    /// The page has too many pieces of text.
     Fragments,
-    /// The file's budget was used up in it.
+    /// The file's budget is exhausted.
     Budget,
 }
 
@@ -62,13 +63,13 @@ pub(super) type Fonts = FxHashMap<FontKey, Rc<Font>>;
 
 type FontKey = (ObjectIdentifier, Option<Vec<u8>>);
 
-/// The number as it is.
+/// The number, clamped and finite.
 pub(super) fn number(number: Number) -> f64 {
     let value = number.as_f64();
     if value.is_finite() { value.clamp(-1e9, 1e9) } else { 0.0 }
 }
 
-/// The fragments of text on a page, and what is wrong with it.
+/// The text fragments of a page, and why some are missing.
 pub(super) fn fragments(
     page: &Page<'_>,
     fonts: &mut Fonts,
@@ -82,7 +83,7 @@ pub(super) fn fragments(
         _ => Vec::new(),
     };
     for stream in streams {
-        // One stream may be named many times.
+        // One stream may be listed many times.
         if budget.charge(64 + stream.raw_data().len()).is_break() {
             fault = Some(Fault::Budget);
             break;
@@ -136,7 +137,7 @@ impl Default for State {
 
 const IDENTITY: Matrix = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0];
 
-/// First one, then the other.
+/// Applies the first matrix, then the second.
 fn then([a, b, c, d, e, f]: Matrix, [g, h, i, j, k, l]: Matrix) -> Matrix {
     [a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + l]
 }
@@ -145,15 +146,15 @@ struct Reader<'r> {
     fonts: &'r mut Fonts,
     budget: &'r mut Budget,
     depth: usize,
-    /// Marked content that is open and holds a running head or foot.
+    /// Number of open marked-content spans that are running heads or feet.
     hidden: usize,
-    /// What marked content says that the next code stands for; empty once that was said.
+    /// Replacement text of the current span for the next code; empty after it was used.
     replacing: Option<String>,
     shown: Fragments,
 }
 
 impl Reader<'_> {
-    /// Goes through content, which is paid for. Breaks off where the budget is used up or the page is full.
+    /// Runs content that is already charged. Breaks if the budget is exceeded or the page is full.
     fn run(&mut self, content: &[u8], resources: &Resources<'_>, mut state: State) -> ControlFlow<()> {
         if self.depth == DEPTH {
             return ControlFlow::Continue(());
@@ -243,7 +244,7 @@ impl Reader<'_> {
                     let is_running = mark.0.as_str() == "Artifact"
                         && kind.is_some_and(|kind| kind.as_str() == "Pagination");
                     let said = properties.get::<hayro_syntax::object::String<'_>>("ActualText");
-                    // Long ones are whole paragraphs, whose places are those of their codes.
+                    // Longer replacement texts are whole paragraphs; their codes give the positions.
                     let said = said.map(|said| super::said(&said)).filter(|said| said.chars().count() <= 8);
                     marks.push((is_running, said.is_some()));
                     self.hidden += usize::from(is_running);
@@ -268,7 +269,7 @@ impl Reader<'_> {
         if dict.get::<Name<'_>>("Subtype").is_none_or(|subtype| subtype.as_str() != "Form") {
             return ControlFlow::Continue(());
         }
-        // Unpacking costs as well, also where nothing comes of it.
+        // Unpacking counts too, even without a result.
         self.budget.charge(64 + form.raw_data().len())?;
         let Some(content) = super::unpacked(form) else { return ControlFlow::Continue(()) };
         self.budget.charge(content.len())?;
@@ -315,7 +316,7 @@ impl Reader<'_> {
             self.budget.unknown += bytes.len() as u64;
             return;
         };
-        // A negative size or stretch draws backwards; the advance may do so by its spacing.
+        // A negative size or stretch draws backwards; so may the advance, by its spacing.
         let is_back = if font.is_vertical { state.size < 0.0 } else { state.size * state.stretch < 0.0 };
         font.read(bytes, |shown| {
             let spacing = state.letter_spacing + if shown.is_space { state.word_spacing } else { 0.0 };

@@ -1,4 +1,4 @@
-//! Fonts of a PDF as far as text needs them: which characters a string's codes mean, and how wide each is.
+//! PDF fonts, as far as text extraction needs them: the characters and widths of a string's codes.
 
 use super::content::number;
 use encoding_rs::{BIG5, EUC_JP, EUC_KR, Encoding, GB18030, SHIFT_JIS};
@@ -7,43 +7,42 @@ use hayro_syntax::object::{Array, Dict, Name, Object, Stream};
 use pdf_encoding::{ForwardMap, MACEXPERT, MACROMAN, STANDARD, SYMBOL, WINANSI, ZDINGBAT};
 use rustc_hash::FxHashMap;
 
-/// A font.
 pub(super) struct Font {
     codes: Codes,
     to_unicode: Option<CMap>,
-    /// Widths by code, or by the number of a composite font's character, as shares of the font size.
+    /// Widths by code, or by CID in a composite font, as fractions of the font size.
     widths: FxHashMap<u32, f64>,
     default_width: f64,
-    /// Whether its lines run from top to bottom.
+    /// Whether lines run from top to bottom.
     pub(super) is_vertical: bool,
-    /// Bytes that were unpacked to read it, and a flat cost.
+    /// Bytes unpacked to read it, plus a flat cost.
     pub(super) cost: usize,
 }
 
-/// What a font costs in addition to its streams.
+/// Cost of a font in addition to its streams.
 const FLAT_COST: usize = 4096;
 
-/// Widths that a composite font may list, and the highest number of a character.
+/// Maximum widths listed by a composite font, and the highest CID.
 const WIDTHS: usize = 1 << 20;
 const HIGHEST: u32 = 0xffff;
 
-/// How a string is cut into codes, and what they mean without a table of the font's own.
+/// How a string is split into codes, and their meanings without a `ToUnicode` table.
 enum Codes {
-    /// One byte each.
+    /// One byte per code.
     Simple(Vec<Option<String>>),
-    /// As many bytes as a table says; its values are numbers of characters.
+    /// Variable-length codes, which a table maps to CIDs.
     Mapped(Box<CMap>),
-    /// Two bytes each, UTF-16.
+    /// UTF-16 code units.
     Utf16,
-    /// One or two bytes of an older encoding.
+    /// One or two bytes of a legacy encoding.
     Legacy(&'static Encoding),
 }
 
 /// One code of a string.
 pub(super) struct Shown {
-    /// Its characters; none where the font does not say.
+    /// The characters; `None` if the font does not define them.
     pub text: Option<String>,
-    /// Its width as a share of the font size.
+    /// Width as a fraction of the font size.
     pub width: f64,
     /// Whether it is the single byte 32, which word spacing widens.
     pub is_space: bool,
@@ -65,7 +64,7 @@ impl Font {
     fn simple(dict: &Dict<'_>, to_unicode: Option<CMap>, mut cost: usize) -> Self {
         let subtype = dict.get::<Name<'_>>("Subtype");
         let is = |name: &str| subtype.as_ref().is_some_and(|subtype| subtype.as_str() == name);
-        // A Type 3 font has a scale of its own.
+        // A Type 3 font has its own scale.
         let matrix = dict.get::<[f64; 6]>("FontMatrix").filter(|_| is("Type3"));
         let unit = matrix.map_or(0.001, |[a, b, ..]| a.hypot(b));
         let first = dict.get::<u32>("FirstChar").unwrap_or(0);
@@ -136,7 +135,7 @@ impl Font {
         Self { codes, to_unicode, widths, default_width, is_vertical, cost }
     }
 
-    /// Hands on the codes of a string, one after another.
+    /// Calls `hear` with each code of a string.
     pub(super) fn read(&self, mut bytes: &[u8], mut hear: impl FnMut(Shown)) {
         while let Some(&lead) = bytes.first() {
             let (length, code, character) = self.code(bytes);
@@ -159,7 +158,7 @@ impl Font {
         }
     }
 
-    /// The length of the first code in bytes, the code, and the number of its character.
+    /// Length in bytes, code and CID of the first code.
     fn code(&self, bytes: &[u8]) -> (usize, u32, u32) {
         let of = |length: usize| bytes.iter().take(length).fold(0, |code, byte| code << 8 | u32::from(*byte));
         match &self.codes {
@@ -173,7 +172,7 @@ impl Font {
             Codes::Utf16 => {
                 let is_pair = bytes.first().is_some_and(|lead| (0xd8..0xdc).contains(lead));
                 let length = if is_pair { 4 } else { 2 };
-                // These tables number characters otherwise than Unicode does: no width is looked up.
+                // These tables map codes to CIDs that differ from Unicode: no width is looked up.
                 (length, of(length), u32::MAX)
             }
             Codes::Legacy(encoding) => {
@@ -184,10 +183,10 @@ impl Font {
         }
     }
 
-    /// What the font's own table says of a code.
+    /// A code's characters in the font's `ToUnicode` table.
     fn meaning(&self, code: u32) -> Option<String> {
         match self.to_unicode.as_ref()?.lookup_bf_string(code)? {
-            // Some tables say this of what they do not know.
+            // Some tables contain these for unknown characters.
             BfString::Char('\0' | '\u{fffd}') => None,
             BfString::Char(letter) => Some(letter.into()),
             BfString::String(text) => Some(text),
@@ -195,14 +194,14 @@ impl Font {
     }
 }
 
-/// The table in a stream, whose length is added to the cost.
+/// Parses the table in a stream and adds its length to the cost.
 fn cmap(stream: &Stream<'_>, cost: &mut usize) -> Option<CMap> {
     let data = super::unpacked(stream)?;
     *cost += data.len();
     CMap::parse(&data, |_| None)
 }
 
-/// The encodings of East Asian text that have a name. Those by rows and cells, `H` and `V`, are not read.
+/// The named encodings of East Asian text. `H` and `V`, which number rows and cells, are not supported.
 fn predefined(name: &str) -> Option<Codes> {
     if name.contains("UCS2") || name.contains("UTF16") {
         return Some(Codes::Utf16);
@@ -221,7 +220,7 @@ fn predefined(name: &str) -> Option<Codes> {
     known.iter().find(|(part, _)| name.contains(part)).map(|(_, encoding)| Codes::Legacy(encoding))
 }
 
-/// What the 256 codes of a simple font mean by its encoding.
+/// The meanings of the 256 codes of a simple font.
 fn meanings(dict: &Dict<'_>, descriptor: &Dict<'_>, name: &str, cost: &mut usize) -> Vec<Option<String>> {
     let encoding = dict.get::<Dict<'_>>("Encoding");
     let base = match &encoding {
@@ -237,7 +236,7 @@ fn meanings(dict: &Dict<'_>, descriptor: &Dict<'_>, name: &str, cost: &mut usize
         Some("MacRomanEncoding") => &MACROMAN,
         Some("MacExpertEncoding") => &MACEXPERT,
         Some(_) => &STANDARD,
-        // A TrueType font without an encoding is most often one of Windows.
+        // A TrueType font without an encoding usually has the Windows one.
         None if descriptor.contains_key("FontFile2") => &WINANSI,
         None => &STANDARD,
     };
@@ -274,7 +273,7 @@ fn meanings(dict: &Dict<'_>, descriptor: &Dict<'_>, name: &str, cost: &mut usize
     meanings
 }
 
-/// The encoding that a Type 1 font's program states: lines as in `dup 65 /A put`.
+/// The encoding in a Type 1 font's program: lines like `dup 65 /A put`.
 fn built_in(program: &[u8]) -> Vec<(usize, String)> {
     let end = memchr::memmem::find(program, b"eexec").unwrap_or(program.len());
     let text = String::from_utf8_lossy(program.get(..end).unwrap_or_default());
@@ -291,7 +290,7 @@ fn built_in(program: &[u8]) -> Vec<(usize, String)> {
     found
 }
 
-/// The characters of a glyph's name, as the Adobe Glyph List has it: `f_i.alt`, `uni20AC`, `u1F600` and names of the list.
+/// The characters of a glyph name, by the Adobe Glyph List: `f_i.alt`, `uni20AC`, `u1F600` and listed names.
 fn of_name(name: &str) -> Option<String> {
     let mut text = String::new();
     for part in name.split('.').next()?.split('_') {
@@ -311,7 +310,7 @@ fn of_name(name: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The character of a name as TeX gives them to letters of bitmaps: `a65`, by the Cork encoding.
+/// The character of a glyph name in TeX's bitmap fonts: `a65`, in the Cork encoding.
 fn cork(name: &str) -> Option<String> {
     let code: u8 = name.strip_prefix('a')?.parse().ok()?;
     const LOW: [&str; 16] =
@@ -329,9 +328,9 @@ fn cork(name: &str) -> Option<String> {
     })
 }
 
-/// The width of a letter in one of the standard fonts, which need not state theirs: Helvetica's, and Times's for names with that in them.
+/// The width of a letter in a standard font, which need not state it: Helvetica's, or Times's if the name contains that.
 fn standard_width(name: &str, letter: char) -> f64 {
-    // Thousandths of the letters from space to `~`.
+    // Thousandths of the font size, for the letters from space to `~`.
     const HELVETICA: [u16; 95] = [
         278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556,
         556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556, 1015, 667, 667, 722, 722, 667, 611, 778,

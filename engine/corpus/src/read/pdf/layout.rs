@@ -1,22 +1,22 @@
-//! From letters with places to lines in the order in which they are read.
+//! Arranges positioned letters into lines in reading order.
 //!
-//! Letters that follow each other become fragments; fragments that run in one direction are looked at upright, whichever way the page is
-//! turned. White from top to bottom between fragments makes columns, fragments beside each other lines.
+//! Consecutive letters form fragments. Fragments of the same direction are processed upright, whatever the page's rotation.
+//! Vertical white space between fragments separates columns; adjacent fragments form lines.
 
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// A gap that stands for a space, as a share of the letters' size.
+/// Gap that counts as a space, as a fraction of the letter size.
 const SPACE: f64 = 0.16;
 
-/// A gap that parts two fragments.
+/// Gap that separates two fragments.
 const PART: f64 = 1.0;
 
-/// Letters after one another on one line.
+/// Consecutive letters on one line.
 #[derive(Clone, Debug)]
 pub(super) struct Fragment {
     text: String,
-    /// The turn of its direction from left to right, in degrees, and whether it is mirrored. Its places are those after turning it back.
+    /// Rotation in degrees from left-to-right, and whether it is mirrored. The coordinates are those after rotating back.
     turn: (i16, bool),
     left: f64,
     right: f64,
@@ -25,7 +25,7 @@ pub(super) struct Fragment {
     letters: usize,
 }
 
-/// Fragments that letters are added to.
+/// Collects letters into fragments.
 #[derive(Default)]
 pub(super) struct Fragments {
     pub all: Vec<Fragment>,
@@ -35,30 +35,29 @@ pub(super) struct Fragments {
 #[derive(Debug)]
 pub(super) struct Line {
     pub text: String,
-    /// What parts it from the line before.
+    /// Separation from the previous line.
     pub starts: Starts,
-    /// Its place from the bottom of the page.
+    /// Distance from the bottom of the page.
     pub baseline: f64,
     pub size: f64,
-    /// Whether the next word would not have fitted behind it, as far as the lines around it say.
+    /// Whether the next word would not have fitted, judging by the surrounding lines.
     pub is_full: bool,
 }
 
-/// What a line begins.
+/// What starts with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Starts {
-    /// Nothing: it goes on.
+    /// Nothing: it continues the previous one.
     Nothing,
-    /// Nothing but a line of its own, as in a list.
+    /// A separate line, as in a list.
     Line,
-    /// A paragraph.
     Paragraph,
-    /// A column or another part of the page, where the sentence may go on.
+    /// A column or another part of the page; a sentence may continue into it.
     Block,
 }
 
 impl Fragments {
-    /// Adds what one code shows: drawn at a place, going in a direction, so long.
+    /// Adds the text of one code, drawn at a position, with a direction and a length.
     pub(super) fn push(
         &mut self,
         said: &str,
@@ -94,14 +93,14 @@ impl Fragments {
                 && (-0.35 * larger..PART * larger).contains(&gap)
                 || letters == 1 && before.accents(said, left)
         });
-        // A later code of a span with a text of its own, or one that stands for nothing.
+        // A later code of a span with replacement text, or a code without characters.
         if said.is_empty() {
             if let Some(before) = before {
                 before.right = before.right.max(right);
             }
             return;
         }
-        // Several letters of one code are in the order of reading; lines from right to left are turned as a whole, later.
+        // Several letters of one code are in reading order; right-to-left lines are reversed as a whole later.
         let turned = (letters > 1 && said.chars().all(is_right_to_left))
             .then(|| said.chars().rev().collect::<String>());
         let said = turned.as_deref().unwrap_or(said).chars().map(plain).filter(|letter| !letter.is_control());
@@ -123,7 +122,7 @@ impl Fragments {
                     }
                     before.text.extend(said);
                 }
-                // The larger letters have the baseline; others are raised or lowered.
+                // The larger letters are on the baseline; others are raised or lowered.
                 if size > before.size * 1.2 {
                     before.baseline = baseline;
                 }
@@ -140,7 +139,7 @@ impl Fragments {
     }
 }
 
-/// A letter as text has it.
+/// Normalizes a letter.
 fn plain(letter: char) -> char {
     match letter {
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\t' | '\n' | '\r' => ' ',
@@ -150,7 +149,7 @@ fn plain(letter: char) -> char {
     }
 }
 
-/// The mark that an accent standing alone puts on a letter.
+/// The combining mark of a spacing accent.
 fn mark(accent: char) -> Option<char> {
     Some(match accent {
         '`' => '\u{300}',
@@ -170,7 +169,7 @@ fn mark(accent: char) -> Option<char> {
 }
 
 impl Fragment {
-    /// Whether a letter there stands under the accent at the fragment's end, as TeX writes them.
+    /// Whether a letter at this position is under the accent at the fragment's end, as in TeX's output.
     fn accents_at(&self, left: f64) -> bool {
         left - self.right < -0.15 * self.size
             && left > self.right - self.size
@@ -181,7 +180,7 @@ impl Fragment {
         said.chars().all(char::is_alphabetic) && self.accents_at(left)
     }
 
-    /// Puts the accent at the end on a letter.
+    /// Combines the accent at the end with a letter.
     fn accent(&mut self, said: impl Iterator<Item = char>) {
         let accent = self.text.pop().and_then(mark);
         let dotted = said.map(|letter| match letter {
@@ -198,7 +197,7 @@ impl Fragment {
 pub(super) fn lines(fragments: Vec<Fragment>) -> Vec<Line> {
     let mut turns: Vec<((i16, bool), usize, Vec<Fragment>)> = Vec::new();
     for fragment in fragments {
-        // More directions than a clock has hours are a drawing.
+        // More than twelve directions are a drawing.
         let is_drawing = turns.len() == 12;
         match turns.iter_mut().find(|(turn, ..)| *turn == fragment.turn) {
             Some((_, letters, group)) => {
@@ -209,7 +208,7 @@ pub(super) fn lines(fragments: Vec<Fragment>) -> Vec<Line> {
             None => turns.push((fragment.turn, fragment.letters, vec![fragment])),
         }
     }
-    // What is written along the side comes first, so that the page's last sentence can go on in the next.
+    // Text along the side comes first, so that the page's last sentence can continue on the next page.
     turns.sort_by_key(|(_, letters, _)| *letters);
     let mut blocks = Vec::new();
     for (_, _, group) in turns {
@@ -218,7 +217,7 @@ pub(super) fn lines(fragments: Vec<Fragment>) -> Vec<Line> {
     blocks.into_iter().flat_map(paragraphs).collect()
 }
 
-/// Parts fragments into columns, and what runs across them, in reading order.
+/// Splits fragments into columns and spanning parts, in reading order.
 fn arrange(mut fragments: Vec<Fragment>, depth: usize, blocks: &mut Vec<Vec<Fragment>>) {
     fragments.sort_by(|one, other| other.baseline.total_cmp(&one.baseline));
     let gutter = if depth == 0 { None } else { gutter(&fragments) };
@@ -235,7 +234,7 @@ fn arrange(mut fragments: Vec<Fragment>, depth: usize, blocks: &mut Vec<Vec<Frag
         } else if fragment.left >= gutter {
             &mut right
         } else {
-            // What is beside the columns above is read before.
+            // The columns above are read first.
             if !(left.is_empty() && right.is_empty()) {
                 blocks.extend((!across.is_empty()).then(|| std::mem::take(&mut across)));
                 arrange(std::mem::take(&mut left), depth - 1, blocks);
@@ -251,7 +250,7 @@ fn arrange(mut fragments: Vec<Fragment>, depth: usize, blocks: &mut Vec<Vec<Frag
     arrange(right, depth - 1, blocks);
 }
 
-/// The place of the white between two columns of text; none where there is but one, or where what stands beside each other is a table.
+/// The position of the gap between two columns of text; `None` if there is one column, or if the columns are a table's.
 fn gutter(fragments: &[Fragment]) -> Option<f64> {
     const BINS: usize = 256;
     const LEAST: usize = 4;
@@ -261,7 +260,7 @@ fn gutter(fragments: &[Fragment]) -> Option<f64> {
         return None;
     }
     let bin = |x: f64| (((x - low) / (high - low) * BINS as f64) as usize).min(BINS - 1);
-    // How many fragments begin and end in each bin.
+    // Number of fragments that start and end in each bin.
     let (mut begin, mut end) = ([0_usize; BINS], [0_usize; BINS]);
     for fragment in fragments {
         if let (Some(begin), Some(end)) =
@@ -298,7 +297,7 @@ fn gutter(fragments: &[Fragment]) -> Option<f64> {
     }
     let size = median(fragments.iter().map(|fragment| fragment.size));
     let is_wide = |side: &[&Fragment]| median(side.iter().map(|each| each.right - each.left)) > 8.0 * size;
-    // Fragments are in order from the top.
+    // Fragments are sorted from the top.
     let top = left.first()?.baseline.min(right.first()?.baseline);
     let bottom = left.last()?.baseline.max(right.last()?.baseline);
     (is_wide(&left) && is_wide(&right) && top - bottom > 2.5 * size).then_some(middle)
@@ -308,37 +307,37 @@ pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     quantile(values, 0.5)
 }
 
-/// The value below which a share of values lies; 0 of none.
+/// A quantile of values; 0 if there are none.
 fn quantile(values: impl Iterator<Item = f64>, share: f64) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get((values.len() as f64 * share) as usize).copied().unwrap_or(0.0)
 }
 
-/// Fragments beside each other as one.
+/// Adjacent fragments as one row.
 struct Row {
     text: String,
     left: f64,
     right: f64,
     baseline: f64,
     size: f64,
-    /// How many pieces with wide gaps between them it has, as the rows of a table.
+    /// Number of pieces separated by wide gaps, as in a table.
     cells: usize,
-    /// The width of its first word.
+    /// Width of the first word.
     first_word: f64,
 }
 
-/// The lines of a column, with what each begins.
+/// The lines of a column, with what starts at each.
 fn paragraphs(fragments: Vec<Fragment>) -> Vec<Line> {
     let rows = rows(fragments);
     let left = rows.iter().map(|row| row.left).fold(f64::INFINITY, f64::min);
-    // A line that runs over the edge says nothing of the others.
+    // A line that overruns the edge does not define it.
     let mut ends: Vec<f64> = rows.iter().map(|row| row.right).collect();
     ends.sort_by(f64::total_cmp);
     let right = ends.get(ends.len().saturating_sub(1 + ends.len() / 12)).copied().unwrap_or(left);
     let steps: Vec<f64> =
         rows.windows(2).filter_map(|pair| Some(pair.first()?.baseline - pair.last()?.baseline)).collect();
-    // The step inside paragraphs is one of the smaller, also where most have but two lines.
+    // The line spacing inside paragraphs is among the smaller steps, even if most paragraphs have only two lines.
     let usual = quantile(steps.iter().copied(), 0.3);
     let mut lines: Vec<Line> = Vec::new();
     for (index, row) in rows.iter().enumerate() {
@@ -353,7 +352,7 @@ fn paragraphs(fragments: Vec<Fragment>) -> Vec<Line> {
             let usual = if rows.len() > 3 { usual } else { usual.min(row.size * 1.6) };
             let ratio = before.size / row.size;
             let is_end = super::prose::ends_sentence(&before.text);
-            // A first line that is set in, and not the second of an item whose first hangs out.
+            // An indented first line, not the second line of an item with a hanging indent.
             let is_set_in = row.left > before.left + 0.7 * row.size
                 && row.left < left + 6.0 * row.size
                 && (is_end || !line.is_full);
@@ -377,7 +376,7 @@ fn paragraphs(fragments: Vec<Fragment>) -> Vec<Line> {
     lines
 }
 
-/// The rows of fragments that are in order from the top.
+/// Groups fragments, sorted from the top, into rows.
 fn rows(fragments: Vec<Fragment>) -> Vec<Row> {
     let mut rows: Vec<Vec<Fragment>> = Vec::new();
     for fragment in fragments {
@@ -397,7 +396,7 @@ fn rows(fragments: Vec<Fragment>) -> Vec<Row> {
 
 fn row(mut fragments: Vec<Fragment>) -> Option<Row> {
     fragments.sort_by(|one, other| one.left.total_cmp(&other.left));
-    // Bold letters are sometimes the same ones twice.
+    // Bold letters are sometimes drawn twice.
     fragments.dedup_by(|one, other| one.text == other.text && (one.left - other.left).abs() < 0.3 * one.size);
     let main = fragments.iter().max_by_key(|fragment| fragment.letters)?;
     let (baseline, size) = (main.baseline, main.size);
@@ -427,20 +426,20 @@ fn is_right_to_left(letter: char) -> bool {
         && matches!(letter, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}')
 }
 
-/// Whether most letters are Hebrew's, Arabic's or another script's that runs from right to left.
+/// Whether most letters are of a right-to-left script.
 fn is_from_right(text: &str) -> bool {
     let count = text.chars().filter(|letter| is_right_to_left(*letter)).count();
     count > 0 && count * 2 > text.chars().filter(|letter| letter.is_alphabetic()).count()
 }
 
-/// A line from right to left in the order of reading, of one in the order of its places.
+/// Converts a right-to-left line from visual to reading order.
 fn logical(text: &str) -> String {
     let mut result = String::new();
     let mut held: Vec<&str> = Vec::new();
     let is_left =
         |piece: &str| piece.chars().all(|letter| letter.is_alphanumeric() && !is_right_to_left(letter));
     for piece in text.trim().graphemes(true).rev() {
-        // Numbers and words of other scripts run from left to right within it.
+        // Numbers and words of other scripts run from left to right inside it.
         if is_left(piece)
             || !held.is_empty() && piece.chars().all(|letter| matches!(letter, '.' | ',' | ':' | '/' | '-'))
         {

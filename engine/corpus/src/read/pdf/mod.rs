@@ -1,7 +1,7 @@
-//! PDF files: their text is taken at once, since what they are written in is no text.
+//! PDF files: their text is extracted on reading.
 //!
-//! `hayro-syntax` reads the file: its objects, streams and encryption; `hayro-cmap` the tables of its fonts. Ours is what those leave: which
-//! letters a page draws and where (`content`, `font`), lines in the order of reading (`layout`), and prose of the lines (`prose`).
+//! `hayro-syntax` parses objects, streams and encryption, `hayro-cmap` font tables. This module does the rest: the letters a
+//! page draws and their positions (`content`, `font`), lines in reading order (`layout`), and prose (`prose`).
 
 mod content;
 mod font;
@@ -27,13 +27,12 @@ use std::io::{self, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Bytes in which the mark of a PDF stands.
+/// Bytes searched for the PDF mark.
 const HEAD: usize = 1024;
 
-/// Pages of the longest document.
+/// Maximum number of pages.
 const PAGES: usize = 100_000;
 
-/// The document of a file.
 pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counter>) -> Items {
     let limit = context.settings.limits.pdf;
     match document(&context, file, counter) {
@@ -46,7 +45,7 @@ pub(super) fn items(context: Context, file: Box<dyn Input>, counter: &Arc<Counte
     }
 }
 
-/// The document, with what of the file could not be read; none where the file is too long.
+/// The document, with the parts of the file that could not be read; `None` if the file is too long.
 fn document(
     context: &Context,
     file: Box<dyn Input>,
@@ -62,7 +61,7 @@ fn document(
         return Err("is not a PDF (no %PDF- header); rename it by what it is".to_owned());
     }
     let again = weigh(&bytes, &context.settings.limits)?;
-    // The library has its checks; where it panics in spite of them, that is an error like any other. In a browser it ends its module.
+    // A panic of the library in spite of its checks becomes an error. In a browser it ends the module.
     catch_unwind(AssertUnwindSafe(|| read(context, bytes, again)))
         .unwrap_or_else(|_| Err(broken("it contradicts itself")))
         .map(Some)
@@ -72,10 +71,10 @@ fn broken(error: impl std::fmt::Display) -> String {
     format!("is a broken PDF: {error}; save it anew with the program that made it")
 }
 
-/// DEFLATE reaches 1032, LZW somewhat more.
+/// DEFLATE expands up to 1032 times, LZW somewhat more.
 const MOST_PER_FILTER: u64 = 2048;
 
-/// Bytes that the object streams of an encrypted file may unpack to, which cannot be measured before the library unpacks them.
+/// Bytes that the object streams of an encrypted file may unpack to; they cannot be measured before the library unpacks them.
 const UNMEASURED: u64 = 512 << 20;
 
 fn too_much(size: usize, limits: &Limits) -> String {
@@ -83,8 +82,8 @@ fn too_much(size: usize, limits: &Limits) -> String {
     format!("unpacks to more than {most} MiB; if it should, raise reading.limits.expansion")
 }
 
-/// Whether the streams of a file unpack to no more than the limits allow. The library unpacks a stream as a whole, so this goes before it.
-/// Returns whether they have to be measured once more, as the library reads them: they are encrypted, or filters are named elsewhere.
+/// Checks that the streams of a file unpack within the limits. The library unpacks a stream as a whole, so this comes first.
+/// Returns whether they must be measured again with the library: they are encrypted, or their filters are indirect.
 fn weigh(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
     let is_encrypted = memchr::memmem::find(bytes, b"/Encrypt").is_some();
     let mut again = is_encrypted;
@@ -100,7 +99,7 @@ fn weigh(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
         }
         let dict = bytes.get(object..at).unwrap_or_default();
         let data = bytes.get(at + 6..).unwrap_or_default().trim_ascii_start();
-        // What stands in one object many times is gone through as often.
+        // An object with many streams is processed as often.
         let cost = dict.len() as u64;
         let dict = without_escapes(dict);
         if is_image(&dict) {
@@ -132,8 +131,8 @@ fn weigh(bytes: &[u8], limits: &Limits) -> Result<bool, String> {
     Ok(again)
 }
 
-/// Bytes that the library goes through to unpack a stream: counted up to about `left`, and as many as there can be where it is packed in a
-/// way that is not measured.
+/// Bytes that the library processes to unpack a stream: counted up to about `left`, or an upper bound for filters that are not
+/// measured.
 fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: u64) -> u64 {
     let length = |data: &[u8]| memchr::memmem::find(data, b"endstream").unwrap_or(data.len());
     let packs = filters.iter().filter(|filter| !filter.is_ascii()).count();
@@ -155,13 +154,13 @@ fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: 
         let unpacked = if *filter == Packed::Lzw { lzw_length(data, early) } else { run_length(data) };
         return sum.saturating_add(data.len() as u64).saturating_add(unpacked);
     }
-    // What is packed several times over is unpacked so, and what has no header is DEFLATE to the library, too.
+    // Data packed several times is unpacked several times; without a zlib header the library treats it as raw DEFLATE.
     for depth in 0..4.max(packs) {
         let layers = || {
             let plain: Box<dyn Read + '_> = Box::new(data);
             (0..depth).fold(plain, |packed, _| Box::new(ZlibDecoder::new(packed)))
         };
-        // What is broken on the way is found again where it matters; what came before is kept.
+        // A broken stream is detected again on reading; the part before the fault counts.
         let bare = match depth < packs {
             true => count(DeflateDecoder::new(layers()), left),
             false => 0,
@@ -171,7 +170,7 @@ fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: 
             && start[0] & 15 == 8
             && u16::from_be_bytes(start).is_multiple_of(31);
         if !is_zlib {
-            // Nothing says what the layers below are.
+            // The layers below are unknown.
             let below = if packs > depth + 1 { unmeasured(data) } else { 0 };
             return sum.saturating_add(bare).saturating_add(below);
         }
@@ -185,14 +184,14 @@ fn size(data: &[u8], filters: &[Packed], early: bool, is_encrypted: bool, left: 
     sum
 }
 
-/// The bytes that are read, up to one more than `left`.
+/// The number of bytes, up to `left` + 1.
 fn count(reader: impl Read, left: u64) -> u64 {
     let mut sink = Sink(0);
     let _ = io::copy(&mut reader.take(left.saturating_add(1)), &mut sink);
     sink.0
 }
 
-/// Counts what is written, also where an error follows.
+/// Counts written bytes, even if an error follows.
 struct Sink(u64);
 
 impl io::Write for Sink {
@@ -206,9 +205,9 @@ impl io::Write for Sink {
     }
 }
 
-/// Whether a dictionary leaves it to another object to name its filters, as `/Filter 5 0 R` and `/Filter [5 0 R]` do.
+/// Whether a dictionary names its filters indirectly, as in `/Filter 5 0 R` and `/Filter [5 0 R]`.
 fn is_elsewhere(dict: &[u8]) -> bool {
-    // Where a string holds the word, the dictionary began before it.
+    // If a string contains the word, the dictionary started before it.
     let begins = dict.get(3..).is_some_and(|behind| behind.trim_ascii_start().starts_with(b"<<"));
     !begins
         || [&b"/Filter"[..], b"/F"].iter().any(|key| {
@@ -228,7 +227,7 @@ fn is_elsewhere(dict: &[u8]) -> bool {
         })
 }
 
-/// Whether the streams unpack to no more than `left` bytes, as the library decrypts them and knows their filters.
+/// Whether the streams, as decrypted and filtered by the library, unpack to at most `left` bytes.
 fn weigh_again(file: &Pdf, left: u64) -> bool {
     let mut sum = 0_u64;
     file.objects().into_iter().all(|object| {
@@ -243,7 +242,7 @@ fn weigh_again(file: &Pdf, left: u64) -> bool {
     })
 }
 
-/// A filter that a stream's dictionary names.
+/// A filter named in a stream's dictionary.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Packed {
     Hex,
@@ -254,7 +253,7 @@ enum Packed {
 }
 
 impl Packed {
-    /// By the format's names, and by those of the library's type, which it does not export.
+    /// From the format's names, or those of the library's type, which is not exported.
     fn of_name(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"ASCIIHexDecode" | b"AHx" | b"AsciiHexDecode" => Self::Hex,
@@ -270,7 +269,7 @@ impl Packed {
         matches!(self, Self::Hex | Self::Ascii85)
     }
 
-    /// The bytes that letters stand for, up to the first that is none.
+    /// Decodes text-encoded bytes, up to the first invalid one.
     fn binary(self, data: &[u8]) -> Vec<u8> {
         let letters = data.iter().copied().filter(|byte| !byte.is_ascii_whitespace() && *byte != 0);
         let mut made = Vec::new();
@@ -309,7 +308,7 @@ impl Packed {
     }
 }
 
-/// The bytes that runs unpack to.
+/// Unpacked length of run-length encoding.
 fn run_length(data: &[u8]) -> u64 {
     let (mut at, mut sum) = (0, 0);
     while let Some(length) = data.get(at).filter(|length| **length != 128) {
@@ -321,11 +320,11 @@ fn run_length(data: &[u8]) -> u64 {
     sum
 }
 
-/// The bytes that LZW unpacks to.
+/// Unpacked length of LZW.
 fn lzw_length(data: &[u8], early: bool) -> u64 {
     const CLEAR: usize = 256;
     const END: usize = 257;
-    // The lengths of the table's entries from 258 on.
+    // Lengths of the table's entries from 258 on.
     let mut lengths: Vec<u64> = Vec::new();
     let (mut bits, mut held, mut sum) = (0_u32, 0, 0_u64);
     let mut last: Option<u64> = None;
@@ -368,7 +367,7 @@ fn lzw_length(data: &[u8], early: bool) -> u64 {
     sum
 }
 
-/// A dictionary with the escapes in its names, as in `/Sub#74ype`, undone.
+/// A dictionary with escapes in its names, as in `/Sub#74ype`, decoded.
 fn without_escapes(dict: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(dict.len());
     let mut rest = dict;
@@ -387,7 +386,7 @@ fn names(dict: &[u8]) -> impl Iterator<Item = &[u8]> {
     dict.split(|byte| *byte == b'/').skip(1).filter_map(move |name| name.split(ends).next())
 }
 
-/// Whether the dictionary is surely that of a picture, which is never unpacked: `unpacked` decides by the same key.
+/// Whether the dictionary is certainly a picture's, which is never unpacked: `unpacked` checks the same key.
 fn is_image(dict: &[u8]) -> bool {
     let mut all = names(dict).skip_while(|name| *name != b"Subtype");
     let Some(at) = memchr::memmem::find(dict, b"/Subtype") else { return false };
@@ -396,7 +395,7 @@ fn is_image(dict: &[u8]) -> bool {
         let count = |mark: &[u8]| memchr::memmem::find_iter(part, mark).count() as i64;
         count(b"<<") - count(b">>")
     };
-    // Within a string, a comment or another dictionary the key says nothing.
+    // In a string, a comment or another dictionary the key means nothing.
     all.nth(1) == Some(b"Image")
         && memchr::memmem::find_iter(dict, b"/Subtype").count() == 1
         && !before.iter().any(|byte| b"(%".contains(byte))
@@ -404,7 +403,7 @@ fn is_image(dict: &[u8]) -> bool {
         && depth(dict) == 0
 }
 
-/// The data of a stream; none where it is broken, or a picture, which may unpack to any size.
+/// The data of a stream; `None` if it is broken, or a picture, which may unpack to any size.
 fn unpacked<'a>(stream: &Stream<'a>) -> Option<Cow<'a, [u8]>> {
     if is_picture(stream) { None } else { stream.decoded_data().ok() }
 }
@@ -414,7 +413,7 @@ fn is_picture(stream: &Stream<'_>) -> bool {
     subtype.is_some_and(|subtype| subtype.as_str() == "Image")
 }
 
-/// Bytes that a file of so many may unpack to, and of content that is gone through.
+/// Maximum bytes that a file of this size may unpack to, and of content processed.
 fn most(size: usize, limits: &Limits) -> u64 {
     limits.expansion_free.max(limits.expansion.saturating_mul(size as u64))
 }
@@ -430,7 +429,7 @@ fn read(context: &Context, bytes: Vec<u8>, again: bool) -> Result<(Document, Vec
         LoadPdfError::Decryption(_) => {
             "is encrypted in a way that is not read; save a copy without it".to_owned()
         }
-        // Without its index nothing tells the two apart.
+        // Without the file's index the two cases cannot be distinguished.
         LoadPdfError::Invalid if says_encrypted => {
             "is encrypted with a password, or broken; save a copy without it".to_owned()
         }
@@ -445,7 +444,7 @@ fn read(context: &Context, bytes: Vec<u8>, again: bool) -> Result<(Document, Vec
     let (mut pages, mut failed, mut crowded) = (Vec::new(), Vec::new(), Vec::new());
     let mut troubles = Vec::new();
     for (index, page) in file.pages().iter().take(PAGES).enumerate() {
-        // A page that cannot be read costs itself.
+        // An unreadable page affects no other.
         let (fragments, fault) = content::fragments(page, &mut fonts, &mut budget);
         pages.push(layout::lines(fragments));
         match fault {
@@ -514,7 +513,7 @@ fn read(context: &Context, bytes: Vec<u8>, again: bool) -> Result<(Document, Vec
     Ok((Document { title, date, language, ..context.document(None, Kind::Plain, text) }, troubles))
 }
 
-/// A string of a PDF: UTF-16 behind its mark, else UTF-8 or Latin-1.
+/// Decodes a PDF string: UTF-16 with a mark, else UTF-8 or Latin-1.
 fn said(bytes: &[u8]) -> String {
     match bytes {
         [0xfe, 0xff, ..] => UTF_16BE.decode_with_bom_removal(bytes).0.into_owned(),

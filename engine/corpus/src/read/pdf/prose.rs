@@ -1,13 +1,13 @@
-//! From the lines of pages to prose: running heads and page numbers go, paragraphs and sentences are joined, also over the ends of pages,
-//! and a hyphen at a line's end stays where it belongs to the word.
+//! Joins the lines of pages to prose: removes running heads and page numbers, joins paragraphs and sentences, also across
+//! pages, and keeps a hyphen at a line's end if it belongs to the word.
 
 use super::layout::{Line, Starts};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// Lines at the top and at the bottom of a page that may be its running head or number.
+/// Lines at the top and bottom of a page that may be running heads or page numbers.
 const EDGE: usize = 2;
 
-/// The prose of some pages' lines.
+/// The prose of the pages.
 pub(super) fn prose(pages: &[Vec<Line>]) -> String {
     let running = running(pages);
     let mut prose = Prose { text: String::new(), words: words(pages), last: None };
@@ -21,7 +21,7 @@ pub(super) fn prose(pages: &[Vec<Line>]) -> String {
             }
         }
     }
-    // Letters that a font has in one piece.
+    // Ligature characters.
     const LIGATURES: [(char, &str); 7] =
         [('ﬀ', "ff"), ('ﬁ', "fi"), ('ﬂ', "fl"), ('ﬃ', "ffi"), ('ﬄ', "ffl"), ('ﬅ', "st"), ('ﬆ', "st")];
     let whole = prose.text.trim_end().replace('\u{ad}', "");
@@ -31,10 +31,10 @@ pub(super) fn prose(pages: &[Vec<Line>]) -> String {
     })
 }
 
-/// Which lines of each page are its running heads, feet and numbers: lines at its edges that stand, but for numbers in them, at the same height
-/// on a page close by, or are most pages' own.
+/// Marks the running heads, feet and page numbers of each page: lines at its edges that, apart from numbers, occur at the same
+/// height on a nearby page or on most pages.
 fn running(pages: &[Vec<Line>]) -> Vec<Vec<bool>> {
-    // The pages on which each pattern stands, with its height.
+    // Pages and heights of each pattern.
     let mut places: FxHashMap<String, (usize, Vec<_>)> = FxHashMap::default();
     for (number, page) in pages.iter().enumerate() {
         for line in edges(page).into_iter().filter_map(|line| page.get(line)) {
@@ -44,7 +44,7 @@ fn running(pages: &[Vec<Line>]) -> Vec<Vec<bool>> {
         }
     }
     let is_running = |number: usize, line: &Line, usual: f64| {
-        // The end of a sentence that began on the page before is none.
+        // The end of a sentence from the previous page is not one.
         let is_text = line.text.starts_with(char::is_lowercase) && ends_sentence(&line.text);
         let Some((distinct, places)) = places.get(&pattern(&line.text)).filter(|_| !is_text) else {
             return false;
@@ -75,18 +75,18 @@ fn running(pages: &[Vec<Line>]) -> Vec<Vec<bool>> {
         .collect()
 }
 
-/// The lines of a page that may be its running head or foot: a few at either end, with something between them and the text.
+/// The lines of a page that may be a running head or foot: a few at either end that are separated from the text.
 fn edges(page: &[Line]) -> Vec<usize> {
     let edge = EDGE.min(page.len() / 3);
     let parted = |index: usize| page.get(index).is_some_and(|line| line.starts != Starts::Nothing);
     let head = (1..=edge).rev().find(|index| parted(*index)).unwrap_or(0);
     let foot = (page.len() - edge..page.len()).find(|index| parted(*index)).unwrap_or(page.len());
-    // Below a single line a number is one of the page.
+    // A number below a single line is a page number.
     let alone = page.len() == 2 && page.get(1).is_some_and(|line| pattern(&line.text) == "0");
     (0..head).chain(foot..page.len()).chain(alone.then_some(1)).collect()
 }
 
-/// A line with every number in it as `0`.
+/// A line with each number replaced by `0`.
 fn pattern(line: &str) -> String {
     let mut pattern = String::new();
     for letter in line.chars() {
@@ -99,7 +99,7 @@ fn pattern(line: &str) -> String {
     pattern
 }
 
-/// The words inside lines, of which those with hyphens say what a hyphen at a line's end is. None where no line ends with one.
+/// The words inside lines; hyphenated ones tell whether a hyphen at a line's end stays. Empty if no line ends with a hyphen.
 fn words(pages: &[Vec<Line>]) -> FxHashSet<String> {
     let lines = || pages.iter().flatten().map(|line| line.text.as_str());
     let mut words = FxHashSet::default();
@@ -111,7 +111,7 @@ fn words(pages: &[Vec<Line>]) -> FxHashSet<String> {
     words
 }
 
-/// A word without what stands around it, in small letters.
+/// A word without surrounding punctuation, in lower case.
 fn core(word: &str) -> String {
     word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase()
 }
@@ -126,12 +126,11 @@ pub(super) fn ends_sentence(text: &str) -> bool {
 struct Prose {
     text: String,
     words: FxHashSet<String>,
-    /// The size of the last line, and whether it is full.
+    /// Size of the last line, and whether it is full.
     last: Option<(f64, bool)>,
 }
 
 impl Prose {
-    /// Adds a line.
     fn add(&mut self, line: &Line, starts: Starts) {
         let last = self.last.replace((line.size, line.is_full));
         let Some(first) = line.text.chars().next() else { return };
@@ -166,19 +165,19 @@ impl Prose {
         self.text.push_str(&line.text);
     }
 
-    /// What the hyphen is that the text ends with, before a line.
+    /// The role of the hyphen at the end of the text, before a line.
     fn hyphen(&self, line: &str) -> Hyphen {
         let last = self.text.rsplit([' ', '\n']).next().unwrap_or_default();
         let next = line.split(' ').next().unwrap_or_default();
         let (before, after) = (core(last), core(next));
-        // Not after a letter: a dash, or a minus.
+        // Not after a letter: a dash or a minus.
         if !last.trim_end_matches(HYPHENS).ends_with(char::is_alphanumeric) {
             return Hyphen::Hangs;
         }
         if !next.starts_with(char::is_lowercase) {
             return Hyphen::Stays;
         }
-        // What the text itself does elsewhere.
+        // Follows the document's usage elsewhere.
         if self.words.contains(&format!("{before}{after}")) {
             return Hyphen::Goes;
         }
@@ -191,7 +190,7 @@ impl Prose {
         let part = before.rsplit(HYPHENS).next().unwrap_or_default();
         let stays = before.contains(HYPHENS)
             || after.contains(HYPHENS)
-            // Nobody divides a word after one letter, or a number.
+            // Words are not divided after one letter or a number.
             || before.chars().count() == 1
             || before.ends_with(|letter: char| letter.is_ascii_digit())
             || HEADS.contains(&part)
@@ -200,23 +199,23 @@ impl Prose {
     }
 }
 
-/// What becomes of a hyphen at a line's end.
+/// The role of a hyphen at a line's end.
 enum Hyphen {
     /// It divides a word.
     Goes,
-    /// It is a part of one.
+    /// It is part of a word.
     Stays,
-    /// It stands for the end of a word that comes later, as in "Haupt- und Nebensache", or is none.
+    /// A suspended hyphen, as in "Haupt- und Nebensache", or not a hyphen.
     Hangs,
 }
 
-/// Words after which a hyphen before them hangs: "and", "or" and "to" of languages that write so.
+/// Words before which a hyphen is suspended: "and", "or" and "to" in several languages.
 const JOINING: [&str; 22] = [
     "and", "or", "to", "und", "oder", "bzw", "bis", "sowie", "en", "of", "tot", "et", "ou", "och", "eller",
     "og", "i", "ja", "tai", "y", "o", "e",
 ];
 
-/// First parts of English compounds that are written with a hyphen, and rarely a part of a divided word.
+/// First parts of hyphenated English compounds, rarely parts of divided words.
 const HEADS: [&str; 39] = [
     "all", "anti", "best", "cost", "cross", "eight", "ever", "ex", "five", "four", "full", "half", "hand",
     "hard", "high", "ill", "large", "left", "long", "low", "much", "multi", "near", "nine", "non", "one",
@@ -224,7 +223,7 @@ const HEADS: [&str; 39] = [
     "well",
 ];
 
-/// Second parts of the same.
+/// Second parts of hyphenated English compounds.
 const TAILS: [&str; 44] = [
     "art",
     "based",
@@ -276,7 +275,7 @@ fn same(size: f64, other: f64) -> bool {
     (0.87..1.15).contains(&(size / other))
 }
 
-/// Whether a character is one of those that stand without spaces between words.
+/// Whether a character belongs to a script without spaces between words.
 fn is_wide(letter: Option<char>) -> bool {
     letter.is_some_and(|letter| matches!(letter, '\u{3000}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ff00}'..='\u{ff60}'))
 }

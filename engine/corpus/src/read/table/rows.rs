@@ -1,39 +1,39 @@
-//! How rows are cut: by delimiters and line ends outside of quotes. A quote within a quoted value is doubled, or stands behind a
-//! backslash (as MySQL, Spark and Python with `escapechar` write it); any other is a letter.
+//! Splits rows at delimiters and line ends outside of quotes. A quote inside a quoted value is doubled, or escaped with a
+//! backslash (by MySQL, Spark and Python with `escapechar`); any other quote is literal.
 
 use super::MAX_COLUMNS;
 
-/// How a table is written.
+/// The dialect of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dialect {
     pub(super) delimiter: u8,
-    /// Whether quotes around values are meant: tables with tabs are written with and without.
+    /// Whether quotes enclose values; tab-separated tables are written with and without.
     pub(super) quotes: bool,
-    /// Whether a quote within quotes stands behind a backslash, and a backslash behind another.
+    /// Whether quotes and backslashes inside quotes are escaped with a backslash.
     pub(super) escapes: bool,
 }
 
-/// How far a quoted value may go.
+/// How far a quoted value may extend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lines {
-    /// Over lines, unless quotes within it are not doubled.
+    /// Over several lines, unless it contains undoubled quotes.
     Doubted,
-    /// To the line's end: a quote that is not closed there is a letter.
+    /// To the line's end; a quote that is not closed there is literal.
     One,
-    /// As far as it is quoted.
+    /// Without limit.
     Any,
 }
 
-/// What came of cutting.
+/// Result of splitting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// A row of so many bytes.
+    /// A row of this many bytes.
     Row(usize),
-    /// The row goes on beyond what is at hand.
+    /// The row continues beyond the available bytes.
     More,
-    /// A quote is closed nowhere, or behind others and line ends; so many bytes were looked at.
+    /// A quote is never closed, or only after other quotes and line ends; with the number of bytes scanned.
     Doubted(usize),
-    /// Nothing but line ends.
+    /// Only line ends.
     End,
 }
 
@@ -42,28 +42,28 @@ pub(super) enum Cut {
 pub(super) struct Row {
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    /// Values that were more than a table may have.
+    /// Number of values beyond the limit on columns.
     more: usize,
-    /// Whether quotes within quotes are not doubled.
+    /// Whether a quoted value contains undoubled quotes.
     pub(super) inner: bool,
-    /// Whether a quote is closed nowhere, so that the file's end ended its value.
+    /// Whether a quote is never closed, so that the value ended with the file.
     pub(super) open: bool,
-    /// Whether cutting ended within quotes.
+    /// Whether splitting ended inside quotes.
     pub(super) within_quotes: bool,
 }
 
-/// What came of a quoted value.
+/// Result of reading a quoted value.
 enum Quoted {
-    /// It is closed, so many bytes behind its first.
+    /// It is closed; with its length.
     Closed(usize),
     More,
     Doubted(usize),
-    /// Its quote is a letter.
+    /// The opening quote is literal.
     Open,
 }
 
 impl Row {
-    /// How many values there are.
+    /// Number of values.
     pub(super) fn len(&self) -> usize {
         self.ends.len() + self.more
     }
@@ -73,7 +73,7 @@ impl Row {
         starts.zip(&self.ends).map(|(start, end)| self.bytes.get(start..*end).unwrap_or_default())
     }
 
-    /// Cuts the first row, behind empty lines. `ended` says whether the file ends with the bytes.
+    /// Splits off the first row after empty lines. `ended` tells whether the file ends with the bytes.
     pub(super) fn cut(&mut self, bytes: &[u8], ended: bool, dialect: Dialect, lines: Lines) -> Cut {
         self.bytes.clear();
         self.ends.clear();
@@ -125,7 +125,7 @@ impl Row {
         }
     }
 
-    /// Takes a value over that begins with a quote.
+    /// Copies a value that begins with a quote.
     fn quoted(&mut self, bytes: &[u8], ended: bool, dialect: Dialect, lines: Lines) -> Quoted {
         let escape = if dialect.escapes { b'\\' } else { b'"' };
         let mut at = 1;
@@ -137,7 +137,7 @@ impl Row {
                     _ if !ended => Quoted::More,
                     Lines::Doubted => Quoted::Doubted(bytes.len()),
                     Lines::One => Quoted::Open,
-                    // The file is cut short.
+                    // The file is truncated.
                     Lines::Any => {
                         self.bytes.extend_from_slice(rest);
                         self.open = true;
@@ -184,7 +184,7 @@ impl Row {
 }
 
 impl Dialect {
-    /// How a table is written, by its first bytes.
+    /// Detects the dialect from a file's first bytes.
     pub(super) fn of(head: &[u8], ended: bool, delimiter: u8) -> Self {
         let plain = Self { delimiter, quotes: true, escapes: false };
         let (escaped, bare) = (Self { escapes: true, ..plain }, Self { quotes: false, ..plain });
@@ -193,7 +193,7 @@ impl Dialect {
             return escaped;
         }
         if delimiter == b'\t' {
-            // Quotes are letters where rows come out uneven with them, or hardly any row does.
+            // Quotes are literal if rows become uneven with them, or if hardly any rows remain.
             let without = bare.counts(head, ended);
             let is_meant = with.faults == 0 && with.rows > 1
                 || with.rows.saturating_sub(with.faults) >= without.rows - without.faults;
@@ -202,7 +202,7 @@ impl Dialect {
         plain
     }
 
-    /// Rows in a file's first bytes.
+    /// Counts the rows in a file's first bytes.
     fn counts(self, head: &[u8], ended: bool) -> Counts {
         let mut row = Row::default();
         let mut first = None;
@@ -211,7 +211,7 @@ impl Dialect {
         loop {
             let used = match row.cut(rest, ended, self, Lines::Doubted) {
                 Cut::Row(used) => used,
-                // The last row may go on beyond what was read.
+                // The last row may continue beyond the available bytes.
                 Cut::More | Cut::End => return counts,
                 Cut::Doubted(_) => {
                     counts.faults += 1;
@@ -228,8 +228,8 @@ impl Dialect {
         }
     }
 
-    /// Whether a quoted value ends before this place: blanks at most stand between it and a delimiter or line end. None where that
-    /// cannot be told yet.
+    /// Whether a quoted value ends at this position: only blanks are between it and a delimiter or line end. `None` if that is
+    /// not yet known.
     fn end(self, bytes: &[u8], at: usize, ended: bool) -> Option<bool> {
         const MOST: usize = 4096;
         let rest = bytes.get(at..).unwrap_or_default();
@@ -241,7 +241,8 @@ impl Dialect {
         }
     }
 
-    /// Looks for the end of a quoted value that the bytes lie within: how many of them are done with, and whether it was found.
+    /// Searches the end of a quoted value that the bytes are inside of. Returns the number of bytes processed and whether the
+    /// end was found.
     pub(super) fn close(self, bytes: &[u8], ended: bool) -> (usize, bool) {
         let escape = if self.escapes { b'\\' } else { b'"' };
         let mut at = 0;
@@ -262,10 +263,10 @@ impl Dialect {
     }
 }
 
-/// What came of cutting a file's first bytes.
+/// Result of splitting a file's first bytes.
 #[derive(Default)]
 struct Counts {
     rows: usize,
-    /// Rows that have another number of values than the first, quotes within quotes that are not doubled, or one that is not closed.
+    /// Rows with a different number of values than the first, with undoubled quotes, or with an unclosed one.
     faults: usize,
 }

@@ -1,4 +1,4 @@
-//! Parquet, whole and broken.
+//! Parquet files, valid and broken.
 
 use super::*;
 use crate::document::Kind;
@@ -13,7 +13,7 @@ use ::parquet::schema::parser::parse_message_type;
 use proptest::prelude::*;
 
 fn properties(compression: Compression, version: WriterVersion, dictionary: bool) -> WriterProperties {
-    // Without a dictionary, the second version of the format is written as differences.
+    // Without a dictionary, version 2 of the format uses delta encoding.
     WriterProperties::builder()
         .set_compression(compression)
         .set_writer_version(version)
@@ -205,14 +205,14 @@ fn lengths_that_lie_are_named() {
     says("t.parquet", &good[..end - 1], &settings, "cut short");
     says("t.parquet", "PAR1PAR1", &settings, "too short");
     says("t.parquet", "text", &settings, "does not start as a file of its ending does");
-    // A page whose head states two gigabytes: field 2 of the first page's head, which follows the type at byte 4.
+    // A page whose header states two gigabytes: field 2 of the first page header, which follows the type at byte 4.
     let at = good.windows(3).position(|bytes| bytes[0] == 0x15 && bytes[2] == 0x15).unwrap() + 3;
     let mut huge = good[..at].to_vec();
     huge.extend([0xfe, 0xff, 0xff, 0xff, 0x0f]);
     huge.extend(&good[at + 1..]);
     let (troubles, texts) = wrong("t.parquet", &huge, &settings);
     assert!(texts.is_empty() && troubles[0].contains("is broken: "), "{troubles:?}");
-    // A page of a book is read whatever its size, and the book cut up.
+    // A page with a book is read whatever its size, and the book is cut.
     let mut settings = small();
     settings.limits.record = 1 << 10;
     let group = |group: &mut SerializedRowGroupWriter<'_, Vec<u8>>| {
@@ -242,7 +242,8 @@ fn one_entry_in_many_rows_is_given_up() {
     assert!(troubles[0].contains("unpacks to more than 200 times its size"), "{troubles:?}");
 }
 
-/// Reads a broken file to its end, with a trouble where the library panics, which `catch_unwind` and a browser's module keep to the file.
+/// Reads a broken file to its end. A panic of the library becomes a trouble: `catch_unwind`, or a browser's module, confines it
+/// to the file.
 fn survives(content: &[u8]) {
     read_all(&Memory::default().with("t.parquet", content), &Settings::default());
 }
@@ -305,7 +306,7 @@ const MODULE: Readers = Readers {
     page: |_, _| Err("no page is in here".to_owned()),
 };
 
-/// The items of one file, and the bytes that were told as read.
+/// The items of one file, and the bytes counted as read.
 fn items(files: &Memory, settings: &Settings) -> (Vec<Item>, u64) {
     let found = find(files, &["t.parquet".into()], settings);
     let progress = Arc::new(AtomicU64::new(0));

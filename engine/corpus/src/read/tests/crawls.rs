@@ -1,9 +1,9 @@
-//! WARC files, and the answers of servers in them.
+//! WARC files with server responses.
 
 use super::*;
 use crate::document::Kind;
 
-/// A WARC record of this kind.
+/// A WARC record of this type.
 fn record(kind: &str, headers: &str, content: &[u8]) -> Vec<u8> {
     let mut record =
         format!("WARC/1.0\r\nWARC-Type: {kind}\r\n{headers}Content-Length: {}\r\n\r\n", content.len())
@@ -36,7 +36,7 @@ fn pages_come_out_of_responses() {
     }));
     warc.extend(response("HTTP/1.1 404 Not Found\nContent-Type: text/html\n\n", b"<p>gone"));
     warc.extend(response("HTTP/1.1 200 OK\nContent-Type: image/png\n\n", b"\x89PNG"));
-    // Joined and unpacked by the crawler, which left the headers.
+    // Joined and unpacked by the crawler, which kept the headers.
     warc.extend(response(
         "HTTP/1.1 200\nContent-Type: text/plain\nTransfer-Encoding: chunked\nContent-Encoding: gzip\n\n",
         b"plain",
@@ -129,7 +129,7 @@ fn a_body_that_begins_with_a_number_is_in_chunks_only_where_its_chunks_are() {
         assert_eq!(text(body.as_bytes()), body);
     }
     assert_eq!(text(b"4\r\n1984\r\n5;x=y\r\n word\r\n0\r\n\r\n"), "1984 word");
-    // Cut short by the crawler: within a chunk, behind one, and within its number.
+    // Truncated by the crawler: inside a chunk, after one, and inside its size.
     for body in ["4\r\n1984\r\n50\r\n wo", "4\r\n1984\r\n3\r\n wo", "4\r\n1984\r\n3\r\n wo\r\n1f"] {
         assert_eq!(text(body.as_bytes()), "1984 wo", "{body}");
     }

@@ -1,11 +1,11 @@
-//! Text in other encodings than UTF-8, with and without a mark.
+//! Text in encodings other than UTF-8, with and without a mark.
 
 use super::*;
 use encoding_rs::{
     BIG5, EUC_KR, Encoding, GBK, ISO_8859_2, KOI8_U, SHIFT_JIS, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253,
 };
 
-/// Some sentences in a language.
+/// Sample sentences.
 const ENGLISH: &str =
     "The café on the corner sells naïve paintings, as Zoë said. It is open on Sundays too.\n";
 const RUSSIAN: &str =
@@ -63,7 +63,7 @@ fn utf_16_needs_no_mark() {
             }
         }
     }
-    // Longer than what is looked at first, cut anywhere.
+    // Longer than the detection sample, which ends anywhere.
     let text = "🦀 and words. ".repeat(20_000);
     let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(decoded(&bytes), text);
@@ -84,7 +84,7 @@ fn an_encoding_is_told_where_its_first_letter_stands() {
 
 #[test]
 fn a_bad_byte_costs_itself_and_condemns_nothing() {
-    // Alone far ahead of what is UTF-8, and within a page that declares another encoding or none.
+    // Alone, far before UTF-8 characters, and in a page that declares another encoding or none.
     let far = "Plain words, for a long time.\n".repeat(5000);
     let mut bytes = b"One bad byte \xff here.\n".to_vec();
     bytes.extend(format!("{far}{RUSSIAN}{ENGLISH}").into_bytes());

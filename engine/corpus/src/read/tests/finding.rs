@@ -1,4 +1,4 @@
-//! Which files are found, and what is said of those that are not.
+//! Which files are found, and the reasons for those that are not.
 
 use super::*;
 use crate::document::Kind;
@@ -199,7 +199,7 @@ fn loops_of_links_are_named_and_not_followed() {
     assert_eq!(reasons, [(true, false, false), (false, true, false), (false, false, true)]);
 }
 
-/// A file system in which every folder holds another, as a mount bound inside itself does.
+/// A file system in which every folder contains another, like a mount bound inside itself.
 struct Endless;
 
 impl Files for Endless {

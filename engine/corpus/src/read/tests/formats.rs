@@ -1,10 +1,10 @@
-//! Good input of every format.
+//! Valid input of every format.
 
 use super::*;
 use crate::document::Kind;
 use serde_json::json;
 
-/// A record without its text: what is kept beside it.
+/// A record without its text, as kept with the document.
 fn without_text(record: &serde_json::Value) -> Option<serde_json::Map<String, serde_json::Value>> {
     let mut record = record.as_object().cloned()?;
     record.shift_remove("text");
@@ -120,7 +120,7 @@ fn the_text_is_found_by_its_name() {
         "T"
     );
     assert_eq!(read("a.csv", "name,content\nx,Body\n").remove(0).text, "Body");
-    // Inside of others, and by a name that has a dot itself.
+    // Nested, and by a name that contains a dot.
     let named = |name: &str| Settings { text_field: Some(name.into()), ..Settings::default() };
     let record = json!({"data": {"body": {"raw": "Deep", "n": 1}}, "a.b": "Dotted", "text": "no"});
     let deep = read_with("a.jsonl", record.to_string(), &named("data.body.raw")).remove(0);
@@ -157,7 +157,7 @@ fn conversations_are_known_by_their_fields() {
         assert_eq!((document.text.as_str(), &document.kind), (text, &Kind::Conversation));
         assert_eq!(document.record.as_ref(), record.as_object());
     }
-    // A field that the person names is the text, whatever else is there.
+    // A field named explicitly is the text, whatever other fields there are.
     let settings = Settings { text_field: Some("text".into()), ..Settings::default() };
     let record = json!({"messages": [], "text": "Body"}).to_string();
     let document = read_with("a.jsonl", record, &settings).remove(0);
@@ -199,7 +199,7 @@ fn tables_are_read_by_their_header() {
     ] {
         assert_eq!(read(name, table)[0].text, "x,y", "{name}");
     }
-    // Stray quotes in a table with tabs are letters; quotes that hold a tab are quotes.
+    // Stray quotes in a tab-separated table are literal; quotes that enclose a tab are not.
     assert_eq!(read("e.tsv", "text\tb\n\"x\t1\ny\t2\nz\t3\n")[0].text, "\"x");
     assert_eq!(read("f.tsv", "text\tb\n\"x\ty\"\t1\n")[0].text, "x\ty");
 }
@@ -244,7 +244,7 @@ fn packed_files_are_read_as_what_is_in_them() {
         ("a.jsonl.gz", gzip(line)),
         ("a.jsonl.zst", zstandard(line)),
         ("a.jsonl.bz2", bzip2(line)),
-        // Named as what it holds, as servers leave it.
+        // Without an extension for its packing, as some servers deliver it.
         ("a.jsonl", gzip(line)),
     ] {
         let id = format!("{name}#1");
@@ -294,7 +294,7 @@ fn quotes_behind_backslashes_are_quotes() {
     let read: Vec<String> =
         texts("a.csv", format!("id,text\n{written}")).into_iter().map(|(_, text)| text).collect();
     assert_eq!(read, rows);
-    // A backslash that ends a value is one where quotes are doubled.
+    // A backslash at the end of a value is literal if quotes are doubled.
     let read = texts("b.csv", "id,text\n1,\"in C:\\\"\n2,\"a \"\"b\"\" \\n\"\n");
     assert_eq!(read.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), ["in C:\\", "a \"b\" \\n"]);
 }
@@ -312,17 +312,17 @@ fn a_quote_that_is_never_closed_costs_no_row() {
         let said = "a.csv: 1 row has an unclosed quote; it was read to the end of its line or of the file; the first in record 1";
         assert_eq!(troubles, [said], "{name}");
     }
-    // Where its line is no row by itself, that line alone is lost.
+    // If the line is not a valid row, only that line is lost.
     let (troubles, texts) =
         wrong("a.csv", format!("id,text\n1,\"Once, it said\n{rows}"), &Settings::default());
     assert_eq!((texts.len(), troubles.len()), (8, 1));
     assert!(troubles[0].starts_with("a.csv#1: row 1 (line 2) has an unclosed quote"), "{troubles:?}");
-    // Values over several lines are values, also where quotes in them are not doubled.
+    // Values over several lines are valid, even if quotes inside are not doubled.
     let long = "id,text\n1,\"One\n\nshe said \"no\" there\n\nend\"\n2,\"a\nb\"\n3,c \"d\" e\n4,\"f\" g\n";
     let (troubles, texts) = wrong("a.csv", long, &Settings::default());
     assert_eq!(texts, ["One\n\nshe said \"no\" there\n\nend", "a\nb", "c \"d\" e", "\"f\" g"]);
     assert_eq!(troubles.len(), 2, "{troubles:?}");
-    // Longer than a record may be.
+    // Longer than the record limit.
     let long = format!("id,text\n1,\"{}\n2,b\n3,c\n", "word ".repeat(100));
     let far = format!("{long}{}", rows.repeat(600));
     let (troubles, texts) = wrong("a.csv", far, &small());
@@ -345,15 +345,15 @@ fn tables_say_their_delimiter_and_may_name_columns_twice() {
     );
     assert_eq!(documents[0].text, "body");
     assert_eq!(troubles[0].reason, "2 duplicate column names; renamed with a number");
-    // A space that delimits is no blank behind a quote.
+    // A space as delimiter is not a blank after a quote.
     let settings = Settings { delimiter: Some(' '), ..Settings::default() };
     let (troubles, found) = wrong("a.csv", "id text note\n1 \"a b\" \"c\"\n", &settings);
     assert_eq!((found, troubles.len()), (vec!["a b".to_owned()], 0));
-    // A field within another is no text.
+    // A nested field is not text.
     let (troubles, found) =
         wrong("a.jsonl", "{\"text\":\"a\",\"meta\":{\"role\":1,\"role\":2}}\n", &Settings::default());
     assert_eq!((found, troubles.len()), (vec!["a".to_owned()], 1));
-    // Which of two texts is meant cannot be told.
+    // Of two text columns the right one is unknown.
     says("a.csv", "text,text\nx,1\n", &Settings::default(), "two columns named `text`");
 }
 
@@ -452,7 +452,7 @@ fn members_of_an_archive_are_read_like_files_in_a_folder() {
     assert_eq!(troubles.len(), 1);
     assert!(troubles[0].place.ends_with("all.zip/picture.png"), "{troubles:?}");
     assert!(is_known("all.zip", &bytes));
-    // A member that is damaged costs itself.
+    // A damaged member affects no other.
     let mut damaged = bytes;
     let at = memchr::memmem::find(&damaged, b"\"b\"").unwrap();
     damaged[at + 1] = b'x';

@@ -1,8 +1,8 @@
-//! Bad input: each is named, memory stays bounded, and the rest is read.
+//! Invalid input: each fault is reported, memory stays bounded, and the rest is read.
 
 use super::*;
 
-/// Starts as what it is made from and continues with one byte, for so long.
+/// Starts with `head` and continues with one byte, repeated.
 fn endless(head: &'static str, byte: u8, length: u64) -> Make {
     Box::new(move || Ok(Box::new(Stream(head.as_bytes().chain(io::repeat(byte).take(length))))))
 }
@@ -76,7 +76,7 @@ fn a_long_line_is_cut_at_spaces_and_nothing_of_it_is_lost() {
     let line = "漢字仮名".repeat(1000);
     let (_, texts) = wrong("a.md", &line, &small());
     assert_eq!(texts.concat(), line);
-    // A record's text likewise, whatever it stands in.
+    // A record's text too, whatever its format.
     let settings =
         Settings { limits: Limits { document: 4 << 10, ..Limits::default() }, ..Settings::default() };
     let text = "word and word ".repeat(1000);
@@ -168,7 +168,7 @@ fn bytes_that_are_no_text_cost_themselves() {
     let (troubles, texts) = wrong("a.txt", bad, &settings);
     assert_eq!(texts, ["one é", "two \u{fffd}\u{fffd}\u{fffd}", "three"]);
     assert!(troubles.len() == 1 && troubles[0].starts_with("a.txt: 3 pieces are no text"), "{troubles:?}");
-    // Far into a file, with what stands around them kept.
+    // Far into a file, with the surrounding text kept.
     let mut long = "Words in a row, and more of them.\n".repeat(20_000).into_bytes();
     let length = long.len();
     long.splice(length / 2..length / 2, [0xff, 0xff, 0xff, 0xff]);
@@ -178,7 +178,7 @@ fn bytes_that_are_no_text_cost_themselves() {
     let (troubles, texts) = wrong("a.txt", b"PROG\0\0\0\n<|endoftext|>\nx", &settings);
     assert_eq!(troubles, ["a.txt: is binary, not text: byte 4 is zero"]);
     assert!(texts.is_empty());
-    // Bytes without a pattern, of which too few are zero to tell by them.
+    // Random bytes, with too few zeros to tell by them alone.
     let mut state = 1_u64;
     let noise = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -321,13 +321,13 @@ fn files_that_vanish_are_named() {
     assert_eq!(documents.len(), 2);
     assert_eq!(troubles[0].place, "b.txt");
     assert!(troubles[0].reason.contains("vanished since it was found"), "{troubles:?}");
-    // Found, then gone.
+    // Found, then removed.
     let settings = Settings::default();
     let found = find(&Memory::default().with("b.jsonl", "{}"), &["b.jsonl".into()], &settings);
     let progress = Arc::new(AtomicU64::new(0));
     let items: Vec<Item> = open(&memory, &found.sources[0], &settings, &progress).collect();
     assert!(matches!(&items[..], [Err(trouble)] if trouble.reason.contains("vanished")), "{items:?}");
-    // Gone in the middle.
+    // Fails in the middle.
     struct Failing(bool);
     impl Read for Failing {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -339,7 +339,7 @@ fn files_that_vanish_are_named() {
             Ok(line.len())
         }
     }
-    // Only its first read is looked at when it is found.
+    // Detection uses only its first read.
     let half: Make = Box::new(|| Ok(Box::new(Stream(Failing(false)))));
     let memory = Memory::default().with_stream("b.jsonl", 99, half);
     let items: Vec<Item> = open(&memory, &found.sources[0], &settings, &progress).collect();

@@ -1,4 +1,5 @@
-//! Every format with good input, and every kind of bad input, which must end in a sentence and not end the rest.
+//! Every format with valid input, and every kind of invalid input, which must be reported in a sentence without affecting the
+//! rest.
 
 mod columns;
 mod crawls;
@@ -18,14 +19,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a stream yields, and what happens to it: a stand-in for files that cannot lie on a disk.
+/// Opens a stream: a substitute for files that cannot exist on a disk.
 type Make = Box<dyn Fn() -> io::Result<Box<dyn Input>> + Sync>;
 
 /// Files in memory.
 #[derive(Default)]
 pub(super) struct Memory {
     files: BTreeMap<PathBuf, (u64, Make)>,
-    /// Who reads files of large formats instead.
+    /// Readers of large formats to use instead of the built-in ones.
     readers: Option<Readers>,
 }
 
@@ -70,7 +71,6 @@ impl Files for Memory {
     }
 }
 
-/// A stream without seeking.
 pub(super) struct Stream<R>(pub(super) R);
 
 impl<R: Read> Read for Stream<R> {
@@ -85,7 +85,7 @@ impl<R> Seek for Stream<R> {
     }
 }
 
-/// Documents and troubles of all files in memory, in order, with progress checked.
+/// Documents and troubles of all files in memory, in order; also checks progress.
 pub(super) fn read_all(memory: &Memory, settings: &Settings) -> (Vec<Document>, Vec<Trouble>) {
     settings.validate().unwrap();
     let roots: Vec<PathBuf> = memory.files.keys().cloned().collect();
@@ -107,7 +107,7 @@ pub(super) fn read_all(memory: &Memory, settings: &Settings) -> (Vec<Document>, 
     let recipe = serde_json::to_value(crate::recipe::Recipe::default()).unwrap();
     for trouble in &troubles {
         assert!(!trouble.reason.contains('\n') && !trouble.reason.is_empty(), "{trouble:?}");
-        // What is to be set has the name that it has in a recipe.
+        // Settings are named as in a recipe.
         for name in trouble.reason.split_ascii_whitespace().filter(|word| word.starts_with("reading.")) {
             let name = name.trim_end_matches(|mark: char| !mark.is_ascii_alphabetic());
             assert!(recipe.pointer(&format!("/{}", name.replace('.', "/"))).is_some(), "{trouble:?}");
@@ -116,7 +116,7 @@ pub(super) fn read_all(memory: &Memory, settings: &Settings) -> (Vec<Document>, 
     (documents, troubles)
 }
 
-/// The documents of one file that has no trouble.
+/// The documents of one file without troubles.
 pub(super) fn read(name: &str, content: impl AsRef<[u8]>) -> Vec<Document> {
     read_with(name, content, &Settings::default())
 }
@@ -127,12 +127,12 @@ pub(super) fn read_with(name: &str, content: impl AsRef<[u8]>, settings: &Settin
     documents
 }
 
-/// The texts and ids of one file that has no trouble.
+/// The ids and texts of one file without troubles.
 pub(super) fn texts(name: &str, content: impl AsRef<[u8]>) -> Vec<(String, String)> {
     read(name, content).into_iter().map(|document| (document.id, document.text)).collect()
 }
 
-/// What is wrong with one file, as `place: reason`, and the texts that were read all the same.
+/// The troubles of one file, as `place: reason`, and the texts that were read.
 pub(super) fn wrong(
     name: &str,
     content: impl AsRef<[u8]>,
@@ -143,14 +143,14 @@ pub(super) fn wrong(
     (troubles, documents.into_iter().map(|document| document.text).collect())
 }
 
-/// The texts of one file, of which this is said to be wrong.
+/// The texts of one file, whose first trouble must contain `said`.
 pub(super) fn says(name: &str, content: impl AsRef<[u8]>, settings: &Settings, said: &str) -> Vec<String> {
     let (troubles, texts) = wrong(name, content, settings);
     assert!(troubles.first().is_some_and(|trouble| trouble.contains(said)), "{said}: {troubles:?}");
     texts
 }
 
-/// Limits small enough to meet in a test.
+/// Limits small enough to reach in a test.
 pub(super) fn small() -> Settings {
     let limits = Limits { document: 4 << 10, record: 8 << 10, expansion_free: 1 << 20, ..Limits::default() };
     Settings { limits, ..Settings::default() }

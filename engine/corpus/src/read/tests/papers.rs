@@ -1,9 +1,9 @@
-//! PDF, whole and broken.
+//! PDF files, valid and broken.
 
 use super::*;
 use proptest::prelude::*;
 
-/// Makes a PDF of objects numbered from 1, the first the catalogue: each its text, and the bytes of its stream if it has one.
+/// A PDF of objects numbered from 1, the first one the catalogue: each with its text, and its stream's bytes if it has one.
 fn file(objects: &[(String, Option<Vec<u8>>)]) -> Vec<u8> {
     let mut bytes = b"%PDF-1.7\n%\xE2\xE3\xCF\xD3\n".to_vec();
     for (index, (text, stream)) in objects.iter().enumerate() {
@@ -86,7 +86,7 @@ BT /F1 12 Tf 1 0 0 1 72 680 Tm 14 TL (The sea rises and falls twice a day, and i
 const PAGE_AS_TEXT: &str = "A tale of tides\n\nThe sea rises and falls twice a day, and it does so because the Moon pulls at it. The Sun does the same, \
     with half the strength.\n\nA second paragraph, café (Paris), stands further down, and goes on “here”.";
 
-/// The one document of a file.
+/// The only document of a file.
 fn document(bytes: &[u8]) -> Result<Document, String> {
     let (mut documents, troubles) = read_all(&Memory::default().with("a.pdf", bytes), &Settings::default());
     match documents.pop() {
@@ -153,7 +153,7 @@ fn running_heads_and_page_numbers_go() {
     assert!(!found.contains("of 6") && !found.contains("\n5"), "{found}");
 }
 
-/// What a file says, with its troubles.
+/// The text of a file, and its troubles.
 fn with_troubles(bytes: &[u8]) -> (Option<String>, Vec<String>) {
     let (mut documents, troubles) = read_all(&Memory::default().with("a.pdf", bytes), &Settings::default());
     (
@@ -162,7 +162,7 @@ fn with_troubles(bytes: &[u8]) -> (Option<String>, Vec<String>) {
     )
 }
 
-/// A file with one word of its text replaced by another; its index is none, so that places may move.
+/// A file with one word replaced by another; it has no index, so offsets may change.
 fn replaced(bytes: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
     let text: String = bytes.into_iter().map(char::from).collect();
     assert!(text.contains(from));
@@ -183,7 +183,7 @@ fn turned_pages_read_as_upright_ones() {
             "turned by its content, {a} {b}"
         );
     }
-    // A line along the side is no part of the text's sentences.
+    // A line along the side is not part of the text's sentences.
     let side = format!("{PAGE} BT /F1 9 Tf 0 1 -1 0 20 100 Tm (Stamped along the side) Tj ET");
     assert_eq!(text(&pages_of(&[&side], true)).unwrap(), format!("Stamped along the side\n\n{PAGE_AS_TEXT}"));
 }
@@ -243,7 +243,7 @@ fn loops_and_bombs_end() {
     let tree = replaced(pages_of(&[page], false), "/Kids [9 0 R]", "/Kids [2 0 R 9 0 R 2 0 R]");
     let tree = replaced(tree, "/Count 1", "/Count 1000000000");
     assert_eq!(text(&tree).unwrap(), "The keeper wrote it down.");
-    // Forms that call each other twice, sixty deep.
+    // Forms that call each other repeatedly, sixty deep.
     let objects: Vec<(String, Option<Vec<u8>>)> = (0..60)
         .map(|number| {
             let form = format!("/Subtype /Form /Resources << /XObject << /X {} 0 R >> >>", number + 6);
@@ -298,7 +298,7 @@ fn pages_that_cannot_be_read_are_named() {
 
 #[test]
 fn lines_from_right_to_left_are_in_the_order_of_reading() {
-    // "abc 12" in the places of Hebrew letters: the table says alef to gimel, drawn from the left as gimel, bet, alef.
+    // "abc 12" in place of Hebrew letters: the table maps them to alef to gimel, drawn from the left as gimel, bet, alef.
     let table = TABLE
         .replace("<0003> <0005> <0061>", "<0003> <0005> <05D0>")
         .replace("<0001> <0414>", "<0001> <0031>")
@@ -325,7 +325,7 @@ fn names_of_letters_and_accents_of_tex() {
     assert_eq!(text(&pages_of(&[said], true)).unwrap(), "office");
 }
 
-/// A PDF of one page with this content and these fonts, which are written in its own dictionary.
+/// A PDF of one page with this content and these fonts in its resource dictionary.
 fn with_fonts(fonts: &str, content: &str) -> Vec<u8> {
     file(&[
         ("<< /Type /Catalog /Pages 2 0 R >>".to_owned(), None),
@@ -349,7 +349,7 @@ fn fonts_without_an_object_of_their_own_are_told_apart() {
     let fonts = font("A", "/eacute /b /c") + &font("B", "/germandbls /uni0301 /d");
     let content = "BT /A 12 Tf 72 700 Td (A) Tj /B 12 Tf (A) Tj ET";
     assert_eq!(text(&with_fonts(&fonts, content)).unwrap(), "éß");
-    // A mark without a width goes back by the spacing, and is not turned around.
+    // A mark of zero width moves back by the spacing and is not reversed.
     let content = "BT /B 12 Tf 72 700 Td -0.5 Tc (CBCA) Tj ET";
     assert_eq!(text(&with_fonts(&fonts, content)).unwrap(), "d\u{301}dß");
     // A font that the page does not have.
@@ -397,7 +397,7 @@ fn streams_used_again_or_packed_in_letters_are_weighed() {
     let filters = "/Filter [/ASCIIHexDecode /FlateDecode]".to_owned();
     let reason = text(&page("4 0 R", (filters.clone(), Some(bomb.clone().into_bytes())))).unwrap_err();
     assert!(reason.contains("reading.limits.expansion"), "{reason}");
-    // DEFLATE without a header, filters that another object names, and a dictionary that is long.
+    // DEFLATE without a header, indirect filters, and a long dictionary.
     let plain = deflated(&vec![b' '; 200 << 20]);
     let bare = plain[2..plain.len() - 4].to_vec();
     let elsewhere = |filter: &str, bomb: &[u8]| {
@@ -427,7 +427,7 @@ fn streams_used_again_or_packed_in_letters_are_weighed() {
         let reason = text(&elsewhere(filter, &said));
         assert!(!format!("{reason:?}").contains("expansion"), "what is small is read: {reason:?}");
     }
-    // A picture's key within another dictionary makes no picture of it.
+    // A picture's key in a nested dictionary does not make it a picture.
     let filters = format!("{filters} /A << /Subtype /Image >>");
     let reason = text(&page("4 0 R", (filters, Some(bomb.into_bytes())))).unwrap_err();
     assert!(reason.contains("reading.limits.expansion"), "{reason}");

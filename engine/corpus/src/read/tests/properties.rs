@@ -1,9 +1,9 @@
-//! Whatever the bytes, every reader ends, and none panics.
+//! Every reader terminates without panic, whatever the bytes.
 
 use super::*;
 use proptest::prelude::*;
 
-/// A small good file of every format.
+/// A small valid file of every format.
 pub(super) fn samples() -> Vec<(&'static str, Vec<u8>)> {
     let lines = "{\"text\": \"one \\u00e9\", \"id\": [1, {\"a\": null}]}\n{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}\n";
     let table = "id,text\n1,\"a, \"\"b\"\"\nc\"\n2,d\n";
@@ -34,7 +34,7 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Reads a file in memory whose name and bytes need not agree.
+/// Reads a file whose name and bytes may not match.
 fn survive(name: &str, content: &[u8]) {
     let memory = Memory::default().with(name, content);
     read_all(&memory, &Settings::default());

@@ -1,10 +1,10 @@
-//! Tests of the comparison: it tells the truth about both texts, says little where little changed, and ends soon whatever comes.
+//! Tests of the diff: it is correct for both texts, short for small changes, and fast for any texts.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// What the changes say that both texts were.
+/// The two texts, reconstructed from the changes.
 fn both(changes: &[TextChange]) -> (String, String) {
     let join = |without: TextFate| {
         changes.iter().filter(|change| change.fate != without).map(|change| change.text.as_str()).collect()
@@ -84,7 +84,7 @@ fn very_long_texts_with_lines_removed_show_just_these() {
 
 #[test]
 fn texts_with_nothing_alike_end_soon() {
-    // As long as what is compared of a document; quadratic time in the number of words would take minutes.
+    // As long as the compared part of a document; quadratic time in the number of words would take minutes.
     let before: String = (0..30_000).map(|number| format!("a{number} ")).collect();
     let after: String = (0..30_000).map(|number| format!("b{number} ")).collect();
     assert!(words(&before, &after).len() <= 3, "one change and a space");

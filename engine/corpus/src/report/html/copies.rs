@@ -1,16 +1,15 @@
-//! Personal data by class, and documents that say the same.
+//! Personal data by class, and groups of copies.
 
 use super::super::{CleaningReport, Cluster, ClusterSize, Duplicates, number};
 use super::{shown, stages};
 use maud::{Markup, html};
 
-/// Columns that the histogram of group sizes has at most; the last one holds all larger groups.
+/// Maximum columns of the histogram of group sizes; the last one contains all larger groups.
 const COLUMNS: usize = 12;
 
-/// Groups that go to paper; the others can be looked at on the screen.
+/// Groups that are printed; the others are only shown on the screen.
 const PRINTED: usize = 3;
 
-/// Personal data by class.
 pub(super) fn personal(report: &CleaningReport) -> Markup {
     let name = |class: &str| shown(&class.replace('_', " "));
     html! {
@@ -48,7 +47,7 @@ pub(super) fn personal(report: &CleaningReport) -> Markup {
     }
 }
 
-/// Groups of copies, by how they were found.
+/// Groups of copies by detection method.
 pub(super) fn duplicates(report: &CleaningReport) -> Markup {
     html! {
         @if !report.duplicates.is_empty() {
@@ -83,7 +82,7 @@ fn group(found: &Duplicates) -> Markup {
     }
 }
 
-/// How many groups are how large; on a logarithmic scale, since there are many small ones and few large ones.
+/// Number of groups by size, on a logarithmic scale, since there are many small and few large ones.
 fn histogram(sizes: &[ClusterSize]) -> Markup {
     let mut columns: Vec<(String, u64)> =
         sizes.iter().take(COLUMNS - 1).map(|size| (number::whole(size.size), size.clusters)).collect();
@@ -114,7 +113,7 @@ fn histogram(sizes: &[ClusterSize]) -> Markup {
     }
 }
 
-/// A group with the kept document in full, and the others by what they have otherwise.
+/// A group: the kept document in full, the others by their differences.
 fn members(cluster: &Cluster, place: usize) -> Markup {
     let kept = cluster.members.iter().find(|member| member.kept).map(|member| member.excerpt.as_str());
     let rest = cluster.size.saturating_sub(cluster.members.len() as u64);

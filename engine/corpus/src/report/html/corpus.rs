@@ -1,13 +1,12 @@
-//! What the corpus is made of, and a few documents of it.
+//! Composition of the corpus, and sample documents.
 
 use super::super::{CleaningReport, CorpusCell, CorpusTable, Unit, number};
 use super::{more, shown, text};
 use maud::{Markup, html};
 
-/// Rows that the page shows of a table.
+/// Maximum rows shown of a table.
 const ROWS_SHOWN: usize = 40;
 
-/// All tables.
 pub(super) fn tables(report: &CleaningReport) -> Markup {
     html! {
         @if !report.tables.is_empty() {
@@ -20,7 +19,7 @@ pub(super) fn tables(report: &CleaningReport) -> Markup {
     }
 }
 
-/// The documents that were kept, a few of them.
+/// Samples of the kept documents.
 pub(super) fn samples(report: &CleaningReport) -> Markup {
     html! {
         @if !report.samples.is_empty() {
@@ -34,7 +33,7 @@ pub(super) fn samples(report: &CleaningReport) -> Markup {
     }
 }
 
-/// A table, with a thin bar under each number that says how much of the most it is.
+/// A table, with a thin bar under each number that shows its share of the maximum.
 fn grid(table: &CorpusTable) -> Markup {
     html! {
         div.whole {
@@ -68,7 +67,7 @@ fn grid(table: &CorpusTable) -> Markup {
     }
 }
 
-/// A count that is shown rounded.
+/// The full value of a count that is displayed rounded.
 fn in_full(cell: &CorpusCell, unit: Unit) -> Option<String> {
     match cell {
         CorpusCell::Whole(value) if matches!(unit, Unit::Count | Unit::Bytes) => Some(number::whole(*value)),
@@ -76,7 +75,7 @@ fn in_full(cell: &CorpusCell, unit: Unit) -> Option<String> {
     }
 }
 
-/// Per cent of the largest value of all columns of a unit: raw and kept share a scale.
+/// Percentage of the largest value of all columns with this unit: raw and kept share a scale.
 fn part_of_most(table: &CorpusTable, cell: &CorpusCell, unit: Unit) -> Option<f64> {
     if !matches!(unit, Unit::Count | Unit::Bytes | Unit::Share) {
         return None;

@@ -1,16 +1,15 @@
-//! From raw to kept, by bytes.
+//! The flow from raw to kept text, in bytes.
 
 use super::super::{CleaningReport, GROUPS, Stage, class_of, number};
 use super::shown;
 use maud::{Markup, html};
 
-/// Bytes that a stage took away: of documents that it dropped, and out of those that it changed. A stage that makes texts longer took
-/// nothing.
+/// Bytes removed by a stage, in dropped and in changed documents; 0 if it makes texts longer.
 fn loss(stage: &Stage) -> u64 {
     stage.before.bytes.saturating_sub(stage.after().bytes)
 }
 
-/// The three numbers, the bar, and the steps from raw to kept.
+/// The three totals, the bar, and the steps from raw to kept.
 pub(super) fn section(report: &CleaningReport) -> Markup {
     html! {
         (figures(report))
@@ -44,7 +43,7 @@ fn figures(report: &CleaningReport) -> Markup {
     }
 }
 
-/// One bar: what was kept, and what each group of stages took.
+/// One bar: the kept part, and the part removed by each group of stages.
 fn bar(report: &CleaningReport) -> Markup {
     let loss_of = |group| report.stages.iter().filter(|stage| stage.about.group == group).map(loss).sum();
     let losses: Vec<(&str, &str, u64)> = GROUPS
@@ -60,7 +59,7 @@ fn bar(report: &CleaningReport) -> Markup {
         .map(|(class, bytes)| {
             let (start, width) = (left, 1000.0 * number::ratio(bytes, whole));
             left += width;
-            // What is there can be seen, and a gap parts it from its neighbour.
+            // Even the smallest part is visible, with a gap to its neighbour.
             rectangle(class, start, (width - 1.5).max(0.8), 40)
         });
     html! {
@@ -76,7 +75,7 @@ fn bar(report: &CleaningReport) -> Markup {
     }
 }
 
-/// A row a stage that took something: what had come so far, and how much of it went here.
+/// A row for each stage that removed something: its input, and the removed part.
 fn steps(report: &CleaningReport) -> Markup {
     let largest =
         report.stages.iter().map(|stage| stage.before.bytes).max().unwrap_or(0).max(report.raw.bytes).max(1);

@@ -1,8 +1,8 @@
-//! The account as a page that stands alone: one file, which asks nothing of any network, reads well on a screen and on paper, in light
-//! and in dark, and works without its few lines of script.
+//! The report as a self-contained page: one file without network requests, for screen and paper, light and dark mode, which
+//! also works without its few lines of script.
 //!
-//! Every text in it came from outside: `maud` escapes whatever is written, `shown` gives control characters a box, and what runs from
-//! right to left is kept from turning round its neighbours. A content policy in the page forbids whatever would be fetched.
+//! All texts in it are untrusted: `maud` escapes them, `shown` replaces control characters, and right-to-left text is isolated
+//! from its surroundings. A content security policy forbids all requests.
 
 mod copies;
 mod corpus;
@@ -14,14 +14,14 @@ use maud::{Markup, html};
 
 use super::{CleaningReport, number};
 
-/// Files that the page lists; all are in `report.json`.
+/// Maximum files listed on the page; all are in `report.json`.
 const FILES_SHOWN: usize = 60;
-/// Troubles that the page lists; more are in `report.json`.
+/// Maximum troubles listed on the page; more are in `report.json`.
 const TROUBLES_SHOWN: usize = 100;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Opens what is folded while the page is printed, for browsers whose style sheets cannot.
+/// Opens folded parts for printing, for browsers whose style sheets cannot.
 const SCRIPT: &str = "addEventListener('beforeprint',()=>document.querySelectorAll('details:not([open])').forEach(d=>{d.open=true;d.dataset.shut='1'}));\
 addEventListener('afterprint',()=>document.querySelectorAll('details[data-shut]').forEach(d=>{d.open=false;delete d.dataset.shut}));";
 
@@ -55,7 +55,7 @@ pub fn page(report: &CleaningReport) -> String {
     Page { title: &title, version: &version, style: STYLE, script: SCRIPT }.around(&contents)
 }
 
-/// What happened, in a sentence, and where to find what.
+/// The result in a sentence, and links to the sections.
 fn header(report: &CleaningReport) -> Markup {
     let headline = match (report.raw.documents, report.kept.documents) {
         (0, _) => "Nothing was read".to_owned(),
@@ -90,7 +90,7 @@ fn header(report: &CleaningReport) -> Markup {
     }
 }
 
-/// What could not be read.
+/// Files and records that could not be read.
 fn troubles(report: &CleaningReport) -> Markup {
     let troubles = &report.troubles;
     html! {
@@ -124,7 +124,7 @@ fn troubles(report: &CleaningReport) -> Markup {
     }
 }
 
-/// The files that were read.
+/// The input files.
 fn inputs(report: &CleaningReport) -> Markup {
     let bytes = report.inputs.iter().map(|input| input.bytes).sum();
     let count = report.inputs.len() as u64;
@@ -154,7 +154,7 @@ fn inputs(report: &CleaningReport) -> Markup {
     }
 }
 
-/// The recipe, from which the cleaning can be repeated.
+/// The recipe, with which the cleaning can be repeated.
 fn recipe(report: &CleaningReport) -> Markup {
     html! {
         section #recipe.recipe {
@@ -168,7 +168,7 @@ fn recipe(report: &CleaningReport) -> Markup {
     }
 }
 
-/// Says that there is more than is shown.
+/// A note about the omitted entries.
 fn more(all: u64, shown: usize, what: &str) -> Markup {
     let rest = all.saturating_sub(shown as u64);
     html! {
@@ -178,7 +178,7 @@ fn more(all: u64, shown: usize, what: &str) -> Markup {
     }
 }
 
-/// A document's text with what it is, and why it went.
+/// A document's text with its metadata, and the reason for dropping it.
 fn text(id: &str, source: &str, words: u64, why: &str, body: &str) -> Markup {
     html! {
         div.text {
@@ -189,7 +189,7 @@ fn text(id: &str, source: &str, words: u64, why: &str, body: &str) -> Markup {
     }
 }
 
-/// A text without characters that write nothing but turn round or hide what stands beside them, and those that HTML forbids.
+/// Replaces control characters, bidirectional overrides and characters that HTML forbids.
 fn shown(text: &str) -> String {
     let hidden = |letter: char| {
         matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fdd0}'..='\u{fdef}')

@@ -1,13 +1,13 @@
-//! A card for each stage: what it is, what it took, and from whom.
+//! A card for each stage: description, removed amounts, and examples.
 
 use super::super::{CleaningReport, Stage, class_of, diff, number};
 use super::{shown, text};
 use glasshouse_protocol::cleaning::TextFate;
 use maud::{Markup, html};
 
-/// The stages that did something as cards under the headings of their groups, and the others by name.
+/// The stages that did something as cards under the headings of their groups, and the names of the others.
 pub(super) fn section(report: &CleaningReport) -> Markup {
-    // One example stands open, so that a reader sees what the folded ones hold.
+    // One example is open, to show what the folded ones contain.
     let open = report.stages.iter().position(|stage| !stage.changes.is_empty());
     let (acted, others): (Vec<_>, Vec<_>) =
         report.stages.iter().enumerate().partition(|(_, stage)| stage.acted() || !stage.counters.is_empty());
@@ -91,7 +91,7 @@ fn some(shown: u64, all: u64) -> String {
     }
 }
 
-/// What it took away and what it changed, in numbers.
+/// Removed and changed amounts.
 fn effect(stage: &Stage) -> Markup {
     let (removed, edited) = (&stage.removed, &stage.edited);
     let documents = |count: u64| if count == 1 { "document" } else { "documents" };
@@ -125,7 +125,7 @@ fn effect(stage: &Stage) -> Markup {
     }
 }
 
-/// A text as it was and as it is, in one: what was taken struck through and what was put in underlined.
+/// Both versions of a text in one: removed parts struck through, added parts underlined.
 pub(super) fn changed(before: &str, after: &str) -> Markup {
     html! {
         div.body dir="auto" {
@@ -140,7 +140,7 @@ pub(super) fn changed(before: &str, after: &str) -> Markup {
     }
 }
 
-/// A change that is only white space would be nothing to see: line breaks and spaces get a sign.
+/// Marks line breaks and spaces in a change of only white space, which would be invisible.
 fn visible(text: &str) -> String {
     if !text.chars().all(char::is_whitespace) {
         return shown(text);

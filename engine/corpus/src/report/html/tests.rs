@@ -1,4 +1,4 @@
-//! Tests of the page: hostile texts, no reference to a network, and something said of everything counted.
+//! Tests of the page: hostile texts, no network references, and all counts are shown.
 
 use super::super::{About, Column, CorpusTable, StageRecorder, Unit, demo};
 use super::*;
@@ -8,17 +8,17 @@ use serde_json::Value;
 const HOSTILE: &str =
     "</pre><script>alert(1)</script><img src=x onerror=\"alert('2')\">&amp;\u{0}\u{1b}[31m\u{202e}gnp.exe";
 
-/// Elements of a page as tag names with their attributes, as a browser's tokeniser would cut them; texts between are left out.
+/// Tags of a page with their attributes, as a browser would tokenize them, without the texts between.
 fn tags(page: &str) -> Vec<&str> {
     let body = page.split_once("</head>").expect("head").1;
     let body = body.rsplit_once("<script>").expect("script").0;
     body.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default()).collect()
 }
 
-/// Makes every text hostile, and each that was changed another one than before.
+/// Makes all texts hostile, and changed ones different from the originals.
 fn make_hostile(key: &str, value: &mut Value) {
     match value {
-        // Names of the report's own.
+        // The report's own names.
         Value::String(_) if matches!(key, "group" | "unit") => {}
         Value::String(text) => {
             *text = if key == "after" { format!("{HOSTILE} more") } else { HOSTILE.into() }
@@ -55,7 +55,7 @@ fn every_tag_is_closed() {
             open.push(name);
         }
     }
-    // Cut out with what stands before the body and after its footer.
+    // Opened before the body and closed after its footer, which are both cut off.
     assert_eq!(open, ["body"], "left open");
 }
 
@@ -147,7 +147,7 @@ fn texts_of_any_length_and_script_are_written() {
     assert_eq!(html! { (shown("ζωή & 生活")) }.into_string(), "ζωή &amp; 生活");
 }
 
-/// Leaves page and report in the folder that `GLASSHOUSE_REPORT_FOLDER` names, for eyes.
+/// Saves page and report to the folder in `GLASSHOUSE_REPORT_FOLDER`, for manual inspection.
 fn keep(report: &CleaningReport, page: &str) {
     if let Some(folder) = std::env::var_os("GLASSHOUSE_REPORT_FOLDER") {
         let folder = std::path::Path::new(&folder);

@@ -1,4 +1,4 @@
-//! Tests of the account in a terminal.
+//! Tests of the report for a terminal.
 
 use super::super::demo;
 use super::*;

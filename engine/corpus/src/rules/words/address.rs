@@ -1,9 +1,9 @@
-//! Whether a word is the address of a page or a mailbox, which stays whole.
+//! Recognises addresses of pages and mailboxes, which are not split.
 
 use super::characters::{DIGIT, LOWER, flags};
 
-/// Whether this is an address: an optional scheme, an optional user, a host with a top-level domain (or four numbers), an
-/// optional port and path. One pass over the word for each `@` in it and none longer than to the next.
+/// Whether a word is an address: an optional scheme, an optional user, a host with a top-level domain (or four numbers), an
+/// optional port and path. Linear in the word: one pass from each `@` to the next.
 pub(super) fn is_address(word: &str) -> bool {
     if !word.contains('.') {
         return false;
@@ -45,7 +45,7 @@ fn is_named_host(host: &str) -> bool {
         && labels.split('.').all(is_label)
 }
 
-/// Four numbers of the public internet.
+/// Whether a host consists of four numbers of the public internet.
 fn is_numbered_host(host: &str) -> bool {
     let mut octets = [0_u16; 4];
     let mut parts = host.split('.');

@@ -1,38 +1,37 @@
-//! What a character means to the word splitter and to the rules that count punctuation.
+//! Character classes of the word splitter and of the rules that count punctuation.
 //!
-//! One set of flags a character, looked up in a table for ASCII: the splitter asks for several of them at each end of a word.
+//! One set of flags per character, from a table for ASCII: the splitter checks several of them at each end of a word.
 
 use std::sync::LazyLock;
 
 use regex_syntax::hir::{Class, ClassUnicodeRange, Hir, HirKind};
 
-/// Stands alone when a word begins with it.
+/// A separate word at the start of a word.
 pub(super) const PREFIX: u16 = 1;
-/// Stands alone when a word ends with it.
+/// A separate word at the end of a word.
 pub(super) const SUFFIX: u16 = 2;
 /// A lower-case letter, or one of a script without case.
 pub(super) const LOWER: u16 = 4;
 /// An upper-case letter, or one of a script without case.
 pub(super) const UPPER: u16 = 8;
-/// A letter.
 pub(super) const LETTER: u16 = LOWER | UPPER;
-/// A pictograph: stands alone wherever it is.
+/// A pictograph: always a separate word.
 pub(super) const ICON: u16 = 16;
 /// A quotation mark.
 pub(super) const QUOTE: u16 = 32;
 /// One of the ten ASCII digits.
 pub(super) const DIGIT: u16 = 64;
-/// After it a final full stop is a word of its own.
+/// A final full stop after it is a separate word.
 pub(super) const BEFORE_STOP: u16 = 128;
 /// A currency sign.
 pub(super) const CURRENCY: u16 = 256;
-/// Counted as punctuation by Gopher's and FineWeb's rules.
+/// Punctuation in Gopher's and FineWeb's rules.
 pub(super) const SYMBOL: u16 = 512;
 /// Unicode's general category P.
 pub(super) const MARK: u16 = 1024;
 /// White space.
 pub(super) const SPACE: u16 = 2048;
-/// Of a script written without spaces between words.
+/// Belongs to a script without spaces between words.
 pub(super) const UNSPACED: u16 = 4096;
 
 /// The flags of the ASCII characters.
@@ -46,7 +45,7 @@ const fn ascii() -> [u16; 128] {
             b'a'..=b'z' => LOWER | BEFORE_STOP,
             b'A'..=b'Z' => UPPER,
             b'0'..=b'9' => DIGIT | BEFORE_STOP,
-            // The four separators of ASCII are white space to Python, and so to the rules' published counts.
+            // The four ASCII separators are white space in Python, and so in the rules' published counts.
             b' ' => SPACE,
             b'\t'..=b'\r' | 0x1c..=0x1f => SPACE | SYMBOL,
             b'"' | b'\'' => PREFIX | SUFFIX | QUOTE | BEFORE_STOP | SYMBOL | MARK,
@@ -75,7 +74,7 @@ pub(super) fn flags(character: char) -> u16 {
     }
 }
 
-/// The flags of an ASCII byte; none for a byte of a longer character.
+/// The flags of an ASCII byte; 0 for a byte of a longer character.
 pub(super) fn byte_flags(byte: u8) -> u16 {
     ASCII.get(usize::from(byte)).copied().unwrap_or(0)
 }
@@ -138,13 +137,13 @@ fn letter(character: char) -> u16 {
         '\u{386}'..='\u{3ce}' | '\u{400}'..='\u{45f}' | '\u{490}'..='\u{4e9}' => cased(),
         '\u{2c60}'..='\u{2c7f}' | '\u{a722}'..='\u{a7fa}' | '\u{ab30}'..='\u{ab64}' => cased(),
         '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}' => cased(),
-        // Thai, Lao, Burmese and Khmer; kana, and the characters of Chinese.
+        // Thai, Lao, Burmese and Khmer; kana and Chinese characters.
         '\u{e01}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' => UNSPACED,
         '\u{3001}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' => {
             LETTER | BEFORE_STOP | UNSPACED
         }
         '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{2fa1f}' => LETTER | BEFORE_STOP | UNSPACED,
-        // Hebrew, Arabic, the scripts of India and Ethiopia, Hangul.
+        // Hebrew, Arabic, Indic scripts, Ethiopic, Hangul.
         '\u{591}'..='\u{5f4}' | '\u{620}'..='\u{64a}' | '\u{66e}'..='\u{6ff}' | '\u{750}'..='\u{77f}' => {
             LETTER | BEFORE_STOP
         }
@@ -162,8 +161,8 @@ fn mark(character: char) -> u16 {
     mark | end | icon
 }
 
-/// Whether a character ends sentences in some script: Unicode's property `Sentence_Terminal`, with three marks
-/// of Khmer. FineWeb's line rule asks for these, and so do sentence counts.
+/// Whether a character ends sentences in some script: Unicode's property `Sentence_Terminal`, and three Khmer marks. Used by
+/// FineWeb's line rule and by sentence counts.
 pub fn is_sentence_end(character: char) -> bool {
     if character.is_ascii() {
         return matches!(character, '.' | '!' | '?');
@@ -176,9 +175,9 @@ static SENTENCE_ENDS: LazyLock<Vec<ClassUnicodeRange>> =
 static MARKS: LazyLock<Vec<ClassUnicodeRange>> = LazyLock::new(|| ranges(r"\p{Punctuation}"));
 static ICONS: LazyLock<Vec<ClassUnicodeRange>> = LazyLock::new(|| ranges(r"\p{Other_Symbol}"));
 
-/// The ranges of a class of characters, in order.
+/// The ranges of a character class, in order.
 fn ranges(class: &str) -> Vec<ClassUnicodeRange> {
-    // Anything else would be the library's fault, which a test would show.
+    // Anything else would be a bug of the library, which a test would show.
     let Ok(HirKind::Class(Class::Unicode(class))) = regex_syntax::parse(class).map(Hir::into_kind) else {
         return Vec::new();
     };

@@ -1,13 +1,13 @@
-//! Text into words, as spaCy's blank English tokenizer cuts it.
+//! Splits text into words like spaCy's blank English tokenizer.
 //!
-//! The shares of n-grams and symbols that Gopher and FineWeb publish were measured on its words, through `datatrove`. So the
-//! same steps are taken here, over bytes and without a regular expression: text is cut at white space; from both ends of a
-//! piece punctuation is taken, until nothing or a known special is left; what remains is an address and whole, or is cut at
-//! hyphens, slashes and such between letters. Pieces in scripts written without spaces are cut where Unicode's rules for
-//! words say (UAX 29), which spaCy leaves whole.
+//! Gopher and FineWeb published shares of n-grams and symbols that were measured with its words, through `datatrove`. This
+//! takes the same steps, on bytes and without regular expressions: split at white space; strip punctuation from both ends of a
+//! piece, until nothing or a known special is left; keep the rest if it is an address, else split it at hyphens, slashes and
+//! the like between letters. Pieces in scripts without spaces are split by Unicode's word boundaries (UAX 29); spaCy does not
+//! split them.
 //!
-//! Its specials and the classes of its characters are after spaCy's tables: Copyright (C) 2016-2024 ExplosionAI GmbH, 2016 spaCy GmbH, 2015
-//! Matthew Honnibal, under the MIT licence, whose text is in `packaging/notices.md`.
+//! Its specials and character classes are derived from spaCy's tables: Copyright (C) 2016-2024 ExplosionAI GmbH, 2016 spaCy
+//! GmbH, 2015 Matthew Honnibal, under the MIT licence, whose text is in `packaging/notices.md`.
 
 mod address;
 mod characters;
@@ -26,16 +26,16 @@ use specials::Specials;
 
 use super::hash::hash;
 
-/// A word: where it is in the text, and what the rules ask of it.
+/// A word: its position in the text, and the properties that rules use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// Of its bytes.
+    /// Hash of its bytes.
     pub hash: u64,
-    /// Byte at which it starts.
+    /// Start in bytes.
     pub start: u32,
-    /// Bytes.
+    /// Length in bytes.
     pub bytes: u32,
-    /// Characters, which is what published lengths count.
+    /// Length in characters, the unit of published lengths.
     pub characters: u32,
     kind: u8,
 }
@@ -46,12 +46,12 @@ const SENTENCE_END: u8 = 4;
 const MARKS: u8 = 8;
 
 impl Word {
-    /// Whether it holds a letter.
+    /// Whether it contains a letter.
     pub fn is_alphabetic(&self) -> bool {
         self.kind & ALPHABETIC > 0
     }
 
-    /// Whether it is made of punctuation and symbols alone.
+    /// Whether it consists of punctuation and symbols only.
     pub fn is_symbols(&self) -> bool {
         self.kind & SYMBOLS > 0
     }
@@ -61,29 +61,29 @@ impl Word {
         self.kind & SENTENCE_END > 0
     }
 
-    /// Whether it is made of punctuation marks alone: after a sentence's end they still belong to it.
+    /// Whether it consists of punctuation marks only: after a sentence's end they still belong to it.
     pub fn is_marks(&self) -> bool {
         self.kind & MARKS > 0
     }
 
-    /// The same word at another byte.
+    /// The same word at another position.
     pub(super) fn at(self, start: usize) -> Self {
         Self { start: start as u32, ..self }
     }
 
-    /// Its bytes in the text it was cut from.
+    /// Byte range in the original text.
     pub fn range(&self) -> std::ops::Range<usize> {
         let start = self.start as usize;
         start..start + self.bytes as usize
     }
 
-    /// The word itself, in the text it was cut from.
+    /// The word in the text that it was split from.
     pub fn of<'a>(&self, text: &'a str) -> &'a str {
         text.get(self.range()).unwrap_or_default()
     }
 }
 
-/// Bytes of a text beyond which no words are cut: positions are 32 bits wide.
+/// Maximum bytes of a text that are split: positions have 32 bits.
 const MAX_TEXT_BYTES: usize = u32::MAX as usize;
 
 /// The words of a text, in order.
@@ -102,9 +102,9 @@ pub fn split(text: &str) -> Vec<Word> {
 struct Splitter {
     specials: &'static Specials,
     words: Vec<Word>,
-    /// Ends of the pieces of the chunk at hand, in order.
+    /// Ends of the pieces of the current chunk, in order.
     pieces: Vec<usize>,
-    /// Starts of the suffixes taken from it, the last one first.
+    /// Starts of its suffixes, the last one first.
     suffixes: Vec<usize>,
 }
 
@@ -138,7 +138,7 @@ impl Splitter {
             }
             let chunk = text.get(start..at).unwrap_or_default();
             if chunk.is_empty() {
-                // White space beyond ASCII.
+                // Non-ASCII white space.
                 at += text.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
             } else if letters_only {
                 self.letters(chunk, start);
@@ -148,7 +148,7 @@ impl Splitter {
         }
     }
 
-    /// A chunk of ASCII letters: most of them.
+    /// A chunk of ASCII letters, the most common kind.
     fn letters(&mut self, chunk: &str, start: usize) {
         let hash = hash(chunk.as_bytes());
         if chunk.len() < 10
@@ -172,7 +172,7 @@ impl Splitter {
         });
     }
 
-    /// Adds a piece: a word, or several in a script written without spaces.
+    /// Adds a piece: a word, or several in a script without spaces.
     fn push(&mut self, piece: &str, start: usize) {
         if piece.len() > 1 && !piece.is_ascii() && piece.chars().any(|c| flags(c) & UNSPACED > 0) {
             for (offset, word) in piece.split_word_bound_indices() {
@@ -201,7 +201,7 @@ impl Splitter {
         self.words.push(Word { hash, start: start as u32, bytes: piece.len() as u32, characters, kind });
     }
 
-    /// A chunk with something other than letters in it.
+    /// A chunk that contains other characters than letters.
     fn chunk(&mut self, chunk: &str, start: usize) {
         self.pieces.clear();
         self.suffixes.clear();
@@ -215,7 +215,7 @@ impl Splitter {
         let pieces = std::mem::take(&mut self.pieces);
         let (mut begin, mut index) = (0, 0);
         while let Some(&end) = pieces.get(index) {
-            // Three pieces or more may hold a special between them, as the `):` of `(one):`.
+            // Three or more pieces may contain a special, such as `):` in `(one):`.
             let joined =
                 if pieces.len() > 2 { self.joined(chunk, begin, pieces.get(index + 1..)) } else { 0 };
             let end = pieces.get(index + joined).copied().unwrap_or(end);
@@ -230,7 +230,7 @@ impl Splitter {
         self.pieces = pieces;
     }
 
-    /// Takes prefixes and suffixes away until nothing, or a special, is left: its range.
+    /// Strips prefixes and suffixes until nothing, or a special, is left; returns its range.
     fn strip(&mut self, chunk: &str) -> (usize, usize) {
         let (mut first, mut last) = (0, chunk.len());
         while let Some(rest) = chunk.get(first..last).filter(|rest| !rest.is_empty()) {
@@ -264,7 +264,7 @@ impl Splitter {
                 self.suffixes.push(last);
             }
         }
-        // Suffixes were taken from the end inwards: turned round, each one's end is the start of the next.
+        // Suffixes were stripped from the end: in reverse order, each one's end is the start of the next.
         (first, last)
     }
 
@@ -272,7 +272,7 @@ impl Splitter {
         self.specials.cuts(word).is_some()
     }
 
-    /// What is left between prefixes and suffixes: special, an address, or cut at infixes.
+    /// The part between prefixes and suffixes: a special, an address, or split at infixes.
     fn middle(&mut self, chunk: &str, first: usize, last: usize) {
         let Some(middle) = chunk.get(first..last).filter(|middle| !middle.is_empty()) else { return };
         if let Some(cuts) = self.specials.cuts(middle) {
@@ -308,7 +308,7 @@ impl Splitter {
         }
     }
 
-    /// How many of the following pieces make a special together with the one that begins here: as many as can.
+    /// The maximum number of following pieces that form a special with the one that begins here.
     fn joined(&self, chunk: &str, begin: usize, following: Option<&[usize]>) -> usize {
         let following = following.unwrap_or_default();
         let candidates = following.iter().enumerate().take(6);
@@ -331,7 +331,7 @@ impl Splitter {
     }
 }
 
-/// Bytes of the prefix that a word begins with.
+/// Bytes of the prefix of a word.
 fn prefix(word: &str) -> usize {
     let mut characters = word.chars();
     let Some(first) = characters.next() else { return 0 };
@@ -349,7 +349,7 @@ fn leading_dots(text: &str) -> usize {
     text.bytes().take_while(|&byte| byte == b'.').count()
 }
 
-/// Bytes of the longest suffix that a word ends with.
+/// Bytes of the longest suffix of a word.
 fn suffix(word: &str) -> usize {
     let mut backwards = word.chars().rev();
     let Some(last) = backwards.next() else { return 0 };
@@ -373,7 +373,7 @@ fn suffix(word: &str) -> usize {
     }
 }
 
-/// A dollar sign after a number, with the country before it.
+/// A dollar sign after a number, including the country before it.
 fn dollars(word: &str) -> usize {
     let signs = ["US$", "C$", "A$", "$"].iter();
     signs.filter(|sign| after_digit(word, sign)).map(|sign| sign.len()).max().unwrap_or(0)
@@ -383,12 +383,12 @@ fn after_digit(word: &str, ending: &str) -> bool {
     word.strip_suffix(ending).and_then(|number| number.as_bytes().last()).is_some_and(u8::is_ascii_digit)
 }
 
-/// Units that stand alone after a number.
+/// Units that are separate words after a number.
 const UNITS: &str = "km km² km³ m m² m³ dm dm² dm³ cm cm² cm³ mm mm² mm³ ha µm nm yd in ft kg g mg µg t lb oz m/s km/h kmh mph \
     hPa Pa mbar mb MB kb KB gb GB tb TB T G M K %";
 
 fn unit(word: &str) -> usize {
-    // A digit must stand before it, so look for one near the end first.
+    // A digit must precede it, so search for one near the end first.
     let digit = word.bytes().rev().take(7).position(|byte| byte.is_ascii_digit());
     let Some(length) = digit.filter(|&length| length > 0) else { return 0 };
     match word.get(word.len() - length..) {
@@ -397,7 +397,7 @@ fn unit(word: &str) -> usize {
     }
 }
 
-/// Bytes of the infix that this rest of a word begins with, after a character with these flags.
+/// Bytes of the infix at the start of the rest of a word, after a character with these flags.
 fn infix(before: u16, rest: &str) -> usize {
     let mut characters = rest.chars();
     let Some(first) = characters.next() else { return 0 };

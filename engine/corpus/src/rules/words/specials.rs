@@ -1,4 +1,4 @@
-//! Words that no rule of punctuation splits rightly: contractions, abbreviations with a full stop, and faces.
+//! Words that punctuation rules would split wrongly: contractions, abbreviations with a full stop, and emoticons.
 
 use std::sync::OnceLock;
 
@@ -6,11 +6,11 @@ use rustc_hash::FxHashMap;
 
 use crate::rules::hash::hash;
 
-/// The longest special, in bytes; nothing longer is looked up.
+/// Maximum bytes of a special.
 const MAX_BYTES: usize = 16;
 
-/// Pronouns and such, with what may be joined to them; a space stands where the splitter cuts. Each is known with and without
-/// its apostrophes, and with a capital.
+/// Pronouns and similar words, and their contractions; a space marks a split. Each is known with and without apostrophes, and
+/// capitalised.
 const JOINED: [(&str, &str); 12] = [
     ("i", "'m|'m a"),
     ("i you he she it we they", "'ll|'ll 've|'d|'d 've"),
@@ -26,34 +26,34 @@ const JOINED: [(&str, &str); 12] = [
     ("not", "'ve"),
 ];
 
-/// Forms without an apostrophe that are words of their own.
+/// Forms without an apostrophe that are other words.
 const WORDS_OF_THEIR_OWN: &str = "ill its hell shell shed were well whore";
 
-/// Further words and where they are cut; each is known with a capital too.
+/// Further split words; each is known capitalised too.
 const CUT: &str = "can not|gon na|got ta|let 's|c'm on|how 'd 'y";
 
-/// Words cut like those, never written with a capital.
+/// Split words that are never capitalised.
 const CUT_SMALL: &str = "y' all|y all";
 
-/// Words with an apostrophe or a slash that stay whole; each is known with a capital too.
+/// Words with an apostrophe or a slash that are not split; each is known capitalised too.
 const WHOLE: &str = "ma'am o'clock lovin' havin' doin' goin' nothin' nuthin' ol' somethin'";
 
-/// The same, written in this way only.
+/// Words that are not split, in exactly this form.
 const WHOLE_AS_WRITTEN: &str = "'s 'S 're 'd 'll 'em 'nuff 'Cause 'cause 'cos 'Cos 'coz 'Coz 'cuz 'Cuz 'bout and/or w/o \
     ' '' \\\") <space> C++ \\t \\n ‘s ‘S";
 
-/// Abbreviations whose full stop belongs to them.
+/// Abbreviations that include their full stop.
 const ABBREVIATIONS: &str = "Mt. Ak. Ala. Apr. Ariz. Ark. Aug. Calif. Colo. Conn. Dec. Del. Feb. Fla. Ga. Ia. Id. Ill. Ind. \
     Jan. Jul. Jun. Kan. Kans. Ky. La. Mar. Mass. Mich. Minn. Miss. Neb. Nebr. Nev. Nov. Oct. Okla. Ore. Pa. Sep. Sept. Tenn. \
     Va. Wash. Wis. N.C. N.D. N.H. N.J. N.M. N.Y. S.C. D.C. a.m. p.m. e.g. E.g. E.G. i.e. I.e. I.E. v.s. vs. Adm. Bros. co. \
     Co. Corp. Dr. Gen. Gov. Inc. Jr. Ltd. Md. Messrs. Mo. Mont. Mr. Mrs. Ms. Ph.D. Prof. Rep. Rev. Sen. St. ä. ö. ü.";
 
-/// Faces that follow no pattern.
+/// Emoticons without a pattern.
 const FACES: &str = "8) 8-) (-8 ;) ;-) (; (-; ;D ;-D 8D 8-D xD XD xDD XDD :o) (o: :') :'-) :'( :'-( >:( >:o :() ^_^ ^__^ \
     ^___^ >.< >.> <.< ._. ;_; -_- -__- v.v V.V v_v V_V @_@ <3 <33 <333 </3 (^_^) (-_-) (._.) (>_<) (*_*) =) =( =] =[ ]= [= \
     (= =/ =| =3 =D (: (-: [: [-: ): )-: :1";
 
-/// How a special is cut: the lengths of its pieces in bytes, 0 where there are no more.
+/// The lengths of a special's pieces in bytes, padded with 0.
 pub(super) type Cuts = [u8; 3];
 
 struct Special {
@@ -61,19 +61,19 @@ struct Special {
     cuts: Cuts,
 }
 
-/// The table of them all.
+/// The table of all specials.
 pub(super) struct Specials {
     by_hash: FxHashMap<u64, Special>,
 }
 
 impl Specials {
-    /// The one table, made when first asked for.
+    /// The shared table, created on first use.
     pub(super) fn get() -> &'static Self {
         static TABLE: OnceLock<Specials> = OnceLock::new();
         TABLE.get_or_init(Self::new)
     }
 
-    /// How this word is cut, where it is special.
+    /// The pieces of a word, if it is special.
     pub(super) fn cuts(&self, word: &str) -> Option<Cuts> {
         if word.len() > MAX_BYTES {
             return None;
@@ -81,7 +81,7 @@ impl Specials {
         self.cuts_of_hash(word, hash(word.as_bytes()))
     }
 
-    /// The same, of a word whose hash is known.
+    /// Like [`Self::cuts`], with a known hash.
     pub(super) fn cuts_of_hash(&self, word: &str, hash: u64) -> Option<Cuts> {
         let special = self.by_hash.get(&hash)?;
         (*special.text == *word).then_some(special.cuts)
@@ -135,7 +135,7 @@ impl Specials {
         }
     }
 
-    /// Adds a word, cut where there are spaces; once more with typographic apostrophes.
+    /// Adds a word, split at spaces; and once more with typographic apostrophes.
     fn add(&mut self, pieces: &str) {
         for pieces in [pieces.to_owned(), pieces.replace('\'', "’")] {
             let mut cuts = [0; 3];

@@ -4,7 +4,7 @@ fn words(text: &str) -> Vec<&str> {
     split(text).iter().map(|word| word.of(text)).collect()
 }
 
-/// Each line is a text, then its words as spaCy's blank English tokenizer 3.8 cuts it.
+/// Each line is a text, then its words as split by spaCy's blank English tokenizer 3.8.
 const CUT_BY_SPACY: &str = include_str!("spacy.txt");
 
 #[test]

@@ -1,10 +1,13 @@
-//! burn on the work of the speed table: training steps of nanoGPT's shape, from burn's own modules and its AdamW.
+//! burn on the speed table's training benchmark: training steps of a model with nanoGPT's shape, using burn's own modules and
+//! its AdamW.
 //!
-//!     peer-burn flex|wgpu PROBLEM HEADS REPEATS      PROBLEM: weights, tokens and targets (../problem.py)
+//! ```text
+//! peer-burn flex|wgpu PROBLEM HEADS REPEATS      PROBLEM: weights, tokens and targets (../problem.py)
+//! ```
 //!
-//! Prints one JSON line: the device, and the loss (before its update) and the milliseconds of every step, the warm-up's too.
-//! `CUBECL_WGPU_DEFAULT_DEVICE` names another adapter than burn's choice. burn clips each parameter's gradient by itself:
-//! the norm of all gradients is taken here, on the device, so that nothing waits for it.
+//! Prints one JSON line: the device, and the loss (before the update) and milliseconds of every step, including the warm-up.
+//! `CUBECL_WGPU_DEFAULT_DEVICE` overrides burn's choice of adapter. burn clips each parameter's gradient separately, so the
+//! norm of all gradients is computed here, on the device to avoid waiting for it.
 
 mod model;
 
@@ -16,9 +19,9 @@ use model::{Model, Problem};
 use serde_json::json;
 use std::time::Instant;
 
-/// Steps before the clock counts; the runner drops as many.
+/// Steps before the measurement starts; the runner drops the same number.
 const WARM_UP: usize = 3;
-/// Where a step takes longer than this, few are taken.
+/// If a step takes longer than this, only a few are measured.
 const SLOW_MS: f64 = 5000.0;
 
 fn main() -> Result<()> {
@@ -70,14 +73,14 @@ fn device(backend: &str) -> Result<(Device, &'static str)> {
     }
 }
 
-/// AdamW with decay on matrices only.
+/// AdamW with weight decay on matrices only.
 fn optimizer(model: &Model) -> ModuleOptimizer {
     let settings = |decay| AdamWConfig::new().with_beta_2(0.99).with_epsilon(1e-8).with_weight_decay(decay);
     let vectors = ParamGroup::from_ids(model.vectors().iter().map(|parameter| parameter.id).collect());
     settings(0.1).init().with_group(vectors, settings(0.0).build(), None)
 }
 
-/// Scales all gradients so that their common norm is at most 1.
+/// Scales all gradients so that their joint norm is at most 1.
 fn clip(gradients: &mut GradientsParams, model: &Model) {
     let mut matrices = Vec::new();
     for parameter in model.matrices() {

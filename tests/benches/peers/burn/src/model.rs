@@ -1,4 +1,4 @@
-//! The problem's file, and nanoGPT's decoder made of burn's modules with the weights of that file.
+//! The problem file, and nanoGPT's decoder built from burn's modules with the weights in that file.
 
 use anyhow::{Context, Result, bail};
 use burn::module::{Module, Param};
@@ -9,7 +9,7 @@ use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Int, Tensor, TensorData, module};
 use safetensors::SafeTensors;
 
-/// The bytes of a problem's file.
+/// The bytes of a problem file.
 pub struct Problem {
     path: String,
     bytes: Vec<u8>,
@@ -21,7 +21,7 @@ impl Problem {
         Ok(Self { path: path.to_owned(), bytes })
     }
 
-    /// Four-byte entries of a tensor as `entry` reads them, and its shape.
+    /// A tensor's four-byte entries, each decoded with `entry`, and its shape.
     fn entries<E>(&self, name: &str, entry: fn([u8; 4]) -> E) -> Result<(Vec<E>, Vec<usize>)> {
         let file =
             SafeTensors::deserialize(&self.bytes).with_context(|| format!("{} is damaged", self.path))?;
@@ -44,7 +44,7 @@ impl Problem {
         Ok(Param::from_data(TensorData::new(entries, shape), device))
     }
 
-    /// A layer with the file's weights `[out, in]`, which burn keeps as `[in, out]`.
+    /// A layer with the file's weights `[out, in]`, which burn stores as `[in, out]`.
     fn linear(&self, name: &str, device: &Device) -> Result<Linear> {
         let (entries, shape) = self.entries(&format!("{name}.weight"), f32::from_le_bytes)?;
         let [outputs, inputs] = shape[..] else { bail!("{name}.weight is no matrix") };
@@ -106,7 +106,7 @@ impl Model {
         Ok(Self { tokens, positions, blocks, norm: problem.norm("norm", device)?, heads })
     }
 
-    /// Parameters that decay.
+    /// The parameters with weight decay.
     pub fn matrices(&self) -> Vec<&Param<Tensor<2>>> {
         let of_blocks = self.blocks.iter().flat_map(|block| {
             let Block { qkv, output, up, down, .. } = block;
@@ -115,7 +115,7 @@ impl Model {
         [&self.tokens.weight, &self.positions].into_iter().chain(of_blocks).collect()
     }
 
-    /// Parameters that do not.
+    /// The parameters without weight decay.
     pub fn vectors(&self) -> Vec<&Param<Tensor<1>>> {
         let of_blocks =
             self.blocks.iter().flat_map(|block| [&block.attention_norm.gamma, &block.mlp_norm.gamma]);
@@ -134,7 +134,7 @@ impl Model {
         block.output.forward(mixed.swap_dims(1, 2).reshape([batch, time, width]))
     }
 
-    /// Mean loss of tokens `[B, T]` and their targets `[B·T]`.
+    /// Mean loss for tokens `[B, T]` and targets `[B·T]`.
     pub fn loss(&self, tokens: Tensor<2, Int>, targets: Tensor<1, Int>) -> Tensor<1> {
         let mut x = self.tokens.forward(tokens) + self.positions.val().unsqueeze::<3>();
         for block in &self.blocks {

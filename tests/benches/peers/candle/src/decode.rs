@@ -1,4 +1,4 @@
-//! candle's own Llama writing greedily from a Hugging Face folder, in float32 with its cache of keys and values.
+//! Greedy decoding with candle's own Llama from a Hugging Face folder, in float32 with its KV cache.
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{D, DType, Device, Tensor};
@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-/// Reads `prompt`, then writes `tokens` more; a first round of a few tokens is not timed.
+/// Prefills `prompt`, then generates `tokens` tokens. A first round of a few tokens is not timed.
 pub fn decode(folder: &str, prompt: &[u32], tokens: usize) -> Result<Value> {
     let folder = Path::new(folder);
     let device = Device::Cpu;
@@ -46,7 +46,7 @@ pub fn decode(folder: &str, prompt: &[u32], tokens: usize) -> Result<Value> {
     Ok(json!({
         "peer": "candle", "bench": "decode", "device": "cpu", "prompt_tokens": prompt.len(), "generated_tokens": tokens,
         "prompt_tokens_per_s": prompt.len() as f64 / prompt_seconds,
-        // The first token comes with the prompt's pass.
+        // The prefill already yields the first token.
         "generated_tokens_per_s": (tokens - 1) as f64 / seconds,
         "written": written,
     }))

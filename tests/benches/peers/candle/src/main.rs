@@ -1,7 +1,9 @@
-//! candle on the work of the speed table: training steps of nanoGPT's shape, or writing with an exported Llama.
+//! candle on the speed table's benchmarks: training steps of a model with nanoGPT's shape, or decoding with an exported Llama.
 //!
-//!     peer-candle train PROBLEM HEADS REPEATS      PROBLEM: weights, tokens and targets (../problem.py)
-//!     peer-candle decode FOLDER PROMPT TOKENS      FOLDER: Hugging Face's Llama; PROMPT: ids joined by commas
+//! ```text
+//! peer-candle train PROBLEM HEADS REPEATS      PROBLEM: weights, tokens and targets (../problem.py)
+//! peer-candle decode FOLDER PROMPT TOKENS      FOLDER: a Hugging Face Llama; PROMPT: ids joined by commas
+//! ```
 //!
 //! Prints one JSON line.
 

@@ -1,7 +1,8 @@
-//! A training step from candle's own parts: its linear layers, norms, embedding, loss and AdamW.
+//! A training step from candle's own linear layers, norms, embedding, loss and AdamW.
 //!
-//! candle's norm with a bias and its fused softmax have no backward, so the plain ones are taken. It has no clipping by the
-//! norm of all gradients and one decay for an optimizer's every variable: hence the few lines of clipping, and two optimizers.
+//! candle's norm with a bias and its fused softmax have no backward pass, so the plain ones are used. candle has no clipping by
+//! the norm of all gradients, and an optimizer applies one weight decay to all of its variables: hence the clipping function
+//! and the two optimizers.
 
 use anyhow::{Context, Result};
 use candle_core::backprop::GradStore;
@@ -12,9 +13,9 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// Steps before the clock counts; the runner drops as many.
+/// Steps before the measurement starts; the runner drops the same number.
 const WARM_UP: usize = 3;
-/// Where a step takes longer than this, few are taken.
+/// If a step takes longer than this, only a few are measured.
 const SLOW_MS: f64 = 5000.0;
 
 struct Block {
@@ -33,7 +34,7 @@ struct Model {
     norm: LayerNorm,
     head: Linear,
     heads: usize,
-    /// `[T, T]`: 0 where a token may look, minus infinity where not.
+    /// `[T, T]`: 0 where a token may attend, minus infinity elsewhere.
     mask: Tensor,
 }
 
@@ -101,7 +102,7 @@ impl Model {
     }
 }
 
-/// Scales all gradients so that their common norm is at most 1.
+/// Scales all gradients so that their joint norm is at most 1.
 fn clip(gradients: &mut GradStore, variables: &HashMap<String, Var>) -> candle_core::Result<()> {
     let mut squares = 0.0;
     for variable in variables.values() {
@@ -121,7 +122,8 @@ fn clip(gradients: &mut GradStore, variables: &HashMap<String, Var>) -> candle_c
     Ok(())
 }
 
-/// Trains on the problem's batch; `losses` (before each update) and `milliseconds` of every step, the warm-up's too.
+/// Trains on the problem's batch. Returns the `losses` (before each update) and `milliseconds` of every step, including the
+/// warm-up.
 pub fn train(problem: &str, heads: usize, repeats: usize) -> Result<Value> {
     let device = Device::Cpu;
     let mut loaded = candle_core::safetensors::load(problem, &device)?;
