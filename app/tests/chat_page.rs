@@ -564,8 +564,9 @@ fn a_recipe_fills_in_what_a_person_could_have_chosen() {
         scene.harness.query_by_label("letters-to-a-friend-2019.jsonl").is_some(),
         "rows that the project has come first"
     );
-    let expects =
-        |scene: &Scene| scene.harness.query_all_by_label_contains("Expected result: 281 of 300").next().is_some();
+    let expects = |scene: &Scene| {
+        scene.harness.query_all_by_label_contains("Expected result: 281 of 300").next().is_some()
+    };
     assert!(!expects(&scene), "that was measured on generated rows");
     press(&mut scene, "Generated rows");
     assert!(expects(&scene));
@@ -721,7 +722,8 @@ fn moderation_is_switched_on_and_says_what_it_found_and_did() {
     choose(&mut scene, "Moderation", "Replace");
     press(&mut scene, "Reply again");
     scene.picture("chat-moderated");
-    let shown = scene.harness.get_by_label_contains("Reply 1, choose tokens").accesskit_node().value().unwrap();
+    let shown =
+        scene.harness.get_by_label_contains("Reply 1, choose tokens").accesskit_node().value().unwrap();
     assert!(shown.contains("█████ forest"), "{shown}");
 
     // The candidates would reveal hidden words.

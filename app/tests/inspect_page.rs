@@ -118,7 +118,10 @@ fn a_pressed_head_is_the_one_whose_arithmetic_is_shown() {
     let mut scene = scene(Engine::full(), WIDE, &[View::Attention, View::Head]);
     assert!(shows(&scene, "previous token 0.83"), "the second head of each layer");
     assert!(shows(&scene, "mixed"), "the first one of each");
-    scene.harness.get_by_label_contains("Layer 1, head 1, previous token 0.83, choose cells").click_accesskit();
+    scene
+        .harness
+        .get_by_label_contains("Layer 1, head 1, previous token 0.83, choose cells")
+        .click_accesskit();
     scene.settle();
     let (_, _, views, settings) = last(&mut scene);
     assert_eq!((views.as_slice(), settings.layer, settings.head), (&[View::Head][..], Some(1), Some(1)));
@@ -307,7 +310,10 @@ fn another_run_begins_with_its_own_layer_and_head() {
         let of_head = asked(scene).into_iter().rev().find(|(_, _, views, _)| views.contains(&View::Head));
         of_head.map(|(.., settings)| (settings.layer, settings.head)).expect("the head is open")
     };
-    scene.harness.get_by_label_contains("Layer 1, head 1, previous token 0.83, choose cells").click_accesskit();
+    scene
+        .harness
+        .get_by_label_contains("Layer 1, head 1, previous token 0.83, choose cells")
+        .click_accesskit();
     scene.settle();
     assert_eq!(head(&mut scene), (Some(1), Some(1)));
     support::tell(scene.harness.state_mut(), support::in_training(TrainingState::Running));

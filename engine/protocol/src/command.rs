@@ -30,21 +30,15 @@ pub enum Command {
         device: String,
     },
     /// The window or tab was shown or hidden. While it is visible, GPU submissions are kept to about 8 ms.
-    Visible {
-        visible: bool,
-    },
+    Visible { visible: bool },
     /// Cancels a running request within 0.2 s, or removes a queued one; results finished earlier are untouched. The request is answered
     /// by `Failed` of the kind `cancelled`. Training is stopped and saved as by [`Command::StopTraining`], a generation as by
     /// [`Command::StopWriting`]. Cancelling a finished request is not an error.
-    Cancel {
-        request: u64,
-    },
+    Cancel { request: u64 },
     /// Lists devices. Answered by `Devices`.
     ListDevices,
     /// Chooses the device for all further work; a training run keeps its own. Answered by `Ready`.
-    ChooseDevice {
-        device: String,
-    },
+    ChooseDevice { device: String },
 
     // ---- Projects -----------------------------------------------------------------------------------------------------
     /// Lists projects and their disk usage. Answered by `Projects`.
@@ -55,9 +49,7 @@ pub enum Command {
         name: String,
     },
     /// Opens a project. Answered by `ProjectOpened`; natively `id` may be the path of any project folder.
-    OpenProject {
-        id: String,
-    },
+    OpenProject { id: String },
     /// Opens a project folder for a command-line program: other programs may have it open too, and its documents and runs are not
     /// loaded. A run reads its text from the source in its settings. Native only. Answered by `Finished` alone.
     UseProject {
@@ -69,23 +61,13 @@ pub enum Command {
     /// Closes the open project. Refused while a run trains, like opening another project. Answered by `ProjectClosed`.
     CloseProject,
     /// Renames a project. Answered by `Projects`.
-    RenameProject {
-        id: String,
-        name: String,
-    },
+    RenameProject { id: String, name: String },
     /// Copies a project with all its files. Answered by `Projects`.
-    DuplicateProject {
-        id: String,
-        name: String,
-    },
+    DuplicateProject { id: String, name: String },
     /// Deletes a project. [`Command::RestoreProject`] can undo this until the program ends or starts again. Answered by `Projects`.
-    DeleteProject {
-        id: String,
-    },
+    DeleteProject { id: String },
     /// Undoes a deletion. Answered by `Projects`.
-    RestoreProject {
-        id: String,
-    },
+    RestoreProject { id: String },
     /// Packs a project into one `.glasshouse` file. Answered by `ProjectExported`: after writing `to` natively, with the file's bytes
     /// attached in the browser.
     ExportProject {
@@ -106,9 +88,7 @@ pub enum Command {
     },
 
     /// Saves draft settings for the open project's next run; they are restored when the project is opened again.
-    SaveDraft {
-        config: Box<RunConfig>,
-    },
+    SaveDraft { config: Box<RunConfig> },
 
     // ---- Documents ----------------------------------------------------------------------------------------------------
     /// Copies files into the project's `documents` folder. Their bytes are attached in the order of the names; natively, a name without
@@ -119,9 +99,7 @@ pub enum Command {
     },
     /// Replaces all of the project's files with the attached ones for the next run; if that run is refused, the old files are restored.
     /// Answered by `Documents`.
-    ReplaceDocuments {
-        names: Vec<String>,
-    },
+    ReplaceDocuments { names: Vec<String> },
     /// Removes a document file. A project without documents uses the embedded stories. Answered by `Documents`.
     RemoveDocument {
         /// File name in the `documents` folder.
@@ -164,13 +142,9 @@ pub enum Command {
     /// Shows the project's recipe. Answered by `Recipe`, and by `Cleaned` if the project's documents were cleaned.
     ShowRecipe,
     /// Replaces the project's recipe with a preset: `fineweb`, `gopher`, `c4`, `light` or `raw`. Answered by `Recipe`.
-    ChooseRecipe {
-        name: String,
-    },
+    ChooseRecipe { name: String },
     /// Replaces the project's recipe. Answered by `Recipe`.
-    SetRecipe {
-        toml: String,
-    },
+    SetRecipe { toml: String },
     /// Switches a stage of the recipe on or off. Answered by `Recipe`.
     SwitchStage {
         /// [`StageCard::name`](crate::cleaning::StageCard::name).
@@ -185,10 +159,7 @@ pub enum Command {
         value: f64,
     },
     /// Sets the action for a class of personal data. Answered by `Recipe`.
-    SetPersonal {
-        class: String,
-        action: PersonalAction,
-    },
+    SetPersonal { class: String, action: PersonalAction },
     /// Sets the mixture of sources. Answered by `Recipe`.
     SetMixture {
         weights: BTreeMap<String, f64>,
@@ -201,9 +172,7 @@ pub enum Command {
         documents: usize,
     },
     /// Compares a raw document with its cleaned version. Answered by `DocumentCompared`.
-    CompareDocument {
-        id: String,
-    },
+    CompareDocument { id: String },
     /// Cleans the project's documents with its recipe; tokenizer and runs then read the kept documents. Answered by `CleaningStarted`,
     /// `Cleaning`s and `Cleaned`, or, after [`Command::Cancel`], by `CleaningStopped`: the previous result stays, and the next cleaning
     /// resumes the stopped one.
@@ -248,9 +217,7 @@ pub enum Command {
         validation: f64,
     },
     /// Tokenizes a text with the project's tokenizer. Answered by `Tokens`.
-    Tokenize {
-        text: String,
-    },
+    Tokenize { text: String },
     /// Lists vocabulary entries. Answered by `Vocabulary`.
     ListVocabulary {
         /// Search text; empty matches all entries.
@@ -274,17 +241,11 @@ pub enum Command {
 
     // ---- Model --------------------------------------------------------------------------------------------------------
     /// Estimates the resources of a run without touching a device. Answered by `Planned`.
-    Plan {
-        config: Box<RunConfig>,
-    },
+    Plan { config: Box<RunConfig> },
     /// Trains on the device for about two seconds, on synthetic tokens, to estimate the run time. Answered by `Measured`.
-    Measure {
-        config: Box<RunConfig>,
-    },
+    Measure { config: Box<RunConfig> },
     /// Reduces batch size, context length and layers until the run fits the device. Answered by `Fitted`.
-    FitToDevice {
-        config: Box<RunConfig>,
-    },
+    FitToDevice { config: Box<RunConfig> },
 
     /// Benchmarks the chosen device briefly and sizes a first run on the embedded stories to last about `seconds`. Answered by
     /// `Fitted`.
@@ -344,11 +305,7 @@ pub enum Command {
     },
     /// Generates a completion of a prompt; works during training. Answered by `CharactersLost` if the vocabulary lacks characters of
     /// the prompt, then `Written`s and `WritingEnded`.
-    Generate {
-        source: WeightSource,
-        prompt: String,
-        config: GenerateConfig,
-    },
+    Generate { source: WeightSource, prompt: String, config: GenerateConfig },
     /// Generates several completions of one prompt in a batch, with consecutive seeds that start at the one in the settings. Each text
     /// equals the one generated separately with its seed: bit for bit on the CPU, up to rounding on a GPU. Answered by `ModelOpened`,
     /// `CharactersLost` if the vocabulary lacks characters of the prompt, a `Sampled` as each text ends, and `SamplesEnded`.
@@ -461,21 +418,12 @@ pub enum Command {
         settings: Box<InspectSettings>,
     },
     /// Classifies texts with a model that has a label head, or scores them with a reward model. Answered by `Classified`.
-    Classify {
-        source: WeightSource,
-        texts: Vec<String>,
-    },
+    Classify { source: WeightSource, texts: Vec<String> },
     /// Evaluates a model on its run's validation split and on tasks. In the browser, the bytes of task files are attached. Answered by
     /// `Evaluating`s and `Evaluated`.
-    Evaluate {
-        source: WeightSource,
-        settings: Box<crate::EvaluateSettings>,
-    },
+    Evaluate { source: WeightSource, settings: Box<crate::EvaluateSettings> },
     /// Audits a model for bias, memorised text and personal data. Answered by `Evaluating`s and `Audited`.
-    Audit {
-        source: WeightSource,
-        settings: Box<crate::AuditSettings>,
-    },
+    Audit { source: WeightSource, settings: Box<crate::AuditSettings> },
     /// Reads saved evaluations and audits. Answered by `Evaluations`.
     ReadEvaluations {
         /// Names of runs; runs without an evaluation are omitted.
@@ -495,9 +443,7 @@ pub enum Command {
     /// Lists the project's runs. Answered by `Runs`.
     ListRuns,
     /// Reads a run's settings. Answered by `Settings`.
-    ReadSettings {
-        run: Option<String>,
-    },
+    ReadSettings { run: Option<String> },
     /// Reads a run's curves and samples. Answered by `History`.
     ReadHistory {
         run: String,
@@ -505,10 +451,7 @@ pub enum Command {
         points: usize,
     },
     /// Saves a note for a run. Answered by `Runs`.
-    SaveNotes {
-        run: String,
-        notes: String,
-    },
+    SaveNotes { run: String, notes: String },
     /// Sets a run's title. Answered by `Runs`.
     RenameRun {
         run: String,
@@ -516,24 +459,14 @@ pub enum Command {
         title: String,
     },
     /// Replaces a run's tags. Answered by `Runs`.
-    TagRun {
-        run: String,
-        tags: Vec<String>,
-    },
+    TagRun { run: String, tags: Vec<String> },
     /// Deletes a run. [`Command::RestoreRun`] can undo this until the project is opened again. Refused while it trains. Answered by
     /// `Runs`.
-    DeleteRun {
-        run: String,
-    },
+    DeleteRun { run: String },
     /// Undoes a run's deletion. Answered by `Runs`.
-    RestoreRun {
-        run: String,
-    },
+    RestoreRun { run: String },
     /// Creates a new run that starts at another run's checkpoint, with the same settings and schedule. Answered by `Runs`.
-    RestoreCheckpoint {
-        run: String,
-        checkpoint: CheckpointChoice,
-    },
+    RestoreCheckpoint { run: String, checkpoint: CheckpointChoice },
     /// Creates a new run, without steps, from a run's weights with its adapter merged into them. Answered by `AdapterMerged` and
     /// `Runs`.
     MergeAdapter {
@@ -564,13 +497,9 @@ pub enum Command {
     },
     /// Lists the files of a pretrained model on the network, so that their size is known before the download. Answered by
     /// `ModelListed`.
-    ListModelFiles {
-        address: String,
-    },
+    ListModelFiles { address: String },
     /// Opens a pretrained model without reading its weights. Answered by `ModelFound`, with `ImportProgress` during the download.
-    LookAtModel {
-        from: ModelSource,
-    },
+    LookAtModel { from: ModelSource },
     /// Closes the model opened last and frees what was downloaded of it. Answered by `Finished` alone.
     ForgetModel,
     /// Imports a pretrained model into the project as a run without steps. Answered by `ModelImported`, with `ImportProgress` before
@@ -585,10 +514,7 @@ pub enum Command {
         for_comparison: bool,
     },
     /// Estimates the resources of a run on many GPUs. Answered by `ClusterPlanned`.
-    PlanCluster {
-        config: Box<RunConfig>,
-        request: crate::cluster::ClusterRequest,
-    },
+    PlanCluster { config: Box<RunConfig>, request: crate::cluster::ClusterRequest },
     /// Exports a bundle for continuing a run on many GPUs; in the browser, packed as one zip. Answered by `Exported`.
     HandOver {
         run: Option<String>,

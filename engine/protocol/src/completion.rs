@@ -17,9 +17,7 @@ pub enum CompletionPrompt {
         text: String,
     },
     /// Token ids, used as they are.
-    Tokens {
-        ids: Vec<u32>,
-    },
+    Tokens { ids: Vec<u32> },
     /// A conversation, rendered with the model's chat template.
     Messages {
         messages: Vec<ChatMessage>,

@@ -232,26 +232,13 @@ impl Default for InspectSettings {
 #[serde(rename_all = "snake_case", tag = "part")]
 pub enum Edit {
     /// Scales a head's output to the residual stream: 0 ablates it.
-    Head {
-        layer: usize,
-        head: usize,
-        factor: f32,
-    },
+    Head { layer: usize, head: usize, factor: f32 },
     /// Scales a layer's attention output.
-    Attention {
-        layer: usize,
-        factor: f32,
-    },
+    Attention { layer: usize, factor: f32 },
     /// Scales a layer's MLP output.
-    Mlp {
-        layer: usize,
-        factor: f32,
-    },
+    Mlp { layer: usize, factor: f32 },
     /// Scales a layer's attention and MLP output.
-    Layer {
-        layer: usize,
-        factor: f32,
-    },
+    Layer { layer: usize, factor: f32 },
     /// Replaces the residual stream before a layer at a position by that of [`InspectSettings::other_prompt`] at the same position
     /// (activation patching; Meng et al. 2022).
     Patch {
@@ -389,10 +376,7 @@ pub enum Detail {
         tokens: Vec<TokenText>,
     },
     /// For [`View::Weights`]: the parameters of the rows, and the steps of the run.
-    Parameters {
-        names: Vec<String>,
-        steps: Vec<u64>,
-    },
+    Parameters { names: Vec<String>, steps: Vec<u64> },
     /// For [`View::Neurons`] with a selected neuron: highest activation first.
     Passages {
         passages: Vec<ActivatingPassage>,

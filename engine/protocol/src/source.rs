@@ -9,13 +9,9 @@ use std::path::PathBuf;
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum ModelSource {
     /// In the file system (native).
-    Path {
-        path: PathBuf,
-    },
+    Path { path: PathBuf },
     /// Attached to the command, in a browser: the bytes of one GGUF file, or of all files of a folder.
-    Files {
-        names: Vec<String>,
-    },
+    Files { names: Vec<String> },
     /// On the network: `OWNER/NAME` on the Hugging Face Hub, or the URL of a folder or a GGUF file.
     Address {
         /// As typed by the user.

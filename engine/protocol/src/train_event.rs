@@ -87,9 +87,7 @@ pub enum TrainEvent {
         to: u64,
     },
     /// Information that does not stop the run.
-    Notice {
-        text: String,
-    },
+    Notice { text: String },
     /// The session ended.
     Done {
         step: u64,

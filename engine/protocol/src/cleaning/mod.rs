@@ -208,9 +208,7 @@ pub enum CleaningStart {
         documents: u64,
     },
     /// The stopped one cannot be resumed, so the cleaning starts over.
-    StartedOver {
-        reason: String,
-    },
+    StartedOver { reason: String },
 }
 
 /// Phase of a cleaning.

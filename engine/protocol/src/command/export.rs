@@ -10,9 +10,7 @@ pub enum ExportFormat {
     #[default]
     HuggingFace,
     /// A GGUF file for llama.cpp.
-    Gguf {
-        quantization: Quantization,
-    },
+    Gguf { quantization: Quantization },
     /// Only the run's adapter, as a PEFT folder.
     Peft,
 }

@@ -9,7 +9,9 @@ use crate::data::prepare::open_tokenizer;
 use crate::error::{Error, Result};
 use crate::metrics::MetricsWriter;
 use crate::platform::{self, Turns, files};
-use crate::protocol::{GuardAction, GuardDocument, GuardMode, GuardReport, Intervention, Precision, quantity};
+use crate::protocol::{
+    GuardAction, GuardDocument, GuardMode, GuardReport, Intervention, Precision, quantity,
+};
 use crate::step::{ArenaState, LossScale, StepReport};
 use crate::train::TrainEvent;
 use crate::train::guard::{Finding, activations, look_at_layers};
@@ -277,7 +279,8 @@ impl Trainer<'_> {
             && self.guard.asked(finding, self.step) != GuardAction::Note
         {
             let acted = quantity::counted(acted as u64, "time");
-            report.text += &format!(" The guard has already acted {acted} and does no more (train.guard.retries).");
+            report.text +=
+                &format!(" The guard has already acted {acted} and does no more (train.guard.retries).");
         }
         self.report(report)
     }
