@@ -2,9 +2,9 @@
 //! step.
 //!
 //! ```text
-//! RunSetup (settings, text, the run that goes on) ─ open ─► OpenRun (graphs, executor) ─ trainer ─► Trainer
+//! RunSetup (settings, text, the run to resume) ─── open ──► OpenRun (graphs, executor) ─ trainer ─► Trainer
 //!                                                              ▲                                      │
-//!                                                              └──────────── reopen ◄── a lost GPU ◄──┘
+//!                                                              └──────────── reopen ◄── lost GPU ◄────┘
 //! ```
 
 use crate::checkpoint::Checkpoints;
