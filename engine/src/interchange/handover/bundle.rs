@@ -119,7 +119,7 @@ pub(crate) async fn hand_over_in_turns(
         .collect())
 }
 
-/// Files that users adapt to their machines; excluded from verification.
+/// Files that users adapt to their machines; the manifest has no checksums of them.
 fn is_edited(name: &str) -> bool {
     let fitted = ["slurm.sh", "Dockerfile", ".dockerignore", "notebook.ipynb", "README.md"];
     name.starts_with("configs/") || fitted.contains(&name)
